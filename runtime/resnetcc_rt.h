@@ -1,0 +1,130 @@
+/* resnetcc_rt.h: what a compiled model and the program that runs it share. C11 and C++.
+ *
+ * A model compiled with `--name net` brings net.h, which declares net_run with a typed parameter for every input and
+ * output, and net_model, the same as a table for programs that learn their model at run time. Neither allocates; the
+ * caller lends a workspace:
+ *
+ *     void *work = rcc_workspace_alloc(NET_WORKSPACE_SIZE);
+ *     int error = net_run(image, logits, work, NET_WORKSPACE_SIZE, NULL);
+ *     if (error) fprintf(stderr, "%s\n", rcc_strerror(error));
+ *     rcc_workspace_free(work, NET_WORKSPACE_SIZE);
+ *
+ * Runs may go on at the same time in different threads if each has its own workspace and outputs. */
+#ifndef RESNETCC_RT_H
+#define RESNETCC_RT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RCC_ABI 1
+
+/* ---- threads ---- */
+
+/* How the application lends its threads to a run; NULL in its place: everything runs on the caller's thread. */
+typedef struct rcc_parallel rcc_parallel;
+struct rcc_parallel {
+  int32_t threads; /* tasks that may run at once; sizes the workspace */
+  /* Calls task(arg, index, worker) once for every index in [0, count) and returns when all are done. No two tasks that
+   * run at the same time have the same worker, which is in [0, threads). */
+  void (*run)(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker), void *arg,
+              int32_t count);
+};
+
+/* A pool of threads, for programs that have none of their own. */
+typedef struct rcc_pool rcc_pool;
+
+/* The caller of a run is one of the `threads`, so threads - 1 are started. NULL: threads < 1, or the system gave none. */
+rcc_pool *rcc_pool_create(int32_t threads);
+/* What to hand to a run; valid as long as the pool. One run at a time may use it. */
+const rcc_parallel *rcc_pool_parallel(rcc_pool *pool);
+/* Waits for the threads to end. No run may be going on. NULL is allowed. */
+void rcc_pool_destroy(rcc_pool *pool);
+
+/* ---- models ---- */
+
+/* An input or output: dense, row-major, at any address that is aligned for one element. */
+typedef struct rcc_tensor {
+  const char *name;
+  int32_t type;        /* ONNX TensorProto.DataType: 1 float, 2 uint8, 7 int64, ... */
+  int32_t rank;
+  const int64_t *dims; /* -1 stands for the symbolic batch */
+} rcc_tensor;
+
+typedef struct rcc_model {
+  uint32_t abi, flags;          /* RCC_ABI; flags: bit 0, the batch is symbolic */
+  const char *name, *target;    /* as given by --name; CPU and features it was compiled for */
+  int32_t n_inputs, n_outputs;
+  const rcc_tensor *inputs, *outputs; /* in the model's order, initializers left out */
+  /* Bytes of workspace, to be aligned to 64, that run needs; batch is 1 where the model has no symbolic one. */
+  size_t (*workspace_size)(int64_t batch, int32_t threads);
+  /* Returns RCC_OK or an error code; with an error nothing has been written. */
+  int (*run)(const void *const *inputs, void *const *outputs, int64_t batch, void *workspace, size_t workspace_size,
+             const rcc_parallel *par);
+} rcc_model;
+
+/* ---- errors ---- */
+
+enum {
+  RCC_OK = 0,
+  RCC_ERR_ARGUMENT,  /* a pointer is missing or not aligned for its elements */
+  RCC_ERR_WORKSPACE, /* the workspace is too small or not aligned to 64 bytes */
+  RCC_ERR_CPU,       /* the CPU, or the system, lacks a feature the model was compiled for */
+  RCC_ERR_SHAPE      /* the batch is less than 1, or not 1 where the model has no symbolic batch */
+};
+/* A constant English sentence without a full stop; never NULL. */
+const char *rcc_strerror(int error);
+
+/* ---- workspace ---- */
+
+/* Memory aligned to 64 bytes, on 2 MB pages where the system has them. NULL: there is not so much. The contents are
+ * unspecified. */
+void *rcc_workspace_alloc(size_t size);
+/* `size` as it was asked for. NULL is allowed. */
+void rcc_workspace_free(void *workspace, size_t size);
+
+/* ---- the CPU: called by compiled models ---- */
+
+#define RCC_CPU_SSE3 (UINT64_C(1) << 0)
+#define RCC_CPU_SSSE3 (UINT64_C(1) << 1)
+#define RCC_CPU_SSE41 (UINT64_C(1) << 2)
+#define RCC_CPU_SSE42 (UINT64_C(1) << 3)
+#define RCC_CPU_POPCNT (UINT64_C(1) << 4)
+#define RCC_CPU_MOVBE (UINT64_C(1) << 5)
+#define RCC_CPU_LZCNT (UINT64_C(1) << 6)
+#define RCC_CPU_BMI (UINT64_C(1) << 7)
+#define RCC_CPU_BMI2 (UINT64_C(1) << 8)
+#define RCC_CPU_AVX (UINT64_C(1) << 9)
+#define RCC_CPU_F16C (UINT64_C(1) << 10)
+#define RCC_CPU_FMA (UINT64_C(1) << 11)
+#define RCC_CPU_AVX2 (UINT64_C(1) << 12)
+#define RCC_CPU_AVXVNNI (UINT64_C(1) << 13)
+#define RCC_CPU_AVX512F (UINT64_C(1) << 14)
+#define RCC_CPU_AVX512CD (UINT64_C(1) << 15)
+#define RCC_CPU_AVX512BW (UINT64_C(1) << 16)
+#define RCC_CPU_AVX512DQ (UINT64_C(1) << 17)
+#define RCC_CPU_AVX512VL (UINT64_C(1) << 18)
+#define RCC_CPU_AVX512VNNI (UINT64_C(1) << 19)
+#define RCC_CPU_AVX512VBMI (UINT64_C(1) << 20)
+#define RCC_CPU_AVX512VBMI2 (UINT64_C(1) << 21)
+#define RCC_CPU_AVX512BITALG (UINT64_C(1) << 22)
+#define RCC_CPU_AVX512VPOPCNTDQ (UINT64_C(1) << 23)
+#define RCC_CPU_AVX512IFMA (UINT64_C(1) << 24)
+#define RCC_CPU_AVX512BF16 (UINT64_C(1) << 25)
+#define RCC_CPU_AVX512FP16 (UINT64_C(1) << 26)
+#define RCC_CPU_AMX_TILE (UINT64_C(1) << 27)
+#define RCC_CPU_AMX_INT8 (UINT64_C(1) << 28)
+#define RCC_CPU_AMX_BF16 (UINT64_C(1) << 29)
+#define RCC_CPU_GFNI (UINT64_C(1) << 30)
+
+/* RCC_OK if the CPU has all `features` (RCC_CPU_*) and the system saves the registers they need, else RCC_ERR_CPU. A few
+ * nanoseconds after the first call; safe from any thread. */
+int rcc_cpu_check(uint64_t features);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
