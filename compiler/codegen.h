@@ -1,0 +1,109 @@
+/* codegen.h: the second half of the map, from the choice of kernels to the object file. No LLVM types here; those are
+ * in emit.h, which only emit*.c and object.c include. */
+#ifndef CODEGEN_H
+#define CODEGEN_H
+
+#include "resnetcc.h"
+
+/* ---- target.c: what the generated code may use ---- */
+
+typedef struct Target {
+  const char *triple, *cpu, *features; /* as given to LLVM */
+  int lanes;          /* fp32 lanes of the vector: 16, 8, 4; also the channel block V of activations */
+  int regs;           /* vector registers: 32 or 16 */
+  bool fma;
+  uint64_t cpu_bits;  /* RCC_CPU_* of resnetcc_rt.h that a machine must have */
+  int64_t l1, l2;     /* data cache bytes of one core, assumed */
+} Target;
+
+/* Fills the target from --target, -mcpu and -mattr (NULL: the host's, name and features as LLVM finds them). Fails on an
+ * unknown name. */
+Target *target_new(Context *cx, const Options *opt);
+
+/* object_host.c: this machine, as LLVM sees it. */
+char *host_triple(Context *cx);
+char *host_cpu(Context *cx);
+char *host_features(Context *cx);
+
+/* ---- select.c: the algorithm and tile of every Conv, Gemm and MatMul ---- */
+
+typedef enum ConvAlgorithm { CONV_DIRECT, CONV_DEPTHWISE } ConvAlgorithm;
+
+/* The nesting of a direct convolution's loops over rows, pixel tiles and output-channel groups, outermost first. */
+typedef enum LoopOrder {
+  ROW_TILE_OC, /* weights stay in L2, one input tile is used for all output channels */
+  ROW_OC_TILE, /* one weight panel is used for a whole row */
+  OC_ROW_TILE, /* one weight panel is used for the whole image; the next is prefetched */
+  OC_FLAT,     /* the same for small maps: tiles run over row ends, input channels in chunks */
+} LoopOrder;
+
+struct ConvPlan {
+  ConvAlgorithm algorithm;
+  LoopOrder order;
+  int uw, nb;          /* tile: pixels x output channel blocks */
+  int chunk;           /* OC_FLAT: input channel blocks whose weights stay in L1; 0: all */
+  bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
+  int groups;          /* independent groups left after packing; 1: dense */
+  int icg, ocg;        /* channels per group as packed */
+  Value *downsample;   /* extra input whose 1x1 convolution is merged as more K; NULL: none */
+  int64_t weights;     /* offset in bytes of the packed weights, in graph->weights */
+  int64_t bias;        /* offset of the padded bias; -1: none */
+  int64_t scratch;     /* bytes each thread needs */
+};
+
+/* Sets node->plan where an operator has one. Requires fuse; graph->target is set. */
+void pass_select(Graph *g);
+
+/* ---- layout.c ---- */
+
+/* Chooses Value.layout of every value and inserts Reorder nodes where a reader wants another layout; gives halos. */
+void pass_layout(Graph *g);
+/* The dense row-major layout of a shape. */
+Layout layout_plain(const Shape *s);
+bool layout_is_plain(const Value *v); /* elements are dense in row-major order from the storage's start */
+/* How a step's argument is addressed beside a blocked result. */
+typedef enum ArgClass {
+  ARG_NONE,
+  ARG_SCALAR,  /* a constant of one element */
+  ARG_CHANNEL, /* one value a channel: a constant (padded to whole blocks by pack), or a tensor [N,C,1,1] */
+  ARG_TENSOR,  /* the result's own shape, blocked */
+  ARG_OTHER,   /* none of these: the chain can't run on blocks */
+} ArgClass;
+ArgClass step_arg_class(const Node *n, const Step *s);
+
+/* ---- pack.c ---- */
+
+/* Builds graph->weights: packed convolution weights in the order of their consumption, then the other constants; sets
+ * Value.place and .offset of constants and the offsets of plans. */
+void pass_pack(Graph *g);
+/* What emit_gemm needs: B [K,N] of a Gemm or MatMul as column panels of `lanes`*nb, K rows each, zero-padded. */
+
+/* ---- plan.c ---- */
+
+/* Lifetimes, aliases and offsets: Value.place, .offset, graph->work_size, .scratch_size. */
+void pass_plan(Graph *g);
+/* --report: every buffer and layer. */
+void plan_report(Graph *g, FILE *f);
+
+/* ---- emit.c, object.c, header.c: to files ---- */
+
+/* The compiled object in memory. The weights are patched in behind LLVM's back, so the bytes are in up to three pieces. */
+typedef struct Object {
+  char *data;
+  size_t size;
+} Object;
+
+/* Generates code for the graph after plan; the result is malloc'ed: ELF bytes (EMIT_OBJ), assembly or LLVM IR text. */
+void object_emit(Graph *g, Object *out);
+void object_free(Object *o);
+/* The text of model.h, and the exact C names it uses. */
+void header_print(Graph *g, Buffer *out);
+/* `s` as a C identifier: other characters become _, a leading digit gets one before it, C and C++ keywords one behind. */
+char *c_identifier(Context *cx, const char *s);
+
+/* Loads an emitted object into this process (LLJIT) and returns its model table; the handle keeps it alive. */
+typedef struct Jit Jit;
+Jit *jit_open(Context *cx, const char *name, const Object *o);
+const struct rcc_model *jit_model(const Jit *j);
+void jit_close(Jit *j);
+#endif

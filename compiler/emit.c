@@ -1,0 +1,233 @@
+/* emit.c: the module: a layer function a node, and the words with which emitters address values and split work.
+ * The interface functions that call the layers are in emit_entry.c. */
+#include "emit.h"
+#include "emit_entry.h"
+
+#include <string.h>
+
+/* ==== functions ==== */
+
+void add_attribute(Emit *e, Ref fn, const char *name, const char *value) {
+  LLVMAttributeRef a;
+  if (value) {
+    a = LLVMCreateStringAttribute(e->c, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
+  } else {
+    a = LLVMCreateEnumAttribute(e->c, LLVMGetEnumAttributeKindForName(name, strlen(name)), 0);
+  }
+  LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, a);
+}
+
+void compute_attributes(Emit *e, Ref fn) {
+  add_attribute(e, fn, "nounwind", NULL);
+  add_attribute(e, fn, "noinline", NULL);
+  if (e->t->lanes < 16) return;
+  /* Without both, LLVM splits 512-bit vectors in two on CPUs that it thinks prefer 256 bits. */
+  add_attribute(e, fn, "prefer-vector-width", "512");
+  add_attribute(e, fn, "min-legal-vector-width", "512");
+}
+
+bool kernel_begin(Emit *e, const char *key, LLVMTypeRef type, Ref *fn, Resume *saved) {
+  *fn = LLVMGetNamedFunction(e->m, key);
+  if (*fn) return false;
+  *fn = LLVMAddFunction(e->m, key, type);
+  LLVMSetLinkage(*fn, LLVMInternalLinkage);
+  compute_attributes(e, *fn);
+  *saved = (Resume){LLVMGetInsertBlock(e->b), e->fn, e->frame, e->task, e->worker};
+  e->fn = *fn;
+  e->frame = e->task = e->worker = NULL;
+  LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, *fn, ""));
+  return true;
+}
+
+void kernel_end(Emit *e, Resume *saved) {
+  LLVMBuildRetVoid(e->b);
+  e->fn = saved->fn;
+  e->frame = saved->frame;
+  e->task = saved->task;
+  e->worker = saved->worker;
+  if (saved->block) LLVMPositionBuilderAtEnd(e->b, saved->block);
+}
+
+/* ==== values ==== */
+
+Ref weights_ptr(Emit *e, int64_t offset) { return gep_const(e, e->weights, offset); }
+
+static Ref frame_field(Emit *e, LLVMTypeRef type, int64_t offset) { return load(e, type, e->frame, offset, 4); }
+
+Ref value_ptr(Emit *e, const Value *v) {
+  int64_t at = v->alias_offset + v->layout.origin * (int64_t)type_size(v->type);
+  switch (v->place) {
+  case P_WORK: return gep_const(e, frame_field(e, e->ptr, FRAME_WORK), v->offset + at);
+  case P_CONST: return weights_ptr(e, v->offset + at);
+  case P_INPUT: return gep_const(e, frame_field(e, e->ptr, FRAME_IO + 8 * v->offset), at);
+  case P_OUTPUT: return gep_const(e, frame_field(e, e->ptr, FRAME_IO + 8 * (e->g->n_input + v->offset)), at);
+  default: assert(!"value without a place"); return NULL;
+  }
+}
+
+int value_align(const Emit *e, const Value *v) {
+  (void)e;
+  int size = (int)type_size(v->type);
+  if (v->place == P_INPUT || v->place == P_OUTPUT) return size;
+  int64_t at = v->alias_offset + v->layout.origin * size;
+  int align = 64;
+  while (at % align != 0) align /= 2;
+  return align;
+}
+
+Ref scratch_ptr(Emit *e) {
+  Ref worker = LLVMBuildSExt(e->b, e->worker, e->i64, "");
+  return gep(e, frame_field(e, e->ptr, FRAME_SCRATCH), worker, e->g->scratch_size);
+}
+
+/* ==== work among tasks ==== */
+
+void only_task_zero(Emit *e) { e->serial = true; }
+
+void task_range(Emit *e, int64_t total, Ref *lo, Ref *hi) {
+  assert(!e->serial);
+  Ref tasks = LLVMBuildSExt(e->b, frame_field(e, e->i32, FRAME_TASKS), e->i64, "");
+  Ref task = LLVMBuildSExt(e->b, e->task, e->i64, "");
+  Ref from = mul_i(e, task, total), to = add_i(e, from, const_i64(e, total));
+  *lo = LLVMBuildSDiv(e->b, from, tasks, "");
+  *hi = LLVMBuildSDiv(e->b, to, tasks, "");
+}
+
+/* ==== halos ==== */
+
+static void zero_run(Emit *e, Ref p, int64_t bytes) {
+  LLVMBuildMemSet(e->b, p, LLVMConstInt(e->i8, 0, 0), const_i64(e, bytes), 4);
+}
+
+static void build_halo(Emit *e, const Value *v, Ref origin) {
+  const Layout *l = &v->layout;
+  int64_t width = v->shape.d[3], height = v->shape.d[2], pixel = l->pix * 4;
+  int64_t channels = l->block ? (v->shape.d[1] + l->block - 1) / l->block : v->shape.d[1];
+  int64_t line = (l->left + width + l->right) * pixel;
+  Loop image, channel, row;
+  loop_begin(e, &image, const_i64(e, 0), const_i64(e, v->shape.d[0]), 1, 0, NULL);
+  loop_begin(e, &channel, const_i64(e, 0), const_i64(e, channels), 1, 0, NULL);
+  Ref p = gep(e, gep(e, origin, image.i, l->n * 4), channel.i, l->c * 4);
+  for (int y = 1; y <= l->top; y++) zero_run(e, gep_const(e, p, -y * l->row * 4 - l->left * pixel), line);
+  for (int y = 0; y < l->bottom; y++) zero_run(e, gep_const(e, p, (height + y) * l->row * 4 - l->left * pixel), line);
+  if (l->left + l->right > 0) {
+    loop_begin(e, &row, const_i64(e, 0), const_i64(e, height), 1, 0, NULL);
+    Ref q = gep(e, p, row.i, l->row * 4);
+    if (l->left) zero_run(e, gep_const(e, q, -l->left * pixel), l->left * pixel);
+    if (l->right) zero_run(e, gep_const(e, q, width * pixel), l->right * pixel);
+    loop_end(e, &row);
+  }
+  loop_end(e, &channel);
+  loop_end(e, &image);
+}
+
+void emit_halo(Emit *e, const Value *v) {
+  const Layout *l = &v->layout;
+  if (l->top + l->left + l->bottom + l->right == 0) return;
+  if (v->alias && v->alias->layout.size == l->size && v->alias_offset == 0) return; /* in place: still zero */
+  char key[160];
+  snprintf(key, sizeof key, "halo_%dx%dx%dx%d_b%d_%d_%d_%d_%d_s%dx%dx%dx%d", (int)v->shape.d[0], (int)v->shape.d[1],
+           (int)v->shape.d[2], (int)v->shape.d[3], l->block, l->top, l->left, l->bottom, l->right, (int)l->n, (int)l->c,
+           (int)l->row, (int)l->pix);
+  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr}, 1, 0);
+  Ref fn, p = value_ptr(e, v);
+  Resume saved;
+  if (kernel_begin(e, key, type, &fn, &saved)) {
+    build_halo(e, v, LLVMGetParam(fn, 0));
+    kernel_end(e, &saved);
+  }
+  If first;
+  if_begin(e, &first, LLVMBuildICmp(e->b, LLVMIntEQ, e->task, const_i32(e, 0), ""));
+  call(e, fn, type, 1, &p);
+  if_end(e, &first);
+}
+
+/* ==== layers ==== */
+
+static void emit_node(Emit *e, Node *n) {
+  if (n->op == OP_Conv) {
+    if (n->plan->algorithm == CONV_DEPTHWISE) emit_depthwise(e, n);
+    else emit_conv(e, n);
+    return;
+  }
+  if (n->op == OP_Gemm || n->op == OP_MatMul) {
+    emit_gemm(e, n);
+    return;
+  }
+  switch (op_info[n->op].kind) {
+  case K_ANCHOR:
+    if (n->op == OP_Pointwise || n->op == OP_BatchNormalization) emit_pointwise(e, n);
+    else emit_pool(e, n);
+    return;
+  case K_UNARY: case K_BINARY: emit_pointwise(e, n); return;
+  case K_REDUCE: emit_reduce(e, n); return;
+  case K_MOVE:
+    if (n->op == OP_Reorder) emit_reorder(e, n);
+    else emit_move(e, n);
+    return;
+  default: emit_move(e, n);
+  }
+}
+
+/* A node whose results already lie where they belong: views and concatenations in place. */
+static bool needs_no_code(const Node *n) {
+  const Value *out = n->out[0];
+  if (op_info[n->op].kind == K_VIEW) return out->alias != NULL;
+  if (n->op != OP_Concat && n->op != OP_Split && n->op != OP_Transpose && n->op != OP_Reorder) return false;
+  if (n->op != OP_Concat) {
+    for (int i = 0; i < n->n_out; i++) {
+      if (n->out[i] && n->out[i]->alias != n->in[0]) return false;
+    }
+    return true;
+  }
+  for (int i = 0; i < n->n_in; i++) {
+    if (n->in[i]->alias != out) return false;
+  }
+  return true;
+}
+
+static Layer emit_layer(Emit *e, Node *n, int index) {
+  char name[64];
+  snprintf(name, sizeof name, "layer%d_%s", index, op_info[n->op].name);
+  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
+  Ref fn;
+  Resume saved;
+  bool fresh = kernel_begin(e, name, type, &fn, &saved);
+  assert(fresh);
+  (void)fresh;
+  e->frame = LLVMGetParam(fn, 0);
+  e->task = LLVMGetParam(fn, 1);
+  e->worker = LLVMGetParam(fn, 2);
+  e->serial = false;
+  emit_node(e, n);
+  kernel_end(e, &saved);
+  return (Layer){fn, type, e->serial};
+}
+
+/* The first 64 bytes hold a mark; object.c finds it in the emitted object and puts the real bytes there, so that a
+ * hundred megabytes of constants do not pass through LLVM. Text output gets them as they are. */
+static void declare_weights(Emit *e) {
+  const Graph *g = e->g;
+  bool text = g->opt->emit == EMIT_ASM || g->opt->emit == EMIT_LLVM;
+  int64_t head = text ? g->weights_size : 64;
+  Ref bytes = LLVMConstStringInContext(e->c, (const char *)g->weights, (unsigned)head, 1);
+  Ref rest = LLVMConstNull(LLVMArrayType2(e->i8, (uint64_t)(g->weights_size - head)));
+  Ref both = LLVMConstStructInContext(e->c, (Ref[]){bytes, rest}, 2, 1);
+  e->weights = LLVMAddGlobal(e->m, LLVMTypeOf(both), "weights");
+  LLVMSetInitializer(e->weights, both);
+  LLVMSetGlobalConstant(e->weights, 1);
+  LLVMSetLinkage(e->weights, LLVMInternalLinkage);
+  LLVMSetAlignment(e->weights, 64);
+  LLVMSetSection(e->weights, ".rodata.rcc_weights");
+}
+
+void emit_module(Emit *e) {
+  Graph *g = e->g;
+  declare_weights(e);
+  Layer *layer = alloc_n(g->cx, (size_t)g->n_node + 1, sizeof *layer);
+  int count = 0;
+  for (int i = 0; i < g->n_node; i++) {
+    if (!needs_no_code(g->node[i])) layer[count++] = emit_layer(e, g->node[i], i);
+  }
+  emit_entry(e, layer, count);
+}

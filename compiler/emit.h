@@ -1,0 +1,123 @@
+/* emit.h: shared by the files that generate code (emit*.c, object.c); the only header with LLVM types.
+ *
+ * Every node becomes a layer function
+ *     void layer(Frame *frame, i32 task, i32 worker)
+ * that does task `task` of frame->tasks of the node's work. emit.c makes the function, sets up the Emit and calls the
+ * operator's emitter, which splits its items with `task_range`, or lets only task 0 work (`only_task_zero`). */
+#ifndef EMIT_H
+#define EMIT_H
+
+#include "codegen.h"
+#include <llvm-c/Core.h>
+
+typedef LLVMValueRef Ref;
+
+typedef struct Emit {
+  Graph *g;
+  const Target *t;
+  LLVMContextRef c;
+  LLVMModuleRef m;
+  LLVMBuilderRef b;
+  LLVMTypeRef void_, i1, i8, i16, i32, i64, f16, f32, f64, ptr;
+  LLVMTypeRef vec;       /* <lanes x float> */
+  int lanes;             /* t->lanes */
+  Ref weights;           /* the global with graph->weights */
+  Ref fn;                /* the function being built */
+  Ref frame, task, worker; /* its arguments, inside a layer function */
+  bool serial;           /* only_task_zero was called for this layer */
+} Emit;
+
+/* ==== emit.c: layers ==== */
+void emit_module(Emit *e); /* all layers, net_run, net_model */
+/* Pointer to the first element of a value's storage (inputs and outputs: the caller's memory, aligned to its element
+ * only), or to pixel (0,0) of channel 0 where the layout has a halo. Inside a layer function. */
+Ref value_ptr(Emit *e, const Value *v);
+int value_align(const Emit *e, const Value *v); /* what may be assumed of value_ptr: 64, or the element's size */
+Ref weights_ptr(Emit *e, int64_t offset);
+Ref scratch_ptr(Emit *e);  /* this worker's scratch */
+/* [lo, hi) of `total` items for this task, as i64. */
+void task_range(Emit *e, int64_t total, Ref *lo, Ref *hi);
+/* Declares the layer serial: it is called once, as task 0 of 1. Excludes task_range. */
+void only_task_zero(Emit *e);
+/* An internal function of that key, made once a module: returns true if it must be built now (builder at its entry,
+ * e->fn set; *saved keeps the caller's place), false if it exists. Layers of one shape so share one kernel. */
+typedef struct Resume { LLVMBasicBlockRef block; Ref fn, frame, task, worker; } Resume;
+bool kernel_begin(Emit *e, const char *key, LLVMTypeRef type, Ref *fn, Resume *saved);
+void kernel_end(Emit *e, Resume *saved); /* adds `ret void` and returns to the caller's place */
+Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
+/* Zeroes the halo of a blocked or planar value; task 0's work, to be called at a layer's start. */
+void emit_halo(Emit *e, const Value *v);
+/* Attributes of a function that computes: full vector width, no unwinding. */
+void compute_attributes(Emit *e, Ref fn);
+void add_attribute(Emit *e, Ref fn, const char *name, const char *value); /* value NULL: an enum attribute */
+
+/* ==== emit_util.c: small words of the builder ==== */
+Ref const_i64(Emit *e, int64_t v);
+Ref const_i32(Emit *e, int32_t v);
+Ref const_f32(Emit *e, double v);
+Ref splat_const(Emit *e, double v);           /* <lanes x float> */
+Ref splat(Emit *e, Ref scalar, int lanes);    /* insertelement + shufflevector: one vbroadcastss when loaded */
+LLVMTypeRef llvm_type(Emit *e, Type t);       /* bool is i8 in memory */
+LLVMTypeRef vec_of(LLVMTypeRef elem, int lanes); /* elem itself for lanes 1 */
+Ref gep(Emit *e, Ref p, Ref index, int64_t elem_size);       /* p + index * elem_size bytes */
+Ref gep_const(Emit *e, Ref p, int64_t bytes);
+Ref load(Emit *e, LLVMTypeRef t, Ref p, int64_t bytes, int align);  /* at p + bytes */
+void store(Emit *e, Ref v, Ref p, int64_t bytes, int align);
+/* The first n lanes only (n <= lanes): masked where n < lanes; the other lanes read as 0. f32 vectors. */
+Ref load_lanes(Emit *e, Ref p, int64_t bytes, int n, int align);
+void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align);
+void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality); /* 3: L1, 2: L2, 1: L3 */
+Ref add_i(Emit *e, Ref a, Ref b);
+Ref mul_i(Emit *e, Ref a, int64_t k);
+Ref fadd(Emit *e, Ref a, Ref b);
+Ref fmul(Emit *e, Ref a, Ref b);
+Ref fma_(Emit *e, Ref a, Ref b, Ref c);       /* a*b+c, one rounding where the target has FMA, else two */
+Ref fmax_(Emit *e, Ref a, Ref b);             /* b where a is NaN or not greater: one vmaxps */
+Ref fmin_(Emit *e, Ref a, Ref b);
+Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n, Ref *args);
+
+/* for (i = lo; i < hi; i += step). With n > 0, acc[0..n) are carried round the loop: loop_begin replaces them by the phis,
+ * loop_end takes what they hold then and leaves the final values in them. Bounds that are constants and not empty give a
+ * loop without a guard. */
+typedef struct Loop {
+  Ref i, next_hi;
+  LLVMBasicBlockRef before, body, exit;
+  int64_t step;
+  int n;
+  Ref *acc;
+  Ref phi[64], init[64];
+  bool guarded;
+} Loop;
+void loop_begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc);
+void loop_end(Emit *e, Loop *l);
+/* if (cond) { ... } */
+typedef struct If { LLVMBasicBlockRef join; } If;
+void if_begin(Emit *e, If *s, Ref cond);
+void if_end(Emit *e, If *s);
+
+/* ==== emit_math.c: elementwise operators on a float or a vector of floats of any length ==== */
+/* op(acc, arg), or op(arg, acc) where s->swap; arg is NULL for unary steps. exp, tanh and the like are polynomials with at
+ * most 2 ulp of error, correct for NaN, infinities and the ends of the range. */
+Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg);
+Ref math_exp(Emit *e, Ref x);
+Ref math_log(Emit *e, Ref x);
+/* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
+Ref math_cast(Emit *e, Ref x, Type from, Type to);
+
+/* ==== emit_step.c: the epilogue beside blocked results ==== */
+/* Pointers to each step's argument at (image, channel block, row, x) given as i64 values; constants of one element have none
+ * (NULL). arg[] has n->n_step entries. */
+void step_pointers(Emit *e, Node *n, Ref image, Ref block, Ref row, Ref x, Ref *arg);
+/* All steps on the vector of the result that lies `db` blocks, `dy` rows and `dx` pixels from there. */
+Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx);
+
+/* ==== one emitter an operator family; each builds the body of a layer function ==== */
+void emit_conv(Emit *e, Node *n);      /* emit_conv.c: Conv on blocks */
+void emit_depthwise(Emit *e, Node *n); /* emit_depthwise.c */
+void emit_gemm(Emit *e, Node *n);      /* emit_gemm.c: Gemm, MatMul; any type */
+void emit_pool(Emit *e, Node *n);      /* emit_pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool; blocked f32, or plain any type and rank */
+void emit_pointwise(Emit *e, Node *n); /* emit_elt.c: Pointwise, every K_UNARY and K_BINARY of any type, BatchNormalization; plain or blocked */
+void emit_reduce(Emit *e, Node *n);    /* emit_reduce.c: Softmax, LogSoftmax, ReduceMean, ArgMax on plain tensors */
+void emit_move(Emit *e, Node *n);      /* emit_move.c: Transpose, Concat, Split, Slice, Pad, Gather, views that need a copy, ConstantOfShape */
+void emit_reorder(Emit *e, Node *n);   /* emit_reorder.c: between any two layouts of one shape */
+#endif

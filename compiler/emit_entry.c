@@ -1,0 +1,235 @@
+/* emit_entry.c: what the outside sees: NAME_run with typed parameters, the table NAME_model (struct rcc_model of
+ * resnetcc_rt.h) and the functions it points to. They check every argument before a layer runs, and are compiled for the
+ * baseline of the architecture, so that they can refuse a CPU that lacks what the layers need. */
+#include "emit_entry.h"
+
+#include "resnetcc_rt.h"
+#include <string.h>
+
+typedef struct Entry {
+  Emit *e;
+  const Layer *layer;
+  int count;
+  LLVMTypeRef size_type, run_type;
+  Ref workspace_size, run;
+} Entry;
+
+static Ref new_function(Entry *y, const char *name, LLVMTypeRef type, bool visible) {
+  Emit *e = y->e;
+  Ref fn = LLVMAddFunction(e->m, name, type);
+  if (!visible) LLVMSetLinkage(fn, LLVMInternalLinkage);
+  add_attribute(e, fn, "nounwind", NULL);
+  add_attribute(e, fn, "noinline", NULL);
+  add_attribute(e, fn, "target-cpu", "x86-64");
+  add_attribute(e, fn, "target-features", "");
+  e->fn = fn;
+  LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, fn, ""));
+  return fn;
+}
+
+static void return_if(Emit *e, Ref cond, int code) {
+  If s;
+  if_begin(e, &s, cond);
+  LLVMBuildRet(e->b, const_i32(e, code));
+  LLVMBasicBlockRef next = s.join;
+  LLVMMoveBasicBlockAfter(next, LLVMGetInsertBlock(e->b));
+  LLVMPositionBuilderAtEnd(e->b, next);
+}
+
+static Ref is_null(Emit *e, Ref p) { return LLVMBuildIsNull(e->b, p, ""); }
+static Ref compare(Emit *e, LLVMIntPredicate p, Ref a, int64_t b) {
+  return LLVMBuildICmp(e->b, p, a, LLVMConstInt(LLVMTypeOf(a), (uint64_t)b, 1), "");
+}
+static Ref runtime_function(Emit *e, const char *name, LLVMTypeRef type) {
+  Ref fn = LLVMGetNamedFunction(e->m, name);
+  return fn ? fn : LLVMAddFunction(e->m, name, type);
+}
+
+/* ==== size_t workspace_size(int64_t batch, int32_t threads): 0 for senseless arguments ==== */
+
+static void build_workspace_size(Entry *y) {
+  Emit *e = y->e;
+  y->size_type = LLVMFunctionType(e->i64, (LLVMTypeRef[]){e->i64, e->i32}, 2, 0);
+  y->workspace_size = new_function(y, "workspace_size", y->size_type, false);
+  Ref batch = LLVMGetParam(y->workspace_size, 0), threads = LLVMGetParam(y->workspace_size, 1);
+  Ref bad = LLVMBuildOr(e->b, compare(e, LLVMIntSLT, batch, 1), compare(e, LLVMIntSLT, threads, 1), "");
+  Ref scratch = mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), e->g->scratch_size);
+  Ref size = add_i(e, scratch, const_i64(e, e->g->work_size));
+  LLVMBuildRet(e->b, LLVMBuildSelect(e->b, bad, const_i64(e, 0), size, ""));
+}
+
+/* ==== int run(inputs, outputs, batch, workspace, workspace_size, par) ==== */
+
+enum { RUN_INPUTS, RUN_OUTPUTS, RUN_BATCH, RUN_WORK, RUN_SIZE, RUN_PAR, RUN_N };
+
+static Ref array_item(Emit *e, Ref array, int i) { return load(e, e->ptr, array, 8 * i, 8); }
+
+static void check_pointers(Emit *e, Ref array, int n) {
+  if (n == 0) return;
+  return_if(e, is_null(e, array), RCC_ERR_ARGUMENT);
+  for (int i = 0; i < n; i++) return_if(e, is_null(e, array_item(e, array, i)), RCC_ERR_ARGUMENT);
+}
+
+/* par->threads, or 1 where par is NULL. */
+static Ref thread_count(Emit *e, Ref par) {
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
+  If given;
+  Ref none = const_i32(e, 1);
+  if_begin(e, &given, LLVMBuildIsNotNull(e->b, par, ""));
+  Ref threads = load(e, e->i32, par, offsetof(rcc_parallel, threads), 4);
+  LLVMBasicBlockRef inside = LLVMGetInsertBlock(e->b);
+  if_end(e, &given);
+  Ref phi = LLVMBuildPhi(e->b, e->i32, "");
+  LLVMAddIncoming(phi, (Ref[]){none, threads}, (LLVMBasicBlockRef[]){before, inside}, 2);
+  return phi;
+}
+
+static void check_cpu(Emit *e) {
+  LLVMTypeRef type = LLVMFunctionType(e->i32, (LLVMTypeRef[]){e->i64}, 1, 0);
+  Ref bits = const_i64(e, (int64_t)e->t->cpu_bits);
+  Ref result = call(e, runtime_function(e, "rcc_cpu_check", type), type, 1, &bits);
+  return_if(e, compare(e, LLVMIntNE, result, 0), RCC_ERR_CPU);
+}
+
+static Ref check_run(Entry *y, Ref *arg) {
+  Emit *e = y->e;
+  const Graph *g = e->g;
+  check_pointers(e, arg[RUN_INPUTS], g->n_input);
+  check_pointers(e, arg[RUN_OUTPUTS], g->n_output);
+  return_if(e, compare(e, g->symbolic ? LLVMIntSLT : LLVMIntNE, arg[RUN_BATCH], 1), RCC_ERR_SHAPE);
+  Ref threads = thread_count(e, arg[RUN_PAR]);
+  return_if(e, compare(e, LLVMIntSLT, threads, 1), RCC_ERR_ARGUMENT);
+  Ref need = call(e, y->workspace_size, y->size_type, 2, (Ref[]){arg[RUN_BATCH], threads});
+  return_if(e, LLVMBuildICmp(e->b, LLVMIntULT, arg[RUN_SIZE], need, ""), RCC_ERR_WORKSPACE);
+  Ref address = LLVMBuildPtrToInt(e->b, arg[RUN_WORK], e->i64, "");
+  Ref low = LLVMBuildAnd(e->b, address, const_i64(e, 63), "");
+  Ref bad = LLVMBuildOr(e->b, compare(e, LLVMIntNE, low, 0), is_null(e, arg[RUN_WORK]), "");
+  if (g->work_size + g->scratch_size > 0) return_if(e, bad, RCC_ERR_WORKSPACE);
+  check_cpu(e);
+  return threads;
+}
+
+static int64_t image_bytes(const Value *v) { return shape_count(&v->shape) * (int64_t)type_size(v->type); }
+
+static void fill_frame(Emit *e, Ref frame, Ref array, Value *const *v, int n, int first, Ref image) {
+  for (int i = 0; i < n; i++) {
+    Ref p = gep(e, array_item(e, array, i), image, image_bytes(v[i]));
+    store(e, p, frame, FRAME_IO + 8 * (first + i), 8);
+  }
+}
+
+static void run_layer(Entry *y, const Layer *l, Ref frame, Ref par, Ref threads) {
+  Emit *e = y->e;
+  Ref args[] = {frame, const_i32(e, 0), const_i32(e, 0)};
+  if (l->serial) {
+    call(e, l->fn, l->type, 3, args);
+    return;
+  }
+  LLVMBasicBlockRef alone = LLVMAppendBasicBlockInContext(e->c, e->fn, "");
+  LLVMBasicBlockRef shared = LLVMAppendBasicBlockInContext(e->c, e->fn, "");
+  LLVMBasicBlockRef join = LLVMAppendBasicBlockInContext(e->c, e->fn, "");
+  LLVMBuildCondBr(e->b, compare(e, LLVMIntEQ, threads, 1), alone, shared);
+  LLVMPositionBuilderAtEnd(e->b, alone);
+  call(e, l->fn, l->type, 3, args);
+  LLVMBuildBr(e->b, join);
+  LLVMPositionBuilderAtEnd(e->b, shared);
+  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->i32}, 4, 0);
+  Ref run = load(e, e->ptr, par, offsetof(rcc_parallel, run), 8);
+  call(e, run, type, 4, (Ref[]){par, l->fn, frame, threads});
+  LLVMBuildBr(e->b, join);
+  LLVMPositionBuilderAtEnd(e->b, join);
+}
+
+static void build_run(Entry *y) {
+  Emit *e = y->e;
+  const Graph *g = e->g;
+  LLVMTypeRef types[RUN_N] = {e->ptr, e->ptr, e->i64, e->ptr, e->i64, e->ptr};
+  y->run_type = LLVMFunctionType(e->i32, types, RUN_N, 0);
+  y->run = new_function(y, "run", y->run_type, false);
+  Ref arg[RUN_N];
+  LLVMGetParams(y->run, arg);
+  int64_t frame_size = FRAME_IO + 8 * (g->n_input + g->n_output);
+  Ref frame = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)frame_size / 8), "");
+  LLVMSetAlignment(frame, 8);
+  Ref threads = check_run(y, arg);
+  store(e, arg[RUN_WORK], frame, FRAME_WORK, 8);
+  store(e, gep_const(e, arg[RUN_WORK], g->work_size), frame, FRAME_SCRATCH, 8);
+  store(e, threads, frame, FRAME_TASKS, 4);
+  Loop image;
+  loop_begin(e, &image, const_i64(e, 0), g->symbolic ? arg[RUN_BATCH] : const_i64(e, 1), 1, 0, NULL);
+  fill_frame(e, frame, arg[RUN_INPUTS], g->input, g->n_input, 0, image.i);
+  fill_frame(e, frame, arg[RUN_OUTPUTS], g->output, g->n_output, g->n_input, image.i);
+  for (int i = 0; i < y->count; i++) run_layer(y, &y->layer[i], frame, arg[RUN_PAR], threads);
+  loop_end(e, &image);
+  LLVMBuildRet(e->b, const_i32(e, RCC_OK));
+}
+
+/* ==== int NAME_run([batch,] inputs..., outputs..., workspace, workspace_size, par) ==== */
+
+static void build_typed_run(Entry *y) {
+  Emit *e = y->e;
+  const Graph *g = e->g;
+  int n = g->n_input + g->n_output, first = g->symbolic;
+  LLVMTypeRef *types = alloc_n(g->cx, (size_t)n + 4, sizeof *types);
+  for (int i = 0; i < n + 4; i++) types[i] = e->ptr;
+  if (first) types[0] = e->i64;
+  types[first + n + 1] = e->i64;
+  LLVMTypeRef type = LLVMFunctionType(e->i32, types, (unsigned)(first + n + 3), 0);
+  Ref fn = new_function(y, format_text(g->cx, "%s_run", g->name), type, true);
+  Ref array = LLVMBuildAlloca(e->b, LLVMArrayType2(e->ptr, (uint64_t)n + 1), "");
+  for (int i = 0; i < n; i++) store(e, LLVMGetParam(fn, (unsigned)(first + i)), array, 8 * i, 8);
+  Ref args[RUN_N] = {array, gep_const(e, array, 8 * g->n_input), first ? LLVMGetParam(fn, 0) : const_i64(e, 1)};
+  for (int i = 0; i < 3; i++) args[RUN_WORK + i] = LLVMGetParam(fn, (unsigned)(first + n + i));
+  LLVMBuildRet(e->b, call(e, y->run, y->run_type, RUN_N, args));
+}
+
+/* ==== the table ==== */
+
+static Ref constant_global(Emit *e, Ref value, const char *name) {
+  Ref global = LLVMAddGlobal(e->m, LLVMTypeOf(value), name);
+  LLVMSetInitializer(global, value);
+  LLVMSetGlobalConstant(global, 1);
+  LLVMSetLinkage(global, LLVMInternalLinkage);
+  return global;
+}
+
+static Ref text_global(Emit *e, const char *s) {
+  return constant_global(e, LLVMConstStringInContext(e->c, s, (unsigned)strlen(s), 0), "text");
+}
+
+/* struct rcc_tensor for each value; NULL for none. */
+static Ref tensor_table(Emit *e, Value *const *v, const Shape *shape, int n) {
+  if (n == 0) return LLVMConstNull(e->ptr);
+  Ref *row = alloc_n(e->g->cx, (size_t)n, sizeof *row);
+  for (int i = 0; i < n; i++) {
+    Ref dims[MAX_RANK];
+    for (int k = 0; k < shape[i].rank; k++) dims[k] = const_i64(e, shape[i].d[k]);
+    Ref array = constant_global(e, LLVMConstArray2(e->i64, dims, (uint64_t)shape[i].rank), "dims");
+    Ref fields[] = {text_global(e, v[i]->name), const_i32(e, v[i]->type), const_i32(e, shape[i].rank), array};
+    row[i] = LLVMConstStructInContext(e->c, fields, COUNT(fields), 0);
+  }
+  return constant_global(e, LLVMConstArray2(LLVMTypeOf(row[0]), row, (uint64_t)n), "tensors");
+}
+
+static void build_table(Entry *y) {
+  Emit *e = y->e;
+  const Graph *g = e->g;
+  const char *target = format_text(g->cx, "%s %s", e->t->cpu, e->t->features);
+  Ref fields[] = {
+    const_i32(e, RCC_ABI), const_i32(e, g->symbolic), text_global(e, g->name), text_global(e, target),
+    const_i32(e, g->n_input), const_i32(e, g->n_output),
+    tensor_table(e, g->input, g->input_shape, g->n_input), tensor_table(e, g->output, g->output_shape, g->n_output),
+    y->workspace_size, y->run,
+  };
+  Ref table = constant_global(e, LLVMConstStructInContext(e->c, fields, COUNT(fields), 0),
+                              format_text(g->cx, "%s_model", g->name));
+  LLVMSetLinkage(table, LLVMExternalLinkage);
+}
+
+void emit_entry(Emit *e, const Layer *layer, int count) {
+  Entry y = {.e = e, .layer = layer, .count = count};
+  build_workspace_size(&y);
+  build_run(&y);
+  build_typed_run(&y);
+  build_table(&y);
+}

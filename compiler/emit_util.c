@@ -1,0 +1,186 @@
+/* emit_util.c: small words over LLVM's builder, so that the emitters read as the loops they make. */
+#include "emit.h"
+
+#include <llvm-c/DebugInfo.h>
+#include <string.h>
+
+/* ==== constants and types ==== */
+
+Ref const_i64(Emit *e, int64_t v) { return LLVMConstInt(e->i64, (uint64_t)v, 1); }
+Ref const_i32(Emit *e, int32_t v) { return LLVMConstInt(e->i32, (uint64_t)v, 1); }
+Ref const_f32(Emit *e, double v) { return LLVMConstReal(e->f32, v); }
+
+Ref splat(Emit *e, Ref scalar, int lanes) {
+  if (lanes == 1) return scalar;
+  LLVMTypeRef t = LLVMVectorType(LLVMTypeOf(scalar), (unsigned)lanes);
+  Ref one = LLVMBuildInsertElement(e->b, LLVMGetPoison(t), scalar, const_i32(e, 0), "");
+  Ref zeros = LLVMConstNull(LLVMVectorType(e->i32, (unsigned)lanes));
+  return LLVMBuildShuffleVector(e->b, one, LLVMGetPoison(t), zeros, "");
+}
+
+Ref splat_const(Emit *e, double v) { return splat(e, const_f32(e, v), e->lanes); }
+
+LLVMTypeRef vec_of(LLVMTypeRef elem, int lanes) { return lanes == 1 ? elem : LLVMVectorType(elem, (unsigned)lanes); }
+
+LLVMTypeRef llvm_type(Emit *e, Type t) {
+  switch (t) {
+  case T_F32: return e->f32;
+  case T_F64: return e->f64;
+  case T_F16: case T_BF16: case T_U16: case T_I16: return e->i16;
+  case T_U32: case T_I32: return e->i32;
+  case T_U64: case T_I64: return e->i64;
+  case T_U8: case T_I8: case T_BOOL: return e->i8;
+  default: assert(!"not a stored type"); return NULL;
+  }
+}
+
+/* ==== memory ==== */
+
+Ref gep(Emit *e, Ref p, Ref index, int64_t elem_size) {
+  return LLVMBuildGEP2(e->b, e->i8, p, (Ref[]){mul_i(e, index, elem_size)}, 1, "");
+}
+
+Ref gep_const(Emit *e, Ref p, int64_t bytes) {
+  return bytes == 0 ? p : LLVMBuildGEP2(e->b, e->i8, p, (Ref[]){const_i64(e, bytes)}, 1, "");
+}
+
+Ref load(Emit *e, LLVMTypeRef t, Ref p, int64_t bytes, int align) {
+  Ref v = LLVMBuildLoad2(e->b, t, gep_const(e, p, bytes), "");
+  LLVMSetAlignment(v, (unsigned)align);
+  return v;
+}
+
+void store(Emit *e, Ref v, Ref p, int64_t bytes, int align) {
+  LLVMSetAlignment(LLVMBuildStore(e->b, v, gep_const(e, p, bytes)), (unsigned)align);
+}
+
+static Ref lane_mask(Emit *e, int n) {
+  Ref bit[64];
+  for (int i = 0; i < e->lanes; i++) bit[i] = LLVMConstInt(e->i1, i < n, 0);
+  return LLVMConstVector(bit, (unsigned)e->lanes);
+}
+
+Ref load_lanes(Emit *e, Ref p, int64_t bytes, int n, int align) {
+  if (n >= e->lanes) return load(e, e->vec, p, bytes, align);
+  Ref args[] = {gep_const(e, p, bytes), const_i32(e, align), lane_mask(e, n), LLVMConstNull(e->vec)};
+  return intrinsic(e, "llvm.masked.load", 2, (LLVMTypeRef[]){e->vec, e->ptr}, 4, args);
+}
+
+void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align) {
+  if (n >= e->lanes) {
+    store(e, v, p, bytes, align);
+    return;
+  }
+  Ref args[] = {v, gep_const(e, p, bytes), const_i32(e, align), lane_mask(e, n)};
+  intrinsic(e, "llvm.masked.store", 2, (LLVMTypeRef[]){e->vec, e->ptr}, 4, args);
+}
+
+void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality) {
+  Ref args[] = {gep_const(e, p, bytes), const_i32(e, write), const_i32(e, locality), const_i32(e, 1)};
+  intrinsic(e, "llvm.prefetch", 1, (LLVMTypeRef[]){e->ptr}, 4, args);
+}
+
+/* ==== arithmetic ==== */
+
+Ref add_i(Emit *e, Ref a, Ref b) { return LLVMBuildNSWAdd(e->b, a, b, ""); }
+
+Ref mul_i(Emit *e, Ref a, int64_t k) {
+  return k == 1 ? a : LLVMBuildNSWMul(e->b, a, LLVMConstInt(LLVMTypeOf(a), (uint64_t)k, 1), "");
+}
+
+Ref fadd(Emit *e, Ref a, Ref b) { return LLVMBuildFAdd(e->b, a, b, ""); }
+Ref fmul(Emit *e, Ref a, Ref b) { return LLVMBuildFMul(e->b, a, b, ""); }
+
+Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n, Ref *args) {
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  assert(id != 0);
+  Ref fn = LLVMGetIntrinsicDeclaration(e->m, id, types, (size_t)n_types);
+  LLVMTypeRef type = LLVMIntrinsicGetType(e->c, id, types, (size_t)n_types);
+  return LLVMBuildCall2(e->b, type, fn, args, (unsigned)n, "");
+}
+
+Ref fma_(Emit *e, Ref a, Ref b, Ref c) {
+  if (!e->t->fma) return fadd(e, fmul(e, a, b), c);
+  return intrinsic(e, "llvm.fma", 1, (LLVMTypeRef[]){LLVMTypeOf(a)}, 3, (Ref[]){a, b, c});
+}
+
+/* The comparison and select that x86's maxps and minps compute in one instruction, NaNs included. */
+Ref fmax_(Emit *e, Ref a, Ref b) {
+  return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, a, b, ""), a, b, "");
+}
+
+Ref fmin_(Emit *e, Ref a, Ref b) {
+  return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOLT, a, b, ""), a, b, "");
+}
+
+Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args) {
+  return LLVMBuildCall2(e->b, type, fn, args, (unsigned)n, "");
+}
+
+/* ==== control flow ==== */
+
+static LLVMBasicBlockRef new_block(Emit *e) { return LLVMAppendBasicBlockInContext(e->c, e->fn, ""); }
+
+static bool surely_entered(Ref lo, Ref hi) {
+  return LLVMIsAConstantInt(lo) && LLVMIsAConstantInt(hi) && LLVMConstIntGetSExtValue(lo) < LLVMConstIntGetSExtValue(hi);
+}
+
+void loop_begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc) {
+  assert(n <= (int)COUNT(l->phi));
+  *l = (Loop){.next_hi = hi, .step = step, .n = n, .acc = acc, .before = LLVMGetInsertBlock(e->b)};
+  l->body = new_block(e);
+  l->exit = new_block(e);
+  l->guarded = !surely_entered(lo, hi);
+  if (l->guarded) LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, lo, hi, ""), l->body, l->exit);
+  else LLVMBuildBr(e->b, l->body);
+  LLVMPositionBuilderAtEnd(e->b, l->body);
+  l->i = LLVMBuildPhi(e->b, LLVMTypeOf(lo), "");
+  LLVMAddIncoming(l->i, &lo, &l->before, 1);
+  for (int k = 0; k < n; k++) {
+    l->init[k] = acc[k];
+    l->phi[k] = LLVMBuildPhi(e->b, LLVMTypeOf(acc[k]), "");
+    LLVMAddIncoming(l->phi[k], &l->init[k], &l->before, 1);
+    acc[k] = l->phi[k];
+  }
+}
+
+/* LLVM must leave the loops as they are written: they are unrolled by hand where that pays. */
+static void forbid_unrolling(Emit *e, Ref branch) {
+  LLVMMetadataRef text = LLVMMDStringInContext2(e->c, "llvm.loop.unroll.disable", 24);
+  LLVMMetadataRef disable = LLVMMDNodeInContext2(e->c, &text, 1);
+  LLVMMetadataRef self = LLVMTemporaryMDNode(e->c, NULL, 0);
+  LLVMMetadataRef loop = LLVMMDNodeInContext2(e->c, (LLVMMetadataRef[]){self, disable}, 2);
+  LLVMMetadataReplaceAllUsesWith(self, loop);
+  LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(e->c, "llvm.loop", 9), LLVMMetadataAsValue(e->c, loop));
+}
+
+void loop_end(Emit *e, Loop *l) {
+  LLVMBasicBlockRef last = LLVMGetInsertBlock(e->b);
+  Ref next = add_i(e, l->i, LLVMConstInt(LLVMTypeOf(l->i), (uint64_t)l->step, 1));
+  Ref again = LLVMBuildICmp(e->b, LLVMIntSLT, next, l->next_hi, "");
+  forbid_unrolling(e, LLVMBuildCondBr(e->b, again, l->body, l->exit));
+  LLVMAddIncoming(l->i, &next, &last, 1);
+  LLVMMoveBasicBlockAfter(l->exit, last);
+  LLVMPositionBuilderAtEnd(e->b, l->exit);
+  for (int k = 0; k < l->n; k++) {
+    Ref end = l->acc[k];
+    LLVMAddIncoming(l->phi[k], &end, &last, 1);
+    if (!l->guarded) continue;
+    Ref phi = LLVMBuildPhi(e->b, LLVMTypeOf(end), "");
+    LLVMAddIncoming(phi, (Ref[]){end, l->init[k]}, (LLVMBasicBlockRef[]){last, l->before}, 2);
+    l->acc[k] = phi;
+  }
+}
+
+void if_begin(Emit *e, If *s, Ref cond) {
+  LLVMBasicBlockRef then = new_block(e);
+  s->join = new_block(e);
+  LLVMBuildCondBr(e->b, cond, then, s->join);
+  LLVMPositionBuilderAtEnd(e->b, then);
+}
+
+void if_end(Emit *e, If *s) {
+  LLVMBuildBr(e->b, s->join);
+  LLVMMoveBasicBlockAfter(s->join, LLVMGetInsertBlock(e->b));
+  LLVMPositionBuilderAtEnd(e->b, s->join);
+}

@@ -1,0 +1,16 @@
+/* object_host.c: the machine that the compiler runs on, as LLVM sees it. The CPU's name alone would claim features that a
+ * hypervisor masks, so the features are asked for as well. */
+#include "codegen.h"
+
+#include <llvm-c/Core.h>
+#include <llvm-c/TargetMachine.h>
+
+static char *keep(Context *cx, char *message) {
+  char *copy = copy_text(cx, message);
+  LLVMDisposeMessage(message);
+  return copy;
+}
+
+char *host_triple(Context *cx) { return keep(cx, LLVMGetDefaultTargetTriple()); }
+char *host_cpu(Context *cx) { return keep(cx, LLVMGetHostCPUName()); }
+char *host_features(Context *cx) { return keep(cx, LLVMGetHostCPUFeatures()); }

@@ -1,0 +1,346 @@
+/* resnetcc.h: the map of the compiler. Types first, then every public function under the name of the
+ * file that defines it, in the order of the pipeline:
+ *
+ *   bytes -> import -> shape -> fold -> batch -> fuse -> select -> layout -> pack -> plan -> emit -> object + header
+ *
+ * The user can be wrong only at the doors (command line, import, text, shape, object); there `fail` reports one
+ * line and unwinds. Inside, `assert`. Everything a compilation allocates lives in one arena. */
+#ifndef RESNETCC_H
+#define RESNETCC_H
+
+#include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+#define PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+enum { MAX_RANK = 8 };
+
+typedef struct Arena Arena;
+typedef struct Graph Graph;
+typedef struct Node Node;
+typedef struct Value Value;
+
+/* ---- element types: the numbers of TensorProto.DataType ---- */
+
+typedef enum Type {
+  T_NONE = 0, T_F32 = 1, T_U8 = 2, T_I8 = 3, T_U16 = 4, T_I16 = 5, T_I32 = 6, T_I64 = 7, T_STRING = 8,
+  T_BOOL = 9, T_F16 = 10, T_F64 = 11, T_U32 = 12, T_U64 = 13, T_BF16 = 16
+} Type;
+
+/* ---- shapes ----
+ * A dimension is a number >= 0, or, until the pass `batch` has run, -k for k times the batch symbol. */
+
+typedef struct Shape {
+  int rank;
+  int64_t d[MAX_RANK];
+} Shape;
+
+/* ---- operators: one row each in ops.def ---- */
+
+typedef enum Op {
+  OP_NONE,
+#define OP(name, domain, since, until, min_in, max_in, min_out, max_out, kind) OP_##name,
+#include "ops.def"
+#undef OP
+  OP_COUNT
+} Op;
+
+typedef enum OpKind { /* how an operator is treated where only its family matters */
+  K_ANCHOR,  /* owns a loop nest and may carry an epilogue: Conv, Gemm, pools, Pointwise */
+  K_UNARY,   /* y[i] = f(x[i]) */
+  K_BINARY,  /* y[i] = f(a[i], b[i]) with broadcasting */
+  K_MOVE,    /* elements change place only */
+  K_VIEW,    /* the same elements in the same order under another shape */
+  K_SHAPE,   /* known once shapes are: folds away */
+  K_REDUCE,  /* softmax, means, argmax along axes */
+} OpKind;
+
+typedef struct OpInfo {
+  const char *name, *domain;
+  int since, until; /* versions of the operator set in which import accepts it; until 0: newest */
+  int min_in, max_in, min_out, max_out; /* -1: any number */
+  OpKind kind;
+} OpInfo;
+extern const OpInfo op_info[OP_COUNT];
+
+/* ---- attributes, as the model gives them; a table of (name, value) ---- */
+
+typedef enum AttrKind { A_INT, A_FLOAT, A_INTS, A_FLOATS, A_STRING, A_TENSOR } AttrKind;
+typedef struct Attr {
+  const char *name;
+  AttrKind kind;
+  int n;                 /* elements of ints and floats */
+  int64_t i;
+  float f;
+  const int64_t *ints;
+  const float *floats;
+  const char *s;
+  Value *tensor;         /* a constant */
+} Attr;
+
+/* ---- where a tensor's elements lie ----
+ * block 0: the dense row-major order of the shape, except that the rows of a rank-4 tensor may have a halo
+ * (a stem's input). block V: channels in blocks of V, [N][H][C/V][W][V] or [N][C/V][H][W][V], by the strides alone.
+ * Strides and sizes count elements; the halo is the border of zeros that readers with padding rely on. The lanes
+ * past C in the last block hold some finite value. `origin` is the offset of pixel (0,0) of channel 0. */
+
+typedef struct Layout {
+  int block;
+  int top, left, bottom, right;
+  int64_t n, c, row, pix; /* strides: image, channel block (channel where block is 0), row, pixel */
+  int64_t origin, size;
+} Layout;
+
+typedef enum Place { P_NONE, P_INPUT, P_OUTPUT, P_WORK, P_CONST } Place;
+
+/* ---- values and nodes ---- */
+
+struct Value {
+  const char *name;
+  int id;                /* index in graph->values, renumbered by graph_compact */
+  Type type;
+  Shape shape;
+  Node *def;             /* who computes it; NULL: input or constant */
+  int n_uses;            /* readers (epilogue arguments and graph outputs included); kept by graph_count_uses */
+  bool is_input, is_output;
+  const void *data;      /* a constant's elements, dense row-major; NULL: not a constant */
+  const bool *sym;       /* of an integer constant: which elements are multiples of the batch symbol; NULL: none */
+
+  Layout layout;         /* from the pass layout on */
+  Place place;           /* from the pass plan on */
+  int64_t offset;        /* bytes, in the workspace or the weights; the index of an input or output */
+  Value *alias;          /* shares the storage of that value (views, in-place results, concatenated parts) */
+  int64_t alias_offset;  /* bytes into it */
+};
+
+/* A step of an epilogue: acc = op(acc, arg), or op(arg, acc) where `swap`. The argument broadcasts against the
+ * node's result by ONNX's rules. */
+typedef struct Step {
+  Op op;                 /* a K_UNARY or K_BINARY operator on float */
+  int arg;               /* index into node->in, -1: none */
+  bool swap;
+  float a, b;            /* parameters: LeakyRelu a=alpha; Clip a=min b=max; HardSigmoid a=alpha b=beta */
+} Step;
+
+/* Sizes of a convolution or pooling window over H and W; one-dimensional operators have height 1. */
+typedef struct Window {
+  int kh, kw, sh, sw, dh, dw;            /* kernel, stride, dilation */
+  int top, left, bottom, right;          /* padding */
+} Window;
+
+typedef struct ConvPlan ConvPlan; /* select.c's choice; the struct is in codegen.h */
+
+struct Node {
+  Op op;
+  const char *name;      /* as in the model; never NULL */
+  Value **in;            /* NULL: an optional input left out */
+  Value **out;           /* NULL: an unused output */
+  int n_in, n_out;
+  Attr *attr;
+  int n_attr;
+  Step *step;            /* the epilogue */
+  int n_step;
+  Window win;            /* Conv, MaxPool, AveragePool: filled by shape */
+  int group;             /* Conv: filled by shape */
+  ConvPlan *plan;        /* Conv, Gemm, MatMul: filled by select */
+  bool dead;             /* removed; graph_compact drops it */
+};
+
+typedef struct Options {
+  const char *input, *output, *name;     /* paths; the model's prefix */
+  const char *cpu, *attr, *triple;       /* -mcpu, -mattr, --target; NULL: the host */
+  enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH } emit;
+  bool verbose, time, strict, verify, each_pass, report;
+  const char *dump;                      /* letters of the passes to print the graph after */
+  int64_t max_memory;                    /* bytes */
+  int n_shape;
+  struct ShapePin { const char *input; Shape shape; } *shape; /* --shape NAME=1,3,224,224 */
+} Options;
+
+/* One compilation's unwind point and arena. `error` is the finished line without the program's name. */
+typedef struct Context {
+  jmp_buf unwind;
+  char error[512];
+  const char *file;      /* named in messages; NULL: none */
+  Arena *arena;
+  int64_t max_memory;    /* arena_alloc fails past it */
+} Context;
+
+struct Graph {
+  Context *cx;
+  const Options *opt;
+  const char *name;
+  int opset;             /* of the default domain */
+  bool symbolic;         /* the batch is symbolic: dims -k; the pass batch puts 1 for the symbol and keeps this */
+  Node **node;           /* in an order in which every value is defined before its use */
+  int n_node, cap_node;
+  Value **value;
+  int n_value, cap_value;
+  Value **input, **output;
+  int n_input, n_output;
+  Shape *input_shape, *output_shape;     /* as the interface shows them, -1 for the batch: kept by the pass batch */
+  struct Target *target; /* from select on */
+  const uint8_t *weights;                /* pack: the object's read-only data */
+  int64_t weights_size;
+  int64_t work_size;     /* plan: bytes of workspace that all threads share ... */
+  int64_t scratch_size;  /* ... and that each thread has for itself, behind them */
+};
+
+/* ==== util.c: memory, messages, text ==== */
+
+Arena *arena_new(int64_t limit);
+void arena_free(Arena *a);
+/* Zeroed memory, aligned to 64 bytes, living as long as the context; fails (one line) past cx->max_memory. */
+void *alloc(Context *cx, size_t size);
+/* n elements of `size` bytes; fails if the product overflows. */
+void *alloc_n(Context *cx, size_t n, size_t size);
+char *copy_text(Context *cx, const char *s);
+char *copy_bytes_as_text(Context *cx, const void *s, size_t n);
+char *format_text(Context *cx, const char *fmt, ...) PRINTF(2, 3);
+int64_t arena_used(const Arena *a);
+
+/* Ends the compilation with "FILE: reason"; with a node, "FILE: node "NAME" (Op): reason". Control characters
+ * are escaped, the line is cut at 400 characters. Never returns. */
+_Noreturn void fail(Context *cx, const char *fmt, ...) PRINTF(2, 3);
+_Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) PRINTF(3, 4);
+
+bool mul_size(int64_t a, int64_t b, int64_t *out); /* false: overflow */
+bool add_size(int64_t a, int64_t b, int64_t *out);
+
+/* A growing byte buffer (malloc'ed). */
+typedef struct Buffer {
+  char *data;
+  size_t size, cap;
+} Buffer;
+void buffer_add(Buffer *b, const void *data, size_t n);
+void buffer_printf(Buffer *b, const char *fmt, ...) PRINTF(2, 3);
+void buffer_free(Buffer *b);
+
+/* ==== graph.c: construction and navigation ==== */
+
+size_t type_size(Type t);        /* bytes an element; 0: not a type that resnetcc stores */
+const char *type_name(Type t);   /* "f32", "i64", ... */
+bool type_is_float(Type t);
+bool type_is_int(Type t);        /* the signed and unsigned integers; not bool */
+
+bool shape_equal(const Shape *a, const Shape *b);
+int64_t shape_count(const Shape *s);             /* product, INT64_MAX on overflow; with a symbol, the count of one image */
+bool shape_is_symbolic(const Shape *s);
+Shape shape_of(int rank, ...);                   /* int64_t each */
+char *shape_text(Context *cx, const Shape *s);   /* "[N,3,224,224]" */
+
+Graph *graph_new(Context *cx, const Options *opt);
+Value *value_new(Graph *g, const char *name, Type type, Shape shape);
+Value *value_const(Graph *g, const char *name, Type type, Shape shape, const void *data); /* data is not copied */
+Value *value_const_i64(Graph *g, const char *name, int n, const int64_t *v);              /* rank 1, copied */
+Value *value_const_f32(Graph *g, const char *name, Shape shape);                          /* zeroed; fill through f32_of */
+float *f32_of(Value *v);                         /* a constant's elements, to be written by its maker */
+/* Appended to the node list; inputs are copied; out has n_out fresh slots set to NULL. */
+Node *node_new(Graph *g, Op op, const char *name, int n_in, Value *const *in, int n_out);
+/* The same, placed before node number `at`. */
+Node *node_insert(Graph *g, int at, Op op, const char *name, int n_in, Value *const *in, int n_out);
+void node_add_input(Graph *g, Node *n, Value *v);
+void node_add_step(Graph *g, Node *n, Step s);
+/* Every reader of `old` (graph outputs too: the new value takes the output's place and name, through an appended
+ * Identity node where it is an input, a constant or an output already) reads `with`. */
+void graph_replace(Graph *g, Value *old, Value *with);
+void graph_count_uses(Graph *g);
+Node *only_reader(Graph *g, const Value *v);     /* the single node that reads v once, if v is no graph output */
+/* Drops dead nodes, values that nobody reads or defines; renumbers value ids. */
+void graph_compact(Graph *g);
+int node_index(const Graph *g, const Node *n);
+Op op_find(const char *domain, const char *name); /* OP_NONE: unknown */
+
+const Attr *attr_find(const Node *n, const char *name);
+int64_t attr_int(const Node *n, const char *name, int64_t otherwise);
+float attr_float(const Node *n, const char *name, float otherwise);
+const char *attr_string(const Node *n, const char *name, const char *otherwise);
+void attr_set_int(Graph *g, Node *n, const char *name, int64_t v);
+void attr_set_float(Graph *g, Node *n, const char *name, float v);
+void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t *v);
+void attr_set_string(Graph *g, Node *n, const char *name, const char *v);
+void attr_remove(Node *n, const char *name);
+/* Elements of an integer constant (i32 or i64, rank <= 1); false: v is no such constant. */
+bool const_ints(const Value *v, int max, int64_t *out, int *count);
+/* The one element of a constant float of any rank with one element. */
+bool const_scalar(const Value *v, float *out);
+
+/* ==== text.c: the graph as text, for -d, --emit=graph and the tests ====
+ *   graph tiny
+ *   input x f32 [N,3,8,8]
+ *   const w f32 [16,3,3,3] = random 7 -0.5 0.5      (also: = splat 0.5, = {1, 2, 3}; --dumps print "= ..." for large ones)
+ *   y = Conv(x, w, _) pads=[1,1,1,1] strides=[1,1] mode="x" alpha=0.5
+ *   z = Pointwise(y, x) | Add(@1) | Relu | Clip(0, 6)   (an epilogue: @k is input k, numbers are a and b, ~ before an operator swaps)
+ *   a, b = Split(z) axis=1
+ *   output z */
+void text_print(Graph *g, Buffer *out);
+Graph *text_parse(Context *cx, const Options *opt, const char *text);
+
+/* ==== verify.c ==== */
+
+/* Aborts with a message naming the broken rule if the graph is not well formed after the pass `after`: order of
+ * definitions, arity, types, no dangling values, shapes as shape.c infers them. */
+void verify(Graph *g, const char *after);
+
+/* ==== import.c: ONNX bytes to a graph ==== */
+
+/* Reads the model file opt->input into a graph of the newest operator versions (attributes that became inputs are
+ * inputs, Constant nodes and initializers are constants, fp16 is widened to fp32 with Casts at the interface). */
+Graph *import_model(Context *cx, const Options *opt);
+/* The same from memory; `folder` is where external data lies, NULL: none allowed. */
+Graph *import_bytes(Context *cx, const Options *opt, const void *data, size_t size, const char *folder);
+
+/* ==== shape.c ==== */
+
+/* Infers type and shape of every value, fills Node.win and .group, checks every operator's demands on its inputs.
+ * Shape -> Gather -> Concat -> Reshape chains are evaluated on the way, symbolically where the batch is (Value.data, .sym). */
+void pass_shape(Graph *g);
+/* One node, its inputs known: used by passes that make nodes. */
+void infer_node(Graph *g, Node *n);
+/* Broadcast of two shapes by ONNX's rules; false: they don't fit. */
+bool shape_broadcast(const Shape *a, const Shape *b, Shape *out);
+
+/* ==== eval.c, eval_nn.c: the reference evaluator ==== */
+
+/* Computes the outputs of one node into fresh memory of cx: in[i] and out[i] point to dense row-major elements. Short,
+ * obvious, slow; sums of fp32 products are taken in double. */
+void eval_node(Graph *g, const Node *n, const void *const *in, void **out);
+/* acc[i] = step(acc[i], arg) over a whole tensor of `shape`. */
+void eval_step(const Step *s, const Shape *shape, float *acc, const Shape *arg_shape, const float *arg);
+/* The whole graph on dense inputs; outputs are allocated in cx. Dimensions must be numbers (after the pass batch). */
+void eval_graph(Graph *g, const void *const *inputs, void **outputs);
+
+/* ==== fold.c ==== */
+void pass_fold(Graph *g);   /* constants, identities, common subexpressions, dead code */
+void pass_batch(Graph *g);  /* checks that images are independent, puts 1 for the batch symbol */
+
+/* ==== fuse*.c ==== */
+void pass_moves(Graph *g);    /* fuse_move.c: Pad into Conv and pools; transposes cancelled or sunk; ReduceMean as GlobalAveragePool */
+void pass_affine(Graph *g);   /* fuse_affine.c: batch norm, scale and shift chains merged and folded into convolutions */
+void pass_channels(Graph *g); /* fuse_channels.c: constant channels dropped, BatchZero blocks to their identity */
+void pass_fuse(Graph *g);     /* fuse.c: elementwise operators become epilogues of anchors */
+
+/* ==== compile.c: the list of passes ==== */
+
+typedef struct Pass {
+  char letter;           /* for -d */
+  const char *name, *what;
+  void (*run)(Graph *g);
+  bool keeps_meaning;    /* eval can run the graph after it */
+} Pass;
+extern const Pass pass_list[];
+extern const int pass_count;
+
+/* Runs the passes on g, with verification, dumps and timing as the options say. */
+void run_passes(Graph *g);
+/* Everything: import to files. Returns 0, or 1 with cx->error set. */
+int compile(Context *cx, const Options *opt);
+
+/* The code generator's half of the map (target, select, layout, pack, plan, emit, object, header) is codegen.h. */
+#endif
