@@ -1,0 +1,85 @@
+/* cpu.c: which instructions may be used: those that the CPU has and whose registers the system saves. */
+#include "resnetcc_rt.h"
+#include <cpuid.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* Where CPUID reports a feature, and the bits of XCR0 that the system must have set for its registers (Intel SDM,
+ * volume 1, chapter 13). */
+enum { EAX, EBX, ECX, EDX };
+enum { X_NONE = 0, X_AVX = 0x6, X_AVX512 = 0xe6, X_AMX = 0x60000 };
+
+static const struct Feature {
+  uint64_t feature;
+  uint32_t leaf;
+  uint8_t subleaf, reg, bit;
+  uint32_t state;
+} features_of_cpuid[] = {
+  { RCC_CPU_SSE3, 1, 0, ECX, 0, X_NONE },
+  { RCC_CPU_SSSE3, 1, 0, ECX, 9, X_NONE },
+  { RCC_CPU_SSE41, 1, 0, ECX, 19, X_NONE },
+  { RCC_CPU_SSE42, 1, 0, ECX, 20, X_NONE },
+  { RCC_CPU_POPCNT, 1, 0, ECX, 23, X_NONE },
+  { RCC_CPU_MOVBE, 1, 0, ECX, 22, X_NONE },
+  { RCC_CPU_LZCNT, 0x80000001, 0, ECX, 5, X_NONE },
+  { RCC_CPU_BMI, 7, 0, EBX, 3, X_NONE },
+  { RCC_CPU_BMI2, 7, 0, EBX, 8, X_NONE },
+  { RCC_CPU_GFNI, 7, 0, ECX, 8, X_NONE },
+  { RCC_CPU_AVX, 1, 0, ECX, 28, X_AVX },
+  { RCC_CPU_F16C, 1, 0, ECX, 29, X_AVX },
+  { RCC_CPU_FMA, 1, 0, ECX, 12, X_AVX },
+  { RCC_CPU_AVX2, 7, 0, EBX, 5, X_AVX },
+  { RCC_CPU_AVXVNNI, 7, 1, EAX, 4, X_AVX },
+  { RCC_CPU_AVX512F, 7, 0, EBX, 16, X_AVX512 },
+  { RCC_CPU_AVX512DQ, 7, 0, EBX, 17, X_AVX512 },
+  { RCC_CPU_AVX512IFMA, 7, 0, EBX, 21, X_AVX512 },
+  { RCC_CPU_AVX512CD, 7, 0, EBX, 28, X_AVX512 },
+  { RCC_CPU_AVX512BW, 7, 0, EBX, 30, X_AVX512 },
+  { RCC_CPU_AVX512VL, 7, 0, EBX, 31, X_AVX512 },
+  { RCC_CPU_AVX512VBMI, 7, 0, ECX, 1, X_AVX512 },
+  { RCC_CPU_AVX512VBMI2, 7, 0, ECX, 6, X_AVX512 },
+  { RCC_CPU_AVX512VNNI, 7, 0, ECX, 11, X_AVX512 },
+  { RCC_CPU_AVX512BITALG, 7, 0, ECX, 12, X_AVX512 },
+  { RCC_CPU_AVX512VPOPCNTDQ, 7, 0, ECX, 14, X_AVX512 },
+  { RCC_CPU_AVX512FP16, 7, 0, EDX, 23, X_AVX512 },
+  { RCC_CPU_AVX512BF16, 7, 1, EAX, 5, X_AVX512 },
+  { RCC_CPU_AMX_BF16, 7, 0, EDX, 22, X_AMX },
+  { RCC_CPU_AMX_TILE, 7, 0, EDX, 24, X_AMX },
+  { RCC_CPU_AMX_INT8, 7, 0, EDX, 25, X_AMX },
+};
+
+/* XCR0; 0 where the system has not enabled XSAVE and the instruction would fault. */
+static uint64_t enabled_state(void) {
+  uint32_t r[4] = { 0 };
+  if (!__get_cpuid(1, &r[EAX], &r[EBX], &r[ECX], &r[EDX]) || !(r[ECX] >> 27 & 1)) return 0;
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (uint64_t)high << 32 | low;
+}
+
+static bool has(const struct Feature *f, uint64_t state) {
+  uint32_t r[4] = { 0 };
+  if ((state & f->state) != f->state) return false;
+  /* Fails, leaving zeros, where the CPU has no such leaf. */
+  __get_cpuid_count(f->leaf, f->subleaf, &r[EAX], &r[EBX], &r[ECX], &r[EDX]);
+  return r[f->reg] >> f->bit & 1;
+}
+
+static uint64_t find_features(void) {
+  uint64_t state = enabled_state(), found = 0;
+  for (size_t i = 0; i < sizeof features_of_cpuid / sizeof *features_of_cpuid; i++)
+    if (has(&features_of_cpuid[i], state)) found |= features_of_cpuid[i].feature;
+  return found;
+}
+
+int rcc_cpu_check(uint64_t features) {
+  /* Found once; threads that race find the same, so no order is needed. */
+  static _Atomic uint64_t cache;
+  const uint64_t known = UINT64_C(1) << 63;
+  uint64_t found = atomic_load_explicit(&cache, memory_order_relaxed);
+  if (!found) {
+    found = find_features() | known;
+    atomic_store_explicit(&cache, found, memory_order_relaxed);
+  }
+  return features & ~found || features & known ? RCC_ERR_CPU : RCC_OK;
+}

@@ -1,0 +1,68 @@
+/* cpu_test.c: rcc_cpu_check agrees with what the compiler's own run-time library finds. */
+#include "resnetcc_rt.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void agrees_with_the_compiler(void **state) {
+  (void)state;
+  __builtin_cpu_init();
+#define AGREES(feature, name) \
+  assert_int_equal(rcc_cpu_check(feature) == RCC_OK, !!__builtin_cpu_supports(name))
+  AGREES(RCC_CPU_SSE3, "sse3");
+  AGREES(RCC_CPU_SSSE3, "ssse3");
+  AGREES(RCC_CPU_SSE41, "sse4.1");
+  AGREES(RCC_CPU_SSE42, "sse4.2");
+  AGREES(RCC_CPU_POPCNT, "popcnt");
+  AGREES(RCC_CPU_BMI, "bmi");
+  AGREES(RCC_CPU_BMI2, "bmi2");
+  AGREES(RCC_CPU_GFNI, "gfni");
+  AGREES(RCC_CPU_AVX, "avx");
+  AGREES(RCC_CPU_FMA, "fma");
+  AGREES(RCC_CPU_AVX2, "avx2");
+  AGREES(RCC_CPU_AVX512F, "avx512f");
+  AGREES(RCC_CPU_AVX512DQ, "avx512dq");
+  AGREES(RCC_CPU_AVX512CD, "avx512cd");
+  AGREES(RCC_CPU_AVX512BW, "avx512bw");
+  AGREES(RCC_CPU_AVX512VL, "avx512vl");
+  AGREES(RCC_CPU_AVX512IFMA, "avx512ifma");
+  AGREES(RCC_CPU_AVX512VBMI, "avx512vbmi");
+  AGREES(RCC_CPU_AVX512VBMI2, "avx512vbmi2");
+  AGREES(RCC_CPU_AVX512VNNI, "avx512vnni");
+  AGREES(RCC_CPU_AVX512BITALG, "avx512bitalg");
+  AGREES(RCC_CPU_AVX512VPOPCNTDQ, "avx512vpopcntdq");
+  AGREES(RCC_CPU_AVX512BF16, "avx512bf16");
+#undef AGREES
+}
+
+static void needs_all_features(void **state) {
+  (void)state;
+  uint64_t all = 0, found = 0;
+  for (int bit = 0; bit < 63; bit++) {
+    uint64_t one = UINT64_C(1) << bit;
+    all |= one;
+    if (rcc_cpu_check(one) == RCC_OK) found |= one;
+  }
+  assert_int_equal(rcc_cpu_check(0), RCC_OK);
+  assert_int_equal(rcc_cpu_check(found), RCC_OK);
+  assert_int_equal(rcc_cpu_check(all), RCC_ERR_CPU);
+}
+
+/* A model compiled by a newer resnetcc may ask for features that this library has never heard of. */
+static void unknown_features_are_missing(void **state) {
+  (void)state;
+  assert_int_equal(rcc_cpu_check(UINT64_C(1) << 62), RCC_ERR_CPU);
+  assert_int_equal(rcc_cpu_check(UINT64_C(1) << 63), RCC_ERR_CPU);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(agrees_with_the_compiler),
+    cmocka_unit_test(needs_all_features),
+    cmocka_unit_test(unknown_features_are_missing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
