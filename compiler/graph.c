@@ -203,7 +203,7 @@ void node_add_step(Graph *g, Node *n, Step s) {
 
 /* `with` becomes the output that `old` was, under the name by which the interface knows it. */
 static void output_replace(Graph *g, Value *old, Value *with) {
-  if (with->is_input || with->is_output || with->data) { /* the caller's memory must be written all the same */
+  if (with->is_input || with->is_output || with->data) { /* needs memory of its own */
     Node *copy = node_new(g, OP_Identity, old->name, 1, &with, 1);
     copy->out[0] = value_new(g, with->name, with->type, with->shape);
     copy->out[0]->def = copy;

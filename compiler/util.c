@@ -103,15 +103,21 @@ char *copy_text(Context *cx, const char *s) {
   return copy_bytes_as_text(cx, s, strlen(s));
 }
 
+static PRINTF(1, 0) size_t formatted_length(const char *fmt, va_list args) {
+  assert(fmt);
+  int n = vsnprintf(NULL, 0, fmt, args);
+  assert(n >= 0);
+  return (size_t)n;
+}
+
 char *format_text(Context *cx, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
-  int n = vsnprintf(NULL, 0, fmt, args);
+  size_t n = formatted_length(fmt, args);
   va_end(args);
-  assert(n >= 0);
-  char *p = alloc(cx, (size_t)n + 1);
+  char *p = alloc(cx, n + 1);
   va_start(args, fmt);
-  vsnprintf(p, (size_t)n + 1, fmt, args);
+  vsnprintf(p, n + 1, fmt, args);
   va_end(args);
   return p;
 }
@@ -120,8 +126,8 @@ char *format_text(Context *cx, const char *fmt, ...) {
 
 enum { MESSAGE_MAX = 400, NAME_MAX_SHOWN = 120, FILE_MAX_SHOWN = 160 };
 
-/* Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7); 0: none, or a control character, which a
- * terminal would obey. */
+/* Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7); 0: none, or a control character,
+ * which a terminal would obey. */
 static int printable_length(const unsigned char *s) {
   if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
   int n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
@@ -226,14 +232,13 @@ void buffer_add(Buffer *b, const void *data, size_t n) {
 void buffer_printf(Buffer *b, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
-  int n = vsnprintf(NULL, 0, fmt, args);
+  size_t n = formatted_length(fmt, args);
   va_end(args);
-  assert(n >= 0);
-  buffer_reserve(b, (size_t)n);
+  buffer_reserve(b, n);
   va_start(args, fmt);
-  vsnprintf(b->data + b->size, (size_t)n + 1, fmt, args);
+  vsnprintf(b->data + b->size, n + 1, fmt, args);
   va_end(args);
-  b->size += (size_t)n;
+  b->size += n;
 }
 
 void buffer_free(Buffer *b) {

@@ -1,0 +1,622 @@
+/* text.c: the graph as text, printed and parsed; the grammar is in resnetcc.h. A name of other characters than
+ * letters, digits and _./:+- stands in quotes, a # begins a comment. The printer's comments give types, shapes and
+ * layouts, and a checksum where it leaves out a constant's elements. */
+#include "resnetcc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN_ELEMENTS = 16, MAX_RESULTS = 64 };
+
+static bool is_word_char(char c) {
+  return isalnum((unsigned char)c) || (c && strchr("_./:+-", c));
+}
+
+/* ---- printing ---- */
+
+typedef struct Printer {
+  Graph *g;
+  Buffer *out;
+  const char **name; /* by value id, each different */
+} Printer;
+
+static int by_name(const void *a, const void *b) {
+  const Value *x = *(Value *const *)a, *y = *(Value *const *)b;
+  int order = strcmp(x->name ? x->name : "", y->name ? y->name : "");
+  return order ? order : (x->id > y->id) - (x->id < y->id);
+}
+
+/* Passes reuse names for what they make; the copies get .2, .3 and so on behind. */
+static void choose_names(Printer *p) {
+  Graph *g = p->g;
+  Value **sorted = alloc_n(g->cx, (size_t)g->n_value, sizeof *sorted);
+  p->name = alloc_n(g->cx, (size_t)g->n_value, sizeof *p->name);
+  for (int i = 0; i < g->n_value; i++) {
+    sorted[i] = g->value[i];
+    assert(sorted[i]->id == i);
+  }
+  qsort(sorted, (size_t)g->n_value, sizeof *sorted, by_name);
+  int copies = 1;
+  for (int i = 0; i < g->n_value; i++) {
+    const Value *v = sorted[i];
+    const char *name = v->name && *v->name ? v->name : "v";
+    copies = i && strcmp(name, sorted[i - 1]->name ? sorted[i - 1]->name : "v") == 0 ? copies + 1 : 1;
+    p->name[v->id] = copies == 1 ? name : format_text(g->cx, "%s.%d", name, copies);
+  }
+}
+
+static void print_quoted(Buffer *out, const char *s) {
+  buffer_add(out, "\"", 1);
+  for (; *s; s++) {
+    if (*s == '"' || *s == '\\') buffer_printf(out, "\\%c", *s);
+    else if ((unsigned char)*s < 0x20 || *s == 0x7f) buffer_printf(out, "\\x%02x", (unsigned char)*s);
+    else buffer_add(out, s, 1);
+  }
+  buffer_add(out, "\"", 1);
+}
+
+static void print_name(Buffer *out, const char *s) {
+  size_t n = 0;
+  while (is_word_char(s[n])) n++;
+  if (s[n] || n == 0 || strcmp(s, "_") == 0) print_quoted(out, s);
+  else buffer_add(out, s, n);
+}
+
+static void print_value(Printer *p, const Value *v) {
+  if (v) print_name(p->out, p->name[v->id]);
+  else buffer_printf(p->out, "_");
+}
+
+static void print_values(Printer *p, Value *const *v, int n) {
+  for (int i = 0; i < n; i++) {
+    if (i) buffer_printf(p->out, ", ");
+    print_value(p, v[i]);
+  }
+}
+
+/* The shorter of two forms that give the float back; nine digits always do. */
+static void print_short(Buffer *out, float f) {
+  char text[40];
+  snprintf(text, sizeof text, "%.6g", (double)f);
+  if (strtof(text, NULL) != f) snprintf(text, sizeof text, "%.9g", (double)f);
+  buffer_printf(out, "%s", text);
+}
+
+/* With a point or an exponent, so that it reads as a float. */
+static void print_float(Buffer *out, float f) {
+  size_t start = out->size;
+  print_short(out, f);
+  if (!strpbrk(out->data + start, ".en")) buffer_printf(out, ".0");
+}
+
+static void print_int(Buffer *out, int64_t v, bool symbolic) {
+  if (symbolic && v == 1) buffer_printf(out, "N");
+  else buffer_printf(out, symbolic ? "%lldN" : "%lld", (long long)v);
+}
+
+static int64_t int_element(Type t, const void *data, int64_t i) {
+  switch (t) {
+  case T_U8: case T_BOOL: return ((const uint8_t *)data)[i];
+  case T_I8: return ((const int8_t *)data)[i];
+  case T_U16: return ((const uint16_t *)data)[i];
+  case T_I16: return ((const int16_t *)data)[i];
+  case T_U32: return ((const uint32_t *)data)[i];
+  case T_I32: return ((const int32_t *)data)[i];
+  default: return ((const int64_t *)data)[i];
+  }
+}
+
+static void print_element(Buffer *out, const Value *v, int64_t i) {
+  if (v->type == T_F32) print_short(out, ((const float *)v->data)[i]);
+  else if (v->type == T_F64) buffer_printf(out, "%.17g", ((const double *)v->data)[i]);
+  else print_int(out, int_element(v->type, v->data, i), v->sym && v->sym[i]);
+}
+
+/* FNV-1a (Fowler, Noll, Vo), 32 bits. */
+static uint32_t checksum(const void *data, size_t n) {
+  uint32_t h = 2166136261u;
+  for (size_t i = 0; i < n; i++) h = (h ^ ((const uint8_t *)data)[i]) * 16777619u;
+  return h;
+}
+
+static void print_elements(Printer *p, const Value *v) {
+  int64_t n = shape_count(&v->shape);
+  if (n > SHOWN_ELEMENTS || v->type == T_F16 || v->type == T_BF16) {
+    buffer_printf(p->out, "... # %08x", checksum(v->data, (size_t)n * type_size(v->type)));
+    return;
+  }
+  buffer_printf(p->out, "{");
+  for (int64_t i = 0; i < n; i++) {
+    if (i) buffer_printf(p->out, ", ");
+    print_element(p->out, v, i);
+  }
+  buffer_printf(p->out, "}");
+}
+
+static void print_attr(Printer *p, const Attr *a) {
+  buffer_printf(p->out, " ");
+  print_name(p->out, a->name);
+  buffer_printf(p->out, "=");
+  switch (a->kind) {
+  case A_INT: buffer_printf(p->out, "%lld", (long long)a->i); return;
+  case A_FLOAT: print_float(p->out, a->f); return;
+  case A_STRING: print_quoted(p->out, a->s); return;
+  case A_TENSOR: buffer_printf(p->out, "&"); print_value(p, a->tensor); return;
+  case A_INTS: case A_FLOATS: break;
+  }
+  buffer_printf(p->out, "[");
+  for (int i = 0; i < a->n; i++) {
+    if (i) buffer_printf(p->out, ",");
+    if (a->kind == A_INTS) buffer_printf(p->out, "%lld", (long long)a->ints[i]);
+    else print_float(p->out, a->floats[i]);
+  }
+  buffer_printf(p->out, "]");
+}
+
+static void print_step(Buffer *out, const Step *s) {
+  buffer_printf(out, " | %s%s", s->swap ? "~" : "", op_info[s->op].name);
+  if (s->arg >= 0) buffer_printf(out, "(@%d)", s->arg);
+  if (s->a == 0 && s->b == 0) return;
+  buffer_printf(out, "(");
+  print_short(out, s->a);
+  buffer_printf(out, ", ");
+  print_short(out, s->b);
+  buffer_printf(out, ")");
+}
+
+static void print_type(Printer *p, const Value *v) {
+  buffer_printf(p->out, " %s %s", type_name(v->type), shape_text(p->g->cx, &v->shape));
+}
+
+static void print_result(Printer *p, const Value *v) {
+  if (!v || v->type == T_NONE) return;
+  buffer_printf(p->out, " #");
+  print_type(p, v);
+  const Layout *l = &v->layout;
+  if (l->block) buffer_printf(p->out, " block %d", l->block);
+  if (l->top || l->left || l->bottom || l->right)
+    buffer_printf(p->out, " halo %d,%d,%d,%d", l->top, l->left, l->bottom, l->right);
+}
+
+static void print_node(Printer *p, const Node *n) {
+  print_values(p, n->out, n->n_out);
+  buffer_printf(p->out, " = %s(", op_info[n->op].name);
+  print_values(p, n->in, n->n_in);
+  buffer_printf(p->out, ")");
+  for (int i = 0; i < n->n_attr; i++) print_attr(p, &n->attr[i]);
+  for (int i = 0; i < n->n_step; i++) print_step(p->out, &n->step[i]);
+  if (n->n_out) print_result(p, n->out[0]);
+  buffer_printf(p->out, "\n");
+}
+
+void text_print(Graph *g, Buffer *out) {
+  Printer p = {.g = g, .out = out};
+  choose_names(&p);
+  buffer_printf(out, "graph ");
+  print_name(out, g->name);
+  buffer_printf(out, "\n");
+  for (int i = 0; i < g->n_input; i++) {
+    buffer_printf(out, "input ");
+    print_value(&p, g->input[i]);
+    print_type(&p, g->input[i]);
+    buffer_printf(out, "\n");
+  }
+  for (int i = 0; i < g->n_value; i++) {
+    const Value *v = g->value[i];
+    if (!v->data || v->def) continue;
+    buffer_printf(out, "const ");
+    print_value(&p, v);
+    print_type(&p, v);
+    buffer_printf(out, " = ");
+    print_elements(&p, v);
+    buffer_printf(out, "\n");
+  }
+  for (int i = 0; i < g->n_node; i++)
+    if (!g->node[i]->dead) print_node(&p, g->node[i]);
+  for (int i = 0; i < g->n_output; i++) {
+    buffer_printf(out, "output ");
+    print_value(&p, g->output[i]);
+    buffer_printf(out, "\n");
+  }
+}
+
+/* ---- tokens: words, quoted strings, single other characters; a line's end is one too ---- */
+
+typedef enum Token { TOK_END, TOK_NEWLINE, TOK_WORD, TOK_QUOTED, TOK_CHAR } Token;
+
+typedef struct Parser {
+  Context *cx;
+  Graph *g;
+  const char *at; /* behind the current token */
+  int line;
+  Token token;
+  const char *text; /* of a word or a quoted string */
+  char c;           /* of a TOK_CHAR */
+} Parser;
+
+static _Noreturn void wrong(Parser *p, const char *what) {
+  if (p->token == TOK_WORD || p->token == TOK_QUOTED)
+    fail(p->cx, "line %d: %s at \"%s\"", p->line, what, p->text);
+  if (p->token == TOK_CHAR) fail(p->cx, "line %d: %s at \"%c\"", p->line, what, p->c);
+  fail(p->cx, "line %d: %s at the end of the line", p->line, what);
+}
+
+/* Where the token at fault has been passed. */
+static _Noreturn void fail_line(Parser *p, const char *what) {
+  fail(p->cx, "line %d: %s", p->line, what);
+}
+
+static char escaped_char(Parser *p) {
+  if (p->at[0] != 'x') return *p->at++;
+  if (!isxdigit((unsigned char)p->at[1]) || !isxdigit((unsigned char)p->at[2])) wrong(p, "bad escape");
+  char hex[3] = {p->at[1], p->at[2], 0};
+  p->at += 3;
+  return (char)strtol(hex, NULL, 16);
+}
+
+static void next_quoted(Parser *p) {
+  char *s = alloc(p->cx, strcspn(p->at, "\n") + 1), *out = s;
+  while (*p->at != '"') {
+    if (*p->at == '\0' || *p->at == '\n') fail(p->cx, "line %d: a quote is not closed", p->line);
+    char c = *p->at++;
+    *out++ = c == '\\' && *p->at && *p->at != '\n' ? escaped_char(p) : c;
+  }
+  p->at++;
+  p->token = TOK_QUOTED;
+  p->text = s;
+}
+
+static void next(Parser *p) {
+  if (p->token == TOK_NEWLINE) p->line++;
+  while (*p->at == ' ' || *p->at == '\t' || *p->at == '\r') p->at++;
+  if (*p->at == '#') p->at += strcspn(p->at, "\n");
+  p->c = *p->at;
+  if (p->c == '\0') {
+    p->token = TOK_END;
+  } else if (is_word_char(p->c)) {
+    const char *start = p->at;
+    while (is_word_char(*p->at)) p->at++;
+    p->token = TOK_WORD;
+    p->text = copy_bytes_as_text(p->cx, start, (size_t)(p->at - start));
+  } else {
+    p->at++;
+    p->token = p->c == '\n' ? TOK_NEWLINE : TOK_CHAR;
+    if (p->c == '"') next_quoted(p);
+  }
+}
+
+static bool is_char(const Parser *p, char c) {
+  return p->token == TOK_CHAR && p->c == c;
+}
+
+static bool accept(Parser *p, char c) {
+  if (!is_char(p, c)) return false;
+  next(p);
+  return true;
+}
+
+static void expect(Parser *p, char c) {
+  char what[] = "' ' expected";
+  what[1] = c;
+  if (!accept(p, c)) wrong(p, what);
+}
+
+static bool is_word(const Parser *p, const char *s) {
+  return p->token == TOK_WORD && strcmp(p->text, s) == 0;
+}
+
+/* A name, quoted or not. */
+static const char *parse_name(Parser *p) {
+  if (p->token != TOK_WORD && p->token != TOK_QUOTED) wrong(p, "a name is expected");
+  const char *s = p->text;
+  next(p);
+  return s;
+}
+
+/* ---- numbers, types, shapes ---- */
+
+typedef struct Number {
+  int64_t i;
+  double f;
+  bool is_int, symbolic; /* symbolic: i times the batch */
+} Number;
+
+static Number parse_number(Parser *p) {
+  if (p->token != TOK_WORD) wrong(p, "a number is expected");
+  Number n = {0};
+  char *end;
+  errno = 0;
+  n.i = strtoll(p->text, &end, 10);
+  n.symbolic = strcmp(end, "N") == 0;
+  if (n.symbolic && end == p->text) n.i = 1;
+  n.is_int = n.symbolic || !*end;
+  n.f = n.is_int ? (double)n.i : strtod(p->text, &end);
+  if ((n.is_int && errno) || (!n.is_int && (*end || end == p->text))) wrong(p, "a number is expected");
+  next(p);
+  return n;
+}
+
+static int64_t parse_int(Parser *p) {
+  Number n = parse_number(p);
+  if (!n.is_int || n.symbolic) fail_line(p, "a whole number is expected");
+  return n.i;
+}
+
+static Type parse_type(Parser *p) {
+  const char *name = parse_name(p);
+  for (int t = T_F32; t <= T_BF16; t++)
+    if (strcmp(name, type_name(t)) == 0 && type_size(t)) return t;
+  fail(p->cx, "line %d: \"%s\" is no type", p->line, name);
+}
+
+static Shape parse_shape(Parser *p) {
+  Shape s = {0};
+  expect(p, '[');
+  while (!accept(p, ']')) {
+    if (s.rank) expect(p, ',');
+    if (s.rank == MAX_RANK) wrong(p, "too many dimensions");
+    Number n = parse_number(p);
+    if (!n.is_int || n.i < 0) fail_line(p, "a dimension is expected");
+    if (n.symbolic) p->g->symbolic = true;
+    s.d[s.rank++] = n.symbolic ? -n.i : n.i;
+  }
+  return s;
+}
+
+/* ---- values ---- */
+
+static Value *find_value(Parser *p, const char *name) {
+  for (int i = p->g->n_value - 1; i >= 0; i--)
+    if (strcmp(p->g->value[i]->name, name) == 0) return p->g->value[i];
+  return NULL;
+}
+
+static const char *parse_new_name(Parser *p) {
+  const char *name = parse_name(p);
+  if (find_value(p, name)) fail(p->cx, "line %d: \"%s\" is defined twice", p->line, name);
+  return name;
+}
+
+/* NULL for `_`, a value left out. */
+static Value *parse_value(Parser *p) {
+  bool none = is_word(p, "_");
+  const char *name = parse_name(p);
+  Value *v = find_value(p, name);
+  if (!v && !none) fail(p->cx, "line %d: \"%s\" is not defined", p->line, name);
+  return none ? NULL : v;
+}
+
+static Value **append_value(Parser *p, Value **list, int *n, Value *v) {
+  Value **longer = alloc_n(p->cx, (size_t)*n + 1, sizeof *longer);
+  if (*n) memcpy(longer, list, (size_t)*n * sizeof *longer);
+  longer[(*n)++] = v;
+  return longer;
+}
+
+/* ---- constants ---- */
+
+static void set_element(Type t, void *data, int64_t i, Number n) {
+  int64_t v = n.is_int ? n.i : (int64_t)floor(n.f);
+  switch (t) {
+  case T_F32: ((float *)data)[i] = (float)n.f; return;
+  case T_F64: ((double *)data)[i] = n.f; return;
+  case T_BOOL: ((uint8_t *)data)[i] = v != 0; return;
+  case T_U8: case T_I8: ((uint8_t *)data)[i] = (uint8_t)v; return;
+  case T_U16: case T_I16: ((uint16_t *)data)[i] = (uint16_t)v; return;
+  case T_U32: case T_I32: ((uint32_t *)data)[i] = (uint32_t)v; return;
+  default: ((uint64_t *)data)[i] = (uint64_t)v; return;
+  }
+}
+
+/* splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014), in [0, 1). */
+static double random_unit(uint64_t *state) {
+  uint64_t z = *state += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+
+static void parse_random(Parser *p, Type t, void *data, int64_t count) {
+  next(p);
+  uint64_t state = (uint64_t)parse_int(p);
+  double lo = parse_number(p).f, hi = parse_number(p).f;
+  for (int64_t i = 0; i < count; i++)
+    set_element(t, data, i, (Number){.f = lo + (hi - lo) * random_unit(&state)});
+}
+
+static void parse_list(Parser *p, Value *v, void *data, int64_t count) {
+  bool *sym = NULL;
+  expect(p, '{');
+  for (int64_t i = 0; i < count; i++) {
+    if (i) expect(p, ',');
+    Number n = parse_number(p);
+    set_element(v->type, data, i, n);
+    if (!n.symbolic) continue;
+    if (!sym) v->sym = sym = alloc_n(p->cx, (size_t)count, sizeof *sym);
+    sym[i] = true;
+  }
+  expect(p, '}');
+}
+
+static void parse_const(Parser *p) {
+  const char *name = parse_new_name(p);
+  Type type = parse_type(p);
+  Shape shape = parse_shape(p);
+  if (shape_is_symbolic(&shape)) fail_line(p, "a constant's shape must be known");
+  if (type == T_F16 || type == T_BF16) fail_line(p, "a constant of that type can't be written");
+  int64_t count = shape_count(&shape);
+  void *data = alloc_n(p->cx, (size_t)count, type_size(type));
+  Value *v = value_const(p->g, name, type, shape, data);
+  expect(p, '=');
+  if (is_word(p, "random")) {
+    parse_random(p, type, data, count);
+  } else if (is_word(p, "splat")) {
+    next(p);
+    Number n = parse_number(p);
+    for (int64_t i = 0; i < count; i++) set_element(type, data, i, n);
+  } else {
+    parse_list(p, v, data, count);
+  }
+}
+
+/* ---- nodes ---- */
+
+static void parse_attr_list(Parser *p, Attr *a) {
+  int cap = 0;
+  for (const char *s = p->at; *s && *s != '\n' && *s != ']'; s++) cap += *s == ',';
+  int64_t *ints = alloc_n(p->cx, (size_t)cap + 2, sizeof *ints);
+  float *floats = alloc_n(p->cx, (size_t)cap + 2, sizeof *floats);
+  a->kind = A_INTS;
+  expect(p, '[');
+  while (!accept(p, ']')) {
+    if (a->n) expect(p, ',');
+    Number n = parse_number(p);
+    if (!n.is_int) a->kind = A_FLOATS;
+    ints[a->n] = n.i;
+    floats[a->n++] = (float)n.f;
+  }
+  if (a->kind == A_INTS) a->ints = ints;
+  else a->floats = floats;
+}
+
+static void parse_attr(Parser *p, Node *n) {
+  Attr a = {.name = parse_name(p)};
+  expect(p, '=');
+  if (p->token == TOK_QUOTED) {
+    a.kind = A_STRING;
+    a.s = parse_name(p);
+  } else if (is_char(p, '[')) {
+    parse_attr_list(p, &a);
+  } else if (accept(p, '&')) {
+    a.kind = A_TENSOR;
+    a.tensor = parse_value(p);
+    if (!a.tensor || !a.tensor->data) fail_line(p, "a constant is expected");
+  } else {
+    Number v = parse_number(p);
+    a.kind = v.is_int ? A_INT : A_FLOAT;
+    if (v.is_int) a.i = v.i;
+    else a.f = (float)v.f;
+  }
+  Attr *longer = alloc_n(p->cx, (size_t)n->n_attr + 1, sizeof *longer);
+  if (n->n_attr) memcpy(longer, n->attr, (size_t)n->n_attr * sizeof *longer);
+  longer[n->n_attr++] = a;
+  n->attr = longer;
+}
+
+static Op parse_op(Parser *p) {
+  const char *name = parse_name(p);
+  Op op = op_find("", name);
+  if (op == OP_NONE) op = op_find("rcc", name);
+  if (op == OP_NONE) fail(p->cx, "line %d: \"%s\" is no operator", p->line, name);
+  return op;
+}
+
+static int parse_step_arg(Parser *p, const Node *n) {
+  int64_t arg = parse_int(p);
+  if (arg < 0 || arg >= n->n_in || !n->in[arg]) fail_line(p, "the step's argument is no input");
+  return (int)arg;
+}
+
+static void parse_step(Parser *p, Node *n) {
+  Step s = {.arg = -1};
+  s.swap = accept(p, '~');
+  s.op = parse_op(p);
+  OpKind kind = op_info[s.op].kind;
+  if (kind != K_UNARY && kind != K_BINARY) fail_line(p, "only elementwise operators can be steps");
+  if (accept(p, '(')) {
+    if (accept(p, '@')) s.arg = parse_step_arg(p, n);
+    else s.a = (float)parse_number(p).f;
+    if (s.arg < 0 && accept(p, ',')) s.b = (float)parse_number(p).f;
+    expect(p, ')');
+  }
+  if ((kind == K_BINARY) != (s.arg >= 0)) fail_line(p, "the step has the wrong argument");
+  node_add_step(p->g, n, s);
+}
+
+static void check_arity(Parser *p, const Node *n) {
+  const OpInfo *info = &op_info[n->op];
+  bool in_ok = n->n_in >= info->min_in && (info->max_in < 0 || n->n_in <= info->max_in || n->n_step);
+  bool out_ok = n->n_out >= info->min_out && (info->max_out < 0 || n->n_out <= info->max_out);
+  if (!in_ok) fail(p->cx, "line %d: %s can't have %d inputs", p->line, info->name, n->n_in);
+  if (!out_ok) fail(p->cx, "line %d: %s can't have %d outputs", p->line, info->name, n->n_out);
+}
+
+/* Behind the `=`. */
+static Node *parse_node(Parser *p, int n_out) {
+  Op op = parse_op(p);
+  Value **in = NULL;
+  int n_in = 0;
+  expect(p, '(');
+  while (!accept(p, ')')) {
+    if (n_in) expect(p, ',');
+    in = append_value(p, in, &n_in, parse_value(p));
+  }
+  Node *n = node_new(p->g, op, op_info[op].name, n_in, in, n_out);
+  while (p->token == TOK_WORD || p->token == TOK_QUOTED) parse_attr(p, n);
+  while (accept(p, '|')) parse_step(p, n);
+  check_arity(p, n);
+  return n;
+}
+
+/* `a, b = Op(...)`; the first name has been read. The results come to be, of unknown type and shape, after the
+ * inputs have been looked up, so that a node can't read itself. */
+static void parse_assignment(Parser *p, const char *first) {
+  const char *name[MAX_RESULTS] = {first};
+  int n_out = 1;
+  while (accept(p, ',')) {
+    if (n_out == MAX_RESULTS) wrong(p, "too many results");
+    name[n_out++] = is_word(p, "_") ? NULL : p->text;
+    parse_name(p);
+  }
+  expect(p, '=');
+  Node *n = parse_node(p, n_out);
+  for (int i = 0; i < n_out; i++) {
+    if (!name[i]) continue;
+    if (find_value(p, name[i])) fail(p->cx, "line %d: \"%s\" is defined twice", p->line, name[i]);
+    n->out[i] = value_new(p->g, name[i], T_NONE, (Shape){.rank = -1});
+    n->out[i]->def = n;
+  }
+  if (name[0]) n->name = name[0];
+}
+
+/* ---- statements ---- */
+
+static void parse_input(Parser *p) {
+  const char *name = parse_new_name(p);
+  Type type = parse_type(p);
+  Value *v = value_new(p->g, name, type, parse_shape(p));
+  v->is_input = true;
+  p->g->input = append_value(p, p->g->input, &p->g->n_input, v);
+}
+
+static void parse_output(Parser *p) {
+  Value *v = parse_value(p);
+  if (!v || v->is_output) fail_line(p, "an output must be a value, and only once");
+  v->is_output = true;
+  p->g->output = append_value(p, p->g->output, &p->g->n_output, v);
+}
+
+static void parse_statement(Parser *p) {
+  bool none = is_word(p, "_");
+  const char *word = parse_name(p);
+  if (is_char(p, ',') || is_char(p, '=')) parse_assignment(p, none ? NULL : word);
+  else if (strcmp(word, "graph") == 0) p->g->name = parse_name(p);
+  else if (strcmp(word, "input") == 0) parse_input(p);
+  else if (strcmp(word, "const") == 0) parse_const(p);
+  else if (strcmp(word, "output") == 0) parse_output(p);
+  else fail(p->cx, "line %d: \"%s\" begins no statement", p->line, word);
+  if (p->token != TOK_NEWLINE && p->token != TOK_END) wrong(p, "the line must end");
+}
+
+Graph *text_parse(Context *cx, const Options *opt, const char *text) {
+  Parser p = {.cx = cx, .g = graph_new(cx, opt), .at = text, .line = 1, .token = TOK_CHAR};
+  next(&p);
+  while (p.token != TOK_END) {
+    if (p.token == TOK_NEWLINE) next(&p);
+    else parse_statement(&p);
+  }
+  return p.g;
+}
