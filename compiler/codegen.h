@@ -27,7 +27,11 @@ char *host_features(Context *cx);
 
 /* ---- select.c: the algorithm and tile of every Conv, Gemm and MatMul ---- */
 
-typedef enum ConvAlgorithm { CONV_DIRECT, CONV_DEPTHWISE } ConvAlgorithm;
+typedef enum ConvAlgorithm {
+  CONV_DIRECT,
+  CONV_DEPTHWISE,
+  CONV_PLAIN,          /* weights that are known at run time only: dense row-major tensors, no epilogue */
+} ConvAlgorithm;
 
 /* The nesting of a direct convolution's loops over rows, pixel tiles and output-channel groups, outermost first. */
 typedef enum LoopOrder {
@@ -53,6 +57,7 @@ struct ConvPlan {
 
 /* Sets node->plan where an operator has one. Requires fuse; graph->target is set. */
 void pass_select(Graph *g);
+void select_gemm(Graph *g, Node *n); /* pack_gemm.c */
 
 /* ---- layout.c ---- */
 
@@ -76,7 +81,11 @@ ArgClass step_arg_class(const Node *n, const Step *s);
 /* Builds graph->weights: packed convolution weights in the order of their consumption, then the other constants; sets
  * Value.place and .offset of constants and the offsets of plans. */
 void pass_pack(Graph *g);
-/* What emit_gemm needs: B [K,N] of a Gemm or MatMul as column panels of `lanes`*nb, K rows each, zero-padded. */
+/* pack_gemm.c: constant B [K,N] of a Gemm or MatMul as column panels of lanes*nb, K rows each, zero-padded; the size in
+ * bytes, 0 where B is not packed. */
+int64_t pack_gemm_size(Graph *g, const Node *n);
+void pack_gemm(Graph *g, Node *n, float *dst);
+enum { WEIGHTS_MARK = 64 }; /* graph->weights begins with that many bytes by which object.c finds the place */
 
 /* ---- plan.c ---- */
 
@@ -87,10 +96,12 @@ void plan_report(Graph *g, FILE *f);
 
 /* ---- emit.c, object.c, header.c: to files ---- */
 
-/* The compiled object in memory. The weights are patched in behind LLVM's back, so the bytes are in up to three pieces. */
+/* The compiled object in memory: data, then tail, which are the graph's weights as they are. */
 typedef struct Object {
   char *data;
   size_t size;
+  const uint8_t *tail; /* not owned */
+  size_t tail_size;
 } Object;
 
 /* Generates code for the graph after plan; the result is malloc'ed: ELF bytes (EMIT_OBJ), assembly or LLVM IR text. */

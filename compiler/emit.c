@@ -204,21 +204,13 @@ static Layer emit_layer(Emit *e, Node *n, int index) {
   return (Layer){fn, type, e->serial};
 }
 
-/* The first 64 bytes hold a mark; object.c finds it in the emitted object and puts the real bytes there, so that a
- * hundred megabytes of constants do not pass through LLVM. Text output gets them as they are. */
+/* Without their bytes, which object.c attaches: LLVM must neither carry nor fold them. */
 static void declare_weights(Emit *e) {
-  const Graph *g = e->g;
-  bool text = g->opt->emit == EMIT_ASM || g->opt->emit == EMIT_LLVM;
-  int64_t head = text ? g->weights_size : 64;
-  Ref bytes = LLVMConstStringInContext(e->c, (const char *)g->weights, (unsigned)head, 1);
-  Ref rest = LLVMConstNull(LLVMArrayType2(e->i8, (uint64_t)(g->weights_size - head)));
-  Ref both = LLVMConstStructInContext(e->c, (Ref[]){bytes, rest}, 2, 1);
-  e->weights = LLVMAddGlobal(e->m, LLVMTypeOf(both), "weights");
-  LLVMSetInitializer(e->weights, both);
+  LLVMTypeRef type = LLVMArrayType2(e->i8, (uint64_t)e->g->weights_size);
+  e->weights = LLVMAddGlobal(e->m, type, "weights");
   LLVMSetGlobalConstant(e->weights, 1);
-  LLVMSetLinkage(e->weights, LLVMInternalLinkage);
+  LLVMSetVisibility(e->weights, LLVMHiddenVisibility);
   LLVMSetAlignment(e->weights, 64);
-  LLVMSetSection(e->weights, ".rodata.rcc_weights");
 }
 
 void emit_module(Emit *e) {

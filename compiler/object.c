@@ -1,0 +1,187 @@
+/* object.c: from the graph to LLVM's module, from the module to the bytes of an object file. */
+#include "emit.h"
+
+#include <elf.h>
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <llvm/Config/llvm-config.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What goes wrong in here is a mistake of this program, never of its user. */
+static _Noreturn void internal_error(const char *what, const char *why) {
+  fprintf(stderr, "resnetcc: internal error: %s: %s\n", what, why);
+  abort();
+}
+
+/* ==== set-up ==== */
+
+static LLVMTargetMachineRef machine_new(const Target *t) {
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+  LLVMInitializeX86AsmParser();
+  LLVMTargetRef target;
+  char *why;
+  if (LLVMGetTargetFromTriple(t->triple, &target, &why)) internal_error("target", why);
+  return LLVMCreateTargetMachine(target, t->triple, t->cpu, t->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
+                                 LLVMCodeModelDefault);
+}
+
+static void set_types(Emit *e) {
+  e->void_ = LLVMVoidTypeInContext(e->c);
+  e->i1 = LLVMInt1TypeInContext(e->c);
+  e->i8 = LLVMInt8TypeInContext(e->c);
+  e->i16 = LLVMInt16TypeInContext(e->c);
+  e->i32 = LLVMInt32TypeInContext(e->c);
+  e->i64 = LLVMInt64TypeInContext(e->c);
+  e->f16 = LLVMHalfTypeInContext(e->c);
+  e->f32 = LLVMFloatTypeInContext(e->c);
+  e->f64 = LLVMDoubleTypeInContext(e->c);
+  e->ptr = LLVMPointerTypeInContext(e->c, 0);
+  e->vec = vec_of(e->f32, e->lanes);
+}
+
+static void emit_open(Emit *e, Graph *g, LLVMTargetMachineRef machine) {
+  *e = (Emit){.g = g, .t = g->target, .lanes = g->target->lanes, .c = LLVMContextCreate()};
+  e->m = LLVMModuleCreateWithNameInContext(g->name, e->c);
+  e->b = LLVMCreateBuilderInContext(e->c);
+  set_types(e);
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+  LLVMSetModuleDataLayout(e->m, layout);
+  LLVMDisposeTargetData(layout);
+  LLVMSetTarget(e->m, g->target->triple);
+}
+
+static void emit_close(Emit *e) {
+  LLVMDisposeBuilder(e->b);
+  LLVMDisposeModule(e->m);
+  LLVMContextDispose(e->c);
+}
+
+/* ==== LLVM's passes ==== */
+
+/* Instcombine may stop short of a fixpoint; from 18 on it aborts then unless told otherwise. */
+#if LLVM_VERSION_MAJOR >= 18
+#define INSTCOMBINE "instcombine<no-verify-fixpoint>"
+#else
+#define INSTCOMBINE "instcombine"
+#endif
+
+/* The loops come vectorised and unrolled as they should stay: this list has nothing that would do it again. */
+static const char pipeline[] = "function(sroa,early-cse<memssa>," INSTCOMBINE ",simplifycfg,loop-mssa(licm),gvn,dse,"
+                               INSTCOMBINE ",simplifycfg),globaldce";
+
+static void optimise(Emit *e, LLVMTargetMachineRef machine) {
+  char *why;
+  if (LLVMVerifyModule(e->m, LLVMReturnStatusAction, &why)) internal_error("generated code", why);
+  LLVMDisposeMessage(why);
+  LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+  LLVMErrorRef error = LLVMRunPasses(e->m, pipeline, machine, options);
+  if (error) internal_error("LLVM's passes", LLVMGetErrorMessage(error));
+  LLVMDisposePassBuilderOptions(options);
+}
+
+/* ==== weights ====
+ * The module only declares them, so LLVM can't mistake a place holder's bytes for theirs, and a hundred megabytes of
+ * constants do not pass through it. In an object file they are a section whose header is changed afterwards to say that
+ * it lies behind everything else; text gets the bytes as they are. */
+
+#define SECTION ".rodata.rcc_weights"
+
+enum { LINE = 64 };
+/* Code reaches its data by signed 32-bit distances; a part of that is left to the rest of the program. */
+static const int64_t max_weights = INT64_C(0x78000000);
+
+static void define_weights_section(Emit *e) {
+  static const char text[] = ".section " SECTION ",\"a\",@progbits\n.p2align 6\nweights:\n.zero 64\n";
+  LLVMAppendModuleInlineAsm(e->m, text, strlen(text));
+}
+
+static void define_weights_bytes(Emit *e) {
+  const Graph *g = e->g;
+  LLVMSetInitializer(e->weights,
+                     LLVMConstStringInContext(e->c, (const char *)g->weights, (unsigned)g->weights_size, 1));
+  LLVMSetVisibility(e->weights, LLVMDefaultVisibility);
+  LLVMSetLinkage(e->weights, LLVMInternalLinkage);
+  LLVMSetSection(e->weights, SECTION);
+}
+
+static Elf64_Shdr *find_section(char *elf, const char *name) {
+  Elf64_Ehdr *file = (Elf64_Ehdr *)elf;
+  Elf64_Shdr *section = (Elf64_Shdr *)(elf + file->e_shoff);
+  const char *names = elf + section[file->e_shstrndx].sh_offset;
+  for (int i = 1; i < file->e_shnum; i++) {
+    if (strcmp(names + section[i].sh_name, name) == 0) return &section[i];
+  }
+  internal_error("object file", "no section " SECTION);
+}
+
+/* Makes the weights the end of the file. */
+static void attach_weights(Object *o, const Graph *g) {
+  size_t padding = (LINE - o->size % LINE) % LINE;
+  memset(o->data + o->size, 0, padding);
+  o->size += padding;
+  Elf64_Shdr *section = find_section(o->data, SECTION);
+  section->sh_offset = o->size;
+  section->sh_size = (Elf64_Xword)g->weights_size;
+  o->tail = g->weights;
+  o->tail_size = (size_t)g->weights_size;
+}
+
+/* ==== output ==== */
+
+static void take(Object *o, const char *data, size_t size) {
+  *o = (Object){.data = malloc(size + LINE), .size = size};
+  if (!o->data) internal_error("object file", "out of memory");
+  memcpy(o->data, data, size);
+}
+
+static void write_code(Emit *e, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind, Object *out) {
+  LLVMMemoryBufferRef buffer;
+  char *why;
+  if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->m, kind, &why, &buffer)) internal_error("code generation", why);
+  take(out, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer));
+  LLVMDisposeMemoryBuffer(buffer);
+}
+
+static void write_ir(Emit *e, Object *out) {
+  char *text = LLVMPrintModuleToString(e->m);
+  take(out, text, strlen(text));
+  LLVMDisposeMessage(text);
+}
+
+static void write_module(Emit *e, LLVMTargetMachineRef machine, Object *out) {
+  if (e->g->opt->emit == EMIT_OBJ) {
+    define_weights_section(e);
+    write_code(e, machine, LLVMObjectFile, out);
+    attach_weights(out, e->g);
+    return;
+  }
+  define_weights_bytes(e);
+  if (e->g->opt->emit == EMIT_ASM) write_code(e, machine, LLVMAssemblyFile, out);
+  else write_ir(e, out);
+}
+
+void object_emit(Graph *g, Object *out) {
+  if (g->weights_size > max_weights) {
+    fail(g->cx, "its weights take %.2f GiB; code can address %.2f GiB", (double)g->weights_size / (1 << 30),
+         (double)max_weights / (1 << 30));
+  }
+  LLVMTargetMachineRef machine = machine_new(g->target);
+  Emit e;
+  emit_open(&e, g, machine);
+  emit_module(&e);
+  optimise(&e, machine);
+  write_module(&e, machine, out);
+  emit_close(&e);
+  LLVMDisposeTargetMachine(machine);
+}
+
+void object_free(Object *o) {
+  free(o->data);
+  *o = (Object){0};
+}

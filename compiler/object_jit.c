@@ -1,0 +1,74 @@
+/* object_jit.c: an emitted object in this process, by LLVM's LLJIT: tests need no linker. */
+#include "codegen.h"
+
+#include "resnetcc_rt.h"
+#include <llvm-c/Core.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/Target.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct Jit {
+  LLVMOrcLLJITRef lljit;
+  const rcc_model *model;
+};
+
+static void check(Context *cx, LLVMErrorRef error) {
+  if (!error) return;
+  char *why = LLVMGetErrorMessage(error);
+  char *copy = copy_text(cx, why);
+  LLVMDisposeErrorMessage(why);
+  fail(cx, "the object does not load: %s", copy);
+}
+
+/* All that an object may ask for, by address: a program needs no dynamic symbol table, and an object that asks for more
+ * does not load. */
+static LLVMOrcMaterializationUnitRef allowed_symbols(LLVMOrcLLJITRef lljit) {
+  const struct Allowed {
+    const char *name;
+    uintptr_t address;
+  } allowed[] = {
+    {"rcc_cpu_check", (uintptr_t)rcc_cpu_check},
+    {"memcpy", (uintptr_t)memcpy},
+    {"memset", (uintptr_t)memset},
+  };
+  LLVMOrcCSymbolMapPair pairs[COUNT(allowed)];
+  for (size_t i = 0; i < COUNT(allowed); i++) {
+    pairs[i].Name = LLVMOrcLLJITMangleAndIntern(lljit, allowed[i].name);
+    pairs[i].Sym.Address = allowed[i].address;
+    pairs[i].Sym.Flags = (LLVMJITSymbolFlags){LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0};
+  }
+  return LLVMOrcAbsoluteSymbols(pairs, COUNT(allowed));
+}
+
+/* The two parts of the object as one piece of memory that LLVM owns. */
+static LLVMMemoryBufferRef joined(Context *cx, const Object *o) {
+  char *bytes = alloc(cx, o->size + o->tail_size);
+  memcpy(bytes, o->data, o->size);
+  if (o->tail_size) memcpy(bytes + o->size, o->tail, o->tail_size);
+  return LLVMCreateMemoryBufferWithMemoryRange(bytes, o->size + o->tail_size, "object", 0);
+}
+
+Jit *jit_open(Context *cx, const char *name, const Object *o) {
+  Jit *j = alloc(cx, sizeof *j);
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+  check(cx, LLVMOrcCreateLLJIT(&j->lljit, NULL));
+  LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(j->lljit);
+  check(cx, LLVMOrcJITDylibDefine(library, allowed_symbols(j->lljit)));
+  check(cx, LLVMOrcLLJITAddObjectFile(j->lljit, library, joined(cx, o)));
+  LLVMOrcExecutorAddress address;
+  check(cx, LLVMOrcLLJITLookup(j->lljit, &address, format_text(cx, "%s_model", name)));
+  j->model = (const rcc_model *)(uintptr_t)address;
+  return j;
+}
+
+const rcc_model *jit_model(const Jit *j) {
+  return j->model;
+}
+
+void jit_close(Jit *j) {
+  LLVMConsumeError(LLVMOrcDisposeLLJIT(j->lljit));
+}
