@@ -1,0 +1,53 @@
+/* peak: the fp32 multiply-add peak of one core, in GFLOP/s, with the widest vectors the CPU has. Enough independent
+ * chains run in registers to hide the latency of a multiply-add; nothing touches memory. The best of `argv[1]` rounds (5)
+ * of some tens of milliseconds is printed, a multiply-add counting as two operations. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { STEPS = 1 << 23, CHAINS_512 = 24, CHAINS_256 = 12 };
+
+typedef float Vector512 __attribute__((vector_size(64)));
+typedef float Vector256 __attribute__((vector_size(32)));
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* One round; the asm keeps each accumulator in a register and its chain alive. */
+#define ROUND(function, isa, Vector, CHAINS)                                       \
+  __attribute__((target(isa))) static double function(void) {                      \
+    Vector acc[CHAINS] = {0}, x = (Vector){0} + 0.999f, y = (Vector){0} + 1e-3f;   \
+    double start = seconds();                                                      \
+    for (int step = 0; step < STEPS; step++)                                       \
+      _Pragma("GCC unroll 24") for (int i = 0; i < CHAINS; i++) {                  \
+        acc[i] = acc[i] * x + y;                                                   \
+        __asm__ volatile("" : "+v"(acc[i]));                                       \
+      }                                                                            \
+    double flop = 2.0 * STEPS * CHAINS * (sizeof(Vector) / sizeof(float));         \
+    return flop / (seconds() - start) * 1e-9;                                      \
+  }
+ROUND(round_512, "avx512f,avx512vl,fma,prefer-vector-width=512", Vector512, CHAINS_512)
+ROUND(round_256, "avx2,fma", Vector256, CHAINS_256)
+
+int main(int argc, char **argv) {
+  int rounds = argc > 1 ? atoi(argv[1]) : 5;
+  double (*run)(void) = NULL;
+  if (__builtin_cpu_supports("avx512vl"))
+    run = round_512;
+  else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    run = round_256;
+  if (!run) {
+    fprintf(stderr, "peak: this CPU has neither AVX-512 nor AVX2 with FMA\n");
+    return EXIT_FAILURE;
+  }
+  double best = 0;
+  for (int i = 0; i < rounds; i++) {
+    double rate = run();
+    best = rate > best ? rate : best;
+  }
+  printf("%.1f %s\n", best, run == round_512 ? "AVX-512" : "AVX2");
+  return EXIT_SUCCESS;
+}
