@@ -1,0 +1,56 @@
+#!/bin/sh
+# Builds resnetcc and runs all its tests. The last line is the total, `N passed, N failed`; the exit status is 0 only
+# if none failed. usage: sh tests/run.sh
+set -eu
+cd "$(dirname "$0")/.."
+. examples/packages.sh
+build=build/release
+passed=0
+failed=0
+
+# tally OUTPUT: adds the figures of its last line, `N passed, N failed`.
+tally() {
+  set -- $(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$1")
+  if [ $# -eq 2 ]; then
+    passed=$((passed + $1)) failed=$((failed + $2))
+  else
+    echo "no result: the program ended early"
+    failed=$((failed + 1))
+  fi
+}
+
+# cases WHAT OPTION... DIR...: test cases in ONNX's form, as compiled by resnetcc.
+cases() {
+  say "$1"
+  shift
+  "$build/conformance" "$@" >"$build/cases.log" 2>&1 || :
+  cat "$build/cases.log"
+  tally "$build/cases.log"
+}
+
+need $build_packages libcmocka-dev libpng-dev python3 python3-venv
+
+say "building (in $build)"
+cmake --preset release -DBUILD_TESTING=ON >/dev/null
+cmake --build --preset release
+
+say "unit and command-line tests (ctest)"
+ctest --preset release -j "$(nproc)" >"$build/ctest.log" 2>&1 || :
+cat "$build/ctest.log"
+sed -n 's/.* \([0-9]*\) tests failed out of \([0-9]*\)$/\1 \2/p' "$build/ctest.log" |
+  { read -r bad all && echo "$((all - bad)) passed, $bad failed"; } >"$build/tally.log" || :
+tally "$build/tally.log"
+
+say "test data of others, into a Python environment (in $build/outside)"
+sh tests/onnx/fetch.sh "$build/outside"
+data=$build/outside/onnx
+
+cases "whole models: residual designs, exported by torch" tests/models/*/
+cases "trained models, against ONNX Runtime" "$build"/outside/trained/*/
+cases "ONNX's models: simple and converted from PyTorch" "$data"/simple/*/ "$data"/pytorch-converted/*/ \
+  "$data"/pytorch-operator/*/
+cases "ONNX's operator tests" "$data"/node/*/
+
+say "all together"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
