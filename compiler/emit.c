@@ -124,7 +124,7 @@ static void build_halo(Emit *e, const Value *v, Ref origin) {
 void emit_halo(Emit *e, const Value *v) {
   const Layout *l = &v->layout;
   if (l->top + l->left + l->bottom + l->right == 0) return;
-  if (v->alias && v->alias->layout.size == l->size && v->alias_offset == 0) return; /* in place: still zero */
+  if (v->alias && shape_equal(&v->shape, &v->alias->shape)) return; /* written in place: still zero */
   char key[160];
   snprintf(key, sizeof key, "halo_%dx%dx%dx%d_b%d_%d_%d_%d_%d_s%dx%dx%dx%d", (int)v->shape.d[0], (int)v->shape.d[1],
            (int)v->shape.d[2], (int)v->shape.d[3], l->block, l->top, l->left, l->bottom, l->right, (int)l->n, (int)l->c,
@@ -146,8 +146,9 @@ void emit_halo(Emit *e, const Value *v) {
 
 static void emit_node(Emit *e, Node *n) {
   if (n->op == OP_Conv) {
-    if (n->plan->algorithm == CONV_DEPTHWISE) emit_depthwise(e, n);
-    else emit_conv(e, n);
+    static void (*const emitter[])(Emit *, Node *) = {
+      [CONV_DIRECT] = emit_conv, [CONV_DEPTHWISE] = emit_depthwise, [CONV_PLAIN] = emit_conv_plain};
+    emitter[n->plan->algorithm](e, n);
     return;
   }
   if (n->op == OP_Gemm || n->op == OP_MatMul) {

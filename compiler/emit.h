@@ -108,12 +108,33 @@ Ref math_cast(Emit *e, Ref x, Type from, Type to);
 /* Pointers to each step's argument at (image, channel block, row, x) given as i64 values; constants of one element have none
  * (NULL). arg[] has n->n_step entries. */
 void step_pointers(Emit *e, Node *n, Ref image, Ref block, Ref row, Ref x, Ref *arg);
+/* What makes two nodes' epilogues the same code: operators, parameters, classes and strides of the arguments; appended to
+ * a kernel's key. */
+void step_key(const Node *n, Buffer *key);
 /* All steps on the vector of the result that lies `db` blocks, `dy` rows and `dx` pixels from there. */
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx);
+
+/* ==== emit_copy.c: rectangular copies ==== */
+/* One axis of a copy: n elements, so far apart (in elements) in the source and in the destination. A source stride of 0
+ * repeats an element, a negative one goes backwards. */
+typedef struct CopyAxis { int64_t n, src, dst; } CopyAxis;
+typedef struct Copy {
+  Ref src, dst;
+  int size;              /* bytes an element: 1, 2, 4 or 8 */
+  int rank;
+  CopyAxis axis[MAX_RANK + 3];
+  bool pad;              /* a last destination axis shorter than a vector may be filled up to one (with zeros) */
+} Copy;
+/* Copies, the work split over the layer's tasks. Source and destination must not overlap. */
+void emit_copy(Emit *e, const Copy *c);
+/* A value's dimensions and strides in elements; a blocked one has channel blocks for channels and the lanes last. */
+typedef struct Axes { int rank; int64_t n[MAX_RANK + 1], stride[MAX_RANK + 1]; } Axes;
+void value_axes(const Value *v, Axes *a);
 
 /* ==== one emitter an operator family; each builds the body of a layer function ==== */
 void emit_conv(Emit *e, Node *n);      /* emit_conv.c: Conv on blocks */
 void emit_depthwise(Emit *e, Node *n); /* emit_depthwise.c */
+void emit_conv_plain(Emit *e, Node *n); /* emit_conv_plain.c: run-time weights, dense row-major */
 void emit_gemm(Emit *e, Node *n);      /* emit_gemm.c: Gemm, MatMul; any type */
 void emit_pool(Emit *e, Node *n);      /* emit_pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool; blocked f32, or plain any type and rank */
 void emit_pointwise(Emit *e, Node *n); /* emit_elt.c: Pointwise, every K_UNARY and K_BINARY of any type, BatchNormalization; plain or blocked */

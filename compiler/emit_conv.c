@@ -1,0 +1,448 @@
+/* emit_conv.c: direct convolution on channel blocks.
+ *
+ * The kernel holds a tile of `uw` pixels x `nb` blocks of output channels in registers, a vector being one pixel's V output
+ * channels, and adds one product of an input value (broadcast) and a weight vector for every input channel and tap. A tile is
+ * any list of pixels; the addresses differ by constants. The layer's loops over images, rows, tiles and output-channel groups
+ * nest as the plan's LoopOrder says. */
+#include "emit.h"
+
+#include <string.h>
+
+enum { MAX_TILE = 32, MAX_ACC = 32 };
+
+/* One kernel: everything that its code depends on besides the node's epilogue. */
+typedef struct Tile {
+  int uw, nb;
+  int64_t in[MAX_TILE], out[MAX_TILE];  /* element offsets of the pixels from the first */
+  int dy[MAX_TILE], dx[MAX_TILE];       /* the same in rows and pixels of the result */
+  int blocks, rest;                     /* whole channel blocks to sum over, and channels in a last partial one */
+  bool first, last;                     /* chunk: starts from the bias; applies the epilogue and writes the result */
+  int prefetch;                         /* weight lines to fetch for each step over one block and tap */
+} Tile;
+
+typedef struct Conv {
+  Emit *e;
+  Node *n;
+  const ConvPlan *plan;
+  const Window *win;
+  const Layout *in, *out;
+  int64_t images, rows, cols;           /* of the result */
+  int64_t taps;
+  int64_t groups_of_blocks;             /* panels of one group: nb output blocks each, the last one perhaps fewer */
+  int64_t out_blocks;                   /* of one group */
+  int64_t panel;                        /* floats of a full panel */
+  int n_arg;                            /* epilogue arguments that need a pointer: all steps */
+} Conv;
+
+/* What a call of the kernel needs besides the tile. */
+typedef struct Site {
+  Ref image, row, x;                    /* first pixel of the result */
+  Ref panel_index;                      /* output panel within its group */
+  Ref group;
+  Ref in, weights, out, bias, partial, prefetch; /* pointers */
+} Site;
+
+/* ==== the kernel ==== */
+
+enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_PARTIAL, ARG_PREFETCH, ARG_STEPS };
+
+static LLVMTypeRef kernel_type(const Conv *c) {
+  LLVMTypeRef types[ARG_STEPS + 64];
+  int n = ARG_STEPS + c->n_arg;
+  for (int i = 0; i < n; i++) types[i] = c->e->ptr;
+  return LLVMFunctionType(c->e->void_, types, (unsigned)n, 0);
+}
+
+static void kernel_key(const Conv *c, const Tile *t, Buffer *key) {
+  buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s_pf%d_k%dx%d_d%dx%d_in%lld.%lld.%lld_out%lld_%s", t->uw, t->nb, t->blocks, t->rest,
+                t->first ? "f" : "", t->last ? "l" : "", t->prefetch, c->win->kh, c->win->kw, c->win->dh, c->win->dw,
+                (long long)c->in->c, (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c,
+                c->plan->planar ? "p" : "");
+  for (int u = 1; u < t->uw; u++) buffer_printf(key, "_%lld.%lld", (long long)t->in[u], (long long)t->out[u]);
+  if (t->last) step_key(c->n, key);
+  buffer_add(key, "", 1);
+}
+
+/* acc[b*uw + u] += x[u][k] * w[k][b] for k = 0..steps-1; the lines to prefetch are spread over the steps. */
+static void sum_channels(const Conv *c, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
+  Emit *e = c->e;
+  int lanes = e->lanes, done = 0;
+  for (int k = 0; k < steps; k++) {
+    Ref weight[MAX_ACC];
+    for (int b = 0; b < t->nb; b++) weight[b] = load(e, e->vec, *w, (k * t->nb + b) * lanes * 4, lanes * 4);
+    for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, false, 2);
+    for (int u = 0; u < t->uw; u++) {
+      Ref value = splat(e, load(e, e->f32, x, (t->in[u] + k) * 4, 4), lanes);
+      for (int b = 0; b < t->nb; b++) acc[b * t->uw + u] = fma_(e, value, weight[b], acc[b * t->uw + u]);
+    }
+  }
+  *w = gep_const(e, *w, (int64_t)steps * t->nb * lanes * 4);
+  if (t->prefetch) *pf = gep_const(e, *pf, t->prefetch * 64);
+}
+
+/* All taps of one channel block (or of one channel of a planar input). acc holds the sums, the weights' and the prefetch
+ * pointer. The loops stay loops: unrolled over kw LLVM merges the overlapping broadcasts and spills. */
+static void sum_taps(const Conv *c, const Tile *t, Ref x, int steps, Ref *acc) {
+  Emit *e = c->e;
+  int n = t->uw * t->nb;
+  if (c->taps == 1) {
+    sum_channels(c, t, x, steps, acc, &acc[n], &acc[n + 1]);
+    return;
+  }
+  Loop kh, kw;
+  loop_begin(e, &kh, const_i64(e, 0), const_i64(e, c->win->kh), 1, n + 2, acc);
+  Ref line = gep(e, x, kh.i, c->win->dh * c->in->row * 4);
+  loop_begin(e, &kw, const_i64(e, 0), const_i64(e, c->win->kw), 1, n + 2, acc);
+  sum_channels(c, t, gep(e, line, kw.i, c->win->dw * c->in->pix * 4), steps, acc, &acc[n], &acc[n + 1]);
+  loop_end(e, &kw);
+  loop_end(e, &kh);
+}
+
+static void init_sums(const Conv *c, const Tile *t, Ref *acc) {
+  Emit *e = c->e;
+  for (int b = 0; b < t->nb; b++) {
+    Ref bias = t->first ? load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), b * e->lanes * 4, e->lanes * 4) : NULL;
+    for (int u = 0; u < t->uw; u++) {
+      int64_t at = (b * t->uw + u) * e->lanes * 4;
+      acc[b * t->uw + u] = bias ? bias : load(e, e->vec, LLVMGetParam(e->fn, ARG_PARTIAL), at, e->lanes * 4);
+    }
+  }
+}
+
+static void finish_sums(const Conv *c, const Tile *t, Ref *acc) {
+  Emit *e = c->e;
+  Ref arg[64], out = LLVMGetParam(e->fn, ARG_OUT);
+  for (int i = 0; i < c->n_arg; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  for (int b = 0; b < t->nb; b++) {
+    for (int u = 0; u < t->uw; u++) {
+      Ref v = acc[b * t->uw + u];
+      if (!t->last) {
+        store(e, v, LLVMGetParam(e->fn, ARG_PARTIAL), (b * t->uw + u) * e->lanes * 4, e->lanes * 4);
+        continue;
+      }
+      v = apply_steps(e, c->n, v, arg, b, t->dy[u], t->dx[u]);
+      store(e, v, out, (b * c->out->c + t->out[u]) * 4, e->lanes * 4);
+    }
+  }
+}
+
+static void build_kernel(const Conv *c, const Tile *t) {
+  Emit *e = c->e;
+  int n = t->uw * t->nb, lanes = c->plan->planar ? 1 : e->lanes;
+  assert(n + 2 <= 64);
+  Ref acc[64], x = LLVMGetParam(e->fn, ARG_IN);
+  init_sums(c, t, acc);
+  acc[n] = LLVMGetParam(e->fn, ARG_W);
+  acc[n + 1] = LLVMGetParam(e->fn, ARG_PREFETCH);
+  if (t->blocks > 0) {
+    Loop block;
+    loop_begin(e, &block, const_i64(e, 0), const_i64(e, t->blocks), 1, n + 2, acc);
+    sum_taps(c, t, gep(e, x, block.i, c->in->c * 4), lanes, acc);
+    loop_end(e, &block);
+  }
+  if (t->rest > 0) sum_taps(c, t, gep_const(e, x, t->blocks * c->in->c * 4), t->rest, acc);
+  finish_sums(c, t, acc);
+}
+
+/* ==== calling it ==== */
+
+static void call_tile(const Conv *c, const Tile *t, const Site *s) {
+  Emit *e = c->e;
+  LLVMTypeRef type = kernel_type(c);
+  Ref fn, args[ARG_STEPS + 64] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch};
+  for (int i = 0; i < ARG_STEPS; i++) {
+    if (!args[i]) args[i] = LLVMGetPoison(e->ptr);
+  }
+  Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
+  step_pointers(e, c->n, s->image, block, s->row, s->x, args + ARG_STEPS);
+  for (int i = 0; i < c->n_arg; i++) {
+    if (!args[ARG_STEPS + i]) args[ARG_STEPS + i] = LLVMGetPoison(e->ptr);
+  }
+  Buffer key = {0};
+  kernel_key(c, t, &key);
+  Resume saved;
+  if (kernel_begin(e, key.data, type, &fn, &saved)) {
+    build_kernel(c, t);
+    kernel_end(e, &saved);
+  }
+  buffer_free(&key);
+  call(e, fn, type, ARG_STEPS + c->n_arg, args);
+}
+
+static void set_channels(const Conv *c, Tile *t) {
+  int lanes = c->plan->planar ? 1 : c->e->lanes;
+  t->blocks = c->plan->icg / lanes;
+  t->rest = c->plan->icg % lanes;
+  t->first = t->last = true;
+}
+
+static Tile row_tile(const Conv *c, int uw, int nb, int prefetch) {
+  Tile t = {.uw = uw, .nb = nb, .prefetch = prefetch};
+  for (int u = 0; u < uw; u++) {
+    t.in[u] = u * c->win->sw * c->in->pix;
+    t.out[u] = u * c->out->pix;
+    t.dx[u] = u;
+  }
+  set_channels(c, &t);
+  return t;
+}
+
+/* Pointers of a site from its image, row, x, group and panel. */
+static void locate(const Conv *c, Site *s) {
+  Emit *e = c->e;
+  int64_t channels = c->plan->planar ? 0 : c->plan->icg / e->lanes;
+  Ref in = value_ptr(e, c->n->in[0]), out = value_ptr(e, c->n->out[0]);
+  in = gep_const(e, in, -(c->win->top * c->in->row + c->win->left * c->in->pix) * 4);
+  in = gep(e, gep(e, in, s->image, c->in->n * 4), s->row, c->win->sh * c->in->row * 4);
+  s->in = gep(e, gep(e, in, s->x, c->win->sw * c->in->pix * 4), s->group, channels * c->in->c * 4);
+  Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
+  out = gep(e, gep(e, out, s->image, c->out->n * 4), s->row, c->out->row * 4);
+  s->out = gep(e, gep(e, out, s->x, c->out->pix * 4), block, c->out->c * 4);
+  int64_t group_floats = c->out_blocks * e->lanes * c->plan->icg * c->taps;
+  Ref w = gep(e, weights_ptr(e, c->plan->weights), s->group, group_floats * 4);
+  s->weights = gep(e, w, s->panel_index, c->panel * 4);
+  s->bias = gep(e, weights_ptr(e, c->plan->bias), block, e->lanes * 4);
+}
+
+/* ==== loops ==== */
+
+typedef void Body(const Conv *c, Site *s, int nb, void *data);
+
+/* Panels of one group: the full ones in a loop, then the narrower last. */
+static void each_panel(const Conv *c, Site *s, Body *body, void *data) {
+  Emit *e = c->e;
+  int64_t full = c->out_blocks / c->plan->nb;
+  int rest = (int)(c->out_blocks % c->plan->nb);
+  if (full > 0) {
+    Loop panel;
+    loop_begin(e, &panel, const_i64(e, 0), const_i64(e, full), 1, 0, NULL);
+    s->panel_index = panel.i;
+    body(c, s, c->plan->nb, data);
+    loop_end(e, &panel);
+  }
+  if (rest == 0) return;
+  s->panel_index = const_i64(e, full);
+  body(c, s, rest, data);
+}
+
+/* The tiles of a row: as few as possible, all of one size or one less. */
+static void each_tile(const Conv *c, Site *s, void (*body)(const Conv *, Site *, int uw, void *), void *data) {
+  Emit *e = c->e;
+  int64_t count = (c->cols + c->plan->uw - 1) / c->plan->uw, uw = c->cols / count, wider = c->cols % count;
+  int64_t size[] = {uw + 1, uw}, number[] = {wider, count - wider}, begin = 0;
+  for (int i = 0; i < 2; i++) {
+    if (number[i] == 0) continue;
+    Loop tile;
+    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, number[i]), 1, 0, NULL);
+    s->x = add_i(e, mul_i(e, tile.i, size[i]), const_i64(e, begin));
+    body(c, s, (int)size[i], data);
+    loop_end(e, &tile);
+    begin += number[i] * size[i];
+  }
+}
+
+static void each_group(const Conv *c, Site *s, void (*body)(const Conv *, Site *)) {
+  Loop group;
+  loop_begin(c->e, &group, const_i64(c->e, 0), const_i64(c->e, c->plan->groups), 1, 0, NULL);
+  s->group = group.i;
+  body(c, s);
+  loop_end(c->e, &group);
+}
+
+/* ROW_TILE_OC */
+
+static void tile_of_panel(const Conv *c, Site *s, int nb, void *data) {
+  locate(c, s);
+  Tile t = row_tile(c, *(int *)data, nb, 0);
+  call_tile(c, &t, s);
+}
+
+static void panels_of_tile(const Conv *c, Site *s, int uw, void *data) {
+  (void)data;
+  each_panel(c, s, tile_of_panel, &uw);
+}
+
+static void row_tile_oc(const Conv *c, Site *s) { each_tile(c, s, panels_of_tile, NULL); }
+
+/* ROW_OC_TILE */
+
+static void panel_of_tile(const Conv *c, Site *s, int uw, void *data) {
+  locate(c, s);
+  Tile t = row_tile(c, uw, *(int *)data, 0);
+  call_tile(c, &t, s);
+}
+
+static void tiles_of_panel(const Conv *c, Site *s, int nb, void *data) {
+  (void)data;
+  each_tile(c, s, panel_of_tile, &nb);
+}
+
+static void row_oc_tile(const Conv *c, Site *s) { each_panel(c, s, tiles_of_panel, NULL); }
+
+static void by_rows(const Conv *c) {
+  Emit *e = c->e;
+  Ref lo, hi;
+  task_range(e, c->images * c->rows, &lo, &hi);
+  Loop item;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  Site s = {.image = LLVMBuildSDiv(e->b, item.i, const_i64(e, c->rows), ""),
+            .row = LLVMBuildSRem(e->b, item.i, const_i64(e, c->rows), "")};
+  each_group(c, &s, c->plan->order == ROW_TILE_OC ? row_tile_oc : row_oc_tile);
+  loop_end(e, &item);
+}
+
+/* OC_ROW_TILE: while a panel is used, the next one is fetched into L2, evenly over the work. */
+
+typedef struct Stream {
+  Ref next;      /* the next panel */
+  int lines;     /* for each step over one block and tap */
+  int64_t bytes; /* fetched by one tile */
+} Stream;
+
+static Stream stream_of_panel(const Conv *c, int64_t tiles) {
+  int64_t blocks = c->plan->planar ? c->plan->icg : (c->plan->icg + c->e->lanes - 1) / c->e->lanes;
+  int64_t steps = blocks * c->taps, lines = (c->panel * 4 + 63) / 64;
+  Stream s = {.lines = (int)((lines + steps * tiles - 1) / (steps * tiles))};
+  s.bytes = s.lines * steps * 64;
+  return s;
+}
+
+typedef struct Sweep {
+  int nb;
+  Stream stream;
+  Ref number;    /* tiles done with this panel */
+  int64_t done;
+} Sweep;
+
+static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
+  Emit *e = c->e;
+  Sweep *w = data;
+  locate(c, s);
+  int64_t tiles = (c->cols + c->plan->uw - 1) / c->plan->uw;
+  Ref row = add_i(e, mul_i(e, s->image, c->rows), s->row);
+  Ref tile = LLVMBuildSDiv(e->b, s->x, const_i64(e, c->plan->uw), "");
+  Ref number = add_i(e, mul_i(e, row, tiles), tile);
+  s->prefetch = gep(e, gep_const(e, s->weights, c->panel * 4), number, w->stream.bytes);
+  Tile t = row_tile(c, uw, w->nb, w->stream.lines);
+  call_tile(c, &t, s);
+}
+
+static void rows_of_panel(const Conv *c, Site *s, int nb, void *data) {
+  (void)data;
+  Emit *e = c->e;
+  int64_t tiles = (c->cols + c->plan->uw - 1) / c->plan->uw;
+  Sweep w = {.nb = nb, .stream = stream_of_panel(c, tiles * c->rows * c->images)};
+  Loop image, row;
+  loop_begin(e, &image, const_i64(e, 0), const_i64(e, c->images), 1, 0, NULL);
+  loop_begin(e, &row, const_i64(e, 0), const_i64(e, c->rows), 1, 0, NULL);
+  s->image = image.i;
+  s->row = row.i;
+  each_tile(c, s, streaming_tile, &w);
+  loop_end(e, &row);
+  loop_end(e, &image);
+}
+
+/* OC_FLAT: the whole map a list of pixels cut into tiles; chunks of input channels keep their weights in L1 while all
+ * tiles pass, the sums waiting in scratch. */
+
+static Tile flat_tile(const Conv *c, int first, int uw, int nb) {
+  Tile t = {.uw = uw, .nb = nb};
+  int y0 = first / (int)c->cols, x0 = first % (int)c->cols;
+  for (int u = 0; u < uw; u++) {
+    int y = (first + u) / (int)c->cols, x = (first + u) % (int)c->cols;
+    t.dy[u] = y - y0;
+    t.dx[u] = x - x0;
+    t.in[u] = t.dy[u] * c->win->sh * c->in->row + t.dx[u] * c->win->sw * c->in->pix;
+    t.out[u] = t.dy[u] * c->out->row + t.dx[u] * c->out->pix;
+  }
+  return t;
+}
+
+typedef struct Chunk {
+  int first, blocks, rest; /* channel blocks, then channels of a partial one */
+  bool begins, ends;
+} Chunk;
+
+static void chunk_of_tiles(const Conv *c, Site *s, int nb, const Chunk *k) {
+  Emit *e = c->e;
+  int pixels = (int)(c->rows * c->cols), count = (pixels + c->plan->uw - 1) / c->plan->uw, first = 0;
+  int64_t steps = (int64_t)k->blocks * c->taps + (k->rest > 0 ? c->taps : 0);
+  int64_t row_floats = (int64_t)nb * e->lanes * c->taps;
+  int64_t bytes = row_floats * (k->blocks * e->lanes + k->rest) * 4;
+  int lines = (int)((bytes / 64 + steps * count - 1) / (steps * count));
+  for (int i = 0; i < count; i++) {
+    int uw = pixels / count + (i >= count - pixels % count);
+    Tile t = flat_tile(c, first, uw, nb);
+    t.blocks = k->blocks;
+    t.rest = k->rest;
+    t.first = k->begins;
+    t.last = k->ends;
+    t.prefetch = lines;
+    s->row = const_i64(e, first / c->cols);
+    s->x = const_i64(e, first % c->cols);
+    locate(c, s);
+    s->in = gep_const(e, s->in, k->first * c->in->c * 4);
+    s->weights = gep_const(e, s->weights, k->first * row_floats * e->lanes * 4);
+    s->prefetch = gep_const(e, s->weights, bytes + i * steps * lines * 64);
+    s->partial = gep_const(e, scratch_ptr(e), (int64_t)first * nb * e->lanes * 4);
+    call_tile(c, &t, s);
+    first += uw;
+  }
+}
+
+static void flat_panel(const Conv *c, Site *s, int nb, void *data) {
+  (void)data;
+  Emit *e = c->e;
+  int whole = c->plan->icg / e->lanes, rest = c->plan->icg % e->lanes, chunk = c->plan->chunk;
+  Loop image;
+  loop_begin(e, &image, const_i64(e, 0), const_i64(e, c->images), 1, 0, NULL);
+  s->image = image.i;
+  if (chunk == 0) chunk = whole;
+  for (int first = 0; first < whole || first == 0; first += chunk ? chunk : 1) {
+    Chunk k = {.first = first, .blocks = whole - first < chunk ? whole - first : chunk, .begins = first == 0};
+    k.ends = first + k.blocks == whole;
+    if (k.ends) k.rest = rest;
+    chunk_of_tiles(c, s, nb, &k);
+  }
+  loop_end(e, &image);
+}
+
+/* Items are the panels of all groups; the narrower last panel of a group takes its own branch. */
+static void by_panels(const Conv *c, Body *body) {
+  Emit *e = c->e;
+  int64_t per_group = c->groups_of_blocks, full = c->out_blocks / c->plan->nb;
+  int rest = (int)(c->out_blocks % c->plan->nb);
+  Ref lo, hi;
+  task_range(e, c->plan->groups * per_group, &lo, &hi);
+  Loop item;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  Site s = {.group = LLVMBuildSDiv(e->b, item.i, const_i64(e, per_group), ""),
+            .panel_index = LLVMBuildSRem(e->b, item.i, const_i64(e, per_group), "")};
+  If branch;
+  if (rest > 0 && full > 0) {
+    if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntSLT, s.panel_index, const_i64(e, full), ""));
+    body(c, &s, c->plan->nb, NULL);
+    if_end(e, &branch);
+    if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntEQ, s.panel_index, const_i64(e, full), ""));
+    body(c, &s, rest, NULL);
+    if_end(e, &branch);
+  } else {
+    body(c, &s, full > 0 ? c->plan->nb : rest, NULL);
+  }
+  loop_end(e, &item);
+}
+
+void emit_conv(Emit *e, Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  Conv c = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
+            .images = y->d[0], .rows = y->d[2], .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw, .n_arg = n->n_step};
+  c.out_blocks = (c.plan->ocg + e->lanes - 1) / e->lanes;
+  c.groups_of_blocks = (c.out_blocks + c.plan->nb - 1) / c.plan->nb;
+  c.panel = (int64_t)c.plan->nb * e->lanes * c.plan->icg * c.taps;
+  emit_halo(e, n->out[0]);
+  switch (c.plan->order) {
+  case ROW_TILE_OC: case ROW_OC_TILE: by_rows(&c); break;
+  case OC_ROW_TILE: by_panels(&c, rows_of_panel); break;
+  case OC_FLAT: by_panels(&c, flat_panel); break;
+  }
+}

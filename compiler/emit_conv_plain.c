@@ -1,0 +1,74 @@
+/* emit_conv_plain.c: convolution whose weights are known at run time only, on dense row-major tensors: the equation as it
+ * stands, one output at a time, the window clipped to the input. */
+#include "emit.h"
+
+typedef struct PlainConv {
+  Emit *e;
+  Node *n;
+  const Window *win;
+  const int64_t *in, *out; /* dimensions N, C, H, W */
+  int64_t icg, ocg;
+  Ref x, w;
+} PlainConv;
+
+/* Taps k of 0..count-1 with 0 <= start + k*dilation < size, as [lo, hi). */
+static void clip_taps(Emit *e, Ref start, int count, int dilation, int64_t size, Ref *lo, Ref *hi) {
+  Ref zero = const_i64(e, 0), d = const_i64(e, dilation), all = const_i64(e, count);
+  Ref before = LLVMBuildSDiv(e->b, add_i(e, LLVMBuildNeg(e->b, start, ""), const_i64(e, dilation - 1)), d, "");
+  Ref negative = LLVMBuildICmp(e->b, LLVMIntSLT, start, zero, "");
+  *lo = LLVMBuildSelect(e->b, negative, before, zero, "");
+  Ref room = LLVMBuildSub(e->b, const_i64(e, size + dilation - 1), start, "");
+  Ref end = LLVMBuildSDiv(e->b, room, d, "");
+  Ref none = LLVMBuildICmp(e->b, LLVMIntSLT, room, zero, "");
+  end = LLVMBuildSelect(e->b, none, zero, end, "");
+  *hi = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, end, all, ""), end, all, "");
+}
+
+static Ref window_sum(const PlainConv *p, Ref image, Ref oc, Ref group, Ref y, Ref x, Ref start) {
+  Emit *e = p->e;
+  const Window *k = p->win;
+  Ref acc[1] = {start}, lo_y, hi_y, lo_x, hi_x;
+  Ref top = LLVMBuildSub(e->b, mul_i(e, y, k->sh), const_i64(e, k->top), "");
+  Ref left = LLVMBuildSub(e->b, mul_i(e, x, k->sw), const_i64(e, k->left), "");
+  clip_taps(e, top, k->kh, k->dh, p->in[2], &lo_y, &hi_y);
+  clip_taps(e, left, k->kw, k->dw, p->in[3], &lo_x, &hi_x);
+  Loop c, i, j;
+  loop_begin(e, &c, const_i64(e, 0), const_i64(e, p->icg), 1, 1, acc);
+  Ref channel = add_i(e, mul_i(e, group, p->icg), c.i);
+  Ref plane = gep(e, gep(e, p->x, image, p->in[1] * p->in[2] * p->in[3] * 4), channel, p->in[2] * p->in[3] * 4);
+  Ref filter = gep(e, gep(e, p->w, oc, p->icg * k->kh * k->kw * 4), c.i, (int64_t)k->kh * k->kw * 4);
+  loop_begin(e, &i, lo_y, hi_y, 1, 1, acc);
+  Ref line = gep(e, plane, add_i(e, top, mul_i(e, i.i, k->dh)), p->in[3] * 4);
+  loop_begin(e, &j, lo_x, hi_x, 1, 1, acc);
+  Ref value = load(e, e->f32, gep(e, line, add_i(e, left, mul_i(e, j.i, k->dw)), 4), 0, 4);
+  Ref weight = load(e, e->f32, gep(e, gep(e, filter, i.i, k->kw * 4), j.i, 4), 0, 4);
+  acc[0] = fma_(e, value, weight, acc[0]);
+  loop_end(e, &j);
+  loop_end(e, &i);
+  loop_end(e, &c);
+  return acc[0];
+}
+
+void emit_conv_plain(Emit *e, Node *n) {
+  PlainConv p = {.e = e, .n = n, .win = &n->win, .in = n->in[0]->shape.d, .out = n->out[0]->shape.d};
+  assert(n->n_step == 0);
+  p.icg = n->in[1]->shape.d[1];
+  p.ocg = p.out[1] / n->group;
+  p.x = value_ptr(e, n->in[0]);
+  p.w = value_ptr(e, n->in[1]);
+  Ref bias = n->n_in > 2 && n->in[2] ? value_ptr(e, n->in[2]) : NULL, out = value_ptr(e, n->out[0]), lo, hi;
+  task_range(e, p.out[0] * p.out[1], &lo, &hi);
+  Loop item, y, x;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  Ref image = LLVMBuildSDiv(e->b, item.i, const_i64(e, p.out[1]), "");
+  Ref oc = LLVMBuildSRem(e->b, item.i, const_i64(e, p.out[1]), "");
+  Ref group = LLVMBuildSDiv(e->b, oc, const_i64(e, p.ocg), "");
+  Ref start = bias ? load(e, e->f32, gep(e, bias, oc, 4), 0, 4) : const_f32(e, 0);
+  loop_begin(e, &y, const_i64(e, 0), const_i64(e, p.out[2]), 1, 0, NULL);
+  loop_begin(e, &x, const_i64(e, 0), const_i64(e, p.out[3]), 1, 0, NULL);
+  Ref line = gep(e, gep(e, out, item.i, p.out[2] * p.out[3] * 4), y.i, p.out[3] * 4);
+  store(e, window_sum(&p, image, oc, group, y.i, x.i, start), gep(e, line, x.i, 4), 0, 4);
+  loop_end(e, &x);
+  loop_end(e, &y);
+  loop_end(e, &item);
+}

@@ -1,0 +1,114 @@
+/* emit_depthwise.c: depthwise convolution on channel blocks: a vector is one pixel's V channels, each with a filter of its
+ * own, so weights and inputs meet lane by lane. */
+#include "emit.h"
+
+typedef struct Depthwise {
+  Emit *e;
+  Node *n;
+  const Window *win;
+  const Layout *in, *out;
+  int64_t rows, cols, blocks;
+} Depthwise;
+
+enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_STEPS };
+
+static LLVMTypeRef kernel_type(const Depthwise *d) {
+  LLVMTypeRef types[ARG_STEPS + 64];
+  int n = ARG_STEPS + d->n->n_step;
+  for (int i = 0; i < n; i++) types[i] = d->e->ptr;
+  return LLVMFunctionType(d->e->void_, types, (unsigned)n, 0);
+}
+
+static void kernel_key(const Depthwise *d, int uw, Buffer *key) {
+  const Window *w = d->win;
+  buffer_printf(key, "depthwise_%d_k%dx%d_s%d_d%dx%d_in%lld.%lld_out%lld", uw, w->kh, w->kw, w->sw, w->dh, w->dw,
+                (long long)d->in->row, (long long)d->in->pix, (long long)d->out->pix);
+  step_key(d->n, key);
+  buffer_add(key, "", 1);
+}
+
+/* One row of taps: the weights of its kw taps are read once for all pixels of the tile. */
+static void sum_row(const Depthwise *d, int uw, Ref line, Ref weights, Ref *acc) {
+  Emit *e = d->e;
+  for (int kw = 0; kw < d->win->kw; kw++) {
+    Ref w = load(e, e->vec, weights, kw * e->lanes * 4, e->lanes * 4);
+    for (int u = 0; u < uw; u++) {
+      int64_t at = (u * d->win->sw + kw * d->win->dw) * d->in->pix * 4;
+      acc[u] = fma_(e, load(e, e->vec, line, at, e->lanes * 4), w, acc[u]);
+    }
+  }
+}
+
+static void build_kernel(const Depthwise *d, int uw) {
+  Emit *e = d->e;
+  Ref acc[64], arg[64];
+  Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->lanes * 4);
+  for (int u = 0; u < uw; u++) acc[u] = bias;
+  Loop kh;
+  loop_begin(e, &kh, const_i64(e, 0), const_i64(e, d->win->kh), 1, uw, acc);
+  Ref line = gep(e, LLVMGetParam(e->fn, ARG_IN), kh.i, d->win->dh * d->in->row * 4);
+  sum_row(d, uw, line, gep(e, LLVMGetParam(e->fn, ARG_W), kh.i, (int64_t)d->win->kw * e->lanes * 4), acc);
+  loop_end(e, &kh);
+  for (int i = 0; i < d->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  for (int u = 0; u < uw; u++) {
+    store(e, apply_steps(e, d->n, acc[u], arg, 0, 0, u), LLVMGetParam(e->fn, ARG_OUT), u * d->out->pix * 4, e->lanes * 4);
+  }
+}
+
+static void call_tile(const Depthwise *d, int uw, Ref image, Ref row, Ref block, Ref x) {
+  Emit *e = d->e;
+  const ConvPlan *plan = d->n->plan;
+  int64_t taps = (int64_t)d->win->kh * d->win->kw;
+  Ref in = gep_const(e, value_ptr(e, d->n->in[0]), -(d->win->top * d->in->row + d->win->left * d->in->pix) * 4);
+  in = gep(e, gep(e, in, image, d->in->n * 4), row, d->win->sh * d->in->row * 4);
+  in = gep(e, gep(e, in, block, d->in->c * 4), x, d->win->sw * d->in->pix * 4);
+  Ref out = gep(e, gep(e, value_ptr(e, d->n->out[0]), image, d->out->n * 4), row, d->out->row * 4);
+  out = gep(e, gep(e, out, block, d->out->c * 4), x, d->out->pix * 4);
+  Ref args[ARG_STEPS + 64] = {in, gep(e, weights_ptr(e, plan->weights), block, taps * e->lanes * 4), out,
+                              gep(e, weights_ptr(e, plan->bias), block, e->lanes * 4)};
+  step_pointers(e, d->n, image, block, row, x, args + ARG_STEPS);
+  for (int i = 0; i < d->n->n_step; i++) {
+    if (!args[ARG_STEPS + i]) args[ARG_STEPS + i] = LLVMGetPoison(e->ptr);
+  }
+  LLVMTypeRef type = kernel_type(d);
+  Buffer key = {0};
+  kernel_key(d, uw, &key);
+  Ref fn;
+  Resume saved;
+  if (kernel_begin(e, key.data, type, &fn, &saved)) {
+    build_kernel(d, uw);
+    kernel_end(e, &saved);
+  }
+  buffer_free(&key);
+  call(e, fn, type, ARG_STEPS + d->n->n_step, args);
+}
+
+static void row_of_blocks(const Depthwise *d, Ref image, Ref row) {
+  Emit *e = d->e;
+  int64_t most = d->n->plan->uw, count = (d->cols + most - 1) / most, uw = d->cols / count, wider = d->cols % count;
+  int64_t size[] = {uw + 1, uw}, number[] = {wider, count - wider};
+  Loop block, tile;
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, d->blocks), 1, 0, NULL);
+  for (int i = 0; i < 2; i++) {
+    if (number[i] == 0) continue;
+    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, number[i]), 1, 0, NULL);
+    Ref x = add_i(e, mul_i(e, tile.i, size[i]), const_i64(e, i ? wider * size[0] : 0));
+    call_tile(d, (int)size[i], image, row, block.i, x);
+    loop_end(e, &tile);
+  }
+  loop_end(e, &block);
+}
+
+void emit_depthwise(Emit *e, Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  Depthwise d = {.e = e, .n = n, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout, .rows = y->d[2],
+                 .cols = y->d[3], .blocks = (y->d[1] + e->lanes - 1) / e->lanes};
+  emit_halo(e, n->out[0]);
+  Ref lo, hi;
+  task_range(e, y->d[0] * d.rows, &lo, &hi);
+  Loop item;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  Ref rows = const_i64(e, d.rows);
+  row_of_blocks(&d, LLVMBuildSDiv(e->b, item.i, rows, ""), LLVMBuildSRem(e->b, item.i, rows, ""));
+  loop_end(e, &item);
+}

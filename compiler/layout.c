@@ -1,0 +1,326 @@
+/* layout.c: where every tensor's elements lie. Convolutions and what hangs on them work on channel blocks
+ * [N][H][C/V][W][V], everything else on dense row-major tensors; a Reorder stands where the two meet. The halo of a
+ * blocked tensor is the border that its readers' padding needs, so that no inner loop tests bounds. */
+#include "codegen.h"
+
+#include <string.h>
+
+typedef struct Work {
+  Graph *g;
+  int lanes;
+  int at;             /* the node being treated */
+  int n_copy;         /* entries of the tables below, by value id */
+  Value **blocked, **plain, **planar; /* the copy of a value in another layout, once made */
+} Work;
+
+Layout layout_plain(const Shape *s) {
+  Layout l = {.size = shape_count(s)};
+  if (s->rank == 4) {
+    l.pix = 1;
+    l.row = s->d[3];
+    l.c = s->d[2] * l.row;
+    l.n = s->d[1] * l.c;
+  }
+  return l;
+}
+
+/* [N][H][C/V][W][V] with the halo that `l` asks for. */
+static Layout layout_blocked(const Shape *s, int lanes, Layout l) {
+  int64_t blocks = (s->d[1] + lanes - 1) / lanes;
+  l.block = lanes;
+  l.pix = lanes;
+  l.c = (l.left + s->d[3] + l.right) * l.pix;
+  l.row = blocks * l.c;
+  l.n = (l.top + s->d[2] + l.bottom) * l.row;
+  l.origin = l.top * l.row + l.left * l.pix;
+  l.size = s->d[0] * l.n;
+  return l;
+}
+
+/* [N][C][H][W] with a halo: the input of a convolution with so few channels that blocks would be mostly empty. */
+static Layout layout_planar(const Shape *s, Layout l) {
+  l.pix = 1;
+  l.row = l.left + s->d[3] + l.right;
+  l.c = (l.top + s->d[2] + l.bottom) * l.row;
+  l.n = s->d[1] * l.c;
+  l.origin = l.top * l.row + l.left;
+  l.size = s->d[0] * l.n;
+  return l;
+}
+
+static bool has_halo(const Layout *l) { return l->top + l->left + l->bottom + l->right > 0; }
+
+static bool same_memory_as_plain(const Value *v) {
+  const Layout *l = &v->layout;
+  const int64_t *d = v->shape.d;
+  return !has_halo(l) && d[2] * d[3] == 1 && (d[0] == 1 || d[1] % l->block == 0);
+}
+
+bool layout_is_plain(const Value *v) {
+  if (v->layout.block) return same_memory_as_plain(v);
+  if (v->shape.rank != 4) return true;
+  Layout p = layout_plain(&v->shape);
+  return memcmp(&p, &v->layout, sizeof p) == 0;
+}
+
+/* ==== steps beside a blocked result ==== */
+
+/* One element a channel: [N,C,1,1], [1,C,1,1] or [C,1,1]. */
+static bool is_per_channel(const Value *v, const Shape *out) {
+  const Shape *s = &v->shape;
+  if (s->rank < 3 || s->rank > 4 || out->rank != 4) return false;
+  const int64_t *d = s->d + s->rank - 3;
+  if (d[0] != out->d[1] || d[1] != 1 || d[2] != 1) return false;
+  return s->rank == 3 || s->d[0] == out->d[0] || (v->data && s->d[0] == 1);
+}
+
+ArgClass step_arg_class(const Node *n, const Step *s) {
+  if (s->arg < 0) return ARG_NONE;
+  const Value *v = n->in[s->arg];
+  const Shape *out = &n->out[0]->shape;
+  float x;
+  if (v->type != T_F32) return ARG_OTHER;
+  if (const_scalar(v, &x)) return ARG_SCALAR;
+  if (v->data) return is_per_channel(v, out) && (v->shape.rank == 3 || v->shape.d[0] == 1) ? ARG_CHANNEL : ARG_OTHER;
+  if (shape_equal(&v->shape, out)) return ARG_TENSOR;
+  return v->shape.rank == 4 && is_per_channel(v, out) ? ARG_CHANNEL : ARG_OTHER;
+}
+
+static bool steps_fit_blocks(const Node *n) {
+  for (int i = 0; i < n->n_step; i++) {
+    if (step_arg_class(n, &n->step[i]) == ARG_OTHER) return false;
+  }
+  return true;
+}
+
+/* ==== copies in another layout ==== */
+
+static Value *reorder(Work *w, Value *v, const char *suffix, Layout l) {
+  Graph *g = w->g;
+  Node *n = node_insert(g, w->at++, OP_Reorder, format_text(g->cx, "%s.%s", v->name, suffix), 1, &v, 1);
+  Value *out = value_new(g, n->name, v->type, v->shape);
+  out->def = n;
+  out->layout = l;
+  n->out[0] = out;
+  return out;
+}
+
+static Value *as_blocked(Work *w, Value *v) {
+  if (v->layout.block) return v;
+  if (v->id >= w->n_copy) return reorder(w, v, "blocked", layout_blocked(&v->shape, w->lanes, (Layout){0}));
+  Value **copy = &w->blocked[v->id];
+  if (!*copy) *copy = reorder(w, v, "blocked", layout_blocked(&v->shape, w->lanes, (Layout){0}));
+  return *copy;
+}
+
+static Value *as_plain(Work *w, Value *v) {
+  if (layout_is_plain(v)) return v;
+  if (v->id >= w->n_copy) return reorder(w, v, "plain", layout_plain(&v->shape));
+  Value **copy = &w->plain[v->id];
+  if (!*copy) *copy = reorder(w, v, "plain", layout_plain(&v->shape));
+  return *copy;
+}
+
+static Value *as_planar(Work *w, Value *v) {
+  if (v->id >= w->n_copy) return reorder(w, v, "planar", layout_plain(&v->shape));
+  Value **copy = &w->planar[v->id];
+  if (!*copy) *copy = reorder(w, v, "planar", layout_plain(&v->shape));
+  return *copy;
+}
+
+/* ==== one node ==== */
+
+static bool is_image(const Value *v) { return v->type == T_F32 && v->shape.rank == 4; }
+
+static bool runs_on_blocks(const Node *n) {
+  const Value *x = n->in[0], *y = n->out[0];
+  switch (n->op) {
+  case OP_Conv: return n->plan->algorithm != CONV_PLAIN;
+  case OP_MaxPool: case OP_AveragePool: case OP_GlobalAveragePool: case OP_GlobalMaxPool:
+    return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n);
+  case OP_Pointwise:
+    return is_image(x) && x->layout.block && shape_equal(&x->shape, &y->shape) && steps_fit_blocks(n);
+  default: return false;
+  }
+}
+
+static void arguments_on_blocks(Work *w, Node *n) {
+  for (int i = 0; i < n->n_step; i++) {
+    int arg = n->step[i].arg;
+    ArgClass class = step_arg_class(n, &n->step[i]);
+    if (class == ARG_TENSOR || (class == ARG_CHANNEL && !n->in[arg]->data)) n->in[arg] = as_blocked(w, n->in[arg]);
+  }
+}
+
+static void place_on_blocks(Work *w, Node *n) {
+  bool planar = n->op == OP_Conv && n->plan->planar;
+  n->in[0] = planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]);
+  arguments_on_blocks(w, n);
+  n->out[0]->layout = layout_blocked(&n->out[0]->shape, w->lanes, (Layout){0});
+}
+
+/* Whole blocks beside each other: the parts of a Concat, or of a Split, lie inside the whole. */
+static bool joins_blocks(const Work *w, const Node *n) {
+  if ((n->op != OP_Concat && n->op != OP_Split) || !is_image(n->in[0])) return false;
+  int64_t axis = attr_int(n, "axis", 0);
+  if (axis != 1 && axis != 1 - 4) return false;
+  int parts = n->op == OP_Concat ? n->n_in : n->n_out;
+  for (int i = 0; i < parts; i++) {
+    const Value *part = n->op == OP_Concat ? n->in[i] : n->out[i];
+    if (!part || part->shape.d[1] % w->lanes != 0) return false;
+    if (n->op == OP_Concat && (!part->layout.block || part->alias || part->is_output)) return false;
+    for (int k = 0; k < i; k++) {
+      if (n->op == OP_Concat && n->in[k] == part) return false;
+    }
+  }
+  return n->op == OP_Concat || n->in[0]->layout.block;
+}
+
+static void join_blocks(Work *w, Node *n) {
+  Value *whole = n->op == OP_Concat ? n->out[0] : n->in[0];
+  whole->layout = layout_blocked(&whole->shape, w->lanes, (Layout){0});
+  int parts = n->op == OP_Concat ? n->n_in : n->n_out;
+  for (int i = 0; i < parts; i++) {
+    Value *part = n->op == OP_Concat ? n->in[i] : n->out[i];
+    part->layout = layout_blocked(&part->shape, w->lanes, (Layout){0});
+    part->alias = whole;
+  }
+}
+
+/* NHWC -> NCHW of which only Reorders read: the same memory under other strides. Decided at the end, when the readers
+ * are known. */
+static void view_transposed_input(Work *w, Node *n) {
+  static const int64_t perm[] = {0, 3, 1, 2};
+  const Attr *a = attr_find(n, "perm");
+  Value *x = n->in[0], *y = n->out[0];
+  if (n->op != OP_Transpose || !is_image(x) || !a || memcmp(a->ints, perm, sizeof perm) || !layout_is_plain(x)) return;
+  if (y->is_output || x->data) return;
+  for (int i = 0; i < w->g->n_node; i++) {
+    const Node *r = w->g->node[i];
+    for (int k = 0; k < r->n_in; k++) {
+      if (r->in[k] == y && r->op != OP_Reorder) return;
+    }
+  }
+  y->alias = x;
+  y->layout = layout_plain(&y->shape);
+  y->layout.pix = y->shape.d[1];
+  y->layout.row = y->shape.d[3] * y->layout.pix;
+  y->layout.n = y->shape.d[2] * y->layout.row;
+  y->layout.c = 1;
+}
+
+static void place_plain(Work *w, Node *n) {
+  for (int i = 0; i < n->n_in; i++) {
+    if (n->in[i]) n->in[i] = as_plain(w, n->in[i]);
+  }
+  for (int i = 0; i < n->n_out; i++) {
+    if (n->out[i]) n->out[i]->layout = layout_plain(&n->out[i]->shape);
+  }
+}
+
+/* ==== halos ==== */
+
+static void widen(int *side, int64_t need) {
+  if (need > *side) *side = (int)need;
+}
+
+static void need_halo(const Node *n) {
+  const Window *win = &n->win;
+  const int64_t *out = n->out[0]->shape.d, *in = n->in[0]->shape.d;
+  Layout *l = &n->in[0]->layout;
+  widen(&l->top, win->top);
+  widen(&l->left, win->left);
+  widen(&l->bottom, (out[2] - 1) * win->sh + (win->kh - 1) * win->dh - win->top - (in[2] - 1));
+  widen(&l->right, (out[3] - 1) * win->sw + (win->kw - 1) * win->dw - win->left - (in[3] - 1));
+}
+
+static void share_halo(Layout *a, Layout *b) {
+  widen(&a->top, b->top), widen(&b->top, a->top);
+  widen(&a->left, b->left), widen(&b->left, a->left);
+  widen(&a->bottom, b->bottom), widen(&b->bottom, a->bottom);
+  widen(&a->right, b->right), widen(&b->right, a->right);
+}
+
+/* A result can take the place of its residual only if both have one halo; parts of a Concat have the whole's. */
+static void share_halos(Graph *g) {
+  for (int i = g->n_node - 1; i >= 0; i--) {
+    Node *n = g->node[i];
+    for (int k = 0; k < n->n_step && n->out[0]->layout.block; k++) {
+      if (step_arg_class(n, &n->step[k]) == ARG_TENSOR) share_halo(&n->in[n->step[k].arg]->layout, &n->out[0]->layout);
+    }
+  }
+  for (int i = 0; i < g->n_value; i++) {
+    Value *v = g->value[i];
+    if (v->alias && v->layout.block) share_halo(&v->layout, &v->alias->layout);
+  }
+}
+
+static void set_strides(Graph *g, int lanes) {
+  for (int i = 0; i < g->n_value; i++) {
+    Value *v = g->value[i];
+    if (v->layout.block) v->layout = layout_blocked(&v->shape, lanes, v->layout);
+    else if (has_halo(&v->layout)) v->layout = layout_planar(&v->shape, v->layout);
+  }
+}
+
+/* Parts keep their own shape but step by the whole's strides. */
+static void set_part_strides(Node *n) {
+  if (n->op != OP_Concat && n->op != OP_Split) return;
+  Value *whole = n->op == OP_Concat ? n->out[0] : n->in[0];
+  int parts = n->op == OP_Concat ? n->n_in : n->n_out;
+  int64_t offset = 0;
+  for (int i = 0; i < parts; i++) {
+    Value *part = n->op == OP_Concat ? n->in[i] : n->out[i];
+    if (!part || part->alias != whole) return;
+    int64_t channels = part->shape.d[1];
+    part->layout = whole->layout;
+    part->alias_offset = offset * 4;
+    offset += channels / whole->layout.block * whole->layout.c;
+  }
+}
+
+static void plan_halos(Graph *g, int lanes) {
+  for (int i = 0; i < g->n_node; i++) {
+    if (g->node[i]->op == OP_Conv && g->node[i]->plan->algorithm != CONV_PLAIN) need_halo(g->node[i]);
+  }
+  for (int round = 0; round < 2; round++) share_halos(g);
+  set_strides(g, lanes);
+  for (int i = 0; i < g->n_node; i++) set_part_strides(g->node[i]);
+}
+
+static void outputs_plain(Work *w) {
+  Graph *g = w->g;
+  for (int i = 0; i < g->n_output; i++) {
+    Value *v = g->output[i];
+    if (!v->layout.block) continue;
+    w->at = g->n_node;
+    Value *out = reorder(w, v, "output", layout_plain(&v->shape));
+    const char *name = v->name;
+    v->name = out->name;
+    out->name = name;
+    v->is_output = false;
+    out->is_output = true;
+    g->output[i] = out;
+  }
+}
+
+void pass_layout(Graph *g) {
+  Work w = {.g = g, .lanes = g->target->lanes, .n_copy = g->n_value};
+  for (int i = 0; i < g->n_value; i++) {
+    g->value[i]->id = i;
+    g->value[i]->layout = layout_plain(&g->value[i]->shape);
+  }
+  w.blocked = alloc_n(g->cx, (size_t)g->n_value, sizeof *w.blocked);
+  w.plain = alloc_n(g->cx, (size_t)g->n_value, sizeof *w.plain);
+  w.planar = alloc_n(g->cx, (size_t)g->n_value, sizeof *w.planar);
+  for (w.at = 0; w.at < g->n_node; w.at++) {
+    Node *n = g->node[w.at];
+    if (runs_on_blocks(n)) place_on_blocks(&w, n);
+    else if (joins_blocks(&w, n)) join_blocks(&w, n);
+    else place_plain(&w, n);
+  }
+  outputs_plain(&w);
+  for (int i = 0; i < g->n_node; i++) view_transposed_input(&w, g->node[i]);
+  plan_halos(g, w.lanes);
+  graph_count_uses(g);
+}

@@ -1,0 +1,109 @@
+/* select.c: the algorithm, tile and loop order of every convolution and matrix product. */
+#include "codegen.h"
+
+#include <string.h>
+
+typedef struct Layer {
+  int64_t rows, cols;       /* the output map */
+  int64_t out_blocks;       /* of one group */
+  int64_t depth;            /* products summed for one output: input channels x window */
+  int64_t in_blocks;
+  int64_t weight_bytes;
+  const Target *t;
+} Layer;
+
+static bool always(const Layer *l) { return l != NULL; }
+static bool one_block(const Layer *l) { return l->out_blocks == 1; }
+static bool small_map(const Layer *l) { return l->rows * l->cols <= 64 && l->rows > 1 && l->cols < 14; }
+static bool short_sum(const Layer *l) { return l->depth <= 128 && l->out_blocks >= 16; }
+/* All weights stay in half of L2 while pixels stream by. */
+static bool light_weights(const Layer *l) { return l->weight_bytes <= l->t->l2 / 2 || l->rows * l->cols == 1; }
+
+typedef struct KernelRow {
+  int regs, uw, nb;
+  LoopOrder order;
+  bool (*when)(const Layer *l);
+} KernelRow;
+
+static const KernelRow kernels[] = {
+#define KERNEL(regs, uw, nb, order, when) {regs, uw, nb, order, when},
+#include "kernels.def"
+#undef KERNEL
+};
+
+static const KernelRow *choose_kernel(const Layer *l) {
+  for (size_t i = 0; i < COUNT(kernels); i++) {
+    if (kernels[i].regs == l->t->regs && kernels[i].when(l)) return &kernels[i];
+  }
+  assert(!"kernels.def has no last row for the target");
+  return NULL;
+}
+
+/* How the groups are packed: each alone where its channels fill whole blocks; several in one block, the products between
+ * them being zero weights, where a block holds whole groups; else as one dense convolution with zero weights. */
+static void choose_groups(ConvPlan *p, int groups, int icg, int ocg, int lanes) {
+  *p = (ConvPlan){.groups = groups, .icg = icg, .ocg = ocg, .bias = -1};
+  if (groups == 1 || (icg % lanes == 0 && ocg % lanes == 0)) return;
+  bool whole = icg == ocg && lanes % icg == 0 && (groups * icg) % lanes == 0;
+  p->groups = whole ? groups * icg / lanes : 1;
+  p->icg = p->ocg = lanes;
+  if (whole) return;
+  p->icg = groups * icg;
+  p->ocg = groups * ocg;
+}
+
+static int64_t blocks(int64_t channels, int lanes) { return (channels + lanes - 1) / lanes; }
+
+/* Partial sums of one output block group over the whole map, between chunks. */
+static int64_t chunk_scratch(const Layer *l, int nb) { return l->rows * l->cols * nb * l->t->lanes * 4; }
+
+/* Chunks of input channels whose weights for one output group take about half of L1. */
+static void choose_chunk(ConvPlan *p, const Layer *l) {
+  int64_t block_bytes = l->depth / l->in_blocks * p->nb * l->t->lanes * 4;
+  int64_t chunk = l->t->l1 / 2 / (block_bytes ? block_bytes : 1);
+  if (chunk < 1) chunk = 1;
+  if (chunk >= l->in_blocks) return;
+  p->chunk = (int)chunk;
+  p->scratch = chunk_scratch(l, p->nb);
+}
+
+static ConvPlan *plan_conv(Graph *g, const Node *n) {
+  const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
+  int lanes = g->target->lanes;
+  ConvPlan *p = alloc(g->cx, sizeof *p);
+  choose_groups(p, n->group, (int)w->d[1], (int)(w->d[0] / n->group), lanes);
+  if (n->group > 1 && n->group == x->d[1] && n->group == y->d[1]) {
+    p->algorithm = CONV_DEPTHWISE;
+    p->uw = g->target->regs - 4;
+    return p;
+  }
+  Layer l = {.rows = y->d[2], .cols = y->d[3], .out_blocks = blocks(p->ocg, lanes), .in_blocks = blocks(p->icg, lanes),
+             .t = g->target};
+  l.depth = p->icg * w->d[2] * w->d[3];
+  l.weight_bytes = l.depth * p->ocg * p->groups * 4;
+  p->planar = p->groups == 1 && x->d[1] <= 4;
+  const KernelRow *k = choose_kernel(&l);
+  p->uw = k->uw;
+  p->nb = k->nb;
+  p->order = k->order;
+  if (l.rows * l.cols == 1) p->nb = (g->target->regs - 1) / 2 - 1;
+  if (p->nb > l.out_blocks) p->nb = (int)l.out_blocks;
+  while (l.out_blocks % p->nb != 0 && p->groups > 1) p->nb--;
+  if (p->order == OC_FLAT && !p->planar) choose_chunk(p, &l);
+  if (p->order == OC_FLAT && p->planar) p->order = OC_ROW_TILE;
+  return p;
+}
+
+static ConvPlan *plan_plain_conv(Graph *g) {
+  ConvPlan *p = alloc(g->cx, sizeof *p);
+  p->algorithm = CONV_PLAIN;
+  return p;
+}
+
+void pass_select(Graph *g) {
+  for (int i = 0; i < g->n_node; i++) {
+    Node *n = g->node[i];
+    if (n->op == OP_Conv) n->plan = n->in[1]->data ? plan_conv(g, n) : plan_plain_conv(g);
+    if (n->op == OP_Gemm || n->op == OP_MatMul) select_gemm(g, n);
+  }
+}
