@@ -1,0 +1,456 @@
+/* fold.c: what is known at compile time leaves the graph. One walk in the order of the nodes folds constants,
+ * sees through operators that change nothing and merges equal computations; then the outputs are put in order
+ * and what nobody reads is removed. Requires shapes; keeps every output's name. */
+#include "resnetcc.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { FOLD_BYTES = 64 << 20, HASHED_BYTES = 1 << 16 };
+static const int64_t FOLD_PRODUCTS = 1 << 30; /* a slow evaluator must not make compiling slow */
+
+typedef struct Entry {
+  uint64_t hash;
+  void *item; /* a Node or a Value; NULL: free */
+} Entry;
+
+/* Open addressing; made large enough for all that can come. */
+typedef struct Table {
+  Entry *entry;
+  size_t mask;
+} Table;
+
+typedef struct Fold {
+  Graph *g;
+  Value **forward; /* by id: the value that stands for it; NULL: not looked at yet */
+  int n_forward;
+  Table nodes, constants;
+} Fold;
+
+/* ---- hashing ---- */
+
+static uint64_t mix(uint64_t h, uint64_t v) {
+  h = (h ^ v) * 0x9e3779b97f4a7c15u; /* the golden ratio: Knuth, TAOCP 6.4 */
+  return h ^ (h >> 29);
+}
+
+static uint64_t mix_bytes(uint64_t h, const void *data, size_t n) {
+  const char *p = data;
+  uint64_t word;
+  for (; n >= sizeof word; n -= sizeof word, p += sizeof word) {
+    memcpy(&word, p, sizeof word);
+    h = mix(h, word);
+  }
+  word = 0;
+  if (n) memcpy(&word, p, n);
+  return mix(h, word + n);
+}
+
+static Table table_new(Context *cx, int items) {
+  size_t size = 64;
+  while (size < 2 * (size_t)items) size *= 2;
+  return (Table){alloc_n(cx, size, sizeof(Entry)), size - 1};
+}
+
+/* The equal item that is there already, or `item`, now in the table. */
+static void *find_or_add(Table *t, uint64_t hash, void *item, bool (*equal)(const void *, const void *)) {
+  size_t at = hash & t->mask;
+  for (; t->entry[at].item; at = (at + 1) & t->mask)
+    if (t->entry[at].hash == hash && equal(t->entry[at].item, item)) return t->entry[at].item;
+  t->entry[at] = (Entry){hash, item};
+  return item;
+}
+
+/* ---- equal constants ---- */
+
+static size_t const_bytes(const Value *v) {
+  return (size_t)shape_count(&v->shape) * type_size(v->type);
+}
+
+static bool consts_equal(const void *a, const void *b) {
+  const Value *x = a, *y = b;
+  if (x->type != y->type || !shape_equal(&x->shape, &y->shape) || !x->sym != !y->sym) return false;
+  if (x->sym && memcmp(x->sym, y->sym, (size_t)shape_count(&x->shape) * sizeof *x->sym) != 0) return false;
+  return memcmp(x->data, y->data, const_bytes(x)) == 0;
+}
+
+static Value *unique_const(Fold *f, Value *v) {
+  size_t bytes = const_bytes(v);
+  if (bytes > HASHED_BYTES) return v;
+  uint64_t hash = mix_bytes(mix_bytes(v->type, v->shape.d, sizeof v->shape.d), v->data, bytes);
+  return find_or_add(&f->constants, hash, v, consts_equal);
+}
+
+/* The value to read instead of v. */
+static Value *resolve(Fold *f, Value *v) {
+  if (!v) return NULL;
+  assert(v->id < f->n_forward);
+  Value **to = &f->forward[v->id];
+  if (!*to) *to = v->data && !v->def ? unique_const(f, v) : v;
+  return *to;
+}
+
+/* ---- equal nodes ---- */
+
+static bool attrs_equal(const Attr *a, const Attr *b) {
+  if (a->kind != b->kind || a->n != b->n || strcmp(a->name, b->name) != 0) return false;
+  switch (a->kind) {
+  case A_INT: return a->i == b->i;
+  case A_FLOAT: return memcmp(&a->f, &b->f, sizeof a->f) == 0;
+  case A_INTS: return a->n == 0 || memcmp(a->ints, b->ints, (size_t)a->n * sizeof *a->ints) == 0;
+  case A_FLOATS: return a->n == 0 || memcmp(a->floats, b->floats, (size_t)a->n * sizeof *a->floats) == 0;
+  case A_STRING: return strcmp(a->s, b->s) == 0;
+  case A_TENSOR: return consts_equal(a->tensor, b->tensor);
+  }
+  return false;
+}
+
+static bool steps_equal(const Step *a, const Step *b) {
+  return a->op == b->op && a->arg == b->arg && a->swap == b->swap &&
+         memcmp(&a->a, &b->a, sizeof a->a) == 0 && memcmp(&a->b, &b->b, sizeof a->b) == 0;
+}
+
+static bool nodes_equal(const void *a, const void *b) {
+  const Node *x = a, *y = b;
+  if (x->op != y->op || x->n_in != y->n_in || x->n_out != y->n_out) return false;
+  if (x->n_attr != y->n_attr || x->n_step != y->n_step) return false;
+  for (int i = 0; i < x->n_in; i++)
+    if (x->in[i] != y->in[i]) return false;
+  for (int i = 0; i < x->n_attr; i++)
+    if (!attrs_equal(&x->attr[i], &y->attr[i])) return false;
+  for (int i = 0; i < x->n_step; i++)
+    if (!steps_equal(&x->step[i], &y->step[i])) return false;
+  return true;
+}
+
+static uint64_t node_hash(const Node *n) {
+  uint64_t h = mix((uint64_t)n->op, (uint64_t)n->n_out);
+  for (int i = 0; i < n->n_in; i++) h = mix(h, n->in[i] ? (uint64_t)n->in[i]->id + 1 : 0);
+  for (int i = 0; i < n->n_attr; i++) {
+    const Attr *a = &n->attr[i];
+    h = mix_bytes(h, a->name, strlen(a->name));
+    h = mix(h, (uint64_t)a->i);
+    h = mix_bytes(h, &a->f, sizeof a->f);
+    if (a->kind == A_INTS) h = mix_bytes(h, a->ints, (size_t)a->n * sizeof *a->ints);
+  }
+  return h;
+}
+
+static void merge_equal(Fold *f, Node *n) {
+  Node *first = find_or_add(&f->nodes, node_hash(n), n, nodes_equal);
+  if (first == n) return;
+  n->dead = true;
+  for (int i = 0; i < n->n_out; i++) {
+    if (!n->out[i]) continue;
+    if (first->out[i]) {
+      f->forward[n->out[i]->id] = first->out[i];
+    } else { /* only the later one's is read */
+      first->out[i] = n->out[i];
+      first->out[i]->def = first;
+    }
+  }
+}
+
+/* ---- constants ---- */
+
+static void make_const(Value *v, const void *data) {
+  v->data = data;
+  v->def = NULL;
+}
+
+/* Shape inference knows the elements of some results. */
+static bool results_known(const Node *n) {
+  for (int i = 0; i < n->n_out; i++)
+    if (n->out[i] && !n->out[i]->data) return false;
+  return true;
+}
+
+/* Products summed for one element of the result. */
+static int64_t products_per_element(const Node *n) {
+  const Shape *a = &n->in[0]->shape, *b = n->n_in > 1 && n->in[1] ? &n->in[1]->shape : NULL;
+  switch (n->op) {
+  case OP_Conv: return shape_count(b) / (b->d[0] ? b->d[0] : 1);
+  case OP_MatMul: return a->d[a->rank - 1];
+  case OP_Gemm: return a->d[0] > a->d[1] ? a->d[0] : a->d[1];
+  case OP_MaxPool: case OP_AveragePool: return (int64_t)n->win.kh * n->win.kw;
+  default: return 1;
+  }
+}
+
+static bool can_evaluate(const Node *n) {
+  int64_t in_bytes = 0, out_bytes = 0, products = n->n_in ? products_per_element(n) : 1;
+  for (int i = 0; i < n->n_in; i++) {
+    const Value *v = n->in[i];
+    if (!v) continue;
+    if (!v->data || v->sym) return false;
+    in_bytes += (int64_t)const_bytes(v);
+  }
+  for (int i = 0; i < n->n_out; i++) {
+    const Value *v = n->out[i];
+    if (!v) continue;
+    int64_t count = shape_count(&v->shape), size = (int64_t)type_size(v->type), bytes, work;
+    if (shape_is_symbolic(&v->shape) || size == 0) return false;
+    if (!mul_size(count, size, &bytes) || !add_size(out_bytes, bytes, &out_bytes)) return false;
+    if (!mul_size(count, products, &work) || work > FOLD_PRODUCTS) return false;
+  }
+  return out_bytes <= FOLD_BYTES || out_bytes / 4 <= in_bytes;
+}
+
+static void evaluate(Graph *g, Node *n) {
+  const void **in = alloc_n(g->cx, (size_t)n->n_in, sizeof *in);
+  void **out = alloc_n(g->cx, (size_t)n->n_out, sizeof *out);
+  for (int i = 0; i < n->n_in; i++) in[i] = n->in[i] ? n->in[i]->data : NULL;
+  eval_node(g, n, in, out);
+  for (int i = 0; i < n->n_out; i++)
+    if (n->out[i]) make_const(n->out[i], out[i]);
+}
+
+/* ---- operators that change nothing: each rule gives the value that the first result equals, or NULL ---- */
+
+static Value *same_value(Graph *g, Node *n) {
+  (void)g;
+  return n->n_out > 1 && n->out[1] && n->out[1]->n_uses ? NULL : n->in[0];
+}
+
+static Value *same_type(Graph *g, Node *n) {
+  (void)g;
+  return n->in[0]->type == n->out[0]->type ? n->in[0] : NULL;
+}
+
+static bool same_shape(const Node *n) {
+  return shape_equal(&n->in[0]->shape, &n->out[0]->shape);
+}
+
+static bool is_view(const Node *n) {
+  return n && op_info[n->op].kind == K_VIEW && n->n_step == 0 && n->op != OP_Dropout;
+}
+
+/* The shape as the second input of a Reshape. */
+static Value *shape_const(Graph *g, const char *name, const Shape *s) {
+  int64_t d[MAX_RANK];
+  bool *sym = shape_is_symbolic(s) ? alloc_n(g->cx, MAX_RANK, sizeof *sym) : NULL;
+  for (int i = 0; i < s->rank; i++) {
+    d[i] = s->d[i] < 0 ? -s->d[i] : s->d[i];
+    if (s->d[i] < 0) sym[i] = true;
+  }
+  Value *v = value_const_i64(g, name, s->rank, d);
+  v->sym = sym;
+  return v;
+}
+
+/* A view of a view is one Reshape of what the first looks at. Empty tensors stay: a 0 means "as before". */
+static Value *same_view(Graph *g, Node *n) {
+  if (same_shape(n)) return n->in[0];
+  const Node *before = n->in[0]->def;
+  if (!is_view(before) || shape_count(&n->out[0]->shape) == 0) return NULL;
+  Value *x = before->in[0];
+  if (shape_equal(&x->shape, &n->out[0]->shape)) return x;
+  Value *in[2] = {x, shape_const(g, n->out[0]->name, &n->out[0]->shape)};
+  n->op = OP_Reshape;
+  n->n_attr = 0;
+  n->n_in = 0;
+  node_add_input(g, n, in[0]);
+  node_add_input(g, n, in[1]);
+  return NULL;
+}
+
+/* Dimensions of 1 may move: the elements don't. */
+static Value *same_order(Graph *g, Node *n) {
+  (void)g;
+  const Attr *perm = attr_find(n, "perm");
+  const Shape *s = &n->in[0]->shape;
+  int64_t last = -1;
+  if (!same_shape(n)) return NULL;
+  for (int i = 0; i < s->rank; i++) {
+    int64_t from = perm ? perm->ints[i] : s->rank - 1 - i;
+    if (s->d[from] == 1) continue;
+    if (from < last) return NULL;
+    last = from;
+  }
+  return n->in[0];
+}
+
+/* Whether all elements are f, bit for bit; for integers, f is a whole number. */
+static bool is_splat(const Value *v, float f) {
+  if (!v->data || v->sym) return false;
+  int64_t count = shape_count(&v->shape), i = 0;
+  switch (v->type) {
+  case T_F32:
+    while (i < count && memcmp((const float *)v->data + i, &f, sizeof f) == 0) i++;
+    break;
+  case T_I64:
+    while (i < count && ((const int64_t *)v->data)[i] == (int64_t)f) i++;
+    break;
+  case T_I32:
+    while (i < count && ((const int32_t *)v->data)[i] == (int32_t)f) i++;
+    break;
+  default: return false;
+  }
+  return count > 0 && i == count;
+}
+
+static Value *other_if(Node *n, int i, float f) {
+  Value *other = n->in[1 - i];
+  return shape_equal(&other->shape, &n->out[0]->shape) && is_splat(n->in[i], f) ? other : NULL;
+}
+
+/* -0 + 0 is +0: only where the sign of a zero is not asked for. */
+static bool signed_zeros(const Graph *g) {
+  return g->opt && g->opt->strict;
+}
+
+static Value *plus_zero(Graph *g, Node *n) {
+  for (int i = 0; i < 2; i++) {
+    Value *v = other_if(n, i, -0.0f);
+    if (!v && !signed_zeros(g)) v = other_if(n, i, 0);
+    if (v) return v;
+  }
+  return NULL;
+}
+
+static Value *minus_zero(Graph *g, Node *n) {
+  (void)g;
+  return other_if(n, 1, 0);
+}
+
+static Value *times_one(Graph *g, Node *n) {
+  (void)g;
+  Value *v = other_if(n, 1, 1);
+  return v ? v : other_if(n, 0, 1);
+}
+
+static Value *over_one(Graph *g, Node *n) {
+  (void)g;
+  return other_if(n, 1, 1);
+}
+
+static Value *only_part(Graph *g, Node *n) {
+  (void)g;
+  return n->n_in == 1 ? n->in[0] : NULL;
+}
+
+static Value *only_split(Graph *g, Node *n) {
+  (void)g;
+  return n->n_out == 1 ? n->in[0] : NULL;
+}
+
+static bool all_ints(const Value *v, bool (*test)(int64_t)) {
+  int64_t k[2 * MAX_RANK];
+  int count;
+  if (!const_ints(v, COUNT(k), k, &count) || v->sym) return false;
+  for (int i = 0; i < count; i++)
+    if (!test(k[i])) return false;
+  return true;
+}
+
+static bool is_positive(int64_t v) {
+  return v > 0;
+}
+
+static bool is_zero(int64_t v) {
+  return v == 0;
+}
+
+/* A negative step could reverse an axis and keep the shape. */
+static Value *whole_slice(Graph *g, Node *n) {
+  (void)g;
+  bool forward = n->n_in < 5 || !n->in[4] || all_ints(n->in[4], is_positive);
+  return forward && same_shape(n) ? n->in[0] : NULL;
+}
+
+static Value *no_padding(Graph *g, Node *n) {
+  (void)g;
+  return all_ints(n->in[1], is_zero) ? n->in[0] : NULL;
+}
+
+static Value *(*const rules[OP_COUNT])(Graph *, Node *) = {
+  [OP_Identity] = same_value,
+  [OP_Dropout] = same_value,
+  [OP_Cast] = same_type,
+  [OP_Reshape] = same_view,
+  [OP_Flatten] = same_view,
+  [OP_Squeeze] = same_view,
+  [OP_Unsqueeze] = same_view,
+  [OP_Transpose] = same_order,
+  [OP_Add] = plus_zero,
+  [OP_Sub] = minus_zero,
+  [OP_Mul] = times_one,
+  [OP_Div] = over_one,
+  [OP_Concat] = only_part,
+  [OP_Split] = only_split,
+  [OP_Slice] = whole_slice,
+  [OP_Pad] = no_padding,
+};
+
+/* ---- the walk ---- */
+
+static void fold_node(Fold *f, Node *n) {
+  for (int i = 0; i < n->n_in; i++) n->in[i] = resolve(f, n->in[i]);
+  if (results_known(n)) {
+    for (int i = 0; i < n->n_out; i++)
+      if (n->out[i]) make_const(n->out[i], n->out[i]->data);
+    n->dead = true;
+    return;
+  }
+  if (n->n_step == 0 && can_evaluate(n)) {
+    evaluate(f->g, n);
+    n->dead = true;
+    return;
+  }
+  Value *same = n->n_step == 0 && n->out[0] && rules[n->op] ? rules[n->op](f->g, n) : NULL;
+  if (same) {
+    f->forward[n->out[0]->id] = same;
+    n->dead = true;
+    return;
+  }
+  merge_equal(f, n);
+}
+
+/* An output has memory of its own: what is an input, a constant or another output is copied. */
+static void fix_output(Fold *f, int i) {
+  Graph *g = f->g;
+  Value *old = g->output[i], *v = resolve(f, old);
+  if (v == old && !v->is_input && !v->data) return;
+  if (v == old) { /* a stand-in for graph_replace to replace */
+    old = g->output[i] = value_new(g, v->name, v->type, v->shape);
+    if (v->data) v->name = format_text(g->cx, "%s.value", v->name);
+    v->is_output = false;
+    old->is_output = true;
+  }
+  graph_replace(g, old, v);
+}
+
+/* Backwards from the outputs. Results that nobody reads get empty slots, and trailing ones go where the
+ * number of results carries no meaning. */
+static void remove_dead(Graph *g) {
+  graph_count_uses(g);
+  for (int i = g->n_node - 1; i >= 0; i--) {
+    Node *n = g->node[i];
+    if (n->dead) continue;
+    bool used = false;
+    for (int j = 0; j < n->n_out; j++) {
+      if (n->out[j] && n->out[j]->n_uses == 0) n->out[j] = NULL;
+      used = used || n->out[j];
+    }
+    while (n->op != OP_Split && n->n_out > 1 && !n->out[n->n_out - 1]) n->n_out--;
+    if (used) continue;
+    n->dead = true;
+    for (int j = 0; j < n->n_in; j++)
+      if (n->in[j]) n->in[j]->n_uses--;
+  }
+}
+
+void pass_fold(Graph *g) {
+  graph_compact(g);
+  graph_count_uses(g);
+  int room = g->n_value + g->n_node; /* a rule makes at most one constant */
+  Fold f = {.g = g, .n_forward = room + g->n_output};
+  f.forward = alloc_n(g->cx, (size_t)f.n_forward, sizeof *f.forward);
+  f.nodes = table_new(g->cx, g->n_node);
+  f.constants = table_new(g->cx, room);
+  int n_node = g->n_node;
+  for (int i = 0; i < n_node; i++) fold_node(&f, g->node[i]);
+  for (int i = 0; i < g->n_output; i++) fix_output(&f, i);
+  remove_dead(g);
+  graph_compact(g);
+}
