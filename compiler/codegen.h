@@ -5,6 +5,9 @@
 
 #include "resnetcc.h"
 
+/* ---- rank.c: one-dimensional convolutions and pools as two-dimensional of height 1; after fuse ---- */
+void pass_rank(Graph *g);
+
 /* ---- target.c: what the generated code may use ---- */
 
 typedef struct Target {

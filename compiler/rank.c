@@ -1,0 +1,103 @@
+/* rank.c: one-dimensional convolutions and pools become two-dimensional ones of height 1, so that everything after knows
+ * images only. [N,C,L] is [N,C,1,L]; views join the two where other operators read or write. */
+#include "codegen.h"
+
+#include <string.h>
+
+typedef struct Widening {
+  Graph *g;
+  int at;          /* the node being treated */
+  Value **wide;    /* the rank-4 form of a value, by id; NULL: none yet */
+  int n_wide;
+} Widening;
+
+static Shape widened(const Shape *s) {
+  Shape w = {.rank = s->rank + 1};
+  int at = s->rank - 1;
+  for (int i = 0; i < w.rank; i++) w.d[i] = i < at ? s->d[i] : i == at ? 1 : s->d[i - 1];
+  return w;
+}
+
+static Value *view(Widening *w, Value *v, Op op, Shape shape, const char *suffix) {
+  Graph *g = w->g;
+  int64_t axis = 2;
+  Value *axes = value_const_i64(g, "axis", 1, &axis);
+  Node *n = node_insert(g, w->at++, op, format_text(g->cx, "%s.%s", v->name, suffix), 2, (Value *[]){v, axes}, 1);
+  n->out[0] = value_new(g, n->name, v->type, shape);
+  n->out[0]->def = n;
+  return n->out[0];
+}
+
+/* The same elements with a dimension 1 before the last; constants of rank 2 and more need no node. */
+static Value *widen_value(Widening *w, Value *v) {
+  Shape shape = widened(&v->shape);
+  if (v->data) return value_const(w->g, v->name, v->type, shape, v->data);
+  if (v->id < w->n_wide && w->wide[v->id]) return w->wide[v->id];
+  Value *y = view(w, v, OP_Unsqueeze, shape, "wide");
+  if (v->id < w->n_wide) w->wide[v->id] = y;
+  return y;
+}
+
+static void set_window(Graph *g, Node *n) {
+  const Window *k = &n->win;
+  attr_set_ints(g, n, "kernel_shape", 2, (int64_t[]){k->kh, k->kw});
+  attr_set_ints(g, n, "strides", 2, (int64_t[]){k->sh, k->sw});
+  attr_set_ints(g, n, "dilations", 2, (int64_t[]){k->dh, k->dw});
+  attr_set_ints(g, n, "pads", 4, (int64_t[]){k->top, k->left, k->bottom, k->right});
+  attr_remove(n, "auto_pad");
+}
+
+static bool is_line(const Value *v) { return v && v->shape.rank == 3 && v->type == T_F32; }
+
+static bool is_widened(const Widening *w, const Node *n) {
+  if (!is_line(n->out[0]) || !is_line(n->in[0])) return false;
+  switch (n->op) {
+  case OP_Conv: return true;
+  case OP_MaxPool: case OP_AveragePool: return n->n_out < 2 || !n->out[1];
+  case OP_GlobalAveragePool: case OP_GlobalMaxPool: return true;
+  case OP_Pointwise: return n->in[0]->id < w->n_wide && w->wide[n->in[0]->id];
+  default: return false;
+  }
+}
+
+static void widen_node(Widening *w, Node *n) {
+  Graph *g = w->g;
+  n->in[0] = widen_value(w, n->in[0]);
+  if (n->op == OP_Conv) n->in[1] = widen_value(w, n->in[1]);
+  for (int i = 0; i < n->n_step; i++) {
+    int arg = n->step[i].arg;
+    if (arg > 0 && n->in[arg]->shape.rank >= 2) n->in[arg] = widen_value(w, n->in[arg]);
+  }
+  if (n->op == OP_Conv || n->op == OP_MaxPool || n->op == OP_AveragePool) set_window(g, n);
+  Value *narrow = n->out[0];
+  Value *y = value_new(g, format_text(g->cx, "%s.wide", narrow->name), narrow->type, widened(&narrow->shape));
+  y->def = n;
+  n->out[0] = y;
+  if (narrow->id < w->n_wide) w->wide[narrow->id] = y;
+  int64_t axis = 2;
+  Value *axes = value_const_i64(g, "axis", 1, &axis);
+  Node *back = node_insert(g, ++w->at, OP_Squeeze, narrow->name, 2, (Value *[]){y, axes}, 1);
+  back->out[0] = narrow;
+  narrow->def = back;
+}
+
+static void drop_unread(Graph *g) {
+  graph_count_uses(g);
+  for (int i = 0; i < g->n_node; i++) {
+    if (g->node[i]->op == OP_Squeeze && g->node[i]->out[0]->n_uses == 0) g->node[i]->dead = true;
+  }
+  graph_compact(g);
+}
+
+void pass_rank(Graph *g) {
+  Widening w = {.g = g, .n_wide = g->n_value};
+  bool any = false;
+  for (int i = 0; i < g->n_value; i++) g->value[i]->id = i;
+  w.wide = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *w.wide);
+  for (w.at = 0; w.at < g->n_node; w.at++) {
+    if (!is_widened(&w, g->node[w.at])) continue;
+    widen_node(&w, g->node[w.at]);
+    any = true;
+  }
+  if (any) drop_unread(g);
+}
