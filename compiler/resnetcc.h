@@ -128,10 +128,12 @@ typedef struct Step {
   float a, b;            /* parameters: LeakyRelu a=alpha; Clip a=min b=max; HardSigmoid a=alpha b=beta */
 } Step;
 
-/* Sizes of a convolution or pooling window over H and W; one-dimensional operators have height 1. */
+/* Sizes of a convolution or pooling window over H and W; one-dimensional operators have height 1. Pools also work on
+ * D,H,W; depth is 1 elsewhere. infer_node computes it from the attributes, so passes change those. */
 typedef struct Window {
   int kh, kw, sh, sw, dh, dw;            /* kernel, stride, dilation */
   int top, left, bottom, right;          /* padding */
+  int kd, sd, dd, front, back;           /* the same along D */
 } Window;
 
 typedef struct ConvPlan ConvPlan; /* select.c's choice; the struct is in codegen.h */
@@ -204,6 +206,7 @@ char *copy_text(Context *cx, const char *s);
 char *copy_bytes_as_text(Context *cx, const void *s, size_t n);
 char *format_text(Context *cx, const char *fmt, ...) PRINTF(2, 3);
 int64_t arena_used(const Arena *a);
+int64_t arena_left(const Arena *a); /* before alloc fails */
 
 /* Ends the compilation with "FILE: reason"; with a node, "FILE: node "NAME" (Op): reason". Control characters
  * are escaped, the line is cut at 400 characters. Never returns. */
@@ -295,6 +298,9 @@ void verify(Graph *g, const char *after);
 Graph *import_model(Context *cx, const Options *opt);
 /* The same from memory; `folder` is where external data lies, NULL: none allowed. */
 Graph *import_bytes(Context *cx, const Options *opt, const void *data, size_t size, const char *folder);
+/* A serialized TensorProto as a constant of its own type (16-bit floats stay so); it carries the tensor's name. */
+Value *import_tensor(Context *cx, Graph *g, const void *data, size_t size);
+float float_of_half(uint16_t bits); /* IEEE 754 binary16 */
 
 /* ==== shape.c ==== */
 
@@ -305,6 +311,16 @@ void pass_shape(Graph *g);
 void infer_node(Graph *g, Node *n);
 /* Broadcast of two shapes by ONNX's rules; false: they don't fit. */
 bool shape_broadcast(const Shape *a, const Shape *b, Shape *out);
+/* Slice: first element and step along every axis of input 0, and the result's shape. */
+void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape *out);
+/* Pad: elements before and behind every axis of input 0; negative ones are cut off. */
+typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } PadMode;
+PadMode pad_mode(Graph *g, const Node *n);
+void pad_amounts(Graph *g, const Node *n, int64_t *lo, int64_t *hi);
+/* Split: the sizes of its n_out parts along the axis. */
+void split_sizes(Graph *g, const Node *n, int64_t *size);
+/* ReduceMean: which axes of input 0 are reduced. */
+void reduce_axes(Graph *g, const Node *n, bool *reduced);
 
 /* ==== eval.c, eval_nn.c: the reference evaluator ==== */
 
@@ -337,10 +353,26 @@ typedef struct Pass {
 extern const Pass pass_list[];
 extern const int pass_count;
 
-/* Runs the passes on g, with verification, dumps and timing as the options say. */
+/* Runs the passes on g (g->target may be NULL: from the options), with verification, dumps and timing as the options say. */
 void run_passes(Graph *g);
 /* Everything: import to files. Returns 0, or 1 with cx->error set. */
 int compile(Context *cx, const Options *opt);
+
+/* ==== witness.c: --each-pass ==== */
+typedef struct Witness Witness;
+Witness *witness_new(Graph *g);
+/* After pass p: fails, naming it, if the graph's outputs on random inputs are not what they were after the first pass that
+ * left a graph without symbols. */
+void witness_check(Witness *w, Graph *g, const Pass *p);
+
+/* ==== output.c: files that appear complete or not at all ==== */
+typedef struct Output Output;
+bool output_is_file(const char *path); /* a regular file, or one to be made; not "-" (standard output) nor a device */
+void output_check(Context *cx, const char *path); /* fails if path is a directory or the input cx->file */
+Output *output_open(Context *cx, const char *path);
+void output_write(Context *cx, Output *o, const void *data, size_t size);
+void output_finish(Context *cx, Output **o, int n); /* all appear under their names */
+void output_discard(void); /* removes what is unfinished; may be called by a signal handler */
 
 /* The code generator's half of the map (target, select, layout, pack, plan, emit, object, header) is codegen.h. */
 #endif

@@ -44,6 +44,10 @@ int64_t arena_used(const Arena *a) {
   return a->used;
 }
 
+int64_t arena_left(const Arena *a) {
+  return a->limit - a->used;
+}
+
 /* calloc, because it takes large blocks from the kernel zeroed and untouched. NULL: none left. */
 static char *block_new(Arena *a, size_t size) {
   Block *b = calloc(1, sizeof(Block) + ALIGN + size);

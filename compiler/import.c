@@ -1,0 +1,464 @@
+/* import.c: ONNX bytes to a graph. */
+#include "import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OLDEST_IR = 3, OLDEST_OPSET = 7, NEWEST_OPSET = 28 };
+
+/* ---- names ---- */
+
+static uint32_t hash_text(const char *s) { /* FNV-1a */
+  uint32_t h = 2166136261u;
+  for (; *s; s++) h = (h ^ (uint8_t)*s) * 16777619u;
+  return h;
+}
+
+/* The slot that holds the key or would hold it. */
+static size_t map_slot(const Map *m, const char *key) {
+  size_t i = hash_text(key) & (m->cap - 1);
+  while (m->key[i] && strcmp(m->key[i], key) != 0) i = (i + 1) & (m->cap - 1);
+  return i;
+}
+
+void *map_get(const Map *m, const char *key) {
+  return m->cap ? m->value[map_slot(m, key)] : NULL;
+}
+
+static void map_grow(Context *cx, Map *m) {
+  Map old = *m;
+  m->cap = old.cap ? old.cap * 2 : 64;
+  m->key = alloc_n(cx, m->cap, sizeof *m->key);
+  m->value = alloc_n(cx, m->cap, sizeof *m->value);
+  m->n = 0;
+  for (size_t i = 0; i < old.cap; i++)
+    if (old.key[i]) map_put(cx, m, old.key[i], old.value[i]);
+}
+
+void map_put(Context *cx, Map *m, const char *key, void *value) {
+  if (2 * m->n >= m->cap) map_grow(cx, m);
+  size_t i = map_slot(m, key);
+  if (!m->key[i]) m->n++;
+  m->key[i] = key;
+  m->value[i] = value;
+}
+
+static Name *name_entry(Import *im, const char *name) {
+  Name *n = map_get(&im->names, name);
+  if (n) return n;
+  n = alloc(im->cx, sizeof *n);
+  map_put(im->cx, &im->names, name, n);
+  return n;
+}
+
+static void define(Import *im, const char *name, Value *v) {
+  Name *n = name_entry(im, name);
+  if (n->value) fail(im->cx, "the value \"%s\" is defined twice", name);
+  n->value = v;
+}
+
+/* A name for a value that the model does not have. */
+static const char *fresh_name(Import *im, const char *base, const char *suffix) {
+  const char *name = format_text(im->cx, "%s.%s", base, suffix);
+  while (map_get(&im->names, name)) name = format_text(im->cx, "%s_", name);
+  name_entry(im, name);
+  return name;
+}
+
+/* ---- what resnetcc does not know, before anything else is read ---- */
+
+static bool is_default_domain(const char *domain) {
+  return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
+}
+
+static void read_opset(Import *im) {
+  int64_t version = 0;
+  for (size_t i = 0; i < im->model->n_opset_import; i++) {
+    const Onnx__OperatorSetIdProto *o = im->model->opset_import[i];
+    if (is_default_domain(o->domain) && o->version > version) version = o->version;
+  }
+  if (version == 0) fail(im->cx, "the model does not say which operator set it uses");
+  if (version < OLDEST_OPSET || version > NEWEST_OPSET)
+    fail(im->cx, "operator set %lld is not supported; sets %d to %d are", (long long)version, OLDEST_OPSET,
+         NEWEST_OPSET);
+  im->g->opset = (int)version;
+}
+
+static void check_model(Import *im) {
+  const Onnx__ModelProto *m = im->model;
+  if (m->ir_version < OLDEST_IR)
+    fail(im->cx, "not an ONNX model, or one of an IR version before %d", OLDEST_IR);
+  if (!m->graph) fail(im->cx, "the model has no graph");
+  read_opset(im);
+}
+
+/* With its domain, where that is not ONNX's own. */
+static const char *op_name(Context *cx, const char *domain, const char *op) {
+  return is_default_domain(domain) ? op : format_text(cx, "%s.%s", domain, op);
+}
+
+static void read_functions(Import *im) {
+  for (size_t i = 0; i < im->model->n_functions; i++) {
+    Onnx__FunctionProto *f = im->model->functions[i];
+    if (f->name) map_put(im->cx, &im->functions, op_name(im->cx, f->domain, f->name), f);
+  }
+}
+
+/* OP_NONE: unknown, or not in this operator set. */
+static Op find_op(const Import *im, const Onnx__NodeProto *p) {
+  Op op = is_default_domain(p->domain) ? op_find("", p->op_type) : OP_NONE;
+  if (op == OP_NONE || map_get(&im->functions, p->op_type)) return OP_NONE;
+  const OpInfo *info = &op_info[op];
+  bool in_set = im->g->opset >= info->since && (info->until == 0 || im->g->opset <= info->until);
+  return in_set ? op : OP_NONE;
+}
+
+static const char *node_name(const Onnx__NodeProto *p) {
+  if (p->name && *p->name) return p->name;
+  for (size_t i = 0; i < p->n_output; i++)
+    if (*p->output[i]) return p->output[i];
+  return p->op_type;
+}
+
+/* Adds a missing operator to the line that names them, if there is room. */
+static bool add_missing(Context *cx, const char **line, const char *op, const char *node) {
+  enum { ROOM = 260 };
+  bool second = *line && !strstr(*line, "; also");
+  if (!*line) *line = format_text(cx, "node \"%.80s\" (%.80s): unsupported operator", node, op);
+  else if (strlen(*line) + strlen(op) + strlen(node) > ROOM) return false;
+  else *line = format_text(cx, "%s%s %s (\"%s\")", *line, second ? "; also" : ",", op, node);
+  return true;
+}
+
+/* The error names every operator that is missing once, with its first node. */
+static void check_operators(Import *im) {
+  Map seen = {0};
+  const char *line = NULL;
+  int left_out = 0;
+  for (size_t i = 0; i < im->graph->n_node; i++) {
+    const Onnx__NodeProto *p = im->graph->node[i];
+    if (find_op(im, p) != OP_NONE) continue;
+    const char *op = op_name(im->cx, p->domain, p->op_type);
+    if (map_get(&seen, op)) continue;
+    map_put(im->cx, &seen, op, im);
+    if (!add_missing(im->cx, &line, op, node_name(p))) left_out++;
+  }
+  if (left_out) fail(im->cx, "%s and %d more", line, left_out);
+  if (line) fail(im->cx, "%s", line);
+}
+
+static bool is_named(const char *name) {
+  return name && *name;
+}
+
+/* From here on every name that is relied on is text. */
+static void check_names(Import *im) {
+  const Onnx__GraphProto *graph = im->graph;
+  for (size_t i = 0; i < graph->n_input; i++)
+    if (!is_named(graph->input[i]->name)) fail(im->cx, "input %zu has no name", i);
+  for (size_t i = 0; i < graph->n_output; i++)
+    if (!is_named(graph->output[i]->name)) fail(im->cx, "output %zu has no name", i);
+  for (size_t i = 0; i < graph->n_initializer; i++)
+    if (!is_named(graph->initializer[i]->name)) fail(im->cx, "initializer %zu has no name", i);
+  for (size_t i = 0; i < graph->n_node; i++)
+    if (!is_named(graph->node[i]->op_type)) fail(im->cx, "node %zu has no operator", i);
+}
+
+/* ---- constants and inputs ---- */
+
+static void declare(Import *im, size_t n, Onnx__ValueInfoProto *const *info) {
+  for (size_t i = 0; i < n; i++)
+    if (is_named(info[i]->name)) name_entry(im, info[i]->name)->type = info[i]->type;
+}
+
+static void read_initializers(Import *im) {
+  const Onnx__GraphProto *graph = im->graph;
+  for (size_t i = 0; i < graph->n_initializer; i++) {
+    const Onnx__TensorProto *t = graph->initializer[i];
+    define(im, t->name, read_tensor(im->cx, im->g, t, t->name, im->folder, true));
+  }
+  for (size_t i = 0; i < graph->n_sparse_initializer; i++) {
+    const Onnx__SparseTensorProto *s = graph->sparse_initializer[i];
+    if (!s->values || !is_named(s->values->name)) fail(im->cx, "sparse initializer %zu has no name", i);
+    define(im, s->values->name, read_sparse_tensor(im->cx, im->g, s, s->values->name, im->folder));
+  }
+}
+
+static Value *cast_to(Import *im, Value *from, Type type, const char *name) {
+  Node *cast = node_new(im->g, OP_Cast, name, 1, &from, 1);
+  attr_set_int(im->g, cast, "to", type);
+  Value *v = cast->out[0] = value_new(im->g, name, type, from->shape);
+  v->def = cast;
+  return v;
+}
+
+static bool is_tensor(const Onnx__TypeProto *t) {
+  return t && t->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && t->tensor_type;
+}
+
+/* The nodes read a 16-bit float input through a cast to fp32. */
+static void add_input(Import *im, const Onnx__ValueInfoProto *p) {
+  Graph *g = im->g;
+  if (!is_tensor(p->type)) fail(im->cx, "input \"%s\" is not a tensor", p->name);
+  Type type = stored_type(im->cx, p->type->tensor_type->elem_type, "input", p->name);
+  Value *v = value_new(g, p->name, type, input_shape(im, p));
+  v->is_input = true;
+  g->input[g->n_input++] = v;
+  if (widened_type(type) != type) v = cast_to(im, v, widened_type(type), fresh_name(im, p->name, "f32"));
+  define(im, p->name, v);
+  name_entry(im, p->name)->taken = true;
+}
+
+static void add_inputs(Import *im) {
+  const Onnx__GraphProto *graph = im->graph;
+  im->g->input = alloc_n(im->cx, graph->n_input, sizeof *im->g->input);
+  for (size_t i = 0; i < graph->n_input; i++) {
+    const Name *n = map_get(&im->names, graph->input[i]->name);
+    bool is_constant = n && n->value && n->value->data;
+    if (!is_constant) add_input(im, graph->input[i]);
+  }
+}
+
+/* ---- nodes ---- */
+
+/* Files before IR version 2 have no `type`, and some writers still leave it out. */
+static Onnx__AttributeProto__AttributeType attr_type(const Onnx__AttributeProto *p) {
+  if (p->type != ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED) return p->type;
+  if (p->has_f) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT;
+  if (p->has_i) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
+  if (p->has_s) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING;
+  if (p->t) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
+  if (p->n_floats) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS;
+  if (p->n_ints) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
+  return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
+}
+
+static Value *read_attr_tensor(Import *im, const Node *n, const Onnx__AttributeProto *p) {
+  if (!p->t) fail_at(im->g, n, "attribute \"%s\" has no tensor", p->name);
+  const char *name = format_text(im->cx, "%s.%s", n->name, p->name);
+  return read_tensor(im->cx, im->g, p->t, name, im->folder, true);
+}
+
+static Attr read_attr(Import *im, const Node *n, const Onnx__AttributeProto *p) {
+  if (!is_named(p->name)) fail_at(im->g, n, "an attribute has no name");
+  if (is_named(p->ref_attr_name)) fail_at(im->g, n, "attribute \"%s\" refers to a function's", p->name);
+  switch (attr_type(p)) {
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT: return (Attr){.name = p->name, .kind = A_FLOAT, .f = p->f};
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT: return (Attr){.name = p->name, .kind = A_INT, .i = p->i};
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING:
+    return (Attr){.name = p->name, .kind = A_STRING, .s = copy_bytes_as_text(im->cx, p->s.data, p->s.len)};
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
+    return (Attr){.name = p->name, .kind = A_TENSOR, .tensor = read_attr_tensor(im, n, p)};
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS:
+    return (Attr){.name = p->name, .kind = A_FLOATS, .n = (int)p->n_floats, .floats = p->floats};
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS:
+    return (Attr){.name = p->name, .kind = A_INTS, .n = (int)p->n_ints, .ints = p->ints};
+  default: fail_at(im->g, n, "attribute \"%s\" is of a type that is not supported", p->name);
+  }
+}
+
+static void read_attrs(Import *im, Node *n, const Onnx__NodeProto *p) {
+  n->attr = alloc_n(im->cx, p->n_attribute, sizeof *n->attr);
+  for (size_t i = 0; i < p->n_attribute; i++) n->attr[n->n_attr++] = read_attr(im, n, p->attribute[i]);
+}
+
+static Value *find_input(Import *im, const Node *n, const char *name) {
+  if (!*name) return NULL;
+  const Name *found = map_get(&im->names, name);
+  if (!found) fail_at(im->g, n, "its input \"%s\" does not exist", name);
+  if (!found->value) fail_at(im->g, n, "its input \"%s\" is not computed before it", name);
+  return found->value;
+}
+
+/* Optional inputs left out at the end are not listed. */
+static void read_inputs(Import *im, Node *n, const Onnx__NodeProto *p) {
+  for (size_t i = 0; i < p->n_input; i++) {
+    n->in[i] = find_input(im, n, p->input[i]);
+    if (n->in[i]) n->n_in = (int)i + 1;
+  }
+}
+
+static Type declared_type(const Name *n) {
+  Type type = n && is_tensor(n->type) ? (Type)n->type->tensor_type->elem_type : T_NONE;
+  return type_size(type) ? widened_type(type) : T_NONE;
+}
+
+/* Type and shape are a hint to shape inference, which has the last word. The first output is always there. */
+static Value *make_output(Import *im, const Node *n, const char *name) {
+  const Name *declared = map_get(&im->names, name);
+  Shape unknown = {.rank = -1}, shape = declared ? declared_shape(im, declared->type) : unknown;
+  return value_new(im->g, *name ? name : n->name, declared_type(declared), shape);
+}
+
+static void make_outputs(Import *im, Node *n, const Onnx__NodeProto *p) {
+  for (size_t i = 0; i < p->n_output; i++) {
+    if (!*p->output[i] && i > 0) continue;
+    n->out[i] = make_output(im, n, p->output[i]);
+    n->out[i]->def = n;
+  }
+}
+
+/* The number of inputs and outputs, and the inputs that no operator can do without. */
+static void check_arity(const Import *im, const Node *n, int min_in, int max_in) {
+  const OpInfo *info = &op_info[n->op];
+  if (max_in >= 0 && n->n_in > max_in) fail_at(im->g, n, "has %d inputs; at most %d are allowed", n->n_in, max_in);
+  for (int i = 0; i < min_in; i++)
+    if (i >= n->n_in || !n->in[i]) fail_at(im->g, n, "input %d is missing", i);
+  if (n->n_out < info->min_out || (info->max_out >= 0 && n->n_out > info->max_out))
+    fail_at(im->g, n, "has %d outputs, a number that is not allowed", n->n_out);
+}
+
+/* Defined last: upgrading may have taken an output away, and a node cannot read its own. */
+static void define_outputs(Import *im, const Onnx__NodeProto *p, Value *const *out) {
+  for (size_t i = 0; i < p->n_output; i++)
+    if (*p->output[i] && out[i]->def) define(im, p->output[i], out[i]);
+}
+
+static void add_node(Import *im, const Onnx__NodeProto *p, Op op) {
+  Value **none = alloc_n(im->cx, p->n_input, sizeof *none);
+  Node *n = node_new(im->g, op, node_name(p), (int)p->n_input, none, (int)p->n_output);
+  n->n_in = 0;
+  read_inputs(im, n, p);
+  read_attrs(im, n, p);
+  check_arity(im, n, 1, -1);
+  make_outputs(im, n, p);
+  Value **out = alloc_n(im->cx, p->n_output, sizeof *out);
+  memcpy(out, n->out, p->n_output * sizeof *out);
+  upgrade_node(im->g, n);
+  check_arity(im, n, op_info[n->op].min_in, op_info[n->op].max_in);
+  define_outputs(im, p, out);
+}
+
+/* ---- Constant nodes ---- */
+
+static Value *constant_of(Import *im, const Onnx__AttributeProto *p, const char *name) {
+  Graph *g = im->g;
+  const char *kind = p->name ? p->name : "";
+  int n_floats = (int)p->n_floats, n_ints = (int)p->n_ints;
+  static const float none[1];
+  if (strcmp(kind, "value") == 0 && p->t) return read_tensor(im->cx, g, p->t, name, im->folder, true);
+  if (strcmp(kind, "sparse_value") == 0 && p->sparse_tensor)
+    return read_sparse_tensor(im->cx, g, p->sparse_tensor, name, im->folder);
+  if (strcmp(kind, "value_float") == 0) return value_const(g, name, T_F32, shape_of(0), &p->f);
+  if (strcmp(kind, "value_int") == 0) return value_const(g, name, T_I64, shape_of(0), &p->i);
+  if (strcmp(kind, "value_floats") == 0)
+    return value_const(g, name, T_F32, shape_of(1, (int64_t)n_floats), n_floats ? p->floats : none);
+  if (strcmp(kind, "value_ints") == 0) return value_const_i64(g, name, n_ints, p->ints);
+  fail(im->cx, "node \"%s\" (Constant): its value \"%s\" is not of a supported kind", name, kind);
+}
+
+static void add_constant(Import *im, const Onnx__NodeProto *p) {
+  if (p->n_output != 1 || !*p->output[0] || p->n_attribute != 1)
+    fail(im->cx, "node \"%s\" (Constant): must have one value and one output", node_name(p));
+  define(im, p->output[0], constant_of(im, p->attribute[0], p->output[0]));
+}
+
+static void add_nodes(Import *im) {
+  const Onnx__GraphProto *graph = im->graph;
+  for (size_t i = 0; i < graph->n_node; i++)
+    for (size_t k = 0; k < graph->node[i]->n_output; k++) name_entry(im, graph->node[i]->output[k]);
+  for (size_t i = 0; i < graph->n_node; i++) {
+    Op op = find_op(im, graph->node[i]);
+    if (op == OP_Constant) add_constant(im, graph->node[i]);
+    else add_node(im, graph->node[i], op);
+  }
+}
+
+/* ---- outputs ---- */
+
+/* A value of its own for an output that is also an input, a constant or another output. */
+static Value *copy_for_output(Import *im, Value *v, const char *name) {
+  if (v->data) v->name = fresh_name(im, v->name, "value");
+  Node *n = node_new(im->g, OP_Identity, name, 1, &v, 1);
+  Value *out = n->out[0] = value_new(im->g, name, v->type, v->shape);
+  out->def = n;
+  return out;
+}
+
+/* A value declared as a 16-bit float is fp32 inside the graph. */
+static void add_output(Import *im, const Onnx__ValueInfoProto *p) {
+  Graph *g = im->g;
+  Name *n = map_get(&im->names, p->name);
+  if (!n->value) fail(im->cx, "output \"%s\" is not computed by any node", p->name);
+  Value *v = n->value;
+  Type type = is_tensor(p->type) ? (Type)p->type->tensor_type->elem_type : T_NONE;
+  const char *name = n->taken ? fresh_name(im, p->name, "output") : p->name;
+  n->taken = true;
+  if (v->is_input || v->is_output || v->data) v = copy_for_output(im, v, name);
+  if (widened_type(type) != type) {
+    v->name = fresh_name(im, p->name, "f32");
+    v = cast_to(im, v, type, name);
+  }
+  v->is_output = true;
+  g->output[g->n_output++] = v;
+}
+
+static void add_outputs(Import *im) {
+  const Onnx__GraphProto *graph = im->graph;
+  if (graph->n_output == 0) fail(im->cx, "the graph has no outputs");
+  im->g->output = alloc_n(im->cx, graph->n_output, sizeof *im->g->output);
+  for (size_t i = 0; i < graph->n_output; i++) add_output(im, graph->output[i]);
+}
+
+/* ---- models ---- */
+
+static Graph *build(Context *cx, const Options *opt, const Onnx__ModelProto *model, const char *folder) {
+  Import im = {.cx = cx, .opt = opt, .g = graph_new(cx, opt), .folder = folder, .model = model};
+  check_model(&im);
+  im.graph = model->graph;
+  check_names(&im);
+  read_functions(&im);
+  check_operators(&im);
+  declare(&im, im.graph->n_value_info, im.graph->value_info);
+  declare(&im, im.graph->n_input, im.graph->input);
+  declare(&im, im.graph->n_output, im.graph->output);
+  read_initializers(&im);
+  bind_dims(&im);
+  add_inputs(&im);
+  add_nodes(&im);
+  add_outputs(&im);
+  return im.g;
+}
+
+Graph *import_bytes(Context *cx, const Options *opt, const void *data, size_t size, const char *folder) {
+  const char *error;
+  ProtobufCMessage *m = wire_unpack(cx, &onnx__model_proto__descriptor, data, size, &error);
+  if (!m) fail(cx, "%s", error);
+  return build(cx, opt, (const Onnx__ModelProto *)m, folder);
+}
+
+/* The file's bytes, to be unmapped. */
+static void *map_file(Context *cx, const char *path, size_t *size) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) fail(cx, "%s", strerror(errno));
+  struct stat st;
+  bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+  void *data = is_file && st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+  int error = errno;
+  close(fd);
+  if (!is_file) fail(cx, "is not a regular file");
+  if (st.st_size == 0) fail(cx, "is empty");
+  if (data == MAP_FAILED) fail(cx, "%s", strerror(error));
+  *size = (size_t)st.st_size;
+  return data;
+}
+
+static const char *folder_of(Context *cx, const char *path) {
+  const char *slash = strrchr(path, '/');
+  if (!slash) return ".";
+  return slash == path ? "/" : copy_bytes_as_text(cx, path, (size_t)(slash - path));
+}
+
+Graph *import_model(Context *cx, const Options *opt) {
+  size_t size;
+  const char *error;
+  void *data = map_file(cx, opt->input, &size);
+  ProtobufCMessage *m = wire_unpack(cx, &onnx__model_proto__descriptor, data, size, &error);
+  munmap(data, size);
+  if (!m) fail(cx, "%s", error);
+  return build(cx, opt, (const Onnx__ModelProto *)m, folder_of(cx, opt->input));
+}

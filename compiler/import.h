@@ -1,0 +1,68 @@
+/* import.h: what the import*.c files share. They alone know protobuf. */
+#ifndef IMPORT_H
+#define IMPORT_H
+
+#include "onnx.pb-c.h"
+#include "resnetcc.h"
+
+/* A table from text to pointers, for names of values and of dimensions. Keys are not copied. */
+typedef struct Map {
+  const char **key;
+  void **value;
+  size_t n, cap; /* cap: a power of two */
+} Map;
+void *map_get(const Map *m, const char *key); /* NULL: no such key */
+void map_put(Context *cx, Map *m, const char *key, void *value);
+
+typedef struct Import {
+  Context *cx;
+  const Options *opt;
+  Graph *g;
+  const char *folder;   /* where external data may lie; NULL: nowhere */
+  const Onnx__ModelProto *model;
+  const Onnx__GraphProto *graph;
+  Map functions;        /* operators that the model defines itself */
+  Map names;            /* Name: every name of the graph */
+  Map dims;             /* int64_t: what a dim_param stands for; -1: the batch */
+} Import;
+
+/* What is known of a name before and after its value is defined. */
+typedef struct Name {
+  Value *value;         /* NULL: not yet defined */
+  const Onnx__TypeProto *type; /* as declared by value_info or as an output; NULL: it is not */
+  bool taken;           /* an input or output of the interface is called so */
+} Name;
+
+/* ==== import_wire.c ==== */
+
+/* The message that `data` holds, in the arena of cx. NULL: malformed, or too deep or too large when unpacked; *error says
+ * which. Never unwinds, so that the caller can give back `data`. */
+ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *type, const void *data, size_t size,
+                              const char **error);
+
+/* ==== import_data.c ==== */
+
+/* The tensor as a constant called `name`; `widen`: 16-bit floats become fp32. Elements are not copied where the message
+ * holds them as they are needed. */
+Value *read_tensor(Context *cx, Graph *g, const Onnx__TensorProto *t, const char *name, const char *folder, bool widen);
+Value *read_sparse_tensor(Context *cx, Graph *g, const Onnx__SparseTensorProto *s, const char *name, const char *folder);
+/* The type under which the graph computes with elements of an ONNX type; fails where there is none. */
+Type stored_type(Context *cx, int onnx_type, const char *what, const char *name);
+Type widened_type(Type t);
+
+/* ==== import_shape.c ==== */
+
+/* Gives every symbolic dimension of the model's inputs its meaning: a number pinned by --shape, or the batch. */
+void bind_dims(Import *im);
+/* The shape of a model input; fails where a dimension has no meaning. */
+Shape input_shape(Import *im, const Onnx__ValueInfoProto *input);
+/* The shape that a value was declared with; rank -1 where that is not known in full. */
+Shape declared_shape(const Import *im, const Onnx__TypeProto *type);
+
+/* ==== import_upgrade.c ==== */
+
+/* Brings n, the last node of g, from the form of operator set g->opset to the newest. May add nodes around it. An output
+ * that inference does not have is left without a def. */
+void upgrade_node(Graph *g, Node *n);
+
+#endif

@@ -1,0 +1,286 @@
+/* import_data.c: tensors of the model as constants, wherever their elements are stored. */
+#include "import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Elements are used as they are stored: the format is little-endian. */
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a little-endian host");
+
+/* ---- types and shapes ---- */
+
+static const char *onnx_type_name(int type) {
+  const ProtobufCEnumValue *v =
+    protobuf_c_enum_descriptor_get_value(&onnx__tensor_proto__data_type__descriptor, type);
+  return v ? v->name : "unknown";
+}
+
+Type stored_type(Context *cx, int onnx_type, const char *what, const char *name) {
+  Type type = (Type)onnx_type;
+  if (type_size(type) == 0)
+    fail(cx, "%s \"%s\" has elements of an unsupported type, %d (%s)", what, name, onnx_type,
+         onnx_type_name(onnx_type));
+  return type;
+}
+
+Type widened_type(Type t) {
+  return t == T_F16 || t == T_BF16 ? T_F32 : t;
+}
+
+/* Fails where the elements, of at most 8 bytes each, could not be addressed. */
+static Shape read_dims(Context *cx, size_t rank, const int64_t *dims, const char *name) {
+  if (rank > MAX_RANK) fail(cx, "tensor \"%s\" has more than %d dimensions", name, MAX_RANK);
+  Shape shape = {.rank = (int)rank};
+  for (size_t i = 0; i < rank; i++) {
+    if (dims[i] < 0) fail(cx, "tensor \"%s\" has a negative dimension", name);
+    shape.d[i] = dims[i];
+  }
+  if (shape_count(&shape) > INT64_MAX / 8) fail(cx, "tensor \"%s\" is too large", name);
+  return shape;
+}
+
+/* ---- external data ---- */
+
+static const char *external_entry(const Onnx__TensorProto *t, const char *key) {
+  for (size_t i = 0; i < t->n_external_data; i++) {
+    const Onnx__StringStringEntryProto *e = t->external_data[i];
+    if (e->key && e->value && strcmp(e->key, key) == 0) return e->value;
+  }
+  return NULL;
+}
+
+static int64_t external_number(Context *cx, const Onnx__TensorProto *t, const char *key, int64_t otherwise,
+                               const char *name) {
+  const char *text = external_entry(t, key);
+  if (!text) return otherwise;
+  char *end;
+  errno = 0;
+  long long v = strtoll(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end || errno)
+    fail(cx, "tensor \"%s\": the %s \"%s\" of its external data is not a number", name, key, text);
+  return v;
+}
+
+static bool has_parent_step(const char *path) {
+  for (const char *p = path; *p; p += strcspn(p, "/"), p += strspn(p, "/"))
+    if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0')) return true;
+  return false;
+}
+
+/* Is the file inside the folder, symbolic links followed? Both are as realpath gives them. */
+static bool is_inside(const char *file, const char *folder) {
+  size_t n = strlen(folder);
+  if (n == 1) return true; /* the root */
+  return strncmp(file, folder, n) == 0 && file[n] == '/';
+}
+
+/* An open file, or -1 with errno set; errno 0: the file lies outside. */
+static int open_inside(Context *cx, const char *folder, const char *location) {
+  char *root = realpath(folder, NULL);
+  char *file = realpath(format_text(cx, "%s/%s", folder, location), NULL);
+  int fd = -1;
+  if (root && file) {
+    errno = 0;
+    if (is_inside(file, root)) fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  }
+  int error = errno;
+  free(root);
+  free(file);
+  errno = error;
+  return fd;
+}
+
+static int open_external(Context *cx, const Onnx__TensorProto *t, const char *name, const char *folder) {
+  const char *location = external_entry(t, "location");
+  if (!location || !*location) fail(cx, "tensor \"%s\": its external data has no location", name);
+  if (!folder) fail(cx, "tensor \"%s\" has external data, which has no place here", name);
+  if (*location == '/' || has_parent_step(location))
+    fail(cx, "tensor \"%s\": its external data \"%s\" is not in the model's folder", name, location);
+  int fd = open_inside(cx, folder, location);
+  if (fd < 0 && errno == 0)
+    fail(cx, "tensor \"%s\": its external data \"%s\" is not in the model's folder", name, location);
+  if (fd < 0) fail(cx, "tensor \"%s\": external data \"%s\": %s", name, location, strerror(errno));
+  return fd;
+}
+
+static bool read_fully(int fd, char *to, int64_t size, int64_t offset) {
+  while (size > 0) {
+    ssize_t n = pread(fd, to, (size_t)size, (off_t)offset);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    to += n;
+    size -= n;
+    offset += n;
+  }
+  return true;
+}
+
+static void *read_external(Context *cx, const Onnx__TensorProto *t, int64_t bytes, const char *name,
+                           const char *folder) {
+  int64_t offset = external_number(cx, t, "offset", 0, name);
+  int64_t length = external_number(cx, t, "length", bytes, name);
+  if (length != bytes)
+    fail(cx, "tensor \"%s\" has %lld bytes of external data; its shape needs %lld", name, (long long)length,
+         (long long)bytes);
+  int fd = open_external(cx, t, name, folder);
+  struct stat st = {0};
+  bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && offset <= st.st_size && bytes <= st.st_size - offset;
+  if (!ok) close(fd);
+  if (!ok) fail(cx, "tensor \"%s\": its external data goes past the end of the file", name);
+  void *data = alloc(cx, (size_t)bytes);
+  ok = read_fully(fd, data, bytes, offset);
+  close(fd);
+  if (!ok) fail(cx, "tensor \"%s\": its external data cannot be read", name);
+  return data;
+}
+
+/* ---- elements inside the model ---- */
+
+typedef struct Elements {
+  void *data;
+  size_t n, size; /* number, bytes of one */
+} Elements;
+
+/* The typed field for elements of that type. */
+static Elements typed_field(const Onnx__TensorProto *t, Type type) {
+  switch (type) {
+  case T_F32: return (Elements){t->float_data, t->n_float_data, sizeof(float)};
+  case T_F64: return (Elements){t->double_data, t->n_double_data, sizeof(double)};
+  case T_I64: return (Elements){t->int64_data, t->n_int64_data, sizeof(int64_t)};
+  case T_U32:
+  case T_U64: return (Elements){t->uint64_data, t->n_uint64_data, sizeof(uint64_t)};
+  default: return (Elements){t->int32_data, t->n_int32_data, sizeof(int32_t)};
+  }
+}
+
+/* Keeps the low bytes of each element, in place. */
+static void narrow(Elements e, size_t size) {
+  for (size_t i = 0; i < e.n; i++) memmove((char *)e.data + i * size, (char *)e.data + i * e.size, size);
+}
+
+static void *read_typed(Context *cx, const Onnx__TensorProto *t, Type type, int64_t count, const char *name) {
+  Elements e = typed_field(t, type);
+  if (e.n != (uint64_t)count)
+    fail(cx, "tensor \"%s\" has %zu elements; its shape needs %lld", name, e.n, (long long)count);
+  if (e.size != type_size(type)) narrow(e, type_size(type));
+  return e.data;
+}
+
+static void *read_raw(Context *cx, const Onnx__TensorProto *t, int64_t bytes, const char *name) {
+  if (t->raw_data.len != (uint64_t)bytes)
+    fail(cx, "tensor \"%s\" has %zu bytes of data; its shape needs %lld", name, t->raw_data.len, (long long)bytes);
+  return t->raw_data.data;
+}
+
+static void *read_elements(Context *cx, const Onnx__TensorProto *t, Type type, int64_t count, const char *name,
+                           const char *folder) {
+  int64_t bytes = count * (int64_t)type_size(type);
+  if (t->segment) fail(cx, "tensor \"%s\" is stored in segments, which is not supported", name);
+  if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
+    return read_external(cx, t, bytes, name, folder);
+  if (t->raw_data.len) return read_raw(cx, t, bytes, name);
+  return read_typed(cx, t, type, count, name);
+}
+
+/* ---- 16-bit floats ---- */
+
+/* IEEE 754 binary16: 1 bit sign, 5 bits exponent with bias 15, 10 bits fraction. */
+float float_of_half(uint16_t h) {
+  uint32_t exponent = h >> 10 & 0x1f, fraction = h & 0x3ff, bits;
+  float f = (float)fraction * 0x1p-24f; /* a subnormal number */
+  if (exponent) {
+    bits = (exponent == 0x1f ? 0xff : exponent + 112) << 23 | fraction << 13;
+    memcpy(&f, &bits, sizeof f);
+  }
+  return h & 0x8000 ? -f : f;
+}
+
+static float float_of_bfloat(uint16_t b) {
+  uint32_t bits = (uint32_t)b << 16;
+  float f;
+  memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
+static float *widen_elements(Context *cx, const uint16_t *from, Type type, int64_t count) {
+  float *to = alloc_n(cx, (size_t)count, sizeof *to);
+  for (int64_t i = 0; i < count; i++) to[i] = type == T_F16 ? float_of_half(from[i]) : float_of_bfloat(from[i]);
+  return to;
+}
+
+/* ---- tensors ---- */
+
+/* Any byte but 0 means true; as a C bool it must be 1. */
+static void normalize_bools(uint8_t *data, int64_t count) {
+  for (int64_t i = 0; i < count; i++) data[i] = data[i] != 0;
+}
+
+Value *read_tensor(Context *cx, Graph *g, const Onnx__TensorProto *t, const char *name, const char *folder,
+                   bool widen) {
+  Type type = stored_type(cx, t->data_type, "tensor", name);
+  Shape shape = read_dims(cx, t->n_dims, t->dims, name);
+  int64_t count = shape_count(&shape);
+  void *data = read_elements(cx, t, type, count, name, folder);
+  if (!data) data = alloc(cx, 1); /* no elements; but a constant has data */
+  if (type == T_BOOL) normalize_bools(data, count);
+  if (widen && widened_type(type) != type) {
+    data = widen_elements(cx, data, type, count);
+    type = widened_type(type);
+  }
+  return value_const(g, name, type, shape, data);
+}
+
+Value *import_tensor(Context *cx, Graph *g, const void *data, size_t size) {
+  const char *error;
+  ProtobufCMessage *m = wire_unpack(cx, &onnx__tensor_proto__descriptor, data, size, &error);
+  if (!m) fail(cx, "%s", error);
+  const Onnx__TensorProto *t = (const Onnx__TensorProto *)m;
+  return read_tensor(cx, g, t, t->name ? t->name : "", NULL, false);
+}
+
+/* ---- sparse tensors, made dense ---- */
+
+/* The position of the i-th element in row-major order; -1: outside. */
+static int64_t sparse_position(const Shape *shape, const int64_t *index, bool linear, int64_t i) {
+  if (linear) return index[i] >= 0 && index[i] < shape_count(shape) ? index[i] : -1;
+  int64_t position = 0;
+  for (int k = 0; k < shape->rank; k++) {
+    int64_t at = index[i * shape->rank + k];
+    if (at < 0 || at >= shape->d[k]) return -1;
+    position = position * shape->d[k] + at;
+  }
+  return position;
+}
+
+static void scatter(Context *cx, Value *dense, const Value *values, const Value *indices) {
+  size_t size = type_size(values->type);
+  const char *from = values->data;
+  char *to = (char *)(uintptr_t)dense->data;
+  for (int64_t i = 0; i < values->shape.d[0]; i++) {
+    int64_t at = sparse_position(&dense->shape, indices->data, indices->shape.rank == 1, i);
+    if (at < 0) fail(cx, "sparse tensor \"%s\" has an index outside its shape", dense->name);
+    memcpy(to + (size_t)at * size, from + (size_t)i * size, size);
+  }
+}
+
+Value *read_sparse_tensor(Context *cx, Graph *g, const Onnx__SparseTensorProto *s, const char *name,
+                          const char *folder) {
+  const int64_t largest = 1 << 28; /* a few bytes must not become gigabytes */
+  if (!s->values || !s->indices) fail(cx, "sparse tensor \"%s\" has no values or no indices", name);
+  Value *values = read_tensor(cx, g, s->values, name, folder, true);
+  Value *indices = read_tensor(cx, g, s->indices, name, folder, true);
+  Shape shape = read_dims(cx, s->n_dims, s->dims, name);
+  const Shape *v = &values->shape, *i = &indices->shape;
+  if (indices->type != T_I64 || v->rank != 1 || i->rank < 1 || i->rank > 2 || i->d[0] != v->d[0]
+      || (i->rank == 2 && i->d[1] != shape.rank))
+    fail(cx, "sparse tensor \"%s\": its indices do not fit its values or its shape", name);
+  if (shape_count(&shape) > largest) fail(cx, "sparse tensor \"%s\" is too large", name);
+  void *data = alloc_n(cx, (size_t)shape_count(&shape), type_size(values->type));
+  Value *dense = value_const(g, name, values->type, shape, data);
+  scatter(cx, dense, values, indices);
+  return dense;
+}

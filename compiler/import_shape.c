@@ -1,0 +1,132 @@
+/* import_shape.c: what the symbolic dimensions of a model's inputs stand for. A dimension is a number of the model, or a
+ * number given by --shape, or the batch: the first dimension of an input, and every dimension of the same name. */
+#include "import.h"
+
+#include <string.h>
+
+typedef Onnx__TensorShapeProto__Dimension Dim;
+
+static const Onnx__TensorShapeProto *shape_proto(const Onnx__TypeProto *t) {
+  bool is_tensor = t && t->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && t->tensor_type;
+  return is_tensor ? t->tensor_type->shape : NULL;
+}
+
+/* 0 and less are what some exporters write for an unknown dimension. */
+static int64_t number_of(const Dim *d) {
+  return d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value > 0 ? d->dim_value : 0;
+}
+
+/* NULL: the dimension has no name. */
+static const char *name_of(const Dim *d) {
+  bool named = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && d->dim_param;
+  return named && *d->dim_param ? d->dim_param : NULL;
+}
+
+static const Shape *pin_of(const Import *im, const char *input) {
+  for (int i = 0; i < im->opt->n_shape; i++)
+    if (strcmp(im->opt->shape[i].input, input) == 0) return &im->opt->shape[i].shape;
+  return NULL;
+}
+
+/* Initializers, which are read first, are no inputs of the model, even where IR version 3 lists them as such. */
+static bool is_model_input(const Import *im, const char *name) {
+  const Name *n = map_get(&im->names, name);
+  return n && !(n->value && n->value->data);
+}
+
+static void bind(Import *im, const char *dim, int64_t value) {
+  const int64_t *bound = map_get(&im->dims, dim);
+  if (bound && *bound != value)
+    fail(im->cx, "--shape gives dimension \"%s\" both %lld and %lld", dim, (long long)*bound, (long long)value);
+  if (bound) return;
+  int64_t *fresh = alloc(im->cx, sizeof *fresh);
+  *fresh = value;
+  map_put(im->cx, &im->dims, dim, fresh);
+}
+
+static void bind_pinned(Import *im, const char *input, const Onnx__TensorShapeProto *s, const Shape *pin) {
+  for (int i = 0; i < pin->rank; i++)
+    if (pin->d[i] <= 0) fail(im->cx, "--shape %s: a dimension must be 1 or more", input);
+  if (!s) return;
+  if (s->n_dim != (size_t)pin->rank)
+    fail(im->cx, "--shape %s: the input has %zu dimensions, not %d", input, s->n_dim, pin->rank);
+  for (int i = 0; i < pin->rank; i++) {
+    int64_t number = number_of(s->dim[i]);
+    if (number && number != pin->d[i])
+      fail(im->cx, "--shape %s: dimension %d of the input is %lld, not %lld", input, i, (long long)number,
+           (long long)pin->d[i]);
+    if (name_of(s->dim[i])) bind(im, name_of(s->dim[i]), pin->d[i]);
+  }
+}
+
+static void bind_batch(Import *im, const Onnx__TensorShapeProto *s) {
+  const char *name = s && s->n_dim ? name_of(s->dim[0]) : NULL;
+  if (name && !map_get(&im->dims, name)) bind(im, name, -1);
+}
+
+static void check_pin(const Import *im, const char *input) {
+  for (size_t i = 0; i < im->graph->n_input; i++) {
+    const char *name = im->graph->input[i]->name;
+    if (strcmp(name, input) == 0 && is_model_input(im, name)) return;
+  }
+  fail(im->cx, "--shape %s: the model has no such input", input);
+}
+
+void bind_dims(Import *im) {
+  const Onnx__GraphProto *graph = im->graph;
+  for (int i = 0; i < im->opt->n_shape; i++) check_pin(im, im->opt->shape[i].input);
+  for (size_t i = 0; i < graph->n_input; i++) {
+    const Onnx__ValueInfoProto *input = graph->input[i];
+    const Shape *pin = pin_of(im, input->name);
+    if (pin) bind_pinned(im, input->name, shape_proto(input->type), pin);
+  }
+  for (size_t i = 0; i < graph->n_input; i++)
+    if (is_model_input(im, graph->input[i]->name)) bind_batch(im, shape_proto(graph->input[i]->type));
+}
+
+/* A number; -1: the batch; 0: not known. */
+static int64_t dim_value(const Import *im, const Dim *d) {
+  const char *name = name_of(d);
+  const int64_t *bound = name ? map_get(&im->dims, name) : NULL;
+  return bound ? *bound : number_of(d);
+}
+
+/* Ends with a --shape that would do. */
+static _Noreturn void fail_unknown_dim(const Import *im, const char *input, const Onnx__TensorShapeProto *s,
+                                       const char *dim) {
+  const char *example = "";
+  for (size_t i = 0; s && i < s->n_dim; i++) {
+    int64_t known = dim_value(im, s->dim[i]), d = known > 0 ? known : i == 0 ? 1 : 224;
+    example = format_text(im->cx, "%s%s%lld", example, i ? "," : "", (long long)d);
+  }
+  fail(im->cx, "input \"%s\" has an unknown %s%s%s; set it with --shape %s=%s", input, s ? "dimension" : "shape",
+       dim ? " " : "", dim ? dim : "", input, s ? example : "1,3,224,224");
+}
+
+Shape input_shape(Import *im, const Onnx__ValueInfoProto *input) {
+  const Shape *pin = pin_of(im, input->name);
+  if (pin) return *pin;
+  const Onnx__TensorShapeProto *s = shape_proto(input->type);
+  if (!s) fail_unknown_dim(im, input->name, NULL, NULL);
+  if (s->n_dim > MAX_RANK) fail(im->cx, "input \"%s\" has more than %d dimensions", input->name, MAX_RANK);
+  Shape shape = {.rank = (int)s->n_dim};
+  for (int i = 0; i < shape.rank; i++) {
+    shape.d[i] = dim_value(im, s->dim[i]);
+    if (shape.d[i] == 0 && i == 0) shape.d[i] = -1;
+    if (shape.d[i] == 0) fail_unknown_dim(im, input->name, s, name_of(s->dim[i]));
+  }
+  if (shape_is_symbolic(&shape)) im->g->symbolic = true;
+  return shape;
+}
+
+Shape declared_shape(const Import *im, const Onnx__TypeProto *type) {
+  const Shape unknown = {.rank = -1};
+  const Onnx__TensorShapeProto *s = shape_proto(type);
+  if (!s || s->n_dim > MAX_RANK) return unknown;
+  Shape shape = {.rank = (int)s->n_dim};
+  for (int i = 0; i < shape.rank; i++) {
+    shape.d[i] = dim_value(im, s->dim[i]);
+    if (shape.d[i] == 0) return unknown;
+  }
+  return shape;
+}

@@ -1,0 +1,184 @@
+/* import_upgrade.c: operators as older operator sets defined them, rewritten as the newest defines them, so that nothing
+ * behind import knows more than one form. What changed when: the changelog of ONNX's operators. */
+#include "import.h"
+
+#include <string.h>
+
+/* ---- attributes that became inputs ---- */
+
+static void set_input(Graph *g, Node *n, int at, Value *v) {
+  while (n->n_in <= at) node_add_input(g, n, NULL);
+  n->in[at] = v;
+}
+
+static void ints_to_input(Graph *g, Node *n, const char *name, int at) {
+  const Attr *a = attr_find(n, name);
+  if (!a) return;
+  if (a->kind != A_INTS) fail_at(g, n, "attribute %s is not a list of integers", name);
+  set_input(g, n, at, value_const_i64(g, format_text(g->cx, "%s.%s", n->name, name), a->n, a->ints));
+  attr_remove(n, name);
+}
+
+static void float_to_input(Graph *g, Node *n, const char *name, int at) {
+  const Attr *a = attr_find(n, name);
+  if (!a) return;
+  if (a->kind != A_FLOAT) fail_at(g, n, "attribute %s is not a number", name);
+  Value *v = value_const_f32(g, format_text(g->cx, "%s.%s", n->name, name), shape_of(0));
+  *f32_of(v) = a->f;
+  set_input(g, n, at, v);
+  attr_remove(n, name);
+}
+
+static void upgrade_axes(Graph *g, Node *n) {
+  ints_to_input(g, n, "axes", 1);
+}
+
+static void upgrade_slice(Graph *g, Node *n) {
+  ints_to_input(g, n, "starts", 1);
+  ints_to_input(g, n, "ends", 2);
+  ints_to_input(g, n, "axes", 3);
+}
+
+static void upgrade_pad(Graph *g, Node *n) {
+  ints_to_input(g, n, "pads", 1);
+  float_to_input(g, n, "value", 2);
+}
+
+static void upgrade_clip(Graph *g, Node *n) {
+  float_to_input(g, n, "min", 1);
+  float_to_input(g, n, "max", 2);
+}
+
+static void upgrade_split_sizes(Graph *g, Node *n) {
+  ints_to_input(g, n, "split", 1);
+}
+
+/* Without sizes the number of equal parts was the number of outputs. */
+static void upgrade_split_count(Graph *g, Node *n) {
+  if (n->n_in < 2 || !n->in[1]) attr_set_int(g, n, "num_outputs", n->n_out);
+}
+
+/* ---- operators that became others ---- */
+
+static Value *output_of(Graph *g, Node *n, const char *suffix) {
+  Value *v = value_new(g, format_text(g->cx, "%s.%s", n->name, suffix), T_NONE, (Shape){.rank = -1});
+  v->def = n;
+  return n->out[0] = v;
+}
+
+static void define_output(Node *n, Value *v) {
+  n->out[0] = v;
+  v->def = n;
+}
+
+/* A result that exists in training only: it stays undefined, so that a reader is refused. */
+static void drop_output(Node *n, int at) {
+  if (at < n->n_out && n->out[at]) n->out[at]->def = NULL;
+}
+
+/* Before set 13 the tensor was seen as a matrix, the dimensions before `axis` by those from it on. */
+static void upgrade_softmax(Graph *g, Node *n) {
+  int64_t axis = attr_int(n, "axis", 1);
+  attr_set_int(g, n, "axis", -1);
+  if (axis == -1) return;
+  Value *x = n->in[0], *y = n->out[0];
+  Node *flatten = node_insert(g, g->n_node - 1, OP_Flatten, n->name, 1, &x, 1);
+  attr_set_int(g, flatten, "axis", axis);
+  n->in[0] = output_of(g, flatten, "matrix");
+  Node *shape = node_new(g, OP_Shape, n->name, 1, &x, 1);
+  Value *in[] = {output_of(g, n, "softmax"), output_of(g, shape, "shape")};
+  define_output(node_new(g, OP_Reshape, n->name, 2, in, 1), y);
+}
+
+static void upgrade_batch_norm(Graph *g, Node *n) {
+  if (attr_int(n, "spatial", 1) == 0) fail_at(g, n, "statistics per element (spatial=0) are not supported");
+  if (attr_int(n, "training_mode", 0) != 0) fail_at(g, n, "training mode is not supported");
+  for (int i = 1; i < n->n_out; i++) drop_output(n, i);
+  n->n_out = 1;
+}
+
+static void check_dropout_is_off(Graph *g, const Node *n) {
+  if (n->n_in < 3 || !n->in[2]) return;
+  const Value *training = n->in[2];
+  if (!training->data || training->type != T_BOOL || shape_count(&training->shape) != 1)
+    fail_at(g, n, "training_mode must be a constant");
+  float ratio;
+  bool drops = !(const_scalar(n->in[1], &ratio) && ratio == 0);
+  if (*(const bool *)training->data && drops) fail_at(g, n, "training mode is not supported");
+}
+
+/* At inference every element is kept. */
+static void make_mask(Graph *g, const Node *n, Value *mask) {
+  Node *shape = node_new(g, OP_Shape, n->name, 1, n->in, 1);
+  Value *sizes = output_of(g, shape, "shape");
+  Node *fill = node_new(g, OP_ConstantOfShape, n->name, 1, &sizes, 1);
+  static const bool kept = true;
+  Value *value = value_const(g, format_text(g->cx, "%s.kept", n->name), T_BOOL, shape_of(1, (int64_t)1), &kept);
+  fill->attr = alloc(g->cx, sizeof *fill->attr);
+  fill->attr[fill->n_attr++] = (Attr){.name = "value", .kind = A_TENSOR, .tensor = value};
+  define_output(fill, mask);
+}
+
+/* Before set 10 the mask was not to be read at inference. */
+static void upgrade_dropout(Graph *g, Node *n) {
+  check_dropout_is_off(g, n);
+  Value *mask = n->n_out == 2 ? n->out[1] : NULL;
+  if (mask && g->opset < 10) drop_output(n, 1);
+  n->op = OP_Identity;
+  n->n_in = n->n_out = 1;
+  n->n_attr = 0;
+  if (mask && g->opset >= 10) make_mask(g, n, mask);
+}
+
+/* x0 + x1 + x2 ...: n becomes the first addition, or the identity. */
+static void upgrade_sum(Graph *g, Node *n) {
+  for (int i = 0; i < n->n_in; i++)
+    if (!n->in[i]) fail_at(g, n, "input %d is missing", i);
+  Value *y = n->out[0], **x = n->in;
+  int terms = n->n_in;
+  n->op = terms == 1 ? OP_Identity : OP_Add;
+  n->n_in = terms == 1 ? 1 : 2;
+  for (int i = 2; i < terms; i++) {
+    Value *in[] = {output_of(g, n, "sum"), x[i]};
+    n = node_new(g, OP_Add, n->name, 2, in, 1);
+  }
+  define_output(n, y);
+}
+
+/* Nothing inside the graph has 16-bit floats. */
+static void upgrade_cast(Graph *g, Node *n) {
+  Type to = (Type)attr_int(n, "to", T_NONE);
+  if (type_size(to) == 0) fail_at(g, n, "the element type to=%d is not supported", (int)to);
+  attr_set_int(g, n, "to", widened_type(to));
+}
+
+/* ---- what happened before which operator set; rows of one operator apply in turn ---- */
+
+enum { EVER = 1 << 30 };
+
+static const struct Upgrade {
+  Op op;
+  int before;
+  void (*apply)(Graph *g, Node *n);
+} upgrade_list[] = {
+  {OP_Squeeze, 13, upgrade_axes},
+  {OP_Unsqueeze, 13, upgrade_axes},
+  {OP_ReduceMean, 18, upgrade_axes},
+  {OP_Slice, 10, upgrade_slice},
+  {OP_Pad, 11, upgrade_pad},
+  {OP_Clip, 11, upgrade_clip},
+  {OP_Split, 13, upgrade_split_sizes},
+  {OP_Split, 18, upgrade_split_count},
+  {OP_Softmax, 13, upgrade_softmax},
+  {OP_LogSoftmax, 13, upgrade_softmax},
+  {OP_BatchNormalization, EVER, upgrade_batch_norm},
+  {OP_Dropout, EVER, upgrade_dropout},
+  {OP_Sum, EVER, upgrade_sum},
+  {OP_Cast, EVER, upgrade_cast},
+};
+
+void upgrade_node(Graph *g, Node *n) {
+  Op op = n->op;
+  for (size_t i = 0; i < COUNT(upgrade_list); i++)
+    if (upgrade_list[i].op == op && g->opset < upgrade_list[i].before) upgrade_list[i].apply(g, n);
+}
