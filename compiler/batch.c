@@ -131,7 +131,7 @@ static void (*const checks[OP_COUNT])(Graph *, const Node *) = {
   [OP_BatchNormalization] = check_weights,
 };
 
-/* An argument whose elements are multiples of the batch may be a shape or a bound, for then it becomes that of
+/* An argument whose elements are multiples of the batch may be a shape or a bound: then it becomes that of
  * one image; as anything else its value would have to be known. */
 static void check_arguments(Graph *g, const Node *n) {
   int first = n->op == OP_ConstantOfShape ? 0 : n->op == OP_Reshape || n->op == OP_Slice ? 1 : n->n_in;
