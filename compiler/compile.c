@@ -1,0 +1,178 @@
+/* compile.c: the list of passes, and a compilation from the input file to the output files. */
+#include "codegen.h"
+
+#include <string.h>
+#include <time.h>
+
+/* ==== the passes ==== */
+
+const Pass pass_list[] = {
+  {'s', "shape", "types and shapes of all values; arithmetic on shapes done", pass_shape, true},
+  {'f', "fold", "constants computed; identities, duplicates and dead code removed", pass_fold, true},
+  {'b', "batch", "images are independent: 1 for the batch symbol", pass_batch, true},
+  {'m', "moves", "padding into windows, transposes cancelled, means as global pooling", pass_moves, true},
+  {'f', "fold", "again, for what that left", pass_fold, true},
+  {'a', "affine", "batch norms, scales and shifts merged and put into convolutions", pass_affine, true},
+  {'c', "channels", "constant channels dropped, blocks with gamma 0 to their identity", pass_channels, true},
+  {'f', "fold", "again, for what that left", pass_fold, true},
+  {'u', "fuse", "elementwise operators become epilogues", pass_fuse, true},
+  {'r', "rank", "one-dimensional convolutions as two-dimensional of height 1", pass_rank, true},
+  {'k', "select", "algorithm and tile of each convolution and product", pass_select, true},
+  {'l', "layout", "where elements lie: channel blocks, halos, reorders", pass_layout, true},
+  {'p', "pack", "weights in the order of their use", pass_pack, true},
+  {'w', "plan", "lifetimes and places in the workspace", pass_plan, false},
+};
+const int pass_count = COUNT(pass_list);
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Prints the time since *last under --time. */
+static void print_time(const Options *opt, const char *what, double *last) {
+  double now = seconds();
+  if (opt->time) fprintf(stderr, "%-10s %9.2f ms\n", what, (now - *last) * 1e3);
+  *last = now;
+}
+
+static void dump(Graph *g, const Pass *p) {
+  Buffer text = {0};
+  text_print(g, &text);
+  fprintf(stderr, "# after %s\n", p->name);
+  fwrite(text.data, 1, text.size, stderr);
+  buffer_free(&text);
+}
+
+void run_passes(Graph *g) {
+  const Options *opt = g->opt;
+  if (!g->target) g->target = target_new(g->cx, opt);
+  Witness *witness = opt->each_pass ? witness_new(g) : NULL;
+  double last = seconds();
+  for (const Pass *p = pass_list; p < pass_list + pass_count; p++) {
+    p->run(g);
+    print_time(opt, p->name, &last);
+    if (opt->verify) verify(g, p->name);
+    if (witness) witness_check(witness, g, p);
+    if (opt->dump && strchr(opt->dump, p->letter)) dump(g, p);
+    last = seconds();
+  }
+}
+
+/* ==== names ==== */
+
+/* `path` without the ending of its last part. */
+static char *without_ending(Context *cx, const char *path) {
+  const char *base = path_base(path), *dot = strrchr(base, '.');
+  size_t n = dot && dot != base ? (size_t)(dot - path) : strlen(path);
+  return copy_bytes_as_text(cx, path, n);
+}
+
+static const char *output_path(Context *cx, const Options *opt) {
+  static const char *const ending[] = {[EMIT_OBJ] = "o", [EMIT_ASM] = "s", [EMIT_LLVM] = "ll", [EMIT_GRAPH] = "txt"};
+  if (opt->output) return opt->output;
+  return format_text(cx, "%s.%s", without_ending(cx, path_base(opt->input)), ending[opt->emit]);
+}
+
+static const char *header_path(Context *cx, const char *object) {
+  size_t n = strlen(object);
+  bool ends = n > 2 && strcmp(object + n - 2, ".o") == 0 && object[n - 3] != '/';
+  return format_text(cx, "%s.h", ends ? copy_bytes_as_text(cx, object, n - 2) : object);
+}
+
+static const char *model_name(Context *cx, const Options *opt, const char *output) {
+  if (opt->name) {
+    if (strcmp(opt->name, c_identifier(cx, opt->name)) != 0) fail(cx, "--name: '%s' is no C identifier", opt->name);
+    return opt->name;
+  }
+  const char *path = output_is_file(output) ? output : opt->input;
+  return c_identifier(cx, without_ending(cx, path_base(path)));
+}
+
+/* ==== a compilation ==== */
+
+static double mib(int64_t bytes) { return (double)bytes / (1 << 20); }
+
+static void check_memory(Graph *g) {
+  int64_t work, total;
+  bool fits = add_size(g->work_size, g->scratch_size, &work) && add_size(work, g->weights_size, &total);
+  if (fits && total <= g->opt->max_memory) return;
+  fail(g->cx, "needs %.6g MiB of weights and %.6g MiB of workspace; the memory limit is %.6g MiB", mib(g->weights_size),
+       mib(g->work_size) + mib(g->scratch_size), mib(g->opt->max_memory));
+}
+
+static void print_summary(Graph *g, const char *path) {
+  fprintf(stderr, "%s: opset %d, %d inputs, %d outputs\n", g->opt->input, g->opset, g->n_input, g->n_output);
+  fprintf(stderr, "target: %s, %s, vectors of %d floats\n", g->target->triple, g->target->cpu, g->target->lanes);
+  fprintf(stderr, "%s: %d layers, %.2f MiB of weights, %.2f MiB of workspace, %.2f MiB used to compile\n", path,
+          g->n_node, mib(g->weights_size), mib(g->work_size + g->scratch_size), mib(arena_used(g->cx->arena)));
+}
+
+static bool wants_header(const Options *opt, const char *path) { return opt->emit == EMIT_OBJ && output_is_file(path); }
+
+static void write_graph(Graph *g, Output *out) {
+  Buffer text = {0};
+  text_print(g, &text);
+  output_write(out, text.data, text.size);
+  buffer_free(&text);
+}
+
+static void write_header(Graph *g, Output *out) {
+  Buffer text = {0};
+  header_print(g, &text);
+  output_write(out, text.data, text.size);
+  buffer_free(&text);
+}
+
+static void write_code(Graph *g, Output *out) {
+  Object object;
+  object_emit(g, &object);
+  output_write(out, object.data, object.size);
+  output_write(out, object.tail, object.tail_size);
+  object_free(&object);
+}
+
+static void write_files(Graph *g, const char *path) {
+  bool header = wants_header(g->opt, path);
+  Output *out[2] = {output_open(g->cx, path), header ? output_open(g->cx, header_path(g->cx, path)) : NULL};
+  double last = seconds();
+  if (g->opt->emit == EMIT_GRAPH) write_graph(g, out[0]);
+  else write_code(g, out[0]);
+  if (header) write_header(g, out[1]);
+  output_finish(g->cx, out, header ? 2 : 1);
+  print_time(g->opt, "emit", &last);
+}
+
+static void check_output_paths(Context *cx, const Options *opt, const char *path) {
+  output_check(cx, path);
+  if (wants_header(opt, path)) output_check(cx, header_path(cx, path));
+}
+
+static void compile_or_unwind(Context *cx, const Options *opt) {
+  Target *target = target_new(cx, opt);
+  const char *path = output_path(cx, opt), *name = model_name(cx, opt, path);
+  cx->file = opt->input;
+  check_output_paths(cx, opt, path);
+  double last = seconds();
+  Graph *g = import_model(cx, opt);
+  print_time(opt, "import", &last);
+  g->name = name;
+  g->target = target;
+  run_passes(g);
+  check_memory(g);
+  if (opt->verbose) print_summary(g, path);
+  if (opt->report) plan_report(g, strcmp(path, "-") == 0 ? stderr : stdout);
+  write_files(g, path);
+}
+
+int compile(Context *cx, const Options *opt) {
+  cx->arena = arena_new(opt->max_memory);
+  cx->max_memory = opt->max_memory;
+  int failed = setjmp(cx->unwind);
+  if (!failed) compile_or_unwind(cx, opt);
+  else output_discard();
+  arena_free(cx->arena);
+  cx->arena = NULL;
+  return failed;
+}

@@ -1,0 +1,205 @@
+/* header.c: the C and C++ header of a compiled model. Names come from the model file, which nobody vouches for: as
+ * identifiers they are rebuilt, in comments they are escaped. */
+#include "codegen.h"
+
+#include <string.h>
+
+/* ==== identifiers ==== */
+
+/* Words that would not be, or not stay, a plain name: keywords of C11 and C++20, the types and names that the header's own
+ * declarations use, and macros that common headers and compilers define. */
+static const char *const reserved[] = {
+  "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
+  "char8_t", "char16_t", "char32_t", "class", "co_await", "co_return", "co_yield", "compl", "concept", "const",
+  "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete", "do", "double",
+  "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if",
+  "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq", "nullptr", "operator", "or",
+  "or_eq", "private", "protected", "public", "register", "reinterpret_cast", "requires", "restrict", "return", "short",
+  "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template", "this",
+  "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "union", "unsigned", "using",
+  "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq",
+  "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t", "rcc_model",
+  "rcc_parallel", "rcc_strerror", "rcc_workspace_alloc", "rcc_workspace_free", "printf", "error",
+  "NULL", "EOF", "I", "assert", "complex", "errno", "imaginary", "linux", "noreturn", "offsetof", "stderr", "stdin",
+  "stdout", "unix",
+};
+
+static bool is_reserved(const char *s) {
+  if (s[0] == '_' && (s[1] == '_' || (s[1] >= 'A' && s[1] <= 'Z'))) return true;
+  for (size_t i = 0; i < COUNT(reserved); i++) {
+    if (strcmp(reserved[i], s) == 0) return true;
+  }
+  return false;
+}
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+/* Not isalnum: that one asks the locale. */
+static bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c); }
+
+char *c_identifier(Context *cx, const char *s) {
+  char *name = format_text(cx, "%s%s", is_digit(*s) || !*s ? "_" : "", s);
+  for (char *p = name; *p; p++) {
+    if (!is_word(*p)) *p = '_';
+  }
+  return is_reserved(name) ? format_text(cx, "%s_", name) : name;
+}
+
+/* ==== parameters ==== */
+
+typedef struct Param {
+  const Value *value;
+  const Shape *shape; /* as the interface shows it */
+  const char *name;
+  bool output;
+} Param;
+
+typedef struct Params {
+  int n;
+  Param *p;
+} Params;
+
+static bool is_taken(const Params *all, const char *name) {
+  static const char *const fixed[] = {"batch", "workspace", "workspace_size", "par", "work"};
+  for (size_t i = 0; i < COUNT(fixed); i++) {
+    if (strcmp(fixed[i], name) == 0) return true;
+  }
+  for (int i = 0; i < all->n; i++) {
+    if (strcmp(all->p[i].name, name) == 0) return true;
+  }
+  return false;
+}
+
+static void add_param(Context *cx, Params *all, const Value *v, const Shape *shape, bool output) {
+  const char *base = c_identifier(cx, v->name), *name = base;
+  for (int k = 2; is_taken(all, name); k++) name = format_text(cx, "%s_%d", base, k);
+  all->p[all->n++] = (Param){v, shape, name, output};
+}
+
+static Params params_of(Graph *g) {
+  Params all = {0, alloc_n(g->cx, (size_t)(g->n_input + g->n_output), sizeof *all.p)};
+  for (int i = 0; i < g->n_input; i++) add_param(g->cx, &all, g->input[i], &g->input_shape[i], false);
+  for (int i = 0; i < g->n_output; i++) add_param(g->cx, &all, g->output[i], &g->output_shape[i], true);
+  return all;
+}
+
+static const char *c_type(Type t) {
+  switch (t) {
+  case T_F32: return "float";
+  case T_F64: return "double";
+  case T_I8: return "int8_t";
+  case T_I16: return "int16_t";
+  case T_I32: return "int32_t";
+  case T_I64: return "int64_t";
+  case T_BOOL: case T_U8: return "uint8_t";
+  case T_F16: case T_BF16: case T_U16: return "uint16_t";
+  case T_U32: return "uint32_t";
+  case T_U64: return "uint64_t";
+  default: assert(!"an interface type without a C type"); return "";
+  }
+}
+
+/* What the C type does not say. */
+static const char *type_note(Type t) {
+  switch (t) {
+  case T_BOOL: return ", 0 or 1";
+  case T_F16: return ", the bits of IEEE half precision";
+  case T_BF16: return ", the bits of bfloat16";
+  default: return "";
+  }
+}
+
+/* ==== text ==== */
+
+/* Text of the model for a comment: nothing that ends the comment, begins another, or steers a terminal or an editor. */
+static void add_escaped(Buffer *out, const char *s) {
+  for (; *s; s++) {
+    unsigned char c = (unsigned char)*s;
+    bool plain = c > ' ' && c < 0x7f && c != '*' && c != '\\' && c != '?';
+    if (plain || c == ' ') buffer_add(out, s, 1);
+    else buffer_printf(out, "\\x%02x", c);
+  }
+}
+
+static void add_tensor(Buffer *out, const Param *p) {
+  buffer_printf(out, " *   %s: %s [", p->name, c_type(p->value->type));
+  for (int i = 0; i < p->shape->rank; i++) {
+    if (p->shape->d[i] < 0) buffer_printf(out, "%sbatch", i ? ", " : "");
+    else buffer_printf(out, "%s%lld", i ? ", " : "", (long long)p->shape->d[i]);
+  }
+  buffer_printf(out, "]%s", type_note(p->value->type));
+  if (strcmp(p->name, p->value->name) != 0) {
+    buffer_printf(out, "; in the model \"");
+    add_escaped(out, p->value->name);
+    buffer_printf(out, "\"");
+  }
+  buffer_printf(out, "\n");
+}
+
+static void add_tensors(Buffer *out, const Params *all, bool output) {
+  for (int i = 0; i < all->n; i++) {
+    if (all->p[i].output == output) add_tensor(out, &all->p[i]);
+  }
+}
+
+static const char *upper_case(Context *cx, const char *s) {
+  char *copy = copy_text(cx, s);
+  for (char *p = copy; *p; p++) {
+    if (*p >= 'a' && *p <= 'z') *p = (char)(*p - 'a' + 'A');
+  }
+  return copy;
+}
+
+static void add_example(Graph *g, Buffer *out, const Params *all, const char *upper) {
+  buffer_printf(out, " *\n * Example%s:\n", g->symbolic ? " with a batch of 1" : "");
+  for (int i = 0; i < all->n; i++) {
+    int64_t count = shape_count(&all->p[i].value->shape);
+    buffer_printf(out, " *   static %s %s[%lld];\n", c_type(all->p[i].value->type), all->p[i].name,
+                  (long long)(count > 0 ? count : 1));
+  }
+  buffer_printf(out, " *   void *work = rcc_workspace_alloc(%s_WORKSPACE_SIZE);\n *   int error = %s_run(%s", upper, g->name,
+                g->symbolic ? "1, " : "");
+  for (int i = 0; i < all->n; i++) buffer_printf(out, "%s, ", all->p[i].name);
+  buffer_printf(out, "work, %s_WORKSPACE_SIZE, NULL);\n", upper);
+  buffer_printf(out, " *   if (error) printf(\"%%s\\n\", rcc_strerror(error));\n");
+  buffer_printf(out, " *   rcc_workspace_free(work, %s_WORKSPACE_SIZE);\n", upper);
+}
+
+static void add_comment(Graph *g, Buffer *out, const Params *all, const char *upper) {
+  buffer_printf(out, "/* %s.h: made by resnetcc %s from ", g->name, RESNETCC_VERSION);
+  add_escaped(out, path_base(g->opt->input));
+  buffer_printf(out, ".\n *\n * Compiled for ");
+  add_escaped(out, g->target->triple);
+  buffer_printf(out, ", %s.\n *\n * Inputs:\n", g->target->cpu);
+  add_tensors(out, all, false);
+  buffer_printf(out, " * Outputs:\n");
+  add_tensors(out, all, true);
+  buffer_printf(out,
+                " * All are dense and row-major. The workspace is aligned to 64 bytes; %lld bytes serve one thread, and\n"
+                " * %s_model.workspace_size(batch, threads) tells for more. Link with resnetcc_rt.\n",
+                (long long)(g->work_size + g->scratch_size), g->name);
+  add_example(g, out, all, upper);
+  buffer_printf(out, " */\n");
+}
+
+static void add_prototype(Graph *g, Buffer *out, const Params *all) {
+  buffer_printf(out, "/* Returns RCC_OK or an error code of resnetcc_rt.h. par lends threads; NULL: one thread. */\n");
+  buffer_printf(out, "int %s_run(%s", g->name, g->symbolic ? "int64_t batch, " : "");
+  for (int i = 0; i < all->n; i++) {
+    const Param *p = &all->p[i];
+    buffer_printf(out, "%s%s *%s, ", p->output ? "" : "const ", c_type(p->value->type), p->name);
+  }
+  buffer_printf(out, "void *workspace, size_t workspace_size, const rcc_parallel *par);\n");
+}
+
+void header_print(Graph *g, Buffer *out) {
+  Params all = params_of(g);
+  const char *upper = upper_case(g->cx, g->name);
+  add_comment(g, out, &all, upper);
+  buffer_printf(out, "#ifndef RESNETCC_MODEL_%s_H\n#define RESNETCC_MODEL_%s_H\n\n", upper, upper);
+  buffer_printf(out, "#include \"resnetcc_rt.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
+  buffer_printf(out, "extern const rcc_model %s_model;\n\n", g->name);
+  buffer_printf(out, "/* Bytes, for one thread and a batch of 1. */\n#define %s_WORKSPACE_SIZE %lld\n\n", upper,
+                (long long)(g->work_size + g->scratch_size));
+  add_prototype(g, out, &all);
+  buffer_printf(out, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
+}

@@ -1,0 +1,253 @@
+/* main.c: the command line, with the conventions of C compilers. */
+#include "resnetcc.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const int64_t default_memory = INT64_C(16) << 30;
+
+/* ==== errors ==== */
+
+static _Noreturn void usage_error(const char *fmt, ...) PRINTF(1, 2);
+
+/* `fail` escapes what a terminal would obey; here it has no context to unwind to. */
+static _Noreturn void usage_error(const char *fmt, ...) {
+  Context cx = {0};
+  char text[2048];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  if (setjmp(cx.unwind) == 0) fail(&cx, "%s", text);
+  fprintf(stderr, "resnetcc: error: %s\n", cx.error);
+  exit(1);
+}
+
+/* What was asked for on standard output must have got there. */
+static _Noreturn void exit_after_text(void) {
+  if (fflush(stdout) != 0) usage_error("standard output cannot be written: %s", strerror(errno));
+  exit(0);
+}
+
+/* ==== options: how the values are read ==== */
+
+static void set_emit(Options *o, const char *value) {
+  static const char *const names[] = {[EMIT_OBJ] = "obj", [EMIT_ASM] = "asm", [EMIT_LLVM] = "llvm", [EMIT_GRAPH] = "graph"};
+  for (int i = 0; i < (int)COUNT(names); i++) {
+    if (strcmp(names[i], value) == 0) {
+      o->emit = i;
+      return;
+    }
+  }
+  usage_error("--emit=%s: it is obj, asm, llvm or graph", value);
+}
+
+static void set_output(Options *o, const char *value) {
+  if (o->output) usage_error("-o is given twice");
+  if (!*value) usage_error("-o: the file name is empty");
+  o->output = value;
+}
+
+static void set_name(Options *o, const char *value) { o->name = value; }
+static void set_cpu(Options *o, const char *value) { o->cpu = value; }
+static void set_attr(Options *o, const char *value) { o->attr = value; }
+static void set_triple(Options *o, const char *value) { o->triple = value; }
+static void set_strict(Options *o, const char *value) { (void)value, o->strict = true; }
+static void set_report(Options *o, const char *value) { (void)value, o->report = true; }
+static void set_verbose(Options *o, const char *value) { (void)value, o->verbose = true; }
+static void set_time(Options *o, const char *value) { (void)value, o->time = true; }
+static void set_verify(Options *o, const char *value) { (void)value, o->verify = true; }
+static void set_each_pass(Options *o, const char *value) { (void)value, o->each_pass = true; }
+
+/* A positive decimal number at s; *end is behind it. */
+static int64_t number(const char *s, char **end) {
+  errno = 0;
+  *end = (char *)s;
+  if (*s < '0' || *s > '9') return 0;
+  int64_t n = strtoll(s, end, 10);
+  return errno ? 0 : n;
+}
+
+static void set_memory(Options *o, const char *value) {
+  static const char units[] = "KMG";
+  char *end;
+  int64_t n = number(value, &end);
+  for (int i = 0; n > 0 && units[i]; i++) {
+    if (*end != units[i]) continue;
+    if (!mul_size(n, INT64_C(1) << (10 * (i + 1)), &n)) n = 0;
+    end++;
+    break;
+  }
+  if (n <= 0 || *end) usage_error("--max-memory=%s: it is a number of bytes, or one with K, M or G behind it", value);
+  o->max_memory = n;
+}
+
+static bool read_shape(const char *s, Shape *shape) {
+  for (char *end;; s = end + 1) {
+    int64_t n = number(s, &end);
+    if (n <= 0 || shape->rank == MAX_RANK) return false;
+    shape->d[shape->rank++] = n;
+    if (*end != ',') return !*end;
+  }
+}
+
+static void set_shape(Options *o, const char *value) {
+  const char *equals = strrchr(value, '='); /* an input's name may hold one */
+  struct ShapePin *pin = &o->shape[o->n_shape++]; /* main made room for one an argument */
+  if (!equals || equals == value || !read_shape(equals + 1, &pin->shape)) {
+    usage_error("--shape %s: it is NAME=1,3,224,224 with up to %d numbers from 1 on", value, MAX_RANK);
+  }
+  pin->input = strndup(value, (size_t)(equals - value));
+}
+
+static void set_dump(Options *o, const char *value) {
+  for (const char *p = value; *p; p++) {
+    bool known = false;
+    for (int i = 0; i < pass_count; i++) known |= pass_list[i].letter == *p;
+    if (!known) usage_error("-d %s: no pass has the letter '%c'; --passes lists them", value, *p);
+  }
+  o->dump = value;
+}
+
+/* ==== options that print and end ==== */
+
+static void print_help(Options *o, const char *value);
+
+static void print_version(Options *o, const char *value) {
+  (void)o, (void)value;
+  printf("resnetcc %s\n", RESNETCC_VERSION);
+  exit_after_text();
+}
+
+static void print_passes(Options *o, const char *value) {
+  (void)o, (void)value;
+  for (int i = 0; i < pass_count; i++) {
+    printf("  %c  %-9s %s\n", pass_list[i].letter, pass_list[i].name, pass_list[i].what);
+  }
+  exit_after_text();
+}
+
+/* ==== the table ==== */
+
+typedef enum ValueKind { NONE, JOINED, EITHER } ValueKind; /* none; -x=VALUE; -xVALUE, -x VALUE or --x=VALUE */
+
+static const struct Option {
+  const char *name, *value; /* value: its name in the help */
+  ValueKind kind;
+  void (*set)(Options *o, const char *value);
+  const char *help;
+} options[] = {
+  {"-o", "FILE", EITHER, set_output, "write to FILE, and the header beside it; - is standard output (no header)"},
+  {"--name", "NAME", EITHER, set_name, "prefix of the C names; default: the output's file name"},
+  {"--shape", "INPUT=1,3,224,224", EITHER, set_shape, "fix the shape of an input"},
+  {"--emit", "KIND", EITHER, set_emit, "obj (default), asm, llvm or graph"},
+  {"-mcpu", "CPU", JOINED, set_cpu, "generate code for CPU; default: the CPU of this machine"},
+  {"-mattr", "LIST", JOINED, set_attr, "features of it, as in +avx2,-fma"},
+  {"--target", "TRIPLE", EITHER, set_triple, "such as x86_64-linux-gnu; default: this machine"},
+  {"--strict", NULL, NONE, set_strict, "keep channels that are constant for finite activations only"},
+  {"--max-memory", "SIZE", EITHER, set_memory, "refuse models that need more; K, M, G; default: 16G"},
+  {"--report", NULL, NONE, set_report, "list the layers and every buffer"},
+  {"-v", NULL, NONE, set_verbose, "say what is compiled, and how large it gets"},
+  {"--time", NULL, NONE, set_time, "time of each pass"},
+  {"--passes", NULL, NONE, print_passes, "list the passes and end"},
+  {"-d", "LETTERS", EITHER, set_dump, "print the graph after these passes"},
+  {"--verify", NULL, NONE, set_verify, "check the graph after each pass"},
+  {"--each-pass", NULL, NONE, set_each_pass, "evaluate the graph after each pass and compare (slow)"},
+  {"--help", NULL, NONE, print_help, "print this and end"},
+  {"--version", NULL, NONE, print_version, "print the version and end"},
+};
+
+static void print_help(Options *o, const char *value) {
+  (void)o, (void)value;
+  printf("usage: resnetcc [options] model.onnx\n"
+         "Compiles an ONNX model to an object file and a C header.\n\n");
+  for (size_t i = 0; i < COUNT(options); i++) {
+    const struct Option *p = &options[i];
+    const char *between = !p->value ? "" : p->kind == JOINED || p->name[1] == '-' ? "=" : " ";
+    int n = printf("  %s%s%s", p->name, between, p->value ? p->value : "");
+    printf("%*s%s\n", n < 28 ? 28 - n : 1, "", p->help);
+  }
+  exit_after_text();
+}
+
+/* ==== parsing ==== */
+
+/* The value that is part of the argument, NULL where there is none; *match: the argument is this option. */
+static const char *attached_value(const struct Option *p, const char *arg, bool *match) {
+  size_t n = strlen(p->name);
+  *match = strncmp(arg, p->name, n) == 0;
+  if (!*match || !arg[n]) return NULL;
+  if (arg[n] == '=' && p->value && n > 2) return arg + n + 1;
+  if (p->kind == EITHER && n == 2) return arg + n;
+  *match = false;
+  return NULL;
+}
+
+/* Reads the option at argv[i]; returns how many arguments it took. */
+static int read_option(Options *o, char **argv, int i) {
+  for (const struct Option *p = options; p < options + COUNT(options); p++) {
+    bool match;
+    const char *value = attached_value(p, argv[i], &match);
+    if (!match) continue;
+    bool next = !value && p->kind == EITHER;
+    if (next) value = argv[i + 1];
+    if (!value && p->value) usage_error("option '%s' needs a value: %s", p->name, p->value);
+    p->set(o, value);
+    return next ? 2 : 1;
+  }
+  usage_error("unknown option '%s'; --help lists them", argv[i]);
+}
+
+static void read_input(Options *o, const char *arg) {
+  if (o->input) usage_error("more than one input file: '%s' and '%s'", o->input, arg);
+  if (!*arg) usage_error("the name of the input file is empty");
+  o->input = arg;
+}
+
+static void read_arguments(Options *o, char **argv) {
+  bool only_files = false;
+  for (int i = 1; argv[i];) {
+    if (only_files || argv[i][0] != '-' || !argv[i][1]) {
+      read_input(o, argv[i++]);
+    } else if (strcmp(argv[i], "--") == 0) {
+      only_files = true;
+      i++;
+    } else {
+      i += read_option(o, argv, i);
+    }
+  }
+  if (!o->input) usage_error("no input file; --help lists the options");
+}
+
+/* ==== the program ==== */
+
+static void clean_up_and_die(int number_of_signal) {
+  output_discard();
+  signal(number_of_signal, SIG_DFL);
+  raise(number_of_signal);
+}
+
+static void catch_signals(void) {
+  static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
+  for (size_t i = 0; i < COUNT(signals); i++) {
+    /* What the caller has switched off (nohup) stays off. */
+    if (signal(signals[i], SIG_IGN) != SIG_IGN) signal(signals[i], clean_up_and_die);
+  }
+}
+
+int main(int argc, char **argv) {
+  Options o = {.max_memory = default_memory};
+  o.shape = calloc((size_t)argc + 1, sizeof *o.shape);
+  if (!o.shape) usage_error("out of memory");
+  read_arguments(&o, argv);
+  catch_signals();
+  Context cx = {0};
+  int status = compile(&cx, &o);
+  if (status) fprintf(stderr, "resnetcc: %s\n", cx.error);
+  for (int i = 0; i < o.n_shape; i++) free((char *)o.shape[i].input);
+  free(o.shape);
+  return status;
+}
