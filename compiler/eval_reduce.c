@@ -1,0 +1,81 @@
+/* eval_reduce.c: the reference evaluator's operators along axes. */
+#include "eval.h"
+
+#include <math.h>
+
+/* Element k of line i along `axis` is number i / inner * inner * size + k * inner + i % inner. */
+typedef struct Lines {
+  int64_t count, size, inner;
+} Lines;
+
+static Lines lines_of(const Shape *s, int64_t axis) {
+  Lines l = {.count = 0, .inner = 1};
+  if (axis < 0) axis += s->rank;
+  l.size = s->d[axis];
+  for (int64_t i = axis + 1; i < s->rank; i++) l.inner *= s->d[i];
+  if (l.size) l.count = shape_count(s) / l.size;
+  return l;
+}
+
+static int64_t element_of(const Lines *l, int64_t line, int64_t k) {
+  return line / l->inner * l->inner * l->size + k * l->inner + line % l->inner;
+}
+
+/* The largest element is taken off before exp, which changes nothing but the range. */
+static void softmax_line(const Node *n, const float *x, float *y, const Lines *l, int64_t line) {
+  double max = -INFINITY, sum = 0;
+  for (int64_t k = 0; k < l->size; k++) max = fmax(max, x[element_of(l, line, k)]);
+  for (int64_t k = 0; k < l->size; k++) sum += exp(x[element_of(l, line, k)] - max);
+  for (int64_t k = 0; k < l->size; k++) {
+    int64_t i = element_of(l, line, k);
+    double v = x[i] - max;
+    y[i] = (float)(n->op == OP_LogSoftmax ? v - log(sum) : exp(v) / sum);
+  }
+}
+
+void eval_softmax(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  Lines l = lines_of(&n->in[0]->shape, attr_int(n, "axis", -1));
+  for (int64_t line = 0; line < l.count; line++) softmax_line(n, in[0], out[0], &l, line);
+}
+
+/* Strides that lead every element of the input to the element of the mean that it is part of. */
+static Cursor mean_cursor(Graph *g, const Node *n) {
+  const Shape *x = &n->in[0]->shape;
+  bool reduced[MAX_RANK];
+  reduce_axes(g, n, reduced);
+  Cursor c = {.shape = x};
+  int64_t stride = 1;
+  for (int i = x->rank - 1; i >= 0; i--) {
+    if (reduced[i]) continue;
+    c.stride[i] = stride;
+    stride *= x->d[i];
+  }
+  return c;
+}
+
+void eval_reduce_mean(Graph *g, const Node *n, const void *const *in, void **out) {
+  Type t = n->in[0]->type;
+  int64_t count = shape_count(&n->in[0]->shape), means = shape_count(&n->out[0]->shape);
+  double *sum = alloc_n(g->cx, (size_t)means, sizeof *sum);
+  Cursor c = mean_cursor(g, n);
+  for (int64_t i = 0; i < count; i++, cursor_next(&c)) sum[c.at] += get_number(t, in[0], i).f;
+  for (int64_t i = 0; i < means; i++)
+    put_number(t, out[0], i, (Number){.f = sum[i] / (double)(count / means)});
+}
+
+void eval_argmax(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  Type t = n->in[0]->type;
+  Lines l = lines_of(&n->in[0]->shape, attr_int(n, "axis", 0));
+  bool last = attr_int(n, "select_last_index", 0) != 0;
+  for (int64_t line = 0; line < l.count; line++) {
+    int64_t best = 0;
+    for (int64_t k = 1; k < l.size; k++) {
+      Number v = get_number(t, in[0], element_of(&l, line, k));
+      Number b = get_number(t, in[0], element_of(&l, line, best));
+      if (last ? !number_less(t, v, b) : number_less(t, b, v)) best = k;
+    }
+    ((int64_t *)out[0])[line] = best;
+  }
+}

@@ -1,0 +1,297 @@
+/* shape.c: types and shapes: the table of operators, the elementwise ones and reductions, and the checks they share. */
+#include "shape.h"
+
+#include <string.h>
+
+/* ---- checks ---- */
+
+bool has_input(const Node *n, int i) {
+  return i < n->n_in && n->in[i];
+}
+
+void set_output(Graph *g, Node *n, int i, Type type, const Shape *s) {
+  if (i >= n->n_out || !n->out[i]) return;
+  int64_t bytes;
+  if (!mul_size(shape_count(s), (int64_t)type_size(type), &bytes))
+    fail_at(g, n, "the result's size overflows: %s", shape_text(g->cx, s));
+  n->out[i]->type = type;
+  n->out[i]->shape = *s;
+}
+
+int check_axis(Graph *g, const Node *n, int64_t axis, int rank) {
+  if (axis < -rank || axis >= rank)
+    fail_at(g, n, "axis %lld is not one of a tensor of rank %d", (long long)axis, rank);
+  return (int)(axis < 0 ? axis + rank : axis);
+}
+
+void check_same_type(Graph *g, const Node *n, int i) {
+  Type want = n->in[0]->type, type = n->in[i]->type;
+  if (type != want) fail_at(g, n, "input %d is %s, input 0 is %s", i, type_name(type), type_name(want));
+}
+
+void check_rank(Graph *g, const Node *n, int i, int min, int max) {
+  int rank = n->in[i]->shape.rank;
+  if (rank < min || rank > max) {
+    const char *text = shape_text(g->cx, &n->in[i]->shape);
+    if (min == max) fail_at(g, n, "input %d must have rank %d, its shape is %s", i, min, text);
+    fail_at(g, n, "input %d must have a rank from %d to %d, its shape is %s", i, min, max, text);
+  }
+}
+
+void check_number(Graph *g, const Node *n, int i, int axis) {
+  if (n->in[i]->shape.d[axis] < 0)
+    fail_at(g, n, "axis %d of input %d, %s, is the symbolic batch; --shape can pin it", axis, i,
+            shape_text(g->cx, &n->in[i]->shape));
+}
+
+Ints const_input(Graph *g, const Node *n, int i, const char *what) {
+  Ints a = {0};
+  const Value *v = n->in[i];
+  if (!v->data) fail_at(g, n, "%s must be known at compile time, but \"%s\" is not constant", what, v->name);
+  if (!const_ints(v, MAX_INTS, a.v, &a.n)) fail_at(g, n, "%s must be a list of at most %d integers", what, MAX_INTS);
+  if (v->sym) memcpy(a.sym, v->sym, (size_t)a.n * sizeof *a.sym);
+  return a;
+}
+
+void axes_input(Graph *g, const Node *n, int i, int rank, bool *has) {
+  Ints axes = const_input(g, n, i, "the axes argument");
+  memset(has, 0, MAX_RANK * sizeof *has);
+  for (int k = 0; k < axes.n; k++) {
+    int axis = check_axis(g, n, axes.v[k], rank);
+    if (has[axis]) fail_at(g, n, "axis %d is named twice", axis);
+    has[axis] = true;
+  }
+}
+
+void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *out) {
+  const Attr *a = attr_find(n, name);
+  if (!a) return;
+  if (a->kind != A_INTS || a->n != count) fail_at(g, n, "attribute %s must be %d integers", name, count);
+  memcpy(out, a->ints, (size_t)count * sizeof *out);
+}
+
+/* ---- broadcasting ---- */
+
+static int64_t dim_from_end(const Shape *s, int k) {
+  return k < s->rank ? s->d[s->rank - 1 - k] : 1;
+}
+
+bool shape_broadcast(const Shape *a, const Shape *b, Shape *out) {
+  Shape r = {.rank = a->rank > b->rank ? a->rank : b->rank};
+  for (int k = 0; k < r.rank; k++) {
+    int64_t p = dim_from_end(a, k), q = dim_from_end(b, k);
+    if (p != q && p != 1 && q != 1) return false;
+    r.d[r.rank - 1 - k] = p == 1 ? q : p;
+  }
+  *out = r;
+  return true;
+}
+
+static void broadcast_input(Graph *g, const Node *n, int i, Shape *s) {
+  const Shape *t = &n->in[i]->shape;
+  if (!shape_broadcast(s, t, s))
+    fail_at(g, n, "shapes %s and %s do not broadcast", shape_text(g->cx, s), shape_text(g->cx, t));
+}
+
+/* Input i may be smaller than s, not larger. */
+static void broadcast_into(Graph *g, const Node *n, int i, const Shape *s) {
+  Shape r = *s;
+  broadcast_input(g, n, i, &r);
+  if (!shape_equal(&r, s))
+    fail_at(g, n, "input %d of shape %s does not broadcast to %s", i, shape_text(g->cx, &n->in[i]->shape),
+            shape_text(g->cx, s));
+}
+
+/* ---- elementwise operators ---- */
+
+static void infer_same(Graph *g, Node *n) {
+  set_output(g, n, 0, n->in[0]->type, &n->in[0]->shape);
+}
+
+static void infer_clip(Graph *g, Node *n) {
+  for (int i = 1; i < n->n_in; i++) {
+    if (!n->in[i]) continue;
+    check_same_type(g, n, i);
+    const Shape *s = &n->in[i]->shape;
+    if (shape_is_symbolic(s) || shape_count(s) != 1) fail_at(g, n, "input %d must be one number", i);
+  }
+  infer_same(g, n);
+}
+
+static void infer_cast(Graph *g, Node *n) {
+  int64_t to = attr_int(n, "to", T_NONE);
+  if (to < 0 || to > T_BF16 || !type_size((Type)to))
+    fail_at(g, n, "element type %lld is not supported", (long long)to);
+  set_output(g, n, 0, (Type)to, &n->in[0]->shape);
+}
+
+static void infer_prelu(Graph *g, Node *n) {
+  check_same_type(g, n, 1);
+  broadcast_into(g, n, 1, &n->in[0]->shape);
+  infer_same(g, n);
+}
+
+static void infer_binary(Graph *g, Node *n) {
+  Shape s = n->in[0]->shape;
+  check_same_type(g, n, 1);
+  broadcast_input(g, n, 1, &s);
+  set_output(g, n, 0, n->in[0]->type, &s);
+}
+
+static void infer_pointwise(Graph *g, Node *n) {
+  Shape s = n->in[0]->shape;
+  for (int i = 1; i < n->n_in; i++) broadcast_input(g, n, i, &s);
+  set_output(g, n, 0, T_F32, &s);
+}
+
+/* In training, a dropout would need random numbers; a ratio of 0 drops nothing. */
+static void infer_dropout(Graph *g, Node *n) {
+  bool training = has_input(n, 2);
+  const bool *mode = training ? n->in[2]->data : NULL;
+  if (mode && shape_count(&n->in[2]->shape) == 1) training = *mode;
+  float ratio = 0.5f;
+  if (has_input(n, 1) && !const_scalar(n->in[1], &ratio)) ratio = 1;
+  if (training && ratio != 0) fail_at(g, n, "dropout in training mode is not supported");
+  infer_same(g, n);
+  set_output(g, n, 1, T_BOOL, &n->in[0]->shape);
+}
+
+/* ---- reductions ---- */
+
+static void infer_softmax(Graph *g, Node *n) {
+  check_axis(g, n, attr_int(n, "axis", -1), n->in[0]->shape.rank);
+  infer_same(g, n);
+}
+
+/* Sets output 0: input 0 without the axes marked, or with size 1 there. */
+static void set_reduced(Graph *g, Node *n, Type type, const bool *reduced) {
+  const Shape *s = &n->in[0]->shape;
+  bool keep = attr_int(n, "keepdims", 1) != 0;
+  Shape r = {0};
+  for (int i = 0; i < s->rank; i++) {
+    if (!reduced[i] || keep) r.d[r.rank++] = reduced[i] ? 1 : s->d[i];
+    if (!reduced[i]) continue;
+    check_number(g, n, 0, i);
+    if (s->d[i] == 0) fail_at(g, n, "axis %d has no elements", i);
+  }
+  set_output(g, n, 0, type, &r);
+}
+
+void reduce_axes(Graph *g, const Node *n, bool *reduced) {
+  int rank = n->in[0]->shape.rank;
+  bool any = false;
+  memset(reduced, 0, MAX_RANK * sizeof *reduced);
+  if (has_input(n, 1)) axes_input(g, n, 1, rank, reduced);
+  for (int i = 0; i < rank; i++) any = any || reduced[i];
+  if (any || attr_int(n, "noop_with_empty_axes", 0)) return;
+  for (int i = 0; i < rank; i++) reduced[i] = true;
+}
+
+static void infer_reduce_mean(Graph *g, Node *n) {
+  bool reduced[MAX_RANK];
+  reduce_axes(g, n, reduced);
+  set_reduced(g, n, n->in[0]->type, reduced);
+}
+
+static void infer_argmax(Graph *g, Node *n) {
+  bool reduced[MAX_RANK] = {false};
+  reduced[check_axis(g, n, attr_int(n, "axis", 0), n->in[0]->shape.rank)] = true;
+  set_reduced(g, n, T_I64, reduced);
+}
+
+/* ---- the table ---- */
+
+#define BIT(t) (1u << (t))
+enum {
+  F32 = BIT(T_F32),
+  FLOATS = F32 | BIT(T_F64),
+  INTS_32_64 = BIT(T_I32) | BIT(T_I64) | BIT(T_U32) | BIT(T_U64),
+  SIGNED = BIT(T_I8) | BIT(T_I16) | BIT(T_I32) | BIT(T_I64),
+  NUMBERS = FLOATS | INTS_32_64 | SIGNED | BIT(T_U8) | BIT(T_U16),
+  ANY = NUMBERS | BIT(T_BOOL) | BIT(T_F16) | BIT(T_BF16),
+};
+
+/* Element types of input 0: those of the ONNX schema, without half precision (import widens it), and single precision
+ * alone where kernels exist for no other. */
+static const struct {
+  Infer *infer;
+  unsigned types;
+} rule[OP_COUNT] = {
+  [OP_Conv] = {infer_conv, F32},
+  [OP_Gemm] = {infer_gemm, FLOATS},
+  [OP_MatMul] = {infer_matmul, FLOATS | INTS_32_64},
+  [OP_MaxPool] = {infer_pool, FLOATS | BIT(T_I8) | BIT(T_U8)},
+  [OP_AveragePool] = {infer_pool, FLOATS},
+  [OP_GlobalAveragePool] = {infer_global_pool, FLOATS},
+  [OP_GlobalMaxPool] = {infer_global_pool, FLOATS},
+  [OP_BatchNormalization] = {infer_batch_norm, F32},
+  [OP_Relu] = {infer_same, FLOATS | SIGNED},
+  [OP_LeakyRelu] = {infer_same, FLOATS},
+  [OP_Clip] = {infer_clip, NUMBERS},
+  [OP_Sigmoid] = {infer_same, F32},
+  [OP_HardSigmoid] = {infer_same, FLOATS},
+  [OP_HardSwish] = {infer_same, FLOATS},
+  [OP_Tanh] = {infer_same, F32},
+  [OP_Cast] = {infer_cast, ANY},
+  [OP_PRelu] = {infer_prelu, FLOATS | INTS_32_64},
+  [OP_Add] = {infer_binary, NUMBERS},
+  [OP_Sub] = {infer_binary, NUMBERS},
+  [OP_Mul] = {infer_binary, NUMBERS},
+  [OP_Div] = {infer_binary, NUMBERS},
+  [OP_Softmax] = {infer_softmax, F32},
+  [OP_LogSoftmax] = {infer_softmax, F32},
+  [OP_ReduceMean] = {infer_reduce_mean, FLOATS},
+  [OP_ArgMax] = {infer_argmax, NUMBERS},
+  [OP_Transpose] = {infer_transpose, ANY},
+  [OP_Concat] = {infer_concat, ANY},
+  [OP_Split] = {infer_split, ANY},
+  [OP_Slice] = {infer_slice, ANY},
+  [OP_Pad] = {infer_pad, ANY},
+  [OP_Gather] = {infer_gather, ANY},
+  [OP_Identity] = {infer_same, ANY},
+  [OP_Dropout] = {infer_dropout, FLOATS},
+  [OP_Flatten] = {infer_flatten, ANY},
+  [OP_Reshape] = {infer_reshape, ANY},
+  [OP_Squeeze] = {infer_squeeze, ANY},
+  [OP_Unsqueeze] = {infer_unsqueeze, ANY},
+  [OP_ConstantOfShape] = {infer_constant_of_shape, BIT(T_I64)},
+  [OP_Shape] = {infer_shape, ANY},
+  [OP_Pointwise] = {infer_pointwise, F32},
+  [OP_Reorder] = {infer_same, ANY},
+};
+
+static void check_inputs(Graph *g, const Node *n) {
+  for (int i = 0; i < n->n_in; i++) {
+    if (!n->in[i]) continue;
+    if (!type_size(n->in[i]->type)) fail_at(g, n, "the element type of input %d is not supported", i);
+    if (n->in[i]->shape.rank < 0) fail_at(g, n, "the shape of input \"%s\" is not known", n->in[i]->name);
+  }
+  for (int i = 0; i < op_info[n->op].min_in; i++)
+    if (!has_input(n, i)) fail_at(g, n, "input %d is missing", i);
+  if (op_info[n->op].max_out == 1 && !n->out[0]) fail_at(g, n, "the output is missing");
+  Type t = n->in[0]->type;
+  if (!(rule[n->op].types & BIT(t))) fail_at(g, n, "element type %s is not supported here", type_name(t));
+}
+
+/* Arguments of an epilogue broadcast to the result, never the other way round. */
+static void check_steps(Graph *g, const Node *n) {
+  for (int i = 0; i < n->n_step; i++) {
+    const Step *s = &n->step[i];
+    if (s->arg >= 0 && !has_input(n, s->arg)) fail_at(g, n, "step %d has no input %d", i, s->arg);
+    if (s->arg >= 0) broadcast_into(g, n, s->arg, &n->out[0]->shape);
+  }
+}
+
+void infer_node(Graph *g, Node *n) {
+  if (!rule[n->op].infer) fail_at(g, n, "the operator is for import alone");
+  check_inputs(g, n);
+  rule[n->op].infer(g, n);
+  check_steps(g, n);
+}
+
+void pass_shape(Graph *g) {
+  for (int i = 0; i < g->n_node; i++) {
+    infer_node(g, g->node[i]);
+    evaluate_values(g, g->node[i]);
+  }
+}

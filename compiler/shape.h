@@ -1,0 +1,50 @@
+/* shape.h: shared by shape*.c. Every operator has one function that checks its inputs and sets its outputs. */
+#ifndef SHAPE_H
+#define SHAPE_H
+
+#include "resnetcc.h"
+
+/* ==== shape.c: what the operators' functions are made of ==== */
+
+bool has_input(const Node *n, int i);
+/* Sets output i if it is used; fails if the tensor's size overflows. */
+void set_output(Graph *g, Node *n, int i, Type type, const Shape *s);
+/* The axis counted from the front; fails outside [-rank, rank). */
+int check_axis(Graph *g, const Node *n, int64_t axis, int rank);
+/* Fails unless input i has the type of input 0. */
+void check_same_type(Graph *g, const Node *n, int i);
+void check_rank(Graph *g, const Node *n, int i, int min, int max);
+/* Fails where input i is the batch symbol times something along that axis. */
+void check_number(Graph *g, const Node *n, int i, int axis);
+
+/* An integer argument known at compile time; elements with `sym` set are multiples of the batch symbol. */
+enum { MAX_INTS = 2 * MAX_RANK };
+typedef struct Ints {
+  int n;
+  int64_t v[MAX_INTS];
+  bool sym[MAX_INTS];
+} Ints;
+
+/* Input i as integers; fails, naming it by `what`, if it is only known at run time. */
+Ints const_input(Graph *g, const Node *n, int i, const char *what);
+/* The axes that input i names, as flags; fails on repeats. */
+void axes_input(Graph *g, const Node *n, int i, int rank, bool *has);
+/* Attribute of `count` integers; out keeps its defaults where there is none. */
+void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *out);
+
+/* ==== the operators ==== */
+
+typedef void Infer(Graph *g, Node *n);
+/* shape_nn.c */
+Infer infer_conv, infer_pool, infer_global_pool, infer_batch_norm, infer_gemm, infer_matmul;
+/* shape_move.c */
+Infer infer_transpose, infer_concat, infer_split, infer_slice, infer_pad, infer_gather;
+/* shape_view.c */
+int shape_start(const Node *n); /* Shape: the first axis it takes */
+Infer infer_flatten, infer_reshape, infer_squeeze, infer_unsqueeze, infer_constant_of_shape, infer_shape;
+
+/* ==== shape_values.c ==== */
+
+/* If the node's outputs are small and follow from constants and shapes alone, computes them: Value.data and .sym. */
+void evaluate_values(Graph *g, Node *n);
+#endif

@@ -1,0 +1,158 @@
+/* shape_view.c: shapes of the operators that give the same elements another shape, and of those that make shapes. */
+#include "shape.h"
+
+#include <string.h>
+
+/* ---- products of dimensions: a number, or a number times the batch symbol (negative, as in Shape) ---- */
+
+static int64_t mul_dim(Graph *g, const Node *n, int64_t a, int64_t b) {
+  if (a < 0 && b < 0) fail_at(g, n, "the symbolic batch would be multiplied by itself");
+  int64_t p;
+  if (!mul_size(a < 0 ? -a : a, b < 0 ? -b : b, &p)) fail_at(g, n, "a size overflows");
+  return a < 0 || b < 0 ? -p : p;
+}
+
+static int64_t product(Graph *g, const Node *n, const int64_t *d, int count) {
+  int64_t p = 1;
+  for (int i = 0; i < count; i++) p = mul_dim(g, n, p, d[i]);
+  return p;
+}
+
+static void check_same_count(Graph *g, const Node *n, const Shape *from, const Shape *to) {
+  if (product(g, n, from->d, from->rank) != product(g, n, to->d, to->rank))
+    fail_at(g, n, "shapes %s and %s do not have the same number of elements", shape_text(g->cx, from),
+            shape_text(g->cx, to));
+}
+
+/* The shape argument `what` is known only at run time; the model's declaration of the result is as good, if there is one. */
+static void infer_as_declared(Graph *g, Node *n, const char *what) {
+  const Shape *x = &n->in[0]->shape;
+  Shape declared = n->out[0]->shape;
+  if (declared.rank < 0)
+    fail_at(g, n, "%s must be known at compile time, but \"%s\" is not constant", what, n->in[1]->name);
+  check_same_count(g, n, x, &declared);
+  set_output(g, n, 0, n->in[0]->type, &declared);
+}
+
+/* ---- views ---- */
+
+void infer_flatten(Graph *g, Node *n) {
+  const Shape *x = &n->in[0]->shape;
+  int64_t axis = attr_int(n, "axis", 1);
+  if (axis < -x->rank || axis > x->rank)
+    fail_at(g, n, "axis %lld is not one of a tensor of rank %d", (long long)axis, x->rank);
+  int k = (int)(axis < 0 ? axis + x->rank : axis);
+  Shape out = {.rank = 2, .d = {product(g, n, x->d, k), product(g, n, x->d + k, x->rank - k)}};
+  set_output(g, n, 0, n->in[0]->type, &out);
+}
+
+/* What -1 stands for: the element count over the product of the others. */
+static int64_t missing_dim(Graph *g, const Node *n, int64_t count, int64_t others) {
+  int64_t a = count < 0 ? -count : count, b = others < 0 ? -others : others;
+  if (b == 0 || a % b || (others < 0 && count > 0))
+    fail_at(g, n, "%s cannot be reshaped: its size does not fit", shape_text(g->cx, &n->in[0]->shape));
+  bool symbolic = (count < 0) != (others < 0);
+  return symbolic ? -(a / b) : a / b;
+}
+
+/* Element i of the shape argument as a dimension; 0 copies one of the input's unless allowzero. */
+static int64_t asked_dim(Graph *g, const Node *n, const Ints *want, int i) {
+  const Shape *x = &n->in[0]->shape;
+  int64_t d = want->v[i];
+  if (d < 0) fail_at(g, n, "dimension %lld of the new shape is negative", (long long)d);
+  if (want->sym[i]) return -d;
+  if (d > 0 || attr_int(n, "allowzero", 0)) return d;
+  if (i >= x->rank) fail_at(g, n, "dimension %d is to be copied from %s", i, shape_text(g->cx, x));
+  return x->d[i];
+}
+
+void infer_reshape(Graph *g, Node *n) {
+  if (!n->in[1]->data) {
+    infer_as_declared(g, n, "the new shape");
+    return;
+  }
+  Ints want = const_input(g, n, 1, "the new shape");
+  const Shape *x = &n->in[0]->shape;
+  if (want.n > MAX_RANK) fail_at(g, n, "a result of rank %d is not supported", want.n);
+  Shape out = {.rank = want.n};
+  int missing = -1;
+  int64_t others = 1;
+  for (int i = 0; i < want.n; i++) {
+    if (want.v[i] == -1 && !want.sym[i]) {
+      if (missing >= 0) fail_at(g, n, "two dimensions of the new shape are -1");
+      missing = i;
+      continue;
+    }
+    out.d[i] = asked_dim(g, n, &want, i);
+    others = mul_dim(g, n, others, out.d[i]);
+  }
+  if (missing >= 0) out.d[missing] = missing_dim(g, n, product(g, n, x->d, x->rank), others);
+  check_same_count(g, n, x, &out);
+  set_output(g, n, 0, n->in[0]->type, &out);
+}
+
+void infer_squeeze(Graph *g, Node *n) {
+  const Shape *x = &n->in[0]->shape;
+  bool axes[MAX_RANK] = {false};
+  if (!has_input(n, 1)) {
+    for (int i = 0; i < x->rank; i++) axes[i] = x->d[i] == 1;
+  } else if (n->in[1]->data) {
+    axes_input(g, n, 1, x->rank, axes);
+  } else {
+    infer_as_declared(g, n, "the axes argument");
+    return;
+  }
+  Shape out = {0};
+  for (int i = 0; i < x->rank; i++) {
+    if (!axes[i]) out.d[out.rank++] = x->d[i];
+    else if (x->d[i] != 1) fail_at(g, n, "axis %d of %s is not 1", i, shape_text(g->cx, x));
+  }
+  set_output(g, n, 0, n->in[0]->type, &out);
+}
+
+void infer_unsqueeze(Graph *g, Node *n) {
+  if (!n->in[1]->data) {
+    infer_as_declared(g, n, "the axes argument");
+    return;
+  }
+  const Shape *x = &n->in[0]->shape;
+  int rank = x->rank + const_input(g, n, 1, "the axes argument").n;
+  if (rank > MAX_RANK) fail_at(g, n, "a result of rank %d is not supported", rank);
+  bool axes[MAX_RANK];
+  axes_input(g, n, 1, rank, axes);
+  Shape out = {.rank = rank};
+  for (int i = 0, k = 0; i < rank; i++) out.d[i] = axes[i] ? 1 : x->d[k++];
+  set_output(g, n, 0, n->in[0]->type, &out);
+}
+
+/* ---- shapes as values ---- */
+
+void infer_constant_of_shape(Graph *g, Node *n) {
+  Ints want = const_input(g, n, 0, "the shape");
+  if (want.n > MAX_RANK) fail_at(g, n, "a result of rank %d is not supported", want.n);
+  Shape out = {.rank = want.n};
+  for (int i = 0; i < want.n; i++) {
+    if (want.v[i] < 0) fail_at(g, n, "dimension %lld is negative", (long long)want.v[i]);
+    out.d[i] = want.sym[i] ? -want.v[i] : want.v[i];
+  }
+  const Attr *value = attr_find(n, "value");
+  if (value && (value->kind != A_TENSOR || shape_count(&value->tensor->shape) != 1))
+    fail_at(g, n, "attribute value must be a tensor of one element");
+  set_output(g, n, 0, value ? value->tensor->type : T_F32, &out);
+}
+
+/* Attributes start and end are clamped to the rank. */
+static int clamp_axis(int64_t axis, int rank) {
+  if (axis < 0) axis += rank;
+  return (int)(axis < 0 ? 0 : axis > rank ? rank : axis);
+}
+
+int shape_start(const Node *n) {
+  return clamp_axis(attr_int(n, "start", 0), n->in[0]->shape.rank);
+}
+
+void infer_shape(Graph *g, Node *n) {
+  int rank = n->in[0]->shape.rank, start = shape_start(n), end = clamp_axis(attr_int(n, "end", rank), rank);
+  Shape out = {.rank = 1, .d = {end > start ? end - start : 0}};
+  set_output(g, n, 0, T_I64, &out);
+}
