@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OLDEST_IR = 3, OLDEST_OPSET = 7, NEWEST_OPSET = 28 };
+enum { OLDEST_IR = 3, OLDEST_OPSET = 6, NEWEST_OPSET = 28 };
 
 /* ---- names ---- */
 
@@ -270,7 +270,6 @@ static Value *find_input(Import *im, const Node *n, const char *name) {
   if (!*name) return NULL;
   const Name *found = map_get(&im->names, name);
   if (!found) fail_at(im->g, n, "its input \"%s\" does not exist", name);
-  if (!found->value) fail_at(im->g, n, "its input \"%s\" is not computed before it", name);
   return found->value;
 }
 
@@ -357,15 +356,61 @@ static void add_constant(Import *im, const Onnx__NodeProto *p) {
   define(im, p->output[0], constant_of(im, p->attribute[0], p->output[0]));
 }
 
+/* ---- the order of evaluation: as in the file where that is one, as it should be ---- */
+
+static Name *first_missing(Import *im, const Onnx__NodeProto *p) {
+  for (size_t i = 0; i < p->n_input; i++) {
+    Name *n = map_get(&im->names, p->input[i]);
+    if (*p->input[i] && n && !n->value) return n;
+  }
+  return NULL;
+}
+
+/* The nodes that waited for an output of p, before the list `then`. */
+static Pending *released_by(Import *im, const Onnx__NodeProto *p, Pending *then) {
+  for (size_t i = 0; i < p->n_output; i++) {
+    Name *n = map_get(&im->names, p->output[i]);
+    for (Pending *w = n->value ? n->waiting : NULL, *next; w; w = next) {
+      next = w->next;
+      w->next = then;
+      then = w;
+    }
+    if (n->value) n->waiting = NULL;
+  }
+  return then;
+}
+
+/* Adds the node and those that waited for it; or lets it wait for the first value that it misses. */
+static void add_when_ready(Import *im, Pending *list) {
+  for (Pending *p = list, *next; p; p = next) {
+    next = p->next;
+    Name *missing = first_missing(im, p->proto);
+    if (missing) {
+      p->next = missing->waiting;
+      missing->waiting = p;
+      continue;
+    }
+    Op op = find_op(im, p->proto);
+    if (op == OP_Constant) add_constant(im, p->proto);
+    else add_node(im, p->proto, op);
+    next = released_by(im, p->proto, next);
+    p->proto = NULL;
+  }
+}
+
 static void add_nodes(Import *im) {
   const Onnx__GraphProto *graph = im->graph;
+  Pending *pending = alloc_n(im->cx, graph->n_node, sizeof *pending);
   for (size_t i = 0; i < graph->n_node; i++)
     for (size_t k = 0; k < graph->node[i]->n_output; k++) name_entry(im, graph->node[i]->output[k]);
   for (size_t i = 0; i < graph->n_node; i++) {
-    Op op = find_op(im, graph->node[i]);
-    if (op == OP_Constant) add_constant(im, graph->node[i]);
-    else add_node(im, graph->node[i], op);
+    pending[i].proto = graph->node[i];
+    add_when_ready(im, &pending[i]);
   }
+  for (size_t i = 0; i < graph->n_node; i++)
+    if (pending[i].proto)
+      fail(im->cx, "node \"%s\" (%s): one of its inputs is computed by no node, or from its own output",
+           node_name(pending[i].proto), pending[i].proto->op_type);
 }
 
 /* ---- outputs ---- */

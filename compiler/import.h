@@ -26,10 +26,17 @@ typedef struct Import {
   Map dims;             /* int64_t: what a dim_param stands for; -1: the batch */
 } Import;
 
+/* A node of the model that is not yet in the graph. */
+typedef struct Pending {
+  struct Pending *next;
+  const Onnx__NodeProto *proto;
+} Pending;
+
 /* What is known of a name before and after its value is defined. */
 typedef struct Name {
   Value *value;         /* NULL: not yet defined */
   const Onnx__TypeProto *type; /* as declared by value_info or as an output; NULL: it is not */
+  Pending *waiting;     /* nodes that read the value before it is defined */
   bool taken;           /* an input or output of the interface is called so */
 } Name;
 

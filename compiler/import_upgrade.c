@@ -4,6 +4,22 @@
 
 #include <string.h>
 
+static Value *output_of(Graph *g, Node *n, const char *suffix) {
+  Value *v = value_new(g, format_text(g->cx, "%s.%s", n->name, suffix), T_NONE, (Shape){.rank = -1});
+  v->def = n;
+  return n->out[0] = v;
+}
+
+static void define_output(Node *n, Value *v) {
+  n->out[0] = v;
+  v->def = n;
+}
+
+/* A result that exists in training only: it stays undefined, so that a reader is refused. */
+static void drop_output(Node *n, int at) {
+  if (at < n->n_out && n->out[at]) n->out[at]->def = NULL;
+}
+
 /* ---- attributes that became inputs ---- */
 
 static void set_input(Graph *g, Node *n, int at, Value *v) {
@@ -58,23 +74,41 @@ static void upgrade_split_count(Graph *g, Node *n) {
   if (n->n_in < 2 || !n->in[1]) attr_set_int(g, n, "num_outputs", n->n_out);
 }
 
+/* ---- broadcasting before operator set 7 ---- */
+
+/* n reads its second input with `count` dimensions of 1 behind the others. */
+static void unsqueeze_second(Graph *g, Node *n, int count) {
+  Value *v = n->in[1];
+  int64_t axes[MAX_RANK];
+  for (int i = 0; i < count; i++) axes[i] = v->shape.rank + i;
+  Value *in[] = {v, value_const_i64(g, format_text(g->cx, "%s.axes", n->name), count, axes)};
+  Node *unsqueeze = node_insert(g, g->n_node - 1, OP_Unsqueeze, n->name, 2, in, 1);
+  n->in[1] = output_of(g, unsqueeze, "unsqueezed");
+}
+
+/* The dimensions of the second operand began at dimension `axis` of the first. */
+static void upgrade_broadcast(Graph *g, Node *n) {
+  int64_t axis = attr_int(n, "axis", INT64_MIN);
+  attr_remove(n, "axis");
+  attr_remove(n, "broadcast");
+  if (axis == INT64_MIN || n->n_in < 2 || !n->in[1]) return;
+  int a = n->in[0]->shape.rank, b = n->in[1]->shape.rank;
+  if (a < 0 || b < 0) fail_at(g, n, "the attribute axis is supported for inputs of known shape only");
+  if (axis < 0) axis += a;
+  if (axis < 0 || axis + b > a) fail_at(g, n, "the attribute axis is out of range");
+  if (a - axis - b > 0) unsqueeze_second(g, n, (int)(a - axis - b));
+}
+
+/* A list of slopes was one for each channel. */
+static void upgrade_prelu(Graph *g, Node *n) {
+  if (n->n_in < 2 || !n->in[1]) return;
+  const Shape *x = &n->in[0]->shape, *slope = &n->in[1]->shape;
+  if (slope->rank != 1 || slope->d[0] == 1) return;
+  if (x->rank < 0) fail_at(g, n, "slopes by channel are supported for an input of known shape only");
+  if (x->rank > 2) unsqueeze_second(g, n, x->rank - 2);
+}
+
 /* ---- operators that became others ---- */
-
-static Value *output_of(Graph *g, Node *n, const char *suffix) {
-  Value *v = value_new(g, format_text(g->cx, "%s.%s", n->name, suffix), T_NONE, (Shape){.rank = -1});
-  v->def = n;
-  return n->out[0] = v;
-}
-
-static void define_output(Node *n, Value *v) {
-  n->out[0] = v;
-  v->def = n;
-}
-
-/* A result that exists in training only: it stays undefined, so that a reader is refused. */
-static void drop_output(Node *n, int at) {
-  if (at < n->n_out && n->out[at]) n->out[at]->def = NULL;
-}
 
 /* Before set 13 the tensor was seen as a matrix, the dimensions before `axis` by those from it on. */
 static void upgrade_softmax(Graph *g, Node *n) {
@@ -88,6 +122,11 @@ static void upgrade_softmax(Graph *g, Node *n) {
   Node *shape = node_new(g, OP_Shape, n->name, 1, &x, 1);
   Value *in[] = {output_of(g, n, "softmax"), output_of(g, shape, "shape")};
   define_output(node_new(g, OP_Reshape, n->name, 2, in, 1), y);
+}
+
+/* Before set 7 both kinds of node carried this flag. */
+static void upgrade_is_test(Graph *g, Node *n) {
+  if (attr_int(n, "is_test", 0) == 0) fail_at(g, n, "training mode is not supported");
 }
 
 static void upgrade_batch_norm(Graph *g, Node *n) {
@@ -161,6 +200,13 @@ static const struct Upgrade {
   int before;
   void (*apply)(Graph *g, Node *n);
 } upgrade_list[] = {
+  {OP_Add, 7, upgrade_broadcast},
+  {OP_Sub, 7, upgrade_broadcast},
+  {OP_Mul, 7, upgrade_broadcast},
+  {OP_Div, 7, upgrade_broadcast},
+  {OP_PRelu, 7, upgrade_prelu},
+  {OP_BatchNormalization, 7, upgrade_is_test},
+  {OP_Dropout, 7, upgrade_is_test},
   {OP_Squeeze, 13, upgrade_axes},
   {OP_Unsqueeze, 13, upgrade_axes},
   {OP_ReduceMean, 18, upgrade_axes},
