@@ -112,6 +112,8 @@ def write_png(path, pixels):
 def write_pictures(folder, x, y, probabilities):
     """The first held-out digit of each kind, and the two right answers that the model is least sure of."""
     folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
     chosen = {str(digit): int(np.flatnonzero(y == digit)[0]) for digit in range(10)}
     doubt = np.where(probabilities.argmax(1) == y, probabilities.max(1), 1).argsort()
     doubt = [int(i) for i in doubt if i not in chosen.values()][:2]
