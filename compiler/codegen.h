@@ -33,6 +33,7 @@ char *host_features(Context *cx);
 typedef enum ConvAlgorithm {
   CONV_DIRECT,
   CONV_DEPTHWISE,
+  CONV_WINOGRAD,       /* F(4x4,3x3) */
   CONV_PLAIN,          /* weights that are known at run time only: dense row-major tensors, no epilogue */
 } ConvAlgorithm;
 
@@ -52,15 +53,24 @@ struct ConvPlan {
   bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
   int groups;          /* independent groups left after packing; 1: dense */
   int icg, ocg;        /* channels per group as packed */
-  Value *downsample;   /* extra input whose 1x1 convolution is merged as more K; NULL: none */
   int64_t weights;     /* offset in bytes of the packed weights, in graph->weights */
   int64_t bias;        /* offset of the padded bias; -1: none */
   int64_t scratch;     /* bytes each thread needs */
+  int tile_rows;       /* Winograd: rows of 4x4 tiles treated at a time */
+  bool stored;         /* Winograd: the weights are stored transformed; else they are transformed on the fly, in chunks */
+  int64_t shared;      /* bytes of workspace that all threads share while the node runs, ... */
+  Value *work;         /* ... and their place, set by plan; NULL: none */
 };
 
 /* Sets node->plan where an operator has one. Requires fuse; graph->target is set. */
 void pass_select(Graph *g);
 void select_gemm(Graph *g, Node *n); /* pack_gemm.c */
+
+/* emit_winograd.c. Fills scratch and shared of a plan whose nb, chunk (input channel blocks at a time), tile_rows and stored
+ * are set; y is the result's shape. */
+void winograd_sizes(ConvPlan *p, const Shape *y, int lanes);
+/* The 36 transformed weights u[i*6 + j] of a 3x3 filter g, without the factors that the input's transform holds. */
+void winograd_weight(const float *g, double *u);
 
 /* ---- layout.c ---- */
 

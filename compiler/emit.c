@@ -147,7 +147,8 @@ void emit_halo(Emit *e, const Value *v) {
 static void emit_node(Emit *e, Node *n) {
   if (n->op == OP_Conv) {
     static void (*const emitter[])(Emit *, Node *) = {
-      [CONV_DIRECT] = emit_conv, [CONV_DEPTHWISE] = emit_depthwise, [CONV_PLAIN] = emit_conv_plain};
+      [CONV_DIRECT] = emit_conv, [CONV_DEPTHWISE] = emit_depthwise, [CONV_WINOGRAD] = emit_winograd,
+      [CONV_PLAIN] = emit_conv_plain};
     emitter[n->plan->algorithm](e, n);
     return;
   }
@@ -187,9 +188,9 @@ static bool needs_no_code(const Node *n) {
   return true;
 }
 
-static Layer emit_layer(Emit *e, Node *n, int index) {
+static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
   char name[64];
-  snprintf(name, sizeof name, "layer%d_%s", index, op_info[n->op].name);
+  snprintf(name, sizeof name, "layer%d%s_%s", index, phase ? "b" : "", op_info[n->op].name);
   LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
   Ref fn;
   Resume saved;
@@ -200,6 +201,7 @@ static Layer emit_layer(Emit *e, Node *n, int index) {
   e->task = LLVMGetParam(fn, 1);
   e->worker = LLVMGetParam(fn, 2);
   e->serial = false;
+  e->phase = phase;
   emit_node(e, n);
   kernel_end(e, &saved);
   return (Layer){fn, type, e->serial};
@@ -217,10 +219,12 @@ static void declare_weights(Emit *e) {
 void emit_module(Emit *e) {
   Graph *g = e->g;
   declare_weights(e);
-  Layer *layer = alloc_n(g->cx, (size_t)g->n_node + 1, sizeof *layer);
+  Layer *layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *layer);
   int count = 0;
   for (int i = 0; i < g->n_node; i++) {
-    if (!needs_no_code(g->node[i])) layer[count++] = emit_layer(e, g->node[i], i);
+    Node *n = g->node[i];
+    int phases = needs_no_code(n) ? 0 : n->plan && n->plan->shared ? 2 : 1;
+    for (int phase = 0; phase < phases; phase++) layer[count++] = emit_layer(e, n, i, phase);
   }
   emit_entry(e, layer, count);
 }

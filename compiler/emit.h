@@ -25,6 +25,7 @@ typedef struct Emit {
   Ref fn;                /* the function being built */
   Ref frame, task, worker; /* its arguments, inside a layer function */
   bool serial;           /* only_task_zero was called for this layer */
+  int phase;             /* of an operator that needs a barrier inside: a layer function each */
 } Emit;
 
 /* ==== emit.c: layers ==== */
@@ -104,6 +105,17 @@ Ref math_log(Emit *e, Ref x);
 /* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
 Ref math_cast(Emit *e, Ref x, Type from, Type to);
 
+/* ==== emit_tile.c: the register tile that all matrix-like kernels share ==== */
+enum { MAX_TILE = 32, MAX_ACC = 32 };
+/* `uw` rows (pixels) by `nb` vectors of columns (blocks of output channels). */
+typedef struct Tile {
+  int uw, nb;
+  int64_t in[MAX_TILE];  /* element offsets of the rows' inputs from the first */
+  int prefetch;          /* cache lines to fetch into L2 in one call of tile_sums, spread over its steps */
+} Tile;
+/* acc[b*uw + u] += x[in[u] + k] * w[k][b] for k = 0..steps-1, x being broadcast; w and pf move past what was used. */
+void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf);
+
 /* ==== emit_step.c: the epilogue beside blocked results ==== */
 /* Pointers to each step's argument at (image, channel block, row, x) given as i64 values; constants of one element have none
  * (NULL). arg[] has n->n_step entries. */
@@ -131,12 +143,23 @@ void emit_copy(Emit *e, const Copy *c);
 typedef struct Axes { int rank; int64_t n[MAX_RANK + 1], stride[MAX_RANK + 1]; } Axes;
 void value_axes(const Value *v, Axes *a);
 
+/* ==== emit_plain.c: broadcasting beside dense row-major results ==== */
+/* The index in a dense tensor `from` of the element that stands beside element `flat` of `to`, to which it broadcasts. */
+Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat);
+/* What stands beside the result's `lanes` elements (1, or those of a vector, `valid` of which exist) at index `row` over all
+ * axes but the last and `col` along that; the argument is of any type for one lane, f32 for more. */
+Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int lanes, int valid);
+/* All steps on elements of n's first result there. */
+Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int valid);
+
 /* ==== one emitter an operator family; each builds the body of a layer function ==== */
 void emit_conv(Emit *e, Node *n);      /* emit_conv.c: Conv on blocks */
 void emit_depthwise(Emit *e, Node *n); /* emit_depthwise.c */
+void emit_winograd(Emit *e, Node *n);  /* emit_winograd.c: F(4x4,3x3); in two phases where plan->shared */
 void emit_conv_plain(Emit *e, Node *n); /* emit_conv_plain.c: run-time weights, dense row-major */
 void emit_gemm(Emit *e, Node *n);      /* emit_gemm.c: Gemm, MatMul; any type */
 void emit_pool(Emit *e, Node *n);      /* emit_pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool; blocked f32, or plain any type and rank */
+void emit_pool_plain(Emit *e, Node *n); /* emit_pool_plain.c: that part of it */
 void emit_pointwise(Emit *e, Node *n); /* emit_elt.c: Pointwise, every K_UNARY and K_BINARY of any type, BatchNormalization; plain or blocked */
 void emit_reduce(Emit *e, Node *n);    /* emit_reduce.c: Softmax, LogSoftmax, ReduceMean, ArgMax on plain tensors */
 void emit_move(Emit *e, Node *n);      /* emit_move.c: Transpose, Concat, Split, Slice, Pad, Gather, views that need a copy, ConstantOfShape */

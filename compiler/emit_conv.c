@@ -8,17 +8,14 @@
 
 #include <string.h>
 
-enum { MAX_TILE = 32, MAX_ACC = 32 };
-
 /* One kernel: everything that its code depends on besides the node's epilogue. */
-typedef struct Tile {
-  int uw, nb;
-  int64_t in[MAX_TILE], out[MAX_TILE];  /* element offsets of the pixels from the first */
-  int dy[MAX_TILE], dx[MAX_TILE];       /* the same in rows and pixels of the result */
+typedef struct Kernel {
+  Tile tile;
+  int64_t out[MAX_TILE];                /* element offsets of the result's pixels from the first */
+  int dy[MAX_TILE], dx[MAX_TILE];       /* the same in rows and pixels */
   int blocks, rest;                     /* whole channel blocks to sum over, and channels in a last partial one */
   bool first, last;                     /* chunk: starts from the bias; applies the epilogue and writes the result */
-  int prefetch;                         /* weight lines to fetch for each step over one block and tap */
-} Tile;
+} Kernel;
 
 typedef struct Conv {
   Emit *e;
@@ -53,71 +50,54 @@ static LLVMTypeRef kernel_type(const Conv *c) {
   return LLVMFunctionType(c->e->void_, types, (unsigned)n, 0);
 }
 
-static void kernel_key(const Conv *c, const Tile *t, Buffer *key) {
-  buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s_pf%d_k%dx%d_d%dx%d_in%lld.%lld.%lld_out%lld_%s", t->uw, t->nb, t->blocks, t->rest,
-                t->first ? "f" : "", t->last ? "l" : "", t->prefetch, c->win->kh, c->win->kw, c->win->dh, c->win->dw,
+static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
+  buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s_pf%d_k%dx%d_d%dx%d_in%lld.%lld.%lld_out%lld_%s", t->tile.uw, t->tile.nb, t->blocks, t->rest,
+                t->first ? "f" : "", t->last ? "l" : "", t->tile.prefetch, c->win->kh, c->win->kw, c->win->dh, c->win->dw,
                 (long long)c->in->c, (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c,
                 c->plan->planar ? "p" : "");
-  for (int u = 1; u < t->uw; u++) buffer_printf(key, "_%lld.%lld", (long long)t->in[u], (long long)t->out[u]);
+  for (int u = 1; u < t->tile.uw; u++) buffer_printf(key, "_%lld.%lld", (long long)t->tile.in[u], (long long)t->out[u]);
   if (t->last) step_key(c->n, key);
   buffer_add(key, "", 1);
 }
 
-/* acc[b*uw + u] += x[u][k] * w[k][b] for k = 0..steps-1; the lines to prefetch are spread over the steps. */
-static void sum_channels(const Conv *c, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
-  Emit *e = c->e;
-  int lanes = e->lanes, done = 0;
-  for (int k = 0; k < steps; k++) {
-    Ref weight[MAX_ACC];
-    for (int b = 0; b < t->nb; b++) weight[b] = load(e, e->vec, *w, (k * t->nb + b) * lanes * 4, lanes * 4);
-    for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, false, 2);
-    for (int u = 0; u < t->uw; u++) {
-      Ref value = splat(e, load(e, e->f32, x, (t->in[u] + k) * 4, 4), lanes);
-      for (int b = 0; b < t->nb; b++) acc[b * t->uw + u] = fma_(e, value, weight[b], acc[b * t->uw + u]);
-    }
-  }
-  *w = gep_const(e, *w, (int64_t)steps * t->nb * lanes * 4);
-  if (t->prefetch) *pf = gep_const(e, *pf, t->prefetch * 64);
-}
-
 /* All taps of one channel block (or of one channel of a planar input). acc holds the sums, the weights' and the prefetch
  * pointer. The loops stay loops: unrolled over kw LLVM merges the overlapping broadcasts and spills. */
-static void sum_taps(const Conv *c, const Tile *t, Ref x, int steps, Ref *acc) {
+static void sum_taps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc) {
   Emit *e = c->e;
-  int n = t->uw * t->nb;
+  int n = t->tile.uw * t->tile.nb;
   if (c->taps == 1) {
-    sum_channels(c, t, x, steps, acc, &acc[n], &acc[n + 1]);
+    tile_sums(c->e, &t->tile, x, steps, acc, &acc[n], &acc[n + 1]);
     return;
   }
   Loop kh, kw;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, c->win->kh), 1, n + 2, acc);
   Ref line = gep(e, x, kh.i, c->win->dh * c->in->row * 4);
   loop_begin(e, &kw, const_i64(e, 0), const_i64(e, c->win->kw), 1, n + 2, acc);
-  sum_channels(c, t, gep(e, line, kw.i, c->win->dw * c->in->pix * 4), steps, acc, &acc[n], &acc[n + 1]);
+  tile_sums(e, &t->tile, gep(e, line, kw.i, c->win->dw * c->in->pix * 4), steps, acc, &acc[n], &acc[n + 1]);
   loop_end(e, &kw);
   loop_end(e, &kh);
 }
 
-static void init_sums(const Conv *c, const Tile *t, Ref *acc) {
+static void init_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Emit *e = c->e;
-  for (int b = 0; b < t->nb; b++) {
+  for (int b = 0; b < t->tile.nb; b++) {
     Ref bias = t->first ? load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), b * e->lanes * 4, e->lanes * 4) : NULL;
-    for (int u = 0; u < t->uw; u++) {
-      int64_t at = (b * t->uw + u) * e->lanes * 4;
-      acc[b * t->uw + u] = bias ? bias : load(e, e->vec, LLVMGetParam(e->fn, ARG_PARTIAL), at, e->lanes * 4);
+    for (int u = 0; u < t->tile.uw; u++) {
+      int64_t at = (b * t->tile.uw + u) * e->lanes * 4;
+      acc[b * t->tile.uw + u] = bias ? bias : load(e, e->vec, LLVMGetParam(e->fn, ARG_PARTIAL), at, e->lanes * 4);
     }
   }
 }
 
-static void finish_sums(const Conv *c, const Tile *t, Ref *acc) {
+static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Emit *e = c->e;
   Ref arg[64], out = LLVMGetParam(e->fn, ARG_OUT);
   for (int i = 0; i < c->n_arg; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
-  for (int b = 0; b < t->nb; b++) {
-    for (int u = 0; u < t->uw; u++) {
-      Ref v = acc[b * t->uw + u];
+  for (int b = 0; b < t->tile.nb; b++) {
+    for (int u = 0; u < t->tile.uw; u++) {
+      Ref v = acc[b * t->tile.uw + u];
       if (!t->last) {
-        store(e, v, LLVMGetParam(e->fn, ARG_PARTIAL), (b * t->uw + u) * e->lanes * 4, e->lanes * 4);
+        store(e, v, LLVMGetParam(e->fn, ARG_PARTIAL), (b * t->tile.uw + u) * e->lanes * 4, e->lanes * 4);
         continue;
       }
       v = apply_steps(e, c->n, v, arg, b, t->dy[u], t->dx[u]);
@@ -126,9 +106,9 @@ static void finish_sums(const Conv *c, const Tile *t, Ref *acc) {
   }
 }
 
-static void build_kernel(const Conv *c, const Tile *t) {
+static void build_kernel(const Conv *c, const Kernel *t) {
   Emit *e = c->e;
-  int n = t->uw * t->nb, lanes = c->plan->planar ? 1 : e->lanes;
+  int n = t->tile.uw * t->tile.nb, lanes = c->plan->planar ? 1 : e->lanes;
   assert(n + 2 <= 64);
   Ref acc[64], x = LLVMGetParam(e->fn, ARG_IN);
   init_sums(c, t, acc);
@@ -146,7 +126,7 @@ static void build_kernel(const Conv *c, const Tile *t) {
 
 /* ==== calling it ==== */
 
-static void call_tile(const Conv *c, const Tile *t, const Site *s) {
+static void call_tile(const Conv *c, const Kernel *t, const Site *s) {
   Emit *e = c->e;
   LLVMTypeRef type = kernel_type(c);
   Ref fn, args[ARG_STEPS + 64] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch};
@@ -169,17 +149,17 @@ static void call_tile(const Conv *c, const Tile *t, const Site *s) {
   call(e, fn, type, ARG_STEPS + c->n_arg, args);
 }
 
-static void set_channels(const Conv *c, Tile *t) {
+static void set_channels(const Conv *c, Kernel *t) {
   int lanes = c->plan->planar ? 1 : c->e->lanes;
   t->blocks = c->plan->icg / lanes;
   t->rest = c->plan->icg % lanes;
   t->first = t->last = true;
 }
 
-static Tile row_tile(const Conv *c, int uw, int nb, int prefetch) {
-  Tile t = {.uw = uw, .nb = nb, .prefetch = prefetch};
+static Kernel row_tile(const Conv *c, int uw, int nb, int prefetch) {
+  Kernel t = {.tile = {.uw = uw, .nb = nb, .prefetch = prefetch}};
   for (int u = 0; u < uw; u++) {
-    t.in[u] = u * c->win->sw * c->in->pix;
+    t.tile.in[u] = u * c->win->sw * c->in->pix;
     t.out[u] = u * c->out->pix;
     t.dx[u] = u;
   }
@@ -253,7 +233,7 @@ static void each_group(const Conv *c, Site *s, void (*body)(const Conv *, Site *
 
 static void tile_of_panel(const Conv *c, Site *s, int nb, void *data) {
   locate(c, s);
-  Tile t = row_tile(c, *(int *)data, nb, 0);
+  Kernel t = row_tile(c, *(int *)data, nb, 0);
   call_tile(c, &t, s);
 }
 
@@ -268,7 +248,7 @@ static void row_tile_oc(const Conv *c, Site *s) { each_tile(c, s, panels_of_tile
 
 static void panel_of_tile(const Conv *c, Site *s, int uw, void *data) {
   locate(c, s);
-  Tile t = row_tile(c, uw, *(int *)data, 0);
+  Kernel t = row_tile(c, uw, *(int *)data, 0);
   call_tile(c, &t, s);
 }
 
@@ -323,7 +303,7 @@ static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
   Ref tile = LLVMBuildSDiv(e->b, s->x, const_i64(e, c->plan->uw), "");
   Ref number = add_i(e, mul_i(e, row, tiles), tile);
   s->prefetch = gep(e, gep_const(e, s->weights, c->panel * 4), number, w->stream.bytes);
-  Tile t = row_tile(c, uw, w->nb, w->stream.lines);
+  Kernel t = row_tile(c, uw, w->nb, w->stream.lines);
   call_tile(c, &t, s);
 }
 
@@ -345,14 +325,14 @@ static void rows_of_panel(const Conv *c, Site *s, int nb, void *data) {
 /* OC_FLAT: the whole map a list of pixels cut into tiles; chunks of input channels keep their weights in L1 while all
  * tiles pass, the sums waiting in scratch. */
 
-static Tile flat_tile(const Conv *c, int first, int uw, int nb) {
-  Tile t = {.uw = uw, .nb = nb};
+static Kernel flat_tile(const Conv *c, int first, int uw, int nb) {
+  Kernel t = {.tile = {.uw = uw, .nb = nb}};
   int y0 = first / (int)c->cols, x0 = first % (int)c->cols;
   for (int u = 0; u < uw; u++) {
     int y = (first + u) / (int)c->cols, x = (first + u) % (int)c->cols;
     t.dy[u] = y - y0;
     t.dx[u] = x - x0;
-    t.in[u] = t.dy[u] * c->win->sh * c->in->row + t.dx[u] * c->win->sw * c->in->pix;
+    t.tile.in[u] = t.dy[u] * c->win->sh * c->in->row + t.dx[u] * c->win->sw * c->in->pix;
     t.out[u] = t.dy[u] * c->out->row + t.dx[u] * c->out->pix;
   }
   return t;
@@ -372,12 +352,12 @@ static void chunk_of_tiles(const Conv *c, Site *s, int nb, const Chunk *k) {
   int lines = (int)((bytes / 64 + steps * count - 1) / (steps * count));
   for (int i = 0; i < count; i++) {
     int uw = pixels / count + (i >= count - pixels % count);
-    Tile t = flat_tile(c, first, uw, nb);
+    Kernel t = flat_tile(c, first, uw, nb);
     t.blocks = k->blocks;
     t.rest = k->rest;
     t.first = k->begins;
     t.last = k->ends;
-    t.prefetch = lines;
+    t.tile.prefetch = lines;
     s->row = const_i64(e, first / c->cols);
     s->x = const_i64(e, first % c->cols);
     locate(c, s);

@@ -37,6 +37,7 @@ static int64_t conv_floats(const Packer *p, const Node *n) {
   const Shape *w = &n->in[1]->shape;
   int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
   if (plan->algorithm == CONV_DEPTHWISE) return round_up(w->d[0], lanes) * taps;
+  if (plan->algorithm == CONV_WINOGRAD && plan->stored) taps = 36;
   return plan->groups * round_up(plan->ocg, lanes) * plan->icg * taps;
 }
 
@@ -90,6 +91,27 @@ static void pack_direct(const Packer *p, const Node *n, float *dst) {
   }
 }
 
+/* Raw [panel][channel][9][nb][lane], or transformed [panel][36][channel][nb][lane]. */
+static void pack_winograd(const Packer *p, const Node *n, float *dst) {
+  const ConvPlan *plan = n->plan;
+  int64_t lanes = p->g->target->lanes, channels = round_up(plan->ocg, lanes), full = plan->nb * lanes;
+  const float *src = n->in[1]->data;
+  for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
+    int64_t width = channels - oc0 < full ? channels - oc0 : full, used = width < plan->ocg - oc0 ? width : plan->ocg - oc0;
+    int64_t step = plan->stored ? plan->icg * width : width, taps = plan->stored ? 36 : 9;
+    for (int64_t c = 0; c < plan->icg; c++) {
+      float *to = dst + (plan->stored ? c * width : c * 9 * width);
+      for (int64_t o = 0; o < used; o++) {
+        const float *g = src + ((oc0 + o) * plan->icg + c) * 9;
+        double u[36];
+        if (plan->stored) winograd_weight(g, u);
+        for (int64_t k = 0; k < taps; k++) to[k * step + o] = plan->stored ? (float)u[k] : g[k];
+      }
+    }
+    dst += plan->icg * width * taps;
+  }
+}
+
 static void pack_conv(Packer *p, Node *n) {
   ConvPlan *plan = n->plan;
   int64_t lanes = p->g->target->lanes, channels = n->out[0]->shape.d[1];
@@ -98,6 +120,7 @@ static void pack_conv(Packer *p, Node *n) {
   if (!p->data) return;
   float *dst = (float *)(p->data + plan->weights);
   if (plan->algorithm == CONV_DEPTHWISE) pack_depthwise(p, n, dst);
+  else if (plan->algorithm == CONV_WINOGRAD) pack_winograd(p, n, dst);
   else pack_direct(p, n, dst);
   if (n->n_in > 2 && n->in[2]) memcpy(p->data + plan->bias, n->in[2]->data, (size_t)channels * 4);
 }

@@ -31,6 +31,17 @@ static void extend(Plan *p, Value *v, int at) {
   if (at > s->last) s->last = at;
 }
 
+/* What all threads share while a node runs is a value of its own. */
+static void add_work_values(Graph *g) {
+  for (int i = 0; i < g->n_node; i++) {
+    Node *n = g->node[i];
+    if (!n->plan || n->plan->shared == 0) continue;
+    Shape s = {.rank = 1, .d = {n->plan->shared / 4}};
+    n->plan->work = value_new(g, format_text(g->cx, "%s.work", n->out[0]->name), T_F32, s);
+    n->plan->work->layout = layout_plain(&s);
+  }
+}
+
 static void measure(Plan *p) {
   Graph *g = p->g;
   for (int i = 0; i < g->n_value; i++) p->span[i] = (Span){.root = g->value[i], .first = g->n_node, .last = -1};
@@ -42,6 +53,7 @@ static void measure(Plan *p) {
     for (int k = 0; k < n->n_out; k++) {
       if (n->out[k]) extend(p, n->out[k], i);
     }
+    if (n->plan && n->plan->work) extend(p, n->plan->work, i);
   }
 }
 
@@ -186,6 +198,7 @@ static void size_scratch(Graph *g) {
 
 void pass_plan(Graph *g) {
   graph_compact(g);
+  add_work_values(g);
   Plan p = {.g = g, .span = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *p.span)};
   measure(&p);
   for (int i = 0; i < g->n_node; i++) {

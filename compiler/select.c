@@ -67,6 +67,36 @@ static void choose_chunk(ConvPlan *p, const Layer *l) {
   p->scratch = chunk_scratch(l, p->nb);
 }
 
+/* ==== Winograd ==== */
+
+static bool winograd_fits(const Node *n, const ConvPlan *p) {
+  const Window *k = &n->win;
+  const Shape *y = &n->out[0]->shape;
+  bool square = k->kh == 3 && k->kw == 3 && k->sh == 1 && k->sw == 1 && k->dh == 1 && k->dw == 1;
+  return square && n->group == 1 && !p->planar && y->d[2] >= 4 && y->d[3] >= 4;
+}
+
+/* Rows of tiles whose transformed input takes half of L2; all of them where the map is small. */
+static int group_rows(const Node *n, const ConvPlan *p, const Target *t) {
+  const Shape *y = &n->out[0]->shape;
+  int64_t rows = (y->d[2] + 3) / 4, cols = (y->d[3] + 3) / 4, row_bytes = 36 * p->icg * cols * 4;
+  if (rows * cols <= 49) return (int)rows;
+  int64_t fit = t->l2 / 2 / row_bytes;
+  return (int)(fit < 1 ? 1 : fit > rows ? rows : fit);
+}
+
+static void plan_winograd(Graph *g, const Node *n, ConvPlan *p) {
+  const Target *t = g->target;
+  p->algorithm = CONV_WINOGRAD;
+  p->nb = 2;
+  p->uw = (t->regs - 1 - p->nb) / p->nb;
+  p->chunk = 32 / t->lanes;
+  p->tile_rows = group_rows(n, p, t);
+  winograd_sizes(p, &n->out[0]->shape, t->lanes);
+}
+
+/* ==== all ==== */
+
 static ConvPlan *plan_conv(Graph *g, const Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
   int lanes = g->target->lanes;
@@ -91,6 +121,7 @@ static ConvPlan *plan_conv(Graph *g, const Node *n) {
   while (l.out_blocks % p->nb != 0 && p->groups > 1) p->nb--;
   if (p->order == OC_FLAT && !p->planar) choose_chunk(p, &l);
   if (p->order == OC_FLAT && p->planar) p->order = OC_ROW_TILE;
+  if (winograd_fits(n, p)) plan_winograd(g, n, p);
   return p;
 }
 

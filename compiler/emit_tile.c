@@ -1,0 +1,19 @@
+/* emit_tile.c: the inner loop of every matrix-like kernel: a tile of accumulators in registers, one broadcast input value
+ * against `nb` weight vectors a step. */
+#include "emit.h"
+
+void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
+  int lanes = e->lanes, done = 0;
+  assert(t->uw <= MAX_TILE && t->nb <= MAX_ACC);
+  for (int k = 0; k < steps; k++) {
+    Ref weight[MAX_ACC];
+    for (int b = 0; b < t->nb; b++) weight[b] = load(e, e->vec, *w, (k * t->nb + b) * lanes * 4, lanes * 4);
+    for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, false, 2);
+    for (int u = 0; u < t->uw; u++) {
+      Ref value = splat(e, load(e, e->f32, x, (t->in[u] + k) * 4, 4), lanes);
+      for (int b = 0; b < t->nb; b++) acc[b * t->uw + u] = fma_(e, value, weight[b], acc[b * t->uw + u]);
+    }
+  }
+  *w = gep_const(e, *w, (int64_t)steps * t->nb * lanes * 4);
+  if (t->prefetch) *pf = gep_const(e, *pf, t->prefetch * 64);
+}
