@@ -1,6 +1,6 @@
-/* text.c: the graph as text, printed and parsed; the grammar is in resnetcc.h. A name of other characters than
- * letters, digits and _./:+- stands in quotes, a # begins a comment. The printer's comments give types, shapes and
- * layouts, and a checksum where it leaves out a constant's elements. */
+/* text.c: the graph as text, printed and parsed; the grammar is in resnetcc.h. A name of other characters
+ * than letters, digits and _./:+- stands in quotes, a # begins a comment. The printer's comments give types,
+ * shapes and layouts, and a checksum where it leaves out a constant's elements. */
 #include "resnetcc.h"
 
 #include <ctype.h>
@@ -333,8 +333,9 @@ static Number parse_number(Parser *p) {
   n.symbolic = strcmp(end, "N") == 0;
   if (n.symbolic && end == p->text) n.i = 1;
   n.is_int = n.symbolic || !*end;
-  n.f = n.is_int ? (double)n.i : strtod(p->text, &end);
-  if ((n.is_int && errno) || (!n.is_int && (*end || end == p->text))) wrong(p, "a number is expected");
+  if (n.is_int && errno) wrong(p, "a number is expected");
+  n.f = strtod(p->text, &end); /* of whole numbers too, for -0 */
+  if (!n.is_int && (*end || end == p->text)) wrong(p, "a number is expected");
   next(p);
   return n;
 }
@@ -561,8 +562,8 @@ static Node *parse_node(Parser *p, int n_out) {
   return n;
 }
 
-/* `a, b = Op(...)`; the first name has been read. The results come to be, of unknown type and shape, after the
- * inputs have been looked up, so that a node can't read itself. */
+/* `a, b = Op(...)`; the first name has been read. The results come to be, of unknown type and shape, after
+ * the inputs have been looked up, so that a node can't read itself. */
 static void parse_assignment(Parser *p, const char *first) {
   const char *name[MAX_RESULTS] = {first};
   int n_out = 1;

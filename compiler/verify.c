@@ -46,8 +46,8 @@ static void verify_values(const Verifier *v) {
     if (!value->name) broken(v, NULL, "value %d has no name", i);
     if (value->is_input && (value->def || value->data))
       broken(v, NULL, "input \"%s\" is computed or constant", value->name);
-    if (value->data && !value->def) verify_shape(v, NULL, value);
     v->defined[i] = value->is_input || (value->data && !value->def);
+    if (v->defined[i]) verify_shape(v, NULL, value);
   }
 }
 
@@ -55,7 +55,6 @@ static void verify_interface(const Verifier *v) {
   const Graph *g = v->g;
   for (int i = 0; i < g->n_input; i++) {
     verify_listed(v, NULL, g->input[i]);
-    verify_shape(v, NULL, g->input[i]);
     if (!g->input[i]->is_input) broken(v, NULL, "input \"%s\" is not marked as one", g->input[i]->name);
   }
   for (int i = 0; i < g->n_output; i++) {

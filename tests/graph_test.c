@@ -148,8 +148,8 @@ static void replacing_an_output_may_need_a_copy(void **state) {
   (void)state;
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
-  Graph *g = text_parse(cx, NULL, "input x f32 [1]\nconst k f32 [1] = {2}\na = Relu(x)\nb = Tanh(x)\nc = Tanh(a)\n"
-                                  "output a\noutput b\noutput c\n");
+  Graph *g = text_parse(cx, NULL, "input x f32 [1]\nconst k f32 [1] = {2}\na = Relu(x)\nb = Tanh(x)\n"
+                                  "c = Tanh(a)\noutput a\noutput b\noutput c\n");
   const char *names[] = {"x", "k", "a"};
   Value *with[3];
   for (int i = 0; i < 3; i++) with[i] = value_named(g, names[i]);

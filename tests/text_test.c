@@ -43,7 +43,8 @@ static void comments_and_blank_lines_are_skipped(void **state) {
   (void)state;
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
-  Graph *g = text_parse(cx, NULL, "# head\n\n  input x f32 [4] # a comment\r\n\n\ty = Relu(x)#no space\noutput y");
+  Graph *g = text_parse(cx, NULL, "# head\n\n  input x f32 [4] # a comment\r\n\n"
+                                  "\ty = Relu(x)#no space\noutput y");
   assert_int_equal(g->n_node, 1);
   assert_int_equal(g->n_output, 1);
   assert_int_equal(g->output[0]->shape.rank, -1);
@@ -72,8 +73,10 @@ static void random_constants_repeat(void **state) {
   (void)state;
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
-  Graph *g = text_parse(cx, NULL, "const a f32 [1000] = random 7 -0.5 1.5\nconst b f32 [1000] = random 7 -0.5 1.5\n"
-                                  "const c f32 [1000] = random 8 -0.5 1.5\nconst k i64 [1000] = random 1 -2 3\n"
+  Graph *g = text_parse(cx, NULL, "const a f32 [1000] = random 7 -0.5 1.5\n"
+                                  "const b f32 [1000] = random 7 -0.5 1.5\n"
+                                  "const c f32 [1000] = random 8 -0.5 1.5\n"
+                                  "const k i64 [1000] = random 1 -2 3\n"
                                   "const s f32 [3] = splat 0.25\n");
   const float *a = g->value[0]->data, *s = g->value[4]->data;
   const int64_t *k = g->value[3]->data;
@@ -110,7 +113,8 @@ static void equal_names_are_told_apart(void **state) {
   EXPECT_NO_FAIL(cx);
   Graph *g = text_parse(cx, NULL, "input x f32 [4]\ny = Relu(x)\nz = Tanh(y)\noutput z\n");
   g->value[1]->name = "x";
-  assert_string_equal(graph_text(g), "graph model\ninput x f32 [4]\nx.2 = Relu(x)\nz = Tanh(x.2)\noutput z\n");
+  assert_string_equal(graph_text(g), "graph model\ninput x f32 [4]\n"
+                                     "x.2 = Relu(x)\nz = Tanh(x.2)\noutput z\n");
   context_free(cx);
 }
 

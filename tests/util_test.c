@@ -85,7 +85,7 @@ static void messages_are_escaped(void **state) {
   EXPECT_FAIL(cx, (fail)(cx, "%s", "\xc0\xaf"), "test: \\xc0\\xaf");             /* overlong */
   EXPECT_FAIL(cx, (fail)(cx, "%s", "\xed\xa0\x80"), "test: \\xed\\xa0\\x80");     /* a surrogate */
   EXPECT_FAIL(cx, (fail)(cx, "%s", "\xf4\x90\x80\x80"), "test: \\xf4\\x90\\x80\\x80"); /* past U+10FFFF */
-  EXPECT_FAIL(cx, (fail)(cx, "%s", "\xc2\x9b"), "test: \\xc2\\x9b");             /* the control character CSI */
+  EXPECT_FAIL(cx, (fail)(cx, "%s", "\xc2\x9b"), "test: \\xc2\\x9b");             /* CSI, a control code */
   EXPECT_FAIL(cx, (fail)(cx, "%s", "\xe2\x82"), "test: \\xe2\\x82");             /* cut off */
   context_free(cx);
 }
