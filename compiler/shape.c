@@ -53,6 +53,24 @@ Ints const_input(Graph *g, const Node *n, int i, const char *what) {
   return a;
 }
 
+Shape declared_output(Graph *g, const Node *n, int i, const char *what) {
+  if (!n->out[i] || n->out[i]->shape.rank < 0)
+    fail_at(g, n, "%s must be known at compile time, but is not constant", what);
+  return n->out[i]->shape;
+}
+
+Value *shape_constant(Graph *g, const char *name, const Shape *s) {
+  int64_t d[MAX_RANK];
+  bool *sym = alloc(g->cx, MAX_RANK * sizeof *sym);
+  for (int i = 0; i < s->rank; i++) {
+    sym[i] = s->d[i] < 0;
+    d[i] = sym[i] ? -s->d[i] : s->d[i];
+  }
+  Value *v = value_const_i64(g, name, s->rank, d);
+  if (shape_is_symbolic(s)) v->sym = sym;
+  return v;
+}
+
 void axes_input(Graph *g, const Node *n, int i, int rank, bool *has) {
   Ints axes = const_input(g, n, i, "the axes argument");
   memset(has, 0, MAX_RANK * sizeof *has);
@@ -187,8 +205,21 @@ void reduce_axes(Graph *g, const Node *n, bool *reduced) {
   for (int i = 0; i < rank; i++) reduced[i] = true;
 }
 
+/* Axes known at run time show in the declared result as sizes of 1, if it keeps them. */
+static void set_axes_as_declared(Graph *g, Node *n) {
+  Shape declared = declared_output(g, n, 0, "the axes argument");
+  int64_t axis[MAX_RANK];
+  int count = 0;
+  if (declared.rank != n->in[0]->shape.rank || !attr_int(n, "keepdims", 1))
+    fail_at(g, n, "the axes argument must be known at compile time, but is not constant");
+  for (int i = 0; i < declared.rank; i++)
+    if (declared.d[i] == 1) axis[count++] = i;
+  n->in[1] = value_const_i64(g, n->in[1]->name, count, axis);
+}
+
 static void infer_reduce_mean(Graph *g, Node *n) {
   bool reduced[MAX_RANK];
+  if (has_input(n, 1) && !n->in[1]->data) set_axes_as_declared(g, n);
   reduce_axes(g, n, reduced);
   set_reduced(g, n, n->in[0]->type, reduced);
 }

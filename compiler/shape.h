@@ -29,6 +29,11 @@ typedef struct Ints {
 Ints const_input(Graph *g, const Node *n, int i, const char *what);
 /* The axes that input i names, as flags; fails on repeats. */
 void axes_input(Graph *g, const Node *n, int i, int rank, bool *has);
+/* The shape that the model declares for output i before it is inferred; fails, naming what is missing, if there is none. A
+ * model whose run-time argument says otherwise contradicts itself, so the declaration may stand for the argument. */
+Shape declared_output(Graph *g, const Node *n, int i, const char *what);
+/* A constant with the dimensions as elements. */
+Value *shape_constant(Graph *g, const char *name, const Shape *s);
 /* Attribute of `count` integers; out keeps its defaults where there is none. */
 void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *out);
 

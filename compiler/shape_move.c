@@ -63,12 +63,21 @@ void split_sizes(Graph *g, const Node *n, int64_t *size) {
   }
   const Value *v = n->in[1];
   int count;
-  if (!v->data) fail_at(g, n, "the sizes must be known at compile time, but \"%s\" is not constant", v->name);
   if (v->sym || !const_ints(v, n->n_out, size, &count) || count != n->n_out)
     fail_at(g, n, "the sizes must be %d integers", n->n_out);
   for (int i = 0; i < count; i++)
     if (size[i] < 0 || !add_size(sum, size[i], &sum)) fail_at(g, n, "size %lld is out of range", (long long)size[i]);
   if (sum != dim) fail_at(g, n, "the sizes sum to %lld, the axis has %lld", (long long)sum, (long long)dim);
+}
+
+static void set_sizes_as_declared(Graph *g, Node *n, int axis) {
+  int64_t *size = alloc_n(g->cx, (size_t)n->n_out, sizeof *size);
+  for (int i = 0; i < n->n_out; i++) {
+    Shape declared = declared_output(g, n, i, "the sizes");
+    if (declared.rank <= axis) fail_at(g, n, "output %d is declared as %s", i, shape_text(g->cx, &declared));
+    size[i] = declared.d[axis];
+  }
+  n->in[1] = value_const_i64(g, n->in[1]->name, n->n_out, size);
 }
 
 void infer_split(Graph *g, Node *n) {
@@ -77,6 +86,7 @@ void infer_split(Graph *g, Node *n) {
   check_number(g, n, 0, axis);
   if (attr_int(n, "num_outputs", n->n_out) != n->n_out)
     fail_at(g, n, "attribute num_outputs does not say %d", n->n_out);
+  if (has_input(n, 1) && !n->in[1]->data) set_sizes_as_declared(g, n, axis);
   int64_t *size = alloc_n(g->cx, (size_t)n->n_out, sizeof *size);
   split_sizes(g, n, size);
   for (int i = 0; i < n->n_out; i++) {

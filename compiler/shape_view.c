@@ -24,13 +24,13 @@ static void check_same_count(Graph *g, const Node *n, const Shape *from, const S
             shape_text(g->cx, to));
 }
 
-/* The shape argument `what` is known only at run time; the model's declaration of the result is as good, if there is one. */
+/* A view whose argument `what` is known at run time only becomes a Reshape to the declared shape. */
 static void infer_as_declared(Graph *g, Node *n, const char *what) {
-  const Shape *x = &n->in[0]->shape;
-  Shape declared = n->out[0]->shape;
-  if (declared.rank < 0)
-    fail_at(g, n, "%s must be known at compile time, but \"%s\" is not constant", what, n->in[1]->name);
-  check_same_count(g, n, x, &declared);
+  Shape declared = declared_output(g, n, 0, what);
+  check_same_count(g, n, &n->in[0]->shape, &declared);
+  n->op = OP_Reshape;
+  n->in[1] = shape_constant(g, n->in[1]->name, &declared);
+  attr_set_int(g, n, "allowzero", 1);
   set_output(g, n, 0, n->in[0]->type, &declared);
 }
 
@@ -128,6 +128,10 @@ void infer_unsqueeze(Graph *g, Node *n) {
 /* ---- shapes as values ---- */
 
 void infer_constant_of_shape(Graph *g, Node *n) {
+  if (!n->in[0]->data) {
+    Shape declared = declared_output(g, n, 0, "the shape");
+    n->in[0] = shape_constant(g, n->in[0]->name, &declared);
+  }
   Ints want = const_input(g, n, 0, "the shape");
   if (want.n > MAX_RANK) fail_at(g, n, "a result of rank %d is not supported", want.n);
   Shape out = {.rank = want.n};
