@@ -33,7 +33,8 @@ static void verify_shape(const Verifier *v, const Node *n, const Value *value) {
   const Shape *s = &value->shape;
   if (value->type == T_NONE) broken(v, n, "value \"%s\" has no type", value->name);
   if (s->rank < 0 || s->rank > MAX_RANK) broken(v, n, "value \"%s\" has the rank %d", value->name, s->rank);
-  if (!v->g->symbolic && shape_is_symbolic(s))
+  bool batch_is_known = !v->g->symbolic || v->g->input_shape; /* the pass batch sets input_shape */
+  if (batch_is_known && shape_is_symbolic(s))
     broken(v, n, "value \"%s\" has a symbolic shape, but the graph's batch is a number", value->name);
 }
 
