@@ -290,7 +290,7 @@ static Type declared_type(const Name *n) {
 static Value *make_output(Import *im, const Node *n, const char *name) {
   const Name *declared = map_get(&im->names, name);
   Shape unknown = {.rank = -1}, shape = declared ? declared_shape(im, declared->type) : unknown;
-  return value_new(im->g, *name ? name : n->name, declared_type(declared), shape);
+  return value_new(im->g, *name ? name : fresh_name(im, n->name, "unused"), declared_type(declared), shape);
 }
 
 static void make_outputs(Import *im, Node *n, const Onnx__NodeProto *p) {

@@ -1,0 +1,113 @@
+/* import_shape_test.c: what symbolic dimensions become, with and without --shape. */
+#include "onnx_writer.h"
+
+static void the_first_dimension_is_the_batch(void **state) {
+  (void)state;
+  check_import(13, "input x 1 batch,3\noutput y 0 -\ny = Relu(x)\n", "input x f32 [N,3]\ny = Relu(x)\noutput y\n");
+  check_import(13, "input x 1 ?,3\noutput y 0 -\ny = Relu(x)\n", "input x f32 [N,3]\ny = Relu(x)\noutput y\n");
+  check_import(13, "input x 1 -1,3\noutput y 0 -\ny = Relu(x)\n", "input x f32 [N,3]\ny = Relu(x)\noutput y\n");
+  check_import(13, "input a 1 n,3\ninput b 1 m,3\noutput y 0 -\ny = Add(a, b)\n",
+               "input a f32 [N,3]\ninput b f32 [N,3]\ny = Add(a, b)\noutput y\n");
+}
+
+static void its_name_is_the_batch_everywhere(void **state) {
+  (void)state;
+  check_import(13, "input a 1 3,n\ninput b 1 n,3\noutput y 0 -\ny = MatMul(a, b)\n",
+               "input a f32 [3,N]\ninput b f32 [N,3]\ny = MatMul(a, b)\noutput y\n");
+}
+
+static void numbers_are_not_symbolic(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  Options opt = {.input = "test"};
+  EXPECT_NO_FAIL(cx);
+  const char *node = "output y 0 -\ny = Relu(x)\n";
+  assert_false(import_text(cx, &opt, 13, format_text(cx, "input x 1 2,3\n%s", node))->symbolic);
+  assert_true(import_text(cx, &opt, 13, format_text(cx, "input x 1 ?,3\n%s", node))->symbolic);
+  context_free(cx);
+}
+
+static void declared_shapes_are_kept_where_they_are_known(void **state) {
+  (void)state;
+  const char *text = "input x 1 n,3\noutput y 1 n,3\ninfo a 1 6,n\ninfo b 1 m,3\ninfo c 1 ?,3\n"
+                     "a = Relu(x)\nb = Relu(a)\nc = Relu(b)\ny = Relu(c)\n";
+  check_import(13, text,
+               "input x f32 [N,3]\na = Relu(x) # f32 [6,N]\nb = Relu(a) # f32 ?\nc = Relu(b) # f32 ?\n"
+               "y = Relu(c) # f32 [N,3]\noutput y\n");
+}
+
+static void other_dimensions_must_be_given(void **state) {
+  (void)state;
+  check_refused(13, "input x 1 n,3,height,?\noutput y 0 -\ny = Relu(x)\n",
+                "test: input \"x\" has an unknown dimension height; set it with --shape x=1,3,224,224");
+  check_refused(13, "input x 1 2,?\noutput y 0 -\ny = Relu(x)\n",
+                "test: input \"x\" has an unknown dimension; set it with --shape x=2,224");
+  check_refused(13, "input x 1 -\noutput y 0 -\ny = Relu(x)\n",
+                "test: input \"x\" has an unknown shape; set it with --shape x=1,3,224,224");
+  check_refused(13, "input x 1 1,1,1,1,1,1,1,1,1\noutput y 0 -\ny = Relu(x)\n",
+                "test: input \"x\" has more than 8 dimensions");
+}
+
+/* ---- --shape ---- */
+
+static const char *import_pinned(Context *cx, struct ShapePin pin, const char *text) {
+  Options opt = {.input = "test", .n_shape = 1, .shape = &pin};
+  return strchr(graph_text(import_text(cx, &opt, 13, text)), '\n') + 1;
+}
+
+static void check_pin(struct ShapePin pin, const char *text, const char *expected) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  assert_string_equal(import_pinned(cx, pin, text), expected);
+  context_free(cx);
+}
+
+static void check_bad_pin(struct ShapePin pin, const char *text, const char *expected) {
+  Context *cx = context_new();
+  EXPECT_FAIL(cx, import_pinned(cx, pin, text), expected);
+  context_free(cx);
+}
+
+static struct ShapePin pin4(const char *input, int64_t a, int64_t b, int64_t c, int64_t d) {
+  return (struct ShapePin){input, shape_of(4, a, b, c, d)};
+}
+
+static void a_pin_gives_numbers_to_names(void **state) {
+  (void)state;
+  check_pin(pin4("x", 1, 3, 8, 9), "input x 1 n,3,h,w\ninput z 1 n,h,w\noutput y 1 n,h\ny = Mul(x, z)\n",
+            "input x f32 [1,3,8,9]\ninput z f32 [1,8,9]\ny = Mul(x, z) # f32 [1,8]\noutput y\n");
+  check_pin(pin4("x", 2, 3, 8, 9), "input x 1 -\noutput y 0 -\ny = Relu(x)\n",
+            "input x f32 [2,3,8,9]\ny = Relu(x)\noutput y\n");
+}
+
+static void an_unpinned_input_keeps_its_batch(void **state) {
+  (void)state;
+  check_pin(pin4("x", 1, 3, 8, 9), "input x 1 n,3,h,w\ninput z 1 m,h\noutput y 0 -\ny = Mul(x, z)\n",
+            "input x f32 [1,3,8,9]\ninput z f32 [N,8]\ny = Mul(x, z)\noutput y\n");
+}
+
+static void a_pin_must_fit(void **state) {
+  (void)state;
+  const char *text = "input x 1 n,3,h,h\nconst w 1 = 1\noutput y 0 -\ny = Mul(x, w)\n";
+  check_bad_pin(pin4("z", 1, 3, 8, 8), text, "test: --shape z: the model has no such input");
+  check_bad_pin(pin4("w", 1, 3, 8, 8), text, "test: --shape w: the model has no such input");
+  check_bad_pin(pin4("x", 1, 4, 8, 8), text, "test: --shape x: dimension 1 of the input is 3, not 4");
+  check_bad_pin(pin4("x", 1, 3, 8, 9), text, "test: --shape gives dimension \"h\" both 8 and 9");
+  check_bad_pin(pin4("x", 1, 3, 0, 0), text, "test: --shape x: a dimension must be 1 or more");
+  check_bad_pin((struct ShapePin){"x", shape_of(1, (int64_t)1)}, text,
+                "test: --shape x: the input has 4 dimensions, not 1");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_first_dimension_is_the_batch),
+    cmocka_unit_test(its_name_is_the_batch_everywhere),
+    cmocka_unit_test(numbers_are_not_symbolic),
+    cmocka_unit_test(declared_shapes_are_kept_where_they_are_known),
+    cmocka_unit_test(other_dimensions_must_be_given),
+    cmocka_unit_test(a_pin_gives_numbers_to_names),
+    cmocka_unit_test(an_unpinned_input_keeps_its_batch),
+    cmocka_unit_test(a_pin_must_fit),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
