@@ -231,11 +231,12 @@ static void clean_up_and_die(int number_of_signal) {
 }
 
 static void catch_signals(void) {
-  static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
+  static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGABRT};
   for (size_t i = 0; i < COUNT(signals); i++) {
     /* What the caller has switched off (nohup) stays off. */
     if (signal(signals[i], SIG_IGN) != SIG_IGN) signal(signals[i], clean_up_and_die);
   }
+  signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error of write */
 }
 
 int main(int argc, char **argv) {

@@ -137,7 +137,7 @@ void output_finish(Context *cx, Output **o, int n) {
     if (o[i]->temporary < 0) continue;
     if (rename(temporary[o[i]->temporary], o[i]->path) != 0) {
       int reason = errno;
-      while (i > 0) unlink(o[--i]->path);
+      for (int done = 0; done < i; done++) unlink(o[done]->path);
       unblock_signals(&old);
       fail_output(cx, o[i]->path, strerror(reason));
     }

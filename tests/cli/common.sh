@@ -1,0 +1,54 @@
+# Sourced by the command-line tests, with RESNETCC the program under test. Each test works in an empty folder of its own.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+failed() {
+  echo "FAILED: $*"
+  failures=$((failures + 1))
+}
+
+# The command's output is in $work.out and $work.err, outside of the folder, which shows what it leaves behind.
+run() {
+  "$RESNETCC" "$@" >"$work.out" 2>"$work.err"
+  status=$?
+}
+
+# succeeds ARGUMENTS...
+succeeds() {
+  run "$@"
+  [ $status -eq 0 ] || failed "resnetcc $*: status $status: $(cat "$work.err")"
+}
+
+# refuses MESSAGE ARGUMENTS...: status 1, nothing on standard output, one line with MESSAGE on standard error, no new file
+refuses() {
+  message=$1
+  shift
+  before=$(ls -A)
+  run "$@"
+  [ $status -eq 1 ] || failed "resnetcc $*: status $status, not 1"
+  [ -s "$work.out" ] && failed "resnetcc $*: wrote to standard output"
+  [ "$(wc -l <"$work.err")" -eq 1 ] || failed "resnetcc $*: not one line: $(cat "$work.err")"
+  grep -qF -- "$message" "$work.err" || failed "resnetcc $*: no '$message' in: $(cat "$work.err")"
+  [ "$before" = "$(ls -A)" ] || failed "resnetcc $*: left something behind: $(ls -A)"
+}
+
+# holds FILE TEXT
+holds() {
+  grep -qF -- "$2" "$1" || failed "no '$2' in $1"
+}
+
+# files NAMES...: the folder holds exactly these
+files() {
+  expected=$(printf '%s\n' "$@" | sort)
+  [ "$(ls -A | sort)" = "$expected" ] || failed "expected files $*, found: $(ls -A | tr '\n' ' ')"
+  rm -rf ./* ./.[!.]*
+}
+
+finish() {
+  rm -f "$work.out" "$work.err"
+  exit $((failures > 0))
+}

@@ -1,0 +1,75 @@
+# Whatever the user gets wrong: one line, status 1, nothing written.
+. "$(dirname "$0")/common.sh"
+tiny=$here/tiny.onnx
+
+refuses "error: no input file"
+refuses "error: unknown option '--foo'" --foo "$tiny"
+refuses "error: unknown option '-x'" -x "$tiny"
+refuses "error: unknown option '--strictly'" --strictly "$tiny"
+refuses "error: unknown option '-mcpuhaswell'" -mcpuhaswell "$tiny"
+refuses "error: unknown option '--verify=1'" --verify=1 "$tiny"
+refuses "error: unknown option '--\\x1b[2J'" "$(printf -- '--\033[2J')" "$tiny"
+refuses "error: more than one input file" "$tiny" "$tiny"
+refuses "error: the name of the input file is empty" ""
+refuses "error: option '-o' needs a value: FILE" "$tiny" -o
+refuses "error: option '--name' needs a value" "$tiny" --name
+refuses "error: option '-mcpu' needs a value" "$tiny" -mcpu
+refuses "error: -o: the file name is empty" "$tiny" -o ""
+refuses "error: -o is given twice" "$tiny" -o a.o -o b.o
+refuses "error: --emit=exe: it is obj, asm, llvm or graph" --emit=exe "$tiny"
+refuses "error: -d z?: no pass has the letter 'z'" -d 'z?' "$tiny"
+for size in 0 -1 "" 5X 5MM 99999999999999999999 9999999999G 1.5G; do
+  refuses "error: --max-memory=$size:" "--max-memory=$size" "$tiny"
+done
+for shape in image image= =1,3 image=1,,3 image=1,3, image=0,3 image=-1,3 image=a image=1,2,3,4,5,6,7,8,9 \
+  image=99999999999999999999; do
+  refuses "error: --shape $shape: it is NAME=1,3,224,224" --shape "$shape" "$tiny"
+done
+refuses "--name: '3x' is no C identifier" --name 3x "$tiny"
+refuses "--name: 'int' is no C identifier" --name=int "$tiny"
+refuses "unknown CPU 'foo' in -mcpu=" -mcpu=foo "$tiny"
+refuses "unknown feature '+foo' in -mattr=" -mattr=+foo "$tiny"
+refuses "unknown feature 'avx2' in -mattr=" -mattr=avx2 "$tiny"
+refuses "--target=aarch64-linux-gnu: only x86_64" --target=aarch64-linux-gnu "$tiny"
+refuses "--target=x86_64-pc-windows-msvc" --target=x86_64-pc-windows-msvc "$tiny"
+
+# Inputs.
+refuses "resnetcc: missing.onnx: " missing.onnx
+mkdir folder
+refuses "resnetcc: folder: " folder
+: >empty.onnx
+refuses "resnetcc: empty.onnx: " empty.onnx
+echo "not a model" >text.onnx
+refuses "resnetcc: text.onnx: " text.onnx
+head -c 200 "$tiny" >cut.onnx
+refuses "resnetcc: cut.onnx: " cut.onnx
+refuses 'unknown.onnx: node "a\x0a\x1b[2Jb" (Erf): ' "$here/unknown.onnx"
+refuses "sized.onnx: " "$here/sized.onnx"
+refuses "tiny.onnx: " --shape nothing=1,3,8,8 "$tiny"
+refuses "tiny.onnx: " --shape image=1,4,8,8 "$tiny"
+refuses "memory limit" --max-memory=1K "$tiny"
+
+# Outputs.
+refuses "folder: cannot be written: Is a directory" -o folder "$tiny"
+refuses "nowhere/net.o: cannot be written: No such file or directory" -o nowhere/net.o "$tiny"
+refuses "/dev/full: cannot be written: No space left on device" -o /dev/full "$tiny"
+cp "$tiny" net.onnx
+refuses "net.onnx: cannot be written: it is the input file" -o net.onnx net.onnx
+ln net.onnx same.o
+refuses "same.o: cannot be written: it is the input file" -o same.o net.onnx
+ln -s net.onnx alias.h
+refuses "alias.h: cannot be written: it is the input file" -o alias.o net.onnx
+mkdir taken.h
+refuses "taken.h: cannot be written: Is a directory" -o taken.o "$tiny"
+cmp -s net.onnx "$tiny" || failed "the input was changed"
+for full in "--help" "--version" "--passes" "--emit=graph -o - $tiny" "-o - $tiny"; do
+  "$RESNETCC" $full >/dev/full 2>"$work.err"
+  [ $? -eq 1 ] || failed "$full did not notice a full device"
+  holds "$work.err" "No space left on device"
+done
+
+# A failure leaves the old output as it was.
+echo old >old.o
+refuses "Erf" -o old.o "$here/unknown.onnx"
+[ "$(cat old.o)" = old ] || failed "a failure touched the old output"
+finish

@@ -1,0 +1,124 @@
+# Every option does what the help says.
+. "$(dirname "$0")/common.sh"
+tiny=$here/tiny.onnx
+
+succeeds --help
+for option in -o --name --shape --emit -mcpu -mattr --target --strict --max-memory --report -v --time --passes -d \
+  --verify --each-pass --help --version; do
+  holds "$work.out" "  $option"
+done
+succeeds --version
+[ "$(cat "$work.out")" = "resnetcc ${RESNETCC_VERSION}" ] || failed "--version: $(cat "$work.out")"
+succeeds --passes
+holds "$work.out" "  s  shape "
+holds "$work.out" "  w  plan "
+
+# The output's name: like a C compiler's, in the current folder.
+succeeds "$tiny"
+files tiny.h tiny.o
+succeeds "$tiny" -o net.o
+holds net.h "int net_run("
+files net.h net.o
+succeeds -onet.o "$tiny"
+files net.h net.o
+succeeds -o net -- "$tiny"
+holds net.h "int net_run("
+files net net.h
+succeeds "$tiny" -o 3-d.o
+holds 3-d.h "int _3_d_run("
+files 3-d.h 3-d.o
+mkdir folder
+succeeds "$tiny" -o folder/net.o
+[ "$(ls folder | tr '\n' ' ')" = "net.h net.o " ] || failed "not in the folder"
+rm -r folder
+cp "$tiny" ./-x.onnx
+succeeds -- -x.onnx
+files -x.h -x.o -x.onnx
+succeeds "$tiny" -o /dev/null
+[ -z "$(ls -A)" ] || failed "-o /dev/null wrote files"
+
+# An old output is replaced, through a link as well.
+echo old >net.o
+ln -s net.o link.o
+succeeds "$tiny" -o link.o
+[ -h link.o ] || failed "the link was replaced"
+[ "$(head -c 4 net.o)" = "$(printf '\177ELF')" ] || failed "the link's file was not replaced"
+files link.h link.o net.o
+
+# Standard output gets the same bytes, and no header is written.
+succeeds "$tiny" -o tiny.o
+succeeds "$tiny" -o -
+cmp -s tiny.o "$work.out" || failed "-o - writes another object"
+files tiny.h tiny.o
+
+succeeds "$tiny" --name=other -o net.o
+holds net.h "int other_run("
+holds net.h "#define OTHER_WORKSPACE_SIZE"
+files net.h net.o
+succeeds "$tiny" --name other -o net.o
+holds net.h "int other_run("
+files net.h net.o
+
+succeeds --emit=obj "$tiny"
+files tiny.h tiny.o
+succeeds --emit=asm "$tiny"
+holds tiny.s "tiny_run:"
+files tiny.s
+succeeds --emit=llvm "$tiny"
+holds tiny.ll "@tiny_run("
+files tiny.ll
+succeeds --emit graph "$tiny"
+holds tiny.txt "Conv("
+files tiny.txt
+succeeds --emit=graph "$tiny" -o -
+holds "$work.out" "output scores"
+
+succeeds "$here/sized.onnx" --shape image=1,3,9,10
+holds sized.h "image[270]"
+files sized.h sized.o
+succeeds "$here/sized.onnx" --shape=image=1,3,9,10
+files sized.h sized.o
+
+# Targets: the code of each is its own, and the same on every machine.
+succeeds "$tiny" -mcpu=x86-64-v3 --emit=asm
+holds tiny.s "ymm"
+files tiny.s
+succeeds "$tiny" -mcpu=x86-64-v4 --emit=asm
+holds tiny.s "zmm"
+files tiny.s
+succeeds "$tiny" -mcpu=x86-64 --emit=asm
+grep -q "ymm" tiny.s && failed "-mcpu=x86-64 uses AVX"
+files tiny.s
+succeeds "$tiny" -mcpu=x86-64 -mattr=+avx2,+fma --emit=asm
+holds tiny.s "ymm"
+files tiny.s
+succeeds "$tiny" --target=x86_64-linux-gnu --emit=asm
+grep -q "ymm" tiny.s && failed "--target without -mcpu is not the baseline"
+files tiny.s
+succeeds "$tiny" -mcpu=native
+files tiny.h tiny.o
+
+# Switches that only tell.
+succeeds "$tiny" -v -o /dev/null
+holds "$work.err" "opset 13"
+holds "$work.err" "of workspace"
+succeeds "$tiny" --time -o /dev/null
+holds "$work.err" "import "
+holds "$work.err" "plan "
+holds "$work.err" "emit "
+succeeds "$tiny" --report -o /dev/null
+[ -s "$work.out" ] || failed "--report says nothing"
+succeeds "$tiny" --report --emit=graph -o -
+holds "$work.out" "output scores"
+succeeds "$tiny" -d sw -o /dev/null
+holds "$work.err" "# after shape"
+holds "$work.err" "# after plan"
+succeeds "$tiny" -du -o /dev/null
+holds "$work.err" "# after fuse"
+succeeds "$tiny" --verify -o /dev/null
+succeeds "$tiny" --each-pass -o /dev/null
+holds "$work.err" "layout: outputs as after batch"
+succeeds "$tiny" --strict -o /dev/null
+succeeds "$tiny" --max-memory=64M -o /dev/null
+succeeds "$tiny" --max-memory 1G -o /dev/null
+finish

@@ -1,0 +1,77 @@
+# A C program with a model: the header in C and C++, the object with the linker, numbers, error codes, reproducibility.
+. "$(dirname "$0")/common.sh"
+
+succeeds "$here/tiny.onnx" -o net.o
+cat >program.c <<'END'
+#include "net.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static float image[2 * 192], one[5], two[10];
+
+static int check(int64_t batch, const float *in, float *out, const rcc_parallel *par) {
+  size_t size = net_model.workspace_size(batch, par ? par->threads : 1);
+  void *work = rcc_workspace_alloc(size);
+  int error = net_run(batch, in, out, work, size, par);
+  rcc_workspace_free(work, size);
+  return error;
+}
+
+int main(void) {
+  for (int i = 0; i < 2 * 192; i++) image[i] = (float)(i % 17) * 0.1f - 0.5f;
+  rcc_pool *pool = rcc_pool_create(2);
+  if (!pool || check(1, image, one, NULL) || check(2, image, two, rcc_pool_parallel(pool))) return 1;
+  for (int i = 0; i < 5; i++)
+    if (one[i] == 0 || fabsf(one[i] - two[i]) > 1e-6f) return 2;
+  static _Alignas(64) char work[NET_WORKSPACE_SIZE + 64];
+  if (net_run(1, NULL, one, work, sizeof work, NULL) != RCC_ERR_ARGUMENT) return 3;
+  if (net_run(0, image, one, work, sizeof work, NULL) != RCC_ERR_SHAPE) return 4;
+  if (NET_WORKSPACE_SIZE && net_run(1, image, one, work, NET_WORKSPACE_SIZE - 1, NULL) != RCC_ERR_WORKSPACE) return 5;
+  if (net_run(1, image, one, work + 4, NET_WORKSPACE_SIZE, NULL) != RCC_ERR_WORKSPACE) return 6;
+  if (net_model.abi != RCC_ABI || strcmp(net_model.name, "net") || net_model.flags != 1) return 7;
+  if (strcmp(net_model.inputs[0].name, "image") || net_model.inputs[0].dims[0] != -1) return 8;
+  rcc_pool_destroy(pool);
+  return puts("ok") < 0;
+}
+END
+warnings="-Wall -Wextra -pedantic -Werror"
+runtime=$(cd "$here/../../runtime" && pwd)
+build() {
+  "$CC" -std=c11 $warnings $RESNETCC_CFLAGS -I"$runtime" "$@" program.c net.o "$RESNETCC_RT" -pthread -lm -o program &&
+    [ "$(./program)" = ok ]
+}
+build -fPIE -pie || failed "a position independent program: status $?"
+[ -n "$RESNETCC_CFLAGS" ] || build -static || failed "a static program: status $?"
+
+# As C++, where there is a compiler for it.
+if command -v c++ >/dev/null; then
+  printf '#include "net.h"\nint main() { return net_model.n_inputs != 1; }\n' >program.cpp
+  c++ -std=c++11 $warnings $RESNETCC_CFLAGS -I"$runtime" -c program.cpp -o program_cpp.o || failed "the header as C++"
+fi
+
+# Symbols: two that others see, three that are asked for.
+[ "$(nm -g --defined-only net.o | awk '{ print $3 }' | sort | tr '\n' ' ')" = "net_model net_run " ] ||
+  failed "visible symbols: $(nm -g --defined-only net.o)"
+for symbol in $(nm -u net.o | awk '{ print $2 }'); do
+  case $symbol in
+  rcc_* | memcpy | memset) ;;
+  *) failed "the object asks for $symbol" ;;
+  esac
+done
+
+# Weights and table can be shared: nothing in the object is writable once it is relocated.
+if readelf -SW net.o | grep -E '\.(data|bss)( |\.[^r])' | grep -q ' WA '; then failed "the object has writable data"; fi
+
+# The same model and options give the same bytes, in another folder and under another file name.
+mkdir other
+cp "$here/tiny.onnx" other/copy.onnx
+succeeds other/copy.onnx --name net -o other/again.o
+cmp -s net.o other/again.o || failed "a second object differs"
+
+# Two models in one program.
+succeeds "$here/tiny.onnx" -o twin.o
+printf '#include "net.h"\n#include "twin.h"\nint main(void) { return net_model.abi != twin_model.abi; }\n' >both.c
+"$CC" -std=c11 $warnings $RESNETCC_CFLAGS -I"$runtime" both.c net.o twin.o "$RESNETCC_RT" -pthread -o both && ./both ||
+  failed "two models in one program"
+finish
