@@ -78,6 +78,7 @@ void winograd_weight(const float *g, double *u);
 void pass_layout(Graph *g);
 /* The dense row-major layout of a shape. */
 Layout layout_plain(const Shape *s);
+bool layout_equal(const Layout *a, const Layout *b);
 bool layout_is_plain(const Value *v); /* elements are dense in row-major order from the storage's start */
 /* How a step's argument is addressed beside a blocked result. */
 typedef enum ArgClass {

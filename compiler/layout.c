@@ -56,11 +56,17 @@ static bool same_memory_as_plain(const Value *v) {
   return !has_halo(l) && d[2] * d[3] == 1 && (d[0] == 1 || d[1] % l->block == 0);
 }
 
+bool layout_equal(const Layout *a, const Layout *b) {
+  return a->block == b->block && a->top == b->top && a->left == b->left && a->bottom == b->bottom &&
+         a->right == b->right && a->n == b->n && a->c == b->c && a->row == b->row && a->pix == b->pix &&
+         a->origin == b->origin && a->size == b->size;
+}
+
 bool layout_is_plain(const Value *v) {
   if (v->layout.block) return same_memory_as_plain(v);
   if (v->shape.rank != 4) return true;
   Layout p = layout_plain(&v->shape);
-  return memcmp(&p, &v->layout, sizeof p) == 0;
+  return layout_equal(&p, &v->layout);
 }
 
 /* ==== steps beside a blocked result ==== */

@@ -76,7 +76,7 @@ static void share_view(Plan *p, Node *n) {
 }
 
 static bool same_layout(const Value *a, const Value *b) {
-  return a->type == b->type && shape_equal(&a->shape, &b->shape) && memcmp(&a->layout, &b->layout, sizeof a->layout) == 0;
+  return a->type == b->type && shape_equal(&a->shape, &b->shape) && layout_equal(&a->layout, &b->layout);
 }
 
 static bool may_overwrite(const Plan *p, const Node *n, int at, Value *arg) {
