@@ -1,0 +1,184 @@
+/* fuse.c: elementwise operators become steps of the epilogue of the node that computes their operand. */
+#include "fuse.h"
+
+#include <math.h>
+
+/* ---- words of the fuse passes ---- */
+
+bool assumes_finite(const Graph *g) {
+  return !g->opt || !g->opt->strict;
+}
+
+const float *f32_data(const Value *v) {
+  return v && v->type == T_F32 ? v->data : NULL;
+}
+
+/* Is the third input absent, or a constant of that many elements in one row? */
+static bool has_const_bias(const Node *n, int64_t count) {
+  if (n->n_in < 3 || !n->in[2]) return true;
+  const Shape *s = &n->in[2]->shape;
+  return f32_data(n->in[2]) && s->rank == 1 && s->d[0] == count;
+}
+
+bool is_const_conv(const Node *n) {
+  return n->op == OP_Conv && f32_data(n->in[1]) && has_const_bias(n, n->in[1]->shape.d[0]);
+}
+
+bool is_const_gemm(const Node *n) {
+  return n->op == OP_Gemm && f32_data(n->in[1]) && !attr_int(n, "transA", 0) && !attr_int(n, "transB", 0) &&
+         attr_float(n, "alpha", 1) == 1 && attr_float(n, "beta", 1) == 1 &&
+         has_const_bias(n, n->in[1]->shape.d[1]);
+}
+
+bool is_const_matmul(const Node *n) {
+  return n->op == OP_MatMul && f32_data(n->in[1]) && n->in[1]->shape.rank == 2 && !n->in[0]->data;
+}
+
+bool has_padding(const Node *n) {
+  return n->win.top || n->win.left || n->win.bottom || n->win.right;
+}
+
+void give_output(Node *n, const Node *from) {
+  n->out[0] = from->out[0];
+  n->out[0]->def = n;
+}
+
+bool never_negative(const Value *v) {
+  const Node *n = v->def;
+  float lo;
+  if (!n || v->type != T_F32) return false;
+  switch (n->op) {
+    case OP_Relu: case OP_Sigmoid: case OP_HardSigmoid: case OP_Softmax:
+      return true;
+    case OP_Clip:
+      return n->n_in > 1 && const_scalar(n->in[1], &lo) && lo >= 0;
+    case OP_MaxPool: case OP_AveragePool: case OP_GlobalAveragePool: case OP_GlobalMaxPool: case OP_Transpose:
+    case OP_Reshape: case OP_Flatten:
+      return never_negative(n->in[0]);
+    default:
+      return false;
+  }
+}
+
+/* A bound of Clip: absent is `otherwise`; false: not known now. */
+static bool clip_bound(const Node *n, int i, float otherwise, float *out) {
+  *out = otherwise;
+  return i >= n->n_in || !n->in[i] || const_scalar(n->in[i], out);
+}
+
+static bool is_float(const Value *v) {
+  return v->type == T_F32;
+}
+
+bool step_of_node(const Node *n, int chain, Step *s) {
+  *s = (Step){.op = n->op, .arg = -1};
+  if (!is_float(n->out[0]) || !is_float(n->in[chain])) return false;
+  switch (n->op) {
+    case OP_Relu: case OP_Sigmoid: case OP_HardSwish: case OP_Tanh:
+      return true;
+    case OP_LeakyRelu:
+      s->a = attr_float(n, "alpha", 0.01f);
+      return true;
+    case OP_HardSigmoid:
+      s->a = attr_float(n, "alpha", 0.2f);
+      s->b = attr_float(n, "beta", 0.5f);
+      return true;
+    case OP_Clip:
+      return chain == 0 && clip_bound(n, 1, -INFINITY, &s->a) && clip_bound(n, 2, INFINITY, &s->b);
+    case OP_PRelu:
+      return chain == 0;
+    case OP_Add: case OP_Mul:
+      return true;
+    case OP_Sub: case OP_Div:
+      s->swap = chain == 1;
+      return true;
+    default:
+      return false;
+  }
+}
+
+/* ---- the pass ---- */
+
+/* The number of inputs that the operator itself has: arguments of steps come behind them. */
+static int own_inputs(const Node *n) {
+  return n->op == OP_Pointwise ? 1 : op_info[n->op].max_in;
+}
+
+static bool is_anchor(const Node *n) {
+  return op_info[n->op].kind == K_ANCHOR && n->op != OP_BatchNormalization;
+}
+
+/* Can n be a step on its operand `chain`? Each element of the result must need just the one in its place. */
+static bool can_chain(const Node *n, int chain) {
+  Step s;
+  const Value *x = n->in[chain];
+  return !x->data && step_of_node(n, chain, &s) && shape_equal(&x->shape, &n->out[0]->shape);
+}
+
+/* The anchor whose result is n's operand `chain` and which can take n as one more step; NULL: none. */
+static Node *anchor_for(Graph *g, const Node *n, int chain) {
+  Node *a = n->in[chain]->def;
+  if (!a || !is_anchor(a) || !can_chain(n, chain) || only_reader(g, n->in[chain]) != n) return NULL;
+  if (a->n_out > 1 && a->out[1]) return NULL; /* MaxPool's indices are those of the values before any step */
+  return a;
+}
+
+static int operand_count(const Node *n) {
+  return op_info[n->op].kind == K_BINARY ? 2 : 1;
+}
+
+static void add_step(Graph *g, Node *anchor, const Node *n, int chain) {
+  Step s;
+  bool ok = step_of_node(n, chain, &s);
+  assert(ok), (void)ok;
+  if (operand_count(n) == 2) {
+    while (anchor->n_in < own_inputs(anchor)) node_add_input(g, anchor, NULL);
+    s.arg = anchor->n_in;
+    node_add_input(g, anchor, n->in[1 - chain]);
+  }
+  node_add_step(g, anchor, s);
+}
+
+/* The anchor `a`, node number `from`, takes n, node number `at`, as a step. It moves to n's place if the
+ * other operand is computed after it; that is late enough, and nobody but n reads it before. */
+static void absorb(Graph *g, Node *a, int from, Node *n, int at, int chain) {
+  const Node *other = operand_count(n) == 2 ? n->in[1 - chain]->def : NULL;
+  add_step(g, a, n, chain);
+  give_output(a, n);
+  n->dead = true;
+  if (other && node_index(g, other) > from) {
+    g->node[at] = a;
+    g->node[from] = n;
+  }
+}
+
+/* What no anchor takes starts an epilogue of its own, unless no operand has the result's shape. */
+static void start_pointwise(Graph *g, Node *n, int at) {
+  int chain = can_chain(n, 0) ? 0 : operand_count(n) == 2 && can_chain(n, 1) ? 1 : -1;
+  if (chain < 0) return;
+  Node *p = node_insert(g, at, OP_Pointwise, n->name, 1, &n->in[chain], 1);
+  add_step(g, p, n, chain);
+  give_output(p, n);
+  n->dead = true;
+}
+
+static void fuse_node(Graph *g, int at) {
+  Node *n = g->node[at], *best = NULL;
+  int chain = 0, from = -1;
+  for (int i = 0; i < operand_count(n); i++) {
+    Node *a = anchor_for(g, n, i);
+    int index = a ? node_index(g, a) : -1;
+    if (index <= from) continue;
+    best = a, chain = i, from = index;
+  }
+  if (best) absorb(g, best, from, n, at, chain);
+  else start_pointwise(g, n, at);
+}
+
+void pass_fuse(Graph *g) {
+  for (int i = 0; i < g->n_node; i++) {
+    OpKind kind = op_info[g->node[i]->op].kind;
+    if (!g->node[i]->dead && (kind == K_UNARY || kind == K_BINARY)) fuse_node(g, i);
+  }
+  graph_compact(g);
+}

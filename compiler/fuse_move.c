@@ -1,0 +1,476 @@
+/* fuse_move.c: moves of data that need not happen: padding done by the reader's window, transpositions that
+ * cancel once they have been sunk below what does not care about the order of axes, means over the map as
+ * pools. */
+#include "fuse.h"
+
+#include <float.h>
+#include <string.h>
+
+/* ---- permutations of axes: axis k of the result is axis perm[k] of the operand ---- */
+
+typedef struct Perm {
+  int rank;
+  int64_t axis[MAX_RANK];
+} Perm;
+
+static Perm perm_inverse(const Perm *p) {
+  Perm r = {.rank = p->rank};
+  for (int k = 0; k < p->rank; k++) r.axis[p->axis[k]] = k;
+  return r;
+}
+
+static bool perm_equal(const Perm *a, const Perm *b) {
+  if (a->rank != b->rank) return false;
+  for (int k = 0; k < a->rank; k++)
+    if (a->axis[k] != b->axis[k]) return false;
+  return true;
+}
+
+static bool perm_is_identity(const Perm *p) {
+  for (int k = 0; k < p->rank; k++)
+    if (p->axis[k] != k) return false;
+  return true;
+}
+
+/* What a Transpose does; by default it reverses the axes. */
+static Perm perm_of(const Node *n) {
+  Perm p = {.rank = n->in[0]->shape.rank};
+  const Attr *a = attr_find(n, "perm");
+  for (int k = 0; k < p.rank; k++) p.axis[k] = a ? a->ints[k] : p.rank - 1 - k;
+  return p;
+}
+
+static bool is_transpose(const Value *v) {
+  return v->def && v->def->op == OP_Transpose;
+}
+
+/* ---- changing nodes in place ---- */
+
+static void become(Graph *g, Node *n, Op op, int n_in, Value *const *in) {
+  n->op = op;
+  n->in = alloc_n(g->cx, (size_t)n_in, sizeof *n->in);
+  memcpy(n->in, in, (size_t)n_in * sizeof *n->in);
+  n->n_in = n_in;
+  n->n_out = 1;
+  n->n_attr = 0;
+}
+
+/* n becomes a view of x in the shape it has. */
+static void become_view(Graph *g, Node *n, Value *x) {
+  const Shape *s = &n->out[0]->shape;
+  Value *target = value_const_i64(g, format_text(g->cx, "%s.shape", n->name), s->rank, s->d);
+  become(g, n, OP_Reshape, 2, (Value *[]){x, target});
+  attr_set_int(g, n, "allowzero", 1);
+}
+
+/* A fresh value of unknown type and shape between n and its former result, which is returned. */
+static Value *detach_result(Graph *g, Node *n) {
+  Value *old = n->out[0];
+  n->out[0] = value_new(g, old->name, T_NONE, (Shape){0});
+  n->out[0]->def = n;
+  return old;
+}
+
+static void insert_transpose(Graph *g, int at, const char *name, Value *x, const Perm *p, Value *result) {
+  Node *t = node_insert(g, at, OP_Transpose, name, 1, &x, 1);
+  attr_set_ints(g, t, "perm", p->rank, p->axis);
+  t->out[0] = result;
+  result->def = t;
+}
+
+/* ---- arguments of Pad ---- */
+
+typedef struct Padding {
+  int64_t lo[MAX_RANK], hi[MAX_RANK];
+  float value;
+} Padding;
+
+static bool read_axes(const Node *n, int i, int rank, int max, int64_t *axis, int *count) {
+  *count = max;
+  for (int k = 0; k < max; k++) axis[k] = k;
+  if (i < n->n_in && n->in[i] && !const_ints(n->in[i], MAX_RANK, axis, count)) return false;
+  for (int k = 0; k < *count; k++) axis[k] += axis[k] < 0 ? rank : 0;
+  return true;
+}
+
+static bool read_padding(const Node *n, Padding *p) {
+  int64_t pads[2 * MAX_RANK], axis[MAX_RANK];
+  int count, axes, rank = n->in[0]->shape.rank;
+  *p = (Padding){.value = 0};
+  if (!const_ints(n->in[1], 2 * MAX_RANK, pads, &count)) return false;
+  if (!read_axes(n, 3, rank, count / 2, axis, &axes) || 2 * axes != count) return false;
+  for (int k = 0; k < axes; k++) {
+    p->lo[axis[k]] = pads[k];
+    p->hi[axis[k]] = pads[axes + k];
+  }
+  return n->n_in < 3 || !n->in[2] || const_scalar(n->in[2], &p->value);
+}
+
+static bool pads_with_constant(const Node *n) {
+  return n->out[0]->type == T_F32 && strcmp(attr_string(n, "mode", "constant"), "constant") == 0;
+}
+
+/* Nothing but axes from..to (excluded) is padded, and nothing is cut off. */
+static bool pads_only(const Padding *p, int rank, int from, int to) {
+  for (int k = 0; k < rank; k++) {
+    if (p->lo[k] < 0 || p->hi[k] < 0) return false;
+    if ((k < from || k >= to) && (p->lo[k] || p->hi[k])) return false;
+  }
+  return true;
+}
+
+/* ---- transpositions ----
+ * A node that treats all axes alike gives the same result, transposed, on operands that were not:
+ * op(T(x)) = T(op'(x)), where op' has its axes and constants permuted. */
+
+/* The number of inputs that are operands with the result's axes; 0: n can't be permuted. */
+static int permutable_operands(const Node *n) {
+  Padding p;
+  int64_t axis[MAX_RANK];
+  int count;
+  switch (n->op) {
+    case OP_Concat:
+      return n->n_in;
+    case OP_Pad:
+      return read_padding(n, &p) ? 1 : 0;
+    case OP_Slice: case OP_ReduceMean: {
+      int i = n->op == OP_Slice ? 3 : 1;
+      if (n->op == OP_ReduceMean && !attr_int(n, "keepdims", 1)) return 0;
+      return i < n->n_in && const_ints(n->in[i], MAX_RANK, axis, &count) && count > 0;
+    }
+    default:
+      return op_info[n->op].kind == K_UNARY ? 1 : op_info[n->op].kind == K_BINARY ? 2 : 0;
+  }
+}
+
+/* Constant c, broadcast to p's rank, transposed. */
+static Value *transposed_constant(Graph *g, const Value *c, const Perm *p) {
+  Value wide = *c;
+  int lead = p->rank - c->shape.rank;
+  wide.shape.rank = p->rank;
+  for (int k = 0; k < p->rank; k++) wide.shape.d[k] = k < lead ? 1 : c->shape.d[k - lead];
+  Value *in = &wide, *out = value_new(g, c->name, T_NONE, (Shape){0});
+  Attr perm = {.name = "perm", .kind = A_INTS, .n = p->rank, .ints = p->axis};
+  Node t = {.op = OP_Transpose, .name = c->name, .in = &in, .out = &out, .n_in = 1, .n_out = 1};
+  t.attr = &perm;
+  t.n_attr = 1;
+  infer_node(g, &t);
+  void *data;
+  eval_node(g, &t, &c->data, &data);
+  out->data = data;
+  return out;
+}
+
+static void permute_axes_input(Graph *g, Node *n, int i, const Perm *inverse) {
+  int64_t axis[MAX_RANK];
+  int count;
+  bool ok = read_axes(n, i, inverse->rank, 0, axis, &count);
+  assert(ok), (void)ok;
+  for (int k = 0; k < count; k++) axis[k] = inverse->axis[axis[k]];
+  n->in[i] = value_const_i64(g, n->in[i]->name, count, axis);
+}
+
+static void permute_padding(Graph *g, Node *n, const Perm *p) {
+  Padding old;
+  int64_t pads[2 * MAX_RANK];
+  bool ok = read_padding(n, &old);
+  assert(ok), (void)ok;
+  for (int k = 0; k < p->rank; k++) {
+    pads[k] = old.lo[p->axis[k]];
+    pads[p->rank + k] = old.hi[p->axis[k]];
+  }
+  n->in[1] = value_const_i64(g, n->in[1]->name, 2 * p->rank, pads);
+  if (n->n_in > 3) n->n_in = 3;
+}
+
+/* Makes n the operator for operands transposed by p: its axes, padding and constant operands. */
+static void permute_arguments(Graph *g, Node *n, const Perm *p) {
+  Perm inverse = perm_inverse(p);
+  int operands = permutable_operands(n);
+  for (int i = 0; i < operands; i++)
+    if (n->in[i]->data && shape_count(&n->in[i]->shape) != 1)
+      n->in[i] = transposed_constant(g, n->in[i], p);
+  if (n->op == OP_Pad) permute_padding(g, n, p);
+  if (n->op == OP_Slice) permute_axes_input(g, n, 3, &inverse);
+  if (n->op == OP_ReduceMean) permute_axes_input(g, n, 1, &inverse);
+  if (n->op == OP_Concat) {
+    int64_t axis = attr_int(n, "axis", 0);
+    attr_set_int(g, n, "axis", inverse.axis[axis < 0 ? axis + p->rank : axis]);
+  }
+}
+
+/* Are all operands constants or transposed alike, by *p? */
+static bool operands_transposed(const Node *n, Perm *p) {
+  int operands = permutable_operands(n);
+  p->rank = -1;
+  for (int i = 0; i < operands; i++) {
+    const Value *v = n->in[i];
+    if (v->data) continue;
+    if (!is_transpose(v)) return false;
+    Perm q = perm_of(v->def);
+    if (p->rank >= 0 && !perm_equal(p, &q)) return false;
+    *p = q;
+  }
+  return p->rank >= 0 && p->rank == n->out[0]->shape.rank;
+}
+
+static void merge_transposes(Graph *g, Node *n) {
+  const Node *first = n->in[0]->def;
+  Perm p = perm_of(first), q = perm_of(n), r = {.rank = p.rank};
+  for (int k = 0; k < r.rank; k++) r.axis[k] = p.axis[q.axis[k]];
+  n->in[0] = first->in[0];
+  attr_set_ints(g, n, "perm", r.rank, r.axis);
+}
+
+/* Node number `at`: what it reads transposed it reads as it was; its result is transposed instead. */
+static void sink_transpose(Graph *g, int at) {
+  Node *n = g->node[at];
+  Perm p;
+  if (n->op == OP_Transpose && is_transpose(n->in[0])) merge_transposes(g, n);
+  if (n->op == OP_Transpose) p = perm_of(n);
+  if (n->op == OP_Transpose && perm_is_identity(&p)) {
+    n->dead = true;
+    graph_replace(g, n->out[0], n->in[0]);
+  }
+  if (n->op == OP_Transpose || !operands_transposed(n, &p)) return;
+  Perm inverse = perm_inverse(&p);
+  permute_arguments(g, n, &inverse);
+  for (int i = 0; i < permutable_operands(n); i++)
+    if (!n->in[i]->data) n->in[i] = n->in[i]->def->in[0];
+  Value *result = detach_result(g, n);
+  infer_node(g, n);
+  insert_transpose(g, at + 1, n->name, n->out[0], &p, result);
+}
+
+/* The input that is not a constant, or the first of two. */
+static Value **data_input(const Node *n) {
+  return op_info[n->op].kind == K_BINARY && n->in[0]->data ? &n->in[1] : &n->in[0];
+}
+
+/* Is v computed from a graph input by nodes that have one operand and one reader each? */
+static bool only_prepares_input(Graph *g, const Value *v) {
+  for (; !v->is_input; v = *data_input(v->def)) {
+    const Node *n = v->def;
+    if (!n || n->op == OP_Concat || !permutable_operands(n) || !only_reader(g, v)) return false;
+    if (op_info[n->op].kind == K_BINARY && !n->in[0]->data && !n->in[1]->data) return false;
+    if ((*data_input(n))->shape.rank != v->shape.rank) return false;
+  }
+  return true;
+}
+
+/* T(op(x)) becomes op'(T(x)) until T reads the graph's input: what prepares an image then works on channels
+ * where the network expects them. */
+static void hoist_transpose(Graph *g, Node *t) {
+  if (!only_prepares_input(g, t->in[0])) return;
+  Perm p = perm_of(t);
+  while (!t->in[0]->is_input) {
+    Value *inner = t->in[0];
+    Node *n = inner->def;
+    int from = node_index(g, n), to = node_index(g, t);
+    permute_arguments(g, n, &p);
+    t->in[0] = *data_input(n);
+    *data_input(n) = inner;
+    give_output(n, t);
+    t->out[0] = inner;
+    inner->def = t;
+    infer_node(g, t);
+    infer_node(g, n);
+    g->node[from] = t;
+    g->node[to] = n;
+  }
+}
+
+/* ---- rewrites of one node; true: something changed ---- */
+
+/* Elements stay in order if the axes that move have one element. */
+static bool transpose_as_view(Graph *g, Node *n) {
+  Perm p = perm_of(n);
+  int64_t last = -1;
+  for (int k = 0; k < p.rank; k++) {
+    if (n->out[0]->shape.d[k] == 1) continue;
+    if (p.axis[k] < last) return false;
+    last = p.axis[k];
+  }
+  become_view(g, n, n->in[0]);
+  return true;
+}
+
+/* Without kept axes, ReduceMean is one that keeps them and a view. */
+static bool keep_mean_axes(Graph *g, Node *n) {
+  if (attr_int(n, "keepdims", 1)) return false;
+  attr_remove(n, "keepdims");
+  Value *result = detach_result(g, n);
+  infer_node(g, n);
+  Node *view = node_insert(g, node_index(g, n) + 1, OP_Reshape, n->name, 1, &n->out[0], 1);
+  view->out[0] = result;
+  result->def = view;
+  become_view(g, view, n->out[0]);
+  return true;
+}
+
+static bool mean_as_pool(Graph *g, Node *n) {
+  const Shape *s = &n->in[0]->shape;
+  int64_t axis[MAX_RANK];
+  int count;
+  if (n->out[0]->type != T_F32 || s->rank != 4 || !attr_int(n, "keepdims", 1)) return false;
+  if (!read_axes(n, 1, 4, 0, axis, &count) || count != 2 || axis[0] + axis[1] != 5 || axis[0] * axis[1] != 6)
+    return false;
+  become(g, n, OP_GlobalAveragePool, 1, n->in);
+  return true;
+}
+
+/* A window that is the whole map. */
+static bool pool_as_global(Graph *g, Node *n) {
+  const Shape *s = &n->in[0]->shape;
+  const Window *w = &n->win;
+  bool indices = n->n_out > 1 && n->out[1];
+  if (s->rank < 3 || s->rank > 4 || has_padding(n) || indices) return false;
+  int64_t height = s->rank == 4 ? s->d[2] : 1;
+  if (w->kh != height || w->kw != s->d[s->rank - 1]) return false;
+  become(g, n, n->op == OP_MaxPool ? OP_GlobalMaxPool : OP_GlobalAveragePool, 1, n->in);
+  return true;
+}
+
+/* ---- padding ---- */
+
+/* With less padding than the window is long, every window of a pool holds an element. */
+static bool windows_hold_elements(const Node *n, const int64_t *pads, int spatial) {
+  const Attr *kernel = attr_find(n, "kernel_shape"), *dilation = attr_find(n, "dilations");
+  for (int i = 0; i < spatial; i++) {
+    if (dilation && dilation->ints[i] != 1) return false;
+    if (pads[i] >= kernel->ints[i] || pads[spatial + i] >= kernel->ints[i]) return false;
+  }
+  return !attr_int(n, "ceil_mode", 0);
+}
+
+/* May the node's own padding, `pads` in all, stand for Pad's? That of a maximum is minus infinity: any
+ * value that is never the greatest is as good. */
+static bool may_pad(const Node *n, const Value *x, float value, const int64_t *pads, int spatial) {
+  switch (n->op) {
+    case OP_Conv:
+      return value == 0;
+    case OP_AveragePool:
+      return value == 0 && windows_hold_elements(n, pads, spatial) &&
+             (attr_int(n, "count_include_pad", 0) || !has_padding(n)) && spatial <= 2;
+    default:
+      if (n->n_out > 1 && n->out[1]) return false;
+      if (value > -FLT_MAX && !(value == 0 && never_negative(x))) return false;
+      return windows_hold_elements(n, pads, spatial);
+  }
+}
+
+static bool take_padding(Graph *g, Node *n) {
+  const Node *pad = n->in[0]->def;
+  Padding p;
+  int spatial = n->in[0]->shape.rank - 2;
+  if (!pad || pad->op != OP_Pad || !pads_with_constant(pad) || !read_padding(pad, &p)) return false;
+  if (!pads_only(&p, spatial + 2, 2, spatial + 2)) return false;
+  int64_t pads[2 * MAX_RANK] = {0};
+  const Attr *own = attr_find(n, "pads");
+  if (own) memcpy(pads, own->ints, (size_t)own->n * sizeof *pads);
+  for (int i = 0; i < spatial; i++) {
+    pads[i] += p.lo[2 + i];
+    pads[spatial + i] += p.hi[2 + i];
+  }
+  if (!may_pad(n, pad->in[0], p.value, pads, spatial)) return false;
+  attr_set_ints(g, n, "pads", 2 * spatial, pads);
+  if (n->op == OP_AveragePool) attr_set_int(g, n, "count_include_pad", 1);
+  n->in[0] = pad->in[0];
+  infer_node(g, n);
+  return true;
+}
+
+/* ---- subsampled and padded shortcuts ---- */
+
+/* The steps of a Slice that takes every step-th element of whole axes; false: it is no such Slice. */
+static bool read_steps(const Node *n, int64_t *step) {
+  const Shape *s = &n->in[0]->shape;
+  int64_t start[MAX_RANK], end[MAX_RANK], axis[MAX_RANK], by[MAX_RANK];
+  int count, ends, axes, steps;
+  if (!const_ints(n->in[1], MAX_RANK, start, &count)) return false;
+  if (!const_ints(n->in[2], MAX_RANK, end, &ends)) return false;
+  if (!read_axes(n, 3, s->rank, count, axis, &axes)) return false;
+  if (n->n_in < 5 || !const_ints(n->in[4], MAX_RANK, by, &steps) || steps != count) return false;
+  for (int k = 0; k < count; k++)
+    if (start[k] != 0 || end[k] < s->d[axis[k]] || by[k] < 1 || by[k] > s->d[axis[k]]) return false;
+  for (int k = 0; k < count; k++) step[axis[k]] *= by[k];
+  return true;
+}
+
+/* Multiplies `step`, a number an axis, by what n, a Slice or a pool of windows of one element, skips. */
+static bool subsamples(const Node *n, int64_t *step) {
+  const Window *w = &n->win;
+  if (n->op == OP_Slice) return read_steps(n, step);
+  if (n->op != OP_AveragePool && n->op != OP_MaxPool) return false;
+  if (w->kh != 1 || w->kw != 1 || has_padding(n) || (n->n_out > 1 && n->out[1])) return false;
+  step[2] *= w->sh;
+  step[3] *= w->sw;
+  return true;
+}
+
+/* Every other pixel, and channels of zeros added: option A of He et al., "Deep residual learning", 3.3, for
+ * shortcuts, as a convolution 1x1 with weights 0 and 1. Zero times an infinity would be NaN. */
+static bool shortcut_as_conv(Graph *g, Node *n) {
+  Padding p;
+  const Shape *s = &n->in[0]->shape;
+  if (!assumes_finite(g) || s->rank != 4 || !pads_with_constant(n) || !read_padding(n, &p)) return false;
+  if (p.value != 0 || !pads_only(&p, 4, 1, 2)) return false;
+  int64_t step[MAX_RANK] = {1, 1, 1, 1}, channels = s->d[1];
+  Value *x = n->in[0];
+  while (x->def && x->shape.rank == 4 && subsamples(x->def, step)) x = x->def->in[0];
+  if (step[0] != 1 || step[1] != 1 || step[2] * step[3] == 1) return false;
+  int64_t outputs = p.lo[1] + channels + p.hi[1];
+  Shape shape = {.rank = 4, .d = {outputs, channels, 1, 1}};
+  Value *w = value_const_f32(g, format_text(g->cx, "%s.select", n->name), shape);
+  for (int64_t c = 0; c < channels; c++) f32_of(w)[(p.lo[1] + c) * channels + c] = 1;
+  become(g, n, OP_Conv, 2, (Value *[]){x, w});
+  attr_set_ints(g, n, "strides", 2, step + 2);
+  infer_node(g, n);
+  return true;
+}
+
+/* ---- the pass ---- */
+
+typedef struct Rewrite {
+  Op op;
+  bool (*rewrite)(Graph *g, Node *n);
+} Rewrite;
+
+/* Padding and kept axes come first, since transpositions sunk between would hide them. */
+static const Rewrite before_sinking[] = {
+  {OP_ReduceMean, keep_mean_axes},
+  {OP_Conv, take_padding},
+  {OP_AveragePool, take_padding},
+  {OP_MaxPool, take_padding},
+};
+static const Rewrite after_sinking[] = {
+  {OP_Pad, shortcut_as_conv},
+  {OP_Conv, take_padding},
+  {OP_AveragePool, take_padding},
+  {OP_MaxPool, take_padding},
+  {OP_ReduceMean, mean_as_pool},
+  {OP_AveragePool, pool_as_global},
+  {OP_MaxPool, pool_as_global},
+  {OP_Transpose, transpose_as_view},
+};
+
+static bool rewrite_node(Graph *g, Node *n, const Rewrite *rule, size_t rules) {
+  for (size_t i = 0; i < rules; i++)
+    if (!n->dead && n->op == rule[i].op && rule[i].rewrite(g, n)) return true;
+  return false;
+}
+
+static void rewrite_all(Graph *g, const Rewrite *rule, size_t rules) {
+  for (int i = 0; i < g->n_node; i++)
+    while (rewrite_node(g, g->node[i], rule, rules)) {}
+}
+
+void pass_moves(Graph *g) {
+  rewrite_all(g, before_sinking, COUNT(before_sinking));
+  for (int i = 0; i < g->n_node; i++) sink_transpose(g, i);
+  pass_fold(g); /* transpositions that nobody reads any more would be readers themselves */
+  for (int i = 0; i < g->n_node; i++)
+    if (g->node[i]->op == OP_Transpose) hoist_transpose(g, g->node[i]);
+  rewrite_all(g, after_sinking, COUNT(after_sinking));
+  graph_compact(g);
+}
