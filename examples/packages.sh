@@ -11,7 +11,7 @@ need() {
   }
   missing=
   for package; do
-    dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed' ||
+    dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q ' ok installed$' ||
       missing="$missing $package"
   done
   [ -n "$missing" ] || return 0

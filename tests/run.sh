@@ -19,7 +19,7 @@ tally() {
   fi
 }
 
-# cases WHAT OPTION... DIR...: test cases in ONNX's form, as compiled by resnetcc.
+# cases WHAT DIR...: test cases in ONNX's form, as compiled by resnetcc.
 cases() {
   say "$1"
   shift
@@ -45,11 +45,10 @@ say "test data of others, into a Python environment (in $build/outside)"
 sh tests/onnx/fetch.sh "$build/outside"
 data=$build/outside/onnx
 
-cases "whole models: residual designs, exported by torch" tests/models/*/
-cases "trained models, against ONNX Runtime" "$build"/outside/trained/*/
-cases "ONNX's models: simple and converted from PyTorch" "$data"/simple/*/ "$data"/pytorch-converted/*/ \
-  "$data"/pytorch-operator/*/
-cases "ONNX's operator tests" "$data"/node/*/
+cases "whole models: residual designs, exported by torch" tests/models
+cases "trained models, against ONNX Runtime" "$build/outside/trained"
+cases "ONNX's models: simple and from PyTorch" "$data/simple" "$data/pytorch-converted" "$data/pytorch-operator"
+cases "ONNX's operator tests" "$data/node"
 
 say "all together"
 echo "$passed passed, $failed failed"
