@@ -1,0 +1,257 @@
+/* object_test.c: the object file, its interface and its loading. What kernels compute is tested beside them. */
+#include "fixture.h"
+
+#include "codegen.h"
+#include "resnetcc_rt.h"
+
+#include <elf.h>
+#include <math.h>
+#include <stdlib.h>
+
+static Context *cx;
+static Options options;
+
+static int setup(void **state) {
+  (void)state;
+  cx = context_new();
+  options = (Options){.input = "tiny.onnx", .max_memory = 1 << 30};
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  context_free(cx);
+  return 0;
+}
+
+static const char tiny[] = "graph tiny\n"
+                           "input x f32 [N,3,9,7]\n"
+                           "const w f32 [10,3,3,3] = random 7 -0.5 0.5\n"
+                           "const v f32 [10,10,1,1] = random 8 -0.5 0.5\n"
+                           "y = Conv(x, w, _) pads=[1,1,1,1]\n"
+                           "z = Conv(y, v, _)\n"
+                           "output z\n";
+enum { IN = 3 * 9 * 7, OUT = 10 * 9 * 7 };
+
+static Graph *planned(const char *text) {
+  Graph *g = text_parse(cx, &options, text);
+  g->name = "net";
+  run_passes(g);
+  return g;
+}
+
+/* The file as one piece. */
+static char *file_of(const Object *o) {
+  char *file = alloc(cx, o->size + o->tail_size);
+  memcpy(file, o->data, o->size);
+  memcpy(file + o->size, o->tail, o->tail_size);
+  return file;
+}
+
+static void same_bytes_every_time(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Object a, b;
+  object_emit(planned(tiny), &a);
+  object_emit(planned(tiny), &b);
+  assert_int_equal(a.size, b.size);
+  assert_int_equal(a.tail_size, b.tail_size);
+  assert_memory_equal(file_of(&a), file_of(&b), a.size + a.tail_size);
+  object_free(&a);
+  object_free(&b);
+}
+
+static const Elf64_Shdr *section_at(const char *file, size_t offset) {
+  const Elf64_Ehdr *elf = (const Elf64_Ehdr *)file;
+  const Elf64_Shdr *s = (const Elf64_Shdr *)(file + elf->e_shoff);
+  for (int i = 1; i < elf->e_shnum; i++) {
+    if (s[i].sh_offset == offset) return &s[i];
+  }
+  return NULL;
+}
+
+static void weights_are_a_read_only_section(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = planned(tiny);
+  Object o;
+  object_emit(g, &o);
+  assert_ptr_equal(o.tail, g->weights);
+  assert_int_equal(o.tail_size, g->weights_size);
+  const Elf64_Shdr *s = section_at(file_of(&o), o.size);
+  assert_non_null(s);
+  assert_int_equal(s->sh_size, o.tail_size);
+  assert_int_equal(s->sh_addralign, 64);
+  assert_int_equal(s->sh_offset % 64, 0);
+  assert_int_equal(s->sh_flags, SHF_ALLOC);
+  object_free(&o);
+}
+
+static void text_is_whole(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Object o;
+  options.emit = EMIT_ASM;
+  object_emit(planned(tiny), &o);
+  assert_non_null(strstr(format_text(cx, "%.*s", (int)o.size, o.data), "\nnet_run:"));
+  assert_int_equal(o.tail_size, 0);
+  object_free(&o);
+  options.emit = EMIT_LLVM;
+  object_emit(planned(tiny), &o);
+  assert_non_null(strstr(format_text(cx, "%.*s", (int)o.size, o.data), "@net_run("));
+  assert_int_equal(o.tail_size, 0);
+  object_free(&o);
+}
+
+static void too_many_weights_are_refused(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = planned(tiny);
+  g->weights_size = INT64_C(2) << 30;
+  Object o;
+  EXPECT_FAIL(cx, object_emit(g, &o), "test: its weights take 2.00 GiB; code can address 1.88 GiB");
+}
+
+/* ==== the interface ==== */
+
+typedef struct Loaded {
+  Object object;
+  Jit *jit;
+  const rcc_model *model;
+  void *work;
+  size_t work_size;
+} Loaded;
+
+static Loaded load_model(void) {
+  Loaded l;
+  object_emit(planned(tiny), &l.object);
+  l.jit = jit_open(cx, "net", &l.object);
+  l.model = jit_model(l.jit);
+  l.work_size = l.model->workspace_size(1, 2);
+  l.work = rcc_workspace_alloc(l.work_size);
+  return l;
+}
+
+static void unload(Loaded *l) {
+  rcc_workspace_free(l->work, l->work_size);
+  jit_close(l->jit);
+  object_free(&l->object);
+}
+
+static void table_describes_the_model(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Loaded l = load_model();
+  const rcc_model *m = l.model;
+  static const int64_t in[] = {-1, 3, 9, 7}, out[] = {-1, 10, 9, 7};
+  assert_int_equal(m->abi, RCC_ABI);
+  assert_int_equal(m->flags, 1);
+  assert_string_equal(m->name, "net");
+  assert_int_equal(m->n_inputs, 1);
+  assert_int_equal(m->n_outputs, 1);
+  assert_string_equal(m->inputs[0].name, "x");
+  assert_string_equal(m->outputs[0].name, "z");
+  assert_int_equal(m->inputs[0].type, 1);
+  assert_int_equal(m->inputs[0].rank, 4);
+  assert_memory_equal(m->inputs[0].dims, in, sizeof in);
+  assert_memory_equal(m->outputs[0].dims, out, sizeof out);
+  unload(&l);
+}
+
+static void bad_arguments_are_error_codes(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Loaded l = load_model();
+  const rcc_model *m = l.model;
+  static float x[IN], z[OUT];
+  const void *in[] = {x}, *no_in[] = {NULL};
+  void *out[] = {z}, *no_out[] = {NULL};
+  size_t need = m->workspace_size(1, 1);
+  const rcc_parallel nobody = {0};
+  char *work = l.work;
+  assert_int_equal(m->run(in, out, 1, work, need, NULL), RCC_OK);
+  assert_int_equal(m->run(NULL, out, 1, work, need, NULL), RCC_ERR_ARGUMENT);
+  assert_int_equal(m->run(in, NULL, 1, work, need, NULL), RCC_ERR_ARGUMENT);
+  assert_int_equal(m->run(no_in, out, 1, work, need, NULL), RCC_ERR_ARGUMENT);
+  assert_int_equal(m->run(in, no_out, 1, work, need, NULL), RCC_ERR_ARGUMENT);
+  assert_int_equal(m->run(in, out, 1, work, need, &nobody), RCC_ERR_ARGUMENT);
+  assert_int_equal(m->run(in, out, 0, work, need, NULL), RCC_ERR_SHAPE);
+  assert_int_equal(m->run(in, out, -1, work, need, NULL), RCC_ERR_SHAPE);
+  assert_int_equal(m->run(in, out, 1, work, need - 1, NULL), RCC_ERR_WORKSPACE);
+  assert_int_equal(m->run(in, out, 1, work + 32, need, NULL), RCC_ERR_WORKSPACE);
+  assert_int_equal(m->run(in, out, 1, NULL, need, NULL), RCC_ERR_WORKSPACE);
+  unload(&l);
+}
+
+static void cpus_that_lack_a_feature_are_refused(void **state) {
+  (void)state;
+  if (rcc_cpu_check(RCC_CPU_AVX512FP16 | RCC_CPU_AMX_TILE) == RCC_OK) skip();
+  EXPECT_NO_FAIL(cx);
+  options.cpu = "sapphirerapids";
+  Loaded l = load_model();
+  static float x[IN], z[OUT];
+  const void *in[] = {x};
+  void *out[] = {z};
+  assert_int_equal(l.model->run(in, out, 1, l.work, l.work_size, NULL), RCC_ERR_CPU);
+  unload(&l);
+}
+
+/* One thread or two, one image or three: the same numbers, those of eval. */
+static void computes_what_eval_does(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Loaded l = load_model();
+  enum { IMAGES = 3 };
+  static float x[IMAGES * IN], z[IMAGES * OUT], alone[IMAGES * OUT];
+  for (int i = 0; i < IMAGES * IN; i++) x[i] = (float)(i * 37 % 101) / 50 - 1;
+  Graph *g = text_parse(cx, &options, tiny);
+  pass_shape(g);
+  pass_batch(g);
+  rcc_pool *pool = rcc_pool_create(2);
+  const void *in[] = {x};
+  void *out[] = {z}, *out_alone[] = {alone};
+  assert_int_equal(l.model->run(in, out, IMAGES, l.work, l.work_size, rcc_pool_parallel(pool)), RCC_OK);
+  assert_int_equal(l.model->run(in, out_alone, IMAGES, l.work, l.work_size, NULL), RCC_OK);
+  assert_memory_equal(z, alone, sizeof z);
+  for (int k = 0; k < IMAGES; k++) {
+    const void *image[] = {x + k * IN};
+    void *expected[1];
+    eval_graph(g, image, expected);
+    for (int i = 0; i < OUT; i++) assert_true(fabsf(z[k * OUT + i] - ((float *)expected[0])[i]) < 1e-4f);
+  }
+  rcc_pool_destroy(pool);
+  unload(&l);
+}
+
+static void objects_that_ask_for_more_do_not_load(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Object o;
+  object_emit(planned(tiny), &o);
+  char *file = memmem(o.data, o.size, "rcc_cpu_check", 13);
+  assert_non_null(file);
+  memcpy(file, "rcc_cpu_chuck", 13);
+  if (setjmp(cx->unwind) == 0) {
+    jit_open(cx, "net", &o);
+    fail_msg("an unknown symbol was found");
+  }
+  assert_non_null(strstr(cx->error, "test: the object does not load: "));
+  object_free(&o);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    TEST(same_bytes_every_time),
+    TEST(weights_are_a_read_only_section),
+    TEST(text_is_whole),
+    TEST(too_many_weights_are_refused),
+    TEST(table_describes_the_model),
+    TEST(bad_arguments_are_error_codes),
+    TEST(cpus_that_lack_a_feature_are_refused),
+    TEST(computes_what_eval_does),
+    TEST(objects_that_ask_for_more_do_not_load),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
