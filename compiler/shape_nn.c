@@ -149,11 +149,15 @@ void infer_conv(Graph *g, Node *n) {
 
 /* ---- pools ---- */
 
-/* A window in nothing but padding would have no maximum and no mean. */
+/* A window in nothing but padding would have no maximum and no mean. Padding smaller than the window excludes it, unless
+ * the input is so small that it fits between two elements of a dilated window. */
 static void check_pool_padding(Graph *g, const Node *n, const Axis *a) {
   int64_t extent = (a->kernel - 1) * a->dilation + 1;
   if (a->lo >= extent || a->hi >= extent)
     fail_at(g, n, "padding must be smaller than the window of %lld elements", (long long)extent);
+  if (a->kernel > 1 && a->size < a->dilation)
+    fail_at(g, n, "a window with dilation %lld may miss an axis of %lld elements", (long long)a->dilation,
+            (long long)a->size);
 }
 
 void infer_pool(Graph *g, Node *n) {

@@ -1,0 +1,378 @@
+/* shape_test.c: shapes, windows and values that inference finds, and the models it refuses. Each row is a graph whose last
+ * value is y. */
+#include "fixture.h"
+
+#include <stdlib.h>
+
+static Graph *parse(Context *cx, const char *body) {
+  return text_parse(cx, NULL, format_text(cx, "%s\noutput y\n", body));
+}
+
+static Graph *infer(Context *cx, const char *body) {
+  Graph *g = parse(cx, body);
+  pass_shape(g);
+  return g;
+}
+
+typedef struct Row {
+  const char *body, *want;
+} Row;
+
+/* Type and shape of y. */
+static void expect_shape(const Row *row) {
+  Context *cx = context_new();
+  if (setjmp(cx->unwind)) fail_msg("%s\n%s", row->body, cx->error);
+  const Value *y = infer(cx, row->body)->output[0];
+  const char *got = format_text(cx, "%s %s", type_name(y->type), shape_text(cx, &y->shape));
+  if (strcmp(got, row->want) != 0) fail_msg("%s\nis %s, not %s", row->body, got, row->want);
+  context_free(cx);
+}
+
+static void expect_error(const Row *row) {
+  Context *cx = context_new();
+  if (setjmp(cx->unwind)) fail_msg("%s\n%s", row->body, cx->error);
+  Graph *g = parse(cx, row->body);
+  char *want = format_text(cx, "test: node \"y\" (%s", row->want);
+  EXPECT_FAIL(cx, pass_shape(g), want);
+  context_free(cx);
+}
+
+static void for_each(const Row *row, size_t n, void (*expect)(const Row *)) {
+  for (size_t i = 0; i < n; i++) expect(&row[i]);
+}
+
+#define EXPECT_SHAPES(rows) for_each(rows, COUNT(rows), expect_shape)
+#define EXPECT_ERRORS(rows) for_each(rows, COUNT(rows), expect_error)
+
+#define IMAGE "input x f32 [N,3,8,9]\n"
+#define WEIGHTS "const w f32 [16,3,3,3] = splat 1\n"
+
+static void windows_give_the_output_size(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {IMAGE WEIGHTS "y = Conv(x, w)", "f32 [N,16,6,7]"},
+    {IMAGE WEIGHTS "y = Conv(x, w) pads=[1,1,1,1] strides=[2,2]", "f32 [N,16,4,5]"},
+    {IMAGE WEIGHTS "y = Conv(x, w) pads=[0,1,2,3] dilations=[2,1]", "f32 [N,16,6,11]"},
+    {IMAGE WEIGHTS "y = Conv(x, w) auto_pad=\"SAME_UPPER\" strides=[2,2]", "f32 [N,16,4,5]"},
+    {IMAGE WEIGHTS "y = Conv(x, w) auto_pad=\"VALID\" pads=[1,1,1,1]", "f32 [N,16,6,7]"},
+    {"input x f32 [N,4,10]\nconst w f32 [6,2,3] = splat 1\ny = Conv(x, w) group=2", "f32 [N,6,8]"},
+    {IMAGE "y = MaxPool(x) kernel_shape=[3,3] strides=[2,2]", "f32 [N,3,3,4]"},
+    {IMAGE "y = MaxPool(x) kernel_shape=[3,3] strides=[2,2] ceil_mode=1", "f32 [N,3,4,4]"},
+    {IMAGE "y = AveragePool(x) kernel_shape=[2,2] strides=[3,3] pads=[1,1,1,1] ceil_mode=1", "f32 [N,3,3,4]"},
+    {"input x i8 [2,3,5]\ny = MaxPool(x) kernel_shape=[2] dilations=[3]", "i8 [2,3,2]"},
+    {"input x f32 [1,2,4,5,6]\ny = AveragePool(x) kernel_shape=[2,2,2]", "f32 [1,2,3,4,5]"},
+    {IMAGE "a, y = MaxPool(x) kernel_shape=[2,2]", "i64 [N,3,7,8]"},
+    {IMAGE "y = GlobalMaxPool(x)", "f32 [N,3,1,1]"},
+  };
+  EXPECT_SHAPES(rows);
+}
+
+/* The window that would begin in the padding behind the input is left out (MaxPool, operator set 19 and later). */
+static void ceil_mode_does_not_begin_behind_the_input(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {"input x f32 [1,1,2,2]\ny = MaxPool(x) kernel_shape=[1,1] strides=[2,2] ceil_mode=1", "f32 [1,1,1,1]"},
+    {"input x f32 [1,1,4,4]\ny = MaxPool(x) kernel_shape=[3,3] strides=[3,3] pads=[0,0,2,2] ceil_mode=1",
+     "f32 [1,1,2,2]"},
+    {"input x f32 [1,1,3,3]\ny = MaxPool(x) kernel_shape=[2,2] strides=[3,3] pads=[0,0,1,1] ceil_mode=1",
+     "f32 [1,1,1,1]"},
+  };
+  EXPECT_SHAPES(rows);
+}
+
+static void padding_is_resolved_into_the_attribute(void **state) {
+  (void)state;
+  static const int64_t upper[] = {0, 1, 1, 1}, lower[] = {1, 1, 0, 1};
+  static const char *const mode[] = {"SAME_UPPER", "SAME_LOWER"};
+  for (int i = 0; i < 2; i++) {
+    Context *cx = context_new();
+    EXPECT_NO_FAIL(cx);
+    Graph *g = infer(cx, format_text(cx, IMAGE WEIGHTS "y = Conv(x, w) auto_pad=\"%s\" strides=[2,2]", mode[i]));
+    const Node *n = g->node[0];
+    const Attr *pads = attr_find(n, "pads");
+    assert_null(attr_find(n, "auto_pad"));
+    assert_memory_equal(pads->ints, i ? lower : upper, sizeof upper);
+    assert_int_equal(n->win.top, pads->ints[0]);
+    assert_int_equal(n->win.left, pads->ints[1]);
+    assert_int_equal(n->win.bottom, pads->ints[2]);
+    assert_int_equal(n->win.right, pads->ints[3]);
+    context_free(cx);
+  }
+}
+
+static void missing_axes_have_a_window_of_one(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = infer(cx, "input x f32 [1,4,10]\nconst w f32 [6,2,3] = splat 1\n"
+                       "y = Conv(x, w) group=2 pads=[1,0] strides=[2] dilations=[3]");
+  const Node *n = g->node[0];
+  const Window want = {.kh = 1, .kw = 3, .sh = 1, .sw = 2, .dh = 1, .dw = 3, .left = 1, .kd = 1, .sd = 1, .dd = 1};
+  assert_memory_equal(&n->win, &want, sizeof want);
+  assert_int_equal(n->group, 2);
+  context_free(cx);
+}
+
+static void windows_that_do_not_fit_are_refused(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {IMAGE "const w f32 [16,2,3,3] = splat 1\ny = Conv(x, w)",
+     "Conv): 3 input channels, but weights for 1 groups of 2"},
+    {IMAGE "const w f32 [4,1,3,3] = splat 1\ny = Conv(x, w) group=3",
+     "Conv): 4 output channels do not divide into 3 groups"},
+    {IMAGE WEIGHTS "y = Conv(x, w) group=0", "Conv): group 0 is out of range"},
+    {IMAGE WEIGHTS "const b f32 [15] = splat 1\ny = Conv(x, w, b)", "Conv): input 2 must have shape [16], not [15]"},
+    {IMAGE WEIGHTS "y = Conv(x, w) strides=[0,1]", "Conv): stride 0 is out of range"},
+    {IMAGE WEIGHTS "y = Conv(x, w) strides=[1]", "Conv): attribute strides must be 2 integers"},
+    {IMAGE WEIGHTS "y = Conv(x, w) pads=[-1,0,0,0]", "Conv): padding -1 is out of range"},
+    {IMAGE WEIGHTS "y = Conv(x, w) dilations=[4,1]",
+     "Conv): a window of 9 elements does not fit into 8 padded ones"},
+    {IMAGE WEIGHTS "y = Conv(x, w) kernel_shape=[3,5]", "Conv): kernel_shape contradicts the weights' shape"},
+    {IMAGE WEIGHTS "y = Conv(x, w) auto_pad=\"SAME\"", "Conv): auto_pad \"SAME\" is not known"},
+    {"input x f64 [1,3,8,8]\ninput w f64 [1,3,1,1]\ny = Conv(x, w)", "Conv): element type f64 is not supported here"},
+    {"input x f32 [1,3,N,8]\n" WEIGHTS "y = Conv(x, w)",
+     "Conv): axis 2 of input 0, [1,3,N,8], is the symbolic batch; --shape can pin it"},
+    {IMAGE "y = MaxPool(x)", "MaxPool): attribute kernel_shape is missing"},
+    {IMAGE "y = MaxPool(x) kernel_shape=[2,2] pads=[2,0,0,0]",
+     "MaxPool): padding must be smaller than the window of 2 elements"},
+    {IMAGE "y = MaxPool(x) kernel_shape=[99999999999,2]", "MaxPool): kernel size 99999999999 is out of range"},
+    {"input x f32 [1,1,1,1]\ny = AveragePool(x) kernel_shape=[2,2] dilations=[2,2] pads=[1,1,1,1]",
+     "AveragePool): a window with dilation 2 may miss an axis of 1 elements"},
+  };
+  EXPECT_ERRORS(rows);
+}
+
+static void products_broadcast_like_numpy(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {"input a f32 [N,4]\nconst b f32 [5,4] = splat 1\ny = Gemm(a, b) transB=1", "f32 [N,5]"},
+    {"input a f32 [4,3]\nconst b f32 [4,5] = splat 1\nconst c f32 [1,5] = splat 1\ny = Gemm(a, b, c) transA=1",
+     "f32 [3,5]"},
+    {"input a f32 [N,3,4]\ninput b f32 [4,5]\ny = MatMul(a, b)", "f32 [N,3,5]"},
+    {"input a f32 [4]\ninput b f32 [2,4,5]\ny = MatMul(a, b)", "f32 [2,5]"},
+    {"input a i32 [2,1,3,4]\ninput b i32 [6,4,5]\ny = MatMul(a, b)", "i32 [2,6,3,5]"},
+    {"input a f32 [4]\ninput b f32 [4]\ny = MatMul(a, b)", "f32 []"},
+    {"input a f32 [N,1,4]\ninput b f32 [5,1]\ny = Add(a, b)", "f32 [N,5,4]"},
+    {"input a f32 [0,3]\ninput b f32 [1,3]\ny = Mul(a, b)", "f32 [0,3]"},
+    {"input a f32 [3,1]\ninput b f32 [4]\ny = Pointwise(a, b) | Add(@1) | Relu", "f32 [3,4]"},
+  };
+  static const Row wrong[] = {
+    {"input a f32 [3,4]\ninput b f32 [5,4]\ny = Gemm(a, b)", "Gemm): the product's inner sizes differ: 4 and 5"},
+    {"input a f32 [3,4]\ninput b f32 [4,5]\ninput c f32 [2,5]\ny = Gemm(a, b, c)",
+     "Gemm): input 2 of shape [2,5] does not broadcast to [3,5]"},
+    {"input a f32 [3,4]\ninput b f64 [4,5]\ny = MatMul(a, b)", "MatMul): input 1 is f64, input 0 is f32"},
+    {"input a f32 [2,3,4]\ninput b f32 [3,4,5]\ny = MatMul(a, b)", "MatMul): batches [2] and [3] do not broadcast"},
+    {"input a f32 [N,4]\ninput b f32 [2,4]\ny = Add(a, b)", "Add): shapes [N,4] and [2,4] do not broadcast"},
+    {"input x f32 [2,3]\ninput s f32 [4,2,3]\ny = PRelu(x, s)",
+     "PRelu): input 1 of shape [4,2,3] does not broadcast to [2,3]"},
+    {"input a f32 [2]\ninput b f32 [3,2]\nconst w f32 [2,2] = splat 1\nx = MatMul(a, w)\n"
+     "y = MatMul(x, w, b) | Add(@2)", "MatMul): input 2 of shape [3,2] does not broadcast to [2]"},
+  };
+  EXPECT_SHAPES(rows);
+  EXPECT_ERRORS(wrong);
+}
+
+static void views_keep_the_element_count(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {"input x f32 [N,3,4]\nconst s i64 [2] = {0, -1}\ny = Reshape(x, s)", "f32 [N,12]"},
+    {"input x f32 [N,3,4]\nconst s i64 [2] = {-1, 12}\ny = Reshape(x, s)", "f32 [N,12]"},
+    {"input x f32 [N,3,4]\nconst s i64 [2] = {-1, 4}\ny = Reshape(x, s)", "f32 [3N,4]"},
+    {"input x f32 [N,3,4]\nconst s i64 [3] = {2, N, -1}\ny = Reshape(x, s)", "f32 [2,N,6]"},
+    {"input x f32 [0,3]\nconst s i64 [2] = {3, 0}\ny = Reshape(x, s) allowzero=1", "f32 [3,0]"},
+    {"input x f32 [2,3,4]\ny = Flatten(x) axis=-1", "f32 [6,4]"},
+    {"input x f32 [N,3,4]\ny = Flatten(x)", "f32 [N,12]"},
+    {"input x f32 [2,3]\ny = Flatten(x) axis=0", "f32 [1,6]"},
+    {"input x f32 [1,3,1]\ny = Squeeze(x)", "f32 [3]"},
+    {"input x f32 [1,3,1]\nconst a i64 [1] = {-1}\ny = Squeeze(x, a)", "f32 [1,3]"},
+    {"input x f32 [3,4]\nconst a i64 [2] = {0, -1}\ny = Unsqueeze(x, a)", "f32 [1,3,4,1]"},
+  };
+  static const Row wrong[] = {
+    {"input x f32 [2,3]\nconst s i64 [2] = {4, 2}\ny = Reshape(x, s)",
+     "Reshape): shapes [2,3] and [4,2] do not have the same number of elements"},
+    {"input x f32 [2,3]\nconst s i64 [2] = {-1, -1}\ny = Reshape(x, s)",
+     "Reshape): two dimensions of the new shape are -1"},
+    {"input x f32 [2,3]\nconst s i64 [2] = {-1, 4}\ny = Reshape(x, s)",
+     "Reshape): [2,3] cannot be reshaped: its size does not fit"},
+    {"input x f32 [N,3]\nconst s i64 [2] = {1, 3}\ny = Reshape(x, s)",
+     "Reshape): shapes [N,3] and [1,3] do not have the same number of elements"},
+    {"input x f32 [2]\nconst s i64 [2] = {2, 0}\ny = Reshape(x, s)",
+     "Reshape): dimension 1 is to be copied from [2]"},
+    {"input x f32 [2]\ninput s i64 [1]\ny = Reshape(x, s)",
+     "Reshape): the new shape must be known at compile time, but is not constant"},
+    {"input x f32 [2,3]\nconst a i64 [1] = {0}\ny = Squeeze(x, a)", "Squeeze): axis 0 of [2,3] is not 1"},
+    {"input x f32 [2,3]\nconst a i64 [2] = {0, -4}\ny = Unsqueeze(x, a)", "Unsqueeze): axis 0 is named twice"},
+    {"input x f32 [4000000000,4000000000]\nconst a i64 [1] = {0}\ny = Unsqueeze(x, a)",
+     "Unsqueeze): the result's size overflows: [1,4000000000,4000000000]"},
+  };
+  EXPECT_SHAPES(rows);
+  EXPECT_ERRORS(wrong);
+}
+
+/* The declaration is what import found in the model. */
+static void declared_shapes_stand_for_run_time_arguments(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = parse(cx, "input x f32 [2,6]\ninput s i64 [2]\ninput a i64 [1]\ninput p i64 [2]\nr = Reshape(x, s)\n"
+                       "m = ReduceMean(x, a)\nc = ConstantOfShape(s)\nb, y = Split(x, p) axis=1\noutput b");
+  for (int i = 0; i < g->n_value; i++) {
+    Value *v = g->value[i];
+    if (strcmp(v->name, "r") == 0 || strcmp(v->name, "c") == 0) v->shape = shape_of(2, (int64_t)3, (int64_t)4);
+    if (strcmp(v->name, "m") == 0) v->shape = shape_of(2, (int64_t)1, (int64_t)6);
+    if (strcmp(v->name, "b") == 0) v->shape = shape_of(2, (int64_t)2, (int64_t)5);
+    if (strcmp(v->name, "y") == 0) v->shape = shape_of(2, (int64_t)2, (int64_t)1);
+  }
+  pass_shape(g);
+  verify(g, "shape");
+  bool reduced[MAX_RANK];
+  reduce_axes(g, g->node[1], reduced);
+  assert_true(reduced[0] && !reduced[1]);
+  assert_non_null(g->node[2]->out[0]->data);
+  assert_int_equal(g->node[3]->out[0]->shape.d[1], 5);
+  context_free(cx);
+}
+
+static void moves_move_dimensions(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {"input x f32 [N,3,4]\ny = Transpose(x) perm=[0,2,1]", "f32 [N,4,3]"},
+    {"input x bool [2,3,4]\ny = Transpose(x)", "bool [4,3,2]"},
+    {"input a f32 [N,3]\ninput b f32 [N,4]\ny = Concat(a, b, a) axis=-1", "f32 [N,10]"},
+    {"input x f32 [N,7]\na, b, y = Split(x) axis=1", "f32 [N,1]"},
+    {"input x f32 [7]\nconst s i64 [2] = {7, 0}\na, y = Split(x, s)", "f32 [0]"},
+    {"input x f32 [N,8]\nconst s i64 [1] = {-3}\nconst e i64 [1] = {99}\nconst a i64 [1] = {1}\n"
+     "y = Slice(x, s, e, a)", "f32 [N,3]"},
+    {"input x f32 [8,8]\nconst s i64 [2] = {-1, 1}\nconst e i64 [2] = {-9223372036854775807, 7}\n"
+     "const a i64 [2] = {0, 1}\nconst p i64 [2] = {-3, 4}\ny = Slice(x, s, e, a, p)", "f32 [3,2]"},
+    {"input x f32 [N,8]\nconst s i64 [1] = {0}\nconst e i64 [1] = {9223372036854775807}\ny = Slice(x, s, e)",
+     "f32 [N,8]"},
+    {"input x f32 [0,8]\nconst s i64 [1] = {-5}\nconst e i64 [1] = {-9}\nconst a i64 [1] = {0}\n"
+     "const p i64 [1] = {-1}\ny = Slice(x, s, e, a, p)", "f32 [0,8]"},
+    {"input x f32 [N,3,5]\nconst p i64 [6] = {0,1,-1,0,2,1}\ny = Pad(x, p)", "f32 [N,6,5]"},
+    {"input x f32 [N,3,5]\nconst p i64 [2] = {1,2}\nconst a i64 [1] = {-1}\ny = Pad(x, p, _, a) mode=\"edge\"",
+     "f32 [N,3,8]"},
+    {"input x f32 [N,3,5]\nconst i i64 [2,2] = {0,-5,4,1}\ny = Gather(x, i) axis=2", "f32 [N,3,2,2]"},
+    {"input x f32 [3]\ninput i i32 []\ny = Gather(x, i)", "f32 []"},
+    {"input x f32 [N,3,5]\nconst a i64 [2] = {1,-1}\ny = ReduceMean(x, a) keepdims=0", "f32 [N]"},
+    {"input x f32 [2,3,5]\ny = ReduceMean(x)", "f32 [1,1,1]"},
+    {"input x f32 [2,3,5]\ny = ReduceMean(x) noop_with_empty_axes=1", "f32 [2,3,5]"},
+    {"input x u8 [N,3]\ny = ArgMax(x) axis=1 keepdims=0", "i64 [N]"},
+    {"input x f32 [N,3]\ny = Cast(x) to=10", "f16 [N,3]"},
+  };
+  EXPECT_SHAPES(rows);
+}
+
+static void moves_out_of_range_are_refused(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {"input x f32 [2,3]\ny = Transpose(x) perm=[0,0]", "Transpose): attribute perm is not a permutation"},
+    {"input a f32 [2,3]\ninput b f32 [2,4]\ny = Concat(a, b) axis=0",
+     "Concat): input 1 of shape [2,4] does not join [2,3] along axis 0"},
+    {"input a f32 [N,3]\ninput b f32 [1,3]\ny = Concat(a, b) axis=0",
+     "Concat): the symbolic batch is joined with a number"},
+    {"input a f32 [2]\ny = Concat(a) axis=1", "Concat): axis 1 is not one of a tensor of rank 1"},
+    {"input x f32 [7]\nconst s i64 [2] = {3, 3}\ny, a = Split(x, s)",
+     "Split): the sizes sum to 6, the axis has 7"},
+    {"input x f32 [N,8]\nconst s i64 [1] = {1}\nconst e i64 [1] = {2}\ny = Slice(x, s, e)",
+     "Slice): the symbolic batch is sliced; --shape can pin it"},
+    {"input x f32 [8]\nconst s i64 [1] = {1}\ninput e i64 [1]\ny = Slice(x, s, e)",
+     "Slice): ends must be known at compile time, but \"e\" is not constant"},
+    {"input x f32 [8]\nconst s i64 [1] = {1}\nconst z i64 [1] = {0}\ny = Slice(x, s, s, z, z)", "Slice): a step is 0"},
+    {"input x f32 [3]\nconst p i64 [2] = {-2,-2}\ny = Pad(x, p)", "Pad): padding 3 by -2 and -2 is out of range"},
+    {"input x f32 [3]\nconst p i64 [2] = {3,0}\ny = Pad(x, p) mode=\"reflect\"",
+     "Pad): an axis of 3 elements cannot be reflected that far"},
+    {"input x f32 [3]\nconst p i64 [1] = {3}\ny = Pad(x, p)", "Pad): pads must be 2 integers"},
+    {"input x f32 [3]\nconst i i64 [1] = {3}\ny = Gather(x, i)", "Gather): index 3 is outside an axis of 3 elements"},
+    {"input x f32 [N]\nconst i i64 [1] = {0}\ny = Gather(x, i)",
+     "Gather): axis 0 of input 0, [N], is the symbolic batch; --shape can pin it"},
+    {"input x f32 [2,0]\ny = ArgMax(x) axis=1", "ArgMax): axis 1 has no elements"},
+    {"input x f32 [2]\ny = Cast(x) to=8", "Cast): element type 8 is not supported"},
+    {"input x i32 [2]\ny = Tanh(x)", "Tanh): element type i32 is not supported here"},
+    {"input x f32 [2,3]\nconst s f32 [2] = splat 1\ny = BatchNormalization(x, s, s, s, s)",
+     "BatchNormalization): input 1 must have shape [3], not [2]"},
+  };
+  EXPECT_ERRORS(rows);
+}
+
+/* ---- chains of integers ---- */
+
+typedef struct Chain {
+  const char *body;
+  int n;
+  int64_t v[4];
+  bool sym[4];
+} Chain;
+
+static void expect_chain(const Chain *row) {
+  Context *cx = context_new();
+  if (setjmp(cx->unwind)) fail_msg("%s\n%s", row->body, cx->error);
+  const Value *y = infer(cx, row->body)->output[0];
+  if (!y->data != !row->n) fail_msg("%s\n%s", row->body, y->data ? "is known" : "is not known");
+  for (int k = 0; k < row->n; k++) {
+    if (((const int64_t *)y->data)[k] != row->v[k]) fail_msg("%s\nelement %d", row->body, k);
+    if ((y->sym && y->sym[k]) != row->sym[k]) fail_msg("%s\nsymbol of element %d", row->body, k);
+  }
+  context_free(cx);
+}
+
+static void shapes_are_computed_with(void **state) {
+  (void)state;
+  static const Chain row[] = {
+    {"input x f32 [N,3,8,9]\ny = Shape(x)", 4, {1, 3, 8, 9}, {true}},
+    {"input x f32 [N,3,8,9]\ny = Shape(x) start=-3 end=3", 2, {3, 8}, {false}},
+    {"input x f32 [2N,3]\nconst i i64 [1] = {0}\ns = Shape(x)\na = Gather(s, i)\nconst c i64 [1] = {5}\n"
+     "y = Concat(a, c) axis=0", 2, {2, 5}, {true}},
+    {"input x f32 [N,3,8]\nconst z i64 [1] = {0}\nconst o i64 [1] = {1}\ns = Shape(x)\na = Slice(s, z, o)\n"
+     "b = Cast(a) to=6\nc = Cast(b) to=7\nd = Add(c, c)\ny = Mul(d, s)", 0, {0}, {0}},
+    {"input x f32 [6N,3]\nconst two i64 [2] = {2, 1}\ns = Shape(x)\na = Div(s, two)\nb = Add(a, a)\ny = Sub(b, a)", 2,
+     {3, 3}, {true}},
+    {"input x f32 [N,3]\ns = Shape(x)\nconst e i64 [2] = {1, 2}\na = Mul(s, e)\ny = Div(s, a)", 2, {1, 0}, {false}},
+    {"input x f32 [N,3]\ns = Shape(x)\nconst e i64 [2] = {2, 2}\na = Div(s, e)\ny = Mul(a, e)", 0, {0}, {0}},
+    {"const d i64 [1] = {3}\nconst v i64 [1] = {7}\ny = ConstantOfShape(d) value=&v", 3, {7, 7, 7}, {false}},
+  };
+  for (size_t i = 0; i < COUNT(row); i++) expect_chain(&row[i]);
+}
+
+/* What PyTorch exports for x.view(x.size(0), -1), and for F.pad of a shortcut (option A of the CIFAR networks). */
+static void chains_of_exporters_fold(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {"input x f32 [N,8,4,4]\nconst i i64 [] = {0}\nconst a i64 [1] = {0}\nconst m i64 [1] = {-1}\ns = Shape(x)\n"
+     "g = Gather(s, i) axis=0\nu = Unsqueeze(g, a)\nc = Concat(u, m) axis=0\ny = Reshape(x, c)", "f32 [N,128]"},
+    {"input x f32 [N,8,4,4]\nconst p i64 [6] = {0, 0, 0, 0, 2, 2}\nconst two i64 [1] = {2}\nconst zero i64 [1] = {0}\n"
+     "z = ConstantOfShape(two) value=&zero\nc = Concat(p, z) axis=0\nconst r i64 [2] = {-1, 2}\nq = Reshape(c, r)\n"
+     "const s i64 [1] = {-1}\nconst e i64 [1] = {-9223372036854775807}\nf = Slice(q, s, e, zero, s)\n"
+     "t = Transpose(f) perm=[1,0]\nl = Reshape(t, s)\nk = Cast(l) to=7\ny = Pad(x, k)", "f32 [N,12,4,4]"},
+  };
+  EXPECT_SHAPES(rows);
+}
+
+static void broadcast_fails_where_sizes_differ(void **state) {
+  (void)state;
+  Shape a = shape_of(2, (int64_t)-1, (int64_t)3), b = shape_of(1, (int64_t)2), out;
+  assert_false(shape_broadcast(&a, &b, &out));
+  b = shape_of(3, (int64_t)4, (int64_t)1, (int64_t)1);
+  assert_true(shape_broadcast(&a, &b, &out));
+  Shape want = shape_of(3, (int64_t)4, (int64_t)-1, (int64_t)3);
+  assert_true(shape_equal(&out, &want));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(windows_give_the_output_size),
+    cmocka_unit_test(ceil_mode_does_not_begin_behind_the_input),
+    cmocka_unit_test(padding_is_resolved_into_the_attribute),
+    cmocka_unit_test(missing_axes_have_a_window_of_one),
+    cmocka_unit_test(windows_that_do_not_fit_are_refused),
+    cmocka_unit_test(products_broadcast_like_numpy),
+    cmocka_unit_test(views_keep_the_element_count),
+    cmocka_unit_test(declared_shapes_stand_for_run_time_arguments),
+    cmocka_unit_test(moves_move_dimensions),
+    cmocka_unit_test(moves_out_of_range_are_refused),
+    cmocka_unit_test(shapes_are_computed_with),
+    cmocka_unit_test(chains_of_exporters_fold),
+    cmocka_unit_test(broadcast_fails_where_sizes_differ),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
