@@ -73,7 +73,8 @@ static void strict_keeps_everything(void **state) {
 
 /* Channels 1 and 3 are off: gamma and beta are 0. */
 #define HALF_HEAD HEAD \
-  "const half f32 [4] = {1, 0, -2, 0}\nconst odd f32 [4] = {0.5, -0.25, 1, 0.75}\n"
+  "const half f32 [4] = {1, 0, -2, 0}\n" \
+  "const odd f32 [4] = {0.5, -0.25, 1, 0.75}\n" \
   "const k f32 [4,1,1] = random 5 -1 1\n"
 #define HALF_NORM(y, x) y " = BatchNormalization(" x ", half, half, b, one)\n"
 #define ODD_NORM(y, x) y " = BatchNormalization(" x ", half, odd, zero, one)\n"
