@@ -102,6 +102,9 @@ void if_end(Emit *e, If *s);
 Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg);
 Ref math_exp(Emit *e, Ref x);
 Ref math_log(Emit *e, Ref x);
+Ref choose(Emit *e, Ref cond, Ref a, Ref b);          /* cond ? a : b */
+bool type_is_signed(Type t);                          /* a signed integer */
+Ref math_less(Emit *e, Type t, Ref a, Ref b);         /* a < b, false for NaN */
 /* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
 Ref math_cast(Emit *e, Ref x, Type from, Type to);
 
@@ -151,6 +154,10 @@ Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat);
 Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int lanes, int valid);
 /* All steps on elements of n's first result there. */
 Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int valid);
+
+/* ==== emit_elt.c ==== */
+/* task_range where there are enough elements to share, else all items in task 0. */
+void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi);
 
 /* ==== one emitter an operator family; each builds the body of a layer function ==== */
 void emit_conv(Emit *e, Node *n);      /* emit_conv.c: Conv on blocks */

@@ -1,0 +1,250 @@
+/* emit_gemm.c: matrix products. One register tile of rows x column vectors serves packed constants (pack_gemm.c), matrices
+ * known at run time whose rows are contiguous, and, with vectors of one lane, every other element type and order. */
+#include "emit.h"
+
+enum { UNROLL = 4, AHEAD = 1024 /* bytes that a stream of weights is prefetched ahead, as measured */ };
+
+typedef struct Product {
+  Emit *e;
+  Node *n;
+  Type type;
+  LLVMTypeRef elem;
+  int size, lanes;               /* bytes an element, elements a vector */
+  int64_t batches, rows, cols, k;
+  int64_t a_row, a_k, b_k, b_col; /* strides in elements; of a packed B those of a panel */
+  Shape batch, a_batch, b_batch;
+  int tile_rows, tile_vectors;
+  bool packed, drops_cols;       /* drops_cols: B is a vector, the result has no column axis */
+} Product;
+
+/* ==== the operands ==== */
+
+static bool flag(const Node *n, const char *name) { return n->op == OP_Gemm && attr_int(n, name, 0) != 0; }
+
+static Shape batch_of(const Shape *s) {
+  Shape b = *s;
+  b.rank = s->rank > 2 ? s->rank - 2 : 0;
+  return b;
+}
+
+static void set_a(Product *p) {
+  const Shape *s = &p->n->in[0]->shape;
+  bool turned = flag(p->n, "transA");
+  int64_t last = s->d[s->rank - 1], rows = s->rank > 1 ? s->d[s->rank - 2] : 1;
+  p->k = turned ? rows : last;
+  p->rows = turned ? last : rows;
+  p->a_row = turned ? 1 : last;
+  p->a_k = turned ? last : 1;
+  p->a_batch = batch_of(s);
+}
+
+static void set_b(Product *p) {
+  const Shape *s = &p->n->in[1]->shape;
+  bool turned = flag(p->n, "transB");
+  int64_t last = s->d[s->rank - 1];
+  p->drops_cols = s->rank == 1;
+  p->cols = p->drops_cols ? 1 : turned ? s->d[0] : last;
+  p->b_k = turned || p->drops_cols ? 1 : last;
+  p->b_col = turned ? last : 1;
+  p->b_batch = batch_of(s);
+}
+
+/* All images of the batch are rows of one product where B has none. */
+static void join_batches(Product *p) {
+  bool fits = shape_broadcast(&p->a_batch, &p->b_batch, &p->batch);
+  assert(fits);
+  (void)fits;
+  p->batches = shape_count(&p->batch);
+  if (shape_count(&p->b_batch) != 1 || shape_count(&p->a_batch) != p->batches || p->n->op == OP_Gemm) return;
+  p->rows *= p->batches;
+  p->batches = 1;
+  p->batch.rank = p->a_batch.rank = p->b_batch.rank = 0;
+}
+
+static int at_most(int n, int64_t limit) { return n < limit ? n : (int)limit; }
+
+static Product product_of(Emit *e, Node *n) {
+  Product p = {.e = e, .n = n, .type = n->out[0]->type};
+  p.elem = llvm_type(e, p.type);
+  p.size = (int)type_size(p.type);
+  set_a(&p);
+  set_b(&p);
+  join_batches(&p);
+  p.packed = n->plan != NULL;
+  if (p.packed) p.b_col = 1;
+  bool vectors = p.packed || (p.type == T_F32 && p.b_col == 1 && p.cols > 1);
+  p.lanes = vectors ? e->lanes : 1;
+  p.tile_rows = p.packed ? n->plan->uw : at_most(vectors ? 4 : 2, p.rows);
+  p.tile_vectors = p.packed ? n->plan->nb : at_most(2, (p.cols + p.lanes - 1) / p.lanes);
+  return p;
+}
+
+/* ==== one tile ==== */
+
+typedef struct ProductTile {
+  Ref a, b;                      /* at its first row and its first column */
+  int rows, vectors;
+  int cols;                      /* columns of the matrix in it: fewer than vectors * lanes in the last tile of a row */
+  bool stream;                   /* these weights are read once: fetch them early */
+} ProductTile;
+
+static int lanes_of(const Product *p, const ProductTile *t, int j) { return at_most(p->lanes, t->cols - j * p->lanes); }
+
+static Ref load_b(const Product *p, const ProductTile *t, Ref b, int64_t k, int j) {
+  Emit *e = p->e;
+  int64_t at = (k * p->b_k + j * p->lanes * p->b_col) * p->size;
+  if (p->packed) return load(e, e->vec, b, at, 4 * e->lanes);
+  if (p->lanes == 1) return load(e, p->elem, b, at, p->size);
+  return load_lanes(e, b, at, lanes_of(p, t, j), 4);
+}
+
+static Ref multiply_add(const Product *p, Ref a, Ref b, Ref acc) {
+  LLVMBuilderRef builder = p->e->b;
+  if (p->type == T_F32) return fma_(p->e, a, b, acc);
+  if (p->type == T_F64) return fadd(p->e, acc, fmul(p->e, a, b));
+  return LLVMBuildAdd(builder, acc, LLVMBuildMul(builder, a, b, ""), "");
+}
+
+/* One step along K, for element k behind a and b. */
+static void step_k(const Product *p, const ProductTile *t, Ref a, Ref b, int64_t k, Ref *acc) {
+  Ref column[16];
+  for (int j = 0; j < t->vectors; j++) column[j] = load_b(p, t, b, k, j);
+  for (int r = 0; r < t->rows; r++) {
+    Ref x = load(p->e, p->elem, a, (r * p->a_row + k * p->a_k) * p->size, p->size);
+    Ref row = splat(p->e, x, p->lanes);
+    for (int j = 0; j < t->vectors; j++) {
+      Ref *s = &acc[r * t->vectors + j];
+      *s = multiply_add(p, row, column[j], *s);
+    }
+  }
+}
+
+static void prefetch_weights(const Product *p, Ref b) {
+  for (int64_t at = 0; at < UNROLL * p->b_k * p->size; at += 64) prefetch(p->e, b, AHEAD + at, false, 3);
+}
+
+/* acc[row][vector] = A B over the tile. Small tiles sum in several sets, lest every FMA wait for the one before it. */
+static void sum_tile(const Product *p, const ProductTile *t, Ref *acc) {
+  Emit *e = p->e;
+  int n = t->rows * t->vectors, sets = n >= 6 ? 1 : n >= 3 ? 2 : 4;
+  for (int i = 0; i < n * sets; i++) acc[i] = LLVMConstNull(vec_of(p->elem, p->lanes));
+  int64_t whole = p->k / UNROLL * UNROLL;
+  if (whole > 0) {
+    Loop l;
+    loop_begin(e, &l, const_i64(e, 0), const_i64(e, whole), UNROLL, n * sets, acc);
+    Ref a = gep(e, t->a, l.i, p->a_k * p->size), b = gep(e, t->b, l.i, p->b_k * p->size);
+    if (t->stream) prefetch_weights(p, b);
+    for (int k = 0; k < UNROLL; k++) step_k(p, t, a, b, k, acc + k % sets * n);
+    loop_end(e, &l);
+  }
+  for (int64_t k = whole; k < p->k; k++) step_k(p, t, t->a, t->b, k, acc + k % sets * n);
+  for (int i = n; i < n * sets; i++) {
+    acc[i % n] = type_is_float(p->type) ? fadd(e, acc[i % n], acc[i]) : LLVMBuildAdd(e->b, acc[i % n], acc[i], "");
+  }
+}
+
+/* ==== the result ==== */
+
+static Ref scale(const Product *p, Ref x, float by) {
+  if (by == 1) return x;
+  return fmul(p->e, x, splat(p->e, LLVMConstReal(p->elem, by), p->lanes));
+}
+
+static Ref add_c(const Product *p, Ref x, Ref row, Ref col, int valid) {
+  const Node *n = p->n;
+  float beta = attr_float(n, "beta", 1);
+  if (n->op != OP_Gemm || n->n_in < 3 || !n->in[2] || beta == 0) return x;
+  Ref c = scale(p, plain_arg(p->e, n->in[2], &n->out[0]->shape, row, col, p->lanes, valid), beta);
+  return fadd(p->e, x, c);
+}
+
+static void store_vector(const Product *p, Ref x, Ref row, Ref col, int valid) {
+  Emit *e = p->e;
+  const Value *y = p->n->out[0];
+  if (p->n->op == OP_Gemm && !p->packed) x = scale(p, x, attr_float(p->n, "alpha", 1));
+  Ref out = gep(e, value_ptr(e, y), add_i(e, mul_i(e, row, p->cols), col), p->size);
+  if (p->drops_cols) { /* the rows are the result's last axis */
+    Ref last = const_i64(e, y->shape.rank > 0 ? y->shape.d[y->shape.rank - 1] : 1);
+    col = LLVMBuildURem(e->b, row, last, "");
+    row = LLVMBuildUDiv(e->b, row, last, "");
+  }
+  x = add_c(p, x, row, col, valid);
+  x = plain_steps(e, p->n, x, row, col, p->lanes, valid);
+  if (p->lanes == 1) store(e, x, out, 0, p->size);
+  else store_lanes(e, x, out, 0, valid, p->size);
+}
+
+static void store_tile(const Product *p, const ProductTile *t, Ref *acc, Ref row, Ref col) {
+  for (int r = 0; r < t->rows; r++) {
+    for (int j = 0; j < t->vectors; j++) {
+      Ref y = add_i(p->e, row, const_i64(p->e, r)), x = add_i(p->e, col, const_i64(p->e, j * p->lanes));
+      store_vector(p, acc[r * t->vectors + j], y, x, lanes_of(p, t, j));
+    }
+  }
+}
+
+/* ==== the loops ==== */
+
+/* Rows [row, row + rows) and columns [col, col + cols) of every product of the batch, in tiles that divide them evenly. */
+typedef struct Region {
+  int64_t row, rows, col, cols;
+  int tile_rows, tile_cols;
+} Region;
+
+static Ref operand(const Product *p, int i, const Shape *own, Ref batch, Ref offset) {
+  const Value *v = p->n->in[i];
+  int64_t matrix = i == 0 ? p->rows * p->k : p->k * p->cols;
+  Ref at = add_i(p->e, mul_i(p->e, broadcast_index(p->e, own, &p->batch, batch), matrix), offset);
+  return gep(p->e, value_ptr(p->e, v), at, p->size);
+}
+
+static void build_tile(const Product *p, const Region *g, Ref batch, Ref row, Ref col) {
+  Emit *e = p->e;
+  int vectors = (g->tile_cols + p->lanes - 1) / p->lanes;
+  ProductTile t = {.rows = g->tile_rows, .vectors = vectors, .cols = g->tile_cols, .stream = p->packed && g->tile_rows == p->rows};
+  t.a = operand(p, 0, &p->a_batch, batch, mul_i(e, row, p->a_row));
+  if (p->packed) t.b = gep(e, weights_ptr(e, p->n->plan->weights), col, p->k * p->size);
+  else t.b = operand(p, 1, &p->b_batch, batch, mul_i(e, col, p->b_col));
+  Ref acc[64];
+  sum_tile(p, &t, acc);
+  store_tile(p, &t, acc, add_i(e, mul_i(e, batch, p->rows), row), col);
+}
+
+/* Rows run innermost, so that the columns of B stay in cache. */
+static void build_region(Product *p, const Region *g) {
+  if (g->rows == 0 || g->cols == 0) return;
+  Emit *e = p->e;
+  int64_t row_tiles = g->rows / g->tile_rows, col_tiles = g->cols / g->tile_cols;
+  if (p->packed) p->b_k = (g->tile_cols + p->lanes - 1) / p->lanes * p->lanes;
+  Ref lo, hi;
+  task_range(e, p->batches * col_tiles * row_tiles, &lo, &hi);
+  Loop l;
+  loop_begin(e, &l, lo, hi, 1, 0, NULL);
+  Ref row_count = const_i64(e, row_tiles), col_count = const_i64(e, col_tiles);
+  Ref row = LLVMBuildURem(e->b, l.i, row_count, ""), rest = LLVMBuildUDiv(e->b, l.i, row_count, "");
+  Ref col = LLVMBuildURem(e->b, rest, col_count, ""), batch = LLVMBuildUDiv(e->b, rest, col_count, "");
+  row = add_i(e, mul_i(e, row, g->tile_rows), const_i64(e, g->row));
+  col = add_i(e, mul_i(e, col, g->tile_cols), const_i64(e, g->col));
+  build_tile(p, g, batch, row, col);
+  loop_end(e, &l);
+}
+
+static void build_columns(Product *p, Region g) {
+  if (g.tile_rows == 0) return;
+  int full = p->tile_vectors * p->lanes;
+  int64_t whole = p->cols / full * full;
+  g.tile_cols = full;
+  g.cols = whole;
+  build_region(p, &g);
+  g.col = whole;
+  g.cols = g.tile_cols = (int)(p->cols - whole);
+  build_region(p, &g);
+}
+
+void emit_gemm(Emit *e, Node *n) {
+  if (shape_count(&n->out[0]->shape) == 0) return;
+  Product p = product_of(e, n);
+  int64_t whole = p.rows / p.tile_rows * p.tile_rows, rest = p.rows - whole;
+  build_columns(&p, (Region){.rows = whole, .tile_rows = p.tile_rows});
+  build_columns(&p, (Region){.row = whole, .rows = rest, .tile_rows = (int)rest});
+}

@@ -1,0 +1,54 @@
+/* emit_plain.c: broadcasting beside dense row-major results: arguments of epilogues, batches of matrix products. */
+#include "emit.h"
+
+/* ONNX's broadcasting: axes are aligned at the end, an axis of one element repeats. */
+Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat) {
+  CopyAxis group[MAX_RANK]; /* axes that step evenly, innermost first */
+  int count = 0;
+  int64_t stride = 1;
+  for (int k = 0; k < to->rank; k++) {
+    int64_t n = to->d[to->rank - 1 - k], own = k < from->rank ? from->d[from->rank - 1 - k] : 1;
+    int64_t step = own == 1 ? 0 : stride;
+    stride *= own;
+    if (n == 1) continue;
+    CopyAxis *last = &group[count - 1];
+    if (count > 0 && step == last->src * last->n) last->n *= n;
+    else group[count++] = (CopyAxis){n, step, 0};
+  }
+  Ref index = const_i64(e, 0);
+  for (int k = 0; k < count; k++) {
+    bool outermost = k == count - 1;
+    Ref size = const_i64(e, group[k].n), i = outermost ? flat : LLVMBuildURem(e->b, flat, size, "");
+    if (group[k].src) index = add_i(e, index, mul_i(e, i, group[k].src));
+    if (!outermost) flat = LLVMBuildUDiv(e->b, flat, size, "");
+  }
+  return index;
+}
+
+static Shape leading(const Shape *s) {
+  Shape lead = *s;
+  if (lead.rank > 0) lead.rank--;
+  return lead;
+}
+
+Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int lanes, int valid) {
+  float scalar;
+  if (arg->type == T_F32 && const_scalar(arg, &scalar)) return splat(e, const_f32(e, scalar), lanes);
+  Shape from = leading(&arg->shape), to = leading(y);
+  int64_t width = arg->shape.rank > 0 ? arg->shape.d[arg->shape.rank - 1] : 1;
+  int size = (int)type_size(arg->type);
+  Ref index = mul_i(e, broadcast_index(e, &from, &to, row), width);
+  if (width > 1) index = add_i(e, index, col);
+  Ref p = gep(e, value_ptr(e, arg), index, size);
+  if (lanes == 1 || width == 1) return splat(e, load(e, llvm_type(e, arg->type), p, 0, size), lanes);
+  return load_lanes(e, p, 0, valid, size);
+}
+
+Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int valid) {
+  for (int i = 0; i < n->n_step; i++) {
+    const Step *s = &n->step[i];
+    const Shape *y = &n->out[0]->shape;
+    acc = math_step(e, s, acc, s->arg < 0 ? NULL : plain_arg(e, n->in[s->arg], y, row, col, lanes, valid));
+  }
+  return acc;
+}

@@ -1,0 +1,66 @@
+/* pack_gemm.c: the constant right-hand matrix of a Gemm or MatMul, in the order in which the kernel reads it. */
+#include "codegen.h"
+
+/* B of the product as packed: k rows, n columns, element (i, j) at i*row + j*col; every element times alpha. */
+typedef struct Matrix {
+  const float *data;
+  int64_t k, n, row, col;
+  float alpha;
+} Matrix;
+
+static Matrix matrix_of(const Node *n) {
+  const Value *b = n->in[1];
+  bool turned = n->op == OP_Gemm && attr_int(n, "transB", 0) != 0;
+  Matrix m = {.data = b->data, .k = b->shape.d[turned], .n = b->shape.d[!turned], .alpha = 1};
+  m.row = turned ? 1 : b->shape.d[1];
+  m.col = turned ? b->shape.d[1] : 1;
+  if (n->op == OP_Gemm) m.alpha = attr_float(n, "alpha", 1);
+  return m;
+}
+
+static int at_most(int n, int64_t limit) { return n < limit ? n : (int)limit; }
+
+/* Rows and column vectors whose accumulators, with a vector of B for each column and one of A, fit the registers. A single
+ * row takes B from memory; 7 accumulators hide the latency of two FMAs a cycle. */
+static void choose_tile(const Target *t, int64_t rows, int64_t vectors, ConvPlan *p) {
+  int spare = t->fma ? 1 : 2; /* without FMA the product needs a register */
+  p->uw = at_most(t->regs == 32 ? 6 : 4, rows);
+  p->nb = p->uw == 1 ? (t->regs == 32 ? 8 : 7) : (t->regs - spare) / (p->uw + 1);
+  p->nb = at_most(p->nb, vectors);
+}
+
+void select_gemm(Graph *g, Node *n) {
+  const Value *b = n->in[1];
+  if (!b->data || b->type != T_F32 || b->shape.rank != 2 || shape_count(&b->shape) == 0) return;
+  Matrix m = matrix_of(n);
+  int lanes = g->target->lanes;
+  int64_t rows = shape_count(&n->out[0]->shape) / m.n;
+  if (rows == 0) return;
+  n->plan = alloc(g->cx, sizeof *n->plan);
+  n->plan->bias = -1;
+  choose_tile(g->target, rows, (m.n + lanes - 1) / lanes, n->plan);
+}
+
+/* The last panel is as narrow as its columns, in whole vectors, allow. */
+int64_t pack_gemm_size(Graph *g, const Node *n) {
+  if (!n->plan) return 0;
+  Matrix m = matrix_of(n);
+  int64_t lanes = g->target->lanes, bytes;
+  if (!mul_size((m.n + lanes - 1) / lanes * lanes, m.k, &bytes) || !mul_size(bytes, 4, &bytes)) {
+    fail_at(g, n, "weights too large");
+  }
+  return bytes;
+}
+
+void pack_gemm(Graph *g, Node *n, float *dst) {
+  Matrix m = matrix_of(n);
+  int64_t lanes = g->target->lanes, full = n->plan->nb * lanes;
+  for (int64_t j0 = 0; j0 < m.n; j0 += full) {
+    int64_t left = m.n - j0, width = left < full ? (left + lanes - 1) / lanes * lanes : full;
+    for (int64_t i = 0; i < m.k; i++, dst += width) {
+      for (int64_t j = 0; j < width; j++) {
+        dst[j] = j < left ? m.alpha * m.data[i * m.row + (j0 + j) * m.col] : 0;
+      }
+    }
+  }
+}
