@@ -1,0 +1,290 @@
+/* emit_move.c: operators that only move elements. Each is a few strided copies between the axes of its tensors; on
+ * blocked tensors the axes are images, channel blocks, rows, pixels and lanes. */
+#include "emit.h"
+
+#include <string.h>
+
+static int element(const Value *v) { return (int)type_size(v->type); }
+
+/* Whether element `at` of x and element `to` of y are the same memory: the plan computes some results in place. */
+static bool in_place(const Value *x, int64_t at, const Value *y, int64_t to) {
+  int64_t from = x->offset + x->alias_offset + (x->layout.origin + at) * element(x);
+  return x->place == y->place && from == y->offset + y->alias_offset + (y->layout.origin + to) * element(y);
+}
+
+/* Copies from element `at` of x to element `to` of y, along the axes given. */
+static void copy_part(Emit *e, const Value *x, int64_t at, const Value *y, int64_t to, int rank, const CopyAxis *axis) {
+  if (in_place(x, at, y, to)) return;
+  Copy c = {.size = element(y), .rank = rank};
+  memcpy(c.axis, axis, (size_t)rank * sizeof *axis);
+  c.src = gep_const(e, value_ptr(e, x), at * c.size);
+  c.dst = gep_const(e, value_ptr(e, y), to * c.size);
+  emit_copy(e, &c);
+}
+
+static int axis_of(const Node *n, int rank) {
+  int64_t axis = attr_int(n, "axis", 0);
+  return (int)(axis < 0 ? axis + rank : axis);
+}
+
+/* Whether the node works on channel blocks. A blocked tensor that lies in memory as a dense one may meet dense ones. */
+static bool on_blocks(const Node *n) {
+  for (int i = 0; i < n->n_out; i++) {
+    if (n->out[i] && !layout_is_plain(n->out[i])) return true;
+  }
+  return !layout_is_plain(n->in[0]);
+}
+
+static void axes_of(const Node *n, const Value *v, Axes *a) {
+  Value dense = {.shape = v->shape};
+  dense.layout = layout_plain(&v->shape);
+  value_axes(on_blocks(n) ? v : &dense, a);
+}
+
+/* Index i along ONNX's axis k as an index along that axis of axes_of: channels count in blocks there. */
+static int64_t block_index(const Node *n, const Value *v, int k, int64_t i) {
+  if (k != 1 || !v->layout.block || !on_blocks(n)) return i;
+  assert(i % v->layout.block == 0);
+  return i / v->layout.block;
+}
+
+/* ==== views, transposes ==== */
+
+static void move_view(Emit *e, Node *n) {
+  const Value *x = n->in[0], *y = n->out[0];
+  Axes in, out;
+  axes_of(n, x, &in);
+  axes_of(n, y, &out);
+  CopyAxis axis[MAX_RANK + 1];
+  if (shape_equal(&x->shape, &y->shape)) {
+    assert(in.rank == out.rank);
+    for (int k = 0; k < in.rank; k++) axis[k] = (CopyAxis){in.n[k], in.stride[k], out.stride[k]};
+    copy_part(e, x, 0, y, 0, in.rank, axis);
+    return;
+  }
+  assert(layout_is_plain(x) && layout_is_plain(y));
+  axis[0] = (CopyAxis){shape_count(&x->shape), 1, 1};
+  copy_part(e, x, 0, y, 0, 1, axis);
+}
+
+static void move_transpose(Emit *e, Node *n) {
+  const Value *x = n->in[0], *y = n->out[0];
+  const Attr *perm = attr_find(n, "perm");
+  Axes in, out;
+  axes_of(n, x, &in);
+  axes_of(n, y, &out);
+  assert(!on_blocks(n));
+  CopyAxis axis[MAX_RANK];
+  for (int k = 0; k < out.rank; k++) {
+    int64_t from = perm ? perm->ints[k] : out.rank - 1 - k;
+    axis[k] = (CopyAxis){out.n[k], in.stride[from], out.stride[k]};
+  }
+  copy_part(e, x, 0, y, 0, out.rank, axis);
+}
+
+/* ==== Concat, Split: parts of a whole along an axis ==== */
+
+/* Copies between the whole and the part that begins at index `at` of it. */
+static void move_part(Emit *e, const Node *n, const Value *whole, const Value *part, int k, int64_t at, bool split) {
+  Axes w, p;
+  axes_of(n, whole, &w);
+  axes_of(n, part, &p);
+  assert(w.rank == p.rank);
+  CopyAxis axis[MAX_RANK + 1];
+  for (int i = 0; i < p.rank; i++) {
+    axis[i] = split ? (CopyAxis){p.n[i], w.stride[i], p.stride[i]} : (CopyAxis){p.n[i], p.stride[i], w.stride[i]};
+  }
+  int64_t offset = block_index(n, whole, k, at) * w.stride[k];
+  if (split) copy_part(e, whole, offset, part, 0, p.rank, axis);
+  else copy_part(e, part, 0, whole, offset, p.rank, axis);
+}
+
+static void move_concat(Emit *e, Node *n) {
+  const Value *y = n->out[0];
+  int k = axis_of(n, y->shape.rank);
+  int64_t at = 0;
+  for (int i = 0; i < n->n_in; i++) {
+    if (shape_count(&n->in[i]->shape) > 0) move_part(e, n, y, n->in[i], k, at, false);
+    at += n->in[i]->shape.d[k];
+  }
+}
+
+static int64_t split_size(const Node *n, int i, int k) {
+  if (n->out[i]) return n->out[i]->shape.d[k];
+  int64_t size[64], whole = n->in[0]->shape.d[k], part = (whole + n->n_out - 1) / n->n_out;
+  int count = 0;
+  if (n->n_in > 1 && n->in[1] && const_ints(n->in[1], (int)COUNT(size), size, &count)) return size[i];
+  return part; /* only the last part may be smaller, and nothing comes after it */
+}
+
+static void move_split(Emit *e, Node *n) {
+  int k = axis_of(n, n->in[0]->shape.rank);
+  int64_t at = 0;
+  for (int i = 0; i < n->n_out; i++) {
+    const Value *y = n->out[i];
+    if (y && shape_count(&y->shape) > 0) move_part(e, n, n->in[0], y, k, at, true);
+    at += split_size(n, i, k);
+  }
+}
+
+/* ==== Slice ==== */
+
+static void move_slice(Emit *e, Node *n) {
+  const Value *x = n->in[0], *y = n->out[0];
+  int64_t start[MAX_RANK], step[MAX_RANK], at = 0;
+  Shape result;
+  slice_ranges(e->g, n, start, step, &result);
+  Axes in, out;
+  axes_of(n, x, &in);
+  axes_of(n, y, &out);
+  assert(in.rank == out.rank && (in.rank == x->shape.rank || step[1] == 1));
+  CopyAxis axis[MAX_RANK + 1];
+  for (int k = 0; k < out.rank; k++) {
+    bool lanes = k == x->shape.rank;
+    axis[k] = (CopyAxis){out.n[k], lanes ? 1 : step[k] * in.stride[k], out.stride[k]};
+    if (!lanes) at += block_index(n, x, k, start[k]) * in.stride[k];
+  }
+  if (shape_count(&y->shape) > 0) copy_part(e, x, at, y, 0, out.rank, axis);
+}
+
+/* ==== Pad ==== */
+
+/* Indices [at, at + n) of the result come from `from` on, in steps of `step`; from -1: the constant. */
+typedef struct Segment { int64_t at, n, from; int step; } Segment;
+
+typedef struct Padding {
+  Emit *e;
+  Axes in, out;
+  Segment *segment[MAX_RANK + 1];
+  int count[MAX_RANK + 1];
+  Ref src, fill, dst;
+} Padding;
+
+static int64_t clamp(int64_t i, int64_t lo, int64_t hi) { return i < lo ? lo : i > hi ? hi : i; }
+
+/* Where position p of an axis of d elements comes from, p < 0 and p >= d being the padding; -1: the constant. */
+static int64_t pad_source(PadMode mode, int64_t p, int64_t d) {
+  if (p >= 0 && p < d) return p;
+  int64_t period = mode == PAD_REFLECT ? 2 * (d - 1) : d;
+  switch (mode) {
+  case PAD_CONSTANT: return -1;
+  case PAD_EDGE: return clamp(p, 0, d - 1);
+  default:
+    if (period == 0) return 0;
+    p = (p % period + period) % period;
+    return p < d ? p : period - p;
+  }
+}
+
+/* Splits the positions [-before, d + after) into segments; the inside stays whole. */
+static int pad_segments(PadMode mode, int64_t d, int64_t before, int64_t after, Segment *out) {
+  int count = 0;
+  for (int64_t p = -before; p < d + after; p++) {
+    int64_t from = pad_source(mode, p, d);
+    Segment *last = &out[count - 1];
+    if (count > 0 && p != 0 && p != d) {
+      int64_t step = last->n > 1 ? last->step : from - last->from;
+      bool fits = step >= -1 && step <= 1 && from == last->from + step * last->n;
+      if (last->from < 0 ? from < 0 : fits && from >= 0) {
+        last->step = (int)step;
+        last->n++;
+        continue;
+      }
+    }
+    out[count++] = (Segment){p + before, 1, from, 0};
+  }
+  return count;
+}
+
+/* One copy for each combination of the axes' segments. */
+static void pad_axis(Padding *p, int k, Copy *c, int64_t at, int64_t to, bool fill) {
+  if (k == p->out.rank) {
+    c->src = fill ? p->fill : gep_const(p->e, p->src, at * c->size);
+    c->dst = gep_const(p->e, p->dst, to * c->size);
+    Copy part = *c;
+    for (int i = 0; fill && i < part.rank; i++) part.axis[i].src = 0;
+    emit_copy(p->e, &part);
+    return;
+  }
+  for (int i = 0; i < p->count[k]; i++) {
+    const Segment *s = &p->segment[k][i];
+    c->axis[k] = (CopyAxis){s->n, s->step * p->in.stride[k], p->out.stride[k]};
+    int64_t from = s->from < 0 ? 0 : s->from * p->in.stride[k];
+    pad_axis(p, k + 1, c, at + from, to + s->at * p->out.stride[k], fill || s->from < 0);
+  }
+}
+
+/* Memory that holds the constant. */
+static Ref pad_value(Emit *e, const Node *n) {
+  if (n->n_in > 2 && n->in[2]) return value_ptr(e, n->in[2]);
+  LLVMTypeRef type = llvm_type(e, n->in[0]->type);
+  Ref zero = LLVMBuildAlloca(e->b, type, "");
+  LLVMBuildStore(e->b, LLVMConstNull(type), zero);
+  return zero;
+}
+
+static void move_pad(Emit *e, Node *n) {
+  const Value *x = n->in[0], *y = n->out[0];
+  int64_t before[MAX_RANK + 1] = {0}, after[MAX_RANK + 1] = {0};
+  PadMode mode = pad_mode(e->g, n);
+  pad_amounts(e->g, n, before, after);
+  Padding p = {.e = e, .src = value_ptr(e, x), .dst = value_ptr(e, y), .fill = pad_value(e, n)};
+  axes_of(n, x, &p.in);
+  axes_of(n, y, &p.out);
+  assert(p.in.rank == p.out.rank && (p.in.rank == x->shape.rank || (before[1] == 0 && after[1] == 0)));
+  for (int k = 0; k < p.out.rank; k++) {
+    p.segment[k] = alloc_n(e->g->cx, (size_t)p.out.n[k] + 1, sizeof(Segment));
+    p.count[k] = pad_segments(mode, p.in.n[k], before[k], after[k], p.segment[k]);
+  }
+  Copy c = {.size = element(x), .rank = p.out.rank};
+  pad_axis(&p, 0, &c, 0, 0, false);
+}
+
+/* ==== Gather ==== */
+
+/* The index at p, counted from the end where it is negative, brought into [0, d). */
+static Ref load_index(Emit *e, const Value *index, Ref at, int64_t d) {
+  Ref p = gep(e, value_ptr(e, index), at, element(index));
+  Ref i = LLVMBuildSExt(e->b, load(e, llvm_type(e, index->type), p, 0, element(index)), e->i64, "");
+  Ref zero = const_i64(e, 0), last = const_i64(e, d - 1);
+  Ref negative = LLVMBuildICmp(e->b, LLVMIntSLT, i, zero, "");
+  i = LLVMBuildSelect(e->b, negative, LLVMBuildAdd(e->b, i, const_i64(e, d), ""), i, "");
+  i = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, i, zero, ""), zero, i, "");
+  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, i, last, ""), last, i, "");
+}
+
+static void move_gather(Emit *e, Node *n) {
+  const Value *x = n->in[0], *index = n->in[1], *y = n->out[0];
+  int k = axis_of(n, x->shape.rank), q = index->shape.rank;
+  Axes in, out;
+  axes_of(n, x, &in);
+  axes_of(n, y, &out);
+  assert(!on_blocks(n));
+  Copy c = {.size = element(x)};
+  for (int i = 0; i < in.rank; i++) {
+    int to = i < k ? i : i + q - 1;
+    if (i != k) c.axis[c.rank++] = (CopyAxis){in.n[i], in.stride[i], out.stride[to]};
+  }
+  Ref src = value_ptr(e, x), dst = value_ptr(e, y);
+  Loop l;
+  loop_begin(e, &l, const_i64(e, 0), const_i64(e, shape_count(&index->shape)), 1, 0, NULL);
+  c.src = gep(e, src, load_index(e, index, l.i, x->shape.d[k]), in.stride[k] * c.size);
+  c.dst = q == 0 ? dst : gep(e, dst, l.i, out.stride[k + q - 1] * c.size);
+  emit_copy(e, &c);
+  loop_end(e, &l);
+}
+
+void emit_move(Emit *e, Node *n) {
+  for (int i = 0; i < n->n_out; i++) {
+    if (n->out[i]) emit_halo(e, n->out[i]);
+  }
+  switch (n->op) {
+  case OP_Transpose: move_transpose(e, n); break;
+  case OP_Concat: move_concat(e, n); break;
+  case OP_Split: move_split(e, n); break;
+  case OP_Slice: move_slice(e, n); break;
+  case OP_Pad: move_pad(e, n); break;
+  case OP_Gather: move_gather(e, n); break;
+  default: assert(op_info[n->op].kind == K_VIEW); move_view(e, n);
+  }
+}
