@@ -1,0 +1,185 @@
+/* emit_pool_plain.c: pools on dense row-major tensors of any numeric type, over one to three axes (a global one over any
+ * number, which are one to it), element by element; also where MaxPool's indices are asked for. */
+#include "emit.h"
+
+enum { SPACE = 3 };
+
+typedef struct PlainPool {
+  Emit *e;
+  Node *n;
+  Type type;
+  LLVMTypeRef elem;
+  int size;
+  bool max, count_pad;
+  int64_t in[SPACE], out[SPACE];             /* D, H, W */
+  int64_t kernel[SPACE], stride[SPACE], dilation[SPACE], before[SPACE], after[SPACE];
+  Ref plane;                                 /* image and channel: the item */
+  Ref at[SPACE];                             /* the output element */
+  Ref lo[SPACE], hi[SPACE];                  /* taps inside the image */
+  Ref count;                                 /* elements that count for the mean */
+} PlainPool;
+
+static bool is_global(const Node *n) { return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool; }
+
+static void set_window(PlainPool *p, const Window *w) {
+  const Shape *x = &p->n->in[0]->shape, *y = p->n->out[0] ? &p->n->out[0]->shape : &p->n->out[1]->shape;
+  const int64_t kernel[] = {w->kd, w->kh, w->kw}, stride[] = {w->sd, w->sh, w->sw}, dilation[] = {w->dd, w->dh, w->dw};
+  const int64_t before[] = {w->front, w->top, w->left}, after[] = {w->back, w->bottom, w->right};
+  for (int i = 0; i < SPACE; i++) {
+    int axis = x->rank - SPACE + i;
+    p->in[i] = axis < 2 ? 1 : x->d[axis];
+    p->out[i] = axis < 2 ? 1 : y->d[axis];
+    p->kernel[i] = kernel[i];
+    p->stride[i] = stride[i];
+    p->dilation[i] = dilation[i];
+    p->before[i] = before[i];
+    p->after[i] = after[i];
+  }
+}
+
+static void set_global(PlainPool *p) {
+  for (int i = 0; i < SPACE; i++) p->in[i] = p->out[i] = p->kernel[i] = p->stride[i] = p->dilation[i] = 1;
+  p->in[2] = shape_count(&p->n->in[0]->shape) / shape_count(&p->n->out[0]->shape);
+  p->kernel[2] = p->in[2];
+}
+
+/* ==== one output element ==== */
+
+static Ref largest(Emit *e, Ref a, int64_t b) {
+  Ref k = const_i64(e, b);
+  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, a, k, ""), a, k, "");
+}
+
+static Ref smallest(Emit *e, Ref a, int64_t b) {
+  Ref k = const_i64(e, b);
+  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, a, k, ""), a, k, "");
+}
+
+/* Taps of axis i that lie before index `end`: from 0 to all of them. */
+static Ref taps_before(const PlainPool *p, int i, Ref start, int64_t end) {
+  Emit *e = p->e;
+  Ref room = LLVMBuildSub(e->b, const_i64(e, end + p->dilation[i] - 1), start, "");
+  room = LLVMBuildSDiv(e->b, room, const_i64(e, p->dilation[i]), "");
+  return smallest(e, largest(e, room, 0), p->kernel[i]);
+}
+
+static Ref window_start(const PlainPool *p, int i) {
+  return add_i(p->e, mul_i(p->e, p->at[i], p->stride[i]), const_i64(p->e, -p->before[i]));
+}
+
+static void clip_window(PlainPool *p) {
+  Emit *e = p->e;
+  p->count = const_i64(e, 1);
+  for (int i = 0; i < SPACE; i++) {
+    Ref start = window_start(p, i);
+    p->lo[i] = taps_before(p, i, start, 0);
+    p->hi[i] = taps_before(p, i, start, p->in[i]);
+    Ref n = p->count_pad ? taps_before(p, i, start, p->in[i] + p->after[i]) : LLVMBuildSub(e->b, p->hi[i], p->lo[i], "");
+    p->count = LLVMBuildMul(e->b, p->count, n, "");
+  }
+  p->count = largest(e, p->count, 1);
+}
+
+static Ref greater(const PlainPool *p, Ref a, Ref b) {
+  LLVMBuilderRef builder = p->e->b;
+  if (type_is_float(p->type)) return LLVMBuildFCmp(builder, LLVMRealOGT, a, b, "");
+  return LLVMBuildICmp(builder, p->type == T_U8 ? LLVMIntUGT : LLVMIntSGT, a, b, "");
+}
+
+/* acc[0]: the maximum or sum so far, acc[1]: the index of the maximum. */
+static void take(const PlainPool *p, Ref index, Ref *acc) {
+  Emit *e = p->e;
+  Ref x = load(e, p->elem, gep(e, value_ptr(e, p->n->in[0]), index, p->size), 0, p->size);
+  if (!p->max) {
+    acc[0] = fadd(e, acc[0], x);
+    return;
+  }
+  Ref first = LLVMBuildICmp(e->b, LLVMIntSLT, acc[1], const_i64(e, 0), "");
+  Ref better = LLVMBuildOr(e->b, first, greater(p, x, acc[0]), "");
+  acc[0] = LLVMBuildSelect(e->b, better, x, acc[0], "");
+  acc[1] = LLVMBuildSelect(e->b, better, index, acc[1], "");
+}
+
+/* The loops over the window's axes from i on; `index` is the input's element so far. */
+static void reduce_axis(const PlainPool *p, int i, Ref index, Ref *acc) {
+  if (i == SPACE) {
+    take(p, index, acc);
+    return;
+  }
+  Emit *e = p->e;
+  Loop l;
+  loop_begin(e, &l, p->lo[i], p->hi[i], 1, 2, acc);
+  Ref at = add_i(e, window_start(p, i), mul_i(e, l.i, p->dilation[i]));
+  reduce_axis(p, i + 1, add_i(e, mul_i(e, index, p->in[i]), at), acc);
+  loop_end(e, &l);
+}
+
+/* ONNX, MaxPool: with storage_order 1 the last two axes count column by column. */
+static Ref stored_index(const PlainPool *p, Ref index) {
+  if (!attr_int(p->n, "storage_order", 0)) return index;
+  Emit *e = p->e;
+  Ref plane = const_i64(e, p->in[1] * p->in[2]), width = const_i64(e, p->in[2]);
+  Ref at = LLVMBuildURem(e->b, index, plane, "");
+  Ref turned = mul_i(e, LLVMBuildURem(e->b, at, width, ""), p->in[1]);
+  turned = add_i(e, turned, LLVMBuildUDiv(e->b, at, width, ""));
+  return add_i(e, LLVMBuildSub(e->b, index, at, ""), turned);
+}
+
+static Ref with_steps(const PlainPool *p, Ref x) {
+  Emit *e = p->e;
+  Ref row = p->plane, col = p->at[2];
+  for (int i = 0; i < 2; i++) row = add_i(e, mul_i(e, row, p->out[i]), p->at[i]);
+  if (p->n->in[0]->shape.rank == 2) { /* the last axis of the result is the channel */
+    Ref channels = const_i64(e, p->n->in[0]->shape.d[1]);
+    row = LLVMBuildUDiv(e->b, p->plane, channels, "");
+    col = LLVMBuildURem(e->b, p->plane, channels, "");
+  }
+  return plain_steps(e, p->n, x, row, col, 1, 1);
+}
+
+static void build_element(PlainPool *p) {
+  Emit *e = p->e;
+  clip_window(p);
+  Ref acc[] = {LLVMConstNull(p->elem), const_i64(e, -1)}, index = p->plane;
+  reduce_axis(p, 0, index, acc);
+  if (!p->max) {
+    Ref count = LLVMBuildSIToFP(e->b, p->count, p->elem, "");
+    acc[0] = LLVMBuildFDiv(e->b, acc[0], count, "");
+  }
+  Ref at = p->plane;
+  for (int i = 0; i < SPACE; i++) at = add_i(e, mul_i(e, at, p->out[i]), p->at[i]);
+  const Node *n = p->n;
+  if (n->out[0]) store(e, with_steps(p, acc[0]), gep(e, value_ptr(e, n->out[0]), at, p->size), 0, p->size);
+  if (n->n_out < 2 || !n->out[1]) return;
+  store(e, stored_index(p, acc[1]), gep(e, value_ptr(e, n->out[1]), at, 8), 0, 8);
+}
+
+static void build_axis(PlainPool *p, int i) {
+  if (i == SPACE) {
+    build_element(p);
+    return;
+  }
+  Loop l;
+  loop_begin(p->e, &l, const_i64(p->e, 0), const_i64(p->e, p->out[i]), 1, 0, NULL);
+  p->at[i] = l.i;
+  build_axis(p, i + 1);
+  loop_end(p->e, &l);
+}
+
+void emit_pool_plain(Emit *e, Node *n) {
+  const Shape *x = &n->in[0]->shape;
+  PlainPool p = {.e = e, .n = n, .type = n->in[0]->type};
+  p.elem = llvm_type(e, p.type);
+  p.size = (int)type_size(p.type);
+  p.max = n->op == OP_MaxPool || n->op == OP_GlobalMaxPool;
+  p.count_pad = attr_int(n, "count_include_pad", 0) != 0;
+  if (is_global(n)) set_global(&p);
+  else set_window(&p, &n->win);
+  Ref lo, hi;
+  task_range(e, x->d[0] * x->d[1], &lo, &hi);
+  Loop l;
+  loop_begin(e, &l, lo, hi, 1, 0, NULL);
+  p.plane = l.i;
+  build_axis(&p, 0);
+  loop_end(e, &l);
+}
