@@ -247,8 +247,10 @@ static Attr read_attr(Import *im, const Node *n, const Onnx__AttributeProto *p) 
   if (!is_named(p->name)) fail_at(im->g, n, "an attribute has no name");
   if (is_named(p->ref_attr_name)) fail_at(im->g, n, "attribute \"%s\" refers to a function's", p->name);
   switch (attr_type(p)) {
-  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT: return (Attr){.name = p->name, .kind = A_FLOAT, .f = p->f};
-  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT: return (Attr){.name = p->name, .kind = A_INT, .i = p->i};
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT:
+    return (Attr){.name = p->name, .kind = A_FLOAT, .f = p->f};
+  case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT:
+    return (Attr){.name = p->name, .kind = A_INT, .i = p->i};
   case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING:
     return (Attr){.name = p->name, .kind = A_STRING, .s = copy_bytes_as_text(im->cx, p->s.data, p->s.len)};
   case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR:
@@ -304,7 +306,8 @@ static void make_outputs(Import *im, Node *n, const Onnx__NodeProto *p) {
 /* The number of inputs and outputs, and the inputs that no operator can do without. */
 static void check_arity(const Import *im, const Node *n, int min_in, int max_in) {
   const OpInfo *info = &op_info[n->op];
-  if (max_in >= 0 && n->n_in > max_in) fail_at(im->g, n, "has %d inputs; at most %d are allowed", n->n_in, max_in);
+  if (max_in >= 0 && n->n_in > max_in)
+    fail_at(im->g, n, "has %d inputs; at most %d are allowed", n->n_in, max_in);
   for (int i = 0; i < min_in; i++)
     if (i >= n->n_in || !n->in[i]) fail_at(im->g, n, "input %d is missing", i);
   if (n->n_out < info->min_out || (info->max_out >= 0 && n->n_out > info->max_out))
@@ -482,7 +485,8 @@ static void *map_file(Context *cx, const char *path, size_t *size) {
   if (fd < 0) fail(cx, "%s", strerror(errno));
   struct stat st;
   bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-  void *data = is_file && st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+  void *data = MAP_FAILED;
+  if (is_file && st.st_size > 0) data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
   int error = errno;
   close(fd);
   if (!is_file) fail(cx, "is not a regular file");

@@ -42,24 +42,27 @@ typedef struct Name {
 
 /* ==== import_wire.c ==== */
 
-/* The message that `data` holds, in the arena of cx. NULL: malformed, or too deep or too large when unpacked; *error says
- * which. Never unwinds, so that the caller can give back `data`. */
-ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *type, const void *data, size_t size,
-                              const char **error);
+/* The message that `data` holds, in the arena of cx. NULL: malformed, or too deep or too large when
+ * unpacked; *error says which. Never unwinds, so that the caller can give back `data`. */
+ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *type, const void *data,
+                              size_t size, const char **error);
 
 /* ==== import_data.c ==== */
 
-/* The tensor as a constant called `name`; `widen`: 16-bit floats become fp32. Elements are not copied where the message
- * holds them as they are needed. */
-Value *read_tensor(Context *cx, Graph *g, const Onnx__TensorProto *t, const char *name, const char *folder, bool widen);
-Value *read_sparse_tensor(Context *cx, Graph *g, const Onnx__SparseTensorProto *s, const char *name, const char *folder);
+/* The tensor as a constant called `name`; `widen`: 16-bit floats become fp32. Elements are not copied
+ * where the message holds them as they are needed. */
+Value *read_tensor(Context *cx, Graph *g, const Onnx__TensorProto *t, const char *name, const char *folder,
+                   bool widen);
+Value *read_sparse_tensor(Context *cx, Graph *g, const Onnx__SparseTensorProto *s, const char *name,
+                          const char *folder);
 /* The type under which the graph computes with elements of an ONNX type; fails where there is none. */
 Type stored_type(Context *cx, int onnx_type, const char *what, const char *name);
 Type widened_type(Type t);
 
 /* ==== import_shape.c ==== */
 
-/* Gives every symbolic dimension of the model's inputs its meaning: a number pinned by --shape, or the batch. */
+/* Gives every symbolic dimension of the model's inputs its meaning: a number pinned by --shape, or the
+ * batch. */
 void bind_dims(Import *im);
 /* The shape of a model input; fails where a dimension has no meaning. */
 Shape input_shape(Import *im, const Onnx__ValueInfoProto *input);
@@ -68,8 +71,8 @@ Shape declared_shape(const Import *im, const Onnx__TypeProto *type);
 
 /* ==== import_upgrade.c ==== */
 
-/* Brings n, the last node of g, from the form of operator set g->opset to the newest. May add nodes around it. An output
- * that inference does not have is left without a def. */
+/* Brings n, the last node of g, from the form of operator set g->opset to the newest. May add nodes around
+ * it. An output that inference does not have is left without a def. */
 void upgrade_node(Graph *g, Node *n);
 
 #endif

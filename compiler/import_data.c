@@ -128,7 +128,8 @@ static void *read_external(Context *cx, const Onnx__TensorProto *t, int64_t byte
          (long long)bytes);
   int fd = open_external(cx, t, name, folder);
   struct stat st = {0};
-  bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && offset <= st.st_size && bytes <= st.st_size - offset;
+  bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+  ok = ok && offset <= st.st_size && bytes <= st.st_size - offset;
   if (!ok) close(fd);
   if (!ok) fail(cx, "tensor \"%s\": its external data goes past the end of the file", name);
   void *data = alloc(cx, (size_t)bytes);
@@ -172,12 +173,13 @@ static void *read_typed(Context *cx, const Onnx__TensorProto *t, Type type, int6
 
 static void *read_raw(Context *cx, const Onnx__TensorProto *t, int64_t bytes, const char *name) {
   if (t->raw_data.len != (uint64_t)bytes)
-    fail(cx, "tensor \"%s\" has %zu bytes of data; its shape needs %lld", name, t->raw_data.len, (long long)bytes);
+    fail(cx, "tensor \"%s\" has %zu bytes of data; its shape needs %lld", name, t->raw_data.len,
+         (long long)bytes);
   return t->raw_data.data;
 }
 
-static void *read_elements(Context *cx, const Onnx__TensorProto *t, Type type, int64_t count, const char *name,
-                           const char *folder) {
+static void *read_elements(Context *cx, const Onnx__TensorProto *t, Type type, int64_t count,
+                           const char *name, const char *folder) {
   int64_t bytes = count * (int64_t)type_size(type);
   if (t->segment) fail(cx, "tensor \"%s\" is stored in segments, which is not supported", name);
   if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
@@ -208,7 +210,8 @@ static float float_of_bfloat(uint16_t b) {
 
 static float *widen_elements(Context *cx, const uint16_t *from, Type type, int64_t count) {
   float *to = alloc_n(cx, (size_t)count, sizeof *to);
-  for (int64_t i = 0; i < count; i++) to[i] = type == T_F16 ? float_of_half(from[i]) : float_of_bfloat(from[i]);
+  for (int64_t i = 0; i < count; i++)
+    to[i] = type == T_F16 ? float_of_half(from[i]) : float_of_bfloat(from[i]);
   return to;
 }
 

@@ -1,5 +1,6 @@
-/* import_shape.c: what the symbolic dimensions of a model's inputs stand for. A dimension is a number of the model, or a
- * number given by --shape, or the batch: the first dimension of an input, and every dimension of the same name. */
+/* import_shape.c: what the symbolic dimensions of a model's inputs stand for. A dimension is a number of
+ * the model, or a number given by --shape, or the batch: the first dimension of an input, and every
+ * dimension of the same name. */
 #include "import.h"
 
 #include <string.h>
@@ -13,7 +14,8 @@ static const Onnx__TensorShapeProto *shape_proto(const Onnx__TypeProto *t) {
 
 /* 0 and less are what some exporters write for an unknown dimension. */
 static int64_t number_of(const Dim *d) {
-  return d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value > 0 ? d->dim_value : 0;
+  bool is_number = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+  return is_number && d->dim_value > 0 ? d->dim_value : 0;
 }
 
 /* NULL: the dimension has no name. */
@@ -28,7 +30,8 @@ static const Shape *pin_of(const Import *im, const char *input) {
   return NULL;
 }
 
-/* Initializers, which are read first, are no inputs of the model, even where IR version 3 lists them as such. */
+/* Initializers, which are read first, are no inputs of the model, even where IR version 3 lists them as
+ * such. */
 static bool is_model_input(const Import *im, const char *name) {
   const Name *n = map_get(&im->names, name);
   return n && !(n->value && n->value->data);
@@ -37,7 +40,8 @@ static bool is_model_input(const Import *im, const char *name) {
 static void bind(Import *im, const char *dim, int64_t value) {
   const int64_t *bound = map_get(&im->dims, dim);
   if (bound && *bound != value)
-    fail(im->cx, "--shape gives dimension \"%s\" both %lld and %lld", dim, (long long)*bound, (long long)value);
+    fail(im->cx, "--shape gives dimension \"%s\" both %lld and %lld", dim, (long long)*bound,
+         (long long)value);
   if (bound) return;
   int64_t *fresh = alloc(im->cx, sizeof *fresh);
   *fresh = value;
@@ -99,8 +103,8 @@ static _Noreturn void fail_unknown_dim(const Import *im, const char *input, cons
     int64_t known = dim_value(im, s->dim[i]), d = known > 0 ? known : i == 0 ? 1 : 224;
     example = format_text(im->cx, "%s%s%lld", example, i ? "," : "", (long long)d);
   }
-  fail(im->cx, "input \"%s\" has an unknown %s%s%s; set it with --shape %s=%s", input, s ? "dimension" : "shape",
-       dim ? " " : "", dim ? dim : "", input, s ? example : "1,3,224,224");
+  fail(im->cx, "input \"%s\" has an unknown %s%s%s; set it with --shape %s=%s", input,
+       s ? "dimension" : "shape", dim ? " " : "", dim ? dim : "", input, s ? example : "1,3,224,224");
 }
 
 Shape input_shape(Import *im, const Onnx__ValueInfoProto *input) {

@@ -1,5 +1,6 @@
-/* import_upgrade.c: operators as older operator sets defined them, rewritten as the newest defines them, so that nothing
- * behind import knows more than one form. What changed when: the changelog of ONNX's operators. */
+/* import_upgrade.c: operators as older operator sets defined them, rewritten as the newest defines them,
+ * so that nothing behind import knows more than one form. What changed when: the changelog of ONNX's
+ * operators. */
 #include "import.h"
 
 #include <string.h>
@@ -152,7 +153,8 @@ static void make_mask(Graph *g, const Node *n, Value *mask) {
   Value *sizes = output_of(g, shape, "shape");
   Node *fill = node_new(g, OP_ConstantOfShape, n->name, 1, &sizes, 1);
   static const bool kept = true;
-  Value *value = value_const(g, format_text(g->cx, "%s.kept", n->name), T_BOOL, shape_of(1, (int64_t)1), &kept);
+  const char *name = format_text(g->cx, "%s.kept", n->name);
+  Value *value = value_const(g, name, T_BOOL, shape_of(1, (int64_t)1), &kept);
   fill->attr = alloc(g->cx, sizeof *fill->attr);
   fill->attr[fill->n_attr++] = (Attr){.name = "value", .kind = A_TENSOR, .tensor = value};
   define_output(fill, mask);

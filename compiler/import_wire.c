@@ -1,8 +1,9 @@
 /* import_wire.c: protobuf's wire format, checked before protobuf-c unpacks it.
  *
- * protobuf-c descends into nested messages by recursion without a limit, and a message of two bytes becomes a struct of
- * two hundred. So the bytes are walked first, with a stack of bounded depth and a bounded count of fields, and what
- * unpacking allocates comes out of a budget. The format: https://protobuf.dev/programming-guides/encoding */
+ * protobuf-c descends into nested messages by recursion without a limit, and a message of two bytes
+ * becomes a struct of two hundred. So the bytes are walked first, with a stack of bounded depth and a
+ * bounded count of fields, and what unpacking allocates comes out of a budget. The format:
+ * https://protobuf.dev/programming-guides/encoding */
 #include "import.h"
 
 #include <string.h>
@@ -31,7 +32,8 @@ typedef struct Walk {
 
 static bool wrong(Walk *w, const uint8_t *where, const char *reason) {
   const char *type = w->frame[w->depth - 1].type->short_name;
-  w->error = format_text(w->cx, "not a valid ONNX file: %s at byte %td, in %s", reason, where - w->start, type);
+  ptrdiff_t at = where - w->start;
+  w->error = format_text(w->cx, "not a valid ONNX file: %s at byte %td, in %s", reason, at, type);
   return false;
 }
 
@@ -47,7 +49,8 @@ static bool read_varint(Walk *w, int max, uint64_t *out) {
 }
 
 static bool skip(Walk *w, uint64_t n) {
-  if (n > (uint64_t)(w->frame[w->depth - 1].end - w->at)) return wrong(w, w->at, "a length runs past the end");
+  uint64_t left = (uint64_t)(w->frame[w->depth - 1].end - w->at);
+  if (n > left) return wrong(w, w->at, "a length runs past the end");
   w->at += n;
   return true;
 }
@@ -122,8 +125,8 @@ typedef struct Budget {
   int64_t left;
 } Budget;
 
-/* Refuses rather than unwinds, as does protobuf-c when it gets NULL. The pieces stay until the arena goes; rounding up
- * to its alignment keeps a million one-byte pieces from passing for a megabyte. */
+/* Refuses rather than unwinds, as does protobuf-c when it gets NULL. The pieces stay until the arena goes;
+ * rounding up to its alignment keeps a million one-byte pieces from passing for a megabyte. */
 static void *budget_alloc(void *budget, size_t size) {
   enum { PIECE = 64 };
   Budget *b = budget;
@@ -138,8 +141,8 @@ static void budget_free(void *budget, void *piece) {
   (void)piece;
 }
 
-/* What unpacking may take: the bytes themselves, twice over for numbers that are shorter on the wire, and a share for
- * small messages; but never so much that the arena would unwind. */
+/* What unpacking may take: the bytes themselves, twice over for numbers that are shorter on the wire, and
+ * a share for small messages; but never so much that the arena would unwind. */
 static int64_t budget_for(Context *cx, size_t size) {
   const int64_t base = 256 << 20;
   int64_t budget = base + 3 * (int64_t)size;
@@ -147,8 +150,8 @@ static int64_t budget_for(Context *cx, size_t size) {
   return budget < room ? budget : room;
 }
 
-ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *type, const void *data, size_t size,
-                              const char **error) {
+ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *type, const void *data,
+                              size_t size, const char **error) {
   Walk w = {.cx = cx, .start = data, .at = data};
   enter(&w, type, w.start + size);
   if (!walk_message(&w)) {

@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DIMS = 1, DATA_TYPE = 2, FLOATS = 4, INT32S = 5, INT64S = 7, NAME = 8, RAW = 9, DOUBLES = 10, UINT64S = 11,
-       EXTERNAL = 13, LOCATION = 14 };
+enum {
+  DIMS = 1, DATA_TYPE = 2, FLOATS = 4, INT32S = 5, INT64S = 7, NAME = 8, RAW = 9, DOUBLES = 10, UINT64S = 11,
+  EXTERNAL = 13, LOCATION = 14
+};
 
 static Buffer tensor(int type, int64_t dim) {
   Buffer t = {0};
@@ -57,7 +59,8 @@ static void check_raw(int type, const void *elements, size_t size) {
 static void raw_elements(void **state) {
   (void)state;
   static const double bytes[2] = {0x1.23456789abcdep3, -0x1.fedcba987654p-7};
-  static const int types[] = {T_F32, T_U8, T_I8, T_U16, T_I16, T_I32, T_I64, T_F16, T_F64, T_U32, T_U64, T_BF16};
+  static const int types[] = {T_F32, T_U8,  T_I8,  T_U16, T_I16, T_I32,
+                              T_I64, T_F16, T_F64, T_U32, T_U64, T_BF16};
   for (size_t i = 0; i < COUNT(types); i++) check_raw(types[i], bytes, sizeof bytes);
 }
 
@@ -160,7 +163,8 @@ static void halves_as_floats(void **state) {
 
 /* ---- tensors inside models ---- */
 
-/* Imports a model that returns the tensors given as graph fields, whose memory it takes; `folder` may be NULL. */
+/* Imports a model that returns the tensors given as graph fields, whose memory it takes; `folder` may be
+ * NULL. */
 static Graph *import_parts(Context *cx, Buffer *parts, const char *folder) {
   Options opt = {.input = "test"};
   Buffer graph = graph_of_text("output t 0 -\n");
@@ -299,11 +303,12 @@ static void external_data_stays_in_the_folder(void **state) {
   (void)state;
   Context *cx = context_new();
   const char *name = strrchr(secret, '/') + 1;
-  const char *paths[] = {secret, format_text(cx, "../%s", name), format_text(cx, "sub/../../%s", name), "escape"};
+  const char *paths[] = {secret, format_text(cx, "../%s", name), format_text(cx, "sub/../../%s", name),
+                         "escape"};
   for (size_t i = 0; i < COUNT(paths); i++)
     check_bad_parts(external(4, paths[i], NULL, NULL), folder,
-                    format_text(cx, "test: tensor \"t\": its external data \"%s\" is not in the model's folder",
-                                paths[i]));
+                    format_text(cx, "test: tensor \"t\": its external data \"%s\" is not in the model's "
+                                "folder", paths[i]));
   context_free(cx);
   check_bad_parts(external(4, "data", NULL, NULL), NULL,
                   "test: tensor \"t\" has external data, which has no place here");
@@ -314,7 +319,8 @@ static void external_data_that_is_not_there(void **state) {
   const char *past = "test: tensor \"t\": its external data goes past the end of the file";
   check_bad_parts(external(4, "nothing", NULL, NULL), folder,
                   "test: tensor \"t\": external data \"nothing\": No such file or directory");
-  check_bad_parts(external(4, NULL, NULL, NULL), folder, "test: tensor \"t\": its external data has no location");
+  check_bad_parts(external(4, NULL, NULL, NULL), folder,
+                  "test: tensor \"t\": its external data has no location");
   check_bad_parts(external(4, "data", "4", NULL), folder, past);
   check_bad_parts(external(4, "data", "9223372036854775807", NULL), folder, past);
   check_bad_parts(external(4, "sub", NULL, NULL), folder, past);
@@ -323,7 +329,8 @@ static void external_data_that_is_not_there(void **state) {
   check_bad_parts(external(1, "data", "-4", NULL), folder,
                   "test: tensor \"t\": the offset \"-4\" of its external data is not a number");
   check_bad_parts(external(1, "data", "0", "99999999999999999999"), folder,
-                  "test: tensor \"t\": the length \"99999999999999999999\" of its external data is not a number");
+                  "test: tensor \"t\": the length \"99999999999999999999\" of its external data is not a "
+                  "number");
 }
 
 int main(void) {

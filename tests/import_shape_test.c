@@ -3,9 +3,12 @@
 
 static void the_first_dimension_is_the_batch(void **state) {
   (void)state;
-  check_import(13, "input x 1 batch,3\noutput y 0 -\ny = Relu(x)\n", "input x f32 [N,3]\ny = Relu(x)\noutput y\n");
-  check_import(13, "input x 1 ?,3\noutput y 0 -\ny = Relu(x)\n", "input x f32 [N,3]\ny = Relu(x)\noutput y\n");
-  check_import(13, "input x 1 -1,3\noutput y 0 -\ny = Relu(x)\n", "input x f32 [N,3]\ny = Relu(x)\noutput y\n");
+  check_import(13, "input x 1 batch,3\noutput y 0 -\ny = Relu(x)\n",
+               "input x f32 [N,3]\ny = Relu(x)\noutput y\n");
+  check_import(13, "input x 1 ?,3\noutput y 0 -\ny = Relu(x)\n",
+               "input x f32 [N,3]\ny = Relu(x)\noutput y\n");
+  check_import(13, "input x 1 -1,3\noutput y 0 -\ny = Relu(x)\n",
+               "input x f32 [N,3]\ny = Relu(x)\noutput y\n");
   check_import(13, "input a 1 n,3\ninput b 1 m,3\noutput y 0 -\ny = Add(a, b)\n",
                "input a f32 [N,3]\ninput b f32 [N,3]\ny = Add(a, b)\noutput y\n");
 }

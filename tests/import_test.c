@@ -39,9 +39,12 @@ static void inputs_left_out(void **state) {
   (void)state;
   check_import(13, "input x 1 2\nconst m = 1\noutput y 0 -\ny = Clip(x, _, m)\n",
                "input x f32 [2]\nconst m f32 [] = {1}\ny = Clip(x, _, m)\noutput y\n");
-  check_import(13, "input x 1 2\noutput y 0 -\ny = Clip(x, _, _)\n", "input x f32 [2]\ny = Clip(x)\noutput y\n");
-  check_refused(13, "input x 1 2\noutput y 0 -\ny = Add(x, _)\n", "test: node \"y\" (Add): input 1 is missing");
-  check_refused(13, "input x 1 2\noutput y 0 -\ny = Relu(_)\n", "test: node \"y\" (Relu): input 0 is missing");
+  check_import(13, "input x 1 2\noutput y 0 -\ny = Clip(x, _, _)\n",
+               "input x f32 [2]\ny = Clip(x)\noutput y\n");
+  check_refused(13, "input x 1 2\noutput y 0 -\ny = Add(x, _)\n",
+                "test: node \"y\" (Add): input 1 is missing");
+  check_refused(13, "input x 1 2\noutput y 0 -\ny = Relu(_)\n",
+                "test: node \"y\" (Relu): input 0 is missing");
   check_refused(13, "input x 1 2\noutput y 0 -\ny = Relu(x, x)\n",
                 "test: node \"y\" (Relu): has 2 inputs; at most 1 are allowed");
 }
@@ -66,7 +69,8 @@ static void values_without_a_definition(void **state) {
                 "test: node \"y\" (Add): its input \"z\" does not exist");
   check_refused(13, "input x 1 2\noutput y 0 -\na = Add(x, b)\nb = Relu(a)\ny = Relu(b)\n",
                 "test: node \"a\" (Add): one of its inputs is computed by no node, or from its own output");
-  check_refused(13, "input x 1 2\noutput z 0 -\ny = Relu(x)\n", "test: output \"z\" is not computed by any node");
+  check_refused(13, "input x 1 2\noutput z 0 -\ny = Relu(x)\n",
+                "test: output \"z\" is not computed by any node");
 }
 
 static void values_with_two(void **state) {
@@ -119,7 +123,7 @@ static void many_missing_operators_are_counted(void **state) {
     import_text(cx, &opt, 13, text.data);
     fail_msg("no error");
   }
-  assert_non_null(strstr(cx->error, "node \"y0\" (Operator0): unsupported operator; also Operator1 (\"y1\"), "));
+  assert_non_null(strstr(cx->error, "(Operator0): unsupported operator; also Operator1 (\"y1\"),"));
   assert_string_equal(strrchr(cx->error, 'a'), "and 88 more");
   buffer_free(&text);
   context_free(cx);
@@ -135,8 +139,8 @@ static void functions_are_operators_of_their_own(void **state) {
   (void)state;
   Context *cx = context_new();
   Options opt = {.input = "test"};
-  Buffer graph = graph_of_text("input x 1 2\noutput y 0 -\ny = Relu(x)\n"), model = model_of_graph(&graph, 8, 13);
-  Buffer function = {0};
+  Buffer graph = graph_of_text("input x 1 2\noutput y 0 -\ny = Relu(x)\n"), function = {0};
+  Buffer model = model_of_graph(&graph, 8, 13);
   put_text(&function, 1, "Relu");
   put_message(&model, 25, &function);
   EXPECT_FAIL(cx, import_buffer(cx, &opt, &model), "test: node \"y\" (Relu): unsupported operator");
@@ -202,7 +206,8 @@ static void outputs_that_nothing_computes_are_copied(void **state) {
   check_import(13, "const w 1 = 2\noutput w 1 1\n",
                "const w.value f32 [1] = {2}\nw = Identity(w.value) # f32 [1]\noutput w\n");
   check_import(13, "input x 1 2\noutput y 1 2\noutput y 1 2\ny = Relu(x)\n",
-               "input x f32 [2]\ny = Relu(x) # f32 [2]\ny.output = Identity(y) # f32 [2]\noutput y\noutput y.output\n");
+               "input x f32 [2]\ny = Relu(x) # f32 [2]\ny.output = Identity(y) # f32 [2]\n"
+               "output y\noutput y.output\n");
 }
 
 static void inputs_that_are_no_tensors_of_a_known_type(void **state) {
@@ -245,7 +250,8 @@ static void a_model_file(void **state) {
   (void)state;
   char path[] = "/tmp/import_test_XXXXXX";
   int fd = mkstemp(path);
-  Buffer graph = graph_of_text("input x 1 2\noutput y 1 2\ny = Relu(x)\n"), model = model_of_graph(&graph, 8, 13);
+  Buffer graph = graph_of_text("input x 1 2\noutput y 1 2\ny = Relu(x)\n");
+  Buffer model = model_of_graph(&graph, 8, 13);
   assert_int_equal(write(fd, model.data, model.size), model.size);
   close(fd);
   buffer_free(&model);

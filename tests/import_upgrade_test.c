@@ -97,7 +97,8 @@ static void batch_norm_is_of_inference(void **state) {
             "(BatchNormalization): statistics per element (spatial=0) are not supported");
   check_bad(15, "y = BatchNormalization(x, x, x, x, x) training_mode=1",
             "(BatchNormalization): training mode is not supported");
-  check_bad(6, "y = BatchNormalization(x, x, x, x, x)", "(BatchNormalization): training mode is not supported");
+  check_bad(6, "y = BatchNormalization(x, x, x, x, x)",
+            "(BatchNormalization): training mode is not supported");
   check_bad(9, "y = BatchNormalization(x, x, x, x)", "(BatchNormalization): input 4 is missing");
 }
 
@@ -121,7 +122,8 @@ static void set_6_broadcasts_by_axis(void **state) {
         "const s f32 [3] = {1, 2, 3}\nconst y.axes i64 [1] = {1}\ny.unsqueezed = Unsqueeze(s, y.axes)\n"
         "y = PRelu(x, y.unsqueezed)\n");
   check(7, "const s 4 = 1 2 3 4\ny = PRelu(x, s)", "const s f32 [4] = {1, 2, 3, 4}\ny = PRelu(x, s)\n");
-  check_bad(6, "const b 3 = 1 2 3\ny = Add(x, b) axis=3 broadcast=1", "(Add): the attribute axis is out of range");
+  check_bad(6, "const b 3 = 1 2 3\ny = Add(x, b) axis=3 broadcast=1",
+            "(Add): the attribute axis is out of range");
 }
 
 static void attributes_of_the_wrong_kind_are_refused(void **state) {

@@ -24,7 +24,8 @@ static void malformed_fields(void **state) {
   (void)state;
   CHECK("\x08", BAD "the data ends within a number at byte 1, in ModelProto");
   CHECK("\x08\xff\xff", BAD "the data ends within a number at byte 1, in ModelProto");
-  CHECK("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", BAD "a number is too long at byte 1, in ModelProto");
+  CHECK("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+        BAD "a number is too long at byte 1, in ModelProto");
   CHECK("\x3a\x05\x0a", BAD "a length runs past the end at byte 2, in ModelProto");
   CHECK("\x3a\x02\x0a\x01", BAD "a length runs past the end at byte 4, in GraphProto");
   CHECK("\x3a\xff\xff\xff\xff\x0f", BAD "a length is too large at byte 1, in ModelProto");
@@ -125,7 +126,8 @@ static void fields_are_counted(void **state) {
 /* ---- damage ---- */
 
 static Buffer sample(void) {
-  Buffer graph = graph_of_text("input x 1 n,1,4,4\noutput y 1 n,2\nconst w 2,1,1,1 = 0.5 -1.5\nconsti s 2 = -1 2\n"
+  Buffer graph = graph_of_text("input x 1 n,1,4,4\noutput y 1 n,2\n"
+                               "const w 2,1,1,1 = 0.5 -1.5\nconsti s 2 = -1 2\n"
                                "c = Conv(x, w) kernel_shape=[1,1] auto_pad=\"VALID\" name:first\n"
                                "g = GlobalAveragePool(c)\nd = Softmax(g) axis=1\ny = Reshape(d, s)\n");
   return model_of_graph(&graph, 8, 12);

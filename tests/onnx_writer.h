@@ -1,6 +1,6 @@
 /* onnx_writer.h: ONNX files for the tests of import, written field by field or from lines of text:
  *
- *   input x 1 N,3,8,?            name, TensorProto type, dimensions: a number, a name, or ? for one that is not given
+ *   input x 1 N,3,8,?            name, TensorProto type, dimensions: a number, a name, or ? for none
  *   output y 1 N,10              - for the dimensions leaves out the shape
  *   info v 1 N,10
  *   const w 2,2 = 1 2 3 4        an fp32 initializer
