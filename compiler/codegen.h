@@ -126,6 +126,12 @@ void header_print(Graph *g, Buffer *out);
 /* `s` as a C identifier: other characters become _, a leading digit gets one before it, C and C++ keywords one behind. */
 char *c_identifier(Context *cx, const char *s);
 
+/* ---- profile.c ---- */
+
+/* --profile: runs the object in this process on random input and prints a table of its layers: shape, algorithm, least
+ * time, GFLOP/s, per cent of the FMA peak, which is measured in between. Fails where this CPU can't run the object. */
+void profile(Graph *g, const Object *o, FILE *f);
+
 /* Loads an emitted object into this process (LLJIT) and returns its model table; the handle keeps it alive. */
 typedef struct Jit Jit;
 Jit *jit_open(Context *cx, const char *name, const Object *o);

@@ -130,6 +130,7 @@ static void write_code(Graph *g, Output *out) {
   object_emit(g, &object);
   output_write(out, object.data, object.size);
   output_write(out, object.tail, object.tail_size);
+  if (g->opt->profile) profile(g, &object, stdout);
   object_free(&object);
 }
 

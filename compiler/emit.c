@@ -220,11 +220,15 @@ void emit_module(Emit *e) {
   Graph *g = e->g;
   declare_weights(e);
   Layer *layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *layer);
-  int count = 0;
+  g->layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *g->layer);
+  g->n_layer = 0;
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
     int phases = needs_no_code(n) ? 0 : n->plan && n->plan->shared ? 2 : 1;
-    for (int phase = 0; phase < phases; phase++) layer[count++] = emit_layer(e, n, i, phase);
+    for (int phase = 0; phase < phases; phase++) {
+      g->layer[g->n_layer] = (struct LayerInfo){n, phase};
+      layer[g->n_layer++] = emit_layer(e, n, i, phase);
+    }
   }
-  emit_entry(e, layer, count);
+  emit_entry(e, layer, g->n_layer);
 }

@@ -118,24 +118,21 @@ static void fill_frame(Emit *e, Ref frame, Ref array, Value *const *v, int n, in
   }
 }
 
+/* With threads lent, every layer goes through them, a serial one as a single task: whoever lends them sees all layers in
+ * order, which is what a profile needs. */
 static void run_layer(Entry *y, const Layer *l, Ref frame, Ref par, Ref threads) {
   Emit *e = y->e;
-  Ref args[] = {frame, const_i32(e, 0), const_i32(e, 0)};
-  if (l->serial) {
-    call(e, l->fn, l->type, 3, args);
-    return;
-  }
   LLVMBasicBlockRef alone = LLVMAppendBasicBlockInContext(e->c, e->fn, "");
   LLVMBasicBlockRef shared = LLVMAppendBasicBlockInContext(e->c, e->fn, "");
   LLVMBasicBlockRef join = LLVMAppendBasicBlockInContext(e->c, e->fn, "");
-  LLVMBuildCondBr(e->b, compare(e, LLVMIntEQ, threads, 1), alone, shared);
+  LLVMBuildCondBr(e->b, is_null(e, par), alone, shared);
   LLVMPositionBuilderAtEnd(e->b, alone);
-  call(e, l->fn, l->type, 3, args);
+  call(e, l->fn, l->type, 3, (Ref[]){frame, const_i32(e, 0), const_i32(e, 0)});
   LLVMBuildBr(e->b, join);
   LLVMPositionBuilderAtEnd(e->b, shared);
   LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->i32}, 4, 0);
   Ref run = load(e, e->ptr, par, offsetof(rcc_parallel, run), 8);
-  call(e, run, type, 4, (Ref[]){par, l->fn, frame, threads});
+  call(e, run, type, 4, (Ref[]){par, l->fn, frame, l->serial ? const_i32(e, 1) : threads});
   LLVMBuildBr(e->b, join);
   LLVMPositionBuilderAtEnd(e->b, join);
 }

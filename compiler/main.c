@@ -57,6 +57,7 @@ static void set_attr(Options *o, const char *value) { o->attr = value; }
 static void set_triple(Options *o, const char *value) { o->triple = value; }
 static void set_strict(Options *o, const char *value) { (void)value, o->strict = true; }
 static void set_report(Options *o, const char *value) { (void)value, o->report = true; }
+static void set_profile(Options *o, const char *value) { (void)value, o->profile = true; }
 static void set_verbose(Options *o, const char *value) { (void)value, o->verbose = true; }
 static void set_time(Options *o, const char *value) { (void)value, o->time = true; }
 static void set_verify(Options *o, const char *value) { (void)value, o->verify = true; }
@@ -150,6 +151,7 @@ static const struct Option {
   {"--strict", NULL, NONE, set_strict, "keep channels that are constant for finite activations only"},
   {"--max-memory", "SIZE", EITHER, set_memory, "refuse models that need more; K, M, G; default: 16G"},
   {"--report", NULL, NONE, set_report, "list the layers and every buffer"},
+  {"--profile", NULL, NONE, set_profile, "run the object here and list the time of every layer"},
   {"-v", NULL, NONE, set_verbose, "say what is compiled, and how large it gets"},
   {"--time", NULL, NONE, set_time, "time of each pass"},
   {"--passes", NULL, NONE, print_passes, "list the passes and end"},

@@ -158,7 +158,7 @@ typedef struct Options {
   const char *input, *output, *name;     /* paths; the model's prefix */
   const char *cpu, *attr, *triple;       /* -mcpu, -mattr, --target; NULL: the host */
   enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH } emit;
-  bool verbose, time, strict, verify, each_pass, report;
+  bool verbose, time, strict, verify, each_pass, report, profile;
   const char *dump;                      /* letters of the passes to print the graph after */
   int64_t max_memory;                    /* bytes */
   int n_shape;
@@ -192,6 +192,11 @@ struct Graph {
   int64_t weights_size;
   int64_t work_size;     /* plan: bytes of workspace that all threads share ... */
   int64_t scratch_size;  /* ... and that each thread has for itself, behind them */
+  struct LayerInfo {     /* emit: the layer functions in the order of their calls */
+    Node *node;
+    int phase;
+  } *layer;
+  int n_layer;
 };
 
 /* ==== util.c: memory, messages, text ==== */
