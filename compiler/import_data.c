@@ -272,7 +272,7 @@ static void scatter(Context *cx, Value *dense, const Value *values, const Value 
 
 Value *read_sparse_tensor(Context *cx, Graph *g, const Onnx__SparseTensorProto *s, const char *name,
                           const char *folder) {
-  const int64_t largest = 1 << 28; /* a few bytes must not become gigabytes */
+  const int64_t largest = 1 << 26; /* a few bytes must not become gigabytes */
   if (!s->values || !s->indices) fail(cx, "sparse tensor \"%s\" has no values or no indices", name);
   Value *values = read_tensor(cx, g, s->values, name, folder, true);
   Value *indices = read_tensor(cx, g, s->indices, name, folder, true);

@@ -232,6 +232,16 @@ static void sparse_tensors_become_dense(void **state) {
   check_bad_parts(sparse(4, (int64_t[]){0, 3, 1, 0}, true), NULL, outside);
 }
 
+static void a_sparse_tensor_has_a_limit(void **state) {
+  (void)state;
+  Buffer values = tensor(T_F32, 0), indices = tensor(T_I64, 0), s = {0}, parts = {0};
+  put_message(&s, 1, &values);
+  put_message(&s, 2, &indices);
+  put_int(&s, 3, 1 << 30);
+  put_message(&parts, 15, &s);
+  check_bad_parts(parts, NULL, "test: sparse tensor \"t\" is too large");
+}
+
 /* ---- external data: a folder with a file of four floats, and a secret beside it ---- */
 
 static char folder[64], secret[80];
@@ -345,6 +355,7 @@ int main(void) {
     cmocka_unit_test(halves_as_floats),
     cmocka_unit_test(short_floats_are_widened),
     cmocka_unit_test(sparse_tensors_become_dense),
+    cmocka_unit_test(a_sparse_tensor_has_a_limit),
     cmocka_unit_test(external_data),
     cmocka_unit_test(external_data_stays_in_the_folder),
     cmocka_unit_test(external_data_that_is_not_there),
