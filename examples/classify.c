@@ -75,7 +75,7 @@ static void show(const char *path, const float image[SIDE * SIDE], const float p
     }
     int rank = y - 3;
     if (y == 1)
-      printf("    %s is a %d (%.1f us)", path, order[0], us);
+      printf("    %s looks like %d (%.1f us)", path, order[0], us);
     else if (rank >= 0 && rank < SHOWN) {
       float p = probability[order[rank]];
       printf("    %d %6.2f %%  %.*s", order[rank], 100 * p, (int)(p * BAR + 0.5f), bar);

@@ -16,7 +16,7 @@ count=0
 for picture in $examples/digits/pictures/*.png; do
   digit=$(basename "$picture" | cut -c 1)
   "$dir/classify" "$picture" >"$dir/out"
-  grep -q "is a $digit " "$dir/out" || { echo "$picture:"; cat "$dir/out"; exit 1; }
+  grep -q "looks like $digit " "$dir/out" || { echo "$picture:"; cat "$dir/out"; exit 1; }
   count=$((count + 1))
 done
 [ "$count" -ge 12 ] || { echo "only $count pictures"; exit 1; }

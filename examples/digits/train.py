@@ -28,13 +28,14 @@ BATCH = 32
 def conv_layer(inputs, outputs, stride=1, zero=False):
     """Convolution, batch norm, ReLU. `zero`: the batch norm's gamma starts at 0 ("BatchZero")."""
     norm = nn.BatchNorm2d(outputs)
+    nn.init.constant_(norm.bias, 1e-3)  # at 0, a ReLU behind gamma = 0 would pass no gradient, ever
     if zero:
         nn.init.zeros_(norm.weight)
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), norm, nn.ReLU())
 
 
 class ResBlock(nn.Module):
-    """x + convs(x). As its last gamma starts at 0, a fresh block is the identity and grows from there."""
+    """x + convs(x). As its last gamma starts at 0, a fresh block hardly differs from the identity."""
 
     def __init__(self, channels):
         super().__init__()
@@ -110,12 +111,13 @@ def write_png(path, pixels):
 
 
 def write_pictures(folder, x, y, probabilities):
-    """The first held-out digit of each kind, and the two right answers that the model is least sure of."""
+    """Of the held-out digits named rightly, the first of each kind and the two the model is least sure of."""
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.png"):
         old.unlink()
-    chosen = {str(digit): int(np.flatnonzero(y == digit)[0]) for digit in range(10)}
-    doubt = np.where(probabilities.argmax(1) == y, probabilities.max(1), 1).argsort()
+    right = probabilities.argmax(1) == y
+    chosen = {str(digit): int(np.flatnonzero(right & (y == digit))[0]) for digit in range(10)}
+    doubt = np.where(right, probabilities.max(1), 1).argsort()
     doubt = [int(i) for i in doubt if i not in chosen.values()][:2]
     chosen.update({f"{y[i]}-hard": i for i in doubt})
     for name, i in chosen.items():
