@@ -18,6 +18,12 @@ static int64_t number_of(const Dim *d) {
   return is_number && d->dim_value > 0 ? d->dim_value : 0;
 }
 
+/* A list without elements. Among other dimensions, a 0 is rather taken for an unknown one. */
+static bool is_empty_list(const Onnx__TensorShapeProto *s) {
+  return s->n_dim == 1 && s->dim[0]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE &&
+         s->dim[0]->dim_value == 0;
+}
+
 /* NULL: the dimension has no name. */
 static const char *name_of(const Dim *d) {
   bool named = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && d->dim_param;
@@ -116,6 +122,7 @@ Shape input_shape(Import *im, const Onnx__ValueInfoProto *input) {
   Shape shape = {.rank = (int)s->n_dim};
   for (int i = 0; i < shape.rank; i++) {
     shape.d[i] = dim_value(im, s->dim[i]);
+    if (is_empty_list(s)) break;
     if (shape.d[i] == 0 && i == 0) shape.d[i] = -1;
     if (shape.d[i] == 0) fail_unknown_dim(im, input->name, s, name_of(s->dim[i]));
   }
@@ -130,7 +137,7 @@ Shape declared_shape(const Import *im, const Onnx__TypeProto *type) {
   Shape shape = {.rank = (int)s->n_dim};
   for (int i = 0; i < shape.rank; i++) {
     shape.d[i] = dim_value(im, s->dim[i]);
-    if (shape.d[i] == 0) return unknown;
+    if (shape.d[i] == 0 && !is_empty_list(s)) return unknown;
   }
   return shape;
 }
