@@ -1,0 +1,334 @@
+/* conformance.c: runs test cases in ONNX's form: a folder with model.onnx and test_data_set_*, which hold the tensors
+ * input_*.pb and output_*.pb.
+ *
+ *   conformance [--eval] [-v] DIR...
+ *
+ * DIR is a case or holds cases. Each is compiled and run (with --eval: evaluated) in a process of its own, so that a crash
+ * is the failure of that case alone. A case is left out if it needs an operator or a version of the operator set that
+ * resnetcc does not have, or if expected-refusals.txt names it and it is refused. */
+#include "codegen.h"
+#include "eval.h"
+#include "resnetcc_rt.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <libgen.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TIME_LIMIT = 120, MAX_TENSORS = 32, PATH_SIZE = 4096, MESSAGE_SIZE = 1024 };
+static const int64_t MEMORY_LIMIT = INT64_C(8) << 30;
+
+typedef enum Result { PASSED, FAILED, REFUSED, NOT_SUPPORTED, RESULTS } Result;
+
+static bool only_eval, verbose;
+static int total[RESULTS + 1];
+enum { LEFT_OUT = RESULTS };
+
+/* ---- files ---- */
+
+static void *read_file(Context *cx, const char *path, size_t *size) {
+  FILE *f = fopen(path, "rb");
+  struct stat s;
+  if (!f || fstat(fileno(f), &s) != 0) fail(cx, "%s: %s", path, strerror(errno));
+  *size = (size_t)s.st_size;
+  void *data = alloc(cx, *size);
+  if (fread(data, 1, *size, f) != *size) fail(cx, "%s: %s", path, strerror(errno));
+  fclose(f);
+  return data;
+}
+
+static bool exists(const char *path) {
+  return access(path, F_OK) == 0;
+}
+
+/* The tensors set/kind_0.pb, set/kind_1.pb, ... */
+static int read_tensors(Context *cx, const char *set, const char *kind, Value **out) {
+  Graph *g = graph_new(cx, NULL);
+  for (int i = 0; i < MAX_TENSORS; i++) {
+    const char *path = format_text(cx, "%s/%s_%d.pb", set, kind, i);
+    size_t size;
+    if (!exists(path)) return i;
+    const void *data = read_file(cx, path, &size);
+    out[i] = import_tensor(cx, g, data, size);
+  }
+  return MAX_TENSORS;
+}
+
+/* ---- comparing ---- */
+
+static double largest(const Value *v) {
+  double max = 1;
+  for (int64_t i = 0; i < shape_count(&v->shape); i++) {
+    double e = fabs(get_number(v->type, v->data, i).f);
+    if (isfinite(e) && e > max) max = e;
+  }
+  return max;
+}
+
+static bool is_close(double got, double want, double scale) {
+  if (isnan(want) || isnan(got)) return isnan(want) && isnan(got);
+  if (isinf(want) || isinf(got)) return want == got;
+  return fabs(got - want) <= 1e-5 * scale + 1e-3 * fabs(want);
+}
+
+static void compare(Context *cx, int output, const Value *want, const void *got) {
+  bool is_float = type_is_float(want->type);
+  double scale = is_float ? largest(want) : 1;
+  for (int64_t i = 0; i < shape_count(&want->shape); i++) {
+    Number w = get_number(want->type, want->data, i), v = get_number(want->type, got, i);
+    if (is_float && !is_close(v.f, w.f, scale))
+      fail(cx, "output %d, element %lld: %.9g, expected %.9g", output, (long long)i, v.f, w.f);
+    if (!is_float && v.i != w.i)
+      fail(cx, "output %d, element %lld: %lld, expected %lld", output, (long long)i, (long long)v.i, (long long)w.i);
+  }
+}
+
+/* ---- running a case; whatever fails unwinds ---- */
+
+static void check_tensor(Graph *g, const char *what, int i, const Value *is, const Value *model, Shape declared,
+                         int64_t batch) {
+  Context *cx = g->cx;
+  for (int k = 0; k < declared.rank; k++)
+    if (declared.d[k] < 0) declared.d[k] = batch;
+  if (is->type != model->type)
+    fail(cx, "%s %d is %s, the model's is %s", what, i, type_name(is->type), type_name(model->type));
+  if (!shape_equal(&is->shape, &declared))
+    fail(cx, "%s %d has shape %s, the model's is %s", what, i, shape_text(cx, &is->shape), shape_text(cx, &declared));
+}
+
+static int64_t batch_of(const Graph *g, Value *const *in) {
+  for (int i = 0; i < g->n_input; i++)
+    if (shape_is_symbolic(&g->input_shape[i])) return in[i]->shape.d[0];
+  return 1;
+}
+
+static size_t bytes_of(const Value *v) {
+  return (size_t)shape_count(&v->shape) * type_size(v->type);
+}
+
+/* The graph is one image: the batch is evaluated image by image. */
+static void run_eval(Graph *g, int64_t batch, Value *const *in, void *const *out) {
+  const void *image_in[MAX_TENSORS];
+  void *image_out[MAX_TENSORS];
+  for (int64_t b = 0; b < batch; b++) {
+    for (int i = 0; i < g->n_input; i++) {
+      bool symbolic = shape_is_symbolic(&g->input_shape[i]);
+      image_in[i] = (const char *)in[i]->data + (symbolic ? (size_t)b * bytes_of(g->input[i]) : 0);
+    }
+    eval_graph(g, image_in, image_out);
+    for (int i = 0; i < g->n_output; i++) {
+      size_t size = bytes_of(g->output[i]);
+      bool symbolic = shape_is_symbolic(&g->output_shape[i]);
+      memcpy((char *)out[i] + (symbolic ? (size_t)b * size : 0), image_out[i], size);
+    }
+  }
+}
+
+static void run_object(Graph *g, const rcc_model *model, int64_t batch, Value *const *in, void *const *out) {
+  const void *inputs[MAX_TENSORS];
+  for (int i = 0; i < g->n_input; i++) inputs[i] = in[i]->data;
+  size_t size = model->workspace_size(batch, 1);
+  void *work = rcc_workspace_alloc(size);
+  int error = model->run(inputs, out, batch, work, size, NULL);
+  rcc_workspace_free(work, size);
+  if (error) fail(g->cx, "the model returned %d: %s", error, rcc_strerror(error));
+}
+
+/* model is NULL under --eval. */
+static void run_set(Graph *g, const rcc_model *model, const char *set) {
+  Context *cx = g->cx;
+  Value *in[MAX_TENSORS], *want[MAX_TENSORS];
+  void *out[MAX_TENSORS];
+  int n_in = read_tensors(cx, set, "input", in), n_want = read_tensors(cx, set, "output", want);
+  if (n_in != g->n_input || n_want != g->n_output || n_want == 0)
+    fail(cx, "%d inputs and %d outputs, the model has %d and %d", n_in, n_want, g->n_input, g->n_output);
+  int64_t batch = batch_of(g, in);
+  for (int i = 0; i < n_in; i++) check_tensor(g, "input", i, in[i], g->input[i], g->input_shape[i], batch);
+  for (int i = 0; i < n_want; i++) {
+    check_tensor(g, "output", i, want[i], g->output[i], g->output_shape[i], batch);
+    out[i] = alloc(cx, bytes_of(want[i]));
+  }
+  if (model) run_object(g, model, batch, in, out);
+  else run_eval(g, batch, in, out);
+  for (int i = 0; i < n_want; i++) compare(cx, i, want[i], out[i]);
+}
+
+static void run_sets(Graph *g, const rcc_model *model, const char *folder) {
+  int sets = 0;
+  for (;; sets++) {
+    const char *set = format_text(g->cx, "%s/test_data_set_%d", folder, sets);
+    if (!exists(set)) break;
+    run_set(g, model, set);
+  }
+  if (sets == 0) fail(g->cx, "no test data");
+}
+
+static void prepare_eval(Graph *g) {
+  pass_shape(g);
+  pass_fold(g);
+  pass_batch(g);
+  verify(g, "batch");
+}
+
+static Result refusal(const Context *cx) {
+  bool unknown = strstr(cx->error, "unsupported operator") || strstr(cx->error, "operator set");
+  return unknown ? NOT_SUPPORTED : REFUSED;
+}
+
+/* Leaves the reason in cx->error. What is refused is so before code is made, so a later error is a failure. */
+static Result run_case(Context *cx, const char *folder) {
+  Options opt = {.input = format_text(cx, "%s/model.onnx", folder), .max_memory = MEMORY_LIMIT, .verify = true};
+  volatile bool compiled = false;
+  if (setjmp(cx->unwind)) return compiled ? FAILED : refusal(cx);
+  Graph *g = import_model(cx, &opt);
+  const rcc_model *model = NULL;
+  if (only_eval) {
+    prepare_eval(g);
+    compiled = true;
+  } else {
+    run_passes(g);
+    compiled = true;
+    Object object;
+    object_emit(g, &object);
+    model = jit_model(jit_open(cx, g->name, &object));
+  }
+  run_sets(g, model, folder);
+  return PASSED;
+}
+
+/* ---- a process for each case ---- */
+
+static Result run_child(const char *folder, int message) {
+  Context cx = {.max_memory = MEMORY_LIMIT};
+  alarm(TIME_LIMIT);
+  cx.arena = arena_new(MEMORY_LIMIT);
+  Result r = run_case(&cx, folder);
+  if (write(message, cx.error, strlen(cx.error)) < 0) r = FAILED;
+  return r;
+}
+
+static Result wait_for(pid_t pid, char *message) {
+  int status;
+  waitpid(pid, &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) < RESULTS) return (Result)WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) sprintf(message, "ended by signal %d: %s", WTERMSIG(status), strsignal(WTERMSIG(status)));
+  else strcpy(message, "ended early");
+  return FAILED;
+}
+
+static Result run_isolated(const char *folder, char *message) {
+  int end[2];
+  fflush(stdout);
+  if (pipe(end) != 0) return FAILED;
+  pid_t pid = fork();
+  if (pid == 0) {
+    close(end[0]);
+    _exit((int)run_child(folder, end[1]));
+  }
+  close(end[1]);
+  ssize_t n = read(end[0], message, MESSAGE_SIZE - 1);
+  message[n > 0 ? n : 0] = '\0';
+  close(end[0]);
+  return pid < 0 ? FAILED : wait_for(pid, message);
+}
+
+/* ---- expected refusals: lines of a pattern of case names and the reason; # begins a comment ---- */
+
+enum { MAX_PATTERNS = 100 };
+static char *pattern[MAX_PATTERNS];
+static int patterns;
+
+static void read_refusals(void) {
+  char source[] = __FILE__, path[PATH_SIZE], line[256];
+  snprintf(path, sizeof path, "%s/expected-refusals.txt", dirname(source));
+  FILE *f = fopen(path, "r");
+  if (!f) {
+    perror(path);
+    exit(2);
+  }
+  while (patterns < MAX_PATTERNS && fgets(line, sizeof line, f)) {
+    line[strcspn(line, " \n")] = '\0';
+    if (*line && *line != '#') pattern[patterns++] = strdup(line);
+  }
+  fclose(f);
+}
+
+static bool is_expected(const char *name) {
+  for (int i = 0; i < patterns; i++)
+    if (fnmatch(pattern[i], name, 0) == 0) return true;
+  return false;
+}
+
+/* ---- the cases ---- */
+
+static void count(const char *folder, Result r, const char *message) {
+  static const char *const word[] = {"ok", "FAILED", "refused", "skipped", "refused as expected"};
+  const char *slash = strrchr(folder, '/');
+  bool expected = is_expected(slash ? slash + 1 : folder);
+  int kind = r == REFUSED && expected ? LEFT_OUT : r;
+  if (r == PASSED && expected) {
+    kind = FAILED;
+    message = "is named in expected-refusals.txt, but passes";
+  }
+  total[kind]++;
+  bool bad = kind == FAILED || kind == REFUSED;
+  if (bad || verbose) printf("%s: %s%s%s\n", folder, word[kind], *message ? ": " : "", message);
+}
+
+static bool try_case(const char *folder) {
+  char path[PATH_SIZE], message[MESSAGE_SIZE];
+  snprintf(path, sizeof path, "%s/model.onnx", folder);
+  if (!exists(path)) return false;
+  Result r = run_isolated(folder, message);
+  count(folder, r, message);
+  return true;
+}
+
+static int is_visible(const struct dirent *d) {
+  return d->d_name[0] != '.';
+}
+
+static void run_folder(char *folder) {
+  size_t n = strlen(folder);
+  while (n > 1 && folder[n - 1] == '/') folder[--n] = '\0';
+  if (try_case(folder)) return;
+  struct dirent **entry;
+  int entries = scandir(folder, &entry, is_visible, alphasort);
+  if (entries < 0) {
+    perror(folder);
+    exit(2);
+  }
+  for (int i = 0; i < entries; i++) {
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
+    try_case(path);
+    free(entry[i]);
+  }
+  free(entry);
+}
+
+int main(int argc, char **argv) {
+  int first = 1;
+  for (; first < argc && argv[first][0] == '-'; first++) {
+    if (strcmp(argv[first], "--eval") == 0) only_eval = true;
+    else if (strcmp(argv[first], "-v") == 0) verbose = true;
+    else break;
+  }
+  if (first == argc || argv[first][0] == '-') {
+    fprintf(stderr, "usage: conformance [--eval] [-v] DIR...\n");
+    return 2;
+  }
+  read_refusals();
+  for (int i = first; i < argc; i++) run_folder(argv[i]);
+  int failed = total[FAILED] + total[REFUSED];
+  printf("left out: %d for an operator or operator set, %d refused by design\n", total[NOT_SUPPORTED],
+         total[LEFT_OUT]);
+  printf("%d passed, %d failed\n", total[PASSED], failed);
+  return failed != 0;
+}
