@@ -104,7 +104,9 @@ static int own_inputs(const Node *n) {
   return n->op == OP_Pointwise ? 1 : op_info[n->op].max_in;
 }
 
+/* A convolution whose weights come at run time has no epilogue. */
 static bool is_anchor(const Node *n) {
+  if (n->op == OP_Conv) return is_const_conv(n);
   return op_info[n->op].kind == K_ANCHOR && n->op != OP_BatchNormalization;
 }
 
@@ -119,6 +121,7 @@ static bool can_chain(const Node *n, int chain) {
 static Node *anchor_for(Graph *g, const Node *n, int chain) {
   Node *a = n->in[chain]->def;
   if (!a || !is_anchor(a) || !can_chain(n, chain) || only_reader(g, n->in[chain]) != n) return NULL;
+  if (a->n_step == MAX_STEPS) return NULL;
   if (a->n_out > 1 && a->out[1]) return NULL; /* MaxPool's indices are those of the values before any step */
   return a;
 }

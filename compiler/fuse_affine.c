@@ -217,8 +217,10 @@ static void scale_conv_outputs(Graph *g, Node *n, const Affine *a) {
   int64_t outputs = s.d[0], size = outputs ? shape_count(&s) / outputs : 0;
   if (has_scale(a)) {
     float *w = renew(g, n, 1, &s);
-    for (int64_t o = 0; o < outputs; o++)
-      for (int64_t i = 0; i < size; i++) w[o * size + i] = (float)(old[o * size + i] * scale_at(a, o));
+    for (int64_t o = 0; o < outputs; o++) {
+      double k = scale_at(a, o);
+      for (int64_t i = o * size; i < (o + 1) * size; i++) w[i] = (float)(old[i] * k);
+    }
   }
   scale_bias(g, n, a, outputs);
 }

@@ -311,8 +311,10 @@ static void add_to_bias(Graph *g, Node *n, const Channels *x) {
 static void drop_linear(Study *s, Node *n) {
   const Channels *x = channels_of(s, n->in[0]), *y = channels_of(s, n->out[0]);
   int input_axis = n->op == OP_Conv ? 1 : 0;
+  Linear m = linear_of(n);
   bool shifts = false;
-  for (int64_t c = 0; c < x->n; c++) shifts = shifts || (!x->keep[c] && x->known[c] && x->k[c] != 0);
+  for (int64_t c = 0; c < x->n; c++)
+    shifts = shifts || (!x->keep[c] && x->known[c] && x->k[c] != 0 && weighs(&m, y, c));
   if (shifts) add_to_bias(s->g, n, x);
   if (count_kept(x) < x->n) n->in[1] = slice_constant(s->g, n->in[1], input_axis, x);
   if (count_kept(y) == y->n) return;

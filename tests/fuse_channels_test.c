@@ -138,6 +138,15 @@ static void products_drop_columns(void **state) {
   context_free(cx);
 }
 
+/* Column 1 of d is the constant 2; MatMul has no bias to put it in, and needs none where it weighs it by 0. */
+static void a_channel_nobody_weighs_is_dropped(void **state) {
+  (void)state;
+  const char *text = "input x f32 [3,2]\nconst d f32 [2,3] = {1,0,2, 3,0,1}\nconst c f32 [3] = {1,2,3}\n"
+    "const e f32 [3,2] = {1,2, 0,0, 3,4}\nm = Gemm(x, d, c)\nr = Relu(m)\ny = MatMul(r, e)\noutput y\n";
+  expect_weights(text, 0, shape_of(2, (int64_t)2, (int64_t)2));
+  expect_weights(text, 2, shape_of(2, (int64_t)2, (int64_t)2));
+}
+
 /* What a gate says of a channel of zeros nobody needs to know. */
 static void gates_are_dropped_alike(void **state) {
   (void)state;
@@ -183,6 +192,7 @@ int main(void) {
     cmocka_unit_test(a_residual_keeps_the_union),
     cmocka_unit_test(through_concat_flatten_and_gemm),
     cmocka_unit_test(products_drop_columns),
+    cmocka_unit_test(a_channel_nobody_weighs_is_dropped),
     cmocka_unit_test(gates_are_dropped_alike),
     cmocka_unit_test(what_must_keep_its_channels),
     cmocka_unit_test(grouped_convolutions_are_known),
