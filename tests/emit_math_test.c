@@ -1,0 +1,187 @@
+/* The polynomials and conversions of emit_math.c against libm in higher precision, over all binades, with and
+ * without FMA, as vectors and one by one. */
+#undef _GNU_SOURCE /* with it math.h has names that emit.h has too */
+#include "emit.h"
+
+#include <llvm-c/ExecutionEngine.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+typedef Ref (*Build)(Emit *e, Ref x);
+typedef void (*Compiled)(const void *in, void *out, int64_t n);
+
+typedef struct Machine {
+  Emit e;
+  LLVMExecutionEngineRef engine;
+} Machine;
+
+static void set_attribute(Emit *e, const char *name, const char *value) {
+  unsigned n = (unsigned)strlen(name), m = (unsigned)strlen(value);
+  LLVMAttributeRef a = LLVMCreateStringAttribute(e->c, name, n, value, m);
+  LLVMAddAttributeAtIndex(e->fn, LLVMAttributeFunctionIndex, a);
+}
+
+static void fill_emit(Emit *e, const Target *t) {
+  LLVMContextRef c = LLVMContextCreate();
+  *e = (Emit){.t = t, .lanes = t->lanes, .c = c};
+  e->m = LLVMModuleCreateWithNameInContext("math", c);
+  e->b = LLVMCreateBuilderInContext(c);
+  e->void_ = LLVMVoidTypeInContext(c);
+  e->i1 = LLVMInt1TypeInContext(c);
+  e->i8 = LLVMInt8TypeInContext(c);
+  e->i16 = LLVMInt16TypeInContext(c);
+  e->i32 = LLVMInt32TypeInContext(c);
+  e->i64 = LLVMInt64TypeInContext(c);
+  e->f32 = LLVMFloatTypeInContext(c);
+  e->f64 = LLVMDoubleTypeInContext(c);
+  e->ptr = LLVMPointerTypeInContext(c, 0);
+  e->vec = LLVMVectorType(e->f32, (unsigned)t->lanes);
+}
+
+static void *compile_module(Machine *m) {
+  char *message = NULL;
+  LLVMLinkInMCJIT();
+  assert_int_equal(LLVMInitializeNativeTarget(), 0);
+  assert_int_equal(LLVMInitializeNativeAsmPrinter(), 0);
+  char *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
+  set_attribute(&m->e, "target-cpu", cpu);
+  set_attribute(&m->e, "target-features", features);
+  LLVMDisposeMessage(cpu);
+  LLVMDisposeMessage(features);
+  if (LLVMCreateMCJITCompilerForModule(&m->engine, m->e.m, NULL, 0, &message)) fail_msg("%s", message);
+  return (void *)(uintptr_t)LLVMGetFunctionAddress(m->engine, "f");
+}
+
+/* f(in, out, n): out[i] = build(in[i]), `lanes` at a time; n is a multiple of them. */
+static Compiled machine_open(Machine *m, const Target *t, Build build, Type from, Type to, int lanes) {
+  Emit *e = &m->e;
+  fill_emit(e, t);
+  LLVMTypeRef params[] = {e->ptr, e->ptr, e->i64};
+  e->fn = LLVMAddFunction(e->m, "f", LLVMFunctionType(e->void_, params, 3, 0));
+  LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, e->fn, ""));
+  Loop l;
+  loop_begin(e, &l, const_i64(e, 0), LLVMGetParam(e->fn, 2), lanes, 0, NULL);
+  Ref in = gep(e, LLVMGetParam(e->fn, 0), l.i, (int64_t)type_size(from));
+  Ref out = gep(e, LLVMGetParam(e->fn, 1), l.i, (int64_t)type_size(to));
+  store(e, build(e, load(e, vec_of(llvm_type(e, from), lanes), in, 0, 1)), out, 0, 1);
+  loop_end(e, &l);
+  LLVMBuildRetVoid(e->b);
+  return (Compiled)(uintptr_t)compile_module(m);
+}
+
+static void machine_close(Machine *m) {
+  LLVMDisposeBuilder(m->e.b);
+  LLVMDisposeExecutionEngine(m->engine);
+  LLVMContextDispose(m->e.c);
+}
+
+/* ==== accuracy ==== */
+
+static Ref build_sigmoid(Emit *e, Ref x) {
+  return math_step(e, &(Step){.op = OP_Sigmoid, .arg = -1}, x, NULL);
+}
+
+static Ref build_tanh(Emit *e, Ref x) {
+  return math_step(e, &(Step){.op = OP_Tanh, .arg = -1}, x, NULL);
+}
+
+static long double exact_sigmoid(long double x) { return 1 / (1 + expl(-x)); }
+
+typedef struct Function {
+  const char *name;
+  Build build;
+  long double (*exact)(long double);
+} Function;
+
+static const Function functions[] = {
+  {"exp", math_exp, expl}, {"tanh", build_tanh, tanhl}, {"sigmoid", build_sigmoid, exact_sigmoid},
+  {"log", math_log, logl},
+};
+
+static const Target targets[] = {{.lanes = 8, .fma = true}, {.lanes = 8, .fma = false}};
+
+/* The distance of two results in units of the last place of the exact one. Past the format's range,
+ * infinity. */
+static double error_in_ulp(float got, long double exact) {
+  if (isnan(exact)) return isnan(got) ? 0 : 1e9;
+  if (isinf(got)) return fabsl(exact) > FLT_MAX && (got > 0) == (exact > 0) ? 0 : 1e9;
+  if (isnan(got) || isinf(exact)) return 1e9;
+  int exponent = fabsl(exact) >= FLT_MIN ? ilogbl(exact) : FLT_MIN_EXP - 1;
+  return (double)ldexpl(fabsl(got - exact), FLT_MANT_DIG - 1 - exponent);
+}
+
+/* Every 4099th bit pattern of all, and those about the ends of the range. */
+static size_t sample_floats(float **out) {
+  size_t n = 0, cap = (size_t)1 << 21;
+  float *x = malloc(cap * sizeof *x);
+  assert_non_null(x);
+  for (uint64_t i = 0; i <= UINT32_MAX; i += 4099) {
+    uint32_t bits = (uint32_t)i;
+    memcpy(&x[n++], &bits, 4);
+  }
+  static const float special[] = {0.f, -0.f, 1.f, -1.f, 88.72283f, 88.72284f, -87.33655f, -103.97f, -103.98f,
+                                  9.01f, 1e-45f, FLT_MIN, FLT_MAX, -FLT_MAX, INFINITY, -INFINITY};
+  memcpy(x + n, special, sizeof special);
+  n += COUNT(special);
+  while (n % 8 != 0) x[n++] = 0.5f;
+  *out = x;
+  return n;
+}
+
+static double worst_of_floats(const Function *f, const Target *t, const float *x, size_t n, float *at) {
+  Machine m;
+  float *y = malloc(n * sizeof *y);
+  assert_non_null(y);
+  machine_open(&m, t, f->build, T_F32, T_F32, 8)(x, y, (int64_t)n);
+  double worst = 0;
+  for (size_t i = 0; i < n; i++) {
+    double error = error_in_ulp(y[i], f->exact(x[i]));
+    if (error > worst) worst = error, *at = x[i];
+  }
+  free(y);
+  machine_close(&m);
+  return worst;
+}
+
+static void functions_of_float_are_within_2_ulp(void **state) {
+  (void)state;
+  float *x;
+  size_t n = sample_floats(&x);
+  for (size_t t = 0; t < COUNT(targets); t++) {
+    for (size_t i = 0; i < COUNT(functions); i++) {
+      float at = 0;
+      double worst = worst_of_floats(&functions[i], &targets[t], x, n, &at);
+      if (worst <= 2) continue;
+      fail_msg("%s(%a), fma %d: %.2f ulp", functions[i].name, (double)at, targets[t].fma, worst);
+    }
+  }
+  free(x);
+}
+
+static void one_by_one_is_the_same_as_a_vector(void **state) {
+  (void)state;
+  static const float x[8] = {-3, -0.f, 1e-40f, 0.3f, 1, 20, INFINITY, -INFINITY};
+  for (size_t i = 0; i < COUNT(functions); i++) {
+    Machine one, eight;
+    float y1[8], y8[8];
+    machine_open(&one, &targets[0], functions[i].build, T_F32, T_F32, 1)(x, y1, 8);
+    machine_open(&eight, &targets[0], functions[i].build, T_F32, T_F32, 8)(x, y8, 8);
+    for (int k = 0; k < 8; k++) assert_true(y1[k] == y8[k] || (isnan(y1[k]) && isnan(y8[k])));
+    machine_close(&one);
+    machine_close(&eight);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(functions_of_float_are_within_2_ulp),
+    cmocka_unit_test(one_by_one_is_the_same_as_a_vector),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
