@@ -1,0 +1,210 @@
+/* harness.c: kernels against the evaluator; see harness.h. */
+#include "harness.h"
+
+#include "codegen.h"
+#include "resnetcc_rt.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+typedef struct Run {
+  Context *cx;
+  const char *text, *cpu;
+  bool wide;             /* code shaped for 16 lanes and 32 registers, whatever the CPU has */
+  double tolerance, lo, hi;
+  const void **input;
+  void **expected;
+} Run;
+
+/* ==== memory that ends at a page without access ==== */
+
+typedef struct Guarded {
+  char *base, *data; /* the mapping; `size` bytes at its end */
+  size_t size, mapped;
+} Guarded;
+
+static Guarded guarded_new(size_t size) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  Guarded m = {.size = size, .mapped = (size + page - 1) / page * page + page};
+  m.base = mmap(NULL, m.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_true(m.base != MAP_FAILED);
+  m.data = m.base + m.mapped - page - size;
+  memset(m.base, 0xff, m.mapped - page);
+  assert_int_equal(mprotect(m.base + m.mapped - page, page, PROT_NONE), 0);
+  return m;
+}
+
+static void guarded_free(Guarded *m) {
+  for (const char *p = m->base; p < m->data; p++) assert_int_equal((unsigned char)*p, 0xff);
+  munmap(m->base, m->mapped);
+}
+
+/* ==== elements ==== */
+
+static double element(Type t, const void *data, int64_t i) {
+  switch (t) {
+  case T_F32: return (double)((const float *)data)[i];
+  case T_F64: return ((const double *)data)[i];
+  case T_U8: case T_BOOL: return ((const uint8_t *)data)[i];
+  case T_I8: return ((const int8_t *)data)[i];
+  case T_U16: case T_F16: case T_BF16: return ((const uint16_t *)data)[i]; /* halves as their bits */
+  case T_I16: return ((const int16_t *)data)[i];
+  case T_U32: return ((const uint32_t *)data)[i];
+  case T_I32: return ((const int32_t *)data)[i];
+  case T_U64: return (double)((const uint64_t *)data)[i];
+  case T_I64: return (double)((const int64_t *)data)[i];
+  default: fail_msg("an input of type %d", (int)t); return 0;
+  }
+}
+
+static void set_element(Type t, void *data, int64_t i, double v) {
+  switch (t) {
+  case T_F32: ((float *)data)[i] = (float)v; return;
+  case T_F64: ((double *)data)[i] = v; return;
+  case T_U8: ((uint8_t *)data)[i] = (uint8_t)v; return;
+  case T_BOOL: ((uint8_t *)data)[i] = (int64_t)v & 1; return;
+  case T_I8: ((int8_t *)data)[i] = (int8_t)v; return;
+  case T_U16: case T_F16: case T_BF16: ((uint16_t *)data)[i] = (uint16_t)v; return;
+  case T_I16: ((int16_t *)data)[i] = (int16_t)v; return;
+  case T_U32: ((uint32_t *)data)[i] = (uint32_t)v; return;
+  case T_I32: ((int32_t *)data)[i] = (int32_t)v; return;
+  case T_U64: ((uint64_t *)data)[i] = (uint64_t)v; return;
+  case T_I64: ((int64_t *)data)[i] = (int64_t)v; return;
+  default: fail_msg("an input of type %d", (int)t);
+  }
+}
+
+static size_t value_bytes(const Value *v) { return (size_t)shape_count(&v->shape) * type_size(v->type); }
+
+/* xorshift64 (Marsaglia, Xorshift RNGs, 2003), in [0, 1). */
+static double random_unit(uint64_t *state) {
+  *state ^= *state << 13;
+  *state ^= *state >> 7;
+  *state ^= *state << 17;
+  return (double)(*state >> 11) * 0x1p-53;
+}
+
+static void make_inputs(Run *r, const Graph *g) {
+  uint64_t state = UINT64_C(0x2545f4914f6cdd1d);
+  r->input = alloc_n(r->cx, (size_t)g->n_input + 1, sizeof *r->input);
+  for (int i = 0; i < g->n_input; i++) {
+    const Value *v = g->input[i];
+    bool all_set = r->lo < r->hi, is_float = v->type == T_F32 || v->type == T_F64;
+    double lo = all_set ? r->lo : is_float ? -2 : 1, hi = all_set ? r->hi : is_float ? 2 : 10;
+    char *data = alloc(r->cx, value_bytes(v));
+    int64_t n = shape_count(&v->shape);
+    for (int64_t k = 0; k < n; k++) {
+      double x = lo + (hi - lo) * random_unit(&state);
+      set_element(v->type, data, k, is_float ? x : floor(x));
+    }
+    r->input[i] = data;
+  }
+}
+
+/* ==== comparison ==== */
+
+static void compare(const Run *r, const Graph *g, int output, const void *got, int tasks) {
+  const Value *v = g->output[output];
+  const void *expected = r->expected[output];
+  int64_t n = shape_count(&v->shape);
+  bool is_float = v->type == T_F32 || v->type == T_F64;
+  double largest = 0;
+  for (int64_t i = 0; i < n; i++) {
+    double x = fabs(element(v->type, expected, i));
+    if (isfinite(x) && x > largest) largest = x;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    double x = element(v->type, expected, i), y = element(v->type, got, i);
+    bool same = x == y || (isnan(x) && isnan(y)) || (is_float && fabs(x - y) <= r->tolerance * largest);
+    if (!same) {
+      fail_msg("output %d [%lld]: %.9g, expected %.9g (largest %g, cpu %s, %d tasks)\n%s", output,
+               (long long)i, y, x, largest, r->cpu ? r->cpu : "host", tasks, r->text);
+    }
+  }
+}
+
+/* ==== runs ==== */
+
+/* The tasks one after the other, the last first: none may wait for another. */
+static void run_backwards(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker),
+                          void *arg, int32_t count) {
+  for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
+}
+
+static void run_model(const Run *r, const rcc_model *m, const Graph *g, int tasks) {
+  rcc_parallel lent = {.threads = tasks, .run = run_backwards};
+  Guarded *in = alloc_n(r->cx, (size_t)g->n_input + 1, sizeof *in);
+  Guarded *out = alloc_n(r->cx, (size_t)g->n_output, sizeof *out);
+  const void **inputs = alloc_n(r->cx, (size_t)g->n_input + 1, sizeof *inputs);
+  void **outputs = alloc_n(r->cx, (size_t)g->n_output, sizeof *outputs);
+  for (int i = 0; i < g->n_input; i++) {
+    in[i] = guarded_new(value_bytes(g->input[i]));
+    inputs[i] = memcpy(in[i].data, r->input[i], in[i].size);
+  }
+  for (int i = 0; i < g->n_output; i++) {
+    out[i] = guarded_new(value_bytes(g->output[i]));
+    outputs[i] = out[i].data;
+  }
+  size_t size = m->workspace_size(1, tasks);
+  Guarded work = guarded_new((size + 63) / 64 * 64);
+  int error = m->run(inputs, outputs, 1, work.data, size, tasks > 1 ? &lent : NULL);
+  if (error) fail_msg("run: %s\n%s", rcc_strerror(error), r->text);
+  for (int i = 0; i < g->n_output; i++) compare(r, g, i, outputs[i], tasks);
+  for (int i = 0; i < g->n_input; i++) assert_memory_equal(inputs[i], r->input[i], in[i].size);
+  guarded_free(&work);
+  for (int i = 0; i < g->n_input; i++) guarded_free(&in[i]);
+  for (int i = 0; i < g->n_output; i++) guarded_free(&out[i]);
+}
+
+static Options options_for(const Run *r) {
+  return (Options){.name = "kernel", .cpu = r->cpu, .max_memory = r->cx->max_memory, .verify = true};
+}
+
+static void compile_and_run(Run *r) {
+  Options opt = options_for(r);
+  Graph *g = text_parse(r->cx, &opt, r->text);
+  g->target = target_new(r->cx, &opt);
+  if (r->wide) g->target->lanes = 16, g->target->regs = 32;
+  run_passes(g);
+  Object object;
+  object_emit(g, &object);
+  Jit *jit = jit_open(r->cx, g->name, &object);
+  run_model(r, jit_model(jit), g, 1);
+  run_model(r, jit_model(jit), g, 3);
+  jit_close(jit);
+  object_free(&object);
+}
+
+/* The host's vectors, then the narrower ones that it has too, and the shapes of the widest: where the CPU lacks those
+ * vectors, LLVM splits them, and the tiles, layouts and masks are tested all the same. */
+static void check_all_targets(Run *r) {
+  static const struct { const char *cpu; int lanes; } narrower[] = {{"x86-64-v3", 8}, {"x86-64", 4}};
+  Options opt = options_for(r);
+  Graph *g = text_parse(r->cx, &opt, r->text);
+  pass_shape(g);
+  make_inputs(r, g);
+  r->expected = alloc_n(r->cx, (size_t)g->n_output, sizeof *r->expected);
+  eval_graph(g, r->input, r->expected);
+  compile_and_run(r);
+  int host_lanes = target_new(r->cx, &opt)->lanes;
+  for (size_t i = 0; i < COUNT(narrower); i++) {
+    r->cpu = narrower[i].cpu;
+    if (narrower[i].lanes < host_lanes) compile_and_run(r);
+  }
+  r->cpu = NULL;
+  r->wide = host_lanes < 16;
+  if (r->wide) compile_and_run(r);
+}
+
+void check_kernel_in(const char *graph, double tolerance, double lo, double hi) {
+  Context cx = {.file = "kernel", .max_memory = 1 << 30, .arena = arena_new(1 << 30)};
+  if (setjmp(cx.unwind)) fail_msg("%s\n%s", cx.error, graph);
+  Run r = {.cx = &cx, .text = graph, .tolerance = tolerance, .lo = lo, .hi = hi};
+  check_all_targets(&r);
+  arena_free(cx.arena);
+}
+
+void check_kernel(const char *graph, double tolerance) { check_kernel_in(graph, tolerance, 0, 0); }

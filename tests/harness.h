@@ -1,0 +1,15 @@
+/* harness.h: a graph as text, compiled in this process and run, against the evaluator. */
+#ifndef HARNESS_H
+#define HARNESS_H
+
+/* Compiles the graph for the host and for narrower vectors, runs it on random inputs, all at once and as
+ * three tasks, and fails the test unless every output is what eval_graph answers for the graph as it is
+ * written: integers equal, floats within `tolerance` of the output's largest magnitude. Inputs and outputs
+ * end at pages that must not be touched; the workspace holds NaNs at first. Float inputs are in [-2, 2),
+ * integers in [1, 10), which is safe to divide by. */
+void check_kernel(const char *graph, double tolerance);
+
+/* The same with all inputs but bool in [lo, hi). */
+void check_kernel_in(const char *graph, double tolerance, double lo, double hi);
+
+#endif
