@@ -1,0 +1,309 @@
+/* emit_elt.c: elementwise nodes. Those of dense row-major tensors broadcast as ONNX says and are of any type;
+ * those on channel blocks are f32, every argument blocked too or one value a channel. */
+#include "emit.h"
+
+/* Fewer elements are done before another thread has woken up. */
+enum { SERIAL_ELEMENTS = 1 << 14 };
+
+void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi) {
+  if (elements > SERIAL_ELEMENTS) {
+    task_range(e, items, lo, hi);
+    return;
+  }
+  only_task_zero(e);
+  *lo = const_i64(e, 0);
+  *hi = const_i64(e, items);
+}
+
+/* ==== one element, or a vector of them ==== */
+
+/* The divisors 0 and -1 can trap: nothing is promised for the one, a quotient by the other wraps. */
+static Ref divide_int(Emit *e, Type t, Ref a, Ref b) {
+  Ref zero = LLVMConstNull(LLVMTypeOf(a)), ones = LLVMConstAllOnes(LLVMTypeOf(a));
+  Ref one = LLVMConstSub(zero, ones), bad = LLVMBuildICmp(e->b, LLVMIntEQ, b, zero, "");
+  if (!type_is_signed(t)) return LLVMBuildUDiv(e->b, a, choose(e, bad, one, b), "");
+  Ref minus = LLVMBuildICmp(e->b, LLVMIntEQ, b, ones, "");
+  Ref safe = choose(e, LLVMBuildOr(e->b, bad, minus, ""), one, b);
+  return choose(e, minus, LLVMBuildNeg(e->b, a, ""), LLVMBuildSDiv(e->b, a, safe, ""));
+}
+
+static Ref combine_int(Emit *e, const Node *n, Ref a, Ref b) {
+  Type t = n->in[0]->type;
+  Ref zero = LLVMConstNull(LLVMTypeOf(a));
+  switch (n->op) {
+  case OP_Relu: return choose(e, math_less(e, t, a, zero), zero, a);
+  case OP_PRelu: return choose(e, math_less(e, t, a, zero), LLVMBuildMul(e->b, a, b, ""), a);
+  case OP_Add: return LLVMBuildAdd(e->b, a, b, "");
+  case OP_Sub: return LLVMBuildSub(e->b, a, b, "");
+  case OP_Mul: return LLVMBuildMul(e->b, a, b, "");
+  case OP_Div: return divide_int(e, t, a, b);
+  default: assert(!"an operator on integers"); return NULL;
+  }
+}
+
+/* The node as a step; its parameters are attributes. */
+static Ref combine_float(Emit *e, const Node *n, Ref a, Ref b) {
+  bool hard = n->op == OP_HardSigmoid;
+  Step s = {.op = n->op, .a = attr_float(n, "alpha", hard ? 0.2f : 0.01f), .b = attr_float(n, "beta", 0.5f)};
+  return math_step(e, &s, a, b);
+}
+
+static Ref clip(Emit *e, Type t, Ref x, Ref lo, Ref hi) {
+  if (lo) x = choose(e, math_less(e, t, x, lo), lo, x);
+  if (hi) x = choose(e, math_less(e, t, hi, x), hi, x);
+  return x;
+}
+
+static Ref batch_norm(Emit *e, const Node *n, Ref *in) {
+  Ref x = in[0], scale = in[1], bias = in[2], mean = in[3], var = in[4];
+  LLVMTypeRef t = LLVMTypeOf(x);
+  Ref epsilon = const_f32(e, attr_float(n, "epsilon", 1e-5f));
+  if (LLVMGetTypeKind(t) == LLVMVectorTypeKind) epsilon = splat(e, epsilon, (int)LLVMGetVectorSize(t));
+  Ref square = fadd(e, var, epsilon);
+  Ref deviation = intrinsic(e, "llvm.sqrt", 1, &t, 1, &square);
+  Ref factor = LLVMBuildFDiv(e->b, scale, deviation, "");
+  return fma_(e, LLVMBuildFSub(e->b, x, mean, ""), factor, bias);
+}
+
+/* The result from the elements of all inputs that stand beside each other. */
+static Ref combine(Emit *e, const Node *n, Ref *in) {
+  Type t = n->in[0]->type;
+  Ref acc = in[0];
+  switch (n->op) {
+  case OP_Pointwise:
+    for (int i = 0; i < n->n_step; i++) {
+      const Step *s = &n->step[i];
+      acc = math_step(e, s, acc, s->arg < 0 ? NULL : in[s->arg]);
+    }
+    return acc;
+  case OP_Clip: return clip(e, t, acc, n->n_in > 1 ? in[1] : NULL, n->n_in > 2 ? in[2] : NULL);
+  case OP_Cast: return math_cast(e, acc, t, n->out[0]->type);
+  case OP_BatchNormalization: return batch_norm(e, n, in);
+  default: break;
+  }
+  Ref other = n->n_in > 1 ? in[1] : NULL;
+  return type_is_float(t) ? combine_float(e, n, acc, other) : combine_int(e, n, acc, other);
+}
+
+/* ==== dense row-major tensors ==== The innermost axes over which every input either steps with the result
+ * or repeats one element are one run; long runs are cut in pieces, so that there is something to share among
+ * threads. */
+
+enum { PIECE = 4096 };
+
+typedef struct Operand {
+  const Value *v;      /* NULL: an input left out */
+  Shape shape;         /* as it broadcasts */
+  bool steps, repeats; /* in a run: an element for each of the result's; one for all */
+  Ref p;               /* the first element of the run */
+  Ref element;         /* the only one; NULL: there are more */
+} Operand;
+
+typedef struct Plain {
+  Emit *e;
+  const Node *n;
+  const Value *y;
+  bool masked;         /* all elements are f32, and a part of a vector is moved under a mask */
+  int axes;            /* of a run */
+  int64_t run, rows;   /* elements of a run; runs */
+  Operand *in;
+  Ref dst;             /* the result's first element of the run */
+} Plain;
+
+/* The parameters of a batch norm stand along axis 1. */
+static Shape operand_shape(const Node *n, int i) {
+  Shape s = n->in[i]->shape;
+  if (n->op != OP_BatchNormalization || i == 0) return s;
+  s.rank = n->in[0]->shape.rank - 1;
+  for (int k = 1; k < s.rank; k++) s.d[k] = 1;
+  return s;
+}
+
+static Plain plain_of(Emit *e, const Node *n) {
+  Plain p = {.e = e, .n = n, .y = n->out[0], .masked = n->out[0]->type == T_F32, .run = 1};
+  p.in = alloc_n(e->g->cx, (size_t)n->n_in, sizeof *p.in);
+  for (int i = 0; i < n->n_in; i++) {
+    if (!n->in[i]) continue;
+    p.in[i] = (Operand){.v = n->in[i], .shape = operand_shape(n, i), .steps = true, .repeats = true};
+    p.masked &= n->in[i]->type == T_F32;
+  }
+  return p;
+}
+
+/* Axis k, counted from the innermost. */
+static int64_t axis_from_end(const Shape *s, int k) { return k < s->rank ? s->d[s->rank - 1 - k] : 1; }
+
+/* Takes axis k into the run if every input agrees. */
+static bool join_axis(Plain *p, int k) {
+  int64_t d = axis_from_end(&p->y->shape, k);
+  for (const Operand *in = p->in; in < p->in + p->n->n_in; in++) {
+    int64_t own = axis_from_end(&in->shape, k);
+    if (in->v && !(in->steps && own == d) && !(in->repeats && own == 1)) return false;
+  }
+  for (Operand *in = p->in; in < p->in + p->n->n_in; in++) {
+    int64_t own = axis_from_end(&in->shape, k);
+    in->steps &= own == d;
+    in->repeats &= own == 1;
+  }
+  p->run *= d;
+  p->axes++;
+  return true;
+}
+
+static Shape outer_axes(const Plain *p, const Shape *s) {
+  Shape outer = *s;
+  outer.rank = s->rank > p->axes ? s->rank - p->axes : 0;
+  return outer;
+}
+
+static void point_at(Plain *p, Operand *in, Ref row) {
+  Emit *e = p->e;
+  int size = (int)type_size(in->v->type);
+  float scalar;
+  if (in->v->type == T_F32 && const_scalar(in->v, &scalar)) {
+    in->element = const_f32(e, scalar);
+    return;
+  }
+  Shape from = outer_axes(p, &in->shape), to = outer_axes(p, &p->y->shape);
+  Ref index = broadcast_index(e, &from, &to, row);
+  in->p = gep(e, value_ptr(e, in->v), index, (in->steps ? p->run : 1) * size);
+  if (!in->steps) in->element = load(e, llvm_type(e, in->v->type), in->p, 0, size);
+}
+
+static Ref load_operand(const Plain *p, const Operand *in, Ref i, int lanes, int valid) {
+  Emit *e = p->e;
+  if (!in->v) return NULL;
+  if (in->element) return splat(e, in->element, lanes);
+  int size = (int)type_size(in->v->type);
+  Ref at = gep(e, in->p, i, size);
+  if (valid < lanes) return load_lanes(e, at, 0, valid, size);
+  return load(e, vec_of(llvm_type(e, in->v->type), lanes), at, 0, size);
+}
+
+/* Elements i to i + valid of the run, as one vector of `lanes`. */
+static void compute_run_at(const Plain *p, Ref i, int lanes, int valid) {
+  Emit *e = p->e;
+  int n = p->n->n_in, size = (int)type_size(p->y->type);
+  Ref *in = alloc_n(e->g->cx, (size_t)n, sizeof *in);
+  for (int k = 0; k < n; k++) in[k] = load_operand(p, &p->in[k], i, lanes, valid);
+  Ref result = combine(e, p->n, in), at = gep(e, p->dst, i, size);
+  if (valid < lanes) store_lanes(e, result, at, 0, valid, size);
+  else store(e, result, at, 0, size);
+}
+
+static void compute_loop(const Plain *p, Ref lo, Ref hi, int lanes) {
+  Loop l;
+  loop_begin(p->e, &l, lo, hi, lanes, 0, NULL);
+  compute_run_at(p, l.i, lanes, lanes);
+  loop_end(p->e, &l);
+}
+
+/* What is left of a run behind its last whole vector. */
+static void compute_rest(const Plain *p, Ref lo) {
+  int lanes = p->e->lanes;
+  if (p->masked) compute_run_at(p, lo, lanes, (int)(p->run % lanes));
+  else compute_loop(p, lo, const_i64(p->e, p->run), 1);
+}
+
+/* Piece number `piece` of the run. */
+static void compute_piece(const Plain *p, Ref piece, int64_t pieces) {
+  Emit *e = p->e;
+  Ref whole = const_i64(e, p->run / e->lanes * e->lanes), from = mul_i(e, piece, PIECE), to = whole;
+  if (pieces > 1) {
+    Ref next = add_i(e, from, const_i64(e, PIECE));
+    to = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, next, whole, ""), next, whole, "");
+  }
+  if (p->run >= e->lanes) compute_loop(p, from, to, e->lanes);
+  if (p->run % e->lanes == 0) return;
+  If last;
+  if (pieces > 1) if_begin(e, &last, LLVMBuildICmp(e->b, LLVMIntEQ, piece, const_i64(e, pieces - 1), ""));
+  compute_rest(p, whole);
+  if (pieces > 1) if_end(e, &last);
+}
+
+static void emit_plain(Emit *e, const Node *n) {
+  Plain p = plain_of(e, n);
+  int64_t count = shape_count(&p.y->shape);
+  if (count == 0) {
+    only_task_zero(e);
+    return;
+  }
+  while (p.axes < p.y->shape.rank && join_axis(&p, p.axes)) {}
+  p.rows = count / p.run;
+  int64_t pieces = (p.run + PIECE - 1) / PIECE;
+  Ref lo, hi, row = const_i64(e, 0), piece = row;
+  work_range(e, p.rows * pieces, count, &lo, &hi);
+  Loop item;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  if (pieces == 1) row = item.i;
+  else if (p.rows == 1) piece = item.i;
+  else {
+    row = LLVMBuildUDiv(e->b, item.i, const_i64(e, pieces), "");
+    piece = LLVMBuildURem(e->b, item.i, const_i64(e, pieces), "");
+  }
+  p.dst = gep(e, value_ptr(e, p.y), row, p.run * (int64_t)type_size(p.y->type));
+  for (int i = 0; i < n->n_in; i++) {
+    if (n->in[i]) point_at(&p, &p.in[i], row);
+  }
+  compute_piece(&p, piece, pieces);
+  loop_end(e, &item);
+}
+
+/* ==== channel blocks: a row of the image at a time ==== */
+
+enum { UNROLL = 4 };
+
+typedef struct Blocked {
+  Emit *e;
+  Node *n;
+  Ref image, row, block;
+  Ref *arg;            /* of the steps */
+} Blocked;
+
+static Ref blocked_ptr(const Blocked *t, const Value *v, Ref x) {
+  Emit *e = t->e;
+  const Layout *l = &v->layout;
+  Ref p = gep(e, gep(e, value_ptr(e, v), t->image, l->n * 4), t->row, l->row * 4);
+  return gep(e, gep(e, p, t->block, l->c * 4), x, l->pix * 4);
+}
+
+static void compute_pixels(const Blocked *t, Ref x, int pixels) {
+  Emit *e = t->e;
+  const Value *in = t->n->in[0], *out = t->n->out[0];
+  int align = 4 * e->lanes;
+  Ref src = blocked_ptr(t, in, x), dst = blocked_ptr(t, out, x);
+  step_pointers(e, t->n, t->image, t->block, t->row, x, t->arg);
+  for (int k = 0; k < pixels; k++) {
+    Ref v = load(e, e->vec, src, k * in->layout.pix * 4, align);
+    store(e, apply_steps(e, t->n, v, t->arg, 0, 0, k), dst, k * out->layout.pix * 4, align);
+  }
+}
+
+static void emit_blocked(Emit *e, Node *n) {
+  const int64_t *d = n->out[0]->shape.d;
+  int64_t blocks = (d[1] + e->lanes - 1) / e->lanes, whole = d[3] / UNROLL * UNROLL;
+  assert(n->op == OP_Pointwise && n->in[0]->layout.block == e->lanes);
+  Blocked t = {.e = e, .n = n, .arg = alloc_n(e->g->cx, (size_t)n->n_step, sizeof *t.arg)};
+  Ref lo, hi;
+  work_range(e, d[0] * d[2], shape_count(&n->out[0]->shape), &lo, &hi);
+  emit_halo(e, n->out[0]);
+  Loop row, block, x;
+  loop_begin(e, &row, lo, hi, 1, 0, NULL);
+  t.image = LLVMBuildUDiv(e->b, row.i, const_i64(e, d[2]), "");
+  t.row = LLVMBuildURem(e->b, row.i, const_i64(e, d[2]), "");
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, blocks), 1, 0, NULL);
+  t.block = block.i;
+  if (whole > 0) {
+    loop_begin(e, &x, const_i64(e, 0), const_i64(e, whole), UNROLL, 0, NULL);
+    compute_pixels(&t, x.i, UNROLL);
+    loop_end(e, &x);
+  }
+  if (whole < d[3]) compute_pixels(&t, const_i64(e, whole), (int)(d[3] - whole));
+  loop_end(e, &block);
+  loop_end(e, &row);
+}
+
+void emit_pointwise(Emit *e, Node *n) {
+  if (n->out[0]->layout.block) emit_blocked(e, n);
+  else emit_plain(e, n);
+}
