@@ -214,25 +214,23 @@ static bool operands_transposed(const Node *n, Perm *p) {
   return p->rank >= 0 && p->rank == n->out[0]->shape.rank;
 }
 
+/* A Transpose of a Transpose becomes one, or none. */
 static void merge_transposes(Graph *g, Node *n) {
   const Node *first = n->in[0]->def;
   Perm p = perm_of(first), q = perm_of(n), r = {.rank = p.rank};
   for (int k = 0; k < r.rank; k++) r.axis[k] = p.axis[q.axis[k]];
   n->in[0] = first->in[0];
   attr_set_ints(g, n, "perm", r.rank, r.axis);
+  if (!perm_is_identity(&r)) return;
+  n->dead = true;
+  graph_replace(g, n->out[0], n->in[0]);
 }
 
-/* Node number `at`: what it reads transposed it reads as it was; its result is transposed instead. */
-static void sink_transpose(Graph *g, int at) {
+/* Node number `at` reads its operands as they were before their Transposes; one comes behind it instead. */
+static void sink_transposes(Graph *g, int at) {
   Node *n = g->node[at];
   Perm p;
-  if (n->op == OP_Transpose && is_transpose(n->in[0])) merge_transposes(g, n);
-  if (n->op == OP_Transpose) p = perm_of(n);
-  if (n->op == OP_Transpose && perm_is_identity(&p)) {
-    n->dead = true;
-    graph_replace(g, n->out[0], n->in[0]);
-  }
-  if (n->op == OP_Transpose || !operands_transposed(n, &p)) return;
+  if (!operands_transposed(n, &p)) return;
   Perm inverse = perm_inverse(&p);
   permute_arguments(g, n, &inverse);
   for (int i = 0; i < permutable_operands(n); i++)
@@ -324,7 +322,7 @@ static bool pool_as_global(Graph *g, Node *n) {
   const Shape *s = &n->in[0]->shape;
   const Window *w = &n->win;
   bool indices = n->n_out > 1 && n->out[1];
-  if (s->rank < 3 || s->rank > 4 || has_padding(n) || indices) return false;
+  if (n->in[0]->type != T_F32 || s->rank < 3 || s->rank > 4 || has_padding(n) || indices) return false;
   int64_t height = s->rank == 4 ? s->d[2] : 1;
   if (w->kh != height || w->kw != s->d[s->rank - 1]) return false;
   become(g, n, n->op == OP_MaxPool ? OP_GlobalMaxPool : OP_GlobalAveragePool, 1, n->in);
@@ -467,7 +465,11 @@ static void rewrite_all(Graph *g, const Rewrite *rule, size_t rules) {
 
 void pass_moves(Graph *g) {
   rewrite_all(g, before_sinking, COUNT(before_sinking));
-  for (int i = 0; i < g->n_node; i++) sink_transpose(g, i);
+  for (int i = 0; i < g->n_node; i++) {
+    Node *n = g->node[i];
+    if (n->op != OP_Transpose) sink_transposes(g, i);
+    else if (is_transpose(n->in[0])) merge_transposes(g, n);
+  }
   pass_fold(g); /* transpositions that nobody reads any more would be readers themselves */
   for (int i = 0; i < g->n_node; i++)
     if (g->node[i]->op == OP_Transpose) hoist_transpose(g, g->node[i]);

@@ -138,7 +138,8 @@ static void products_drop_columns(void **state) {
   context_free(cx);
 }
 
-/* Column 1 of d is the constant 2; MatMul has no bias to put it in, and needs none where it weighs it by 0. */
+/* Column 1 of d makes a constant 2. MatMul has no bias to put it in, and needs none where it weighs it by
+ * 0. */
 static void a_channel_nobody_weighs_is_dropped(void **state) {
   (void)state;
   const char *text = "input x f32 [3,2]\nconst d f32 [2,3] = {1,0,2, 3,0,1}\nconst c f32 [3] = {1,2,3}\n"

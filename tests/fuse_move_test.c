@@ -70,6 +70,9 @@ static void means_as_pools(void **state) {
   expect(HEAD "y = AveragePool(x) kernel_shape=[6,7]\nz = MaxPool(x) kernel_shape=[6,7] strides=[3,3]\n"
          "output y\noutput z\n",
          "GlobalAveragePool GlobalMaxPool");
+  expect("input x f32 [1,4,6,7]\ni = Cast(x) to=3\nm = MaxPool(i) kernel_shape=[6,7]\ny = Cast(m) to=1\n"
+         "output y\n",
+         "Cast MaxPool Cast");
   expect(HEAD "y = AveragePool(x) kernel_shape=[6,6]\noutput y\n", "AveragePool");
   expect(HEAD "y = AveragePool(x) kernel_shape=[6,7] pads=[1,1,1,1]\noutput y\n", "AveragePool");
 }
