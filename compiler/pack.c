@@ -132,9 +132,8 @@ static void pack_constant(Packer *p, Value *v) {
   if (!v->data || v->place == P_CONST) return;
   int64_t bytes = shape_count(&v->shape) * (int64_t)type_size(v->type);
   v->offset = reserve(p, bytes);
-  if (!p->data) return;
   v->place = P_CONST;
-  if (bytes) memcpy(p->data + v->offset, v->data, (size_t)bytes);
+  if (p->data && bytes) memcpy(p->data + v->offset, v->data, (size_t)bytes);
 }
 
 static bool is_packed(const Node *n) {
@@ -169,6 +168,7 @@ void pass_pack(Graph *g) {
   p.data = alloc(g->cx, (size_t)p.size);
   memcpy(p.data, mark, sizeof mark);
   p.size = WEIGHTS_MARK;
+  for (int i = 0; i < g->n_value; i++) g->value[i]->place = P_NONE; /* that only were counted */
   pack_all(&p);
   assert(p.size == g->weights_size);
   g->weights = p.data;
