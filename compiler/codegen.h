@@ -99,7 +99,6 @@ void pass_pack(Graph *g);
  * bytes, 0 where B is not packed. */
 int64_t pack_gemm_size(Graph *g, const Node *n);
 void pack_gemm(Graph *g, Node *n, float *dst);
-enum { WEIGHTS_MARK = 64 }; /* graph->weights begins with that many bytes by which object.c finds the place */
 
 /* ---- plan.c ---- */
 

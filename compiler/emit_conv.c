@@ -44,7 +44,7 @@ typedef struct Site {
 enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_PARTIAL, ARG_PREFETCH, ARG_STEPS };
 
 static LLVMTypeRef kernel_type(const Conv *c) {
-  LLVMTypeRef types[ARG_STEPS + 64];
+  LLVMTypeRef types[ARG_STEPS + MAX_STEPS];
   int n = ARG_STEPS + c->n_arg;
   for (int i = 0; i < n; i++) types[i] = c->e->ptr;
   return LLVMFunctionType(c->e->void_, types, (unsigned)n, 0);
@@ -91,7 +91,7 @@ static void init_sums(const Conv *c, const Kernel *t, Ref *acc) {
 
 static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Emit *e = c->e;
-  Ref arg[64], out = LLVMGetParam(e->fn, ARG_OUT);
+  Ref arg[MAX_STEPS], out = LLVMGetParam(e->fn, ARG_OUT);
   for (int i = 0; i < c->n_arg; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
   for (int b = 0; b < t->tile.nb; b++) {
     for (int u = 0; u < t->tile.uw; u++) {
@@ -129,7 +129,7 @@ static void build_kernel(const Conv *c, const Kernel *t) {
 static void call_tile(const Conv *c, const Kernel *t, const Site *s) {
   Emit *e = c->e;
   LLVMTypeRef type = kernel_type(c);
-  Ref fn, args[ARG_STEPS + 64] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch};
+  Ref fn, args[ARG_STEPS + MAX_STEPS] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch};
   for (int i = 0; i < ARG_STEPS; i++) {
     if (!args[i]) args[i] = LLVMGetPoison(e->ptr);
   }

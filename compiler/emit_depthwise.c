@@ -13,7 +13,7 @@ typedef struct Depthwise {
 enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_STEPS };
 
 static LLVMTypeRef kernel_type(const Depthwise *d) {
-  LLVMTypeRef types[ARG_STEPS + 64];
+  LLVMTypeRef types[ARG_STEPS + MAX_STEPS];
   int n = ARG_STEPS + d->n->n_step;
   for (int i = 0; i < n; i++) types[i] = d->e->ptr;
   return LLVMFunctionType(d->e->void_, types, (unsigned)n, 0);
@@ -41,7 +41,7 @@ static void sum_row(const Depthwise *d, int uw, Ref line, Ref weights, Ref *acc)
 
 static void build_kernel(const Depthwise *d, int uw) {
   Emit *e = d->e;
-  Ref acc[64], arg[64];
+  Ref acc[64], arg[MAX_STEPS];
   Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->lanes * 4);
   for (int u = 0; u < uw; u++) acc[u] = bias;
   Loop kh;
@@ -64,7 +64,7 @@ static void call_tile(const Depthwise *d, int uw, Ref image, Ref row, Ref block,
   in = gep(e, gep(e, in, block, d->in->c * 4), x, d->win->sw * d->in->pix * 4);
   Ref out = gep(e, gep(e, value_ptr(e, d->n->out[0]), image, d->out->n * 4), row, d->out->row * 4);
   out = gep(e, gep(e, out, block, d->out->c * 4), x, d->out->pix * 4);
-  Ref args[ARG_STEPS + 64] = {in, gep(e, weights_ptr(e, plan->weights), block, taps * e->lanes * 4), out,
+  Ref args[ARG_STEPS + MAX_STEPS] = {in, gep(e, weights_ptr(e, plan->weights), block, taps * e->lanes * 4), out,
                               gep(e, weights_ptr(e, plan->bias), block, e->lanes * 4)};
   step_pointers(e, d->n, image, block, row, x, args + ARG_STEPS);
   for (int i = 0; i < d->n->n_step; i++) {

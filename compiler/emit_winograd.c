@@ -195,7 +195,7 @@ enum { ARG_M, ARG_OUT, ARG_BIAS, ARG_STEPS };
 
 static void build_output_tile(const Winograd *w, int height, int width) {
   Emit *e = w->e;
-  Ref m[POINTS], t[OUT], x[OUT][POINTS], arg[64];
+  Ref m[POINTS], t[OUT], x[OUT][POINTS], arg[MAX_STEPS];
   for (int i = 0; i < w->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
   for (int j = 0; j < POINTS; j++) {
     for (int i = 0; i < POINTS; i++) {
@@ -227,7 +227,7 @@ static void output_tile(const Winograd *w, const Spot *s, int height, int width)
                 (long long)w->out->row, (long long)w->out->pix);
   step_key(w->n, &key);
   buffer_add(&key, "", 1);
-  LLVMTypeRef types[ARG_STEPS + 64];
+  LLVMTypeRef types[ARG_STEPS + MAX_STEPS];
   int n = ARG_STEPS + w->n->n_step;
   for (int i = 0; i < n; i++) types[i] = e->ptr;
   LLVMTypeRef type = LLVMFunctionType(e->void_, types, (unsigned)n, 0);
@@ -241,7 +241,7 @@ static void output_tile(const Winograd *w, const Spot *s, int height, int width)
   Ref row = mul_i(e, s->row, OUT), col = mul_i(e, s->col, OUT);
   Ref out = gep(e, gep(e, value_ptr(e, w->n->out[0]), s->image, w->out->n * 4), s->block, w->out->c * 4);
   out = gep(e, gep(e, out, row, w->out->row * 4), col, w->out->pix * 4);
-  Ref args[ARG_STEPS + 64] = {s->m, out, gep(e, weights_ptr(e, w->plan->bias), s->block, e->lanes * 4)};
+  Ref args[ARG_STEPS + MAX_STEPS] = {s->m, out, gep(e, weights_ptr(e, w->plan->bias), s->block, e->lanes * 4)};
   step_pointers(e, w->n, s->image, s->block, row, col, args + ARG_STEPS);
   for (int i = ARG_STEPS; i < n; i++) {
     if (!args[i]) args[i] = LLVMGetPoison(e->ptr);

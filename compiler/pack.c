@@ -127,20 +127,28 @@ static void pack_conv(Packer *p, Node *n) {
 
 /* ==== the rest ==== */
 
-/* Whole blocks, so that a vector can be read at the last channel. */
-static void pack_constant(Packer *p, Value *v) {
+/* Rounded up to 64 bytes by `reserve`, so that a whole vector can be read at the last channel. A constant that several
+ * nodes read has one place. */
+static void place_constant(Packer *p, Value *v) {
   if (!v->data || v->place == P_CONST) return;
-  int64_t bytes = shape_count(&v->shape) * (int64_t)type_size(v->type);
-  v->offset = reserve(p, bytes);
+  v->offset = reserve(p, shape_count(&v->shape) * (int64_t)type_size(v->type));
   v->place = P_CONST;
-  if (p->data && bytes) memcpy(p->data + v->offset, v->data, (size_t)bytes);
+}
+
+static void copy_constants(const Packer *p) {
+  for (int i = 0; i < p->g->n_value; i++) {
+    const Value *v = p->g->value[i];
+    size_t bytes = (size_t)shape_count(&v->shape) * type_size(v->type);
+    if (v->place == P_CONST && bytes) memcpy(p->data + v->offset, v->data, bytes);
+  }
 }
 
 static bool is_packed(const Node *n) {
   return (n->op == OP_Conv && n->plan->algorithm != CONV_PLAIN);
 }
 
-static void pack_all(Packer *p) {
+/* Places the packed weights, and fills them in once there is memory. */
+static void pack_nodes(Packer *p) {
   Graph *g = p->g;
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
@@ -150,26 +158,28 @@ static void pack_all(Packer *p) {
     n->plan->weights = reserve(p, bytes);
     if (p->data) pack_gemm(g, n, (float *)(p->data + n->plan->weights));
   }
+}
+
+static void place_constants(Packer *p) {
+  Graph *g = p->g;
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
     bool gemm = (n->op == OP_Gemm || n->op == OP_MatMul) && pack_gemm_size(g, n) > 0;
     for (int k = 0; k < n->n_in; k++) {
       bool packed = (is_packed(n) && (k == 1 || k == 2)) || (gemm && k == 1);
-      if (n->in[k] && !packed) pack_constant(p, n->in[k]);
+      if (n->in[k] && !packed) place_constant(p, n->in[k]);
     }
   }
 }
 
 void pass_pack(Graph *g) {
-  static const char mark[WEIGHTS_MARK] = "resnetcc: here the weights begin\n\x02\x71\x82\x81\x82\x84\x59\x04\x52\x35\x36";
-  Packer p = {.g = g, .size = WEIGHTS_MARK};
-  pack_all(&p);
+  Packer p = {.g = g};
+  pack_nodes(&p);
+  place_constants(&p);
   g->weights_size = p.size;
   p.data = alloc(g->cx, (size_t)p.size);
-  memcpy(p.data, mark, sizeof mark);
-  p.size = WEIGHTS_MARK;
-  for (int i = 0; i < g->n_value; i++) g->value[i]->place = P_NONE; /* that only were counted */
-  pack_all(&p);
-  assert(p.size == g->weights_size);
+  p.size = 0;
+  pack_nodes(&p);
+  copy_constants(&p);
   g->weights = p.data;
 }

@@ -19,7 +19,7 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 
-enum { MAX_RANK = 8 };
+enum { MAX_RANK = 8, MAX_STEPS = 32 /* of one epilogue */ };
 
 typedef struct Arena Arena;
 typedef struct Graph Graph;
@@ -316,6 +316,9 @@ void pass_shape(Graph *g);
 void infer_node(Graph *g, Node *n);
 /* Broadcast of two shapes by ONNX's rules; false: they don't fit. */
 bool shape_broadcast(const Shape *a, const Shape *b, Shape *out);
+/* Slice and Pad may have bounds that are known at run time only; the declared shape is the result's then, and the functions
+ * below do not apply. */
+bool has_run_time_bounds(const Node *n);
 /* Slice: first element and step along every axis of input 0, and the result's shape. */
 void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape *out);
 /* Pad: elements before and behind every axis of input 0; negative ones are cut off. */

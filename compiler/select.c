@@ -1,5 +1,6 @@
 /* select.c: the algorithm, tile and loop order of every convolution and matrix product. */
 #include "codegen.h"
+#include "fuse.h"
 
 #include <string.h>
 
@@ -134,7 +135,7 @@ static ConvPlan *plan_plain_conv(Graph *g) {
 void pass_select(Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
-    if (n->op == OP_Conv) n->plan = n->in[1]->data ? plan_conv(g, n) : plan_plain_conv(g);
+    if (n->op == OP_Conv) n->plan = is_const_conv(n) ? plan_conv(g, n) : plan_plain_conv(g);
     if (n->op == OP_Gemm || n->op == OP_MatMul) select_gemm(g, n);
   }
 }
