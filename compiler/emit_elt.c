@@ -256,26 +256,26 @@ enum { UNROLL = 4 };
 typedef struct Blocked {
   Emit *e;
   Node *n;
+  Ref src, dst;        /* the first element of the whole tensors */
   Ref image, row, block;
   Ref *arg;            /* of the steps */
 } Blocked;
 
-static Ref blocked_ptr(const Blocked *t, const Value *v, Ref x) {
+static Ref blocked_ptr(const Blocked *t, Ref p, const Layout *l, Ref x) {
   Emit *e = t->e;
-  const Layout *l = &v->layout;
-  Ref p = gep(e, gep(e, value_ptr(e, v), t->image, l->n * 4), t->row, l->row * 4);
+  p = gep(e, gep(e, p, t->image, l->n * 4), t->row, l->row * 4);
   return gep(e, gep(e, p, t->block, l->c * 4), x, l->pix * 4);
 }
 
 static void compute_pixels(const Blocked *t, Ref x, int pixels) {
   Emit *e = t->e;
-  const Value *in = t->n->in[0], *out = t->n->out[0];
+  const Layout *in = &t->n->in[0]->layout, *out = &t->n->out[0]->layout;
   int align = 4 * e->lanes;
-  Ref src = blocked_ptr(t, in, x), dst = blocked_ptr(t, out, x);
+  Ref src = blocked_ptr(t, t->src, in, x), dst = blocked_ptr(t, t->dst, out, x);
   step_pointers(e, t->n, t->image, t->block, t->row, x, t->arg);
   for (int k = 0; k < pixels; k++) {
-    Ref v = load(e, e->vec, src, k * in->layout.pix * 4, align);
-    store(e, apply_steps(e, t->n, v, t->arg, 0, 0, k), dst, k * out->layout.pix * 4, align);
+    Ref v = load(e, e->vec, src, k * in->pix * 4, align);
+    store(e, apply_steps(e, t->n, v, t->arg, 0, 0, k), dst, k * out->pix * 4, align);
   }
 }
 
@@ -287,6 +287,8 @@ static void emit_blocked(Emit *e, Node *n) {
   Ref lo, hi;
   work_range(e, d[0] * d[2], shape_count(&n->out[0]->shape), &lo, &hi);
   emit_halo(e, n->out[0]);
+  t.src = value_ptr(e, n->in[0]);
+  t.dst = value_ptr(e, n->out[0]);
   Loop row, block, x;
   loop_begin(e, &row, lo, hi, 1, 0, NULL);
   t.image = LLVMBuildUDiv(e->b, row.i, const_i64(e, d[2]), "");
