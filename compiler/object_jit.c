@@ -13,12 +13,13 @@ struct Jit {
   const rcc_model *model;
 };
 
-static void check(Context *cx, LLVMErrorRef error) {
+static void check(Context *cx, Jit *j, LLVMErrorRef error) {
   if (!error) return;
-  char *why = LLVMGetErrorMessage(error);
-  char *copy = copy_text(cx, why);
+  char *why = LLVMGetErrorMessage(error), text[300];
+  snprintf(text, sizeof text, "%s", why);
   LLVMDisposeErrorMessage(why);
-  fail(cx, "the object does not load: %s", copy);
+  if (j->lljit) jit_close(j);
+  fail(cx, "the object does not load: %s", text);
 }
 
 /* All that an object may ask for, by address: a program needs no dynamic symbol table, and an object that asks for more
@@ -41,7 +42,7 @@ static LLVMOrcMaterializationUnitRef allowed_symbols(LLVMOrcLLJITRef lljit) {
   return LLVMOrcAbsoluteSymbols(pairs, COUNT(allowed));
 }
 
-/* The two parts of the object as one piece of memory that LLVM owns. */
+/* The two parts of the object as one piece, which lives in the arena like the Jit. */
 static LLVMMemoryBufferRef joined(Context *cx, const Object *o) {
   char *bytes = alloc(cx, o->size + o->tail_size);
   memcpy(bytes, o->data, o->size);
@@ -55,12 +56,12 @@ Jit *jit_open(Context *cx, const char *name, const Object *o) {
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
   LLVMInitializeX86AsmPrinter();
-  check(cx, LLVMOrcCreateLLJIT(&j->lljit, NULL));
+  check(cx, j, LLVMOrcCreateLLJIT(&j->lljit, NULL));
   LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(j->lljit);
-  check(cx, LLVMOrcJITDylibDefine(library, allowed_symbols(j->lljit)));
-  check(cx, LLVMOrcLLJITAddObjectFile(j->lljit, library, joined(cx, o)));
+  check(cx, j, LLVMOrcJITDylibDefine(library, allowed_symbols(j->lljit)));
+  check(cx, j, LLVMOrcLLJITAddObjectFile(j->lljit, library, joined(cx, o)));
   LLVMOrcExecutorAddress address;
-  check(cx, LLVMOrcLLJITLookup(j->lljit, &address, format_text(cx, "%s_model", name)));
+  check(cx, j, LLVMOrcLLJITLookup(j->lljit, &address, format_text(cx, "%s_model", name)));
   j->model = (const rcc_model *)(uintptr_t)address;
   return j;
 }

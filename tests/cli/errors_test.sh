@@ -47,7 +47,7 @@ refuses 'unknown.onnx: node "a\x0a\x1b[2Jb" (Erf): ' "$here/unknown.onnx"
 refuses "sized.onnx: " "$here/sized.onnx"
 refuses "tiny.onnx: " --shape nothing=1,3,8,8 "$tiny"
 refuses "tiny.onnx: " --shape image=1,4,8,8 "$tiny"
-refuses "memory limit" --max-memory=1K "$tiny"
+refuses "tiny.onnx: needs more than the memory limit" --max-memory=16K "$tiny"
 
 # Outputs.
 refuses "folder: cannot be written: Is a directory" -o folder "$tiny"
