@@ -1,19 +1,21 @@
-/* emit_move.c: operators that only move elements. Each is a few strided copies between the axes of its tensors; on
- * blocked tensors the axes are images, channel blocks, rows, pixels and lanes. */
+/* emit_move.c: operators that only move elements. Each is a few strided copies between the axes of its
+ * tensors; on blocked tensors the axes are images, channel blocks, rows, pixels and lanes. */
 #include "emit.h"
 
 #include <string.h>
 
 static int element(const Value *v) { return (int)type_size(v->type); }
 
-/* Whether element `at` of x and element `to` of y are the same memory: the plan computes some results in place. */
+/* Whether element `at` of x and element `to` of y are the same memory: the plan has some results
+ * computed in place. */
 static bool in_place(const Value *x, int64_t at, const Value *y, int64_t to) {
   int64_t from = x->offset + x->alias_offset + (x->layout.origin + at) * element(x);
   return x->place == y->place && from == y->offset + y->alias_offset + (y->layout.origin + to) * element(y);
 }
 
 /* Copies from element `at` of x to element `to` of y, along the axes given. */
-static void copy_part(Emit *e, const Value *x, int64_t at, const Value *y, int64_t to, int rank, const CopyAxis *axis) {
+static void copy_part(Emit *e, const Value *x, int64_t at, const Value *y, int64_t to, int rank,
+                      const CopyAxis *axis) {
   if (in_place(x, at, y, to)) return;
   Copy c = {.size = element(y), .rank = rank};
   memcpy(c.axis, axis, (size_t)rank * sizeof *axis);
@@ -27,7 +29,8 @@ static int axis_of(const Node *n, int rank) {
   return (int)(axis < 0 ? axis + rank : axis);
 }
 
-/* Whether the node works on channel blocks. A blocked tensor that lies in memory as a dense one may meet dense ones. */
+/* Whether the node works on channel blocks. A blocked tensor that lies in memory as a dense one may meet
+ * dense ones. */
 static bool on_blocks(const Node *n) {
   for (int i = 0; i < n->n_out; i++) {
     if (n->out[i] && !layout_is_plain(n->out[i])) return true;
@@ -85,14 +88,15 @@ static void move_transpose(Emit *e, Node *n) {
 /* ==== Concat, Split: parts of a whole along an axis ==== */
 
 /* Copies between the whole and the part that begins at index `at` of it. */
-static void move_part(Emit *e, const Node *n, const Value *whole, const Value *part, int k, int64_t at, bool split) {
+static void move_part(Emit *e, const Node *n, const Value *whole, const Value *part, int k, int64_t at,
+                      bool split) {
   Axes w, p;
   axes_of(n, whole, &w);
   axes_of(n, part, &p);
   assert(w.rank == p.rank);
   CopyAxis axis[MAX_RANK + 1];
   for (int i = 0; i < p.rank; i++) {
-    axis[i] = split ? (CopyAxis){p.n[i], w.stride[i], p.stride[i]} : (CopyAxis){p.n[i], p.stride[i], w.stride[i]};
+    axis[i] = (CopyAxis){p.n[i], split ? w.stride[i] : p.stride[i], split ? p.stride[i] : w.stride[i]};
   }
   int64_t offset = block_index(n, whole, k, at) * w.stride[k];
   if (split) copy_part(e, whole, offset, part, 0, p.rank, axis);
@@ -162,7 +166,8 @@ typedef struct Padding {
 
 static int64_t clamp(int64_t i, int64_t lo, int64_t hi) { return i < lo ? lo : i > hi ? hi : i; }
 
-/* Where position p of an axis of d elements comes from, p < 0 and p >= d being the padding; -1: the constant. */
+/* Where position p of an axis of d elements comes from, p < 0 and p >= d being the padding; -1: the
+ * constant. */
 static int64_t pad_source(PadMode mode, int64_t p, int64_t d) {
   if (p >= 0 && p < d) return p;
   int64_t period = mode == PAD_REFLECT ? 2 * (d - 1) : d;
@@ -282,8 +287,8 @@ void emit_move(Emit *e, Node *n) {
   case OP_Transpose: move_transpose(e, n); break;
   case OP_Concat: move_concat(e, n); break;
   case OP_Split: move_split(e, n); break;
-  case OP_Slice: move_slice(e, n); break;
-  case OP_Pad: move_pad(e, n); break;
+  case OP_Slice: has_run_time_bounds(n) ? emit_bounds(e, n) : move_slice(e, n); break;
+  case OP_Pad: has_run_time_bounds(n) ? emit_bounds(e, n) : move_pad(e, n); break;
   case OP_Gather: move_gather(e, n); break;
   default: assert(op_info[n->op].kind == K_VIEW); move_view(e, n);
   }

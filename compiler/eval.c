@@ -15,7 +15,7 @@ static double decode_float(uint16_t bits, int e, int m) {
   return bits >> (e + m) ? -v : v;
 }
 
-/* The significand is counted in units of its last place, so a carry of its rounding runs into the exponent by itself. */
+/* The significand is counted in units of its last place: a carry of its rounding runs into the exponent. */
 static uint16_t encode_float(double v, int e, int m) {
   int bias = (1 << (e - 1)) - 1, infinity = ((1 << e) - 1) << m, exponent;
   int sign = (signbit(v) != 0) << (e + m);
@@ -244,7 +244,8 @@ void eval_step(const Step *s, const Shape *shape, float *acc, const Shape *arg_s
   }
   Cursor c = broadcast_cursor(arg_shape, shape);
   for (int64_t i = 0; i < count; i++, cursor_next(&c))
-    acc[i] = (float)(s->swap ? binary_float(s->op, arg[c.at], acc[i]) : binary_float(s->op, acc[i], arg[c.at]));
+    acc[i] = s->swap ? (float)binary_float(s->op, arg[c.at], acc[i])
+                     : (float)binary_float(s->op, acc[i], arg[c.at]);
 }
 
 /* ---- nodes ---- */

@@ -17,7 +17,7 @@ void put_number(Type t, void *data, int64_t i, Number v); /* floats round to nea
 Number convert_number(Type from, Type to, Number v);      /* ONNX Cast */
 bool number_less(Type t, Number a, Number b);
 
-/* Walks the elements of `shape` in row-major order; `at` is the offset of the current one under the given strides. */
+/* Walks the elements of `shape` in row-major order; `at` is the current one's offset under the strides. */
 typedef struct Cursor {
   const Shape *shape;
   int64_t stride[MAX_RANK], index[MAX_RANK], at;
@@ -32,8 +32,8 @@ Cursor broadcast_cursor(const Shape *s, const Shape *to);
 /* Computes n's outputs, out[i], from in[i]; unused outputs are NULL. */
 typedef void Eval(Graph *g, const Node *n, const void *const *in, void **out);
 /* eval_nn.c */
-Eval eval_conv, eval_max_pool, eval_average_pool, eval_global_average_pool, eval_global_max_pool, eval_batch_norm,
-    eval_gemm, eval_matmul;
+Eval eval_conv, eval_max_pool, eval_average_pool, eval_global_average_pool, eval_global_max_pool,
+    eval_batch_norm, eval_gemm, eval_matmul;
 /* eval_reduce.c */
 Eval eval_softmax, eval_reduce_mean, eval_argmax;
 /* eval_move.c */

@@ -1,4 +1,4 @@
-/* eval_move.c: the reference evaluator's movement of elements, whose type does not matter but for its size. */
+/* eval_move.c: the reference evaluator's movement of elements, of whose type only the size matters. */
 #include "eval.h"
 #include "shape.h"
 
@@ -40,10 +40,31 @@ void eval_transpose(Graph *g, const Node *n, const void *const *in, void **out) 
   collect(n->out[0], out[0], in[0], c);
 }
 
+/* The node with its inputs as constants, so that bounds known at run time only are read as all others are. */
+static Node with_known_inputs(Graph *g, const Node *n, const void *const *in) {
+  Node known = *n;
+  known.in = alloc_n(g->cx, (size_t)n->n_in, sizeof *known.in);
+  for (int i = 0; i < n->n_in; i++) {
+    if (!n->in[i]) continue;
+    known.in[i] = alloc(g->cx, sizeof *known.in[i]);
+    *known.in[i] = *n->in[i];
+    known.in[i]->data = in[i];
+  }
+  return known;
+}
+
+static void check_declared(Graph *g, const Node *n, const Shape *s) {
+  if (!shape_equal(s, &n->out[0]->shape))
+    fail_at(g, n, "the result is %s, but declared as %s", shape_text(g->cx, s),
+            shape_text(g->cx, &n->out[0]->shape));
+}
+
 void eval_slice(Graph *g, const Node *n, const void *const *in, void **out) {
   int64_t start[MAX_RANK], step[MAX_RANK], stride[MAX_RANK];
   Shape s;
-  slice_ranges(g, n, start, step, &s);
+  Node known = with_known_inputs(g, n, in);
+  slice_ranges(g, &known, start, step, &s);
+  check_declared(g, n, &s);
   dense_strides(&n->in[0]->shape, stride);
   Cursor c = {.shape = &n->out[0]->shape};
   for (int i = 0; i < s.rank; i++) {
@@ -129,7 +150,11 @@ void eval_pad(Graph *g, const Node *n, const void *const *in, void **out) {
   const void *value = n->n_in > 2 && in[2] ? in[2] : zero;
   PadMode mode = pad_mode(g, n);
   int64_t lo[MAX_RANK], hi[MAX_RANK], count = shape_count(&n->out[0]->shape);
-  pad_amounts(g, n, lo, hi);
+  Node known = with_known_inputs(g, n, in);
+  Shape s = n->in[0]->shape;
+  pad_amounts(g, &known, lo, hi);
+  for (int i = 0; i < s.rank; i++) s.d[i] += lo[i] + hi[i];
+  check_declared(g, n, &s);
   Cursor c = {.shape = &n->out[0]->shape};
   for (int64_t i = 0; i < count; i++, cursor_next(&c)) {
     int64_t from = pad_offset(mode, &n->in[0]->shape, lo, c.index);

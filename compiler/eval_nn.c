@@ -21,7 +21,8 @@ static Volume volume_of(const Shape *s) {
 /* ---- Conv ---- */
 
 /* acc[o] += w x[o stride + from] for all o at which that lies in the row of `size` elements. */
-static void conv_row(double *acc, int64_t count, double w, const float *x, int64_t size, int64_t stride, int64_t from) {
+static void conv_row(double *acc, int64_t count, double w, const float *x, int64_t size, int64_t stride,
+                     int64_t from) {
   int64_t o = from < 0 ? (-from + stride - 1) / stride : 0;
   for (; o < count && o * stride + from < size; o++) acc[o] += w * x[o * stride + from];
 }
@@ -85,7 +86,8 @@ static int64_t offset_of(const Volume *v, Tap t) {
   return (t.d * v->h + t.h) * v->w + t.w;
 }
 
-/* The first of the largest elements in the window of output element o; `channel` is where its input channel begins. */
+/* The first of the largest elements in the window of output element o, whose input channel begins at
+ * `channel`. */
 static int64_t find_maximum(const Node *n, const void *x, const Volume *vx, const Volume *vy, int64_t channel,
                             int64_t o) {
   const Window *k = &n->win;

@@ -1,4 +1,5 @@
-/* shape.c: types and shapes: the table of operators, the elementwise ones and reductions, and the checks they share. */
+/* shape.c: types and shapes: the table of operators, the elementwise ones and reductions, and the checks they
+ * share. */
 #include "shape.h"
 
 #include <string.h>
@@ -48,14 +49,15 @@ Ints const_input(Graph *g, const Node *n, int i, const char *what) {
   Ints a = {0};
   const Value *v = n->in[i];
   if (!v->data) fail_at(g, n, "%s must be known at compile time, but \"%s\" is not constant", what, v->name);
-  if (!const_ints(v, MAX_INTS, a.v, &a.n)) fail_at(g, n, "%s must be a list of at most %d integers", what, MAX_INTS);
+  if (!const_ints(v, MAX_INTS, a.v, &a.n))
+    fail_at(g, n, "%s must be a list of at most %d integers", what, MAX_INTS);
   if (v->sym) memcpy(a.sym, v->sym, (size_t)a.n * sizeof *a.sym);
   return a;
 }
 
 Shape declared_output(Graph *g, const Node *n, int i, const char *what) {
   if (!n->out[i] || n->out[i]->shape.rank < 0)
-    fail_at(g, n, "%s must be known at compile time, but is not constant", what);
+    fail_at(g, n, "%s must be known at compile time", what);
   return n->out[i]->shape;
 }
 
@@ -211,7 +213,7 @@ static void set_axes_as_declared(Graph *g, Node *n) {
   int64_t axis[MAX_RANK];
   int count = 0;
   if (declared.rank != n->in[0]->shape.rank || !attr_int(n, "keepdims", 1))
-    fail_at(g, n, "the axes argument must be known at compile time, but is not constant");
+    fail_at(g, n, "the axes argument must be known at compile time");
   for (int i = 0; i < declared.rank; i++)
     if (declared.d[i] == 1) axis[count++] = i;
   n->in[1] = value_const_i64(g, n->in[1]->name, count, axis);
@@ -242,8 +244,8 @@ enum {
   ANY = NUMBERS | BIT(T_BOOL) | BIT(T_F16) | BIT(T_BF16),
 };
 
-/* Element types of input 0: those of the ONNX schema, without half precision (import widens it), and single precision
- * alone where kernels exist for no other. */
+/* Element types of input 0: those of the ONNX schema, without half precision (import widens it), and single
+ * precision alone where kernels exist for no other. */
 static const struct {
   Infer *infer;
   unsigned types;

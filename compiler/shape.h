@@ -1,4 +1,4 @@
-/* shape.h: shared by shape*.c. Every operator has one function that checks its inputs and sets its outputs. */
+/* shape.h: shared by shape*.c. Every operator has a function that checks its inputs and sets its outputs. */
 #ifndef SHAPE_H
 #define SHAPE_H
 
@@ -29,8 +29,9 @@ typedef struct Ints {
 Ints const_input(Graph *g, const Node *n, int i, const char *what);
 /* The axes that input i names, as flags; fails on repeats. */
 void axes_input(Graph *g, const Node *n, int i, int rank, bool *has);
-/* The shape that the model declares for output i before it is inferred; fails, naming what is missing, if there is none. A
- * model whose run-time argument says otherwise contradicts itself, so the declaration may stand for the argument. */
+/* The shape that the model declares for output i before it is inferred; fails, naming what is missing, if
+ * there is none. A model whose run-time argument says otherwise contradicts itself, so the declaration may
+ * stand for the argument. */
 Shape declared_output(Graph *g, const Node *n, int i, const char *what);
 /* A constant with the dimensions as elements. */
 Value *shape_constant(Graph *g, const char *name, const Shape *s);
@@ -50,6 +51,7 @@ Infer infer_flatten, infer_reshape, infer_squeeze, infer_unsqueeze, infer_consta
 
 /* ==== shape_values.c ==== */
 
-/* If the node's outputs are small and follow from constants and shapes alone, computes them: Value.data and .sym. */
+/* Computes Value.data and .sym of the node's outputs if they are small and follow from constants and
+ * shapes. */
 void evaluate_values(Graph *g, Node *n);
 #endif

@@ -11,7 +11,8 @@ void infer_transpose(Graph *g, Node *n) {
   bool seen[MAX_RANK] = {false};
   Shape out = {.rank = x->rank};
   for (int i = 0; i < x->rank; i++) {
-    if (perm[i] < 0 || perm[i] >= x->rank || seen[perm[i]]) fail_at(g, n, "attribute perm is not a permutation");
+    if (perm[i] < 0 || perm[i] >= x->rank || seen[perm[i]])
+      fail_at(g, n, "attribute perm is not a permutation");
     seen[perm[i]] = true;
     out.d[i] = x->d[perm[i]];
   }
@@ -66,7 +67,8 @@ void split_sizes(Graph *g, const Node *n, int64_t *size) {
   if (v->sym || !const_ints(v, n->n_out, size, &count) || count != n->n_out)
     fail_at(g, n, "the sizes must be %d integers", n->n_out);
   for (int i = 0; i < count; i++)
-    if (size[i] < 0 || !add_size(sum, size[i], &sum)) fail_at(g, n, "size %lld is out of range", (long long)size[i]);
+    if (size[i] < 0 || !add_size(sum, size[i], &sum))
+      fail_at(g, n, "size %lld is out of range", (long long)size[i]);
   if (sum != dim) fail_at(g, n, "the sizes sum to %lld, the axis has %lld", (long long)sum, (long long)dim);
 }
 
@@ -96,6 +98,41 @@ void infer_split(Graph *g, Node *n) {
   }
 }
 
+/* ---- bounds known at run time ---- */
+
+bool has_run_time_bounds(const Node *n) {
+  for (int i = 1; i < n->n_in; i++) {
+    bool is_bound = n->op == OP_Slice || (n->op == OP_Pad && i != 2);
+    if (is_bound && n->in[i] && !n->in[i]->data) return true;
+  }
+  return false;
+}
+
+/* Each of the bounds is a list; of how many axes shows in the first. */
+static void check_bounds(Graph *g, const Node *n, int64_t count) {
+  for (int i = 1; i < n->n_in; i++) {
+    const Value *v = n->in[i];
+    if (!v || (n->op == OP_Pad && i == 2)) continue;
+    int64_t want = n->op == OP_Pad && i == 1 ? 2 * count : count;
+    if ((v->type != T_I64 && v->type != T_I32) || v->shape.rank != 1 || v->shape.d[0] != want)
+      fail_at(g, n, "input %d must be a list of %lld integers", i, (long long)want);
+  }
+}
+
+static void infer_bounds_as_declared(Graph *g, Node *n) {
+  const Shape *x = &n->in[0]->shape;
+  Shape declared = declared_output(g, n, 0, "the bounds");
+  bool listed = has_input(n, 3) && n->in[3]->shape.rank == 1;
+  if (n->in[1]->shape.rank != 1) fail_at(g, n, "input 1 must be a list of integers");
+  int64_t count = listed ? n->in[3]->shape.d[0] : n->op == OP_Pad ? x->rank : n->in[1]->shape.d[0];
+  if (count < 0 || count > x->rank) fail_at(g, n, "bounds for %lld axes of %d", (long long)count, x->rank);
+  check_bounds(g, n, count);
+  if (declared.rank != x->rank) fail_at(g, n, "the result is declared with another rank");
+  for (int i = 0; i < x->rank; i++) check_number(g, n, 0, i);
+  if (shape_is_symbolic(&declared)) fail_at(g, n, "the result is declared with the symbolic batch");
+  set_output(g, n, 0, n->in[0]->type, &declared);
+}
+
 /* ---- Slice ---- */
 
 static int64_t clamp(int64_t v, int64_t lo, int64_t hi) {
@@ -118,10 +155,11 @@ static int64_t slice_axis(int64_t dim, int64_t *start, int64_t end, int64_t step
 }
 
 /* Of the batch axis, only the whole can be taken. */
-static void check_whole_batch(Graph *g, const Node *n, int64_t dim, const Ints *starts, const Ints *ends, int k,
-                              int64_t step) {
+static void check_whole_batch(Graph *g, const Node *n, int64_t dim, const Ints *starts, const Ints *ends,
+                              int k, int64_t step) {
   bool to_end = ends->sym[k] ? ends->v[k] >= -dim : ends->v[k] >= INT32_MAX;
-  if (starts->v[k] != 0 || step != 1 || !to_end) fail_at(g, n, "the symbolic batch is sliced; --shape can pin it");
+  if (starts->v[k] != 0 || step != 1 || !to_end)
+    fail_at(g, n, "the symbolic batch is sliced; --shape can pin it");
 }
 
 void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape *out) {
@@ -131,7 +169,8 @@ void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape 
   bool has_axes = has_input(n, 3), has_steps = has_input(n, 4);
   if (has_axes) axes = const_input(g, n, 3, "axes");
   if (has_steps) steps = const_input(g, n, 4, "steps");
-  if (starts.n > x->rank || ends.n != starts.n || (has_axes && axes.n != starts.n) || (has_steps && steps.n != starts.n))
+  if (starts.n > x->rank || ends.n != starts.n || (has_axes && axes.n != starts.n) ||
+      (has_steps && steps.n != starts.n))
     fail_at(g, n, "starts, ends, axes and steps do not fit together");
   bool seen[MAX_RANK] = {false};
   for (int i = 0; i < x->rank; i++) {
@@ -148,13 +187,18 @@ void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape 
       check_whole_batch(g, n, x->d[i], &starts, &ends, k, step[i]);
       continue;
     }
-    if (starts.sym[k] || ends.sym[k]) fail_at(g, n, "axis %d is cut at the symbolic batch; --shape can pin it", i);
+    if (starts.sym[k] || ends.sym[k])
+      fail_at(g, n, "axis %d is cut at the symbolic batch; --shape can pin it", i);
     start[i] = starts.v[k];
     out->d[i] = slice_axis(x->d[i], &start[i], ends.v[k], step[i]);
   }
 }
 
 void infer_slice(Graph *g, Node *n) {
+  if (has_run_time_bounds(n)) {
+    infer_bounds_as_declared(g, n);
+    return;
+  }
   int64_t start[MAX_RANK], step[MAX_RANK];
   Shape out;
   slice_ranges(g, n, start, step, &out);
@@ -191,8 +235,10 @@ void pad_amounts(Graph *g, const Node *n, int64_t *lo, int64_t *hi) {
 /* Size of an axis that is padded; negative amounts cut off. */
 static int64_t padded_dim(Graph *g, const Node *n, PadMode mode, int64_t dim, int64_t lo, int64_t hi) {
   int64_t limit = INT32_MAX;
-  if (lo < -limit || lo > limit || hi < -limit || hi > limit || dim > INT64_MAX - 2 * limit || dim + lo + hi < 0)
-    fail_at(g, n, "padding %lld by %lld and %lld is out of range", (long long)dim, (long long)lo, (long long)hi);
+  if (lo < -limit || lo > limit || hi < -limit || hi > limit || dim > INT64_MAX - 2 * limit ||
+      dim + lo + hi < 0)
+    fail_at(g, n, "padding %lld by %lld and %lld is out of range", (long long)dim, (long long)lo,
+            (long long)hi);
   if (mode == PAD_CONSTANT || (lo <= 0 && hi <= 0)) return dim + lo + hi;
   if (dim == 0) fail_at(g, n, "an empty axis is padded with its own elements");
   if (mode == PAD_REFLECT && (lo >= dim || hi >= dim))
@@ -200,8 +246,20 @@ static int64_t padded_dim(Graph *g, const Node *n, PadMode mode, int64_t dim, in
   return dim + lo + hi;
 }
 
+static void check_padding_value(Graph *g, const Node *n) {
+  if (!has_input(n, 2)) return;
+  check_same_type(g, n, 2);
+  const Shape *s = &n->in[2]->shape;
+  if (shape_is_symbolic(s) || shape_count(s) != 1) fail_at(g, n, "the padding value must be one element");
+}
+
 void infer_pad(Graph *g, Node *n) {
   PadMode mode = pad_mode(g, n);
+  check_padding_value(g, n);
+  if (has_run_time_bounds(n)) {
+    infer_bounds_as_declared(g, n);
+    return;
+  }
   Shape out = n->in[0]->shape;
   int64_t lo[MAX_RANK], hi[MAX_RANK];
   pad_amounts(g, n, lo, hi);
@@ -209,11 +267,6 @@ void infer_pad(Graph *g, Node *n) {
     if (lo[i] == 0 && hi[i] == 0) continue;
     check_number(g, n, 0, i);
     out.d[i] = padded_dim(g, n, mode, out.d[i], lo[i], hi[i]);
-  }
-  if (has_input(n, 2)) {
-    check_same_type(g, n, 2);
-    const Shape *s = &n->in[2]->shape;
-    if (shape_is_symbolic(s) || shape_count(s) != 1) fail_at(g, n, "the padding value must be one element");
   }
   set_output(g, n, 0, n->in[0]->type, &out);
 }
@@ -239,7 +292,8 @@ void infer_gather(Graph *g, Node *n) {
   Type t = n->in[1]->type;
   if (t != T_I32 && t != T_I64) fail_at(g, n, "indices must be i32 or i64, not %s", type_name(t));
   check_indices(g, n, x->d[axis]);
-  if (x->rank - 1 + index->rank > MAX_RANK) fail_at(g, n, "a result of rank over %d is not supported", MAX_RANK);
+  if (x->rank - 1 + index->rank > MAX_RANK)
+    fail_at(g, n, "a result of rank over %d is not supported", MAX_RANK);
   Shape out = {.rank = 0};
   for (int i = 0; i < axis; i++) out.d[out.rank++] = x->d[i];
   for (int i = 0; i < index->rank; i++) out.d[out.rank++] = index->d[i];

@@ -36,8 +36,9 @@ static void check_window(Graph *g, const Node *n, const Axis *a) {
   check_range(g, n, "spatial size", a->size, 0);
 }
 
-/* Sets the padding that auto_pad asks for and returns the number of windows (ONNX, operators Conv and MaxPool). With
- * ceil_mode a last window that is cut off counts too, if it starts before the padding behind the input. */
+/* Sets the padding that auto_pad asks for and returns the number of windows (ONNX, operators Conv and
+ * MaxPool). With ceil_mode a last window that is cut off counts too, if it starts before the padding
+ * behind the input. */
 static int64_t resolve_axis(Graph *g, const Node *n, Axis *a, AutoPad mode, bool ceil_mode) {
   check_window(g, n, a);
   int64_t extent = (a->kernel - 1) * a->dilation + 1;
@@ -89,7 +90,8 @@ static void set_window(Node *n, int spatial, const Axis *axis) {
     .kh = (int)h->kernel, .kw = (int)w->kernel, .sh = (int)h->stride, .sw = (int)w->stride,
     .dh = (int)h->dilation, .dw = (int)w->dilation,
     .top = (int)h->lo, .left = (int)w->lo, .bottom = (int)h->hi, .right = (int)w->hi,
-    .kd = (int)d->kernel, .sd = (int)d->stride, .dd = (int)d->dilation, .front = (int)d->lo, .back = (int)d->hi,
+    .kd = (int)d->kernel, .sd = (int)d->stride, .dd = (int)d->dilation,
+    .front = (int)d->lo, .back = (int)d->hi,
   };
 }
 
@@ -111,10 +113,11 @@ static void check_conv_channels(Graph *g, Node *n) {
   check_number(g, n, 0, 1);
   int64_t channels;
   if (!mul_size(w->d[1], group, &channels) || channels != x->d[1])
-    fail_at(g, n, "%lld input channels, but weights for %lld groups of %lld", (long long)x->d[1], (long long)group,
-            (long long)w->d[1]);
+    fail_at(g, n, "%lld input channels, but weights for %lld groups of %lld", (long long)x->d[1],
+            (long long)group, (long long)w->d[1]);
   if (w->d[0] < 1 || w->d[0] % group)
-    fail_at(g, n, "%lld output channels do not divide into %lld groups", (long long)w->d[0], (long long)group);
+    fail_at(g, n, "%lld output channels do not divide into %lld groups", (long long)w->d[0],
+            (long long)group);
   n->group = (int)group;
 }
 
@@ -149,8 +152,8 @@ void infer_conv(Graph *g, Node *n) {
 
 /* ---- pools ---- */
 
-/* A window in nothing but padding would have no maximum and no mean. Padding smaller than the window excludes it, unless
- * the input is so small that it fits between two elements of a dilated window. */
+/* A window in nothing but padding would have no maximum and no mean. Padding smaller than the window excludes
+ * it, unless the input is so small that it fits between two elements of a dilated window. */
 static void check_pool_padding(Graph *g, const Node *n, const Axis *a) {
   int64_t extent = (a->kernel - 1) * a->dilation + 1;
   if (a->lo >= extent || a->hi >= extent)
@@ -219,7 +222,8 @@ void infer_gemm(Graph *g, Node *n) {
     check_same_type(g, n, 2);
     const Shape *c = &n->in[2]->shape;
     if (!shape_broadcast(&out, c, &both) || !shape_equal(&both, &out))
-      fail_at(g, n, "input 2 of shape %s does not broadcast to %s", shape_text(g->cx, c), shape_text(g->cx, &out));
+      fail_at(g, n, "input 2 of shape %s does not broadcast to %s", shape_text(g->cx, c),
+              shape_text(g->cx, &out));
   }
   set_output(g, n, 0, n->in[0]->type, &out);
 }

@@ -1,7 +1,8 @@
 /* shape_values.c: integers that follow from shapes, evaluated while shapes are inferred.
  *
- * An element that depends on the batch N is taken as k N or not at all. The operators that such chains are made of map
- * numbers and multiples of N to functions of N whose form three batch sizes tell: the node is evaluated at each of them. */
+ * An element that depends on the batch N is taken as k N or not at all. The operators that such chains are
+ * made of map numbers and multiples of N to functions of N whose form three batch sizes tell: the node is
+ * evaluated at each of them. */
 #include "shape.h"
 
 #include <string.h>

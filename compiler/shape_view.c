@@ -1,4 +1,5 @@
-/* shape_view.c: shapes of the operators that give the same elements another shape, and of those that make shapes. */
+/* shape_view.c: shapes of the operators that give the same elements another shape, and of those that make
+ * shapes. */
 #include "shape.h"
 
 #include <string.h>

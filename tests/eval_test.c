@@ -1,5 +1,5 @@
-/* eval_test.c: the evaluator against values worked out by hand, against the definition of a convolution, and where two
- * operators must agree. */
+/* eval_test.c: the evaluator against values worked out by hand, against the definition of a
+ * convolution, and where two operators must agree. */
 #include "eval.h"
 #include "fixture.h"
 
@@ -86,7 +86,8 @@ static void casts(void **state) {
   static const Row rows[] = {
     {"const x f32 [4] = {-1.9, 1.9, 300, nan}\ny = Cast(x) to=2", 4, {0, 1, 255, 0}},
     {"const x f32 [4] = {-1.9, 1.9, 300, -300}\ny = Cast(x) to=3", 4, {-1, 1, 127, -128}},
-    {"const x f32 [3] = {1e30, -1e30, inf}\ny = Cast(x) to=7", 3, {9223372036854775807.0, -9223372036854775807.0,
+    {"const x f32 [3] = {1e30, -1e30, inf}\ny = Cast(x) to=7",
+     3, {9223372036854775807.0, -9223372036854775807.0,
                                                                   9223372036854775807.0}},
     {"const x f32 [3] = {0, 0.1, nan}\ny = Cast(x) to=9", 3, {0, 1, 1}},
     {"const x i64 [3] = {256, -1, 127}\ny = Cast(x) to=3", 3, {0, -1, 127}},
@@ -144,7 +145,8 @@ static void convolutions_and_pools(void **state) {
   static const Row rows[] = {
     {ROW5 "const w f32 [1,1,2] = {1, 10}\ny = Conv(x, w)", 4, {21, 32, 43, 54}},
     {ROW5 "const w f32 [1,1,2] = {1, 10}\ny = Conv(x, w) pads=[1,0] strides=[2]", 3, {10, 32, 54}},
-    {ROW5 "const w f32 [1,1,2] = {1, 10}\nconst b f32 [1] = {100}\ny = Conv(x, w, b) dilations=[3]", 2, {141, 152}},
+    {ROW5 "const w f32 [1,1,2] = {1, 10}\nconst b f32 [1] = {100}\ny = Conv(x, w, b) dilations=[3]",
+     2, {141, 152}},
     {ROW5 "const w f32 [1,1,2] = {1, 10}\nconst a f32 [1] = {-30}\ny = Conv(x, w, _, a) | Add(@3) | Relu", 4,
      {0, 2, 13, 24}},
     {"const x f32 [1,2,2] = {1, 2, 3, 4}\nconst w f32 [4,1,1] = {1, 2, 3, 4}\ny = Conv(x, w) group=2", 8,
@@ -152,7 +154,8 @@ static void convolutions_and_pools(void **state) {
     {MAP33 "y = MaxPool(x) kernel_shape=[2,2]", 4, {5, 6, 8, 9}},
     {MAP33 "y = MaxPool(x) kernel_shape=[2,2] strides=[2,2] ceil_mode=1", 4, {5, 6, 8, 9}},
     {MAP33 "a, y = MaxPool(x) kernel_shape=[2,2] strides=[2,2] pads=[1,1,0,0]", 4, {0, 2, 6, 8}},
-    {MAP33 "a, y = MaxPool(x) kernel_shape=[2,2] strides=[2,2] pads=[1,1,0,0] storage_order=1", 4, {0, 6, 2, 8}},
+    {MAP33 "a, y = MaxPool(x) kernel_shape=[2,2] strides=[2,2] pads=[1,1,0,0] storage_order=1",
+     4, {0, 6, 2, 8}},
     {"const x i8 [1,1,3] = {-5, -3, -4}\ny = MaxPool(x) kernel_shape=[2] pads=[1,1]", 4, {-5, -3, -3, -4}},
     {MAP33 "y = AveragePool(x) kernel_shape=[2,2] strides=[2,2] pads=[1,1,0,0]", 4, {1, 2.5, 5.5, 7}},
     {MAP33 "y = AveragePool(x) kernel_shape=[2,2] strides=[2,2] pads=[1,1,0,0] count_include_pad=1", 4,
@@ -163,7 +166,8 @@ static void convolutions_and_pools(void **state) {
     {"const x f32 [1,2,2] = {1, 2, 3, 5}\ny = GlobalAveragePool(x)", 2, {1.5, 4}},
     {"const x f32 [1,2,2] = {-1, -2, 3, 5}\ny = GlobalMaxPool(x)", 2, {-1, 5}},
     {"const x f32 [1,2,2] = {1, 2, 3, 4}\nconst s f32 [2] = {2, 3}\nconst b f32 [2] = {10, 20}\n"
-     "const m f32 [2] = {1, 2}\nconst v f32 [2] = {4, 0.25}\ny = BatchNormalization(x, s, b, m, v) epsilon=0.0", 4,
+     "const m f32 [2] = {1, 2}\nconst v f32 [2] = {4, 0.25}\n"
+     "y = BatchNormalization(x, s, b, m, v) epsilon=0.0", 4,
      {10, 11, 26, 32}},
   };
   EXPECT_VALUES(rows);
@@ -203,7 +207,8 @@ static void moves(void **state) {
     {X23 "a, y = Split(x) axis=-1", 2, {3, 6}},
     {X23 "const s i64 [3] = {1, 0, 2}\na, b, y = Split(x, s) axis=1", 4, {2, 3, 5, 6}},
     {X23 "const s i64 [3] = {1, 0, 2}\n_, _, y = Split(x, s) axis=1", 4, {2, 3, 5, 6}},
-    {X23 "const s i64 [2] = {1, -1}\nconst e i64 [2] = {2, -9}\nconst p i64 [2] = {1, -2}\ny = Slice(x, s, e, _, p)", 2,
+    {X23 "const s i64 [2] = {1, -1}\nconst e i64 [2] = {2, -9}\nconst p i64 [2] = {1, -2}\n"
+     "y = Slice(x, s, e, _, p)", 2,
      {6, 4}},
     {X3 "const p i64 [2] = {2, 1}\ny = Pad(x, p)", 6, {0, 0, 1, 2, 3, 0}},
     {X3 "const p i64 [2] = {2, 1}\nconst v i16 [] = {7}\ny = Pad(x, p, v)", 6, {7, 7, 1, 2, 3, 7}},
@@ -226,7 +231,8 @@ static void steps_swap_and_broadcast(void **state) {
   static const Row rows[] = {
     {X4 "const b f32 [2,1] = {1, 2}\ny = Pointwise(x, b) | Add(@1)", 8, {-1, 0.5, 1, 4, 0, 1.5, 2, 5}},
     {X4 "const b f32 [1] = {1}\ny = Pointwise(x, b) | ~Sub(@1) | Clip(0, 2)", 4, {2, 1.5, 1, 0}},
-    {X4 "const b f32 [1] = {6}\ny = Pointwise(x, b) | LeakyRelu(0.5, 0) | ~Div(@1) | Relu", 4, {0, 0, INFINITY, 2}},
+    {X4 "const b f32 [1] = {6}\ny = Pointwise(x, b) | LeakyRelu(0.5, 0) | ~Div(@1) | Relu",
+     4, {0, 0, INFINITY, 2}},
     {X4 "const b f32 [4] = {-1, -1, -1, 2}\ny = Pointwise(x, b) | ~PRelu(@1)", 4, {2, 0.5, 0, 2}},
   };
   EXPECT_VALUES(rows);
@@ -238,6 +244,25 @@ static void faults_of_the_data_are_named(void **state) {
   const void *data;
   EXPECT_FAIL(cx, evaluate(cx, "const a i32 [1] = {1}\nconst b i32 [1] = {0}\ny = Div(a, b)", &data),
               "test: node \"y\" (Div): an integer is divided by zero");
+  context_free(cx);
+}
+
+/* The declared shape of the result is a promise of the model. */
+static void run_time_bounds_must_give_the_declared_shape(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = text_parse(cx, NULL, "input x f32 [4]\ninput s i64 [1]\ninput e i64 [1]\n"
+                                  "y = Slice(x, s, e)\noutput y\n");
+  g->output[0]->shape = shape_of(1, (int64_t)2);
+  pass_shape(g);
+  static const float x[4] = {1, 2, 3, 4};
+  static const int64_t start = -3, end = 3, later = 9;
+  void *out[1];
+  eval_graph(g, (const void *[]){x, &start, &end}, out);
+  assert_memory_equal(out[0], x + 1, 2 * sizeof *x);
+  EXPECT_FAIL(cx, eval_graph(g, (const void *[]){x, &start, &later}, out),
+              "test: node \"y\" (Slice): the result is [3], but declared as [2]");
   context_free(cx);
 }
 
@@ -260,7 +285,8 @@ static double conv_element(const float *x, const float *w, int group, int o, int
 static void check_conv(int group) {
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
-  const char *body = format_text(cx, "const x f32 [1,4,7,6] = random 1 -1 1\nconst w f32 [6,%d,3,2] = random 2 -1 1\n"
+  const char *body = format_text(cx, "const x f32 [1,4,7,6] = random 1 -1 1\n"
+                                     "const w f32 [6,%d,3,2] = random 2 -1 1\n"
                                  "y = Conv(x, w) strides=[2,1] dilations=[1,3] pads=[1,3,2,0] group=%d",
                                  4 / group, group);
   const void *y;
@@ -313,6 +339,7 @@ int main(void) {
     cmocka_unit_test(moves),
     cmocka_unit_test(steps_swap_and_broadcast),
     cmocka_unit_test(faults_of_the_data_are_named),
+    cmocka_unit_test(run_time_bounds_must_give_the_declared_shape),
     cmocka_unit_test(conv_follows_its_equation),
     cmocka_unit_test(operators_agree),
   };

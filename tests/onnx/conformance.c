@@ -1,11 +1,12 @@
-/* conformance.c: runs test cases in ONNX's form: a folder with model.onnx and test_data_set_*, which hold the tensors
- * input_*.pb and output_*.pb.
+/* conformance.c: runs test cases in ONNX's form: a folder with model.onnx and test_data_set_*, which hold
+ * the tensors input_*.pb and output_*.pb.
  *
  *   conformance [--eval] [-v] DIR...
  *
- * DIR is a case or holds cases. Each is compiled and run (with --eval: evaluated) in a process of its own, so that a crash
- * is the failure of that case alone. A case is left out if it needs an operator or a version of the operator set that
- * resnetcc does not have, or if expected-refusals.txt names it and it is refused. */
+ * DIR is a case or holds cases. Each is compiled and run (with --eval: evaluated) in a process of its own,
+ * so that a crash is the failure of that case alone. A case is left out if it needs an operator or a
+ * version of the operator set that resnetcc does not have, or if expected-refusals.txt names it and it is
+ * refused. */
 #include "codegen.h"
 #include "eval.h"
 #include "resnetcc_rt.h"
@@ -85,21 +86,23 @@ static void compare(Context *cx, int output, const Value *want, const void *got)
     if (is_float && !is_close(v.f, w.f, scale))
       fail(cx, "output %d, element %lld: %.9g, expected %.9g", output, (long long)i, v.f, w.f);
     if (!is_float && v.i != w.i)
-      fail(cx, "output %d, element %lld: %lld, expected %lld", output, (long long)i, (long long)v.i, (long long)w.i);
+      fail(cx, "output %d, element %lld: %lld, expected %lld", output, (long long)i, (long long)v.i,
+           (long long)w.i);
   }
 }
 
 /* ---- running a case; whatever fails unwinds ---- */
 
-static void check_tensor(Graph *g, const char *what, int i, const Value *is, const Value *model, Shape declared,
-                         int64_t batch) {
+static void check_tensor(Graph *g, const char *what, int i, const Value *is, const Value *model,
+                         Shape declared, int64_t batch) {
   Context *cx = g->cx;
   for (int k = 0; k < declared.rank; k++)
     if (declared.d[k] < 0) declared.d[k] = batch;
   if (is->type != model->type)
     fail(cx, "%s %d is %s, the model's is %s", what, i, type_name(is->type), type_name(model->type));
   if (!shape_equal(&is->shape, &declared))
-    fail(cx, "%s %d has shape %s, the model's is %s", what, i, shape_text(cx, &is->shape), shape_text(cx, &declared));
+    fail(cx, "%s %d has shape %s, the model's is %s", what, i, shape_text(cx, &is->shape),
+         shape_text(cx, &declared));
 }
 
 static int64_t batch_of(const Graph *g, Value *const *in) {
@@ -181,9 +184,10 @@ static Result refusal(const Context *cx) {
   return unknown ? NOT_SUPPORTED : REFUSED;
 }
 
-/* Leaves the reason in cx->error. What is refused is so before code is made, so a later error is a failure. */
+/* Leaves the reason in cx->error. Refusals come before code is made; a later error is a failure. */
 static Result run_case(Context *cx, const char *folder) {
-  Options opt = {.input = format_text(cx, "%s/model.onnx", folder), .max_memory = MEMORY_LIMIT, .verify = true};
+  const char *model_path = format_text(cx, "%s/model.onnx", folder);
+  Options opt = {.input = model_path, .max_memory = MEMORY_LIMIT, .verify = true};
   volatile bool compiled = false;
   if (setjmp(cx->unwind)) return compiled ? FAILED : refusal(cx);
   Graph *g = import_model(cx, &opt);
@@ -217,7 +221,8 @@ static Result wait_for(pid_t pid, char *message) {
   int status;
   waitpid(pid, &status, 0);
   if (WIFEXITED(status) && WEXITSTATUS(status) < RESULTS) return (Result)WEXITSTATUS(status);
-  if (WIFSIGNALED(status)) sprintf(message, "ended by signal %d: %s", WTERMSIG(status), strsignal(WTERMSIG(status)));
+  int number = WTERMSIG(status);
+  if (WIFSIGNALED(status)) sprintf(message, "ended by signal %d: %s", number, strsignal(number));
   else strcpy(message, "ended early");
   return FAILED;
 }
