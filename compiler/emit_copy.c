@@ -1,7 +1,7 @@
-/* emit_copy.c: rectangular copies between any two strided tensors, the one engine behind reorders, transposes,
- * slices, pads and the like. Where source and destination run along different axes, tiles of one vector a side are
- * transposed in registers. Every element is read and written within its tensor: the last tile of an axis that is no
- * multiple of the vector moves back over the one before it. */
+/* emit_copy.c: rectangular copies between any two strided tensors, the one engine behind reorders,
+ * transposes, slices, pads and the like. Where source and destination run along different axes, tiles of
+ * one vector a side are transposed in registers. Every element is read and written within its tensor: the
+ * last tile of an axis that is no multiple of the vector moves back over the one before it. */
 #include "emit.h"
 
 #include <stdlib.h>
@@ -71,7 +71,9 @@ static Inner choose_inner(const Copy *c, int *a) {
   return *a < 0 ? SINGLE : TILE;
 }
 
-static int step_of(const Nest *t, int k) { return t->inner == TILE && (k == t->a || k == t->b) ? t->lanes : 1; }
+static int step_of(const Nest *t, int k) {
+  return t->inner == TILE && (k == t->a || k == t->b) ? t->lanes : 1;
+}
 
 /* Turns of the loop over axis k; the innermost run is no loop. */
 static int64_t trips(const Nest *t, int k) {
@@ -94,7 +96,8 @@ static Ref widen(const Nest *t, Ref v, int n) {
   if (n == t->lanes) return v;
   Ref index[64];
   for (int i = 0; i < t->lanes; i++) index[i] = const_i32(t->e, i < n ? i : n);
-  return LLVMBuildShuffleVector(t->e->b, v, LLVMConstNull(LLVMTypeOf(v)), LLVMConstVector(index, (unsigned)t->lanes), "");
+  Ref mask = LLVMConstVector(index, (unsigned)t->lanes);
+  return LLVMBuildShuffleVector(t->e->b, v, LLVMConstNull(LLVMTypeOf(v)), mask, "");
 }
 
 /* The first n elements at p, zeros behind them. */

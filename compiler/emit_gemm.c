@@ -1,5 +1,6 @@
-/* emit_gemm.c: matrix products. One register tile of rows x column vectors serves packed constants (pack_gemm.c), matrices
- * known at run time whose rows are contiguous, and, with vectors of one lane, every other element type and order. */
+/* emit_gemm.c: matrix products. One register tile of rows x column vectors serves packed constants
+ * (pack_gemm.c), matrices known at run time whose rows are contiguous, and, with vectors of one lane, every
+ * other element type and order. */
 #include "emit.h"
 
 enum { UNROLL = 4, AHEAD = 1024 /* bytes that a stream of weights is prefetched ahead, as measured */ };
@@ -84,11 +85,13 @@ static Product product_of(Emit *e, Node *n) {
 typedef struct ProductTile {
   Ref a, b;                      /* at its first row and its first column */
   int rows, vectors;
-  int cols;                      /* columns of the matrix in it: fewer than vectors * lanes in the last tile of a row */
+  int cols;                      /* fewer than vectors * lanes in the last tile of a row */
   bool stream;                   /* these weights are read once: fetch them early */
 } ProductTile;
 
-static int lanes_of(const Product *p, const ProductTile *t, int j) { return at_most(p->lanes, t->cols - j * p->lanes); }
+static int lanes_of(const Product *p, const ProductTile *t, int j) {
+  return at_most(p->lanes, t->cols - j * p->lanes);
+}
 
 static Ref load_b(const Product *p, const ProductTile *t, Ref b, int64_t k, int j) {
   Emit *e = p->e;
@@ -123,7 +126,8 @@ static void prefetch_weights(const Product *p, Ref b) {
   for (int64_t at = 0; at < UNROLL * p->b_k * p->size; at += 64) prefetch(p->e, b, AHEAD + at, false, 3);
 }
 
-/* acc[row][vector] = A B over the tile. Small tiles sum in several sets, lest every FMA wait for the one before it. */
+/* acc[row][vector] = A B over the tile. Small tiles sum in several sets, lest every FMA wait for the one
+ * before it. */
 static void sum_tile(const Product *p, const ProductTile *t, Ref *acc) {
   Emit *e = p->e;
   int n = t->rows * t->vectors, sets = n >= 6 ? 1 : n >= 3 ? 2 : 4;
@@ -139,7 +143,8 @@ static void sum_tile(const Product *p, const ProductTile *t, Ref *acc) {
   }
   for (int64_t k = whole; k < p->k; k++) step_k(p, t, t->a, t->b, k, acc + k % sets * n);
   for (int i = n; i < n * sets; i++) {
-    acc[i % n] = type_is_float(p->type) ? fadd(e, acc[i % n], acc[i]) : LLVMBuildAdd(e->b, acc[i % n], acc[i], "");
+    Ref *sum = &acc[i % n];
+    *sum = type_is_float(p->type) ? fadd(e, *sum, acc[i]) : LLVMBuildAdd(e->b, *sum, acc[i], "");
   }
 }
 
@@ -185,7 +190,8 @@ static void store_tile(const Product *p, const ProductTile *t, Ref *acc, Ref row
 
 /* ==== the loops ==== */
 
-/* Rows [row, row + rows) and columns [col, col + cols) of every product of the batch, in tiles that divide them evenly. */
+/* Rows [row, row + rows) and columns [col, col + cols) of every product of the batch, in tiles that divide
+ * them evenly. */
 typedef struct Region {
   int64_t row, rows, col, cols;
   int tile_rows, tile_cols;
@@ -201,7 +207,8 @@ static Ref operand(const Product *p, int i, const Shape *own, Ref batch, Ref off
 static void build_tile(const Product *p, const Region *g, Ref batch, Ref row, Ref col) {
   Emit *e = p->e;
   int vectors = (g->tile_cols + p->lanes - 1) / p->lanes;
-  ProductTile t = {.rows = g->tile_rows, .vectors = vectors, .cols = g->tile_cols, .stream = p->packed && g->tile_rows == p->rows};
+  ProductTile t = {.rows = g->tile_rows, .vectors = vectors, .cols = g->tile_cols};
+  t.stream = p->packed && g->tile_rows == p->rows;
   t.a = operand(p, 0, &p->a_batch, batch, mul_i(e, row, p->a_row));
   if (p->packed) t.b = gep(e, weights_ptr(e, p->n->plan->weights), col, p->k * p->size);
   else t.b = operand(p, 1, &p->b_batch, batch, mul_i(e, col, p->b_col));
@@ -220,9 +227,12 @@ static void build_region(Product *p, const Region *g) {
   task_range(e, p->batches * col_tiles * row_tiles, &lo, &hi);
   Loop l;
   loop_begin(e, &l, lo, hi, 1, 0, NULL);
-  Ref row_count = const_i64(e, row_tiles), col_count = const_i64(e, col_tiles);
-  Ref row = LLVMBuildURem(e->b, l.i, row_count, ""), rest = LLVMBuildUDiv(e->b, l.i, row_count, "");
-  Ref col = LLVMBuildURem(e->b, rest, col_count, ""), batch = LLVMBuildUDiv(e->b, rest, col_count, "");
+  Ref batch = const_i64(e, 0), row = LLVMBuildURem(e->b, l.i, const_i64(e, row_tiles), "");
+  Ref col = LLVMBuildUDiv(e->b, l.i, const_i64(e, row_tiles), "");
+  if (p->batches > 1) {
+    batch = LLVMBuildUDiv(e->b, col, const_i64(e, col_tiles), "");
+    col = LLVMBuildURem(e->b, col, const_i64(e, col_tiles), "");
+  }
   row = add_i(e, mul_i(e, row, g->tile_rows), const_i64(e, g->row));
   col = add_i(e, mul_i(e, col, g->tile_cols), const_i64(e, g->col));
   build_tile(p, g, batch, row, col);

@@ -1,4 +1,5 @@
-/* emit_plain.c: broadcasting beside dense row-major results: arguments of epilogues, batches of matrix products. */
+/* emit_plain.c: broadcasting beside dense row-major results: arguments of epilogues, batches of matrix
+ * products. */
 #include "emit.h"
 
 /* ONNX's broadcasting: axes are aligned at the end, an axis of one element repeats. */

@@ -1,6 +1,7 @@
-/* emit_pool.c: pools on channel blocks. Windows overlap, so a tile of output pixels is computed by columns: first every input
- * column under the tile is reduced over the window's rows, one accumulator a column, then the windows are put together from the
- * columns. A 3x3 window with stride 2 so costs 3 loads for most outputs, not 9. */
+/* emit_pool.c: pools on channel blocks. Windows overlap, so a tile of output pixels is computed by columns:
+ * first every input column under the tile is reduced over the window's rows, one accumulator a column, then
+ * the windows are put together from the columns. A 3x3 window with stride 2 so costs 3 loads for most
+ * outputs, not 9. */
 #include "emit.h"
 
 enum { MAX_PIXELS = 16 };
@@ -12,7 +13,7 @@ typedef struct Pool {
   Window w;
   bool max, count_pad;
   int columns;           /* accumulators */
-  Ref src;               /* pixel 0 of the row under the window's first row; outside the image where that is padding */
+  Ref src;               /* pixel 0 of the row under the window's first row, be it padding */
   Ref dst;               /* the output row */
   Ref lo, hi;            /* rows of the window inside the image */
   Ref counted;           /* rows that count for the mean, as a float */
@@ -30,7 +31,8 @@ static Pool pool_of(Emit *e, Node *n) {
   p.count_pad = attr_int(n, "count_include_pad", 0) != 0;
   p.columns = e->t->regs - 2;
   if (is_global(n)) {
-    p.w = (Window){.kh = (int)p.x->shape.d[2], .kw = (int)p.x->shape.d[3], .sh = 1, .sw = 1, .dh = 1, .dw = 1};
+    p.w = (Window){.kh = (int)p.x->shape.d[2], .kw = (int)p.x->shape.d[3], .sh = 1, .sw = 1, .dh = 1,
+                   .dw = 1};
   }
   return p;
 }
@@ -93,7 +95,8 @@ static Ref mean_factor(const Pool *p, const PoolTile *t) {
 
 static void finish_tile(const Pool *p, const PoolTile *t, Ref *result) {
   Emit *e = p->e;
-  Ref *arg = alloc_n(e->g->cx, (size_t)p->n->n_step + 1, sizeof *arg), factor = p->max ? NULL : mean_factor(p, t);
+  Ref *arg = alloc_n(e->g->cx, (size_t)p->n->n_step + 1, sizeof *arg);
+  Ref factor = p->max ? NULL : mean_factor(p, t);
   step_pointers(e, p->n, p->image, p->block, p->row, t->x, arg);
   Ref dst = gep(e, p->dst, t->x, p->y->layout.pix * 4);
   for (int j = 0; j < t->pixels; j++) {
@@ -166,7 +169,8 @@ static void build_inside(const Pool *p, int from, int to) {
 }
 
 static void build_columns(const Pool *p) {
-  int out = (int)p->y->shape.d[3], reach = (p->w.kw - 1) * p->w.dw + 1 - p->w.left, width = (int)p->x->shape.d[3];
+  int out = (int)p->y->shape.d[3], width = (int)p->x->shape.d[3];
+  int reach = (p->w.kw - 1) * p->w.dw + 1 - p->w.left;
   int from = min_int(out, ceil_div(p->w.left, p->w.sw));
   int to = width < reach ? from : min_int(out, (width - reach) / p->w.sw + 1);
   to = max_int(from, to);
@@ -205,7 +209,8 @@ static void clip_rows(Pool *p, Ref top) {
   if (rows_always_inside(p)) return;
   p->lo = rows_before(p, top, 0);
   p->hi = rows_before(p, top, height);
-  Ref counted = p->count_pad ? rows_before(p, top, height + p->w.bottom) : LLVMBuildSub(e->b, p->hi, p->lo, "");
+  Ref counted = LLVMBuildSub(e->b, p->hi, p->lo, "");
+  if (p->count_pad) counted = rows_before(p, top, height + p->w.bottom);
   Ref none = LLVMBuildICmp(e->b, LLVMIntSLT, counted, const_i64(e, 1), "");
   counted = LLVMBuildSelect(e->b, none, const_i64(e, 1), counted, "");
   p->counted = LLVMBuildSIToFP(e->b, counted, e->f32, "");
@@ -218,13 +223,14 @@ static Ref element_ptr(const Pool *p, const Value *v, Ref row) {
   return gep(e, at, row, l->row * 4);
 }
 
+/* Items count blocks innermost, as they lie in memory. */
 static void build_row(Pool *p, Ref item, int64_t blocks) {
   Emit *e = p->e;
   Ref rows = const_i64(e, p->y->shape.d[2]), count = const_i64(e, blocks);
-  p->row = LLVMBuildURem(e->b, item, rows, "");
-  Ref plane = LLVMBuildUDiv(e->b, item, rows, "");
-  p->block = LLVMBuildURem(e->b, plane, count, "");
-  p->image = LLVMBuildUDiv(e->b, plane, count, "");
+  p->block = LLVMBuildURem(e->b, item, count, "");
+  Ref plane = LLVMBuildUDiv(e->b, item, count, "");
+  p->row = LLVMBuildURem(e->b, plane, rows, "");
+  p->image = LLVMBuildUDiv(e->b, plane, rows, "");
   Ref top = add_i(e, mul_i(e, p->row, p->w.sh), const_i64(e, -p->w.top));
   clip_rows(p, top);
   p->src = element_ptr(p, p->x, top);

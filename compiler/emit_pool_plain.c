@@ -1,5 +1,6 @@
-/* emit_pool_plain.c: pools on dense row-major tensors of any numeric type, over one to three axes (a global one over any
- * number, which are one to it), element by element; also where MaxPool's indices are asked for. */
+/* emit_pool_plain.c: pools on dense row-major tensors of any numeric type, over one to three axes (a global
+ * one over any number, which are one to it), element by element; also where MaxPool's indices are asked
+ * for. */
 #include "emit.h"
 
 enum { SPACE = 3 };
@@ -23,7 +24,8 @@ static bool is_global(const Node *n) { return n->op == OP_GlobalAveragePool || n
 
 static void set_window(PlainPool *p, const Window *w) {
   const Shape *x = &p->n->in[0]->shape, *y = p->n->out[0] ? &p->n->out[0]->shape : &p->n->out[1]->shape;
-  const int64_t kernel[] = {w->kd, w->kh, w->kw}, stride[] = {w->sd, w->sh, w->sw}, dilation[] = {w->dd, w->dh, w->dw};
+  const int64_t kernel[] = {w->kd, w->kh, w->kw}, stride[] = {w->sd, w->sh, w->sw};
+  const int64_t dilation[] = {w->dd, w->dh, w->dw};
   const int64_t before[] = {w->front, w->top, w->left}, after[] = {w->back, w->bottom, w->right};
   for (int i = 0; i < SPACE; i++) {
     int axis = x->rank - SPACE + i;
@@ -74,7 +76,8 @@ static void clip_window(PlainPool *p) {
     Ref start = window_start(p, i);
     p->lo[i] = taps_before(p, i, start, 0);
     p->hi[i] = taps_before(p, i, start, p->in[i]);
-    Ref n = p->count_pad ? taps_before(p, i, start, p->in[i] + p->after[i]) : LLVMBuildSub(e->b, p->hi[i], p->lo[i], "");
+    Ref n = LLVMBuildSub(e->b, p->hi[i], p->lo[i], "");
+    if (p->count_pad) n = taps_before(p, i, start, p->in[i] + p->after[i]);
     p->count = LLVMBuildMul(e->b, p->count, n, "");
   }
   p->count = largest(e, p->count, 1);

@@ -1,9 +1,10 @@
 /* emit_reorder.c: the same tensor in another layout. */
 #include "emit.h"
 
-/* Copies `lanes` channels of each of `count` blocks from block `first` on; p are the axes of the side that is not
- * blocked, q those of the blocked one. */
-static void copy_blocks(Emit *e, Node *n, const Axes *p, const Axes *q, int64_t first, int64_t count, int lanes) {
+/* Copies `lanes` channels of each of `count` blocks from block `first` on; p are the axes of the side that is
+ * not blocked, q those of the blocked one. */
+static void copy_blocks(Emit *e, Node *n, const Axes *p, const Axes *q, int64_t first, int64_t count,
+                        int lanes) {
   const Value *x = n->in[0], *y = n->out[0];
   int v = x->layout.block + y->layout.block;
   bool packs = y->layout.block != 0;

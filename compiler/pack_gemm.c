@@ -1,7 +1,9 @@
-/* pack_gemm.c: the constant right-hand matrix of a Gemm or MatMul, in the order in which the kernel reads it. */
+/* pack_gemm.c: the constant right-hand matrix of a Gemm or MatMul, in the order in which the kernel reads
+ * it. */
 #include "codegen.h"
 
-/* B of the product as packed: k rows, n columns, element (i, j) at i*row + j*col; every element times alpha. */
+/* B of the product as packed: k rows, n columns, element (i, j) at i*row + j*col; every element times
+ * alpha. */
 typedef struct Matrix {
   const float *data;
   int64_t k, n, row, col;
@@ -20,8 +22,8 @@ static Matrix matrix_of(const Node *n) {
 
 static int at_most(int n, int64_t limit) { return n < limit ? n : (int)limit; }
 
-/* Rows and column vectors whose accumulators, with a vector of B for each column and one of A, fit the registers. A single
- * row takes B from memory; 7 accumulators hide the latency of two FMAs a cycle. */
+/* Rows and column vectors whose accumulators, with a vector of B for each column and one of A, fit the
+ * registers. A single row takes B from memory; 7 accumulators hide the latency of two FMAs a cycle. */
 static void choose_tile(const Target *t, int64_t rows, int64_t vectors, ConvPlan *p) {
   int spare = t->fma ? 1 : 2; /* without FMA the product needs a register */
   p->uw = at_most(t->regs == 32 ? 6 : 4, rows);
