@@ -1,5 +1,5 @@
-/* emit_bounds_test.c: Slice and Pad with bounds known at run time only, compiled and run, against the evaluator; and
- * bounds that contradict the declared result. */
+/* emit_bounds_test.c: Slice and Pad with bounds known at run time only, compiled and run, against the
+ * evaluator; and bounds that contradict the declared result. */
 #include "codegen.h"
 #include "fixture.h"
 #include "resnetcc_rt.h"
@@ -65,7 +65,8 @@ static void slices(void **state) {
   (void)state;
   static const Case row[] = {
     {X "input s i64 [2]\ninput e i64 [2]\ny = Slice(x, s, e)", {2, {3, 2}}, {{1, -3}, {99, 5}}},
-    {X "input s i64 [1]\ninput e i64 [1]\ninput a i64 [1]\ny = Slice(x, s, e, a)", {2, {4, 2}}, {{-2}, {6}, {-1}}},
+    {X "input s i64 [1]\ninput e i64 [1]\ninput a i64 [1]\ny = Slice(x, s, e, a)",
+     {2, {4, 2}}, {{-2}, {6}, {-1}}},
     {X "input s i64 [2]\ninput e i64 [2]\ninput a i64 [2]\ninput t i64 [2]\ny = Slice(x, s, e, a, t)",
      {2, {2, 3}}, {{9, -1}, {-99, -5}, {1, 0}, {-2, -2}}},
     {X "const s i64 [1] = {-99}\ninput e i64 [1]\nconst a i32 [1] = {1}\ny = Slice(x, s, e, a)", {2, {4, 5}},
