@@ -305,27 +305,26 @@ static void conv_follows_its_equation(void **state) {
   check_conv(2);
 }
 
+static void check_pair(const char *first, const char *second) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  const void *a, *b;
+  int64_t n = shape_count(&evaluate(cx, first, &a)->shape);
+  assert_int_equal(shape_count(&evaluate(cx, second, &b)->shape), n);
+  for (int64_t k = 0; k < n; k++) assert_float_equal(((const float *)a)[k], ((const float *)b)[k], 1e-6);
+  context_free(cx);
+}
+
 /* A pointwise convolution is a matrix product; so is the mean of a window a depthwise convolution. */
 static void operators_agree(void **state) {
   (void)state;
-  static const char *const pair[][2] = {
-    {"const x f32 [1,3,4] = random 1 -1 1\nconst w f32 [5,3,1] = random 2 -1 1\ny = Conv(x, w)",
-     "const x f32 [3,4] = random 1 -1 1\nconst w f32 [5,3] = random 2 -1 1\ny = MatMul(w, x)"},
-    {"const x f32 [1,2,5,5] = random 1 -1 1\ny = AveragePool(x) kernel_shape=[2,2] strides=[2,1]",
-     "const x f32 [1,2,5,5] = random 1 -1 1\nconst w f32 [2,1,2,2] = splat 0.25\n"
-     "y = Conv(x, w) strides=[2,1] group=2"},
-    {"const x f32 [2,3,4,5] = random 1 -1 1\ny = GlobalAveragePool(x)",
-     "const x f32 [2,3,4,5] = random 1 -1 1\nconst a i64 [2] = {2,3}\ny = ReduceMean(x, a)"},
-  };
-  for (size_t i = 0; i < COUNT(pair); i++) {
-    Context *cx = context_new();
-    EXPECT_NO_FAIL(cx);
-    const void *a, *b;
-    int64_t n = shape_count(&evaluate(cx, pair[i][0], &a)->shape);
-    assert_int_equal(shape_count(&evaluate(cx, pair[i][1], &b)->shape), n);
-    for (int64_t k = 0; k < n; k++) assert_float_equal(((const float *)a)[k], ((const float *)b)[k], 1e-6);
-    context_free(cx);
-  }
+  check_pair("const x f32 [1,3,4] = random 1 -1 1\nconst w f32 [5,3,1] = random 2 -1 1\ny = Conv(x, w)",
+             "const x f32 [3,4] = random 1 -1 1\nconst w f32 [5,3] = random 2 -1 1\ny = MatMul(w, x)");
+  check_pair("const x f32 [1,2,5,5] = random 1 -1 1\ny = AveragePool(x) kernel_shape=[2,2] strides=[2,1]",
+             "const x f32 [1,2,5,5] = random 1 -1 1\nconst w f32 [2,1,2,2] = splat 0.25\n"
+             "y = Conv(x, w) strides=[2,1] group=2");
+  check_pair("const x f32 [2,3,4,5] = random 1 -1 1\ny = GlobalAveragePool(x)",
+             "const x f32 [2,3,4,5] = random 1 -1 1\nconst a i64 [2] = {2,3}\ny = ReduceMean(x, a)");
 }
 
 int main(void) {

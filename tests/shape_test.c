@@ -81,25 +81,26 @@ static void ceil_mode_does_not_begin_behind_the_input(void **state) {
   EXPECT_SHAPES(rows);
 }
 
+static void check_padding(const char *mode, const int64_t *want) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  const char *conv = "y = Conv(x, w) strides=[2,2]";
+  Graph *g = infer(cx, format_text(cx, IMAGE WEIGHTS "%s auto_pad=\"%s\"", conv, mode));
+  const Node *n = g->node[0];
+  const Attr *pads = attr_find(n, "pads");
+  assert_null(attr_find(n, "auto_pad"));
+  assert_memory_equal(pads->ints, want, 4 * sizeof *want);
+  assert_int_equal(n->win.top, want[0]);
+  assert_int_equal(n->win.left, want[1]);
+  assert_int_equal(n->win.bottom, want[2]);
+  assert_int_equal(n->win.right, want[3]);
+  context_free(cx);
+}
+
 static void padding_is_resolved_into_the_attribute(void **state) {
   (void)state;
-  static const int64_t upper[] = {0, 1, 1, 1}, lower[] = {1, 1, 0, 1};
-  static const char *const mode[] = {"SAME_UPPER", "SAME_LOWER"};
-  for (int i = 0; i < 2; i++) {
-    Context *cx = context_new();
-    EXPECT_NO_FAIL(cx);
-    const char *conv = "y = Conv(x, w) strides=[2,2]";
-    Graph *g = infer(cx, format_text(cx, IMAGE WEIGHTS "%s auto_pad=\"%s\"", conv, mode[i]));
-    const Node *n = g->node[0];
-    const Attr *pads = attr_find(n, "pads");
-    assert_null(attr_find(n, "auto_pad"));
-    assert_memory_equal(pads->ints, i ? lower : upper, sizeof upper);
-    assert_int_equal(n->win.top, pads->ints[0]);
-    assert_int_equal(n->win.left, pads->ints[1]);
-    assert_int_equal(n->win.bottom, pads->ints[2]);
-    assert_int_equal(n->win.right, pads->ints[3]);
-    context_free(cx);
-  }
+  check_padding("SAME_UPPER", (const int64_t[]){0, 1, 1, 1});
+  check_padding("SAME_LOWER", (const int64_t[]){1, 1, 0, 1});
 }
 
 static void missing_axes_have_a_window_of_one(void **state) {
