@@ -186,8 +186,8 @@ static int pad_segments(PadMode mode, int64_t d, int64_t before, int64_t after, 
   int count = 0;
   for (int64_t p = -before; p < d + after; p++) {
     int64_t from = pad_source(mode, p, d);
-    Segment *last = &out[count - 1];
-    if (count > 0 && p != 0 && p != d) {
+    Segment *last = count > 0 ? &out[count - 1] : NULL;
+    if (last && p != 0 && p != d) {
       int64_t step = last->n > 1 ? last->step : from - last->from;
       bool fits = step >= -1 && step <= 1 && from == last->from + step * last->n;
       if (last->from < 0 ? from < 0 : fits && from >= 0) {

@@ -12,8 +12,8 @@ Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat) {
     int64_t step = own == 1 ? 0 : stride;
     stride *= own;
     if (n == 1) continue;
-    CopyAxis *last = &group[count - 1];
-    if (count > 0 && step == last->src * last->n) last->n *= n;
+    CopyAxis *last = count > 0 ? &group[count - 1] : NULL;
+    if (last && step == last->src * last->n) last->n *= n;
     else group[count++] = (CopyAxis){n, step, 0};
   }
   Ref index = const_i64(e, 0);
