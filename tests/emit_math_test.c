@@ -178,10 +178,40 @@ static void one_by_one_is_the_same_as_a_vector(void **state) {
   }
 }
 
+static const Step *step_under_test;
+
+static Ref build_step(Emit *e, Ref x) { return math_step(e, step_under_test, x, NULL); }
+
+static void operators_agree_with_the_evaluator_on_special_values(void **state) {
+  (void)state;
+  static const float x[8] = {NAN, INFINITY, -INFINITY, -0.f, FLT_MAX, -FLT_MAX, 0.5f, -0.5f};
+  static const Step steps[] = {
+    {.op = OP_Relu}, {.op = OP_LeakyRelu, .a = 0.5f}, {.op = OP_Clip, .a = -1, .b = 1},
+    {.op = OP_Clip, .a = -INFINITY, .b = 6}, {.op = OP_HardSigmoid, .a = 0.25f, .b = 0.5f},
+    {.op = OP_HardSwish},
+  };
+  const Shape shape = shape_of(1, (int64_t)8);
+  for (size_t i = 0; i < COUNT(steps); i++) {
+    Machine m;
+    float got[8], expected[8];
+    step_under_test = &steps[i];
+    machine_open(&m, &targets[0], build_step, T_F32, T_F32, 8)(x, got, 8);
+    memcpy(expected, x, sizeof x);
+    eval_step(&steps[i], &shape, expected, NULL, NULL);
+    for (int k = 0; k < 8; k++) {
+      bool same = got[k] == expected[k] || (isnan(got[k]) && isnan(expected[k]));
+      if (same) continue;
+      fail_msg("step %zu of %g: %.9g, expected %.9g", i, (double)x[k], (double)got[k], (double)expected[k]);
+    }
+    machine_close(&m);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(functions_of_float_are_within_2_ulp),
     cmocka_unit_test(one_by_one_is_the_same_as_a_vector),
+    cmocka_unit_test(operators_agree_with_the_evaluator_on_special_values),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
