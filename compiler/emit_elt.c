@@ -221,7 +221,7 @@ static void compute_piece(const Plain *p, Ref piece, int64_t pieces) {
   if (pieces > 1) if_end(e, &last);
 }
 
-static void emit_plain(Emit *e, const Node *n) {
+static void emit_dense(Emit *e, const Node *n) {
   Plain p = plain_of(e, n);
   int64_t count = shape_count(&p.y->shape);
   if (count == 0) {
@@ -307,5 +307,5 @@ static void emit_blocked(Emit *e, Node *n) {
 
 void emit_pointwise(Emit *e, Node *n) {
   if (n->out[0]->layout.block) emit_blocked(e, n);
-  else emit_plain(e, n);
+  else emit_dense(e, n);
 }

@@ -96,9 +96,9 @@ static int find_groups(const Shape *s, const bool *reduced, Group *group) {
   for (int i = 0; i < s->rank; i++) {
     if (s->d[i] == 1) continue;
     stride /= s->d[i];
-    Group *last = &group[count - 1];
-    if (count > 0 && last->reduced == reduced[i]) *last = (Group){last->n * s->d[i], stride, reduced[i]};
-    else group[count++] = (Group){s->d[i], stride, reduced[i]};
+    if (count == 0 || group[count - 1].reduced != reduced[i]) group[count++] = (Group){1, 0, reduced[i]};
+    group[count - 1].n *= s->d[i];
+    group[count - 1].stride = stride;
   }
   return count;
 }
