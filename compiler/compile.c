@@ -70,7 +70,9 @@ static char *without_ending(Context *cx, const char *path) {
 }
 
 static const char *output_path(Context *cx, const Options *opt) {
-  static const char *const ending[] = {[EMIT_OBJ] = "o", [EMIT_ASM] = "s", [EMIT_LLVM] = "ll", [EMIT_GRAPH] = "txt"};
+  static const char *const ending[] = {
+    [EMIT_OBJ] = "o", [EMIT_ASM] = "s", [EMIT_LLVM] = "ll", [EMIT_GRAPH] = "txt",
+  };
   if (opt->output) return opt->output;
   return format_text(cx, "%s.%s", without_ending(cx, path_base(opt->input)), ending[opt->emit]);
 }
@@ -83,8 +85,8 @@ static const char *header_path(Context *cx, const char *object) {
 
 static const char *model_name(Context *cx, const Options *opt, const char *output) {
   if (opt->name) {
-    if (strcmp(opt->name, c_identifier(cx, opt->name)) != 0) fail(cx, "--name: '%s' is no C identifier", opt->name);
-    return opt->name;
+    if (strcmp(opt->name, c_identifier(cx, opt->name)) == 0) return opt->name;
+    fail(cx, "--name: '%s' is no C identifier", opt->name);
   }
   const char *path = output_is_file(output) ? output : opt->input;
   return c_identifier(cx, without_ending(cx, path_base(path)));
@@ -98,18 +100,22 @@ static void check_memory(Graph *g) {
   int64_t work, total;
   bool fits = add_size(g->work_size, g->scratch_size, &work) && add_size(work, g->weights_size, &total);
   if (fits && total <= g->opt->max_memory) return;
-  fail(g->cx, "needs %.6g MiB of weights and %.6g MiB of workspace; the memory limit is %.6g MiB", mib(g->weights_size),
-       mib(g->work_size) + mib(g->scratch_size), mib(g->opt->max_memory));
+  fail(g->cx, "needs %.6g MiB of weights and %.6g MiB of workspace; the memory limit is %.6g MiB",
+       mib(g->weights_size), mib(g->work_size) + mib(g->scratch_size), mib(g->opt->max_memory));
 }
 
 static void print_summary(Graph *g, const char *path) {
   fprintf(stderr, "%s: opset %d, %d inputs, %d outputs\n", g->opt->input, g->opset, g->n_input, g->n_output);
-  fprintf(stderr, "target: %s, %s, vectors of %d floats\n", g->target->triple, g->target->cpu, g->target->lanes);
-  fprintf(stderr, "%s: %d layers, %.2f MiB of weights, %.2f MiB of workspace, %.2f MiB used to compile\n", path,
-          g->n_node, mib(g->weights_size), mib(g->work_size + g->scratch_size), mib(arena_used(g->cx->arena)));
+  const Target *t = g->target;
+  int64_t work = g->work_size + g->scratch_size, used = arena_used(g->cx->arena);
+  fprintf(stderr, "target: %s, %s, vectors of %d floats\n", t->triple, t->cpu, t->lanes);
+  fprintf(stderr, "%s: %d layers, %.2f MiB of weights, %.2f MiB of workspace, %.2f MiB used to compile\n",
+          path, g->n_node, mib(g->weights_size), mib(work), mib(used));
 }
 
-static bool wants_header(const Options *opt, const char *path) { return opt->emit == EMIT_OBJ && output_is_file(path); }
+static bool wants_header(const Options *opt, const char *path) {
+  return opt->emit == EMIT_OBJ && output_is_file(path);
+}
 
 static void write_graph(Graph *g, Output *out) {
   Buffer text = {0};

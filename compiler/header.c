@@ -1,27 +1,29 @@
-/* header.c: the C and C++ header of a compiled model. Names come from the model file, which nobody vouches for: as
- * identifiers they are rebuilt, in comments they are escaped. */
+/* header.c: the C and C++ header of a compiled model. Names come from the model file, which nobody vouches
+ * for: as identifiers they are rebuilt, in comments they are escaped. */
 #include "codegen.h"
 
 #include <string.h>
 
 /* ==== identifiers ==== */
 
-/* Words that would not be, or not stay, a plain name: keywords of C11 and C++20, the types and names that the header's own
- * declarations use, and macros that common headers and compilers define. */
+/* Words that would not be, or not stay, a plain name: keywords of C11 and C++20, the types and names that
+ * the header's own declarations use, and macros that common headers and compilers define. */
 static const char *const reserved[] = {
-  "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
-  "char8_t", "char16_t", "char32_t", "class", "co_await", "co_return", "co_yield", "compl", "concept", "const",
-  "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete", "do", "double",
-  "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if",
-  "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq", "nullptr", "operator", "or",
-  "or_eq", "private", "protected", "public", "register", "reinterpret_cast", "requires", "restrict", "return", "short",
-  "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template", "this",
-  "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "union", "unsigned", "using",
-  "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq",
-  "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t", "rcc_model",
-  "rcc_parallel", "rcc_strerror", "rcc_workspace_alloc", "rcc_workspace_free", "printf", "error",
-  "NULL", "EOF", "I", "assert", "complex", "errno", "imaginary", "linux", "noreturn", "offsetof", "stderr", "stdin",
-  "stdout", "unix",
+  "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch",
+  "char", "char8_t", "char16_t", "char32_t", "class", "co_await", "co_return", "co_yield", "compl",
+  "concept", "const", "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype",
+  "default", "delete", "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern",
+  "false", "float", "for", "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new",
+  "noexcept", "not", "not_eq", "nullptr", "operator", "or", "or_eq", "private", "protected", "public",
+  "register", "reinterpret_cast", "requires", "restrict", "return", "short", "signed", "sizeof", "static",
+  "static_assert", "static_cast", "struct", "switch", "template", "this", "thread_local", "throw", "true",
+  "try", "typedef", "typeid", "typename", "typeof", "union", "unsigned", "using", "virtual", "void",
+  "volatile", "wchar_t", "while", "xor", "xor_eq",
+  "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t",
+  "rcc_model", "rcc_parallel", "rcc_strerror", "rcc_workspace_alloc", "rcc_workspace_free", "printf",
+  "error",
+  "NULL", "EOF", "I", "assert", "complex", "errno", "imaginary", "linux", "noreturn", "offsetof", "stderr",
+  "stdin", "stdout", "unix",
 };
 
 static bool is_reserved(const char *s) {
@@ -110,7 +112,8 @@ static const char *type_note(Type t) {
 
 /* ==== text ==== */
 
-/* Text of the model for a comment: nothing that ends the comment, begins another, or steers a terminal or an editor. */
+/* Text of the model for a comment: nothing that ends the comment, begins another, or steers a terminal or
+ * an editor. */
 static void add_escaped(Buffer *out, const char *s) {
   for (; *s; s++) {
     unsigned char c = (unsigned char)*s;
@@ -156,8 +159,8 @@ static void add_example(Graph *g, Buffer *out, const Params *all, const char *up
     buffer_printf(out, " *   static %s %s[%lld];\n", c_type(all->p[i].value->type), all->p[i].name,
                   (long long)(count > 0 ? count : 1));
   }
-  buffer_printf(out, " *   void *work = rcc_workspace_alloc(%s_WORKSPACE_SIZE);\n *   int error = %s_run(%s", upper, g->name,
-                g->symbolic ? "1, " : "");
+  buffer_printf(out, " *   void *work = rcc_workspace_alloc(%s_WORKSPACE_SIZE);\n", upper);
+  buffer_printf(out, " *   int error = %s_run(%s", g->name, g->symbolic ? "1, " : "");
   for (int i = 0; i < all->n; i++) buffer_printf(out, "%s, ", all->p[i].name);
   buffer_printf(out, "work, %s_WORKSPACE_SIZE, NULL);\n", upper);
   buffer_printf(out, " *   if (error) printf(\"%%s\\n\", rcc_strerror(error));\n");
@@ -174,15 +177,15 @@ static void add_comment(Graph *g, Buffer *out, const Params *all, const char *up
   buffer_printf(out, " * Outputs:\n");
   add_tensors(out, all, true);
   buffer_printf(out,
-                " * All are dense and row-major. The workspace is aligned to 64 bytes; %lld bytes serve one thread, and\n"
-                " * %s_model.workspace_size(batch, threads) tells for more. Link with resnetcc_rt.\n",
+                " * All are dense and row-major. The workspace is aligned to 64 bytes; %lld bytes serve one\n"
+                " * thread, %s_model.workspace_size(batch, threads) tells for more. Link with resnetcc_rt.\n",
                 (long long)(g->work_size + g->scratch_size), g->name);
   add_example(g, out, all, upper);
   buffer_printf(out, " */\n");
 }
 
 static void add_prototype(Graph *g, Buffer *out, const Params *all) {
-  buffer_printf(out, "/* Returns RCC_OK or an error code of resnetcc_rt.h. par lends threads; NULL: one thread. */\n");
+  buffer_printf(out, "/* Returns RCC_OK or an error code of resnetcc_rt.h. par lends threads. */\n");
   buffer_printf(out, "int %s_run(%s", g->name, g->symbolic ? "int64_t batch, " : "");
   for (int i = 0; i < all->n; i++) {
     const Param *p = &all->p[i];
@@ -198,8 +201,9 @@ void header_print(Graph *g, Buffer *out) {
   buffer_printf(out, "#ifndef RESNETCC_MODEL_%s_H\n#define RESNETCC_MODEL_%s_H\n\n", upper, upper);
   buffer_printf(out, "#include \"resnetcc_rt.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   buffer_printf(out, "extern const rcc_model %s_model;\n\n", g->name);
-  buffer_printf(out, "/* Bytes, for one thread and a batch of 1. */\n#define %s_WORKSPACE_SIZE %lld\n\n", upper,
-                (long long)(g->work_size + g->scratch_size));
+  buffer_printf(out, "/* Bytes, for one thread and a batch of 1. */\n");
+  long long size = g->work_size + g->scratch_size;
+  buffer_printf(out, "#define %s_WORKSPACE_SIZE %lld\n\n", upper, size);
   add_prototype(g, out, &all);
   buffer_printf(out, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }

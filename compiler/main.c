@@ -35,7 +35,9 @@ static _Noreturn void exit_after_text(void) {
 /* ==== options: how the values are read ==== */
 
 static void set_emit(Options *o, const char *value) {
-  static const char *const names[] = {[EMIT_OBJ] = "obj", [EMIT_ASM] = "asm", [EMIT_LLVM] = "llvm", [EMIT_GRAPH] = "graph"};
+  static const char *const names[] = {
+    [EMIT_OBJ] = "obj", [EMIT_ASM] = "asm", [EMIT_LLVM] = "llvm", [EMIT_GRAPH] = "graph",
+  };
   for (int i = 0; i < (int)COUNT(names); i++) {
     if (strcmp(names[i], value) == 0) {
       o->emit = i;
@@ -82,7 +84,7 @@ static void set_memory(Options *o, const char *value) {
     end++;
     break;
   }
-  if (n <= 0 || *end) usage_error("--max-memory=%s: it is a number of bytes, or one with K, M or G behind it", value);
+  if (n <= 0 || *end) usage_error("--max-memory=%s: it is a number of bytes, or of K, M or G", value);
   o->max_memory = n;
 }
 
@@ -133,7 +135,11 @@ static void print_passes(Options *o, const char *value) {
 
 /* ==== the table ==== */
 
-typedef enum ValueKind { NONE, JOINED, EITHER } ValueKind; /* none; -x=VALUE; -xVALUE, -x VALUE or --x=VALUE */
+typedef enum ValueKind {
+  NONE,
+  JOINED, /* -x=VALUE */
+  EITHER, /* -xVALUE, -x VALUE, --x=VALUE or --x VALUE */
+} ValueKind;
 
 static const struct Option {
   const char *name, *value; /* value: its name in the help */
@@ -141,7 +147,7 @@ static const struct Option {
   void (*set)(Options *o, const char *value);
   const char *help;
 } options[] = {
-  {"-o", "FILE", EITHER, set_output, "write to FILE, and the header beside it; - is standard output (no header)"},
+  {"-o", "FILE", EITHER, set_output, "write to FILE, the header beside it; - is standard output (no header)"},
   {"--name", "NAME", EITHER, set_name, "prefix of the C names; default: the output's file name"},
   {"--shape", "INPUT=1,3,224,224", EITHER, set_shape, "fix the shape of an input"},
   {"--emit", "KIND", EITHER, set_emit, "obj (default), asm, llvm or graph"},

@@ -19,8 +19,9 @@ static _Noreturn void internal_error(const char *what, const char *why) {
 
 /* ==== set-up ==== */
 
-/* Once: LLVM's options and targets belong to the process. Loop strength reduction takes a third of the code generator's
- * time, which the kernels, whose addresses are constants beside few pointers, do not give back. */
+/* Once: LLVM's options and targets belong to the process. Loop strength reduction takes a third of the
+ * code generator's time, which the kernels, whose addresses are constants beside few pointers, do not give
+ * back. */
 static void set_up_llvm(void) {
   static bool done;
   if (done) return;
@@ -38,8 +39,8 @@ static LLVMTargetMachineRef machine_new(const Target *t) {
   LLVMTargetRef target;
   char *why;
   if (LLVMGetTargetFromTriple(t->triple, &target, &why)) internal_error("target", why);
-  return LLVMCreateTargetMachine(target, t->triple, t->cpu, t->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
-                                 LLVMCodeModelDefault);
+  return LLVMCreateTargetMachine(target, t->triple, t->cpu, t->features, LLVMCodeGenLevelDefault,
+                                 LLVMRelocPIC, LLVMCodeModelDefault);
 }
 
 static void set_types(Emit *e) {
@@ -82,9 +83,11 @@ static void emit_close(Emit *e) {
 #define INSTCOMBINE "instcombine"
 #endif
 
-/* The loops come vectorised and unrolled as they should stay: this list has nothing that would do it again. More passes
- * (gvn, dse, a second instcombine) made ResNet-50 no faster and its compilation a sixth slower. */
-static const char pipeline[] = "function(early-cse<memssa>," INSTCOMBINE ",simplifycfg,loop-mssa(licm)),globaldce";
+/* The loops come vectorised and unrolled as they should stay: this list has nothing that would do it
+ * again. More passes (gvn, dse, a second instcombine) made ResNet-50 no faster and its compilation a sixth
+ * slower. */
+static const char pipeline[] =
+  "function(early-cse<memssa>," INSTCOMBINE ",simplifycfg,loop-mssa(licm)),globaldce";
 
 static void optimise(Emit *e, LLVMTargetMachineRef machine) {
   char *why;
@@ -96,10 +99,10 @@ static void optimise(Emit *e, LLVMTargetMachineRef machine) {
   LLVMDisposePassBuilderOptions(options);
 }
 
-/* ==== weights ====
- * The module only declares them, so LLVM can't mistake a place holder's bytes for theirs, and a hundred megabytes of
- * constants do not pass through it. In an object file they are a section whose header is changed afterwards to say that
- * it lies behind everything else; text gets the bytes as they are. */
+/* ==== weights ==== The module only declares them, so LLVM can't mistake a place holder's bytes for
+ * theirs, and a hundred megabytes of constants do not pass through it. In an object file they are a
+ * section whose header is changed afterwards to say that it lies behind everything else; text gets the
+ * bytes as they are. */
 
 #define SECTION ".rodata.rcc_weights"
 
@@ -154,7 +157,9 @@ static void take(Object *o, const char *data, size_t size) {
 static void write_code(Emit *e, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind, Object *out) {
   LLVMMemoryBufferRef buffer;
   char *why;
-  if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->m, kind, &why, &buffer)) internal_error("code generation", why);
+  if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->m, kind, &why, &buffer)) {
+    internal_error("code generation", why);
+  }
   take(out, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer));
   LLVMDisposeMemoryBuffer(buffer);
 }

@@ -22,8 +22,8 @@ static void check(Context *cx, Jit *j, LLVMErrorRef error) {
   fail(cx, "the object does not load: %s", text);
 }
 
-/* All that an object may ask for, by address: a program needs no dynamic symbol table, and an object that asks for more
- * does not load. */
+/* All that an object may ask for, by address: a program needs no dynamic symbol table, and an object that
+ * asks for more does not load. */
 static LLVMOrcMaterializationUnitRef allowed_symbols(LLVMOrcLLJITRef lljit) {
   const struct Allowed {
     const char *name;
@@ -33,11 +33,12 @@ static LLVMOrcMaterializationUnitRef allowed_symbols(LLVMOrcLLJITRef lljit) {
     {"memcpy", (uintptr_t)memcpy},
     {"memset", (uintptr_t)memset},
   };
+  const LLVMJITSymbolFlags flags = {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0};
   LLVMOrcCSymbolMapPair pairs[COUNT(allowed)];
   for (size_t i = 0; i < COUNT(allowed); i++) {
     pairs[i].Name = LLVMOrcLLJITMangleAndIntern(lljit, allowed[i].name);
     pairs[i].Sym.Address = allowed[i].address;
-    pairs[i].Sym.Flags = (LLVMJITSymbolFlags){LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0};
+    pairs[i].Sym.Flags = flags;
   }
   return LLVMOrcAbsoluteSymbols(pairs, COUNT(allowed));
 }

@@ -1,5 +1,6 @@
-/* output.c: files that appear complete or not at all. Each is written under another name in its folder and renamed when
- * all are; what is left when the program fails or a signal ends it is removed. Devices and pipes are written directly. */
+/* output.c: files that appear complete or not at all. Each is written under another name in its folder and
+ * renamed when all are; what is left when the program fails or a signal ends it is removed. Devices and
+ * pipes are written directly. */
 #include "resnetcc.h"
 
 #include <errno.h>
@@ -54,7 +55,8 @@ void output_check(Context *cx, const char *path) {
   }
 }
 
-/* The name of a temporary beside `path`; a short one, for where `path` fits, its name with an ending might not. */
+/* The name of a temporary beside `path`; a short one, for where `path` fits, its name with an ending might
+ * not. */
 static void name_temporary(Context *cx, const char *path, int i, char *out) {
   int folder = (int)(path_base(path) - path);
   int n = snprintf(out, PATH_MAX, "%.*s.rcc%ld.%d", folder, path, (long)getpid(), i);
@@ -128,7 +130,8 @@ static void close_output(Context *cx, Output *o) {
   if (o->error) fail_output(cx, o->path, strerror(o->error));
 }
 
-/* The last step can fail after the first has been taken only by a race with others; then the first is taken back. */
+/* The last step can fail after the first has been taken only by a race with others; then the first is
+ * taken back. */
 void output_finish(Context *cx, Output **o, int n) {
   for (int i = 0; i < n; i++) close_output(cx, o[i]);
   sigset_t old;

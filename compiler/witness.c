@@ -1,5 +1,5 @@
-/* witness.c: --each-pass. Evaluates the graph on the same random inputs before and after each pass; the first pass whose
- * graph answers differently is wrong. */
+/* witness.c: --each-pass. Evaluates the graph on the same random inputs before and after each pass; the
+ * first pass whose graph answers differently is wrong. */
 #include "resnetcc.h"
 
 #include <math.h>
@@ -73,8 +73,8 @@ static bool same_floats(const float *a, const float *b, int64_t n) {
     if (isfinite(a[i]) && fabs(a[i]) > largest) largest = fabs(a[i]);
   }
   for (int64_t i = 0; i < n; i++) {
-    bool same = a[i] == b[i] || (isnan(a[i]) && isnan(b[i])) || fabs((double)a[i] - b[i]) <= tolerance * largest;
-    if (!same) return false;
+    bool equal = a[i] == b[i] || (isnan(a[i]) && isnan(b[i]));
+    if (!equal && !(fabs((double)a[i] - b[i]) <= tolerance * largest)) return false;
   }
   return true;
 }

@@ -1,8 +1,9 @@
 /* pool.c: a pool of threads behind rcc_parallel.
  *
- * Layers of a network are microseconds to milliseconds long and follow each other at once. So a run costs one release
- * and one wait: the workers spin for the next run before they sleep, and the caller is worker 0. Task i goes to worker
- * i % threads, always: results and timings repeat, and a worker finds in its caches what it wrote a layer before. */
+ * Layers of a network are microseconds to milliseconds long and follow each other at once. So a run costs
+ * one release and one wait: the workers spin for the next run before they sleep, and the caller is worker
+ * 0. Task i goes to worker i % threads, always: results and timings repeat, and a worker finds in its
+ * caches what it wrote a layer before. */
 #include "resnetcc_rt.h"
 #include <pthread.h>
 #include <sched.h>
@@ -31,8 +32,8 @@ struct rcc_pool {
   void *arg;
   int32_t count;
   bool stop;
-  /* Who sleeps, counted before the last look at what is waited for, so that the one who changes that and then finds
-   * nobody asleep may skip the wake-up. Both sides need sequential consistency for this. */
+  /* Who sleeps, counted before the last look at what is waited for, so that the one who changes that and
+   * then finds nobody asleep may skip the wake-up. Both sides need sequential consistency for this. */
   _Atomic int32_t sleeping_workers, sleeping_caller;
   pthread_mutex_t lock;
   pthread_cond_t go, done;
@@ -65,7 +66,8 @@ static void await(rcc_pool *p, bool (*ready)(rcc_pool *, uint32_t), uint32_t see
 
 static void wake(rcc_pool *p, _Atomic int32_t *sleeping, pthread_cond_t *cond) {
   if (atomic_load(sleeping) == 0) return;
-  /* A sleeper holds the lock from its count to its wait: taking it here makes sure that the signal is heard. */
+  /* A sleeper holds the lock from its count to its wait: taking it here makes sure that the signal is
+   * heard. */
   pthread_mutex_lock(&p->lock);
   pthread_cond_broadcast(cond);
   pthread_mutex_unlock(&p->lock);
@@ -92,8 +94,8 @@ static void release_workers(rcc_pool *p) {
   wake(p, &p->sleeping_workers, &p->go);
 }
 
-static void pool_run(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker), void *arg,
-                     int32_t count) {
+static void pool_run(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker),
+                     void *arg, int32_t count) {
   rcc_pool *p = (rcc_pool *)self;
   p->task = task;
   p->arg = arg;

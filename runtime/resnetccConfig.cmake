@@ -2,8 +2,8 @@
 #
 #   resnetcc_add_model(TARGET model.onnx [resnetcc options...])
 #
-# which compiles a model when the program is built, and gives TARGET its object, its header (named after the model file)
-# and the runtime.
+# which compiles a model when the program is built, and gives TARGET its object, its header (named after the
+# model file) and the runtime.
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
 include(${CMAKE_CURRENT_LIST_DIR}/resnetccTargets.cmake)

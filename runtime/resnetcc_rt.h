@@ -1,8 +1,8 @@
 /* resnetcc_rt.h: what a compiled model and the program that runs it share. C11 and C++.
  *
- * A model compiled with `--name net` brings net.h, which declares net_run with a typed parameter for every input and
- * output, and net_model, the same as a table for programs that learn their model at run time. Neither allocates; the
- * caller lends a workspace:
+ * A model compiled with `--name net` brings net.h, which declares net_run with a typed parameter for every
+ * input and output, and net_model, the same as a table for programs that learn their model at run time.
+ * Neither allocates; the caller lends a workspace:
  *
  *     void *work = rcc_workspace_alloc(NET_WORKSPACE_SIZE);
  *     int error = net_run(image, logits, work, NET_WORKSPACE_SIZE, NULL);
@@ -24,12 +24,12 @@ extern "C" {
 
 /* ---- threads ---- */
 
-/* How the application lends its threads to a run; NULL in its place: everything runs on the caller's thread. */
+/* How the application lends its threads to a run. NULL in its place: all runs on the caller's thread. */
 typedef struct rcc_parallel rcc_parallel;
 struct rcc_parallel {
   int32_t threads; /* tasks that may run at once; sizes the workspace */
-  /* Calls task(arg, index, worker) once for every index in [0, count) and returns when all are done. No two tasks that
-   * run at the same time have the same worker, which is in [0, threads). */
+  /* Calls task(arg, index, worker) once for every index in [0, count) and returns when all are done. No
+   * two tasks that run at the same time have the same worker, which is in [0, threads). */
   void (*run)(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker), void *arg,
               int32_t count);
 };
@@ -37,7 +37,8 @@ struct rcc_parallel {
 /* A pool of threads, for programs that have none of their own. */
 typedef struct rcc_pool rcc_pool;
 
-/* The caller of a run is one of the `threads`, so threads - 1 are started. NULL: threads < 1, or the system gave none. */
+/* The caller of a run is one of the `threads`, so threads - 1 are started. NULL: threads < 1, or the
+ * system gave none. */
 rcc_pool *rcc_pool_create(int32_t threads);
 /* What to hand to a run; valid as long as the pool. One run at a time may use it. */
 const rcc_parallel *rcc_pool_parallel(rcc_pool *pool);
@@ -59,18 +60,18 @@ typedef struct rcc_model {
   const char *name, *target;    /* as given by --name; CPU and features it was compiled for */
   int32_t n_inputs, n_outputs;
   const rcc_tensor *inputs, *outputs; /* in the model's order, initializers left out */
-  /* Bytes of workspace, to be aligned to 64, that run needs; batch is 1 where the model has no symbolic one. */
+  /* Bytes of workspace, aligned to 64, that run needs. The batch is 1 where the model has no symbolic one. */
   size_t (*workspace_size)(int64_t batch, int32_t threads);
   /* Returns RCC_OK or an error code; with an error nothing has been written. */
-  int (*run)(const void *const *inputs, void *const *outputs, int64_t batch, void *workspace, size_t workspace_size,
-             const rcc_parallel *par);
+  int (*run)(const void *const *inputs, void *const *outputs, int64_t batch, void *workspace,
+             size_t workspace_size, const rcc_parallel *par);
 } rcc_model;
 
 /* ---- errors ---- */
 
 enum {
   RCC_OK = 0,
-  RCC_ERR_ARGUMENT,  /* a pointer is missing or not aligned for its elements */
+  RCC_ERR_ARGUMENT,  /* an input or output pointer is missing, or par lends no thread */
   RCC_ERR_WORKSPACE, /* the workspace is too small or not aligned to 64 bytes */
   RCC_ERR_CPU,       /* the CPU, or the system, lacks a feature the model was compiled for */
   RCC_ERR_SHAPE      /* the batch is less than 1, or not 1 where the model has no symbolic batch */
@@ -80,8 +81,8 @@ const char *rcc_strerror(int error);
 
 /* ---- workspace ---- */
 
-/* Memory aligned to 64 bytes, on 2 MB pages where the system has them. NULL: there is not so much. The contents are
- * unspecified. */
+/* Memory aligned to 64 bytes, on 2 MB pages where the system has them. NULL: there is not so much. The
+ * contents are unspecified. */
 void *rcc_workspace_alloc(size_t size);
 /* `size` as it was asked for. NULL is allowed. */
 void rcc_workspace_free(void *workspace, size_t size);
@@ -120,8 +121,8 @@ void rcc_workspace_free(void *workspace, size_t size);
 #define RCC_CPU_AMX_BF16 (UINT64_C(1) << 29)
 #define RCC_CPU_GFNI (UINT64_C(1) << 30)
 
-/* RCC_OK if the CPU has all `features` (RCC_CPU_*) and the system saves the registers they need, else RCC_ERR_CPU. A few
- * nanoseconds after the first call; safe from any thread. */
+/* RCC_OK if the CPU has all `features` (RCC_CPU_*) and the system saves the registers they need, else
+ * RCC_ERR_CPU. A few nanoseconds after the first call; safe from any thread. */
 int rcc_cpu_check(uint64_t features);
 
 #ifdef __cplusplus

@@ -44,8 +44,8 @@ static char *header_of(Graph *g) {
 
 static void text_is_as_designed(void **state) {
   (void)state;
-  Graph *g = model("graph tiny\ninput image f32 [N,3,8,8]\ninput half f16 [4]\nlogits = Relu(image)\nh = Identity(half)\n"
-                   "output logits\noutput h\n");
+  Graph *g = model("graph tiny\ninput image f32 [N,3,8,8]\ninput half f16 [4]\n"
+                   "logits = Relu(image)\nh = Identity(half)\noutput logits\noutput h\n");
   assert_string_equal(header_of(g),
     "/* net.h: made by resnetcc " RESNETCC_VERSION " from tiny.onnx.\n"
     " *\n"
@@ -57,8 +57,8 @@ static void text_is_as_designed(void **state) {
     " * Outputs:\n"
     " *   logits: float [batch, 3, 8, 8]\n"
     " *   h: uint16_t [4], the bits of IEEE half precision\n"
-    " * All are dense and row-major. The workspace is aligned to 64 bytes; 1024 bytes serve one thread, and\n"
-    " * net_model.workspace_size(batch, threads) tells for more. Link with resnetcc_rt.\n"
+    " * All are dense and row-major. The workspace is aligned to 64 bytes; 1024 bytes serve one\n"
+    " * thread, net_model.workspace_size(batch, threads) tells for more. Link with resnetcc_rt.\n"
     " *\n"
     " * Example with a batch of 1:\n"
     " *   static float image[192];\n"
@@ -84,9 +84,9 @@ static void text_is_as_designed(void **state) {
     "/* Bytes, for one thread and a batch of 1. */\n"
     "#define NET_WORKSPACE_SIZE 1024\n"
     "\n"
-    "/* Returns RCC_OK or an error code of resnetcc_rt.h. par lends threads; NULL: one thread. */\n"
-    "int net_run(int64_t batch, const float *image, const uint16_t *half, float *logits, uint16_t *h, void *workspace, "
-    "size_t workspace_size, const rcc_parallel *par);\n"
+    "/* Returns RCC_OK or an error code of resnetcc_rt.h. par lends threads. */\n"
+    "int net_run(int64_t batch, const float *image, const uint16_t *half, float *logits, uint16_t *h, "
+    "void *workspace, size_t workspace_size, const rcc_parallel *par);\n"
     "\n"
     "#ifdef __cplusplus\n"
     "}\n"
@@ -102,15 +102,15 @@ static void has_no_batch_without_a_symbol(void **state) {
 
 static void parameters_are_unique(void **state) {
   (void)state;
-  Graph *g = model("graph tiny\ninput a f32 [2]\ninput b f32 [2]\ninput c f32 [2]\ny = Add(a, b)\nz = Add(y, c)\n"
-                   "output y\noutput z\n");
+  Graph *g = model("graph tiny\ninput a f32 [2]\ninput b f32 [2]\ninput c f32 [2]\n"
+                   "y = Add(a, b)\nz = Add(y, c)\noutput y\noutput z\n");
   g->input[0]->name = "x.1";
   g->input[1]->name = "x/1";
   g->input[2]->name = "workspace";
   g->output[0]->name = "x_1_2";
   g->output[1]->name = "int";
-  assert_non_null(strstr(header_of(g), "net_run(const float *x_1, const float *x_1_2, const float *workspace_2, "
-                                       "float *x_1_2_2, float *int_, void *workspace"));
+  assert_non_null(strstr(header_of(g), "net_run(const float *x_1, const float *x_1_2, "
+                                       "const float *workspace_2, float *x_1_2_2, float *int_, void *work"));
 }
 
 static int occurrences(const char *text, const char *of) {
@@ -142,8 +142,8 @@ static void identifiers(void **state) {
   (void)state;
   static const char *const pairs[][2] = {
     {"plain", "plain"}, {"A1_b", "A1_b"}, {"a.b/c:0", "a_b_c_0"}, {"3d", "_3d"}, {"", "_"}, {"int", "int_"},
-    {"class", "class_"}, {"_Bool", "_Bool_"}, {"__LINE__", "__LINE___"}, {"size_t", "size_t_"}, {"\xc3\xa9", "___"},
-    {"errno", "errno_"}, {"_x", "_x"},
+    {"class", "class_"}, {"_Bool", "_Bool_"}, {"__LINE__", "__LINE___"}, {"size_t", "size_t_"},
+    {"errno", "errno_"}, {"_x", "_x"}, {"\xc3\xa9", "___"},
   };
   for (size_t i = 0; i < COUNT(pairs); i++) {
     assert_string_equal(c_identifier(&cx, pairs[i][0]), pairs[i][1]);

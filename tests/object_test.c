@@ -1,4 +1,5 @@
-/* object_test.c: the object file, its interface and its loading. What kernels compute is tested beside them. */
+/* object_test.c: the object file, its interface and its loading. What kernels compute is tested beside
+ * them. */
 #include "fixture.h"
 
 #include "codegen.h"

@@ -1,4 +1,5 @@
-/* pool_test.c: every task is done once, by its worker, and seen by the caller; sleeping and waking lose nothing. */
+/* pool_test.c: every task is done once, by its worker, and seen by the caller; sleeping and waking lose
+ * nothing. */
 #include "resnetcc_rt.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-# Sourced by the command-line tests, with RESNETCC the program under test. Each test works in an empty folder of its own.
+# Sourced by the command-line tests, with RESNETCC the program under test. Each test works in an empty folder
+# of its own.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -11,7 +12,8 @@ failed() {
   failures=$((failures + 1))
 }
 
-# The command's output is in $work.out and $work.err, outside of the folder, which shows what it leaves behind.
+# The command's output is in $work.out and $work.err, outside of the folder, which shows what it leaves
+# behind.
 run() {
   "$RESNETCC" "$@" >"$work.out" 2>"$work.err"
   status=$?
@@ -23,7 +25,8 @@ succeeds() {
   [ $status -eq 0 ] || failed "resnetcc $*: status $status: $(cat "$work.err")"
 }
 
-# refuses MESSAGE ARGUMENTS...: status 1, nothing on standard output, one line with MESSAGE on standard error, no new file
+# refuses MESSAGE ARGUMENTS...: status 1, nothing on standard output, one line with MESSAGE on standard error,
+# no new file
 refuses() {
   message=$1
   shift

@@ -1,4 +1,5 @@
-# What `cmake --install` leaves under a prefix: a program finds it by pkg-config, and by CMake, which compiles its model.
+# What `cmake --install` leaves under a prefix: a program finds it by pkg-config, and by CMake, which compiles
+# its model.
 . "$(dirname "$0")/common.sh"
 prefix=$work/prefix
 cmake --install "$RESNETCC_BUILD" --prefix "$prefix" >"$work.out" 2>&1 || failed "install: $(cat "$work.out")"
@@ -18,7 +19,8 @@ int main(void) {
 }
 END
 succeeds "$here/tiny.onnx"
-flags=$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs resnetcc) || failed "pkg-config finds nothing"
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+flags=$(pkg-config --cflags --libs resnetcc) || failed "pkg-config finds nothing"
 "$CC" $RESNETCC_CFLAGS program.c tiny.o $flags -o program && ./program || failed "a program by pkg-config"
 rm tiny.o tiny.h
 

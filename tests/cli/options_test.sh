@@ -3,8 +3,8 @@
 tiny=$here/tiny.onnx
 
 succeeds --help
-for option in -o --name --shape --emit -mcpu -mattr --target --strict --max-memory --report -v --time --passes -d \
-  --verify --each-pass --help --version; do
+for option in -o --name --shape --emit -mcpu -mattr --target --strict --max-memory --report -v --time \
+  --passes -d --verify --each-pass --help --version; do
   holds "$work.out" "  $option"
 done
 succeeds --version

@@ -1,4 +1,5 @@
-# A C program with a model: the header in C and C++, the object with the linker, numbers, error codes, reproducibility.
+# A C program with a model: the header in C and C++, the object with the linker, numbers, error codes,
+# reproducibility.
 . "$(dirname "$0")/common.sh"
 
 succeeds "$here/tiny.onnx" -o net.o
@@ -27,7 +28,7 @@ int main(void) {
   static _Alignas(64) char work[NET_WORKSPACE_SIZE + 64];
   if (net_run(1, NULL, one, work, sizeof work, NULL) != RCC_ERR_ARGUMENT) return 3;
   if (net_run(0, image, one, work, sizeof work, NULL) != RCC_ERR_SHAPE) return 4;
-  if (NET_WORKSPACE_SIZE && net_run(1, image, one, work, NET_WORKSPACE_SIZE - 1, NULL) != RCC_ERR_WORKSPACE) return 5;
+  if (net_run(1, image, one, work, NET_WORKSPACE_SIZE - 1, NULL) != RCC_ERR_WORKSPACE) return 5;
   if (net_run(1, image, one, work + 4, NET_WORKSPACE_SIZE, NULL) != RCC_ERR_WORKSPACE) return 6;
   if (net_model.abi != RCC_ABI || strcmp(net_model.name, "net") || net_model.flags != 1) return 7;
   if (strcmp(net_model.inputs[0].name, "image") || net_model.inputs[0].dims[0] != -1) return 8;
@@ -35,10 +36,10 @@ int main(void) {
   return puts("ok") < 0;
 }
 END
-warnings="-Wall -Wextra -pedantic -Werror"
 runtime=$(cd "$here/../../runtime" && pwd)
+flags="-Wall -Wextra -pedantic -Werror $RESNETCC_CFLAGS -I$runtime"
 build() {
-  "$CC" -std=c11 $warnings $RESNETCC_CFLAGS -I"$runtime" "$@" program.c net.o "$RESNETCC_RT" -pthread -lm -o program &&
+  "$CC" -std=c11 $flags "$@" program.c net.o "$RESNETCC_RT" -pthread -lm -o program &&
     [ "$(./program)" = ok ]
 }
 build -fPIE -pie || failed "a position independent program: status $?"
@@ -47,7 +48,7 @@ build -fPIE -pie || failed "a position independent program: status $?"
 # As C++, where there is a compiler for it.
 if command -v c++ >/dev/null; then
   printf '#include "net.h"\nint main() { return net_model.n_inputs != 1; }\n' >program.cpp
-  c++ -std=c++11 $warnings $RESNETCC_CFLAGS -I"$runtime" -c program.cpp -o program_cpp.o || failed "the header as C++"
+  c++ -std=c++11 $flags -c program.cpp -o program_cpp.o || failed "the header as C++"
 fi
 
 # Symbols: two that others see, three that are asked for.
@@ -61,7 +62,9 @@ for symbol in $(nm -u net.o | awk '{ print $2 }'); do
 done
 
 # Weights and table can be shared: nothing in the object is writable once it is relocated.
-if readelf -SW net.o | grep -E '\.(data|bss)( |\.[^r])' | grep -q ' WA '; then failed "the object has writable data"; fi
+if readelf -SW net.o | grep -E '\.(data|bss)( |\.[^r])' | grep -q ' WA '; then
+  failed "the object has writable data"
+fi
 
 # The same model and options give the same bytes, in another folder and under another file name.
 mkdir other
@@ -71,7 +74,11 @@ cmp -s net.o other/again.o || failed "a second object differs"
 
 # Two models in one program.
 succeeds "$here/tiny.onnx" -o twin.o
-printf '#include "net.h"\n#include "twin.h"\nint main(void) { return net_model.abi != twin_model.abi; }\n' >both.c
-"$CC" -std=c11 $warnings $RESNETCC_CFLAGS -I"$runtime" both.c net.o twin.o "$RESNETCC_RT" -pthread -o both && ./both ||
+cat >both.c <<'END'
+#include "net.h"
+#include "twin.h"
+int main(void) { return net_model.abi != twin_model.abi; }
+END
+"$CC" -std=c11 $flags both.c net.o twin.o "$RESNETCC_RT" -pthread -o both && ./both ||
   failed "two models in one program"
 finish
