@@ -178,8 +178,8 @@ static void compile_and_run(Run *r) {
   object_free(&object);
 }
 
-/* The host's vectors, then the narrower ones that it has too, and the shapes of the widest: where the CPU lacks those
- * vectors, LLVM splits them, and the tiles, layouts and masks are tested all the same. */
+/* The host's vectors, then the narrower ones that it has too, and the shapes of the widest: where the CPU
+ * lacks those vectors, LLVM splits them, and the tiles, layouts and masks are tested all the same. */
 static void check_all_targets(Run *r) {
   static const struct { const char *cpu; int lanes; } narrower[] = {{"x86-64-v3", 8}, {"x86-64", 4}};
   Options opt = options_for(r);
