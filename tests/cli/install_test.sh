@@ -31,6 +31,6 @@ find_package(resnetcc 0.1 REQUIRED)
 add_executable(app program.c)
 resnetcc_add_model(app $here/tiny.onnx -mcpu=x86-64)
 END
-CFLAGS=$RESNETCC_CFLAGS cmake -B build -DCMAKE_PREFIX_PATH="$prefix" >"$work.out" 2>&1 &&
+CFLAGS=$RESNETCC_CFLAGS cmake -B build -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$work.out" 2>&1 &&
   cmake --build build >>"$work.out" 2>&1 && ./build/app || failed "a program by CMake: $(cat "$work.out")"
 finish
