@@ -2,6 +2,14 @@
  * against `nb` weight vectors a step. */
 #include "emit.h"
 
+/* Loads stay on their side of it: LLVM would otherwise begin a step's loads in the middle of the step before, for which
+ * there are no registers. */
+static void end_step(Emit *e) {
+  static char clobber[] = "~{memory}";
+  LLVMTypeRef type = LLVMFunctionType(e->void_, NULL, 0, 0);
+  call(e, LLVMGetInlineAsm(type, "", 0, clobber, sizeof clobber - 1, 1, 0, LLVMInlineAsmDialectATT, 0), type, 0, NULL);
+}
+
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
   int lanes = e->lanes, done = 0;
   assert(t->uw <= MAX_TILE && t->nb <= MAX_ACC);
@@ -13,6 +21,7 @@ void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *
       Ref value = splat(e, load(e, e->f32, x, (t->in[u] + k) * 4, 4), lanes);
       for (int b = 0; b < t->nb; b++) acc[b * t->uw + u] = fma_(e, value, weight[b], acc[b * t->uw + u]);
     }
+    end_step(e);
   }
   *w = gep_const(e, *w, (int64_t)steps * t->nb * lanes * 4);
   if (t->prefetch) *pf = gep_const(e, *pf, t->prefetch * 64);

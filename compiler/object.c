@@ -21,12 +21,14 @@ static _Noreturn void internal_error(const char *what, const char *why) {
 
 /* Once: LLVM's options and targets belong to the process. Loop strength reduction takes a third of the
  * code generator's time, which the kernels, whose addresses are constants beside few pointers, do not give
- * back. */
+ * back. The machine scheduler is off because it moves the kernels' loads ahead of products that they wait for
+ * anyway, until a tile that fills the registers spills. */
 static void set_up_llvm(void) {
   static bool done;
   if (done) return;
   done = true;
-  LLVMParseCommandLineOptions(2, (const char *const[]){"resnetcc", "-disable-lsr"}, NULL);
+  LLVMParseCommandLineOptions(3, (const char *const[]){"resnetcc", "-disable-lsr", "-enable-misched=false"},
+                              NULL);
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
