@@ -99,6 +99,35 @@ static bool steps_fit_blocks(const Node *n) {
   return true;
 }
 
+/* Steps from the first that can't run on blocks become a Pointwise of their own, on dense tensors. */
+static void split_epilogue(Graph *g, int at) {
+  Node *n = g->node[at];
+  int first = 0;
+  while (first < n->n_step && step_arg_class(n, &n->step[first]) != ARG_OTHER) first++;
+  if (first == n->n_step) return;
+  Value *y = n->out[0], *x = value_new(g, format_text(g->cx, "%s.blocks", y->name), y->type, y->shape);
+  Node *rest = node_insert(g, at + 1, OP_Pointwise, n->name, 1, &x, 1);
+  for (int i = first; i < n->n_step; i++) {
+    Step s = n->step[i];
+    if (s.arg >= 0) {
+      node_add_input(g, rest, n->in[s.arg]);
+      s.arg = rest->n_in - 1;
+    }
+    node_add_step(g, rest, s);
+  }
+  n->n_step = first;
+  n->n_in = op_info[n->op].max_in; /* arguments stand in the order of their steps */
+  for (int i = 0; i < first; i++) {
+    if (n->step[i].arg >= n->n_in) n->n_in = n->step[i].arg + 1;
+  }
+  n->out[0] = x;
+  x->def = n;
+  rest->out[0] = y;
+  y->def = rest;
+}
+
+static bool is_conv_on_blocks(const Node *n) { return n->op == OP_Conv && n->plan->algorithm != CONV_PLAIN; }
+
 /* ==== copies in another layout ==== */
 
 static Value *reorder(Work *w, Value *v, const char *suffix, Layout l) {
@@ -141,7 +170,7 @@ static bool is_image(const Value *v) { return v->type == T_F32 && v->shape.rank 
 static bool runs_on_blocks(const Node *n) {
   const Value *x = n->in[0], *y = n->out[0];
   switch (n->op) {
-  case OP_Conv: return n->plan->algorithm != CONV_PLAIN;
+  case OP_Conv: return is_conv_on_blocks(n);
   case OP_MaxPool: case OP_AveragePool: case OP_GlobalAveragePool: case OP_GlobalMaxPool:
     return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n);
   case OP_Pointwise:
@@ -291,7 +320,7 @@ static void set_part_strides(Node *n) {
 
 static void plan_halos(Graph *g, int lanes) {
   for (int i = 0; i < g->n_node; i++) {
-    if (g->node[i]->op == OP_Conv && g->node[i]->plan->algorithm != CONV_PLAIN) need_halo(g->node[i]);
+    if (is_conv_on_blocks(g->node[i])) need_halo(g->node[i]);
   }
   for (int round = 0; round < 2; round++) share_halos(g);
   set_strides(g, lanes);
@@ -315,6 +344,9 @@ static void outputs_plain(Work *w) {
 }
 
 void pass_layout(Graph *g) {
+  for (int i = 0; i < g->n_node; i++) {
+    if (is_conv_on_blocks(g->node[i])) split_epilogue(g, i);
+  }
   Work w = {.g = g, .lanes = g->target->lanes, .n_copy = g->n_value};
   for (int i = 0; i < g->n_value; i++) {
     g->value[i]->id = i;

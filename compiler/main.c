@@ -47,6 +47,17 @@ static void set_emit(Options *o, const char *value) {
   usage_error("--emit=%s: it is obj, asm, llvm or graph", value);
 }
 
+static void set_winograd(Options *o, const char *value) {
+  static const char *const names[] = {[WINOGRAD_AUTO] = "auto", [WINOGRAD_OFF] = "off", [WINOGRAD_4] = "4"};
+  for (int i = 0; i < (int)COUNT(names); i++) {
+    if (strcmp(names[i], value) == 0) {
+      o->winograd = i;
+      return;
+    }
+  }
+  usage_error("--winograd=%s: it is auto, off or 4", value);
+}
+
 static void set_output(Options *o, const char *value) {
   if (o->output) usage_error("-o is given twice");
   if (!*value) usage_error("-o: the file name is empty");
@@ -155,6 +166,7 @@ static const struct Option {
   {"-mattr", "LIST", JOINED, set_attr, "features of it, as in +avx2,-fma"},
   {"--target", "TRIPLE", EITHER, set_triple, "such as x86_64-linux-gnu; default: this machine"},
   {"--strict", NULL, NONE, set_strict, "keep channels that are constant for finite activations only"},
+  {"--winograd", "WHEN", EITHER, set_winograd, "auto (default), off, or 4: F(4x4,3x3) wherever it fits"},
   {"--max-memory", "SIZE", EITHER, set_memory, "refuse models that need more; K, M, G; default: 16G"},
   {"--report", NULL, NONE, set_report, "list the layers and every buffer"},
   {"--profile", NULL, NONE, set_profile, "run the object here and list the time of every layer"},

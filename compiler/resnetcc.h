@@ -159,6 +159,7 @@ typedef struct Options {
   const char *cpu, *attr, *triple;       /* -mcpu, -mattr, --target; NULL: the host */
   enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH } emit;
   bool verbose, time, strict, verify, each_pass, report, profile;
+  enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_4 } winograd;
   const char *dump;                      /* letters of the passes to print the graph after */
   int64_t max_memory;                    /* bytes */
   int n_shape;

@@ -77,6 +77,12 @@ static bool winograd_fits(const Node *n, const ConvPlan *p) {
   return square && n->group == 1 && !p->planar && y->d[2] >= 4 && y->d[3] >= 4;
 }
 
+/* Do the products saved outweigh the transforms? A map of 5x5 needs four tiles, and 0.64 of the products. */
+static bool winograd_pays(const Node *n) {
+  const int64_t *y = n->out[0]->shape.d;
+  return ((y[2] + 3) / 4) * ((y[3] + 3) / 4) * 36 * 5 <= y[2] * y[3] * 9 * 3;
+}
+
 /* Rows of tiles whose transformed input takes half of L2; all of them where the map is small. */
 static int group_rows(const Node *n, const ConvPlan *p, const Target *t) {
   const Shape *y = &n->out[0]->shape;
@@ -122,7 +128,8 @@ static ConvPlan *plan_conv(Graph *g, const Node *n) {
   while (l.out_blocks % p->nb != 0 && p->groups > 1) p->nb--;
   if (p->order == OC_FLAT && !p->planar) choose_chunk(p, &l);
   if (p->order == OC_FLAT && p->planar) p->order = OC_ROW_TILE;
-  if (winograd_fits(n, p)) plan_winograd(g, n, p);
+  bool wanted = g->opt->winograd == WINOGRAD_4 || (g->opt->winograd == WINOGRAD_AUTO && winograd_pays(n));
+  if (wanted && winograd_fits(n, p)) plan_winograd(g, n, p);
   return p;
 }
 

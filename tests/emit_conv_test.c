@@ -137,6 +137,8 @@ static void activations(void **state) {
     "const s f32 [21,1,1] = random 5 0 1\nz = PRelu(y, s)\noutput z\n",
     "const s f32 [21,1,1] = random 5 0.5 1\nr = Relu(y)\nz = Mul(r, s)\noutput z\n",
     "input gate f32 [1,21,1,1]\nz = Mul(y, gate)\noutput z\n",
+    "r = Relu(y)\nconst t f32 [1,21,6,9] = random 6 -1 1\nz = Add(r, t)\ns = Relu(z)\noutput s\n",
+    "const t f32 [9] = random 6 -1 1\nz = Mul(t, y)\noutput z\n",
   };
   for (size_t i = 0; i < COUNT(rests); i++) check_conv(&k, rests[i], 4e-6);
 }
