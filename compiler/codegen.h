@@ -57,6 +57,7 @@ struct ConvPlan {
   int64_t bias;        /* offset of the padded bias; -1: none */
   int64_t scratch;     /* bytes each thread needs */
   int tile_rows;       /* Winograd: rows of 4x4 tiles treated at a time */
+  bool fused;          /* Winograd: on the fly in registers, for maps of few tiles */
   bool stored;         /* Winograd: the weights are stored transformed; else they are transformed on the fly, in chunks */
   int64_t shared;      /* bytes of workspace that all threads share while the node runs, ... */
   Value *work;         /* ... and their place, set by plan; NULL: none */
@@ -68,6 +69,8 @@ void select_gemm(Graph *g, Node *n); /* pack_gemm.c */
 
 /* emit_winograd.c. Fills scratch and shared of a plan whose nb, chunk (input channel blocks at a time), tile_rows and stored
  * are set; y is the result's shape. */
+/* May the plan be `fused`? */
+bool winograd_fuses(const ConvPlan *p, const Shape *y, const Target *t);
 void winograd_sizes(ConvPlan *p, const Shape *y, int lanes);
 /* The 36 transformed weights u[i*6 + j] of a 3x3 filter g, without the factors that the input's transform holds. */
 void winograd_weight(const float *g, double *u);

@@ -336,6 +336,87 @@ static void weights_row(const Winograd *w, int i, int channels, int nb, Ref g, R
   call(e, fn, type, 2, (Ref[]){g, u});
 }
 
+/* ==== weights transformed in registers ====
+ * With at most four tiles the weights are used too seldom to be worth storing: row i of the transformed weights is made in
+ * registers channel by channel, and its 6 frequencies times the tiles are 24 accumulators. */
+
+enum { FUSED_TILES = 4, FUSED_UNROLL = 4 };
+
+/* One channel: the row's weights g [9][V], V's elements at v, the sums acc[frequency][tile]. */
+static void fused_channel(const Winograd *w, int i, Ref g, Ref v, int channel, Ref *acc) {
+  Emit *e = w->e;
+  Ref t[3];
+  for (int c = 0; c < 3; c++) {
+    Ref column[3] = {NULL};
+    for (int r = 0; r < 3; r++) {
+      bool used = i == 0 ? r == 0 : i == POINTS - 1 ? r == 2 : true;
+      int64_t at = (channel * 9 + r * 3 + c) * e->lanes * 4;
+      if (used) column[r] = load(e, e->vec, g, at, e->lanes * 4);
+    }
+    t[c] = transform_weight(e, i, column);
+  }
+  for (int j = 0; j < POINTS; j++) {
+    Ref u = transform_weight(e, j, t);
+    for (int64_t k = 0; k < w->group_tiles; k++) {
+      int64_t at = (j * w->v_frequency + k * e->lanes + channel) * 4;
+      Ref *sum = &acc[j * w->group_tiles + k];
+      *sum = fma_(e, splat(e, load(e, e->f32, v, at, 4), e->lanes), u, *sum);
+    }
+  }
+}
+
+/* Row i for a chunk of whole blocks: arguments g, V, M, and what to prefetch. */
+static void build_fused_row(const Winograd *w, int i, int blocks, bool first) {
+  Emit *e = w->e;
+  int n = POINTS * (int)w->group_tiles, lines = (9 * FUSED_UNROLL * e->lanes * 4 / 64 + POINTS - 1) / POINTS;
+  Ref acc[64], m = LLVMGetParam(e->fn, 2);
+  for (int k = 0; k < n; k++) {
+    int64_t at = (k / w->group_tiles * w->m_frequency + k % w->group_tiles * e->lanes) * 4;
+    acc[k] = first ? LLVMConstNull(e->vec) : load(e, e->vec, m, at, e->lanes * 4);
+  }
+  acc[n] = LLVMGetParam(e->fn, 0);
+  acc[n + 1] = LLVMGetParam(e->fn, 3);
+  Loop block, part;
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, blocks), 1, n + 2, acc);
+  Ref v = gep(e, LLVMGetParam(e->fn, 1), block.i, w->group_tiles * e->lanes * 4);
+  loop_begin(e, &part, const_i64(e, 0), const_i64(e, e->lanes), FUSED_UNROLL, n + 2, acc);
+  for (int k = 0; k < lines; k++) prefetch(e, acc[n + 1], k * 64, false, 2);
+  for (int k = 0; k < FUSED_UNROLL; k++) fused_channel(w, i, acc[n], gep(e, v, part.i, 4), k, acc);
+  acc[n] = gep_const(e, acc[n], FUSED_UNROLL * 9 * e->lanes * 4);
+  acc[n + 1] = gep_const(e, acc[n + 1], lines * 64);
+  loop_end(e, &part);
+  loop_end(e, &block);
+  for (int k = 0; k < n; k++) {
+    store(e, acc[k], m, (k / w->group_tiles * w->m_frequency + k % w->group_tiles * e->lanes) * 4, e->lanes * 4);
+  }
+}
+
+/* A chunk of input channels, as chunk_on_the_fly. */
+static void chunk_fused(const Winograd *w, const Ref m, Ref g, Ref v, int blocks, bool first) {
+  Emit *e = w->e;
+  int64_t bytes = 9LL * blocks * e->lanes * e->lanes * 4;
+  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->ptr}, 4, 0);
+  for (int i = 0; i < POINTS; i++) {
+    char key[96];
+    snprintf(key, sizeof key, "winograd_fused_%d_b%d_%s_t%lld_v%lld", i, blocks, first ? "f" : "",
+             (long long)w->group_tiles, (long long)w->v_frequency);
+    Ref fn;
+    Resume saved;
+    if (kernel_begin(e, key, type, &fn, &saved)) {
+      build_fused_row(w, i, blocks, first);
+      kernel_end(e, &saved);
+    }
+    Ref pf = gep_const(e, g, bytes + bytes / POINTS * i);
+    call(e, fn, type, 4, (Ref[]){g, gep_const(e, v, i * POINTS * w->v_frequency * 4),
+                                 gep_const(e, m, i * POINTS * w->m_frequency * 4), pf});
+  }
+}
+
+bool winograd_fuses(const ConvPlan *p, const Shape *y, const Target *t) {
+  int64_t tiles = (y->d[2] + OUT - 1) / OUT * ((y->d[3] + OUT - 1) / OUT);
+  return t->regs == 32 && !p->stored && tiles <= FUSED_TILES && p->icg % t->lanes == 0;
+}
+
 /* ==== one panel of output channels over one group ==== */
 
 typedef struct Group {
@@ -373,6 +454,21 @@ static void chunk_on_the_fly(const Winograd *w, const Group *k, Ref g, Ref v, in
   }
 }
 
+static void panel_fused(const Winograd *w, const Group *k, Ref weights) {
+  Emit *e = w->e;
+  int blocks = (int)(w->chunk / e->lanes), chunks = (int)(w->in_blocks / blocks), rest = (int)(w->in_blocks % blocks);
+  int64_t g_step = 9 * w->chunk * e->lanes * 4, v_step = w->chunk * w->group_tiles * 4;
+  if (chunks > 0) chunk_fused(w, k->m, weights, k->v, blocks, true);
+  if (chunks > 1) {
+    Loop c;
+    loop_begin(e, &c, const_i64(e, 1), const_i64(e, chunks), 1, 0, NULL);
+    chunk_fused(w, k->m, gep(e, weights, c.i, g_step), gep(e, k->v, c.i, v_step), blocks, false);
+    loop_end(e, &c);
+  }
+  if (rest == 0) return;
+  chunk_fused(w, k->m, gep_const(e, weights, chunks * g_step), gep_const(e, k->v, chunks * v_step), rest, chunks == 0);
+}
+
 static void panel_on_the_fly(const Winograd *w, const Group *k, Ref weights, int nb) {
   Emit *e = w->e;
   int64_t chunks = w->plan->icg / w->chunk, step = 9 * w->chunk * nb * e->lanes * 4;
@@ -394,6 +490,7 @@ static void panel_of_group(const Winograd *w, const Group *k, Ref panel, int nb)
   int64_t taps = w->plan->stored ? FREQUENCIES : 9;
   Ref weights = gep(e, weights_ptr(e, w->plan->weights), panel, taps * w->plan->icg * w->plan->nb * e->lanes * 4);
   if (w->plan->stored) panel_stored(w, k, weights, nb);
+  else if (w->plan->fused) panel_fused(w, k, weights);
   else panel_on_the_fly(w, k, weights, nb);
   output_group(w, (Spot){.image = k->image}, k->m, k->first, k->rows, nb, panel);
 }

@@ -71,6 +71,7 @@ static void set_triple(Options *o, const char *value) { o->triple = value; }
 static void set_strict(Options *o, const char *value) { (void)value, o->strict = true; }
 static void set_report(Options *o, const char *value) { (void)value, o->report = true; }
 static void set_profile(Options *o, const char *value) { (void)value, o->profile = true; }
+static void set_small(Options *o, const char *value) { (void)value, o->small = true; }
 static void set_verbose(Options *o, const char *value) { (void)value, o->verbose = true; }
 static void set_time(Options *o, const char *value) { (void)value, o->time = true; }
 static void set_verify(Options *o, const char *value) { (void)value, o->verify = true; }
@@ -166,6 +167,7 @@ static const struct Option {
   {"-mattr", "LIST", JOINED, set_attr, "features of it, as in +avx2,-fma"},
   {"--target", "TRIPLE", EITHER, set_triple, "such as x86_64-linux-gnu; default: this machine"},
   {"--strict", NULL, NONE, set_strict, "keep channels that are constant for finite activations only"},
+  {"-Os", NULL, NONE, set_small, "no weights that take more room for being faster"},
   {"--winograd", "WHEN", EITHER, set_winograd, "auto (default), off, or 4: F(4x4,3x3) wherever it fits"},
   {"--max-memory", "SIZE", EITHER, set_memory, "refuse models that need more; K, M, G; default: 16G"},
   {"--report", NULL, NONE, set_report, "list the layers and every buffer"},

@@ -158,7 +158,7 @@ typedef struct Options {
   const char *input, *output, *name;     /* paths; the model's prefix */
   const char *cpu, *attr, *triple;       /* -mcpu, -mattr, --target; NULL: the host */
   enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH } emit;
-  bool verbose, time, strict, verify, each_pass, report, profile;
+  bool verbose, time, strict, verify, each_pass, report, profile, small;
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_4 } winograd;
   const char *dump;                      /* letters of the passes to print the graph after */
   int64_t max_memory;                    /* bytes */

@@ -92,14 +92,52 @@ static int group_rows(const Node *n, const ConvPlan *p, const Target *t) {
   return (int)(fit < 1 ? 1 : fit > rows ? rows : fit);
 }
 
-static void plan_winograd(Graph *g, const Node *n, ConvPlan *p) {
-  const Target *t = g->target;
+static void plan_winograd(const Target *t, const Node *n, ConvPlan *p) {
   p->algorithm = CONV_WINOGRAD;
-  p->nb = 2;
+  p->stored = false;
+  p->fused = winograd_fuses(p, &n->out[0]->shape, t);
+  p->nb = t->regs == 32 ? 1 : 2;
   p->uw = (t->regs - 1 - p->nb) / p->nb;
   p->chunk = 32 / t->lanes;
   p->tile_rows = group_rows(n, p, t);
   winograd_sizes(p, &n->out[0]->shape, t->lanes);
+}
+
+/* The same with weights stored transformed: 36 numbers for 9. */
+static void store_transformed(const Target *t, const Node *n, ConvPlan *p) {
+  p->stored = true;
+  p->fused = false;
+  p->nb = p->ocg > t->lanes ? 2 : 1;
+  p->uw = (t->regs - 1 - p->nb) / p->nb;
+  winograd_sizes(p, &n->out[0]->shape, t->lanes);
+}
+
+/* Stored weights save time where the map is large beside them, and cost three times their size. The largest maps get
+ * them as long as all weights together grow by no more than this. */
+enum { MOST_GROWTH_PERCENT = 18, SMALLEST_MAP = 28 };
+
+static int64_t weight_bytes(const Node *n) {
+  bool has_weights = n->op == OP_Conv || n->op == OP_Gemm || n->op == OP_MatMul;
+  return has_weights && n->in[1]->data ? shape_count(&n->in[1]->shape) * 4 : 0;
+}
+
+static void choose_stored(Graph *g) {
+  int64_t all = 0, used = 0;
+  for (int i = 0; i < g->n_node; i++) all += weight_bytes(g->node[i]);
+  for (int64_t width = INT64_MAX; !g->opt->small;) {
+    int64_t next = 0; /* maps from the widest to the narrowest */
+    for (int i = 0; i < g->n_node; i++) {
+      Node *n = g->node[i];
+      if (!n->plan || n->op != OP_Conv || n->plan->algorithm != CONV_WINOGRAD) continue;
+      int64_t w = n->out[0]->shape.d[3], grows = 3 * weight_bytes(n);
+      if (w < width && w > next) next = w;
+      if (w != width || used + grows > all / 100 * MOST_GROWTH_PERCENT) continue;
+      used += grows;
+      store_transformed(g->target, n, n->plan);
+    }
+    if (next < SMALLEST_MAP) return;
+    width = next;
+  }
 }
 
 /* ==== all ==== */
@@ -129,7 +167,7 @@ static ConvPlan *plan_conv(Graph *g, const Node *n) {
   if (p->order == OC_FLAT && !p->planar) choose_chunk(p, &l);
   if (p->order == OC_FLAT && p->planar) p->order = OC_ROW_TILE;
   bool wanted = g->opt->winograd == WINOGRAD_4 || (g->opt->winograd == WINOGRAD_AUTO && winograd_pays(n));
-  if (wanted && winograd_fits(n, p)) plan_winograd(g, n, p);
+  if (wanted && winograd_fits(n, p)) plan_winograd(g->target, n, p);
   return p;
 }
 
@@ -145,4 +183,5 @@ void pass_select(Graph *g) {
     if (n->op == OP_Conv) n->plan = is_const_conv(n) ? plan_conv(g, n) : plan_plain_conv(g);
     if (n->op == OP_Gemm || n->op == OP_MatMul) select_gemm(g, n);
   }
+  choose_stored(g);
 }
