@@ -563,34 +563,51 @@ static void whole_group(const Winograd *w, Group *k) {
   panels_of_group(w, k, const_i64(e, 0), const_i64(e, panel_count(w)));
 }
 
-/* One phase: groups of rows of tiles, each worker with its own V. */
+/* Rows [lo, hi) of tiles of one image: whole groups, then what is left row by row. */
+static void rows_by_groups(const Winograd *w, Group *k, Ref lo, Ref hi) {
+  Emit *e = w->e;
+  int64_t rows[] = {w->group_rows, 1};
+  for (int i = 0; i < (w->group_rows > 1 ? 2 : 1); i++) {
+    Ref count = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, lo, ""), const_i64(e, rows[i]), "");
+    Loop group;
+    k->rows = rows[i];
+    loop_begin(e, &group, const_i64(e, 0), count, 1, 0, NULL);
+    k->first = add_i(e, lo, mul_i(e, group.i, rows[i]));
+    whole_group(w, k);
+    loop_end(e, &group);
+    lo = add_i(e, lo, mul_i(e, count, rows[i]));
+  }
+}
+
+static Ref larger(Emit *e, Ref a, Ref b) {
+  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, a, b, ""), a, b, "");
+}
+
+static Ref smaller(Emit *e, Ref a, Ref b) {
+  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, a, b, ""), a, b, "");
+}
+
+/* One phase: each worker transforms for itself. The tasks share out rows of tiles, so that any number of them has about
+ * the same to do, and cut their rows into groups. */
 static void by_groups(const Winograd *w) {
   Emit *e = w->e;
-  int64_t full = w->tile_rows / w->group_rows, rest = w->tile_rows % w->group_rows, groups = full + (rest > 0);
-  Ref lo, hi;
+  Ref lo, hi, all = const_i64(e, w->tile_rows);
   emit_halo(e, w->n->out[0]);
-  task_range(e, w->images * groups, &lo, &hi);
-  Group k = {.v = scratch_ptr(e), .rows = w->group_rows};
+  task_range(e, w->images * w->tile_rows, &lo, &hi);
+  Group k = {.v = scratch_ptr(e)};
   k.m = gep_const(e, k.v, FREQUENCIES * w->v_frequency * 4);
   k.u = gep_const(e, k.m, FREQUENCIES * w->m_frequency * 4);
-  Loop item;
-  loop_begin(e, &item, lo, hi, 1, 0, NULL);
-  k.image = LLVMBuildSDiv(e->b, item.i, const_i64(e, groups), "");
-  Ref group = LLVMBuildSRem(e->b, item.i, const_i64(e, groups), "");
-  k.first = mul_i(e, group, w->group_rows);
-  if (rest == 0) {
-    whole_group(w, &k);
-  } else {
-    If branch;
-    if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntSLT, group, const_i64(e, full), ""));
-    whole_group(w, &k);
-    if_end(e, &branch);
-    k.rows = rest;
-    if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntEQ, group, const_i64(e, full), ""));
-    whole_group(w, &k);
-    if_end(e, &branch);
-  }
-  loop_end(e, &item);
+  Loop image;
+  loop_begin(e, &image, const_i64(e, 0), const_i64(e, w->images), 1, 0, NULL);
+  k.image = image.i;
+  Ref first = mul_i(e, image.i, w->tile_rows);
+  Ref from = larger(e, LLVMBuildSub(e->b, lo, first, ""), const_i64(e, 0));
+  Ref to = smaller(e, LLVMBuildSub(e->b, hi, first, ""), all);
+  If some;
+  if_begin(e, &some, LLVMBuildICmp(e->b, LLVMIntSLT, from, to, ""));
+  rows_by_groups(w, &k, from, to);
+  if_end(e, &some);
+  loop_end(e, &image);
 }
 
 /* ==== sizes, for select ==== */

@@ -83,13 +83,17 @@ static bool winograd_pays(const Node *n) {
   return ((y[2] + 3) / 4) * ((y[3] + 3) / 4) * 36 * 5 <= y[2] * y[3] * 9 * 3;
 }
 
-/* Rows of tiles whose transformed input takes half of L2; all of them where the map is small. */
+enum { ONE_GROUP_TILES = 49, GROUP_TILES = 28 };
+
+/* Rows of tiles in a group: all where the map is small; else some 28 tiles, whose transformed input is to take no more
+ * than half of L2. */
 static int group_rows(const Node *n, const ConvPlan *p, const Target *t) {
   const Shape *y = &n->out[0]->shape;
   int64_t rows = (y->d[2] + 3) / 4, cols = (y->d[3] + 3) / 4, row_bytes = 36 * p->icg * cols * 4;
-  if (rows * cols <= 49) return (int)rows;
-  int64_t fit = t->l2 / 2 / row_bytes;
-  return (int)(fit < 1 ? 1 : fit > rows ? rows : fit);
+  if (rows * cols <= ONE_GROUP_TILES) return (int)rows;
+  int64_t fit = t->l2 / 2 / row_bytes, few = GROUP_TILES / cols;
+  if (fit > few) fit = few;
+  return (int)(fit < 1 ? 1 : fit);
 }
 
 static void plan_winograd(const Target *t, const Node *n, ConvPlan *p) {
