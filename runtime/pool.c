@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 /* 30 to 100 microseconds: a pause takes 40 to 140 cycles. */
-enum { LINE = 64, SPINS = 2000 };
+enum { CACHE_LINE = 64, SPINS = 2000 };
 
 typedef struct Worker {
   rcc_pool *pool;
@@ -37,8 +37,8 @@ struct rcc_pool {
   _Atomic int32_t sleeping_workers, sleeping_caller;
   pthread_mutex_t lock;
   pthread_cond_t go, done;
-  alignas(LINE) _Atomic uint32_t run;    /* counts the runs */
-  alignas(LINE) _Atomic int32_t working; /* workers that have not ended the run */
+  alignas(CACHE_LINE) _Atomic uint32_t run;    /* counts the runs */
+  alignas(CACHE_LINE) _Atomic int32_t working; /* workers that have not ended the run */
 };
 
 static bool run_has_started(rcc_pool *p, uint32_t seen) {
@@ -134,7 +134,7 @@ static int32_t spins_for(int32_t threads) {
 
 rcc_pool *rcc_pool_create(int32_t threads) {
   if (threads < 1) return NULL;
-  rcc_pool *p = aligned_alloc(LINE, sizeof *p);
+  rcc_pool *p = aligned_alloc(CACHE_LINE, sizeof *p);
   Worker *workers = calloc((size_t)threads, sizeof *workers);
   if (!p || !workers) {
     free(p);
