@@ -33,6 +33,7 @@ char *host_features(Context *cx);
 typedef enum ConvAlgorithm {
   CONV_DIRECT,
   CONV_DEPTHWISE,
+  CONV_GROUPED,        /* several groups of few channels share a vector */
   CONV_WINOGRAD,       /* F(4x4,3x3) */
   CONV_PLAIN,          /* weights that are known at run time only: dense row-major tensors, no epilogue */
 } ConvAlgorithm;
@@ -40,19 +41,21 @@ typedef enum ConvAlgorithm {
 /* The nesting of a direct convolution's loops over rows, pixel tiles and output-channel groups, outermost first. */
 typedef enum LoopOrder {
   ROW_TILE_OC, /* weights stay in L2, one input tile is used for all output channels */
-  ROW_OC_TILE, /* one weight panel is used for a whole row */
-  OC_ROW_TILE, /* one weight panel is used for the whole image; the next is prefetched */
-  OC_FLAT,     /* the same for small maps: tiles run over row ends, input channels in chunks */
+  OC_ROW_TILE, /* one weight panel is used for a block of `block_rows` rows, the next is prefetched; then the next block */
+  OC_FLAT,     /* one panel for a whole small map: tiles run over row ends, input channels go in chunks */
 } LoopOrder;
 
 struct ConvPlan {
   ConvAlgorithm algorithm;
   LoopOrder order;
   int uw, nb;          /* tile: pixels x output channel blocks */
+  int block_rows;      /* OC_ROW_TILE: rows of the result whose input stays in L2; all images' rows count as one list */
+  bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
   int chunk;           /* OC_FLAT: input channel blocks whose weights stay in L1; 0: all */
   bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
   int groups;          /* independent groups left after packing; 1: dense */
   int icg, ocg;        /* channels per group as packed */
+  int sums;            /* grouped: partial sums of a pixel, a power of two that divides icg */
   int64_t weights;     /* offset in bytes of the packed weights, in graph->weights */
   int64_t bias;        /* offset of the padded bias; -1: none */
   int64_t scratch;     /* bytes each thread needs */

@@ -147,8 +147,8 @@ void emit_halo(Emit *e, const Value *v) {
 static void emit_node(Emit *e, Node *n) {
   if (n->op == OP_Conv) {
     static void (*const emitter[])(Emit *, Node *) = {
-      [CONV_DIRECT] = emit_conv, [CONV_DEPTHWISE] = emit_depthwise, [CONV_WINOGRAD] = emit_winograd,
-      [CONV_PLAIN] = emit_conv_plain};
+      [CONV_DIRECT] = emit_conv, [CONV_DEPTHWISE] = emit_depthwise, [CONV_GROUPED] = emit_grouped,
+      [CONV_WINOGRAD] = emit_winograd, [CONV_PLAIN] = emit_conv_plain};
     emitter[n->plan->algorithm](e, n);
     return;
   }

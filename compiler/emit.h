@@ -118,6 +118,9 @@ typedef struct Tile {
 } Tile;
 /* acc[b*uw + u] += x[in[u] + k] * w[k][b] for k = 0..steps-1, x being broadcast; w and pf move past what was used. */
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf);
+/* Loads stay on their side of it: LLVM would otherwise begin a step's loads in the middle of the step before, for which
+ * there are no registers. */
+void end_step(Emit *e);
 
 /* ==== emit_step.c: the epilogue beside blocked results ==== */
 /* Pointers to each step's argument at (image, channel block, row, x) given as i64 values; constants of one element have none
@@ -162,6 +165,7 @@ void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi);
 /* ==== one emitter an operator family; each builds the body of a layer function ==== */
 void emit_conv(Emit *e, Node *n);      /* emit_conv.c: Conv on blocks */
 void emit_depthwise(Emit *e, Node *n); /* emit_depthwise.c */
+void emit_grouped(Emit *e, Node *n);   /* emit_grouped.c */
 void emit_winograd(Emit *e, Node *n);  /* emit_winograd.c: F(4x4,3x3); in two phases where plan->shared */
 void emit_conv_plain(Emit *e, Node *n); /* emit_conv_plain.c: run-time weights, dense row-major */
 void emit_gemm(Emit *e, Node *n);      /* emit_gemm.c: Gemm, MatMul; any type */

@@ -36,6 +36,7 @@ typedef struct Site {
   Ref image, row, x;                    /* first pixel of the result */
   Ref panel_index;                      /* output panel within its group */
   Ref group;
+  Ref block;                            /* of rows */
   Ref in, weights, out, bias, partial, prefetch; /* pointers */
 } Site;
 
@@ -244,21 +245,6 @@ static void panels_of_tile(const Conv *c, Site *s, int uw, void *data) {
 
 static void row_tile_oc(const Conv *c, Site *s) { each_tile(c, s, panels_of_tile, NULL); }
 
-/* ROW_OC_TILE */
-
-static void panel_of_tile(const Conv *c, Site *s, int uw, void *data) {
-  locate(c, s);
-  Kernel t = row_tile(c, uw, *(int *)data, 0);
-  call_tile(c, &t, s);
-}
-
-static void tiles_of_panel(const Conv *c, Site *s, int nb, void *data) {
-  (void)data;
-  each_tile(c, s, panel_of_tile, &nb);
-}
-
-static void row_oc_tile(const Conv *c, Site *s) { each_panel(c, s, tiles_of_panel, NULL); }
-
 static void by_rows(const Conv *c) {
   Emit *e = c->e;
   Ref lo, hi;
@@ -267,59 +253,55 @@ static void by_rows(const Conv *c) {
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
   Site s = {.image = LLVMBuildSDiv(e->b, item.i, const_i64(e, c->rows), ""),
             .row = LLVMBuildSRem(e->b, item.i, const_i64(e, c->rows), "")};
-  each_group(c, &s, c->plan->order == ROW_TILE_OC ? row_tile_oc : row_oc_tile);
+  each_group(c, &s, row_tile_oc);
   loop_end(e, &item);
 }
 
-/* OC_ROW_TILE: while a panel is used, the next one is fetched into L2, evenly over the work. */
-
-typedef struct Stream {
-  Ref next;      /* the next panel */
-  int lines;     /* for each step over one block and tap */
-  int64_t bytes; /* fetched by one tile */
-} Stream;
-
-static Stream stream_of_panel(const Conv *c, int64_t tiles) {
-  int64_t blocks = c->plan->planar ? c->plan->icg : (c->plan->icg + c->e->lanes - 1) / c->e->lanes;
-  int64_t steps = blocks * c->taps, lines = (c->panel * 4 + 63) / 64;
-  Stream s = {.lines = (int)((lines + steps * tiles - 1) / (steps * tiles))};
-  s.bytes = s.lines * steps * 64;
-  return s;
-}
+/* OC_ROW_TILE: while a panel is used for a block of rows, the next one is fetched into L2, evenly over the work. */
 
 typedef struct Sweep {
   int nb;
-  Stream stream;
-  Ref number;    /* tiles done with this panel */
-  int64_t done;
+  int lines;     /* to fetch for each step over one block and tap */
+  int64_t bytes; /* fetched by one tile */
+  Ref first;     /* row of the block */
 } Sweep;
+
+static int64_t tiles_of_row(const Conv *c) { return (c->cols + c->plan->uw - 1) / c->plan->uw; }
+
+static void set_stream(const Conv *c, Sweep *w) {
+  if (!c->plan->stream) return;
+  int64_t channels = c->plan->icg, lanes = c->plan->planar ? 1 : c->e->lanes;
+  int64_t steps = (channels + lanes - 1) / lanes * c->taps, calls = steps * tiles_of_row(c) * c->plan->block_rows;
+  w->lines = (int)((c->panel * 4 / 64 + calls - 1) / calls);
+  w->bytes = w->lines * steps * 64;
+}
 
 static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
   Emit *e = c->e;
   Sweep *w = data;
   locate(c, s);
-  int64_t tiles = (c->cols + c->plan->uw - 1) / c->plan->uw;
-  Ref row = add_i(e, mul_i(e, s->image, c->rows), s->row);
+  Ref row = LLVMBuildSub(e->b, add_i(e, mul_i(e, s->image, c->rows), s->row), w->first, "");
   Ref tile = LLVMBuildSDiv(e->b, s->x, const_i64(e, c->plan->uw), "");
-  Ref number = add_i(e, mul_i(e, row, tiles), tile);
-  s->prefetch = gep(e, gep_const(e, s->weights, c->panel * 4), number, w->stream.bytes);
-  Kernel t = row_tile(c, uw, w->nb, w->stream.lines);
+  Ref number = add_i(e, mul_i(e, row, tiles_of_row(c)), tile);
+  s->prefetch = gep(e, gep_const(e, s->weights, c->panel * 4), number, w->bytes);
+  Kernel t = row_tile(c, uw, w->nb, w->lines);
   call_tile(c, &t, s);
 }
 
-static void rows_of_panel(const Conv *c, Site *s, int nb, void *data) {
+static void block_of_panel(const Conv *c, Site *s, int nb, void *data) {
   (void)data;
   Emit *e = c->e;
-  int64_t tiles = (c->cols + c->plan->uw - 1) / c->plan->uw;
-  Sweep w = {.nb = nb, .stream = stream_of_panel(c, tiles * c->rows * c->images)};
-  Loop image, row;
-  loop_begin(e, &image, const_i64(e, 0), const_i64(e, c->images), 1, 0, NULL);
-  loop_begin(e, &row, const_i64(e, 0), const_i64(e, c->rows), 1, 0, NULL);
-  s->image = image.i;
-  s->row = row.i;
+  int64_t all = c->images * c->rows;
+  Sweep w = {.nb = nb, .first = mul_i(e, s->block, c->plan->block_rows)};
+  set_stream(c, &w);
+  Ref end = add_i(e, w.first, const_i64(e, c->plan->block_rows));
+  end = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, end, const_i64(e, all), ""), end, const_i64(e, all), "");
+  Loop row;
+  loop_begin(e, &row, w.first, end, 1, 0, NULL);
+  s->image = LLVMBuildSDiv(e->b, row.i, const_i64(e, c->rows), "");
+  s->row = LLVMBuildSRem(e->b, row.i, const_i64(e, c->rows), "");
   each_tile(c, s, streaming_tile, &w);
   loop_end(e, &row);
-  loop_end(e, &image);
 }
 
 /* OC_FLAT: the whole map a list of pixels cut into tiles; chunks of input channels keep their weights in L1 while all
@@ -387,17 +369,20 @@ static void flat_panel(const Conv *c, Site *s, int nb, void *data) {
   loop_end(e, &image);
 }
 
-/* Items are the panels of all groups; the narrower last panel of a group takes its own branch. */
-static void by_panels(const Conv *c, Body *body) {
+/* Items are the panels of all groups, for each of `blocks` blocks of rows; the narrower last panel of a group takes its own
+ * branch. */
+static void by_panels(const Conv *c, int64_t blocks, Body *body) {
   Emit *e = c->e;
-  int64_t per_group = c->groups_of_blocks, full = c->out_blocks / c->plan->nb;
+  int64_t per_group = c->groups_of_blocks, full = c->out_blocks / c->plan->nb, panels = c->plan->groups * per_group;
   int rest = (int)(c->out_blocks % c->plan->nb);
   Ref lo, hi;
-  task_range(e, c->plan->groups * per_group, &lo, &hi);
+  task_range(e, blocks * panels, &lo, &hi);
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
-  Site s = {.group = LLVMBuildSDiv(e->b, item.i, const_i64(e, per_group), ""),
-            .panel_index = LLVMBuildSRem(e->b, item.i, const_i64(e, per_group), "")};
+  Ref panel = LLVMBuildSRem(e->b, item.i, const_i64(e, panels), "");
+  Site s = {.block = LLVMBuildSDiv(e->b, item.i, const_i64(e, panels), ""),
+            .group = LLVMBuildSDiv(e->b, panel, const_i64(e, per_group), ""),
+            .panel_index = LLVMBuildSRem(e->b, panel, const_i64(e, per_group), "")};
   If branch;
   if (rest > 0 && full > 0) {
     if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntSLT, s.panel_index, const_i64(e, full), ""));
@@ -421,8 +406,10 @@ void emit_conv(Emit *e, Node *n) {
   c.panel = (int64_t)c.plan->nb * e->lanes * c.plan->icg * c.taps;
   emit_halo(e, n->out[0]);
   switch (c.plan->order) {
-  case ROW_TILE_OC: case ROW_OC_TILE: by_rows(&c); break;
-  case OC_ROW_TILE: by_panels(&c, rows_of_panel); break;
-  case OC_FLAT: by_panels(&c, flat_panel); break;
+  case ROW_TILE_OC: by_rows(&c); break;
+  case OC_ROW_TILE:
+    by_panels(&c, (c.images * c.rows + c.plan->block_rows - 1) / c.plan->block_rows, block_of_panel);
+    break;
+  case OC_FLAT: by_panels(&c, 1, flat_panel); break;
   }
 }

@@ -2,9 +2,7 @@
  * against `nb` weight vectors a step. */
 #include "emit.h"
 
-/* Loads stay on their side of it: LLVM would otherwise begin a step's loads in the middle of the step before, for which
- * there are no registers. */
-static void end_step(Emit *e) {
+void end_step(Emit *e) {
   static char clobber[] = "~{memory}";
   LLVMTypeRef type = LLVMFunctionType(e->void_, NULL, 0, 0);
   call(e, LLVMGetInlineAsm(type, "", 0, clobber, sizeof clobber - 1, 1, 0, LLVMInlineAsmDialectATT, 0), type, 0, NULL);

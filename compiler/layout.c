@@ -53,7 +53,7 @@ static bool has_halo(const Layout *l) { return l->top + l->left + l->bottom + l-
 static bool same_memory_as_plain(const Value *v) {
   const Layout *l = &v->layout;
   const int64_t *d = v->shape.d;
-  return !has_halo(l) && d[2] * d[3] == 1 && (d[0] == 1 || d[1] % l->block == 0);
+  return !has_halo(l) && d[2] * d[3] == 1 && (d[0] == 1 || l->n == d[1]);
 }
 
 bool layout_equal(const Layout *a, const Layout *b) {
@@ -148,8 +148,10 @@ static Value *as_blocked(Work *w, Value *v) {
   return *copy;
 }
 
+/* Blocks of one pixel are dense too, but only until a halo or a Concat in place parts them: plan sees which stay so and
+ * makes their Reorder a view. */
 static Value *as_plain(Work *w, Value *v) {
-  if (layout_is_plain(v)) return v;
+  if (!v->layout.block) return v;
   if (v->id >= w->n_copy) return reorder(w, v, "plain", layout_plain(&v->shape));
   Value **copy = &w->plain[v->id];
   if (!*copy) *copy = reorder(w, v, "plain", layout_plain(&v->shape));
@@ -255,8 +257,10 @@ static void place_plain(Work *w, Node *n) {
 
 /* ==== halos ==== */
 
-static void widen(int *side, int64_t need) {
-  if (need > *side) *side = (int)need;
+static bool widen(int *side, int64_t need) {
+  if (need <= *side) return false;
+  *side = (int)need;
+  return true;
 }
 
 static void need_halo(const Node *n) {
@@ -273,25 +277,30 @@ static void need_halo(const Node *n) {
   widen(&l->right, (out[3] - 1) * win->sw + (win->kw - 1) * win->dw - win->left - (in[3] - 1));
 }
 
-static void share_halo(Layout *a, Layout *b) {
-  widen(&a->top, b->top), widen(&b->top, a->top);
-  widen(&a->left, b->left), widen(&b->left, a->left);
-  widen(&a->bottom, b->bottom), widen(&b->bottom, a->bottom);
-  widen(&a->right, b->right), widen(&b->right, a->right);
+/* Both get the wider halo; true: one of them grew. */
+static bool share_halo(Layout *a, Layout *b) {
+  bool top = widen(&a->top, b->top) || widen(&b->top, a->top);
+  bool left = widen(&a->left, b->left) || widen(&b->left, a->left);
+  bool bottom = widen(&a->bottom, b->bottom) || widen(&b->bottom, a->bottom);
+  bool right = widen(&a->right, b->right) || widen(&b->right, a->right);
+  return top || left || bottom || right;
 }
 
 /* A result can take the place of its residual only if both have one halo; parts of a Concat have the whole's. */
-static void share_halos(Graph *g) {
+static bool share_halos(Graph *g) {
+  bool grew = false;
   for (int i = g->n_node - 1; i >= 0; i--) {
     Node *n = g->node[i];
     for (int k = 0; k < n->n_step && n->out[0]->layout.block; k++) {
-      if (step_arg_class(n, &n->step[k]) == ARG_TENSOR) share_halo(&n->in[n->step[k].arg]->layout, &n->out[0]->layout);
+      if (step_arg_class(n, &n->step[k]) != ARG_TENSOR) continue;
+      grew |= share_halo(&n->in[n->step[k].arg]->layout, &n->out[0]->layout);
     }
   }
   for (int i = 0; i < g->n_value; i++) {
     Value *v = g->value[i];
-    if (v->alias && v->layout.block) share_halo(&v->layout, &v->alias->layout);
+    if (v->alias && v->layout.block) grew |= share_halo(&v->layout, &v->alias->layout);
   }
+  return grew;
 }
 
 static void set_strides(Graph *g, int lanes) {
@@ -304,7 +313,6 @@ static void set_strides(Graph *g, int lanes) {
 
 /* Parts keep their own shape but step by the whole's strides. */
 static void set_part_strides(Node *n) {
-  if (n->op != OP_Concat && n->op != OP_Split) return;
   Value *whole = n->op == OP_Concat ? n->out[0] : n->in[0];
   int parts = n->op == OP_Concat ? n->n_in : n->n_out;
   int64_t offset = 0;
@@ -322,9 +330,14 @@ static void plan_halos(Graph *g, int lanes) {
   for (int i = 0; i < g->n_node; i++) {
     if (is_conv_on_blocks(g->node[i])) need_halo(g->node[i]);
   }
-  for (int round = 0; round < 2; round++) share_halos(g);
+  while (share_halos(g)) continue;
   set_strides(g, lanes);
-  for (int i = 0; i < g->n_node; i++) set_part_strides(g->node[i]);
+  for (int i = g->n_node - 1; i >= 0; i--) { /* a whole before its parts, which may be wholes too */
+    if (g->node[i]->op == OP_Concat) set_part_strides(g->node[i]);
+  }
+  for (int i = 0; i < g->n_node; i++) {
+    if (g->node[i]->op == OP_Split) set_part_strides(g->node[i]);
+  }
 }
 
 static void outputs_plain(Work *w) {

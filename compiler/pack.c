@@ -37,6 +37,7 @@ static int64_t conv_floats(const Packer *p, const Node *n) {
   const Shape *w = &n->in[1]->shape;
   int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
   if (plan->algorithm == CONV_DEPTHWISE) return round_up(w->d[0], lanes) * taps;
+  if (plan->algorithm == CONV_GROUPED) return round_up(w->d[0], lanes) * taps * plan->icg;
   if (plan->algorithm == CONV_WINOGRAD && plan->stored) taps = 36;
   return plan->groups * round_up(plan->ocg, lanes) * plan->icg * taps;
 }
@@ -48,6 +49,21 @@ static void pack_depthwise(const Packer *p, const Node *n, float *dst) {
   int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
   for (int64_t c = 0; c < w->d[0]; c++) {
     for (int64_t k = 0; k < taps; k++) dst[(c / lanes * taps + k) * lanes + c % lanes] = src[c * taps + k];
+  }
+}
+
+/* [block][tap][s][r][lane]: lane l holds the weight from input l ^ s to output l ^ r, s being a multiple of plan->sums. */
+static void pack_grouped(const Packer *p, const Node *n, float *dst) {
+  const Shape *w = &n->in[1]->shape;
+  const float *src = n->in[1]->data;
+  int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes, icg = n->plan->icg;
+  for (int64_t first = 0; first < w->d[0]; first += lanes) {
+    for (int64_t k = 0; k < taps; k++) {
+      for (int64_t i = 0; i < icg * lanes; i++, dst++) {
+        int64_t lane = i % lanes, r = i / lanes % n->plan->sums, s = i / lanes - r, out = first + (lane ^ r);
+        if (out < w->d[0]) *dst = src[(out * icg + ((lane ^ s) % icg)) * taps + k];
+      }
+    }
   }
 }
 
@@ -120,6 +136,7 @@ static void pack_conv(Packer *p, Node *n) {
   if (!p->data) return;
   float *dst = (float *)(p->data + plan->weights);
   if (plan->algorithm == CONV_DEPTHWISE) pack_depthwise(p, n, dst);
+  else if (plan->algorithm == CONV_GROUPED) pack_grouped(p, n, dst);
   else if (plan->algorithm == CONV_WINOGRAD) pack_winograd(p, n, dst);
   else pack_direct(p, n, dst);
   if (n->n_in > 2 && n->in[2]) memcpy(p->data + plan->bias, n->in[2]->data, (size_t)channels * 4);

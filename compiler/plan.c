@@ -176,16 +176,19 @@ static void place_outside(Graph *g) {
   }
 }
 
+/* Chains are followed by the offsets that layout gave, so none may be replaced by its sum before all are summed. */
 static void place_aliases(Graph *g) {
+  int64_t *sum = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *sum);
+  for (int i = 0; i < g->n_value; i++) {
+    for (const Value *v = g->value[i]; v->alias; v = v->alias) sum[i] += v->alias_offset;
+  }
   for (int i = 0; i < g->n_value; i++) {
     Value *v = g->value[i];
     if (!v->alias) continue;
-    int64_t offset = 0;
-    for (Value *w = v; w->alias; w = w->alias) offset += w->alias_offset;
     const Value *root = root_of(v);
     v->place = root->place;
     v->offset = root->offset;
-    v->alias_offset = offset;
+    v->alias_offset = sum[i];
   }
 }
 
@@ -203,7 +206,8 @@ void pass_plan(Graph *g) {
   measure(&p);
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
-    if (op_info[n->op].kind == K_VIEW) share_view(&p, n);
+    bool blocks_to_plain = n->op == OP_Reorder && n->in[0]->layout.block;
+    if (op_info[n->op].kind == K_VIEW || blocks_to_plain) share_view(&p, n);
     else share_in_place(&p, n, i);
   }
   place_outside(g);

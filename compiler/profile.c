@@ -45,10 +45,10 @@ static int64_t multiplications(const Node *n) {
 }
 
 static const char *algorithm(const Node *n) {
-  static const char *const names[] = {[CONV_DIRECT] = "direct", [CONV_DEPTHWISE] = "depthwise", [CONV_WINOGRAD] = "winograd",
-                                      [CONV_PLAIN] = "plain"};
-  static const char *const orders[] = {[ROW_TILE_OC] = "row tile oc", [ROW_OC_TILE] = "row oc tile",
-                                       [OC_ROW_TILE] = "oc row tile", [OC_FLAT] = "oc flat"};
+  static const char *const names[] = {[CONV_DIRECT] = "direct", [CONV_DEPTHWISE] = "depthwise", [CONV_GROUPED] = "grouped",
+                                      [CONV_WINOGRAD] = "winograd", [CONV_PLAIN] = "plain"};
+  static const char *const orders[] = {
+    [ROW_TILE_OC] = "row tile oc", [OC_ROW_TILE] = "oc row tile", [OC_FLAT] = "oc flat"};
   if (n->op != OP_Conv) return "";
   return n->plan->algorithm == CONV_DIRECT ? orders[n->plan->order] : names[n->plan->algorithm];
 }

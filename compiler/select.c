@@ -10,6 +10,8 @@ typedef struct Layer {
   int64_t depth;            /* products summed for one output: input channels x window */
   int64_t in_blocks;
   int64_t weight_bytes;
+  int64_t row_bytes;        /* of input that one row of the result needs anew, in whole cache lines */
+  int64_t images;
   const Target *t;
 } Layer;
 
@@ -17,8 +19,11 @@ static bool always(const Layer *l) { return l != NULL; }
 static bool one_block(const Layer *l) { return l->out_blocks == 1; }
 static bool small_map(const Layer *l) { return l->rows * l->cols <= 64 && l->rows > 1 && l->cols < 14; }
 static bool short_sum(const Layer *l) { return l->depth <= 128 && l->out_blocks >= 16; }
-/* All weights stay in half of L2 while pixels stream by. */
-static bool light_weights(const Layer *l) { return l->weight_bytes <= l->t->l2 / 2 || l->rows * l->cols == 1; }
+/* All weights stay in L2 while pixels stream by; those of larger windows leave room for the rows they overlap. */
+static bool light_weights(const Layer *l) {
+  int64_t room = l->depth > l->in_blocks * l->t->lanes ? l->t->l2 / 4 : l->t->l2 / 2;
+  return l->weight_bytes <= room || l->images * l->rows * l->cols == 1;
+}
 
 typedef struct KernelRow {
   int regs, uw, nb;
@@ -66,6 +71,16 @@ static void choose_chunk(ConvPlan *p, const Layer *l) {
   if (chunk >= l->in_blocks) return;
   p->chunk = (int)chunk;
   p->scratch = chunk_scratch(l, p->nb);
+}
+
+/* A panel's turn takes the rows whose input fits in half of L2, in blocks of about the same size; with a short sum a
+ * single row, whose results are many. */
+static void choose_block(ConvPlan *p, const Layer *l) {
+  int64_t rows = l->images * l->rows, fit = l->t->l2 / 2 / (l->row_bytes ? l->row_bytes : 1);
+  if (fit < 1 || short_sum(l)) fit = 1;
+  int64_t count = (rows + fit - 1) / fit;
+  p->block_rows = (int)((rows + count - 1) / count);
+  p->stream = l->weight_bytes > l->t->l2 / 2;
 }
 
 /* ==== Winograd ==== */
@@ -144,12 +159,28 @@ static void choose_stored(Graph *g) {
   }
 }
 
+/* ==== few channels a group ==== */
+
+static bool power_of_two(int n) { return (n & (n - 1)) == 0; }
+
+/* Does a vector hold whole groups of at most 8 channels? Groups of 16 are left to the direct convolution, see
+ * emit_grouped.c. */
+static bool plan_grouped(const Target *t, const Node *n, ConvPlan *p) {
+  const int64_t *w = n->in[1]->shape.d, icg = w[1], ocg = w[0] / n->group;
+  if (n->group == 1 || icg != ocg || icg < 2 || icg > 8 || icg > t->lanes || !power_of_two((int)icg)) return false;
+  *p = (ConvPlan){.algorithm = CONV_GROUPED, .groups = n->group, .icg = (int)icg, .ocg = (int)ocg, .bias = -1};
+  p->sums = icg < 4 ? (int)icg : 4;
+  p->uw = (t->regs - (t->fma ? 1 : 2)) / (p->sums + 1);
+  return true;
+}
+
 /* ==== all ==== */
 
 static ConvPlan *plan_conv(Graph *g, const Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
   int lanes = g->target->lanes;
   ConvPlan *p = alloc(g->cx, sizeof *p);
+  if (plan_grouped(g->target, n, p)) return p;
   choose_groups(p, n->group, (int)w->d[1], (int)(w->d[0] / n->group), lanes);
   if (n->group > 1 && n->group == x->d[1] && n->group == y->d[1]) {
     p->algorithm = CONV_DEPTHWISE;
@@ -160,6 +191,9 @@ static ConvPlan *plan_conv(Graph *g, const Node *n) {
              .t = g->target};
   l.depth = p->icg * w->d[2] * w->d[3];
   l.weight_bytes = l.depth * p->ocg * p->groups * 4;
+  int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh; /* rows that a window skips are not read */
+  l.row_bytes = new_rows * x->d[3] * x->d[1] * 4;
+  l.images = y->d[0];
   p->planar = p->groups == 1 && x->d[1] <= 4;
   const KernelRow *k = choose_kernel(&l);
   p->uw = k->uw;
@@ -170,6 +204,7 @@ static ConvPlan *plan_conv(Graph *g, const Node *n) {
   while (l.out_blocks % p->nb != 0 && p->groups > 1) p->nb--;
   if (p->order == OC_FLAT && !p->planar) choose_chunk(p, &l);
   if (p->order == OC_FLAT && p->planar) p->order = OC_ROW_TILE;
+  if (p->order == OC_ROW_TILE) choose_block(p, &l);
   bool wanted = g->opt->winograd == WINOGRAD_4 || (g->opt->winograd == WINOGRAD_AUTO && winograd_pays(n));
   if (wanted && winograd_fits(n, p)) plan_winograd(g->target, n, p);
   return p;
