@@ -55,7 +55,7 @@ struct ConvPlan {
   bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
   int groups;          /* independent groups left after packing; 1: dense */
   int icg, ocg;        /* channels per group as packed */
-  int sums;            /* grouped: partial sums of a pixel, a power of two that divides icg */
+  int sums;            /* grouped: partial sums of a pixel; icg, or half of it where a group fills the vector */
   int64_t weights;     /* offset in bytes of the packed weights, in graph->weights */
   int64_t bias;        /* offset of the padded bias; -1: none */
   int64_t scratch;     /* bytes each thread needs */

@@ -52,16 +52,19 @@ static void pack_depthwise(const Packer *p, const Node *n, float *dst) {
   }
 }
 
-/* [block][tap][s][r][lane]: lane l holds the weight from input l ^ s to output l ^ r, s being a multiple of plan->sums. */
+/* [block][tap][part][r][lane]: lane l holds the weight of output l ^ r for input l, or where the group has
+ * parts of plan->sums channels, for input l % sums of the part. */
 static void pack_grouped(const Packer *p, const Node *n, float *dst) {
   const Shape *w = &n->in[1]->shape;
   const float *src = n->in[1]->data;
-  int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes, icg = n->plan->icg;
+  int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
+  int64_t icg = n->plan->icg, sums = n->plan->sums;
   for (int64_t first = 0; first < w->d[0]; first += lanes) {
     for (int64_t k = 0; k < taps; k++) {
       for (int64_t i = 0; i < icg * lanes; i++, dst++) {
-        int64_t lane = i % lanes, r = i / lanes % n->plan->sums, s = i / lanes - r, out = first + (lane ^ r);
-        if (out < w->d[0]) *dst = src[(out * icg + ((lane ^ s) % icg)) * taps + k];
+        int64_t lane = i % lanes, r = i / lanes % sums, part = i / lanes / sums, out = first + (lane ^ r);
+        int64_t in = sums == icg ? lane % icg : part * sums + lane % sums;
+        if (out < w->d[0]) *dst = src[(out * icg + in) * taps + k];
       }
     }
   }

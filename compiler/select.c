@@ -45,15 +45,12 @@ static const KernelRow *choose_kernel(const Layer *l) {
   return NULL;
 }
 
-/* How the groups are packed: each alone where its channels fill whole blocks; several in one block, the products between
- * them being zero weights, where a block holds whole groups; else as one dense convolution with zero weights. */
+/* How the groups are packed: each alone where its channels fill whole blocks; else as one dense convolution, with
+ * zero weights between groups. */
 static void choose_groups(ConvPlan *p, int groups, int icg, int ocg, int lanes) {
   *p = (ConvPlan){.groups = groups, .icg = icg, .ocg = ocg, .bias = -1};
   if (groups == 1 || (icg % lanes == 0 && ocg % lanes == 0)) return;
-  bool whole = icg == ocg && lanes % icg == 0 && (groups * icg) % lanes == 0;
-  p->groups = whole ? groups * icg / lanes : 1;
-  p->icg = p->ocg = lanes;
-  if (whole) return;
+  p->groups = 1;
   p->icg = groups * icg;
   p->ocg = groups * ocg;
 }
@@ -161,15 +158,13 @@ static void choose_stored(Graph *g) {
 
 /* ==== few channels a group ==== */
 
-static bool power_of_two(int n) { return (n & (n - 1)) == 0; }
-
-/* Does a vector hold whole groups of at most 8 channels? Groups of 16 are left to the direct convolution, see
- * emit_grouped.c. */
+/* Does a vector hold whole groups of 2 to 8 channels? Larger ones are left to the direct convolution, see
+ * emit_grouped.c. Registers hold the sums and inputs of `uw` pixels, a weight vector, and without FMA a product. */
 static bool plan_grouped(const Target *t, const Node *n, ConvPlan *p) {
-  const int64_t *w = n->in[1]->shape.d, icg = w[1], ocg = w[0] / n->group;
-  if (n->group == 1 || icg != ocg || icg < 2 || icg > 8 || icg > t->lanes || !power_of_two((int)icg)) return false;
-  *p = (ConvPlan){.algorithm = CONV_GROUPED, .groups = n->group, .icg = (int)icg, .ocg = (int)ocg, .bias = -1};
-  p->sums = icg < 4 ? (int)icg : 4;
+  int icg = (int)n->in[1]->shape.d[1], ocg = (int)(n->in[1]->shape.d[0] / n->group);
+  if (n->group == 1 || icg != ocg || icg < 2 || icg > 8 || t->lanes % icg != 0) return false;
+  *p = (ConvPlan){.algorithm = CONV_GROUPED, .groups = n->group, .icg = icg, .ocg = ocg, .bias = -1};
+  p->sums = icg == 8 && t->regs == 16 ? 4 : icg;
   p->uw = (t->regs - (t->fma ? 1 : 2)) / (p->sums + 1);
   return true;
 }

@@ -1,0 +1,176 @@
+/* emit_grouped.c: convolution with as many output as input channels a group, 2 to 8, whole groups of which
+ * share a vector.
+ *
+ * Every product stays in the lane of its input: sums[r], lane l, adds up x[l] * w[out l ^ r][in l], so
+ * that the inner loop has whole vectors of inputs and weights only, no broadcasts or shuffles, and no zero
+ * weights between groups. Lanes change places once an output: y[l] is the sum over r of sums[r][l ^ r]. A
+ * group that fills a vector alone has too many sums for 16 registers: its input comes in two parts, each
+ * read into both halves of the vector, with half the sums.
+ *
+ * Operations for a pixel of a 3x3 filter: 9*icg products, then icg-1 additions and shuffles. Where those
+ * have pipes of their own (Zen) the products alone count. With AVX-512 on Intel, where only ports 0 and 5
+ * compute on 512 bits and 5 alone shuffles, products are 36 of 42 operations for groups of 4 and 72 of 86
+ * for groups of 8; dense diagonal blocks of 16 x 16 would take 144. Groups of 16 are dense there, and
+ * direct convolution broadcasts within its products. */
+#include "emit.h"
+
+typedef struct Grouped {
+  Emit *e;
+  Node *n;
+  const ConvPlan *plan;
+  const Window *win;
+  const Layout *in, *out;
+  int64_t rows, cols, blocks;
+} Grouped;
+
+enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_STEPS };
+
+static LLVMTypeRef kernel_type(const Grouped *g) {
+  LLVMTypeRef types[ARG_STEPS + MAX_STEPS];
+  int n = ARG_STEPS + g->n->n_step;
+  for (int i = 0; i < n; i++) types[i] = g->e->ptr;
+  return LLVMFunctionType(g->e->void_, types, (unsigned)n, 0);
+}
+
+static void kernel_key(const Grouped *g, Buffer *key) {
+  const Window *w = g->win;
+  buffer_printf(key, "grouped%d_%lldx%d_k%dx%d_s%d_d%dx%d_in%lld.%lld_out%lld", g->plan->icg,
+                (long long)g->cols, g->plan->uw, w->kh, w->kw, w->sw, w->dh, w->dw, (long long)g->in->row,
+                (long long)g->in->pix, (long long)g->out->pix);
+  step_key(g->n, key);
+  buffer_add(key, "", 1);
+}
+
+static int64_t tap_bytes(const Grouped *g) { return (int64_t)g->plan->icg * g->e->lanes * 4; }
+
+/* Lane l of the result is lane (l & keep) ^ flip of v. */
+static Ref shuffle(Emit *e, Ref v, int keep, int flip) {
+  Ref lane[64];
+  for (int l = 0; l < e->lanes; l++) lane[l] = const_i32(e, (l & keep) ^ flip);
+  Ref lanes = LLVMConstVector(lane, (unsigned)e->lanes);
+  return LLVMBuildShuffleVector(e->b, v, LLVMGetPoison(LLVMTypeOf(v)), lanes, "");
+}
+
+/* A pixel's inputs for `part`: the whole vector, or where a group fills it alone, a part of it repeated. */
+static Ref load_part(const Grouped *g, Ref pixel, int64_t at, int part) {
+  Emit *e = g->e;
+  int sums = g->plan->sums;
+  if (sums == g->plan->icg) return load(e, e->vec, pixel, at, e->lanes * 4);
+  Ref x = load(e, vec_of(e->f32, sums), pixel, at + part * sums * 4, sums * 4);
+  return shuffle(e, x, sums - 1, 0);
+}
+
+static void sum_tap(const Grouped *g, int uw, Ref line, int kw, Ref weights, Ref *acc) {
+  Emit *e = g->e;
+  int sums = g->plan->sums;
+  for (int part = 0; part < g->plan->icg / sums; part++) {
+    Ref x[MAX_TILE];
+    for (int u = 0; u < uw; u++) {
+      x[u] = load_part(g, line, (u * g->win->sw + kw * g->win->dw) * g->in->pix * 4, part);
+    }
+    for (int r = 0; r < sums; r++) {
+      Ref w = load(e, e->vec, weights, kw * tap_bytes(g) + (part * sums + r) * e->lanes * 4, e->lanes * 4);
+      for (int u = 0; u < uw; u++) acc[u * sums + r] = fma_(e, x[u], w, acc[u * sums + r]);
+      end_step(e);
+    }
+  }
+}
+
+/* One pixel's sums, each lane where its output belongs: half of them at a time move to meet the others. */
+static Ref gather_sums(const Grouped *g, Ref *acc) {
+  for (int half = g->plan->sums / 2; half > 0; half /= 2) {
+    for (int r = 0; r < half; r++) acc[r] = fadd(g->e, acc[r], shuffle(g->e, acc[r + half], -1, half));
+  }
+  return acc[0];
+}
+
+static void step_arguments(const Grouped *g, Ref x, Ref *arg) {
+  Emit *e = g->e;
+  for (int i = 0; i < g->n->n_step; i++) {
+    const Step *s = &g->n->step[i];
+    arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+    if (step_arg_class(g->n, s) == ARG_TENSOR) arg[i] = gep(e, arg[i], x, g->n->in[s->arg]->layout.pix * 4);
+  }
+}
+
+/* The pixels x..x+uw of the row. */
+static void build_tile(const Grouped *g, int uw, Ref x) {
+  Emit *e = g->e;
+  int sums = g->plan->sums, vector = e->lanes * 4;
+  Ref acc[64], arg[MAX_STEPS], bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, vector);
+  for (int i = 0; i < uw * sums; i++) acc[i] = i % sums == 0 ? bias : LLVMConstNull(e->vec);
+  Ref in = gep(e, LLVMGetParam(e->fn, ARG_IN), x, g->win->sw * g->in->pix * 4);
+  Loop kh;
+  loop_begin(e, &kh, const_i64(e, 0), const_i64(e, g->win->kh), 1, uw * sums, acc);
+  Ref line = gep(e, in, kh.i, g->win->dh * g->in->row * 4);
+  Ref weights = gep(e, LLVMGetParam(e->fn, ARG_W), kh.i, g->win->kw * tap_bytes(g));
+  for (int kw = 0; kw < g->win->kw; kw++) sum_tap(g, uw, line, kw, weights, acc);
+  loop_end(e, &kh);
+  Ref out = gep(e, LLVMGetParam(e->fn, ARG_OUT), x, g->out->pix * 4);
+  step_arguments(g, x, arg);
+  for (int u = 0; u < uw; u++) {
+    Ref y = apply_steps(e, g->n, gather_sums(g, &acc[u * sums]), arg, 0, 0, u);
+    store(e, y, out, u * g->out->pix * 4, vector);
+  }
+}
+
+/* A row of one block: as few tiles as possible, all of one size or one less. */
+static void build_kernel(const Grouped *g) {
+  Emit *e = g->e;
+  int64_t most = g->plan->uw, count = (g->cols + most - 1) / most;
+  int64_t uw = g->cols / count, wider = g->cols % count;
+  int64_t size[] = {uw + 1, uw}, number[] = {wider, count - wider};
+  for (int i = 0; i < 2; i++) {
+    if (number[i] == 0) continue;
+    Loop tile;
+    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, number[i]), 1, 0, NULL);
+    Ref x = add_i(e, mul_i(e, tile.i, size[i]), const_i64(e, i ? wider * size[0] : 0));
+    build_tile(g, (int)size[i], x);
+    loop_end(e, &tile);
+  }
+}
+
+static void call_row(const Grouped *g, Ref image, Ref block, Ref row) {
+  Emit *e = g->e;
+  int64_t filter = g->win->kh * g->win->kw * tap_bytes(g);
+  int64_t border = g->win->top * g->in->row + g->win->left * g->in->pix;
+  Ref in = gep_const(e, value_ptr(e, g->n->in[0]), -border * 4);
+  in = gep(e, gep(e, in, image, g->in->n * 4), row, g->win->sh * g->in->row * 4);
+  Ref out = gep(e, gep(e, value_ptr(e, g->n->out[0]), image, g->out->n * 4), row, g->out->row * 4);
+  Ref args[ARG_STEPS + MAX_STEPS] = {
+    gep(e, in, block, g->in->c * 4), gep(e, weights_ptr(e, g->plan->weights), block, filter),
+    gep(e, out, block, g->out->c * 4), gep(e, weights_ptr(e, g->plan->bias), block, e->lanes * 4)};
+  step_pointers(e, g->n, image, block, row, const_i64(e, 0), args + ARG_STEPS);
+  for (int i = 0; i < g->n->n_step; i++) {
+    if (!args[ARG_STEPS + i]) args[ARG_STEPS + i] = LLVMGetPoison(e->ptr);
+  }
+  LLVMTypeRef type = kernel_type(g);
+  Buffer key = {0};
+  kernel_key(g, &key);
+  Ref fn;
+  Resume saved;
+  if (kernel_begin(e, key.data, type, &fn, &saved)) {
+    build_kernel(g);
+    kernel_end(e, &saved);
+  }
+  buffer_free(&key);
+  call(e, fn, type, ARG_STEPS + g->n->n_step, args);
+}
+
+/* All blocks of a row one after the other, as they lie in memory. */
+void emit_grouped(Emit *e, Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  Grouped g = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout,
+               .out = &n->out[0]->layout, .rows = y->d[2], .cols = y->d[3],
+               .blocks = (y->d[1] + e->lanes - 1) / e->lanes};
+  assert(g.plan->sums == g.plan->icg || g.plan->icg == e->lanes);
+  emit_halo(e, n->out[0]);
+  Ref lo, hi, rows = const_i64(e, g.rows), blocks = const_i64(e, g.blocks);
+  task_range(e, y->d[0] * g.blocks * g.rows, &lo, &hi);
+  Loop item;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  Ref line = LLVMBuildSDiv(e->b, item.i, blocks, "");
+  call_row(&g, LLVMBuildSDiv(e->b, line, rows, ""), LLVMBuildSRem(e->b, item.i, blocks, ""),
+           LLVMBuildSRem(e->b, line, rows, ""));
+  loop_end(e, &item);
+}
