@@ -1,0 +1,328 @@
+/* pack_test.c: the object's read-only data: convolution weights in the order of the kernels, the other
+ * constants. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codegen.h"
+#include "fixture.h"
+
+enum { V = 8 }; /* lanes */
+
+static Context *cx;
+static Options options;
+
+static int setup(void **state) {
+  (void)state;
+  cx = context_new();
+  options = (Options){.name = "test", .max_memory = 1 << 30};
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  context_free(cx);
+  return 0;
+}
+
+/* Up to before pack. */
+static Graph *unpacked(const char *text) {
+  Graph *g = text_parse(cx, &options, text);
+  pass_shape(g);
+  g->target = alloc(cx, sizeof *g->target);
+  *g->target = (Target){.lanes = V, .regs = 16, .fma = true, .l1 = 32 << 10, .l2 = 512 << 10};
+  pass_select(g);
+  return g;
+}
+
+static Node *find_op(const Graph *g, Op op) {
+  for (int i = 0; i < g->n_node; i++) {
+    if (g->node[i]->op == op) return g->node[i];
+  }
+  fail_msg("no %s", op_info[op].name);
+  return NULL;
+}
+
+/* The same with a plan of one's own for the convolution, so that no tuning of select matters here. */
+static Node *pack_conv_as(const char *text, ConvPlan plan, Graph **graph) {
+  Graph *g = unpacked(text);
+  Node *n = find_op(g, OP_Conv);
+  *n->plan = plan;
+  pass_layout(g);
+  pass_pack(g);
+  *graph = g;
+  return n;
+}
+
+static const float *packed(const Graph *g, int64_t offset) {
+  assert_int_equal(offset % 64, 0);
+  assert_true(offset >= 0 && offset < g->weights_size);
+  return (const float *)(const void *)(g->weights + offset);
+}
+
+static float weight(const Node *n, int64_t oc, int64_t ic, int64_t tap) {
+  const Shape *w = &n->in[1]->shape;
+  int64_t taps = w->d[2] * w->d[3];
+  return ((const float *)n->in[1]->data)[(oc * w->d[1] + ic) * taps + tap];
+}
+
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/* The same number, except that zeros have no sign here. */
+static void assert_number(float got, float want) {
+  if (got != want) fail_msg("%.9g where %.9g should be", (double)got, (double)want);
+}
+
+#define CONV(x, w, more) \
+  "graph g\ninput x f32 " x "\nconst w f32 " w " = random 5 -1 1\nconst b f32 [20] = random 6 -1 1\n" \
+  "y = Conv(x, w" more "\noutput y\n"
+
+/* ==== direct ==== */
+
+/* Where the weight of output channel oc lies: panels of nb blocks, the last one narrower; `steps` weights an
+ * output channel. */
+static int64_t panel_index(const ConvPlan *p, int64_t oc, int64_t step, int64_t steps) {
+  int64_t full = p->nb * V, channels = round_up(p->ocg, V), first = oc / full * full;
+  int64_t width = channels - first < full ? channels - first : full;
+  return first * steps + step * width + oc - first;
+}
+
+static void panels_of_blocks(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  Node *n = pack_conv_as(CONV("[1,20,6,6]", "[20,20,3,2]", ", b)"),
+                         (ConvPlan){.uw = 4, .nb = 2, .groups = 1, .icg = 20, .ocg = 20}, &g);
+  const float *w = packed(g, n->plan->weights);
+  for (int64_t oc = 0; oc < 24; oc++) {
+    for (int64_t ic = 0; ic < 20; ic++) {
+      for (int64_t tap = 0; tap < 6; tap++) {
+        int64_t block = ic / V, in_block = block == 2 ? 4 : V; /* the last block has 4 channels */
+        int64_t step = block * V * 6 + tap * in_block + ic % V;
+        assert_number(w[panel_index(n->plan, oc, step, 120)], oc < 20 ? weight(n, oc, ic, tap) : 0);
+      }
+    }
+  }
+  const float *b = packed(g, n->plan->bias), *given = n->in[2]->data;
+  for (int oc = 0; oc < 24; oc++) assert_number(b[oc], oc < 20 ? given[oc] : 0);
+}
+
+static void panels_of_planes(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  Node *n = pack_conv_as(CONV("[1,3,6,6]", "[20,3,3,3]", ")"),
+                         (ConvPlan){.uw = 4, .nb = 2, .planar = true, .groups = 1, .icg = 3, .ocg = 20}, &g);
+  const float *w = packed(g, n->plan->weights), *b = packed(g, n->plan->bias);
+  for (int64_t oc = 0; oc < 24; oc++) {
+    for (int64_t ic = 0; ic < 3; ic++) {
+      for (int64_t tap = 0; tap < 9; tap++) {
+        assert_number(w[panel_index(n->plan, oc, ic * 9 + tap, 27)], oc < 20 ? weight(n, oc, ic, tap) : 0);
+      }
+    }
+    assert_number(b[oc], 0); /* none given */
+  }
+}
+
+/* ==== groups ==== */
+
+static void groups_of_whole_blocks_stay_apart(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  Node *n = pack_conv_as(CONV("[1,32,6,6]", "[32,16,1,1]", ") group=2"),
+                         (ConvPlan){.uw = 4, .nb = 1, .groups = 2, .icg = 16, .ocg = 16}, &g);
+  const float *w = packed(g, n->plan->weights);
+  for (int64_t oc = 0; oc < 32; oc++) {
+    for (int64_t ic = 0; ic < 16; ic++) {
+      int64_t at = oc / 16 * 256 + panel_index(n->plan, oc % 16, ic, 16);
+      assert_number(w[at], weight(n, oc, ic, 0));
+    }
+  }
+}
+
+/* 3 groups of 4 to 6 channels: dense, with zeros between the groups. */
+static void other_groups_get_zero_weights(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  Node *n = pack_conv_as(CONV("[1,12,6,6]", "[18,4,2,1]", ") group=3"),
+                         (ConvPlan){.uw = 4, .nb = 1, .groups = 1, .icg = 12, .ocg = 18}, &g);
+  const float *w = packed(g, n->plan->weights);
+  for (int64_t oc = 0; oc < 24; oc++) {
+    for (int64_t ic = 0; ic < 12; ic++) {
+      for (int64_t tap = 0; tap < 2; tap++) {
+        int64_t in_block = ic < V ? V : 4, step = ic / V * V * 2 + tap * in_block + ic % V;
+        bool own = oc < 18 && oc / 6 == ic / 4;
+        assert_number(w[panel_index(n->plan, oc, step, 24)], own ? weight(n, oc, ic % 4, tap) : 0);
+      }
+    }
+  }
+}
+
+static void one_channel_a_group(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  Node *n = pack_conv_as(CONV("[1,20,6,6]", "[20,1,3,3]", ", b) group=20"),
+                         (ConvPlan){.algorithm = CONV_DEPTHWISE, .uw = 4, .groups = 20}, &g);
+  const float *w = packed(g, n->plan->weights);
+  for (int64_t c = 0; c < 24; c++) {
+    for (int64_t tap = 0; tap < 9; tap++) {
+      assert_number(w[(c / V * 9 + tap) * V + c % V], c < 20 ? weight(n, c, 0, tap) : 0);
+    }
+  }
+}
+
+/* As the kernel uses them: products stay in their input's lane, then lanes change places. */
+static void few_channels_a_group(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  Node *n = pack_conv_as(CONV("[1,20,6,6]", "[20,4,1,1]", ", b) group=5"),
+                         (ConvPlan){.algorithm = CONV_GROUPED, .uw = 2, .groups = 5, .icg = 4, .ocg = 4, .sums = 4}, &g);
+  const float *w = packed(g, n->plan->weights);
+  for (int block = 0; block < 3; block++) {
+    for (int in = 0; in < V; in++) { /* an input that is 1 in this lane alone */
+      for (int out = 0; out < V; out++) {
+        int r = in ^ out, oc = block * V + out;
+        float y = r < 4 ? w[(block * 4 + r) * V + in] : 0;
+        bool own = in / 4 == out / 4 && oc < 20;
+        assert_number(y, own ? weight(n, oc, in % 4, 0) : 0);
+      }
+    }
+  }
+}
+
+/* ==== Winograd ==== */
+
+static ConvPlan winograd_plan(bool stored) {
+  ConvPlan p = {.algorithm = CONV_WINOGRAD, .uw = 4, .nb = 2, .groups = 1, .icg = 12, .ocg = 20};
+  p.stored = stored;
+  p.chunk = 1;
+  p.tile_rows = 2;
+  return p;
+}
+
+static void winograd_weights_as_given(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  Node *n = pack_conv_as(CONV("[1,12,8,8]", "[20,12,3,3]", ", b) pads=[1,1,1,1]"), winograd_plan(false), &g);
+  const float *w = packed(g, n->plan->weights);
+  for (int64_t oc = 0; oc < 24; oc++) {
+    for (int64_t i = 0; i < 12 * 9; i++) {
+      assert_number(w[panel_index(n->plan, oc, i, 108)], oc < 20 ? weight(n, oc, i / 9, i % 9) : 0);
+    }
+  }
+}
+
+static void winograd_weights_transformed(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  Node *n = pack_conv_as(CONV("[1,12,8,8]", "[20,12,3,3]", ", b) pads=[1,1,1,1]"), winograd_plan(true), &g);
+  const float *w = packed(g, n->plan->weights), *given = n->in[1]->data;
+  for (int64_t oc = 0; oc < 24; oc++) {
+    for (int64_t ic = 0; ic < 12; ic++) {
+      double u[36] = {0};
+      if (oc < 20) winograd_weight(given + (oc * 12 + ic) * 9, u);
+      for (int64_t f = 0; f < 36; f++) {
+        assert_number(w[panel_index(n->plan, oc, f * 12 + ic, 432)], (float)u[f]);
+      }
+    }
+  }
+}
+
+/* ==== the other constants ==== */
+
+static const Value *constant_named(const Graph *g, const char *name) {
+  for (int i = 0; i < g->n_value; i++) {
+    if (g->value[i]->data && strcmp(g->value[i]->name, name) == 0) return g->value[i];
+  }
+  fail_msg("no constant %s", name);
+  return NULL;
+}
+
+static void constants_have_one_place(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = unpacked("graph g\ninput x f32 [2,5,7]\nconst c f32 [5,7] = random 1 -1 1\nconst d f32 [7] = random 2 -1 1\n"
+                      "const e i64 [3] = {1, 0, 2}\na = Add(x, c)\nb = Mul(a, c)\ns = Sub(b, d)\n"
+                      "t = Gather(s, e) axis=1\noutput t\n");
+  pass_layout(g);
+  pass_pack(g);
+  static const struct { const char *name; int64_t bytes; } all[] = {{"c", 140}, {"d", 28}, {"e", 24}};
+  int64_t sum = 0;
+  for (size_t i = 0; i < COUNT(all); i++) {
+    const Value *v = constant_named(g, all[i].name);
+    assert_int_equal(v->place, P_CONST);
+    assert_int_equal(v->offset % 64, 0);
+    assert_memory_equal(g->weights + v->offset, v->data, all[i].bytes);
+    for (size_t k = 0; k < i; k++) assert_int_not_equal(v->offset, constant_named(g, all[k].name)->offset);
+    sum += round_up(all[i].bytes, 64);
+  }
+  assert_int_equal(g->weights_size, sum);
+}
+
+static void packed_weights_have_no_second_place(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = unpacked("graph g\ninput x f32 [1,16,4,4]\nconst w f32 [16,16,1,1] = random 1 -1 1\n"
+                      "const b f32 [16] = random 2 -1 1\ny = Conv(x, w, b)\nf = Flatten(y)\n"
+                      "const m f32 [256,10] = random 3 -1 1\nz = MatMul(f, m)\noutput z\n");
+  pass_layout(g);
+  pass_pack(g);
+  assert_int_equal(constant_named(g, "w")->place, P_NONE);
+  assert_int_equal(constant_named(g, "b")->place, P_NONE);
+  assert_int_equal(constant_named(g, "m")->place, P_NONE);
+  assert_int_equal(g->weights_size, 16 * 16 * 4 + 16 * 4 + 256 * 16 * 4);
+}
+
+/* A filter that an operator on dense tensors reads too, in its own order. */
+static void weights_that_others_read_have_two_places(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = unpacked("graph g\ninput x f32 [1,16,4,4]\ninput k f32 [16,16,1,1]\nconst w f32 [16,16,1,1] = random 1 -1 1\n"
+                      "y = Conv(x, w)\nz = Mul(k, w)\noutput y\noutput z\n");
+  pass_layout(g);
+  pass_pack(g);
+  const Value *w = constant_named(g, "w");
+  assert_int_equal(w->place, P_CONST);
+  assert_memory_equal(g->weights + w->offset, w->data, 1024);
+  assert_int_not_equal(w->offset, find_op(g, OP_Conv)->plan->weights);
+}
+
+static void run_time_weights_are_not_packed(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = unpacked("graph g\ninput x f32 [1,16,4,4]\ninput w f32 [16,16,1,1]\nconst b f32 [16] = random 1 -1 1\n"
+                      "y = Conv(x, w, b)\noutput y\n");
+  pass_layout(g);
+  pass_pack(g);
+  assert_int_equal(constant_named(g, "b")->place, P_CONST);
+  assert_int_equal(g->weights_size, 64);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    TEST(panels_of_blocks),
+    TEST(panels_of_planes),
+    TEST(groups_of_whole_blocks_stay_apart),
+    TEST(other_groups_get_zero_weights),
+    TEST(one_channel_a_group),
+    TEST(few_channels_a_group),
+    TEST(winograd_weights_as_given),
+    TEST(winograd_weights_transformed),
+    TEST(constants_have_one_place),
+    TEST(packed_weights_have_no_second_place),
+    TEST(weights_that_others_read_have_two_places),
+    TEST(run_time_weights_are_not_packed),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
