@@ -1,5 +1,5 @@
-/* emit.c: the module: a layer function a node, and the words with which emitters address values and split work.
- * The interface functions that call the layers are in emit_entry.c. */
+/* emit.c: the module, and the words with which emitters address values and split work. The layer functions are in
+ * emit_layer.c, the interface functions that call them in emit_entry.c. */
 #include "emit.h"
 #include "emit_entry.h"
 
@@ -50,11 +50,21 @@ void kernel_end(Emit *e, Resume *saved) {
 
 /* ==== values ==== */
 
-Ref weights_ptr(Emit *e, int64_t offset) { return gep_const(e, e->weights, offset); }
+Ref weights_ptr(Emit *e, int64_t offset) {
+  const Bound *b = e->bound;
+  if (!b) return gep_const(e, e->weights, offset);
+  assert(b->node->plan && (offset == b->node->plan->weights || offset == b->node->plan->bias));
+  return offset == b->node->plan->weights ? b->weights : b->bias;
+}
 
 static Ref frame_field(Emit *e, LLVMTypeRef type, int64_t offset) { return load(e, type, e->frame, offset, 4); }
 
 Ref value_ptr(Emit *e, const Value *v) {
+  if (e->bound) {
+    Ref p = bound_value(e->bound, v);
+    assert(p);
+    return p;
+  }
   int64_t at = v->alias_offset + v->layout.origin * (int64_t)type_size(v->type);
   switch (v->place) {
   case P_WORK: return gep_const(e, frame_field(e, e->ptr, FRAME_WORK), v->offset + at);
@@ -142,70 +152,7 @@ void emit_halo(Emit *e, const Value *v) {
   if_end(e, &first);
 }
 
-/* ==== layers ==== */
-
-static void emit_node(Emit *e, Node *n) {
-  if (n->op == OP_Conv) {
-    static void (*const emitter[])(Emit *, Node *) = {
-      [CONV_DIRECT] = emit_conv, [CONV_DEPTHWISE] = emit_depthwise, [CONV_GROUPED] = emit_grouped,
-      [CONV_WINOGRAD] = emit_winograd, [CONV_PLAIN] = emit_conv_plain};
-    emitter[n->plan->algorithm](e, n);
-    return;
-  }
-  if (n->op == OP_Gemm || n->op == OP_MatMul) {
-    emit_gemm(e, n);
-    return;
-  }
-  switch (op_info[n->op].kind) {
-  case K_ANCHOR:
-    if (n->op == OP_Pointwise || n->op == OP_BatchNormalization) emit_pointwise(e, n);
-    else emit_pool(e, n);
-    return;
-  case K_UNARY: case K_BINARY: emit_pointwise(e, n); return;
-  case K_REDUCE: emit_reduce(e, n); return;
-  case K_MOVE:
-    if (n->op == OP_Reorder) emit_reorder(e, n);
-    else emit_move(e, n);
-    return;
-  default: emit_move(e, n);
-  }
-}
-
-/* A node whose results already lie where they belong: views and concatenations in place. */
-static bool needs_no_code(const Node *n) {
-  const Value *out = n->out[0];
-  if (op_info[n->op].kind == K_VIEW) return out->alias != NULL;
-  if (n->op != OP_Concat && n->op != OP_Split && n->op != OP_Transpose && n->op != OP_Reorder) return false;
-  if (n->op != OP_Concat) {
-    for (int i = 0; i < n->n_out; i++) {
-      if (n->out[i] && n->out[i]->alias != n->in[0]) return false;
-    }
-    return true;
-  }
-  for (int i = 0; i < n->n_in; i++) {
-    if (n->in[i]->alias != out) return false;
-  }
-  return true;
-}
-
-static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
-  char name[64];
-  snprintf(name, sizeof name, "layer%d%s_%s", index, phase ? "b" : "", op_info[n->op].name);
-  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
-  Ref fn;
-  Resume saved;
-  bool fresh = kernel_begin(e, name, type, &fn, &saved);
-  assert(fresh);
-  (void)fresh;
-  e->frame = LLVMGetParam(fn, 0);
-  e->task = LLVMGetParam(fn, 1);
-  e->worker = LLVMGetParam(fn, 2);
-  e->serial = false;
-  e->phase = phase;
-  emit_node(e, n);
-  kernel_end(e, &saved);
-  return (Layer){fn, type, e->serial};
-}
+/* ==== the module ==== */
 
 /* Without their bytes, which object.c attaches: LLVM must neither carry nor fold them. */
 static void declare_weights(Emit *e) {
@@ -217,18 +164,8 @@ static void declare_weights(Emit *e) {
 }
 
 void emit_module(Emit *e) {
-  Graph *g = e->g;
   declare_weights(e);
-  Layer *layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *layer);
-  g->layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *g->layer);
-  g->n_layer = 0;
-  for (int i = 0; i < g->n_node; i++) {
-    Node *n = g->node[i];
-    int phases = needs_no_code(n) ? 0 : n->plan && n->plan->shared ? 2 : 1;
-    for (int phase = 0; phase < phases; phase++) {
-      g->layer[g->n_layer] = (struct LayerInfo){n, phase};
-      layer[g->n_layer++] = emit_layer(e, n, i, phase);
-    }
-  }
-  emit_entry(e, layer, g->n_layer);
+  Layer *layer = alloc_n(e->g->cx, 2 * (size_t)e->g->n_node + 1, sizeof *layer);
+  emit_layers(e, layer);
+  emit_entry(e, layer, e->g->n_layer);
 }

@@ -12,6 +12,15 @@
 
 typedef LLVMValueRef Ref;
 
+/* While the body of a layer is built: the arguments that stand for the places of its node's values, so that other layers
+ * of the kind can call it. */
+enum { MAX_BOUND = 48 };
+typedef struct Bound {
+  const Node *node;
+  Ref value[MAX_BOUND + 1]; /* inputs, results, shared work */
+  Ref weights, bias;        /* of the plan */
+} Bound;
+
 typedef struct Emit {
   Graph *g;
   const Target *t;
@@ -25,6 +34,9 @@ typedef struct Emit {
   Ref fn;                /* the function being built */
   Ref frame, task, worker; /* its arguments, inside a layer function */
   bool serial;           /* only_task_zero was called for this layer */
+  const Bound *bound;    /* NULL: values are addressed by their places */
+  struct Body *body;     /* emit_layer.c: the bodies so far */
+  int n_body;
   int phase;             /* of an operator that needs a barrier inside: a layer function each */
 } Emit;
 

@@ -45,6 +45,14 @@ static Ref runtime_function(Emit *e, const char *name, LLVMTypeRef type) {
   return fn ? fn : LLVMAddFunction(e->m, name, type);
 }
 
+static Ref constant_global(Emit *e, Ref value, const char *name) {
+  Ref global = LLVMAddGlobal(e->m, LLVMTypeOf(value), name);
+  LLVMSetInitializer(global, value);
+  LLVMSetGlobalConstant(global, 1);
+  LLVMSetLinkage(global, LLVMInternalLinkage);
+  return global;
+}
+
 /* ==== size_t workspace_size(int64_t batch, int32_t threads): 0 for senseless arguments ==== */
 
 static void build_workspace_size(Entry *y) {
@@ -118,23 +126,38 @@ static void fill_frame(Emit *e, Ref frame, Ref array, Value *const *v, int n, in
   }
 }
 
+/* {layer function, is it serial?} in the order of the calls. */
+static Ref layer_table(Entry *y) {
+  Emit *e = y->e;
+  Ref *row = alloc_n(e->g->cx, (size_t)y->count + 1, sizeof *row);
+  LLVMTypeRef type = LLVMStructTypeInContext(e->c, (LLVMTypeRef[]){e->ptr, e->i64}, 2, 0);
+  for (int i = 0; i < y->count; i++) {
+    row[i] = LLVMConstStructInContext(e->c, (Ref[]){y->layer[i].fn, const_i64(e, y->layer[i].serial)}, 2, 0);
+  }
+  return constant_global(e, LLVMConstArray2(type, row, (uint64_t)y->count), "layers");
+}
+
 /* With threads lent, every layer goes through them, a serial one as a single task: whoever lends them sees all layers in
  * order, which is what a profile needs. */
-static void run_layer(Entry *y, const Layer *l, Ref frame, Ref par, Ref threads) {
+static void run_layers(Entry *y, Ref frame, Ref par, Ref threads) {
   Emit *e = y->e;
-  LLVMBasicBlockRef alone = LLVMAppendBasicBlockInContext(e->c, e->fn, "");
-  LLVMBasicBlockRef shared = LLVMAppendBasicBlockInContext(e->c, e->fn, "");
-  LLVMBasicBlockRef join = LLVMAppendBasicBlockInContext(e->c, e->fn, "");
-  LLVMBuildCondBr(e->b, is_null(e, par), alone, shared);
-  LLVMPositionBuilderAtEnd(e->b, alone);
-  call(e, l->fn, l->type, 3, (Ref[]){frame, const_i32(e, 0), const_i32(e, 0)});
-  LLVMBuildBr(e->b, join);
-  LLVMPositionBuilderAtEnd(e->b, shared);
-  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->i32}, 4, 0);
+  LLVMTypeRef layer_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
+  LLVMTypeRef lend_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->i32}, 4, 0);
+  Ref table = layer_table(y), alone = is_null(e, par);
+  Loop layer;
+  loop_begin(e, &layer, const_i64(e, 0), const_i64(e, y->count), 1, 0, NULL);
+  Ref row = gep(e, table, layer.i, 16), fn = load(e, e->ptr, row, 0, 8);
+  If branch;
+  if_begin(e, &branch, alone);
+  call(e, fn, layer_type, 3, (Ref[]){frame, const_i32(e, 0), const_i32(e, 0)});
+  if_end(e, &branch);
+  if_begin(e, &branch, LLVMBuildNot(e->b, alone, ""));
+  Ref serial = compare(e, LLVMIntNE, load(e, e->i64, row, 8, 8), 0);
   Ref run = load(e, e->ptr, par, offsetof(rcc_parallel, run), 8);
-  call(e, run, type, 4, (Ref[]){par, l->fn, frame, l->serial ? const_i32(e, 1) : threads});
-  LLVMBuildBr(e->b, join);
-  LLVMPositionBuilderAtEnd(e->b, join);
+  Ref count = LLVMBuildSelect(e->b, serial, const_i32(e, 1), threads, "");
+  call(e, run, lend_type, 4, (Ref[]){par, fn, frame, count});
+  if_end(e, &branch);
+  loop_end(e, &layer);
 }
 
 static void build_run(Entry *y) {
@@ -156,7 +179,7 @@ static void build_run(Entry *y) {
   loop_begin(e, &image, const_i64(e, 0), g->symbolic ? arg[RUN_BATCH] : const_i64(e, 1), 1, 0, NULL);
   fill_frame(e, frame, arg[RUN_INPUTS], g->input, g->n_input, 0, image.i);
   fill_frame(e, frame, arg[RUN_OUTPUTS], g->output, g->n_output, g->n_input, image.i);
-  for (int i = 0; i < y->count; i++) run_layer(y, &y->layer[i], frame, arg[RUN_PAR], threads);
+  if (y->count > 0) run_layers(y, frame, arg[RUN_PAR], threads);
   loop_end(e, &image);
   LLVMBuildRet(e->b, const_i32(e, RCC_OK));
 }
@@ -181,14 +204,6 @@ static void build_typed_run(Entry *y) {
 }
 
 /* ==== the table ==== */
-
-static Ref constant_global(Emit *e, Ref value, const char *name) {
-  Ref global = LLVMAddGlobal(e->m, LLVMTypeOf(value), name);
-  LLVMSetInitializer(global, value);
-  LLVMSetGlobalConstant(global, 1);
-  LLVMSetLinkage(global, LLVMInternalLinkage);
-  return global;
-}
 
 static Ref text_global(Emit *e, const char *s) {
   return constant_global(e, LLVMConstStringInContext(e->c, s, (unsigned)strlen(s), 0), "text");
