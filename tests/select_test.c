@@ -1,0 +1,254 @@
+/* select_test.c: what every plan must keep to whatever is tuned: registers, whole groups, which algorithm a
+ * convolution may have at all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cases.h"
+#include "codegen.h"
+#include "fixture.h"
+
+static Context *cx;
+static Options options;
+static const char *const cpus[] = {"x86-64", "x86-64-v3", "skylake-avx512"};
+
+static int setup(void **state) {
+  (void)state;
+  cx = context_new();
+  options = (Options){.name = "test", .max_memory = 1 << 30};
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  context_free(cx);
+  return 0;
+}
+
+/* ==== kernels.def ==== */
+
+static const struct Row { int regs, uw, nb; } rows[] = {
+#define KERNEL(regs, uw, nb, ...) {regs, uw, nb},
+#include "kernels.def"
+#undef KERNEL
+};
+
+static void rows_fit_their_registers(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    const struct Row *r = &rows[i];
+    assert_true(r->regs == 16 || r->regs == 32);
+    assert_true(r->uw >= 1 && r->nb >= 1);
+    if (r->uw * r->nb + r->nb + 1 > r->regs) fail_msg("%d x %d in %d registers", r->uw, r->nb, r->regs);
+  }
+}
+
+/* ==== plans ==== */
+
+typedef struct Conv {
+  int n, c, h, w, oc, kh, kw, group, stride, dilation, pad;
+} Conv;
+
+static const char *text_of(const Conv *k) {
+  return format_text(cx, "graph g\ninput x f32 [%d,%d,%d,%d]\nconst w f32 [%d,%d,%d,%d] = splat 1\n"
+                         "y = Conv(x, w) strides=[%d,%d] dilations=[%d,%d] pads=[%d,%d,%d,%d] group=%d\noutput y\n",
+                     k->n, k->c, k->h, k->w, k->oc, k->c / k->group, k->kh, k->kw, k->stride, k->stride,
+                     k->dilation, k->dilation, k->pad, k->pad, k->pad, k->pad, k->group);
+}
+
+static Graph *selected(const char *text, const char *cpu) {
+  Graph *g = text_parse(cx, &options, text);
+  Options host = {.cpu = cpu};
+  pass_shape(g);
+  g->target = target_new(cx, &host);
+  pass_select(g);
+  return g;
+}
+
+static const ConvPlan *plan_of(const Conv *k, const char *cpu) { return selected(text_of(k), cpu)->node[0]->plan; }
+
+/* Groups as packed hold all channels, and where there are several, whole blocks of whole panels. */
+static void check_groups(const Conv *k, const ConvPlan *p, int lanes) {
+  assert_true(p->groups >= 1 && p->icg >= 1 && p->ocg >= 1);
+  assert_int_equal(p->groups * p->icg, k->c);
+  assert_int_equal(p->groups * p->ocg, k->oc);
+  if (p->groups == 1) return;
+  assert_int_equal(p->icg % lanes, 0);
+  assert_int_equal(p->ocg % lanes, 0);
+  assert_int_equal(p->ocg / lanes % p->nb, 0);
+  assert_int_equal(k->group % p->groups, 0); /* no group is cut */
+}
+
+static void check_direct(const Conv *k, const ConvPlan *p, const Target *t, const Shape *y) {
+  int64_t run = p->order == OC_FLAT ? y->d[2] * y->d[3] : y->d[3], blocks = (p->ocg + t->lanes - 1) / t->lanes;
+  int64_t pixels = p->uw < run ? p->uw : run;
+  assert_true(p->uw >= 1 && p->nb >= 1 && p->nb <= blocks);
+  assert_true(pixels * p->nb + p->nb + 1 <= t->regs);
+  check_groups(k, p, t->lanes);
+  if (p->planar) assert_true(p->groups == 1 && p->order != OC_FLAT && p->chunk == 0);
+  if (p->chunk == 0) return;
+  assert_int_equal(p->order, OC_FLAT);
+  assert_true(p->chunk > 0 && p->chunk < (p->icg + t->lanes - 1) / t->lanes);
+  assert_true(p->scratch >= y->d[2] * y->d[3] * p->nb * t->lanes * 4); /* sums wait between chunks */
+}
+
+static void check_winograd(const Conv *k, const ConvPlan *p, const Target *t) {
+  assert_true(k->kh == 3 && k->kw == 3 && k->stride == 1 && k->dilation == 1 && k->group == 1 && !p->planar);
+  assert_true(p->uw >= 1 && p->nb >= 1 && p->uw * p->nb + p->nb + 1 <= t->regs);
+  assert_true(p->chunk >= 1 && p->tile_rows >= 1 && p->scratch >= 0 && p->shared >= 0);
+}
+
+static void check_plan(const Conv *k, const ConvPlan *p, const Target *t, const Shape *y) {
+  switch (p->algorithm) {
+  case CONV_DIRECT: check_direct(k, p, t, y); return;
+  case CONV_WINOGRAD: check_winograd(k, p, t); return;
+  case CONV_DEPTHWISE: assert_true(k->group > 1 && k->group == k->c && k->group == k->oc); return;
+  case CONV_GROUPED:
+    assert_true(k->group > 1 && k->c == k->oc && k->c / k->group == p->icg && t->lanes % p->icg == 0);
+    assert_true(p->uw >= 1 && p->sums >= 1 && p->uw * (p->sums + 1) + 1 <= t->regs);
+    return;
+  default: fail_msg("constant weights without packing");
+  }
+}
+
+static Conv random_conv(uint64_t *random) {
+  static const int groups[] = {1, 1, 1, 1, 2, 3, 4, 8, 16, 32}, maps[] = {1, 2, 4, 7, 8, 13, 14, 28, 56, 112};
+  Conv k = {.n = pick(random, 1, 3), .group = groups[pick(random, 0, 9)], .stride = pick(random, 1, 2)};
+  k.c = k.group * (pick(random, 0, 1) ? 1 << pick(random, 0, 7) : pick(random, 1, 70));
+  k.oc = pick(random, 0, 2) ? k.c : k.group * pick(random, 1, 300);
+  k.h = maps[pick(random, 0, 9)];
+  k.w = pick(random, 0, 3) ? k.h : maps[pick(random, 0, 9)];
+  k.kh = pick(random, 0, 1) ? 3 : pick(random, 1, 5);
+  k.kw = pick(random, 0, 3) ? k.kh : pick(random, 1, 5);
+  k.dilation = pick(random, 0, 3) ? 1 : 2;
+  k.pad = 4; /* windows of up to 9 fit any map */
+  return k;
+}
+
+static void check_random(uint64_t *random, int winograd) {
+  context_free(cx);
+  cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  const Conv k = random_conv(random);
+  const char *text = text_of(&k);
+  options.winograd = winograd;
+  for (size_t i = 0; i < COUNT(cpus); i++) {
+    const Graph *g = selected(text, cpus[i]);
+    check_plan(&k, g->node[0]->plan, g->target, &g->node[0]->out[0]->shape);
+    if (winograd == WINOGRAD_OFF) assert_int_not_equal(g->node[0]->plan->algorithm, CONV_WINOGRAD);
+  }
+}
+
+static void check_many(int winograd) {
+  uint64_t random = 7;
+  for (int i = 0; i < 300; i++) check_random(&random, winograd);
+}
+
+static void random_layers_keep_to_the_rules(void **state) {
+  (void)state;
+  check_many(WINOGRAD_AUTO);
+}
+
+static void winograd_off_is_off(void **state) {
+  (void)state;
+  check_many(WINOGRAD_OFF);
+}
+
+static void winograd_on_is_wherever_it_can(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const struct { Conv k; bool fits; } cases[] = {
+    {{1, 32, 14, 14, 32, 3, 3, 1, 1, 1, 1}, true},   {{1, 17, 9, 30, 5, 3, 3, 1, 1, 1, 1}, true},
+    {{1, 32, 14, 14, 32, 3, 3, 1, 2, 1, 1}, false},  {{1, 32, 14, 14, 32, 3, 3, 1, 1, 2, 2}, false},
+    {{1, 32, 14, 14, 32, 3, 3, 2, 1, 1, 1}, false},  {{1, 32, 14, 14, 32, 1, 1, 1, 1, 1, 0}, false},
+    {{1, 32, 14, 14, 32, 5, 5, 1, 1, 1, 2}, false},  {{1, 32, 14, 14, 32, 3, 1, 1, 1, 1, 1}, false},
+    {{1, 3, 14, 14, 32, 3, 3, 1, 1, 1, 1}, false},   {{1, 32, 3, 3, 32, 3, 3, 1, 1, 1, 1}, false},
+  };
+  options.winograd = WINOGRAD_4;
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t c = 0; c < COUNT(cpus); c++) {
+      bool used = plan_of(&cases[i].k, cpus[c])->algorithm == CONV_WINOGRAD;
+      if (used != cases[i].fits) fail_msg("case %d on %s: %d", (int)i, cpus[c], used);
+    }
+  }
+}
+
+/* ==== typical layers ==== */
+
+static void layers_of_networks(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const struct { Conv k; ConvAlgorithm algorithm; bool planar; } cases[] = {
+    {{1, 3, 224, 224, 64, 7, 7, 1, 2, 1, 3}, CONV_DIRECT, true},
+    {{1, 1, 28, 28, 16, 3, 3, 1, 1, 1, 1}, CONV_DIRECT, true},
+    {{1, 64, 56, 56, 256, 1, 1, 1, 1, 1, 0}, CONV_DIRECT, false},
+    {{1, 2048, 7, 7, 512, 1, 1, 1, 1, 1, 0}, CONV_DIRECT, false},
+    {{1, 128, 56, 56, 128, 3, 3, 1, 2, 1, 1}, CONV_DIRECT, false},
+    {{1, 256, 1, 1, 64, 1, 1, 1, 1, 1, 0}, CONV_DIRECT, false},
+    {{1, 96, 28, 28, 96, 3, 3, 96, 1, 1, 1}, CONV_DEPTHWISE, false},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t c = 0; c < COUNT(cpus); c++) {
+      const ConvPlan *p = plan_of(&cases[i].k, cpus[c]);
+      if (p->algorithm != cases[i].algorithm) fail_msg("case %d on %s: %d", (int)i, cpus[c], (int)p->algorithm);
+      assert_int_equal(p->planar, cases[i].planar);
+    }
+  }
+}
+
+/* 32 groups of 16 channels: a group is a block, 2 or 4. Groups of 12 fill no block, and are one dense product. Several
+ * groups of 4 share a vector, if it is longer. */
+static void groups_of_blocks(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  const Conv blocks = {1, 512, 14, 14, 512, 3, 3, 32, 1, 1, 1}, odd = {1, 48, 14, 14, 48, 3, 3, 4, 1, 1, 1};
+  const Conv wider = {1, 64, 14, 14, 128, 3, 3, 2, 1, 1, 1};
+  for (size_t c = 0; c < COUNT(cpus); c++) {
+    const ConvPlan *p = plan_of(&blocks, cpus[c]);
+    assert_true(p->groups == 32 && p->icg == 16 && p->ocg == 16);
+    p = plan_of(&wider, cpus[c]);
+    assert_true(p->groups == 2 && p->icg == 32 && p->ocg == 64);
+  }
+  const Conv few = {1, 128, 56, 56, 128, 3, 3, 32, 1, 1, 1};
+  for (size_t c = 1; c < COUNT(cpus); c++) assert_int_equal(plan_of(&few, cpus[c])->algorithm, CONV_GROUPED);
+  const ConvPlan *p = plan_of(&odd, "x86-64-v3");
+  assert_true(p->groups == 1 && p->icg == 48 && p->ocg == 48);
+}
+
+static void run_time_weights_are_plain(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = selected("graph g\ninput x f32 [1,16,8,8]\ninput w f32 [16,16,3,3]\nconst c f32 [16,16,3,3] = splat 1\n"
+                      "input b f32 [16]\ny = Conv(x, w)\nz = Conv(x, c, b)\noutput y\noutput z\n", "x86-64-v3");
+  assert_int_equal(g->node[0]->plan->algorithm, CONV_PLAIN);
+  assert_int_equal(g->node[1]->plan->algorithm, CONV_PLAIN);
+}
+
+static void others_have_no_plan(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = selected("graph g\ninput x f32 [1,16,8,8]\ny = MaxPool(x) kernel_shape=[2,2] strides=[2,2]\nz = Relu(y)\n"
+                      "f = Flatten(z)\nconst m f32 [256,10] = splat 1\nq = MatMul(f, m)\noutput q\n", "x86-64-v3");
+  for (int i = 0; i < 3; i++) assert_null(g->node[i]->plan);
+  assert_non_null(g->node[3]->plan);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(rows_fit_their_registers),
+    TEST(random_layers_keep_to_the_rules),
+    TEST(winograd_off_is_off),
+    TEST(winograd_on_is_wherever_it_can),
+    TEST(layers_of_networks),
+    TEST(groups_of_blocks),
+    TEST(run_time_weights_are_plain),
+    TEST(others_have_no_plan),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
