@@ -48,6 +48,23 @@ void kernel_end(Emit *e, Resume *saved) {
   if (saved->block) LLVMPositionBuilderAtEnd(e->b, saved->block);
 }
 
+void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data) {
+  LLVMTypeRef types[MAX_KERNEL_ARGS];
+  assert(n <= MAX_KERNEL_ARGS);
+  for (int i = 0; i < n; i++) {
+    types[i] = e->ptr;
+    if (!args[i]) args[i] = LLVMGetPoison(e->ptr);
+  }
+  LLVMTypeRef type = LLVMFunctionType(e->void_, types, (unsigned)n, 0);
+  Ref fn;
+  Resume saved;
+  if (kernel_begin(e, key, type, &fn, &saved)) {
+    build(data);
+    kernel_end(e, &saved);
+  }
+  call(e, fn, type, n, args);
+}
+
 /* ==== values ==== */
 
 Ref weights_ptr(Emit *e, int64_t offset) {
@@ -109,7 +126,16 @@ static void zero_run(Emit *e, Ref p, int64_t bytes) {
   LLVMBuildMemSet(e->b, p, LLVMConstInt(e->i8, 0, 0), const_i64(e, bytes), 4);
 }
 
-static void build_halo(Emit *e, const Value *v, Ref origin) {
+typedef struct Halo {
+  Emit *e;
+  const Value *v;
+} Halo;
+
+static void build_halo(const void *data) {
+  const Halo *h = data;
+  Emit *e = h->e;
+  const Value *v = h->v;
+  Ref origin = LLVMGetParam(e->fn, 0);
   const Layout *l = &v->layout;
   int64_t width = v->shape.d[3], height = v->shape.d[2], pixel = l->pix * 4;
   int64_t channels = l->block ? (v->shape.d[1] + l->block - 1) / l->block : v->shape.d[1];
@@ -139,16 +165,10 @@ void emit_halo(Emit *e, const Value *v) {
   snprintf(key, sizeof key, "halo_%dx%dx%dx%d_b%d_%d_%d_%d_%d_s%dx%dx%dx%d", (int)v->shape.d[0], (int)v->shape.d[1],
            (int)v->shape.d[2], (int)v->shape.d[3], l->block, l->top, l->left, l->bottom, l->right, (int)l->n, (int)l->c,
            (int)l->row, (int)l->pix);
-  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr}, 1, 0);
-  Ref fn, p = value_ptr(e, v);
-  Resume saved;
-  if (kernel_begin(e, key, type, &fn, &saved)) {
-    build_halo(e, v, LLVMGetParam(fn, 0));
-    kernel_end(e, &saved);
-  }
+  Halo h = {e, v};
   If first;
   if_begin(e, &first, LLVMBuildICmp(e->b, LLVMIntEQ, e->task, const_i32(e, 0), ""));
-  call(e, fn, type, 1, &p);
+  call_kernel(e, key, 1, (Ref[]){value_ptr(e, v)}, build_halo, &h);
   if_end(e, &first);
 }
 

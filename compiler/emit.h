@@ -58,6 +58,10 @@ typedef struct Resume { LLVMBasicBlockRef block; Ref fn, frame, task, worker; } 
 bool kernel_begin(Emit *e, const char *key, LLVMTypeRef type, Ref *fn, Resume *saved);
 void kernel_end(Emit *e, Resume *saved); /* adds `ret void` and returns to the caller's place */
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
+/* Calls the kernel of that key, whose arguments are n pointers (NULL: one that it does not use), and lets `build` make its
+ * code where no layer has needed it yet. */
+enum { MAX_KERNEL_ARGS = 8 + MAX_STEPS };
+void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data);
 /* Zeroes the halo of a blocked or planar value; task 0's work, to be called at a layer's start. */
 void emit_halo(Emit *e, const Value *v);
 /* Attributes of a function that computes: full vector width, no unwinding. */
@@ -127,6 +131,7 @@ typedef struct Tile {
   int uw, nb;
   int64_t in[MAX_TILE];  /* element offsets of the rows' inputs from the first */
   int prefetch;          /* cache lines to fetch into L2 in one call of tile_sums, spread over its steps */
+  int64_t ahead;         /* bytes from each row's input to what will be read next and is fetched now; 0: nothing */
 } Tile;
 /* acc[b*uw + u] += x[in[u] + k] * w[k][b] for k = 0..steps-1, x being broadcast; w and pf move past what was used. */
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf);

@@ -28,7 +28,6 @@ typedef struct Conv {
   int64_t groups_of_blocks;             /* panels of one group: nb output blocks each, the last one perhaps fewer */
   int64_t out_blocks;                   /* of one group */
   int64_t panel;                        /* floats of a full panel */
-  int n_arg;                            /* epilogue arguments that need a pointer: all steps */
 } Conv;
 
 /* What a call of the kernel needs besides the tile. */
@@ -44,18 +43,13 @@ typedef struct Site {
 
 enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_PARTIAL, ARG_PREFETCH, ARG_STEPS };
 
-static LLVMTypeRef kernel_type(const Conv *c) {
-  LLVMTypeRef types[ARG_STEPS + MAX_STEPS];
-  int n = ARG_STEPS + c->n_arg;
-  for (int i = 0; i < n; i++) types[i] = c->e->ptr;
-  return LLVMFunctionType(c->e->void_, types, (unsigned)n, 0);
-}
-
 static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
-  buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s_pf%d_k%dx%d_d%dx%d_in%lld.%lld.%lld_out%lld_%s", t->tile.uw, t->tile.nb, t->blocks, t->rest,
-                t->first ? "f" : "", t->last ? "l" : "", t->tile.prefetch, c->win->kh, c->win->kw, c->win->dh, c->win->dw,
-                (long long)c->in->c, (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c,
-                c->plan->planar ? "p" : "");
+  const Window *w = c->win;
+  const Tile *tile = &t->tile;
+  buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s%s_pf%d%s", tile->uw, tile->nb, t->blocks, t->rest, t->first ? "f" : "",
+                t->last ? "l" : "", c->plan->planar ? "p" : "", tile->prefetch, tile->ahead ? "a" : "");
+  buffer_printf(key, "_k%dx%d_d%dx%d_in%lld.%lld.%lld_out%lld", w->kh, w->kw, w->dh, w->dw, (long long)c->in->c,
+                (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c);
   for (int u = 1; u < t->tile.uw; u++) buffer_printf(key, "_%lld.%lld", (long long)t->tile.in[u], (long long)t->out[u]);
   if (t->last) step_key(c->n, key);
   buffer_add(key, "", 1);
@@ -93,7 +87,7 @@ static void init_sums(const Conv *c, const Kernel *t, Ref *acc) {
 static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Emit *e = c->e;
   Ref arg[MAX_STEPS], out = LLVMGetParam(e->fn, ARG_OUT);
-  for (int i = 0; i < c->n_arg; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  for (int i = 0; i < c->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
   for (int b = 0; b < t->tile.nb; b++) {
     for (int u = 0; u < t->tile.uw; u++) {
       Ref v = acc[b * t->tile.uw + u];
@@ -107,7 +101,14 @@ static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
   }
 }
 
-static void build_kernel(const Conv *c, const Kernel *t) {
+typedef struct Building {
+  const Conv *c;
+  const Kernel *t;
+} Building;
+
+static void build_kernel(const void *data) {
+  const Conv *c = ((const Building *)data)->c;
+  const Kernel *t = ((const Building *)data)->t;
   Emit *e = c->e;
   int n = t->tile.uw * t->tile.nb, lanes = c->plan->planar ? 1 : e->lanes;
   assert(n + 2 <= 64);
@@ -129,25 +130,13 @@ static void build_kernel(const Conv *c, const Kernel *t) {
 
 static void call_tile(const Conv *c, const Kernel *t, const Site *s) {
   Emit *e = c->e;
-  LLVMTypeRef type = kernel_type(c);
-  Ref fn, args[ARG_STEPS + MAX_STEPS] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch};
-  for (int i = 0; i < ARG_STEPS; i++) {
-    if (!args[i]) args[i] = LLVMGetPoison(e->ptr);
-  }
+  Ref args[MAX_KERNEL_ARGS] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch};
   Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
   step_pointers(e, c->n, s->image, block, s->row, s->x, args + ARG_STEPS);
-  for (int i = 0; i < c->n_arg; i++) {
-    if (!args[ARG_STEPS + i]) args[ARG_STEPS + i] = LLVMGetPoison(e->ptr);
-  }
   Buffer key = {0};
   kernel_key(c, t, &key);
-  Resume saved;
-  if (kernel_begin(e, key.data, type, &fn, &saved)) {
-    build_kernel(c, t);
-    kernel_end(e, &saved);
-  }
+  call_kernel(e, key.data, ARG_STEPS + c->n->n_step, args, build_kernel, &(Building){c, t});
   buffer_free(&key);
-  call(e, fn, type, ARG_STEPS + c->n_arg, args);
 }
 
 static void set_channels(const Conv *c, Kernel *t) {
@@ -232,9 +221,17 @@ static void each_group(const Conv *c, Site *s, void (*body)(const Conv *, Site *
 
 /* ROW_TILE_OC */
 
+/* The next row's input is fetched into L2 where the hardware does not do it in time: on large maps, and on the CPUs with
+ * 512-bit vectors, which are Intel's for the most part. */
+static int64_t input_ahead(const Conv *c) {
+  bool streams = c->taps == 1 && c->win->sh == 1 && c->cols >= 28 && !c->plan->planar;
+  return streams && c->e->t->regs == 32 ? c->in->row * 4 : 0;
+}
+
 static void tile_of_panel(const Conv *c, Site *s, int nb, void *data) {
   locate(c, s);
   Kernel t = row_tile(c, *(int *)data, nb, 0);
+  t.tile.ahead = input_ahead(c);
   call_tile(c, &t, s);
 }
 
@@ -400,7 +397,7 @@ static void by_panels(const Conv *c, int64_t blocks, Body *body) {
 void emit_conv(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
   Conv c = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
-            .images = y->d[0], .rows = y->d[2], .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw, .n_arg = n->n_step};
+            .images = y->d[0], .rows = y->d[2], .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw};
   c.out_blocks = (c.plan->ocg + e->lanes - 1) / e->lanes;
   c.groups_of_blocks = (c.out_blocks + c.plan->nb - 1) / c.plan->nb;
   c.panel = (int64_t)c.plan->nb * e->lanes * c.plan->icg * c.taps;

@@ -12,13 +12,6 @@ typedef struct Depthwise {
 
 enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_STEPS };
 
-static LLVMTypeRef kernel_type(const Depthwise *d) {
-  LLVMTypeRef types[ARG_STEPS + MAX_STEPS];
-  int n = ARG_STEPS + d->n->n_step;
-  for (int i = 0; i < n; i++) types[i] = d->e->ptr;
-  return LLVMFunctionType(d->e->void_, types, (unsigned)n, 0);
-}
-
 static void kernel_key(const Depthwise *d, int uw, Buffer *key) {
   const Window *w = d->win;
   buffer_printf(key, "depthwise_%d_k%dx%d_s%d_d%dx%d_in%lld.%lld_out%lld", uw, w->kh, w->kw, w->sw, w->dh, w->dw,
@@ -39,7 +32,14 @@ static void sum_row(const Depthwise *d, int uw, Ref line, Ref weights, Ref *acc)
   }
 }
 
-static void build_kernel(const Depthwise *d, int uw) {
+typedef struct Building {
+  const Depthwise *d;
+  int uw;
+} Building;
+
+static void build_kernel(const void *data) {
+  const Depthwise *d = ((const Building *)data)->d;
+  int uw = ((const Building *)data)->uw;
   Emit *e = d->e;
   Ref acc[64], arg[MAX_STEPS];
   Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->lanes * 4);
@@ -64,23 +64,13 @@ static void call_tile(const Depthwise *d, int uw, Ref image, Ref row, Ref block,
   in = gep(e, gep(e, in, block, d->in->c * 4), x, d->win->sw * d->in->pix * 4);
   Ref out = gep(e, gep(e, value_ptr(e, d->n->out[0]), image, d->out->n * 4), row, d->out->row * 4);
   out = gep(e, gep(e, out, block, d->out->c * 4), x, d->out->pix * 4);
-  Ref args[ARG_STEPS + MAX_STEPS] = {in, gep(e, weights_ptr(e, plan->weights), block, taps * e->lanes * 4), out,
+  Ref args[MAX_KERNEL_ARGS] = {in, gep(e, weights_ptr(e, plan->weights), block, taps * e->lanes * 4), out,
                               gep(e, weights_ptr(e, plan->bias), block, e->lanes * 4)};
   step_pointers(e, d->n, image, block, row, x, args + ARG_STEPS);
-  for (int i = 0; i < d->n->n_step; i++) {
-    if (!args[ARG_STEPS + i]) args[ARG_STEPS + i] = LLVMGetPoison(e->ptr);
-  }
-  LLVMTypeRef type = kernel_type(d);
   Buffer key = {0};
   kernel_key(d, uw, &key);
-  Ref fn;
-  Resume saved;
-  if (kernel_begin(e, key.data, type, &fn, &saved)) {
-    build_kernel(d, uw);
-    kernel_end(e, &saved);
-  }
+  call_kernel(e, key.data, ARG_STEPS + d->n->n_step, args, build_kernel, &(Building){d, uw});
   buffer_free(&key);
-  call(e, fn, type, ARG_STEPS + d->n->n_step, args);
 }
 
 static void row_of_blocks(const Depthwise *d, Ref image, Ref row) {

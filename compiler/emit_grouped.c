@@ -25,13 +25,6 @@ typedef struct Grouped {
 
 enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_STEPS };
 
-static LLVMTypeRef kernel_type(const Grouped *g) {
-  LLVMTypeRef types[ARG_STEPS + MAX_STEPS];
-  int n = ARG_STEPS + g->n->n_step;
-  for (int i = 0; i < n; i++) types[i] = g->e->ptr;
-  return LLVMFunctionType(g->e->void_, types, (unsigned)n, 0);
-}
-
 static void kernel_key(const Grouped *g, Buffer *key) {
   const Window *w = g->win;
   buffer_printf(key, "grouped%d_%lldx%d_k%dx%d_s%d_d%dx%d_in%lld.%lld_out%lld", g->plan->icg,
@@ -115,7 +108,8 @@ static void build_tile(const Grouped *g, int uw, Ref x) {
 }
 
 /* A row of one block: as few tiles as possible, all of one size or one less. */
-static void build_kernel(const Grouped *g) {
+static void build_kernel(const void *data) {
+  const Grouped *g = data;
   Emit *e = g->e;
   int64_t most = g->plan->uw, count = (g->cols + most - 1) / most;
   int64_t uw = g->cols / count, wider = g->cols % count;
@@ -137,24 +131,14 @@ static void call_row(const Grouped *g, Ref image, Ref block, Ref row) {
   Ref in = gep_const(e, value_ptr(e, g->n->in[0]), -border * 4);
   in = gep(e, gep(e, in, image, g->in->n * 4), row, g->win->sh * g->in->row * 4);
   Ref out = gep(e, gep(e, value_ptr(e, g->n->out[0]), image, g->out->n * 4), row, g->out->row * 4);
-  Ref args[ARG_STEPS + MAX_STEPS] = {
+  Ref args[MAX_KERNEL_ARGS] = {
     gep(e, in, block, g->in->c * 4), gep(e, weights_ptr(e, g->plan->weights), block, filter),
     gep(e, out, block, g->out->c * 4), gep(e, weights_ptr(e, g->plan->bias), block, e->lanes * 4)};
   step_pointers(e, g->n, image, block, row, const_i64(e, 0), args + ARG_STEPS);
-  for (int i = 0; i < g->n->n_step; i++) {
-    if (!args[ARG_STEPS + i]) args[ARG_STEPS + i] = LLVMGetPoison(e->ptr);
-  }
-  LLVMTypeRef type = kernel_type(g);
   Buffer key = {0};
   kernel_key(g, &key);
-  Ref fn;
-  Resume saved;
-  if (kernel_begin(e, key.data, type, &fn, &saved)) {
-    build_kernel(g);
-    kernel_end(e, &saved);
-  }
+  call_kernel(e, key.data, ARG_STEPS + g->n->n_step, args, build_kernel, g);
   buffer_free(&key);
-  call(e, fn, type, ARG_STEPS + g->n->n_step, args);
 }
 
 /* All blocks of a row one after the other, as they lie in memory. */

@@ -97,7 +97,8 @@ static void input_tile(const Winograd *w, Ref in, Ref v) {
   }
 }
 
-static void build_input_row(const Winograd *w) {
+static void build_input_row(const void *data) {
+  const Winograd *w = data;
   Emit *e = w->e;
   Loop block, tile;
   loop_begin(e, &block, const_i64(e, 0), const_i64(e, w->in_blocks), 1, 0, NULL);
@@ -115,29 +116,26 @@ static void input_row(const Winograd *w, Ref image, Ref row, Ref v) {
   char key[160];
   snprintf(key, sizeof key, "winograd_in_%lld_%lldx%lld_in%lld.%lld.%lld", (long long)w->in_blocks, (long long)w->tile_cols,
            (long long)w->group_tiles, (long long)w->in->c, (long long)w->in->row, (long long)w->in->pix);
-  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr}, 2, 0);
-  Ref fn, x = value_ptr(e, w->n->in[0]);
-  Resume saved;
-  if (kernel_begin(e, key, type, &fn, &saved)) {
-    build_input_row(w);
-    kernel_end(e, &saved);
-  }
   const Window *win = &w->n->win;
+  Ref x = value_ptr(e, w->n->in[0]);
   x = gep_const(e, x, -(win->top * w->in->row + win->left * w->in->pix) * 4);
   x = gep(e, gep(e, x, image, w->in->n * 4), row, OUT * w->in->row * 4);
-  call(e, fn, type, 2, (Ref[]){x, v});
+  call_kernel(e, key, 2, (Ref[]){x, v}, build_input_row, w);
 }
 
 /* ==== products ==== */
 
 typedef struct Product {
+  const Winograd *w;
   Tile tile;
   int blocks, rest; /* of input channels */
   bool first;       /* M starts at zero */
 } Product;
 
 /* M (+)= V U for `uw` tiles: arguments V, U, M, and what to prefetch. */
-static void build_product(const Winograd *w, const Product *p) {
+static void build_product(const void *data) {
+  const Product *p = data;
+  const Winograd *w = p->w;
   Emit *e = w->e;
   int n = p->tile.uw * p->tile.nb, lanes = e->lanes;
   int64_t out = w->group_tiles * lanes;
@@ -160,31 +158,24 @@ static void build_product(const Winograd *w, const Product *p) {
   }
 }
 
-static void product(const Winograd *w, const Product *p, Ref v, Ref u, Ref m, Ref pf) {
-  Emit *e = w->e;
+static void product(const Product *p, Ref v, Ref u, Ref m, Ref pf) {
+  Emit *e = p->w->e;
   char key[160];
   snprintf(key, sizeof key, "winograd_product_%dx%d_b%d+%d_%s_t%lld_pf%d", p->tile.uw, p->tile.nb, p->blocks, p->rest,
-           p->first ? "f" : "", (long long)w->group_tiles, p->tile.prefetch);
-  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->ptr}, 4, 0);
-  Ref fn;
-  Resume saved;
-  if (kernel_begin(e, key, type, &fn, &saved)) {
-    build_product(w, p);
-    kernel_end(e, &saved);
-  }
-  call(e, fn, type, 4, (Ref[]){v, u, m, pf});
+           p->first ? "f" : "", (long long)p->w->group_tiles, p->tile.prefetch);
+  call_kernel(e, key, 4, (Ref[]){v, u, m, pf}, build_product, p);
 }
 
 /* All tiles of the group, `tiles` of them, for one frequency; `lines` of what comes next are fetched meanwhile. */
-static void products(const Winograd *w, Product p, int64_t tiles, Ref v, Ref u, Ref m, Ref pf, int64_t lines) {
-  Emit *e = w->e;
-  int64_t most = w->plan->uw, count = (tiles + most - 1) / most, first = 0, sums = p.blocks + (p.rest > 0);
+static void products(Product p, int64_t tiles, Ref v, Ref u, Ref m, Ref pf, int64_t lines) {
+  Emit *e = p.w->e;
+  int64_t most = p.w->plan->uw, count = (tiles + most - 1) / most, first = 0, sums = p.blocks + (p.rest > 0);
   p.tile.prefetch = (int)((lines + sums * count - 1) / (sums * count));
   for (int64_t i = 0; i < count; i++) {
     p.tile.uw = (int)(tiles / count + (i >= count - tiles % count));
     for (int u_ = 0; u_ < p.tile.uw; u_++) p.tile.in[u_] = u_ * e->lanes;
     int64_t at = first * e->lanes * 4;
-    product(w, &p, gep_const(e, v, at), u, gep_const(e, m, at), gep_const(e, pf, i * sums * p.tile.prefetch * 64));
+    product(&p, gep_const(e, v, at), u, gep_const(e, m, at), gep_const(e, pf, i * sums * p.tile.prefetch * 64));
     first += p.tile.uw;
   }
 }
@@ -193,7 +184,14 @@ static void products(const Winograd *w, Product p, int64_t tiles, Ref v, Ref u, 
 
 enum { ARG_M, ARG_OUT, ARG_BIAS, ARG_STEPS };
 
-static void build_output_tile(const Winograd *w, int height, int width) {
+typedef struct OutputTile {
+  const Winograd *w;
+  int height, width;
+} OutputTile;
+
+static void build_output_tile(const void *data) {
+  const OutputTile *o = data;
+  const Winograd *w = o->w;
   Emit *e = w->e;
   Ref m[POINTS], t[OUT], x[OUT][POINTS], arg[MAX_STEPS];
   for (int i = 0; i < w->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
@@ -205,9 +203,9 @@ static void build_output_tile(const Winograd *w, int height, int width) {
     for (int i = 0; i < OUT; i++) x[i][j] = t[i];
   }
   Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->lanes * 4);
-  for (int i = 0; i < height; i++) {
+  for (int i = 0; i < o->height; i++) {
     transform_output(e, x[i], t);
-    for (int j = 0; j < width; j++) {
+    for (int j = 0; j < o->width; j++) {
       Ref y = apply_steps(e, w->n, fadd(e, t[j], bias), arg, 0, i, j);
       store(e, y, LLVMGetParam(e->fn, ARG_OUT), (i * w->out->row + j * w->out->pix) * 4, e->lanes * 4);
     }
@@ -227,26 +225,14 @@ static void output_tile(const Winograd *w, const Spot *s, int height, int width)
                 (long long)w->out->row, (long long)w->out->pix);
   step_key(w->n, &key);
   buffer_add(&key, "", 1);
-  LLVMTypeRef types[ARG_STEPS + MAX_STEPS];
-  int n = ARG_STEPS + w->n->n_step;
-  for (int i = 0; i < n; i++) types[i] = e->ptr;
-  LLVMTypeRef type = LLVMFunctionType(e->void_, types, (unsigned)n, 0);
-  Ref fn;
-  Resume saved;
-  if (kernel_begin(e, key.data, type, &fn, &saved)) {
-    build_output_tile(w, height, width);
-    kernel_end(e, &saved);
-  }
-  buffer_free(&key);
   Ref row = mul_i(e, s->row, OUT), col = mul_i(e, s->col, OUT);
   Ref out = gep(e, gep(e, value_ptr(e, w->n->out[0]), s->image, w->out->n * 4), s->block, w->out->c * 4);
   out = gep(e, gep(e, out, row, w->out->row * 4), col, w->out->pix * 4);
-  Ref args[ARG_STEPS + MAX_STEPS] = {s->m, out, gep(e, weights_ptr(e, w->plan->bias), s->block, e->lanes * 4)};
+  Ref args[MAX_KERNEL_ARGS] = {s->m, out, gep(e, weights_ptr(e, w->plan->bias), s->block, e->lanes * 4)};
   step_pointers(e, w->n, s->image, s->block, row, col, args + ARG_STEPS);
-  for (int i = ARG_STEPS; i < n; i++) {
-    if (!args[i]) args[i] = LLVMGetPoison(e->ptr);
-  }
-  call(e, fn, type, n, args);
+  OutputTile o = {w, height, width};
+  call_kernel(e, key.data, ARG_STEPS + w->n->n_step, args, build_output_tile, &o);
+  buffer_free(&key);
 }
 
 /* A row of tiles; those over the right edge are cut. */
@@ -297,43 +283,46 @@ static void output_group(const Winograd *w, Spot s, Ref m, Ref first, int64_t ro
 
 /* ==== weights on the fly ==== */
 
+/* The three columns of row i of G g, g being [9] vectors `line` bytes apart. */
+static void transform_columns(Emit *e, int i, Ref g, int64_t at, int64_t line, Ref *t) {
+  for (int c = 0; c < 3; c++) {
+    Ref column[3] = {NULL};
+    for (int r = 0; r < 3; r++) {
+      bool used = i == 0 ? r == 0 : i == POINTS - 1 ? r == 2 : true;
+      if (used) column[r] = load(e, e->vec, g, at + (r * 3 + c) * line, e->lanes * 4);
+    }
+    t[c] = transform_weight(e, i, column);
+  }
+}
+
+typedef struct WeightsRow {
+  const Winograd *w;
+  int i, channels, nb;
+} WeightsRow;
+
 /* Row i of the transformed weights, 6 frequencies, of `channels` input channels: U [6][channels][nb][V] from g
  * [channels][9][nb][V]. */
-static void build_weights_row(const Winograd *w, int i, int channels, int nb) {
-  Emit *e = w->e;
-  int line = nb * e->lanes * 4;
+static void build_weights_row(const void *data) {
+  const WeightsRow *r = data;
+  Emit *e = r->w->e;
+  int line = r->nb * e->lanes * 4;
   Loop k;
-  loop_begin(e, &k, const_i64(e, 0), const_i64(e, channels), 1, 0, NULL);
+  loop_begin(e, &k, const_i64(e, 0), const_i64(e, r->channels), 1, 0, NULL);
   Ref g = gep(e, LLVMGetParam(e->fn, 0), k.i, 9 * line), u = gep(e, LLVMGetParam(e->fn, 1), k.i, line);
-  for (int b = 0; b < nb; b++) {
+  for (int b = 0; b < r->nb; b++) {
     Ref t[3];
-    for (int c = 0; c < 3; c++) {
-      Ref column[3] = {NULL};
-      for (int r = 0; r < 3; r++) {
-        bool used = i == 0 ? r == 0 : i == POINTS - 1 ? r == 2 : true;
-        if (used) column[r] = load(e, e->vec, g, (r * 3 + c) * line + b * e->lanes * 4, e->lanes * 4);
-      }
-      t[c] = transform_weight(e, i, column);
-    }
+    transform_columns(e, r->i, g, b * e->lanes * 4, line, t);
     for (int j = 0; j < POINTS; j++) {
-      store(e, transform_weight(e, j, t), u, j * w->chunk * line + b * e->lanes * 4, e->lanes * 4);
+      store(e, transform_weight(e, j, t), u, j * r->w->chunk * line + b * e->lanes * 4, e->lanes * 4);
     }
   }
   loop_end(e, &k);
 }
 
-static void weights_row(const Winograd *w, int i, int channels, int nb, Ref g, Ref u) {
-  Emit *e = w->e;
+static void weights_row(const WeightsRow *r, Ref g, Ref u) {
   char key[96];
-  snprintf(key, sizeof key, "winograd_weights_%d_%dx%d_%lld", i, channels, nb, (long long)w->chunk);
-  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr}, 2, 0);
-  Ref fn;
-  Resume saved;
-  if (kernel_begin(e, key, type, &fn, &saved)) {
-    build_weights_row(w, i, channels, nb);
-    kernel_end(e, &saved);
-  }
-  call(e, fn, type, 2, (Ref[]){g, u});
+  snprintf(key, sizeof key, "winograd_weights_%d_%dx%d_%lld", r->i, r->channels, r->nb, (long long)r->w->chunk);
+  call_kernel(r->w->e, key, 2, (Ref[]){g, u}, build_weights_row, r);
 }
 
 /* ==== weights transformed in registers ====
@@ -345,16 +334,9 @@ enum { FUSED_TILES = 4, FUSED_UNROLL = 4 };
 /* One channel: the row's weights g [9][V], V's elements at v, the sums acc[frequency][tile]. */
 static void fused_channel(const Winograd *w, int i, Ref g, Ref v, int channel, Ref *acc) {
   Emit *e = w->e;
+  int64_t line = e->lanes * 4;
   Ref t[3];
-  for (int c = 0; c < 3; c++) {
-    Ref column[3] = {NULL};
-    for (int r = 0; r < 3; r++) {
-      bool used = i == 0 ? r == 0 : i == POINTS - 1 ? r == 2 : true;
-      int64_t at = (channel * 9 + r * 3 + c) * e->lanes * 4;
-      if (used) column[r] = load(e, e->vec, g, at, e->lanes * 4);
-    }
-    t[c] = transform_weight(e, i, column);
-  }
+  transform_columns(e, i, g, channel * 9 * line, line, t);
   for (int j = 0; j < POINTS; j++) {
     Ref u = transform_weight(e, j, t);
     for (int64_t k = 0; k < w->group_tiles; k++) {
@@ -365,23 +347,31 @@ static void fused_channel(const Winograd *w, int i, Ref g, Ref v, int channel, R
   }
 }
 
+typedef struct FusedRow {
+  const Winograd *w;
+  int i, blocks;
+  bool first;
+} FusedRow;
+
 /* Row i for a chunk of whole blocks: arguments g, V, M, and what to prefetch. */
-static void build_fused_row(const Winograd *w, int i, int blocks, bool first) {
+static void build_fused_row(const void *data) {
+  const FusedRow *f = data;
+  const Winograd *w = f->w;
   Emit *e = w->e;
   int n = POINTS * (int)w->group_tiles, lines = (9 * FUSED_UNROLL * e->lanes * 4 / 64 + POINTS - 1) / POINTS;
   Ref acc[64], m = LLVMGetParam(e->fn, 2);
   for (int k = 0; k < n; k++) {
     int64_t at = (k / w->group_tiles * w->m_frequency + k % w->group_tiles * e->lanes) * 4;
-    acc[k] = first ? LLVMConstNull(e->vec) : load(e, e->vec, m, at, e->lanes * 4);
+    acc[k] = f->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, at, e->lanes * 4);
   }
   acc[n] = LLVMGetParam(e->fn, 0);
   acc[n + 1] = LLVMGetParam(e->fn, 3);
   Loop block, part;
-  loop_begin(e, &block, const_i64(e, 0), const_i64(e, blocks), 1, n + 2, acc);
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, f->blocks), 1, n + 2, acc);
   Ref v = gep(e, LLVMGetParam(e->fn, 1), block.i, w->group_tiles * e->lanes * 4);
   loop_begin(e, &part, const_i64(e, 0), const_i64(e, e->lanes), FUSED_UNROLL, n + 2, acc);
   for (int k = 0; k < lines; k++) prefetch(e, acc[n + 1], k * 64, false, 2);
-  for (int k = 0; k < FUSED_UNROLL; k++) fused_channel(w, i, acc[n], gep(e, v, part.i, 4), k, acc);
+  for (int k = 0; k < FUSED_UNROLL; k++) fused_channel(w, f->i, acc[n], gep(e, v, part.i, 4), k, acc);
   acc[n] = gep_const(e, acc[n], FUSED_UNROLL * 9 * e->lanes * 4);
   acc[n + 1] = gep_const(e, acc[n + 1], lines * 64);
   loop_end(e, &part);
@@ -392,23 +382,16 @@ static void build_fused_row(const Winograd *w, int i, int blocks, bool first) {
 }
 
 /* A chunk of input channels, as chunk_on_the_fly. */
-static void chunk_fused(const Winograd *w, const Ref m, Ref g, Ref v, int blocks, bool first) {
+static void chunk_fused(const Winograd *w, Ref m, Ref g, Ref v, int blocks, bool first) {
   Emit *e = w->e;
   int64_t bytes = 9LL * blocks * e->lanes * e->lanes * 4;
-  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->ptr}, 4, 0);
   for (int i = 0; i < POINTS; i++) {
     char key[96];
     snprintf(key, sizeof key, "winograd_fused_%d_b%d_%s_t%lld_v%lld", i, blocks, first ? "f" : "",
              (long long)w->group_tiles, (long long)w->v_frequency);
-    Ref fn;
-    Resume saved;
-    if (kernel_begin(e, key, type, &fn, &saved)) {
-      build_fused_row(w, i, blocks, first);
-      kernel_end(e, &saved);
-    }
-    Ref pf = gep_const(e, g, bytes + bytes / POINTS * i);
-    call(e, fn, type, 4, (Ref[]){g, gep_const(e, v, i * POINTS * w->v_frequency * 4),
-                                 gep_const(e, m, i * POINTS * w->m_frequency * 4), pf});
+    Ref args[] = {g, gep_const(e, v, i * POINTS * w->v_frequency * 4), gep_const(e, m, i * POINTS * w->m_frequency * 4),
+                  gep_const(e, g, bytes + bytes / POINTS * i)};
+    call_kernel(e, key, 4, args, build_fused_row, &(FusedRow){w, i, blocks, first});
   }
 }
 
@@ -428,11 +411,11 @@ typedef struct Group {
 static void panel_stored(const Winograd *w, const Group *k, Ref weights, int nb) {
   Emit *e = w->e;
   int64_t bytes = w->plan->icg * nb * e->lanes * 4;
-  Product p = {.tile = {.nb = nb}, .blocks = w->plan->icg / e->lanes, .rest = w->plan->icg % e->lanes, .first = true};
+  Product p = {.w = w, .tile = {.nb = nb}, .blocks = w->plan->icg / e->lanes, .rest = w->plan->icg % e->lanes, .first = true};
   Loop f;
   loop_begin(e, &f, const_i64(e, 0), const_i64(e, FREQUENCIES), 1, 0, NULL);
   Ref u = gep(e, weights, f.i, bytes);
-  products(w, p, k->rows * w->tile_cols, gep(e, k->v, f.i, w->v_frequency * 4), u, gep(e, k->m, f.i, w->m_frequency * 4),
+  products(p, k->rows * w->tile_cols, gep(e, k->v, f.i, w->v_frequency * 4), u, gep(e, k->m, f.i, w->m_frequency * 4),
            gep_const(e, u, bytes), bytes / 64);
   loop_end(e, &f);
 }
@@ -441,14 +424,14 @@ static void panel_stored(const Winograd *w, const Group *k, Ref weights, int nb)
 static void chunk_on_the_fly(const Winograd *w, const Group *k, Ref g, Ref v, int channels, int nb, bool first) {
   Emit *e = w->e;
   int64_t line = (int64_t)nb * e->lanes * 4, bytes = 9 * channels * line, row_bytes = bytes / POINTS;
-  Product p = {.tile = {.nb = nb}, .blocks = channels / e->lanes, .rest = channels % e->lanes, .first = first};
+  Product p = {.w = w, .tile = {.nb = nb}, .blocks = channels / e->lanes, .rest = channels % e->lanes, .first = first};
   for (int i = 0; i < POINTS; i++) {
-    weights_row(w, i, channels, nb, g, k->u);
+    weights_row(&(WeightsRow){w, i, channels, nb}, g, k->u);
     Loop j;
     loop_begin(e, &j, const_i64(e, 0), const_i64(e, POINTS), 1, 0, NULL);
     Ref f = add_i(e, j.i, const_i64(e, i * POINTS));
     Ref pf = gep(e, gep_const(e, g, bytes + i * row_bytes), j.i, row_bytes / POINTS);
-    products(w, p, k->rows * w->tile_cols, gep(e, v, f, w->v_frequency * 4), gep(e, k->u, j.i, w->chunk * line),
+    products(p, k->rows * w->tile_cols, gep(e, v, f, w->v_frequency * 4), gep(e, k->u, j.i, w->chunk * line),
              gep(e, k->m, f, w->m_frequency * 4), pf, (row_bytes / POINTS + 63) / 64);
     loop_end(e, &j);
   }
