@@ -14,6 +14,7 @@ typedef struct Run {
   Context *cx;
   const char *text, *cpu;
   bool wide;             /* code shaped for 16 lanes and 32 registers, whatever the CPU has */
+  bool winograd;         /* wherever it can be */
   double tolerance, lo, hi;
   const void **input;
   void **expected;
@@ -160,7 +161,8 @@ static void run_model(const Run *r, const rcc_model *m, const Graph *g, int task
 }
 
 static Options options_for(const Run *r) {
-  return (Options){.name = "kernel", .cpu = r->cpu, .max_memory = r->cx->max_memory, .verify = true};
+  return (Options){.name = "kernel", .cpu = r->cpu, .max_memory = r->cx->max_memory, .verify = true,
+                   .winograd = r->winograd ? WINOGRAD_4 : WINOGRAD_AUTO};
 }
 
 static void compile_and_run(Run *r) {
@@ -199,12 +201,23 @@ static void check_all_targets(Run *r) {
   if (r->wide) compile_and_run(r);
 }
 
-void check_kernel_in(const char *graph, double tolerance, double lo, double hi) {
+/* `r` holds what the caller wants other than the usual. */
+static void check(Run r) {
   Context cx = {.file = "kernel", .max_memory = 1 << 30, .arena = arena_new(1 << 30)};
-  if (setjmp(cx.unwind)) fail_msg("%s\n%s", cx.error, graph);
-  Run r = {.cx = &cx, .text = graph, .tolerance = tolerance, .lo = lo, .hi = hi};
+  if (setjmp(cx.unwind)) fail_msg("%s\n%s", cx.error, r.text);
+  r.cx = &cx;
   check_all_targets(&r);
   arena_free(cx.arena);
 }
 
-void check_kernel(const char *graph, double tolerance) { check_kernel_in(graph, tolerance, 0, 0); }
+void check_kernel_in(const char *graph, double tolerance, double lo, double hi) {
+  check((Run){.text = graph, .tolerance = tolerance, .lo = lo, .hi = hi});
+}
+
+void check_kernel(const char *graph, double tolerance) {
+  check((Run){.text = graph, .tolerance = tolerance});
+}
+
+void check_winograd(const char *graph, double tolerance) {
+  check((Run){.text = graph, .tolerance = tolerance, .winograd = true});
+}

@@ -9,7 +9,10 @@
  * integers in [1, 10), which is safe to divide by. */
 void check_kernel(const char *graph, double tolerance);
 
-/* The same with all inputs but bool in [lo, hi). */
+/* The same with Winograd's algorithm wherever it can be. */
+void check_winograd(const char *graph, double tolerance);
+
+/* check_kernel with all inputs but bool in [lo, hi). */
 void check_kernel_in(const char *graph, double tolerance, double lo, double hi);
 
 #endif

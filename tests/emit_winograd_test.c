@@ -1,0 +1,75 @@
+/* Winograd's algorithm, wherever it can be, against the evaluator: maps that are no whole tiles, channels that
+ * are no whole blocks, padding, epilogues, weights as given and transformed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "conv_cases.h"
+
+#define TOLERANCE 1e-5
+
+static void shapes(void **state) {
+  (void)state;
+  static const Case cases[] = {
+    {1, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},    {1, 64, 14, 14, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {2, 24, 9, 13, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},   {1, 100, 7, 7, 72, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 32, 57, 50, 48, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},  {1, 17, 30, 31, 19, 3, 3, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+    {2, 128, 40, 40, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 40, 10, 6, 30, 3, 3, 1, 1, 1, 1, 1, 2, 0, 1, 2},
+    {1, 33, 5, 70, 65, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 300, 5, 4, 9, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+  };
+  check_convs(check_winograd, cases, COUNT(cases), "output y\n", TOLERANCE);
+}
+
+/* Every number of rows and of columns past the last whole tile. */
+static void edges(void **state) {
+  (void)state;
+  for (int rest = 0; rest < 4; rest++) {
+    const Case k = {1, 8, 4 + rest, 11 - rest, 8, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    check_conv(check_winograd, &k, "output y\n", TOLERANCE);
+  }
+}
+
+static void epilogues(void **state) {
+  (void)state;
+  static const Case k = {1, 24, 11, 9, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  static const char *const rests[] = {
+    "s = Add(y, x)\nz = Relu(s)\noutput z\n",
+    "r = Relu(y)\nz = Add(x, r)\noutput z\n",
+    "const s f32 [24,1,1] = random 5 0 1\nz = PRelu(y, s)\noutput z\n",
+    "input gate f32 [1,24,1,1]\nz = Mul(y, gate)\noutput z\n",
+  };
+  for (size_t i = 0; i < COUNT(rests); i++) check_conv(check_winograd, &k, rests[i], TOLERANCE);
+}
+
+/* Large maps beside so many other weights that these may be stored transformed. */
+static void heavy_models(void **state) {
+  (void)state;
+  static const Case cases[] = {
+    {1, 16, 32, 33, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {2, 20, 56, 56, 16, 3, 3, 1, 1, 1, 1, 1, 0, 0, 2, 2},
+  };
+  check_convs(check_winograd, cases, COUNT(cases),
+              "const m f32 [16,8000] = random 9 -0.5 0.5\np = GlobalAveragePool(y)\nf = Flatten(p)\n"
+              "q = MatMul(f, m)\noutput y\noutput q\n", TOLERANCE);
+}
+
+/* Residual blocks: halos of several readers, results over residuals. */
+static void blocks(void **state) {
+  (void)state;
+  check_winograd("graph blocks\ninput x f32 [1,32,15,13]\nconst a f32 [32,32,3,3] = random 1 -0.1 0.1\n"
+                 "const b f32 [32,32,3,3] = random 2 -0.1 0.1\nconst c f32 [48,32,1,1] = random 3 -0.2 0.2\n"
+                 "r = Conv(x, a) pads=[1,1,1,1]\ns = Relu(r)\nt = Conv(s, b) pads=[1,1,1,1]\nu = Add(t, s)\n"
+                 "v = Relu(u)\nw = Conv(v, a) pads=[1,1,1,1]\ny = Conv(w, b) pads=[1,1,1,1]\nz = Add(v, y)\n"
+                 "e = Conv(z, c) strides=[2,2]\noutput e\noutput z\n", 2e-5);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(shapes),       cmocka_unit_test(edges),  cmocka_unit_test(epilogues),
+    cmocka_unit_test(heavy_models), cmocka_unit_test(blocks),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
