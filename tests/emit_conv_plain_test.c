@@ -16,8 +16,8 @@ static void check_free(const Case *k, const char *bias, const char *rest) {
   snprintf(text, sizeof text,
            "graph free\ninput x f32 [%d,%d,%d,%d]\ninput w f32 [%d,%d,%d,%d]\n%s"
            "y = Conv(x, w%s) pads=[%d,%d,%d,%d] strides=[%d,%d] dilations=[%d,%d] group=%d\n%s",
-           k->n, k->c, k->h, k->w, k->oc, k->c / k->group, k->kh, k->kw, bias, *bias ? ", b" : "", k->top, k->left,
-           k->bottom, k->right, k->sh, k->sw, k->dh, k->dw, k->group, rest);
+           k->n, k->c, k->h, k->w, k->oc, k->c / k->group, k->kh, k->kw, bias, *bias ? ", b" : "", k->top,
+           k->left, k->bottom, k->right, k->sh, k->sw, k->dh, k->dw, k->group, rest);
   check_kernel(text, TOLERANCE);
 }
 
@@ -48,7 +48,8 @@ static void biases(void **state) {
 /* Constant weights beside a bias that is not constant; blocks around it. */
 static void among_others(void **state) {
   (void)state;
-  check_kernel("graph free\ninput x f32 [1,16,6,5]\ninput b f32 [16]\nconst v f32 [16,16,1,1] = random 1 -0.3 0.3\n"
+  check_kernel("graph free\ninput x f32 [1,16,6,5]\ninput b f32 [16]\n"
+               "const v f32 [16,16,1,1] = random 1 -0.3 0.3\n"
                "y = Conv(x, v)\nz = Conv(y, v, b)\nt = Add(z, y)\ns = Conv(t, v)\noutput s\n", TOLERANCE);
 }
 

@@ -18,9 +18,11 @@ static void pointwise(void **state) {
   (void)state;
   static const Case cases[] = {
     {1, 16, 9, 11, 16, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},  {1, 64, 7, 7, 72, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
-    {2, 24, 5, 30, 40, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},  {1, 33, 14, 14, 17, 1, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0},
+    {2, 24, 5, 30, 40, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+    {1, 33, 14, 14, 17, 1, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0},
     {1, 100, 1, 1, 300, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {3, 8, 1, 1, 20, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
-    {1, 64, 28, 28, 256, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 520, 7, 7, 24, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+    {1, 64, 28, 28, 256, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+    {1, 520, 7, 7, 24, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
   };
   check_convs(check_kernel, cases, COUNT(cases), "output y\n", TOLERANCE);
 }
@@ -28,10 +30,12 @@ static void pointwise(void **state) {
 static void windows(void **state) {
   (void)state;
   static const Case cases[] = {
-    {1, 16, 12, 13, 32, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1}, {1, 20, 15, 15, 24, 3, 3, 1, 1, 1, 2, 2, 2, 2, 2, 2},
+    {1, 16, 12, 13, 32, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+    {1, 20, 15, 15, 24, 3, 3, 1, 1, 1, 2, 2, 2, 2, 2, 2},
     {1, 32, 14, 14, 48, 5, 5, 1, 1, 1, 1, 1, 2, 2, 2, 2}, {2, 17, 9, 8, 19, 2, 3, 1, 1, 2, 1, 1, 0, 1, 1, 0},
     {1, 64, 7, 7, 64, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},   {1, 130, 8, 8, 40, 3, 3, 1, 2, 1, 1, 1, 1, 1, 1, 1},
-    {1, 48, 6, 40, 16, 1, 7, 1, 1, 1, 1, 1, 0, 3, 0, 3},  {1, 256, 10, 10, 128, 3, 3, 1, 2, 2, 1, 1, 0, 0, 1, 1},
+    {1, 48, 6, 40, 16, 1, 7, 1, 1, 1, 1, 1, 0, 3, 0, 3},
+    {1, 256, 10, 10, 128, 3, 3, 1, 2, 2, 1, 1, 0, 0, 1, 1},
     {1, 16, 3, 3, 16, 3, 3, 1, 1, 1, 1, 1, 2, 2, 2, 2},   {1, 512, 4, 4, 64, 2, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0},
   };
   check_convs(check_kernel, cases, COUNT(cases), "output y\n", TOLERANCE);
@@ -62,8 +66,10 @@ static void residual_after(void **state) {
   static const Case square[] = {{1, 32, 14, 14, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
                                 {1, 24, 7, 7, 24, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
                                 {1, 16, 9, 9, 16, 5, 5, 1, 1, 1, 1, 1, 2, 2, 2, 2}};
-  check_convs(check_kernel, square, COUNT(square), "s = Add(y, x)\nz = Relu(s)\noutput z\n", WINOGRAD_TOLERANCE);
-  check_convs(check_kernel, square, COUNT(square), "r = Relu(y)\nz = Add(x, r)\noutput z\n", WINOGRAD_TOLERANCE);
+  check_convs(check_kernel, square, COUNT(square), "s = Add(y, x)\nz = Relu(s)\noutput z\n",
+              WINOGRAD_TOLERANCE);
+  check_convs(check_kernel, square, COUNT(square), "r = Relu(y)\nz = Add(x, r)\noutput z\n",
+              WINOGRAD_TOLERANCE);
 }
 
 static void chained_blocks(void **state) {
@@ -72,7 +78,8 @@ static void chained_blocks(void **state) {
   static const char *const rest =
     "r = Relu(y)\nconst v f32 [16,16,3,3] = random 8 -0.3 0.3\nd = Conv(r, v) pads=[1,1,1,1]\n"
     "s = Add(d, x)\nt = Relu(s)\nconst u f32 [40,16,1,1] = random 9 -0.5 0.5\ne = Conv(t, u) strides=[2,2]\n"
-    "const q f32 [16,16,3,3] = random 10 -0.3 0.3\nf = Conv(t, q) pads=[1,1,1,1]\ng = Sigmoid(f)\nh = Mul(t, g)\n"
+    "const q f32 [16,16,3,3] = random 10 -0.3 0.3\nf = Conv(t, q) pads=[1,1,1,1]\ng = Sigmoid(f)\n"
+    "h = Mul(t, g)\n"
     "output e\noutput h\n";
   check_convs(check_kernel, square, 1, rest, WINOGRAD_TOLERANCE);
 }
@@ -98,7 +105,8 @@ static void activations(void **state) {
 static void one_dimension(void **state) {
   (void)state;
   check_kernel("graph line\ninput x f32 [2,8,21]\nconst w f32 [12,8,3] = random 1 -0.5 0.5\n"
-               "y = Conv(x, w) pads=[1,1] strides=[2]\nr = Relu(y)\nconst v f32 [12,12,1] = random 2 -0.5 0.5\n"
+               "y = Conv(x, w) pads=[1,1] strides=[2]\nr = Relu(y)\n"
+               "const v f32 [12,12,1] = random 2 -0.5 0.5\n"
                "z = Conv(r, v)\ns = Add(z, r)\noutput s\n",
                TOLERANCE);
 }

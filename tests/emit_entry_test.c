@@ -35,7 +35,8 @@ static int teardown(void **state) {
  * place of `batch`. */
 static const char *two_of_each(const char *batch) {
   return format_text(cx, "graph net\ninput image f32 [%s,3,6,5]\ninput index i64 [%s,4]\n"
-                         "const w f32 [20,3,3,3] = random 1 -0.5 0.5\nconst v f32 [20,20,1,1] = random 2 -0.5 0.5\n"
+                         "const w f32 [20,3,3,3] = random 1 -0.5 0.5\n"
+                         "const v f32 [20,20,1,1] = random 2 -0.5 0.5\n"
                          "const three i64 [] = {3}\n"
                          "a = Conv(image, w) pads=[1,1,1,1]\nb = Relu(a)\nc = Conv(b, v)\nd = Add(c, b)\n"
                          "k = Add(index, three)\noutput d\noutput k\n", batch, batch);
@@ -112,7 +113,8 @@ static void only_two_symbols_are_global(void **state) {
   snprintf(rest, sizeof rest, "%s", globals_of(l.object.data, false));
   char *place = rest;
   for (char *name = strtok_r(rest, " ", &place); name; name = strtok_r(NULL, " ", &place)) {
-    bool known = strcmp(name, "rcc_cpu_check") == 0 || strcmp(name, "memcpy") == 0 || strcmp(name, "memset") == 0;
+    bool known = strcmp(name, "rcc_cpu_check") == 0 || strcmp(name, "memcpy") == 0 ||
+                 strcmp(name, "memset") == 0;
     if (!known) fail_msg("the object asks for %s", name);
   }
   assert_non_null(strstr(globals_of(l.object.data, false), "rcc_cpu_check"));
@@ -199,7 +201,8 @@ typedef struct Call {
   bool no_inputs, no_outputs;
 } Call;
 
-static void never_called(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
+static void never_called(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg,
+                         int32_t count) {
   (void)self, (void)task, (void)arg, (void)count;
   fail_msg("tasks run in spite of an error");
 }
@@ -222,8 +225,8 @@ static void check_errors(const char *batch) {
     {good, RCC_ERR_ARGUMENT}, {good, RCC_ERR_ARGUMENT}, {good, RCC_ERR_ARGUMENT}, {good, RCC_ERR_ARGUMENT},
     {good, RCC_ERR_ARGUMENT}, {good, RCC_ERR_ARGUMENT}, {good, RCC_ERR_ARGUMENT}, {good, RCC_ERR_ARGUMENT},
     {good, RCC_ERR_SHAPE}, {good, RCC_ERR_SHAPE}, {good, RCC_ERR_SHAPE},
-    {good, RCC_ERR_WORKSPACE}, {good, RCC_ERR_WORKSPACE}, {good, RCC_ERR_WORKSPACE}, {good, RCC_ERR_WORKSPACE},
-    {good, RCC_ERR_WORKSPACE},
+    {good, RCC_ERR_WORKSPACE}, {good, RCC_ERR_WORKSPACE}, {good, RCC_ERR_WORKSPACE},
+    {good, RCC_ERR_WORKSPACE}, {good, RCC_ERR_WORKSPACE},
   };
   cases[0].call.no_inputs = true;
   cases[1].call.no_outputs = true;
@@ -272,7 +275,8 @@ static void fixed_batches_are_one_run(void **state) {
 
 /* ==== batches ==== */
 
-static void expect_image(Graph *g, const float *image, const int64_t *index, const float *d, const int64_t *k) {
+static void expect_image(Graph *g, const float *image, const int64_t *index, const float *d,
+                         const int64_t *k) {
   const void *in[] = {image, index};
   void *want[2];
   eval_graph(g, in, want);

@@ -1,5 +1,5 @@
-/* Winograd's algorithm, wherever it can be, against the evaluator: maps that are no whole tiles, channels that
- * are no whole blocks, padding, epilogues, weights as given and transformed. */
+/* Winograd's algorithm, wherever it can be, against the evaluator: maps that are no whole tiles,
+ * channels that are no whole blocks, padding, epilogues, weights as given and transformed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,10 +14,14 @@
 static void shapes(void **state) {
   (void)state;
   static const Case cases[] = {
-    {1, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},    {1, 64, 14, 14, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
-    {2, 24, 9, 13, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},   {1, 100, 7, 7, 72, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
-    {1, 32, 57, 50, 48, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},  {1, 17, 30, 31, 19, 3, 3, 1, 1, 1, 1, 1, 0, 0, 0, 0},
-    {2, 128, 40, 40, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 40, 10, 6, 30, 3, 3, 1, 1, 1, 1, 1, 2, 0, 1, 2},
+    {1, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 64, 14, 14, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {2, 24, 9, 13, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 100, 7, 7, 72, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 32, 57, 50, 48, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 17, 30, 31, 19, 3, 3, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+    {2, 128, 40, 40, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 40, 10, 6, 30, 3, 3, 1, 1, 1, 1, 1, 2, 0, 1, 2},
     {1, 33, 5, 70, 65, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {1, 300, 5, 4, 9, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
   };
@@ -49,7 +53,8 @@ static void epilogues(void **state) {
 static void heavy_models(void **state) {
   (void)state;
   static const Case cases[] = {
-    {1, 16, 32, 33, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {2, 20, 56, 56, 16, 3, 3, 1, 1, 1, 1, 1, 0, 0, 2, 2},
+    {1, 16, 32, 33, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {2, 20, 56, 56, 16, 3, 3, 1, 1, 1, 1, 1, 0, 0, 2, 2},
   };
   check_convs(check_winograd, cases, COUNT(cases),
               "const m f32 [16,8000] = random 9 -0.5 0.5\np = GlobalAveragePool(y)\nf = Flatten(p)\n"

@@ -49,8 +49,8 @@ static Value *value_named(const Graph *g, const char *name) {
 static void assert_halo(const Value *v, int top, int left, int bottom, int right) {
   const Layout *l = &v->layout;
   if (l->top != top || l->left != left || l->bottom != bottom || l->right != right) {
-    fail_msg("halo of %s is %d,%d,%d,%d, not %d,%d,%d,%d", v->name, l->top, l->left, l->bottom, l->right, top, left,
-             bottom, right);
+    fail_msg("halo of %s is %d,%d,%d,%d, not %d,%d,%d,%d", v->name, l->top, l->left, l->bottom, l->right, top,
+             left, bottom, right);
   }
 }
 
@@ -78,7 +78,8 @@ static void reorders_stand_where_layouts_meet(void **state) {
   };
   EXPECT_NO_FAIL(cx);
   for (size_t i = 0; i < COUNT(cases); i++) {
-    Graph *g = laid_out(format_text(cx, "graph g\ninput x f32 [1,16,8,8]\n" CONV_WEIGHTS "%s", cases[i].text));
+    Graph *g = laid_out(format_text(cx, "graph g\ninput x f32 [1,16,8,8]\n" CONV_WEIGHTS "%s",
+                                    cases[i].text));
     assert_string_equal(ops_text(g), cases[i].ops);
   }
 }
@@ -140,15 +141,18 @@ static void steps_that_need_dense_tensors_leave(void **state) {
      "Reorder Conv|Relu Reorder Pointwise|Add|Relu"},
     {"const r f32 [1,16,8,8] = splat 1\ny = Conv(x, v, _, r) | Mul(@3)\noutput y\n",
      "Reorder Conv Reorder Pointwise|Mul"},
-    {"const r f32 [16,1,1] = splat 1\nconst s f32 [] = splat 2\ny = Conv(x, v, _, r, s) | Mul(@3) | Add(@4)\noutput y\n",
+    {"const r f32 [16,1,1] = splat 1\nconst s f32 [] = splat 2\ny = Conv(x, v, _, r, s) | Mul(@3) | Add(@4)\n"
+     "output y\n",
      "Reorder Conv|Mul|Add Reorder"},
-    {"input r f32 [1,16,1,1]\ny = Conv(x, v, _, r) | Mul(@3)\noutput y\n", "Reorder Reorder Conv|Mul Reorder"},
+    {"input r f32 [1,16,1,1]\ny = Conv(x, v, _, r) | Mul(@3)\noutput y\n",
+     "Reorder Reorder Conv|Mul Reorder"},
     {"input r f32 [1,16,8,1]\ny = Conv(x, v, _, r, x) | Add(@4) | Mul(@3)\noutput y\n",
      "Reorder Conv|Add Reorder Pointwise|Mul"},
   };
   EXPECT_NO_FAIL(cx);
   for (size_t i = 0; i < COUNT(cases); i++) {
-    Graph *g = laid_out(format_text(cx, "graph g\ninput x f32 [1,16,8,8]\n" CONV_WEIGHTS "%s", cases[i].text));
+    Graph *g = laid_out(format_text(cx, "graph g\ninput x f32 [1,16,8,8]\n" CONV_WEIGHTS "%s",
+                                    cases[i].text));
     assert_string_equal(ops_text(g), cases[i].ops);
     assert_string_equal(g->output[0]->name, "y");
   }
@@ -168,7 +172,8 @@ static void classes_of_arguments(void **state) {
   EXPECT_NO_FAIL(cx);
   for (size_t i = 0; i < COUNT(cases); i++) {
     Graph *g = text_parse(cx, &options, format_text(cx, "graph g\ninput x f32 [2,16,8,9]\n%s\n"
-                                                        "y = Pointwise(x, a) | Add(@1) | Relu\noutput y\n", cases[i].arg));
+                                                        "y = Pointwise(x, a) | Add(@1) | Relu\noutput y\n",
+                                                    cases[i].arg));
     pass_shape(g);
     ArgClass class = step_arg_class(g->node[0], &g->node[0]->step[0]);
     if (class != cases[i].class) fail_msg("%s: class %d, not %d", cases[i].arg, class, cases[i].class);
@@ -194,7 +199,8 @@ static void halos_hold_what_windows_read(void **state) {
   EXPECT_NO_FAIL(cx);
   for (size_t i = 0; i < COUNT(cases); i++) {
     Graph *g = laid_out(format_text(cx, "graph g\ninput x f32 [1,16,10,9]\nconst w f32 [16,16,%s] = splat 1\n"
-                                        "y = Conv(x, w) %s\noutput y\n", cases[i].kernel, cases[i].attributes));
+                                        "y = Conv(x, w) %s\noutput y\n", cases[i].kernel,
+                                        cases[i].attributes));
     const int *h = cases[i].halo;
     const Layout *l = &g->node[1]->in[0]->layout;
     assert_halo(g->node[1]->in[0], h[0], h[1], h[2], h[3]);
@@ -213,7 +219,8 @@ static void winograd_reads_whole_tiles(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   options.winograd = WINOGRAD_4;
-  Graph *g = laid_out("graph g\ninput x f32 [1,16,9,15]\n" CONV_WEIGHTS "y = Conv(x, w) pads=[1,1,1,1]\noutput y\n");
+  Graph *g = laid_out("graph g\ninput x f32 [1,16,9,15]\n" CONV_WEIGHTS
+                      "y = Conv(x, w) pads=[1,1,1,1]\noutput y\n");
   assert_int_equal(g->node[1]->plan->algorithm, CONV_WINOGRAD);
   assert_halo(g->node[1]->in[0], 1, 1, 4, 2);
 }
@@ -222,8 +229,10 @@ static void residuals_share_one_halo(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   Graph *g = laid_out("graph g\ninput x f32 [1,16,10,9]\n" CONV_WEIGHTS "const k f32 [16,16,5,5] = splat 1\n"
-                      "a = Conv(x, v)\nb = Conv(a, v, _, a) | Add(@3)\nc = Conv(b, w, _, b) pads=[1,1,1,1] | Add(@3)\n"
-                      "d = Pointwise(c, b) | Add(@1) | Relu\ne = Conv(d, k, _, d) pads=[2,2,2,2] | Add(@3)\noutput e\n");
+                      "a = Conv(x, v)\nb = Conv(a, v, _, a) | Add(@3)\n"
+                      "c = Conv(b, w, _, b) pads=[1,1,1,1] | Add(@3)\n"
+                      "d = Pointwise(c, b) | Add(@1) | Relu\ne = Conv(d, k, _, d) pads=[2,2,2,2] | Add(@3)\n"
+                      "output e\n");
   static const char *const chain[] = {"a", "b", "c", "d"};
   for (size_t i = 0; i < COUNT(chain); i++) {
     const Value *v = value_named(g, chain[i]);
@@ -239,7 +248,8 @@ static void parts_lie_inside_the_whole(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   Graph *g = laid_out("graph g\ninput x f32 [1,16,10,9]\n" CONV_WEIGHTS "const k f32 [16,40,3,3] = splat 1\n"
-                      "a = Conv(x, v)\nb = Conv(x, u)\nc = Concat(a, b) axis=1\ny = Conv(c, k) pads=[1,1,1,1]\n"
+                      "a = Conv(x, v)\nb = Conv(x, u)\nc = Concat(a, b) axis=1\n"
+                      "y = Conv(c, k) pads=[1,1,1,1]\n"
                       "z = Conv(a, v)\noutput y\noutput z\n");
   const Value *a = value_named(g, "a"), *b = value_named(g, "b"), *c = value_named(g, "c");
   assert_ptr_equal(a->alias, c);
@@ -258,7 +268,8 @@ static void some_concatenations_are_copies(void **state) {
     "c = Concat(a, b) axis=2\ny = Conv(c, v)\noutput y\n",                 /* along rows */
     "c = Concat(a, b) axis=1\noutput a\noutput c\n",                       /* a part is read outside */
     "c = Concat(a, a) axis=1\noutput c\n",                                 /* a part can't be twice in it */
-    "const k f32 [20,16,1,1] = splat 1\nd = Conv(x, k)\nc = Concat(d, a) axis=1\noutput c\n", /* blocks not full */
+    "const k f32 [20,16,1,1] = splat 1\nd = Conv(x, k)\nc = Concat(d, a) axis=1\n" /* blocks not full */
+    "output c\n",
     "c = Concat(a, x) axis=1\noutput c\n",                                 /* a part is given from outside */
   };
   EXPECT_NO_FAIL(cx);
@@ -271,27 +282,31 @@ static void some_concatenations_are_copies(void **state) {
   }
 }
 
-/* Wholes that are parts of others; splits of wholes; blocks of one pixel that others read as dense. What comes out is
- * what the evaluator says. */
+/* Wholes that are parts of others; splits of wholes; blocks of one pixel that others read as dense. What
+ * comes out is what the evaluator says. */
 static void nested_parts_compute_right(void **state) {
   (void)state;
   static const char *const rests[] = {
     "c = Concat(m, n) axis=1\nd = Concat(y, c) axis=1\nz = Conv(d, w48)\nu = Conv(n, v) pads=[1,1,1,1]\n"
     "output z\noutput u\n",
-    "k = Conv(x, w32)\np, q = Split(k) axis=1\nr = Relu(p)\nt = Tanh(q)\nc = Concat(m, k) axis=1\nz = Conv(c, w48)\n"
+    "k = Conv(x, w32)\np, q = Split(k) axis=1\nr = Relu(p)\nt = Tanh(q)\nc = Concat(m, k) axis=1\n"
+    "z = Conv(c, w48)\n"
     "u = Conv(q, v) pads=[1,1,1,1]\ni = Conv(r, v)\nj = Conv(t, v)\noutput z\noutput u\noutput i\noutput j\n",
     "k = Conv(x, w32)\np, q = Split(k) axis=1\nu = Conv(q, v) pads=[2,0,0,2]\nr = Mul(p, u)\noutput r\n",
     "k = Conv(x, w64)\np, q = Split(k) axis=1\nr, s = Split(q) axis=1\nu = Conv(s, v) pads=[1,1,1,1]\n"
     "i = Conv(r, v)\nj = Conv(p, b32)\noutput u\noutput i\noutput j\n",
-    "p = GlobalAveragePool(y)\nz = Conv(p, v) pads=[1,1,1,1]\nf = Flatten(p)\nq = Softmax(f)\noutput q\noutput z\n",
-    "p = GlobalAveragePool(y)\nr = GlobalMaxPool(y)\nc = Concat(p, r) axis=1\nz = Conv(c, b32)\nf = Flatten(p)\n"
+    "p = GlobalAveragePool(y)\nz = Conv(p, v) pads=[1,1,1,1]\nf = Flatten(p)\nq = Softmax(f)\noutput q\n"
+    "output z\n",
+    "p = GlobalAveragePool(y)\nr = GlobalMaxPool(y)\nc = Concat(p, r) axis=1\nz = Conv(c, b32)\n"
+    "f = Flatten(p)\n"
     "q = Softmax(f)\noutput q\noutput z\n",
     "p = GlobalAveragePool(y)\nr = GlobalMaxPool(y)\nk = GlobalMaxPool(m)\nc = Concat(p, r) axis=1\n"
     "d = Concat(k, c) axis=1\nz = Conv(d, w48)\nf = Flatten(r)\nq = Softmax(f)\noutput q\noutput z\n",
   };
   for (size_t i = 0; i < COUNT(rests); i++) {
     char text[2048];
-    snprintf(text, sizeof text, "graph g\ninput x f32 [2,16,5,6]\nconst a f32 [16,16,1,1] = random 1 -0.5 0.5\n"
+    snprintf(text, sizeof text,
+             "graph g\ninput x f32 [2,16,5,6]\nconst a f32 [16,16,1,1] = random 1 -0.5 0.5\n"
              "const v f32 [16,16,3,3] = random 2 -0.5 0.5\nconst w48 f32 [16,48,1,1] = random 3 -0.5 0.5\n"
              "const w32 f32 [32,16,1,1] = random 4 -0.5 0.5\nconst b32 f32 [16,32,1,1] = random 5 -0.5 0.5\n"
              "const w64 f32 [64,16,1,1] = random 6 -0.5 0.5\n"

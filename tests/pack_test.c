@@ -183,7 +183,8 @@ static void few_channels_a_group(void **state) {
   EXPECT_NO_FAIL(cx);
   Graph *g;
   Node *n = pack_conv_as(CONV("[1,20,6,6]", "[20,4,1,1]", ", b) group=5"),
-                         (ConvPlan){.algorithm = CONV_GROUPED, .uw = 2, .groups = 5, .icg = 4, .ocg = 4, .sums = 4}, &g);
+                         (ConvPlan){.algorithm = CONV_GROUPED, .uw = 2, .groups = 5, .icg = 4, .ocg = 4,
+                                    .sums = 4}, &g);
   const float *w = packed(g, n->plan->weights);
   for (int block = 0; block < 3; block++) {
     for (int in = 0; in < V; in++) { /* an input that is 1 in this lane alone */
@@ -250,7 +251,8 @@ static const Value *constant_named(const Graph *g, const char *name) {
 static void constants_have_one_place(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = unpacked("graph g\ninput x f32 [2,5,7]\nconst c f32 [5,7] = random 1 -1 1\nconst d f32 [7] = random 2 -1 1\n"
+  Graph *g = unpacked("graph g\ninput x f32 [2,5,7]\nconst c f32 [5,7] = random 1 -1 1\n"
+                      "const d f32 [7] = random 2 -1 1\n"
                       "const e i64 [3] = {1, 0, 2}\na = Add(x, c)\nb = Mul(a, c)\ns = Sub(b, d)\n"
                       "t = Gather(s, e) axis=1\noutput t\n");
   pass_layout(g);
@@ -286,7 +288,8 @@ static void packed_weights_have_no_second_place(void **state) {
 static void weights_that_others_read_have_two_places(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = unpacked("graph g\ninput x f32 [1,16,4,4]\ninput k f32 [16,16,1,1]\nconst w f32 [16,16,1,1] = random 1 -1 1\n"
+  Graph *g = unpacked("graph g\ninput x f32 [1,16,4,4]\ninput k f32 [16,16,1,1]\n"
+                      "const w f32 [16,16,1,1] = random 1 -1 1\n"
                       "y = Conv(x, w)\nz = Mul(k, w)\noutput y\noutput z\n");
   pass_layout(g);
   pass_pack(g);
@@ -299,7 +302,8 @@ static void weights_that_others_read_have_two_places(void **state) {
 static void run_time_weights_are_not_packed(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = unpacked("graph g\ninput x f32 [1,16,4,4]\ninput w f32 [16,16,1,1]\nconst b f32 [16] = random 1 -1 1\n"
+  Graph *g = unpacked("graph g\ninput x f32 [1,16,4,4]\ninput w f32 [16,16,1,1]\n"
+                      "const b f32 [16] = random 1 -1 1\n"
                       "y = Conv(x, w, b)\noutput y\n");
   pass_layout(g);
   pass_pack(g);

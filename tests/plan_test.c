@@ -1,5 +1,6 @@
-/* plan_test.c: where values lie in the workspace. Random graphs are planned and then played with tokens for numbers:
- * every node reads what it should, so nothing alive was written over. Some of them are compiled and run as well. */
+/* plan_test.c: where values lie in the workspace. Random graphs are planned and then played with tokens for
+ * numbers: every node reads what it should, so nothing alive was written over. Some of them are compiled and
+ * run as well. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -81,10 +82,11 @@ static int pick_like(Maker *m, Image like, int not) {
 static void make_conv(Maker *m, int x) {
   static const int channels[] = {16, 16, 16, 3, 20, 32};
   Image i = m->image[x];
-  int oc = channels[pick(&m->random, 0, 5)], k = pick(&m->random, 0, 1) ? 3 : 1, stride = pick(&m->random, 0, 5) ? 1 : 2;
+  int oc = channels[pick(&m->random, 0, 5)], k = pick(&m->random, 0, 1) ? 3 : 1;
+  int stride = pick(&m->random, 0, 5) ? 1 : 2;
   say(m, "const w%d f32 [%d,%d,%d,%d] = random %d -0.3 0.3\n", m->n, oc, i.c, k, k, m->n);
-  say(m, "v%d = Conv(v%d, w%d) pads=[%d,%d,%d,%d] strides=[%d,%d]\n", m->n, x, m->n, k / 2, k / 2, k / 2, k / 2, stride,
-      stride);
+  say(m, "v%d = Conv(v%d, w%d) pads=[%d,%d,%d,%d] strides=[%d,%d]\n", m->n, x, m->n, k / 2, k / 2, k / 2,
+      k / 2, stride, stride);
   add_image(m, oc, (i.h - 1) / stride + 1, (i.w - 1) / stride + 1);
 }
 
@@ -128,10 +130,10 @@ static void make_split(Maker *m, int x) {
 /* Rows and columns change places by two views and a transposition. */
 static void make_views(Maker *m, int x) {
   Image i = m->image[x];
-  say(m, "const s%d i64 [3] = {%d, %d, %d}\nconst t%d i64 [4] = {-1, %d, %d, %d}\n", m->n, -1, i.h * i.w, i.c, m->n, i.c,
-      i.w, i.h);
-  say(m, "a%d = Reshape(v%d, s%d)\nb%d = Softmax(a%d)\nv%d = Reshape(b%d, t%d)\n", m->n, x, m->n, m->n, m->n, m->n, m->n,
-      m->n);
+  say(m, "const s%d i64 [3] = {%d, %d, %d}\nconst t%d i64 [4] = {-1, %d, %d, %d}\n", m->n, -1, i.h * i.w, i.c,
+      m->n, i.c, i.w, i.h);
+  say(m, "a%d = Reshape(v%d, s%d)\nb%d = Softmax(a%d)\nv%d = Reshape(b%d, t%d)\n", m->n, x, m->n, m->n, m->n,
+      m->n, m->n, m->n);
   add_image(m, i.c, i.w, i.h);
 }
 
@@ -141,8 +143,9 @@ static void make_global(Maker *m, int x) {
 }
 
 static const char *random_graph(int seed) {
-  static void (*const make[])(Maker *, int) = {make_conv, make_conv, make_conv, make_unary, make_unary, make_binary,
-                                               make_binary, make_binary, make_concat, make_split, make_views, make_global};
+  static void (*const make[])(Maker *, int) = {
+    make_conv, make_conv, make_conv, make_unary, make_unary, make_binary, make_binary, make_binary,
+    make_concat, make_split, make_views, make_global};
   Maker m = {.random = (uint64_t)seed * 77 + 1};
   int batch = pick(&m.random, 1, 2), channels = pick(&m.random, 0, 1) ? 3 : 16, size = pick(&m.random, 3, 9);
   say(&m, "graph random%d\ninput v0 f32 [%d,%d,%d,%d]\n", seed, batch, channels, size, size);
@@ -183,8 +186,8 @@ static uint32_t *word(const Player *p, const Value *v, int64_t at) {
   return &p->memory[output][i];
 }
 
-/* Calls `visit` for every word of v's storage that v owns: elements by their number in row-major order, -1 for lanes past
- * the last channel, -2 for the halo. */
+/* Calls `visit` for every word of v's storage that v owns: elements by their number in row-major order, -1
+ * for lanes past the last channel, -2 for the halo. */
 typedef void Visit(Player *p, const Value *v, uint32_t *word, int64_t element);
 
 static void visit_image(Player *p, const Value *v, int64_t n, int64_t c, Visit *visit) {
@@ -205,7 +208,8 @@ static void visit_words(Player *p, const Value *v, Visit *visit) {
     for (int64_t i = 0; i < shape_count(&v->shape); i++) visit(p, v, word(p, v, i), i);
     return;
   }
-  int64_t block = v->layout.block ? v->layout.block : 1, channels = (v->shape.d[1] + block - 1) / block * block;
+  int64_t block = v->layout.block ? v->layout.block : 1;
+  int64_t channels = (v->shape.d[1] + block - 1) / block * block;
   for (int64_t n = 0; n < v->shape.d[0]; n++) {
     for (int64_t c = 0; c < channels; c++) visit_image(p, v, n, c, visit);
   }
@@ -245,7 +249,8 @@ static void fresh(Player *p, const Value *v) {
 static void copy_part(Player *p, const Value *whole, const Value *part, int64_t first, bool into_whole) {
   int64_t pixels = whole->shape.d[2] * whole->shape.d[3], n = part->shape.d[1] * pixels;
   for (int64_t i = 0; i < whole->shape.d[0]; i++) {
-    uint32_t *w = p->content[whole->id] + (i * whole->shape.d[1] + first) * pixels, *q = p->content[part->id] + i * n;
+    uint32_t *w = p->content[whole->id] + (i * whole->shape.d[1] + first) * pixels;
+    uint32_t *q = p->content[part->id] + i * n;
     memcpy(into_whole ? w : q, into_whole ? q : w, (size_t)n * sizeof *w);
   }
 }
@@ -255,7 +260,9 @@ static void compute(Player *p, const Node *n) {
   if (op_info[n->op].kind == K_VIEW || n->op == OP_Reorder) {
     memcpy(p->content[n->out[0]->id], p->content[n->in[0]->id], (size_t)shape_count(&n->out[0]->shape) * 4);
   } else if (n->op == OP_Concat) {
-    for (int i = 0; i < n->n_in; first += n->in[i++]->shape.d[1]) copy_part(p, n->out[0], n->in[i], first, true);
+    for (int i = 0; i < n->n_in; first += n->in[i++]->shape.d[1]) {
+      copy_part(p, n->out[0], n->in[i], first, true);
+    }
   } else if (n->op == OP_Split) {
     split_sizes(p->g, n, size);
     for (int i = 0; i < n->n_out; first += size[i++]) {
@@ -274,7 +281,8 @@ static bool is_in_place(const Node *n) {
   return n->op == OP_Concat && n->in[0]->alias == n->out[0];
 }
 
-/* Only an operand that is read element by element, each just before it is written, may lie where the result lies. */
+/* Only an operand that is read element by element, each just before it is written, may lie where the result
+ * lies. */
 static void check_hazards(Player *p, const Node *n) {
   const Value *y = n->out[0];
   if (!y || y->place != P_WORK) return;
@@ -283,7 +291,8 @@ static void check_hazards(Player *p, const Node *n) {
   for (int i = 0; i < n->n_in; i++) {
     const Value *x = n->in[i];
     if (!x || x->place != P_WORK) continue;
-    bool same = layout_equal(&x->layout, &y->layout) && x->offset + x->alias_offset == y->offset + y->alias_offset;
+    bool same = layout_equal(&x->layout, &y->layout) &&
+                x->offset + x->alias_offset == y->offset + y->alias_offset;
     bool by_element = (i > 0 || n->op == OP_Pointwise) && shape_equal(&x->shape, &y->shape) && same;
     if (!by_element) visit_words(p, x, check_unmarked);
   }
@@ -358,7 +367,8 @@ static Value *value_named(const Graph *g, const char *name) {
 }
 
 #define RESIDUAL \
-  "graph g\ninput x f32 [1,16,8,8]\nconst w f32 [16,16,1,1] = random 1 -1 1\nconst u f32 [16,16,1,1] = random 2 -1 1\n" \
+  "graph g\ninput x f32 [1,16,8,8]\nconst w f32 [16,16,1,1] = random 1 -1 1\n" \
+  "const u f32 [16,16,1,1] = random 2 -1 1\n" \
   "a = Conv(x, w)\nr = Relu(a)\nb = Conv(r, u)\ns = Add(b, r)\nt = Relu(s)\n"
 
 static void residuals_are_written_over(void **state) {
@@ -375,9 +385,12 @@ static void residuals_are_written_over(void **state) {
 static void residuals_stay_where_they_are_needed(void **state) {
   (void)state;
   static const struct { const char *rest, *result; } cases[] = {
-    {"output t\n", "t"},                                                   /* r is the convolution's input too */
-    {"c = Conv(t, w)\nd = Conv(c, u)\ne = Add(d, t)\nf = Conv(t, u)\noutput e\noutput f\n", "e"}, /* t is read later */
-    {"c = Conv(t, w)\nd = Conv(c, u)\ne = Add(d, x)\nf = Conv(e, w)\noutput f\n", "e"}, /* x is the caller's */
+    /* r is the convolution's input too */
+    {"output t\n", "t"},
+    /* t is read later */
+    {"c = Conv(t, w)\nd = Conv(c, u)\ne = Add(d, t)\nf = Conv(t, u)\noutput e\noutput f\n", "e"},
+    /* x is the caller's */
+    {"c = Conv(t, w)\nd = Conv(c, u)\ne = Add(d, x)\nf = Conv(e, w)\noutput f\n", "e"},
   };
   EXPECT_NO_FAIL(cx);
   for (size_t i = 0; i < COUNT(cases); i++) {
@@ -397,7 +410,8 @@ static void residuals_stay_where_they_are_needed(void **state) {
 static void views_cost_nothing(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = planned("graph g\ninput x f32 [2,6,4]\nconst s i64 [2] = {2, -1}\na = Softmax(x)\nb = Reshape(a, s)\n"
+  Graph *g = planned("graph g\ninput x f32 [2,6,4]\nconst s i64 [2] = {2, -1}\na = Softmax(x)\n"
+                     "b = Reshape(a, s)\n"
                      "const t i64 [3] = {4, 3, 4}\nc = Softmax(b)\nd = Reshape(c, t)\noutput d\n");
   assert_ptr_equal(root_of(value_named(g, "b")), value_named(g, "a"));
   assert_ptr_equal(root_of(value_named(g, "c")), g->output[0]); /* computed where the caller wants it */
@@ -444,7 +458,8 @@ static void sizes_cover_everything(void **state) {
 static void too_large_values_are_refused(void **state) {
   (void)state;
   options.max_memory = 1 << 20;
-  EXPECT_FAIL(cx, planned("graph g\ninput x f32 [1024,1024]\na = Softmax(x)\nb = Softmax(a) axis=0\noutput b\n"),
+  EXPECT_FAIL(cx, planned("graph g\ninput x f32 [1024,1024]\na = Softmax(x)\n"
+                          "b = Softmax(a) axis=0\noutput b\n"),
               "test: value \"a\" alone is larger than the memory limit");
 }
 
@@ -459,8 +474,9 @@ static void report_names_every_buffer(void **state) {
   FILE *f = open_memstream(&text, &size);
   plan_report(g, f);
   fclose(f);
-  const char *head = format_text(cx, "weights %lld bytes, workspace %lld bytes, scratch %lld bytes a thread\n",
-                                 (long long)g->weights_size, (long long)g->work_size, (long long)g->scratch_size);
+  const char *head = format_text(
+    cx, "weights %lld bytes, workspace %lld bytes, scratch %lld bytes a thread\n",
+    (long long)g->weights_size, (long long)g->work_size, (long long)g->scratch_size);
   assert_memory_equal(text, head, strlen(head));
   int lines = 0, expected = 2;
   for (const char *s = text; *s; s++) lines += *s == '\n';
@@ -468,7 +484,8 @@ static void report_names_every_buffer(void **state) {
     const Value *v = g->value[i];
     if (v->place == P_NONE || v->place == P_CONST) continue;
     expected++;
-    const char *end = v->alias ? format_text(cx, " %s = %s\n", v->name, v->alias->name) : format_text(cx, " %s\n", v->name);
+    const char *end = v->alias ? format_text(cx, " %s = %s\n", v->name, v->alias->name)
+                               : format_text(cx, " %s\n", v->name);
     if (!strstr(text, end)) fail_msg("no line for %s:\n%s", v->name, text);
   }
   assert_int_equal(lines, expected);

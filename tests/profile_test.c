@@ -68,7 +68,8 @@ static void every_layer_has_a_row(void **state) {
   for (const char *s = table; *s; s++) lines += *s == '\n';
   assert_int_equal(lines, g->n_layer + 2); /* a head and a sum */
   for (int i = 0; i < g->n_layer; i++) {
-    const char *line = line_with(table, format_text(cx, "\n%4d %s ", i, op_info[g->layer[i].node->op].name) + 1);
+    const char *line = line_with(table, format_text(cx, "\n%4d %s ", i,
+                                                    op_info[g->layer[i].node->op].name) + 1);
     const char *name = g->layer[i].node->name;
     assert_string_equal(line + strlen(line) - strlen(name), name);
   }

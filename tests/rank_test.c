@@ -1,4 +1,5 @@
-/* rank_test.c: one-dimensional convolutions and pools as two-dimensional ones of height 1. The results stay. */
+/* rank_test.c: one-dimensional convolutions and pools as two-dimensional ones of height 1. The results
+ * stay. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,8 @@ static void expect(const char *text, const char *ops) { expect_ops(&lax_options,
 static void one_view_before_and_one_behind(void **state) {
   (void)state;
   expect(X W "y = Conv(x, w) pads=[1,1]\noutput y\n", "Unsqueeze Conv Squeeze");
-  expect(X W "const b f32 [6] = random 2 -1 1\ny = Conv(x, w, b) strides=[2] dilations=[2] pads=[0,3]\noutput y\n",
+  expect(X W "const b f32 [6] = random 2 -1 1\ny = Conv(x, w, b) strides=[2] dilations=[2] pads=[0,3]\n"
+             "output y\n",
          "Unsqueeze Conv Squeeze");
   expect(X "y = MaxPool(x) kernel_shape=[3] strides=[2]\noutput y\n", "Unsqueeze MaxPool Squeeze");
   expect(X "y = AveragePool(x) kernel_shape=[3] pads=[1,1] count_include_pad=1\noutput y\n",
@@ -44,15 +46,18 @@ static void arguments_get_the_dimension_too(void **state) {
   (void)state;
   expect(X W "const c f32 [6,1] = random 3 -1 1\nconst d f32 [11] = random 4 -1 1\nconst e f32 [] = splat 3\n"
              "const f f32 [1,6,1] = random 5 -1 1\nconst h f32 [1,1] = splat 2\n"
-             "y = Conv(x, w, _, c, d, e, f, h) pads=[1,1] | Mul(@3) | Add(@4) | Mul(@5) | Add(@6) | Mul(@7)\noutput y\n",
+             "y = Conv(x, w, _, c, d, e, f, h) pads=[1,1] | Mul(@3) | Add(@4) | Mul(@5) | Add(@6) | Mul(@7)\n"
+             "output y\n",
          "Unsqueeze Conv|Mul|Add|Mul|Add|Mul Squeeze");
-  expect(X W "input r f32 [2,6,11]\ninput s f32 [6,1]\ny = Conv(x, w, _, r, s) pads=[1,1] | Add(@3) | Mul(@4)\noutput y\n",
+  expect(X W "input r f32 [2,6,11]\ninput s f32 [6,1]\n"
+             "y = Conv(x, w, _, r, s) pads=[1,1] | Add(@3) | Mul(@4)\noutput y\n",
          "Unsqueeze Unsqueeze Unsqueeze Conv|Add|Mul Squeeze");
 }
 
 static void images_and_indices_stay(void **state) {
   (void)state;
-  expect("graph g\ninput x f32 [1,6,5,5]\nconst w f32 [6,6,3,3] = random 1 -1 1\ny = Conv(x, w)\noutput y\n", "Conv");
+  expect("graph g\ninput x f32 [1,6,5,5]\nconst w f32 [6,6,3,3] = random 1 -1 1\ny = Conv(x, w)\noutput y\n",
+         "Conv");
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
   Graph *g = text_parse(cx, &lax_options, X "y, i = MaxPool(x) kernel_shape=[3]\noutput y\noutput i\n");
@@ -66,7 +71,8 @@ static void windows_lie_along_the_width(void **state) {
   (void)state;
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
-  Graph *g = run_pass(cx, &lax_options, X W "y = Conv(x, w) strides=[2] dilations=[3] pads=[4,1]\noutput y\n", pass_rank);
+  Graph *g = run_pass(cx, &lax_options, X W "y = Conv(x, w) strides=[2] dilations=[3] pads=[4,1]\noutput y\n",
+                      pass_rank);
   const Node *n = g->node[1];
   infer_node(g, g->node[1]); /* from the attributes */
   const Window *k = &n->win;
@@ -81,7 +87,8 @@ static void automatic_padding_is_spelled_out(void **state) {
   (void)state;
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
-  Graph *g = run_pass(cx, &lax_options, X W "y = Conv(x, w) auto_pad=\"SAME_LOWER\" strides=[2]\noutput y\n", pass_rank);
+  Graph *g = run_pass(cx, &lax_options, X W "y = Conv(x, w) auto_pad=\"SAME_LOWER\" strides=[2]\noutput y\n",
+                      pass_rank);
   assert_null(attr_find(g->node[1], "auto_pad"));
   assert_int_equal(g->node[1]->win.left + g->node[1]->win.right, 2);
   context_free(cx);

@@ -55,7 +55,8 @@ typedef struct Conv {
 
 static const char *text_of(const Conv *k) {
   return format_text(cx, "graph g\ninput x f32 [%d,%d,%d,%d]\nconst w f32 [%d,%d,%d,%d] = splat 1\n"
-                         "y = Conv(x, w) strides=[%d,%d] dilations=[%d,%d] pads=[%d,%d,%d,%d] group=%d\noutput y\n",
+                         "y = Conv(x, w) strides=[%d,%d] dilations=[%d,%d] pads=[%d,%d,%d,%d] group=%d\n"
+                         "output y\n",
                      k->n, k->c, k->h, k->w, k->oc, k->c / k->group, k->kh, k->kw, k->stride, k->stride,
                      k->dilation, k->dilation, k->pad, k->pad, k->pad, k->pad, k->group);
 }
@@ -69,7 +70,9 @@ static Graph *selected(const char *text, const char *cpu) {
   return g;
 }
 
-static const ConvPlan *plan_of(const Conv *k, const char *cpu) { return selected(text_of(k), cpu)->node[0]->plan; }
+static const ConvPlan *plan_of(const Conv *k, const char *cpu) {
+  return selected(text_of(k), cpu)->node[0]->plan;
+}
 
 /* Groups as packed hold all channels, and where there are several, whole blocks of whole panels. */
 static void check_groups(const Conv *k, const ConvPlan *p, int lanes) {
@@ -84,7 +87,8 @@ static void check_groups(const Conv *k, const ConvPlan *p, int lanes) {
 }
 
 static void check_direct(const Conv *k, const ConvPlan *p, const Target *t, const Shape *y) {
-  int64_t run = p->order == OC_FLAT ? y->d[2] * y->d[3] : y->d[3], blocks = (p->ocg + t->lanes - 1) / t->lanes;
+  int64_t run = p->order == OC_FLAT ? y->d[2] * y->d[3] : y->d[3];
+  int64_t blocks = (p->ocg + t->lanes - 1) / t->lanes;
   int64_t pixels = p->uw < run ? p->uw : run;
   assert_true(p->uw >= 1 && p->nb >= 1 && p->nb <= blocks);
   assert_true(pixels * p->nb + p->nb + 1 <= t->regs);
@@ -194,14 +198,15 @@ static void layers_of_networks(void **state) {
   for (size_t i = 0; i < COUNT(cases); i++) {
     for (size_t c = 0; c < COUNT(cpus); c++) {
       const ConvPlan *p = plan_of(&cases[i].k, cpus[c]);
-      if (p->algorithm != cases[i].algorithm) fail_msg("case %d on %s: %d", (int)i, cpus[c], (int)p->algorithm);
+      int got = p->algorithm;
+      if (got != (int)cases[i].algorithm) fail_msg("case %d on %s: %d", (int)i, cpus[c], got);
       assert_int_equal(p->planar, cases[i].planar);
     }
   }
 }
 
-/* 32 groups of 16 channels: a group is a block, 2 or 4. Groups of 12 fill no block, and are one dense product. Several
- * groups of 4 share a vector, if it is longer. */
+/* 32 groups of 16 channels: a group is a block, 2 or 4. Groups of 12 fill no block, and are one dense
+ * product. Several groups of 4 share a vector, if it is longer. */
 static void groups_of_blocks(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
@@ -222,8 +227,9 @@ static void groups_of_blocks(void **state) {
 static void run_time_weights_are_plain(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = selected("graph g\ninput x f32 [1,16,8,8]\ninput w f32 [16,16,3,3]\nconst c f32 [16,16,3,3] = splat 1\n"
-                      "input b f32 [16]\ny = Conv(x, w)\nz = Conv(x, c, b)\noutput y\noutput z\n", "x86-64-v3");
+  Graph *g = selected("graph g\ninput x f32 [1,16,8,8]\ninput w f32 [16,16,3,3]\n"
+                      "const c f32 [16,16,3,3] = splat 1\ninput b f32 [16]\n"
+                      "y = Conv(x, w)\nz = Conv(x, c, b)\noutput y\noutput z\n", "x86-64-v3");
   assert_int_equal(g->node[0]->plan->algorithm, CONV_PLAIN);
   assert_int_equal(g->node[1]->plan->algorithm, CONV_PLAIN);
 }
@@ -231,8 +237,9 @@ static void run_time_weights_are_plain(void **state) {
 static void others_have_no_plan(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = selected("graph g\ninput x f32 [1,16,8,8]\ny = MaxPool(x) kernel_shape=[2,2] strides=[2,2]\nz = Relu(y)\n"
-                      "f = Flatten(z)\nconst m f32 [256,10] = splat 1\nq = MatMul(f, m)\noutput q\n", "x86-64-v3");
+  Graph *g = selected("graph g\ninput x f32 [1,16,8,8]\ny = MaxPool(x) kernel_shape=[2,2] strides=[2,2]\n"
+                      "z = Relu(y)\nf = Flatten(z)\n"
+                      "const m f32 [256,10] = splat 1\nq = MatMul(f, m)\noutput q\n", "x86-64-v3");
   for (int i = 0; i < 3; i++) assert_null(g->node[i]->plan);
   assert_non_null(g->node[3]->plan);
 }

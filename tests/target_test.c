@@ -77,7 +77,8 @@ static void vectors_are_what_the_features_allow(void **state) {
   for (size_t i = 0; i < COUNT(cases); i++) {
     const Target *t = target(cases[i].cpu, cases[i].attr);
     if (t->lanes != cases[i].lanes || t->regs != cases[i].regs || t->fma != cases[i].fma) {
-      fail_msg("%s %s: %d lanes, %d registers, fma %d", cases[i].cpu, cases[i].attr, t->lanes, t->regs, t->fma);
+      fail_msg("%s %s: %d lanes, %d registers, fma %d", cases[i].cpu, cases[i].attr, t->lanes, t->regs,
+               t->fma);
     }
     assert_string_equal(t->cpu, cases[i].cpu);
     assert_true(t->l1 >= 16 << 10 && t->l2 >= 128 << 10);
@@ -112,7 +113,8 @@ static void features_bring_what_they_rest_on(void **state) {
       char list[256], *rest = list;
       snprintf(list, sizeof list, "%s", on ? cases[i].on : cases[i].off);
       for (char *f = strtok_r(list, ",", &rest); f; f = strtok_r(NULL, ",", &rest)) {
-        if (sign_of(t, f) != (on ? '+' : '-')) fail_msg("%s %s: %s is %c", t->cpu, cases[i].attr, f, sign_of(t, f));
+        char sign = sign_of(t, f);
+        if (sign != (on ? '+' : '-')) fail_msg("%s %s: %s is %c", t->cpu, cases[i].attr, f, sign);
       }
     }
   }
@@ -133,7 +135,8 @@ static void the_check_asks_for_every_feature(void **state) {
     {"avx512bf16", RCC_CPU_AVX512BF16}, {"avx512fp16", RCC_CPU_AVX512FP16}, {"amx-tile", RCC_CPU_AMX_TILE},
     {"amx-int8", RCC_CPU_AMX_INT8}, {"amx-bf16", RCC_CPU_AMX_BF16}, {"gfni", RCC_CPU_GFNI},
   };
-  static const char *const cpus[] = {"x86-64", "x86-64-v2", "haswell", "znver4", "sapphirerapids", NULL, "native"};
+  static const char *const cpus[] = {"x86-64", "x86-64-v2", "haswell", "znver4", "sapphirerapids", NULL,
+                                     "native"};
   EXPECT_NO_FAIL(cx);
   for (size_t i = 0; i < COUNT(cpus); i++) {
     const Target *t = target(cpus[i], NULL);
@@ -143,7 +146,9 @@ static void the_check_asks_for_every_feature(void **state) {
       if (sign != '+' && sign != '-') fail_msg("%s: no %s in %s", t->cpu, all[k].name, t->features);
       if (sign == '+') bits |= all[k].bit;
     }
-    if (bits != t->cpu_bits) fail_msg("%s: %#llx differs from %s", t->cpu, (long long)t->cpu_bits, t->features);
+    if (bits != t->cpu_bits) {
+      fail_msg("%s: %#llx differs from %s", t->cpu, (long long)t->cpu_bits, t->features);
+    }
   }
 }
 
