@@ -1,19 +1,18 @@
 #!/usr/bin/env python3
-"""Times models compiled by resnetcc against other runtimes.
+"""Times networks compiled by resnetcc against other runtimes.
 
 Every runtime is a process of its own that stays loaded; they take turns, so that whatever else the machine does
-hits all alike. Before that, everyone's outputs for the same random inputs are compared. Printed are the least and
-the median time of a run, the share of the FMA peak measured between the turns, and the time over that of the
-fastest other runtime (less than 1: resnetcc is faster).
+hits all alike. Before that, everyone's outputs are compared with those in double precision (of a model file: with
+ONNX Runtime's). Printed are the least and the median time of a run, the share of the FMA peak measured between the
+turns, the error relative to the largest output, and the time over that of the fastest other runtime whose error is
+at most 1e-4 (less than 1: resnetcc is faster).
 
-Needs numpy, onnx, and of onnxruntime and openvino those to compare with; a C compiler; resnetcc as built or installed.
+run.sh installs what this needs and runs it with --record.
 """
 import argparse
 import csv
-import ctypes
-import json
+import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
@@ -23,164 +22,57 @@ import time
 import numpy as np
 import onnx
 
+import machine
+import report
+from runtimes import RUNTIMES, Peer
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-ELEMENT = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16, 11: np.float64}
-TOLERANCE = 1e-4  # of the largest output; other runtimes use Winograd's algorithm too
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "resnetcc-bench"
+STANDARD = ("resnet18", "resnet50", "resnet20", "resnet8", "resnext50_32x4d", "resnet34", "wide_resnet50_2",
+            "resnet101")
 
 
-# ---- the runtimes: NAME(args, inputs) loads args.model and returns a function that runs it once ----
+# ---- the models: folders with model.onnx, inputs.npz, outputs.npz and, of those made here, torch.pt ----
 
-class Tensor(ctypes.Structure):  # rcc_tensor of resnetcc_rt.h
-    _fields_ = [("name", ctypes.c_char_p), ("type", ctypes.c_int32), ("rank", ctypes.c_int32),
-                ("dims", ctypes.POINTER(ctypes.c_int64))]
-
-
-class Model(ctypes.Structure):  # rcc_model
-    _fields_ = [("abi", ctypes.c_uint32), ("flags", ctypes.c_uint32), ("name", ctypes.c_char_p),
-                ("target", ctypes.c_char_p), ("n_inputs", ctypes.c_int32), ("n_outputs", ctypes.c_int32),
-                ("inputs", ctypes.POINTER(Tensor)), ("outputs", ctypes.POINTER(Tensor)),
-                ("workspace_size", ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_int64, ctypes.c_int32)),
-                ("run", ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_void_p),
-                                         ctypes.POINTER(ctypes.c_void_p), ctypes.c_int64, ctypes.c_void_p,
-                                         ctypes.c_size_t, ctypes.c_void_p))]
+def standard_folder(name):
+    folder = CACHE / "models" / name
+    if not (folder / "outputs.npz").exists():  # written last
+        print(f"making {name} in {folder}", flush=True)
+        subprocess.run([sys.executable, HERE / "models.py", name, folder], check=True)
+    return folder
 
 
-def rcc_library(args):
-    """The model as a shared library: resnetcc's object and the runtime."""
-    folder = pathlib.Path(tempfile.mkdtemp(dir=args.scratch))
-    subprocess.run([args.resnetcc, args.model, "-o", folder / "net.o", "--name", "net", *args.option], check=True)
-    subprocess.run(["cc", "-shared", folder / "net.o", "-Wl,-u,net_model,--whole-archive", args.runtime,
-                    "-Wl,--no-whole-archive", "-pthread", "-o", folder / "net.so"], check=True)
-    return ctypes.CDLL(str(folder / "net.so"))
-
-
-def resnetcc(args, inputs):
-    library = rcc_library(args)
-    model = Model.in_dll(library, "net_model")
-    library.rcc_workspace_alloc.restype = library.rcc_pool_create.restype = ctypes.c_void_p
-    library.rcc_pool_parallel.restype = ctypes.c_void_p
-    parallel = None
-    if args.threads > 1:
-        parallel = library.rcc_pool_parallel(ctypes.c_void_p(library.rcc_pool_create(args.threads)))
-    size = model.workspace_size(args.batch, args.threads)
-    workspace = library.rcc_workspace_alloc(ctypes.c_size_t(size))
-    arrays = [inputs[model.inputs[i].name.decode()] for i in range(model.n_inputs)]
-    outputs = []
-    for i in range(model.n_outputs):
-        out = model.outputs[i]
-        outputs.append(np.empty([args.batch if out.dims[k] < 0 else out.dims[k] for k in range(out.rank)],
-                                ELEMENT[out.type]))
-    pointers = lambda list_: (ctypes.c_void_p * len(list_))(*[a.ctypes.data for a in list_])
-    given, wanted = pointers(arrays), pointers(outputs)
-
-    def run():
-        error = model.run(given, wanted, args.batch, workspace, size, parallel)
-        if error:
-            raise RuntimeError(f"net_model.run returned {error}")
-        return outputs
-    run.alive = library, arrays
-    return run
-
-
-def onnxruntime(args, inputs):
-    import onnxruntime as ort
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = args.threads, 1
-    session = ort.InferenceSession(args.model, options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(None, inputs)
-
-
-def openvino(args, inputs):
-    import openvino as ov
-    core = ov.Core()
-    model = core.read_model(args.model)
-    model.reshape({name: list(array.shape) for name, array in inputs.items()})
-    request = core.compile_model(model, "CPU", {
-        "INFERENCE_NUM_THREADS": args.threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
-    for name, array in inputs.items():
-        request.set_tensor(name, ov.Tensor(array))
-    count = len(model.outputs)
-
-    def run():
-        request.infer()
-        return [request.get_output_tensor(i).data for i in range(count)]
-    return run
-
-
-RUNTIMES = {f.__name__: f for f in (resnetcc, onnxruntime, openvino)}
-
-
-# ---- a runtime's process: prints one JSON line when loaded, then one for every number of runs it reads ----
-
-def serve(args):
-    inputs = dict(np.load(args.inputs))
-    start = time.perf_counter()
-    run = RUNTIMES[args.serve](args, inputs)
-    load = time.perf_counter() - start
-    np.savez(pathlib.Path(args.scratch) / f"{args.serve}.npz", *[np.asarray(y) for y in run()])
-    print(json.dumps({"load": load}), flush=True)
-    for line in sys.stdin:
-        times = []
-        for _ in range(int(line)):
-            start = time.perf_counter()
-            run()
-            times.append(time.perf_counter() - start)
-        print(json.dumps(times), flush=True)
-
-
-class Peer:
-    """The other end of `serve`."""
-
-    def __init__(self, name, args, inputs):
-        self.name, self.times = name, []
-        options = ["--threads", args.threads, "--batch", args.batch, "--resnetcc", args.resnetcc, "--runtime",
-                   args.runtime, "--scratch", args.scratch, "--inputs", inputs]
-        options += [f"--option={option}" for option in args.option]
-        self.process = subprocess.Popen([sys.executable, __file__, "--serve", name, args.model, *map(str, options)],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.load = self.answer()["load"]
-
-    def answer(self):
-        for line in self.process.stdout:
-            if line.startswith(("{", "[")):  # some runtimes greet on standard output
-                return json.loads(line)
-        sys.exit(f"bench: {self.name} ended early; its message is above")
-
-    def turn(self, count):
-        print(count, file=self.process.stdin, flush=True)
-        times = self.answer()
-        self.times += times
-        return times
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-# ---- one model ----
-
-def random_inputs(graph, batch):
+def file_folder(file, scratch, batch):
+    """Of a model file: random inputs, and what ONNX Runtime computes of them."""
+    import onnxruntime
+    folder = pathlib.Path(tempfile.mkdtemp(dir=scratch))
+    (folder / "model.onnx").symlink_to(pathlib.Path(file).resolve())
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(1)
-    weights = {tensor.name for tensor in graph.initializer}
     inputs = {}
-    for i in (i for i in graph.input if i.name not in weights):
-        shape = [d.dim_value or batch for d in i.type.tensor_type.shape.dim]
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(i.type.tensor_type.elem_type)
+    for i in session.get_inputs():
+        shape = [d if isinstance(d, int) else batch for d in i.shape]
+        if shape[0] != batch:
+            sys.exit(f"bench: {file}: {i.name} has a batch of {shape[0]}, not {batch}")
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(getattr(onnx.TensorProto, i.type[7:-1].upper(), 1))
         inputs[i.name] = rng.standard_normal(shape).astype(dtype)
-    return inputs
+    np.savez(folder / "inputs.npz", **inputs)
+    outputs = zip(session.get_outputs(), session.run(None, inputs))
+    np.savez(folder / "outputs.npz", **{o.name: y for o, y in outputs})
+    return folder
 
 
-def flop_count(model, batch):
+def flop_count(file, batch):
     """Multiplications and additions of the convolutions and matrix products, as the definitions have them."""
+    model = onnx.load(file)
     for i in model.graph.input:
         for d in i.type.tensor_type.shape.dim:
             d.dim_value = d.dim_value or batch
     graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     shape = {t.name: list(t.dims) for t in graph.initializer}
-    shape |= {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim]
-              for v in [*graph.value_info, *graph.output, *graph.input]}
+    shape |= {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in [*graph.value_info, *graph.input]}
+    shape |= {v.name: [d.dim_value or batch for d in v.type.tensor_type.shape.dim] for v in graph.output}
     total = 0
     for node in graph.node:
         if node.op_type not in ("Conv", "Gemm", "MatMul"):
@@ -192,102 +84,123 @@ def flop_count(model, batch):
     return total
 
 
-def check_outputs(args, peers):
-    """Everyone's largest difference from the first other runtime, relative to the largest output."""
-    results = {p.name: list(np.load(pathlib.Path(args.scratch) / f"{p.name}.npz").values()) for p in peers}
-    base = next((p.name for p in peers if p.name != "resnetcc"), peers[0].name)
-    for name, outputs in results.items():
-        for y, z in zip(outputs, results[base], strict=True):
-            error = np.abs(y.astype(np.float64) - z).max() / (np.abs(z).max() or 1)
-            if not error <= TOLERANCE:
-                sys.exit(f"bench: {args.model}: {name} differs from {base} by {error:.1e}")
+# ---- one case: a model, a batch, a number of threads ----
+
+def output_errors(args, peers, batch):
+    """Everyone's largest error relative to the largest output."""
+    golden = [y[:batch] for y in np.load(args.folder / "outputs.npz").values()]
+    errors = {}
+    for p in peers:
+        outputs = np.load(args.scratch / f"{p.name}.npz").values()
+        errors[p.name] = max(np.abs(y.astype(np.float64) - z).max() / (np.abs(z).max() or 1)
+                             for y, z in zip(outputs, golden, strict=True))
+    if errors.get("resnetcc", 0) > report.TOLERANCE:
+        sys.exit(f"bench: {args.model}: resnetcc is off by {errors['resnetcc']:.1e} of the largest output")
+    return errors
 
 
-def measure_peak(args):
+def measure_peak(args, threads):
     """GFLOP/s of as many cores as there are threads."""
-    runs = [subprocess.Popen([args.peak], stdout=subprocess.PIPE, text=True) for _ in range(args.threads)]
+    runs = [subprocess.Popen([args.peak], stdout=subprocess.PIPE, text=True) for _ in range(threads)]
     return sum(float(run.communicate()[0].split()[0]) for run in runs)
 
 
-def bench(args):
-    model = onnx.load(args.model)
-    inputs = pathlib.Path(args.scratch) / "inputs.npz"
-    np.savez(inputs, **random_inputs(model.graph, args.batch))
-    peers = [Peer(name, args, inputs) for name in args.runtimes.split(",")]
-    check_outputs(args, peers)
+def take_turns(args, peers, threads):
+    """Fills everyone's times; the results are the peaks measured in between."""
     counts = {p: max(1, round(args.turn / min(p.turn(3)))) for p in peers}  # this also warms up
     for p in peers:
         p.times.clear()
-    peak = 0
+    peaks = []
     for _ in range(args.rounds):
-        peak = max(peak, measure_peak(args))
+        peaks.append(measure_peak(args, threads))
         for p in peers:
             p.turn(counts[p])
-    flop = flop_count(model, args.batch)
-    others = [min(p.times) for p in peers if p.name != "resnetcc"]
+    return peaks
+
+
+def bench(args, threads, batch):
+    inputs = dict(np.load(args.folder / "inputs.npz"))
+    np.savez(args.scratch / "inputs.npz", **{name: x[:batch] for name, x in inputs.items()})
+    peers = [Peer(name, args, threads, batch) for name in args.runtimes.split(",")
+             if name != "torch" or (args.folder / "torch.pt").exists()]
+    versions = {p.name: p.answer()["version"] for p in peers}
+    errors = output_errors(args, peers, batch)
+    peaks = take_turns(args, peers, threads)
+    flop = flop_count(args.folder / "model.onnx", batch)
     rows = []
     for p in peers:
-        least = min(p.times)
-        rows.append({"model": args.model, "threads": args.threads, "batch": args.batch, "runtime": p.name,
-                     "min_ms": least * 1e3, "median_ms": statistics.median(p.times) * 1e3,
-                     "peak_percent": flop / least / peak * 1e-7, "ratio": least / min(others) if others else None,
-                     "load_s": p.load, "peak_gflops": peak})
         p.close()
+        least = min(p.times)
+        rows.append({"model": args.model, "batch": batch, "threads": threads, "runtime": p.name,
+                     "version": versions[p.name], "min_ms": f"{least * 1e3:.4f}",
+                     "median_ms": f"{statistics.median(p.times) * 1e3:.4f}", "runs": len(p.times),
+                     "error": f"{errors[p.name]:.1e}", "peak_percent": f"{flop / least / max(peaks) * 1e-7:.1f}",
+                     "peak_gflops": f"{max(peaks):.1f}", "lowest_peak_gflops": f"{min(peaks):.1f}",
+                     "options": " ".join(args.option), "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+                     **args.labels})
     return rows
 
 
 def print_rows(rows):
-    first = rows[0]
-    print(f"{first['model']}, {first['threads']} thread(s), batch {first['batch']}, "
-          f"peak {first['peak_gflops']:.1f} GFLOP/s")
+    first, best = rows[0], report.fastest_other(rows)
+    print(f"{first['model']}, batch {first['batch']}, {first['threads']} thread(s), "
+          f"peak {first['peak_gflops']} GFLOP/s")
     for row in rows:
-        ratio = f"{row['ratio']:6.3f}" if row["ratio"] else "     -"
-        print(f"  {row['runtime']:12s} min {row['min_ms']:9.3f} ms  median {row['median_ms']:9.3f} ms  "
-              f"{row['peak_percent']:5.1f} % of peak  ratio {ratio}", flush=True)
+        ratio = f"{float(row['min_ms']) / float(best['min_ms']):6.3f}" if best else "     -"
+        print(f"  {row['runtime']:12s} min {row['min_ms']:>10s} ms  median {row['median_ms']:>10s} ms  "
+              f"{row['peak_percent']:>5s} % of peak  error {row['error']}  ratio {ratio}", flush=True)
 
 
-def write_results(args, rows):
-    if args.json:
-        machine = {"machine": platform.processor() or platform.machine(), "system": platform.platform()}
-        pathlib.Path(args.json).write_text(json.dumps({**machine, "rows": rows}, indent=1) + "\n")
-    if args.csv:
-        with open(args.csv, "w", newline="") as file:
-            table = csv.DictWriter(file, rows[0])
-            table.writeheader()
-            table.writerows(rows)
+def merge_csv(file, rows):
+    """Replaces the rows of the same cases, keeps the others."""
+    old = report.read_csv(file) if file.exists() else []
+    new = {report.case(row) for row in rows}
+    rows = [row for row in old if report.case(row) not in new] + rows
+    with open(file, "w", newline="") as out:
+        table = csv.DictWriter(out, rows[-1])
+        table.writeheader()
+        table.writerows(rows)
 
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("models", nargs="+", metavar="MODEL.onnx")
-    p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--batch", type=int, default=1, help="in place of a symbolic batch")
-    p.add_argument("--runtimes", default=",".join(RUNTIMES))
-    p.add_argument("--rounds", type=int, default=7, help="turns of every runtime")
-    p.add_argument("--turn", type=float, default=0.5, help="seconds a turn lasts, roughly")
+    p.add_argument("models", nargs="*", metavar="MODEL", help=f"an ONNX file, or of {', '.join(STANDARD)} (all)")
+    p.add_argument("--threads", default="1,all", help="numbers, or all: the physical cores (1,all)")
+    p.add_argument("--batch", default="1,8", help="numbers of images (1,8)")
+    p.add_argument("--runtimes", default=",".join(RUNTIMES), help="(%(default)s)")
+    p.add_argument("--rounds", type=int, default=15, help="turns of every runtime (%(default)s)")
+    p.add_argument("--turn", type=float, default=0.3, help="seconds a turn lasts, roughly (%(default)s)")
     p.add_argument("--option", action="append", default=[], help="one more option for resnetcc, as --option=-mcpu=...")
     p.add_argument("--resnetcc", default=str(ROOT / "build/release/resnetcc"))
     p.add_argument("--runtime", default=str(ROOT / "build/release/libresnetcc_rt.a"))
-    p.add_argument("--json", metavar="FILE")
-    p.add_argument("--csv", metavar="FILE")
-    for internal in ("--serve", "--scratch", "--inputs"):
-        p.add_argument(internal, help=argparse.SUPPRESS)
-    return p.parse_args()
+    p.add_argument("--csv", type=pathlib.Path, metavar="FILE", help="where to put the results beside those there")
+    p.add_argument("--record", action="store_true", help="--csv into results/, under the name of the machine's class")
+    args = p.parse_args()
+    args.threads = [machine.cores() if n == "all" else int(n) for n in args.threads.split(",")]
+    args.batch = [int(n) for n in args.batch.split(",")]
+    return args
 
 
 def main():
     args = arguments()
-    if args.serve:
-        args.model = args.models[0]
-        return serve(args)
-    rows = []
-    with tempfile.TemporaryDirectory() as args.scratch:
-        args.peak = str(pathlib.Path(args.scratch) / "peak")
+    args.labels = machine.labels()
+    with tempfile.TemporaryDirectory() as scratch:
+        args.scratch = pathlib.Path(scratch)
+        args.peak = str(args.scratch / "peak")
         subprocess.run(["cc", "-O2", HERE / "peak.c", "-o", args.peak], check=True)
-        for args.model in args.models:
-            rows += (model_rows := bench(args))
-            print_rows(model_rows)
-    write_results(args, rows)
+        cases = [(model, threads, batch) for batch in args.batch for threads in sorted(set(args.threads))
+                 for model in args.models or STANDARD]
+        for args.model, threads, batch in cases:
+            known = args.model in STANDARD
+            args.folder = standard_folder(args.model) if known else file_folder(args.model, scratch, batch)
+            rows = bench(args, threads, batch)
+            print_rows(rows)
+            if args.record:
+                name = machine.machine_class(args.resnetcc, args.folder / "model.onnx")
+                args.csv = HERE / "results" / f"{name}.csv"
+            if args.csv:
+                merge_csv(args.csv, rows)
+                report.write(args.csv)
 
 
 if __name__ == "__main__":
