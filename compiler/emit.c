@@ -3,6 +3,7 @@
 #include "emit.h"
 #include "emit_entry.h"
 
+#include <llvm-c/DebugInfo.h>
 #include <string.h>
 
 /* ==== functions ==== */
@@ -68,20 +69,22 @@ void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const
 /* ==== values ==== */
 
 Ref weights_ptr(Emit *e, int64_t offset) {
-  const Bound *b = e->bound;
-  if (!b) return gep_const(e, e->weights, offset);
-  assert(b->node->plan && (offset == b->node->plan->weights || offset == b->node->plan->bias));
-  return offset == b->node->plan->weights ? b->weights : b->bias;
+  return e->bound ? bound_weights(e, offset) : gep_const(e, e->weights, offset);
 }
 
-static Ref frame_field(Emit *e, LLVMTypeRef type, int64_t offset) { return load(e, type, e->frame, offset, 4); }
+Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align) {
+  Ref v = load(e, type, p, bytes, align);
+  LLVMMetadataRef none = LLVMMDNodeInContext2(e->c, NULL, 0);
+  LLVMSetMetadata(v, LLVMGetMDKindIDInContext(e->c, "invariant.load", 14), LLVMMetadataAsValue(e->c, none));
+  return v;
+}
+
+static Ref frame_field(Emit *e, LLVMTypeRef type, int64_t offset) {
+  return load_invariant(e, type, e->frame, offset, 4);
+}
 
 Ref value_ptr(Emit *e, const Value *v) {
-  if (e->bound) {
-    Ref p = bound_value(e->bound, v);
-    assert(p);
-    return p;
-  }
+  if (e->bound) return bound_value(e, v);
   int64_t at = v->alias_offset + v->layout.origin * (int64_t)type_size(v->type);
   switch (v->place) {
   case P_WORK: return gep_const(e, frame_field(e, e->ptr, FRAME_WORK), v->offset + at);

@@ -12,15 +12,6 @@
 
 typedef LLVMValueRef Ref;
 
-/* While the body of a layer is built: the arguments that stand for the places of its node's values, so that other layers
- * of the kind can call it. */
-enum { MAX_BOUND = 48 };
-typedef struct Bound {
-  const Node *node;
-  Ref value[MAX_BOUND + 1]; /* inputs, results, shared work */
-  Ref weights, bias;        /* of the plan */
-} Bound;
-
 typedef struct Emit {
   Graph *g;
   const Target *t;
@@ -34,9 +25,9 @@ typedef struct Emit {
   Ref fn;                /* the function being built */
   Ref frame, task, worker; /* its arguments, inside a layer function */
   bool serial;           /* only_task_zero was called for this layer */
-  const Bound *bound;    /* NULL: values are addressed by their places */
-  struct Body *body;     /* emit_layer.c: the bodies so far */
-  int n_body;
+  const Node *bound;     /* while a function that layers share is built, the node whose values stand for all; else NULL */
+  struct Shared *shared; /* emit_layer.c: those functions so far */
+  int n_shared;
   int phase;             /* of an operator that needs a barrier inside: a layer function each */
 } Emit;
 

@@ -126,14 +126,32 @@ static void fill_frame(Emit *e, Ref frame, Ref array, Value *const *v, int n, in
   }
 }
 
-/* {layer function, is it serial?} in the order of the calls. */
+/* All layers' places, one behind the other. */
+static Ref place_table(Entry *y) {
+  Emit *e = y->e;
+  size_t n = 0;
+  for (int i = 0; i < y->count; i++) n += (size_t)y->layer[i].n_place;
+  Ref *place = alloc_n(e->g->cx, n + 1, sizeof *place);
+  n = 0;
+  for (int i = 0; i < y->count; i++) {
+    for (int k = 0; k < y->layer[i].n_place; k++) place[n++] = const_i64(e, y->layer[i].place[k]);
+  }
+  return constant_global(e, LLVMConstArray2(e->i64, place, n), "places");
+}
+
+enum { ROW_FUNCTION = 0, ROW_SERIAL = 8, ROW_PLACES = 16, ROW_BYTES = 24 };
+
+/* {layer function, is it serial?, where its places begin} in the order of the calls. */
 static Ref layer_table(Entry *y) {
   Emit *e = y->e;
   Ref *row = alloc_n(e->g->cx, (size_t)y->count + 1, sizeof *row);
-  LLVMTypeRef type = LLVMStructTypeInContext(e->c, (LLVMTypeRef[]){e->ptr, e->i64}, 2, 0);
+  int64_t places = 0;
   for (int i = 0; i < y->count; i++) {
-    row[i] = LLVMConstStructInContext(e->c, (Ref[]){y->layer[i].fn, const_i64(e, y->layer[i].serial)}, 2, 0);
+    Ref fields[] = {y->layer[i].fn, const_i64(e, y->layer[i].serial), const_i64(e, places)};
+    row[i] = LLVMConstStructInContext(e->c, fields, 3, 0);
+    places += 8 * y->layer[i].n_place;
   }
+  LLVMTypeRef type = LLVMStructTypeInContext(e->c, (LLVMTypeRef[]){e->ptr, e->i64, e->i64}, 3, 0);
   return constant_global(e, LLVMConstArray2(type, row, (uint64_t)y->count), "layers");
 }
 
@@ -143,16 +161,17 @@ static void run_layers(Entry *y, Ref frame, Ref par, Ref threads) {
   Emit *e = y->e;
   LLVMTypeRef layer_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
   LLVMTypeRef lend_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->i32}, 4, 0);
-  Ref table = layer_table(y), alone = is_null(e, par);
+  Ref table = layer_table(y), places = place_table(y), alone = is_null(e, par);
   Loop layer;
   loop_begin(e, &layer, const_i64(e, 0), const_i64(e, y->count), 1, 0, NULL);
-  Ref row = gep(e, table, layer.i, 16), fn = load(e, e->ptr, row, 0, 8);
+  Ref row = gep(e, table, layer.i, ROW_BYTES), fn = load(e, e->ptr, row, ROW_FUNCTION, 8);
+  store(e, gep(e, places, load(e, e->i64, row, ROW_PLACES, 8), 1), frame, FRAME_PLACES, 8);
   If branch;
   if_begin(e, &branch, alone);
   call(e, fn, layer_type, 3, (Ref[]){frame, const_i32(e, 0), const_i32(e, 0)});
   if_end(e, &branch);
   if_begin(e, &branch, LLVMBuildNot(e->b, alone, ""));
-  Ref serial = compare(e, LLVMIntNE, load(e, e->i64, row, 8, 8), 0);
+  Ref serial = compare(e, LLVMIntNE, load(e, e->i64, row, ROW_SERIAL, 8), 0);
   Ref run = load(e, e->ptr, par, offsetof(rcc_parallel, run), 8);
   Ref count = LLVMBuildSelect(e->b, serial, const_i32(e, 1), threads, "");
   call(e, run, lend_type, 4, (Ref[]){par, fn, frame, count});

@@ -9,18 +9,24 @@ enum {
   FRAME_WORK = 0,     /* ptr: the workspace */
   FRAME_SCRATCH = 8,  /* ptr: the first worker's scratch */
   FRAME_TASKS = 16,   /* i32: tasks a layer is split into */
-  FRAME_IO = 24,      /* ptr each: the inputs, then the outputs, of this image */
+  FRAME_PLACES = 24,  /* ptr: the running layer's places, i64 each */
+  FRAME_IO = 32,      /* ptr each: the inputs, then the outputs, of this image */
 };
 
 typedef struct Layer {
   Ref fn;      /* void (Frame *, i32 task, i32 worker) */
   bool serial;
+  int64_t *place;
+  int n_place;
 } Layer;
 
 /* Makes the layer functions, and lists them in e->g->layer and in `layer`, in the order of their calls. */
 void emit_layers(Emit *e, Layer *layer);
-/* The argument that stands for v; NULL: v is no value of the body's node. */
-Ref bound_value(const Bound *b, const Value *v);
+/* A load of what stays as it is while a layer function runs, so that LLVM takes it out of loops, past stores and calls. */
+Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align);
+/* value_ptr and weights_ptr in a function that layers share: the places come from the frame's table. */
+Ref bound_value(Emit *e, const Value *v);
+Ref bound_weights(Emit *e, int64_t offset);
 /* The functions and tables of the interface: NAME_run, NAME_model and what they need. */
 void emit_entry(Emit *e, const Layer *layer, int count);
 #endif

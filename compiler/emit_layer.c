@@ -1,8 +1,11 @@
-/* emit_layer.c: from nodes to layer functions. Layers that differ in nothing but the places of their values share one body,
- * which gets the places as arguments: a network's size in code, and the time to compile it, follow its kinds of layers. */
+/* emit_layer.c: from nodes to layer functions. Layers that differ in nothing but the places of their values share one
+ * function, which finds the places in a table: a network's size in code, and the time to compile it, follow its kinds of
+ * layers. */
 #include "emit_entry.h"
 
 #include <string.h>
+
+enum { MAX_BOUND = 48 }; /* values of a node whose function is shared */
 
 /* ==== which emitter ==== */
 
@@ -44,7 +47,7 @@ static bool needs_no_code(const Node *n) {
 
 static int phase_count(const Node *n) { return needs_no_code(n) ? 0 : n->plan && n->plan->shared ? 2 : 1; }
 
-/* ==== what a body depends on ==== */
+/* ==== what a layer function depends on ==== */
 
 enum { SMALL_CONSTANT = 64 }; /* elements; larger ones are read at run time */
 
@@ -66,6 +69,7 @@ static void key_value(const Emit *e, const Value *v, Buffer *key) {
   const Layout *l = &v->layout;
   bool halo_is_zero = v->alias && shape_equal(&v->shape, &v->alias->shape); /* see emit_halo */
   buffer_printf(key, " (%d:%d:%d:%d", v->type, v->place, v->place == P_NONE ? 0 : value_align(e, v), halo_is_zero);
+  if (v->place == P_INPUT || v->place == P_OUTPUT) buffer_printf(key, "+%lld", (long long)v->alias_offset);
   for (int k = 0; k < v->shape.rank; k++) buffer_printf(key, ",%lld", (long long)v->shape.d[k]);
   buffer_printf(key, " %d/%d.%d.%d.%d %lld.%lld.%lld.%lld)", l->block, l->top, l->left, l->bottom, l->right,
                 (long long)l->n, (long long)l->c, (long long)l->row, (long long)l->pix);
@@ -73,7 +77,7 @@ static void key_value(const Emit *e, const Value *v, Buffer *key) {
   if (v->data && count <= SMALL_CONSTANT) buffer_add(key, v->data, (size_t)count * type_size(v->type));
 }
 
-/* False: this node's body is its own, as it rests on more than a key should hold. */
+/* False: this node's function is its own, as it rests on more than a key should hold. */
 static bool layer_key(const Emit *e, const Node *n, int phase, Buffer *key) {
   if (n->n_in + n->n_out > MAX_BOUND) return false;
   buffer_printf(key, "%s %d", op_info[n->op].name, phase);
@@ -99,13 +103,13 @@ static bool layer_key(const Emit *e, const Node *n, int phase, Buffer *key) {
   return true;
 }
 
-/* ==== bodies ==== */
+/* ==== shared functions ==== */
 
-struct Body {
+struct Shared {
   uint64_t hash;
   char *key;
   size_t key_size;
-  Ref fn;
+  Ref fn;          /* NULL: not built yet */
   bool serial;
 };
 
@@ -116,80 +120,62 @@ static uint64_t hash_bytes(const char *s, size_t n) {
   return h;
 }
 
-static struct Body *find_body(Emit *e, const Buffer *key) {
+static struct Shared *find_shared(Emit *e, const Buffer *key) {
   uint64_t hash = hash_bytes(key->data, key->size);
-  for (int i = 0; i < e->n_body; i++) {
-    struct Body *b = &e->body[i];
+  for (int i = 0; i < e->n_shared; i++) {
+    struct Shared *b = &e->shared[i];
     if (b->hash == hash && b->key_size == key->size && memcmp(b->key, key->data, key->size) == 0) return b;
   }
-  struct Body *b = &e->body[e->n_body++];
-  *b = (struct Body){.hash = hash, .key = copy_bytes_as_text(e->g->cx, key->data, key->size), .key_size = key->size};
+  struct Shared *b = &e->shared[e->n_shared++];
+  *b = (struct Shared){.hash = hash, .key = copy_bytes_as_text(e->g->cx, key->data, key->size), .key_size = key->size};
   return b;
 }
 
-/* A body's arguments: frame, task and worker, the packed weights and the bias, then the places of inputs, results and
- * shared work. */
-enum { ARG_FRAME, ARG_TASK, ARG_WORKER, ARG_WEIGHTS, ARG_BIAS, ARG_VALUES };
+/* A layer's places: the offsets of packed weights and bias, then those of inputs, results and shared work, in the memory
+ * that a value's Place says; of inputs and outputs of the network the offset of their pointer in the frame. */
+enum { PLACE_WEIGHTS, PLACE_BIAS, PLACE_VALUES };
 
 static const Value *value_number(const Node *n, int i) {
   if (i < n->n_in) return n->in[i];
   return i < n->n_in + n->n_out ? n->out[i - n->n_in] : n->plan ? n->plan->work : NULL;
 }
 
-static LLVMTypeRef body_type(Emit *e, int values) {
-  LLVMTypeRef types[ARG_VALUES + MAX_BOUND + 1];
-  for (int i = 0; i < ARG_VALUES + values; i++) types[i] = i == ARG_TASK || i == ARG_WORKER ? e->i32 : e->ptr;
-  return LLVMFunctionType(e->void_, types, (unsigned)(ARG_VALUES + values), 0);
+static int64_t inner_offset(const Value *v) { return v->alias_offset + v->layout.origin * (int64_t)type_size(v->type); }
+
+static int64_t place_of(const Graph *g, const Value *v) {
+  if (!v || v->place == P_NONE) return 0;
+  if (v->place == P_INPUT) return FRAME_IO + 8 * v->offset;
+  if (v->place == P_OUTPUT) return FRAME_IO + 8 * (g->n_input + v->offset);
+  return v->offset + inner_offset(v);
 }
 
-static void build_body(Emit *e, Node *n, int phase, struct Body *b, LLVMTypeRef type) {
-  char name[64];
-  snprintf(name, sizeof name, "body%d_%s", (int)(b - e->body), op_info[n->op].name);
-  Resume saved;
-  kernel_begin(e, name, type, &b->fn, &saved);
-  Bound bound = {.node = n, .weights = LLVMGetParam(b->fn, ARG_WEIGHTS), .bias = LLVMGetParam(b->fn, ARG_BIAS)};
-  int values = n->n_in + n->n_out + 1;
-  for (int i = 0; i < values; i++) bound.value[i] = LLVMGetParam(b->fn, (unsigned)(ARG_VALUES + i));
-  e->frame = LLVMGetParam(b->fn, ARG_FRAME);
-  e->task = LLVMGetParam(b->fn, ARG_TASK);
-  e->worker = LLVMGetParam(b->fn, ARG_WORKER);
-  e->bound = &bound;
-  e->serial = false;
-  e->phase = phase;
-  emit_node(e, n);
-  e->bound = NULL;
-  b->serial = e->serial;
-  kernel_end(e, &saved);
+static Ref place_field(Emit *e, int i) {
+  Ref places = load_invariant(e, e->ptr, e->frame, FRAME_PLACES, 8);
+  return load_invariant(e, e->i64, places, 8 * i, 8);
 }
 
-static void call_body(Emit *e, Node *n, int phase, struct Body *b) {
-  int values = n->n_in + n->n_out + 1;
-  LLVMTypeRef type = body_type(e, values);
-  if (!b->fn) build_body(e, n, phase, b, type);
-  Ref none = LLVMGetPoison(e->ptr), args[ARG_VALUES + MAX_BOUND + 1] = {e->frame, e->task, e->worker, none, none};
-  if (n->plan && n->plan->weights >= 0) args[ARG_WEIGHTS] = weights_ptr(e, n->plan->weights);
-  if (n->plan && n->plan->bias >= 0) args[ARG_BIAS] = weights_ptr(e, n->plan->bias);
-  for (int i = 0; i < values; i++) {
-    const Value *v = value_number(n, i);
-    args[ARG_VALUES + i] = v && v->place != P_NONE ? value_ptr(e, v) : none;
+Ref bound_value(Emit *e, const Value *v) {
+  const Node *n = e->bound;
+  int i = 0;
+  while (value_number(n, i) != v) i++;
+  assert(i <= n->n_in + n->n_out);
+  Ref offset = place_field(e, PLACE_VALUES + i);
+  switch (v->place) {
+  case P_WORK: return gep(e, load_invariant(e, e->ptr, e->frame, FRAME_WORK, 8), offset, 1);
+  case P_CONST: return gep(e, e->weights, offset, 1);
+  default: return gep_const(e, load_invariant(e, e->ptr, gep(e, e->frame, offset, 1), 0, 8), inner_offset(v));
   }
-  call(e, b->fn, type, ARG_VALUES + values, args);
-  e->serial = b->serial;
 }
 
-/* The argument that stands for v; NULL: v is no value of the node. */
-Ref bound_value(const Bound *b, const Value *v) {
-  for (int i = 0; i <= b->node->n_in + b->node->n_out; i++) {
-    if (value_number(b->node, i) == v) return b->value[i];
-  }
-  return NULL;
+Ref bound_weights(Emit *e, int64_t offset) {
+  const ConvPlan *p = e->bound->plan;
+  assert(p && (offset == p->weights || offset == p->bias));
+  return gep(e, e->weights, place_field(e, offset == p->weights ? PLACE_WEIGHTS : PLACE_BIAS), 1);
 }
 
 /* ==== layers ==== */
 
-static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
-  char name[64];
-  snprintf(name, sizeof name, "layer%d%s_%s", index, phase ? "b" : "", op_info[n->op].name);
+static Ref build_function(Emit *e, Node *n, int phase, const char *name, bool shared) {
   LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
   Ref fn;
   Resume saved;
@@ -197,21 +183,50 @@ static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
   e->frame = LLVMGetParam(fn, 0);
   e->task = LLVMGetParam(fn, 1);
   e->worker = LLVMGetParam(fn, 2);
+  e->bound = shared ? n : NULL;
   e->serial = false;
   e->phase = phase;
-  Buffer key = {0};
-  if (layer_key(e, n, phase, &key)) call_body(e, n, phase, find_body(e, &key));
-  else emit_node(e, n);
-  buffer_free(&key);
+  emit_node(e, n);
+  e->bound = NULL;
   kernel_end(e, &saved);
-  return (Layer){fn, e->serial};
+  return fn;
+}
+
+static int64_t *places_of(const Graph *g, const Node *n, int *count) {
+  *count = PLACE_VALUES + n->n_in + n->n_out + 1;
+  int64_t *place = alloc_n(g->cx, (size_t)*count, sizeof *place);
+  place[PLACE_WEIGHTS] = n->plan ? n->plan->weights : 0;
+  place[PLACE_BIAS] = n->plan ? n->plan->bias : 0;
+  for (int i = PLACE_VALUES; i < *count; i++) place[i] = place_of(g, value_number(n, i - PLACE_VALUES));
+  return place;
+}
+
+static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
+  char name[64];
+  Layer layer = {0};
+  Buffer key = {0};
+  snprintf(name, sizeof name, "layer%d%s_%s", index, phase ? "b" : "", op_info[n->op].name);
+  if (layer_key(e, n, phase, &key)) {
+    struct Shared *s = find_shared(e, &key);
+    if (!s->fn) {
+      s->fn = build_function(e, n, phase, name, true);
+      s->serial = e->serial;
+    }
+    layer = (Layer){.fn = s->fn, .serial = s->serial};
+    layer.place = places_of(e->g, n, &layer.n_place);
+  } else {
+    layer.fn = build_function(e, n, phase, name, false);
+    layer.serial = e->serial;
+  }
+  buffer_free(&key);
+  return layer;
 }
 
 void emit_layers(Emit *e, Layer *layer) {
   Graph *g = e->g;
   g->layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *g->layer);
   g->n_layer = 0;
-  e->body = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *e->body);
+  e->shared = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *e->shared);
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
     for (int phase = 0; phase < phase_count(n); phase++) {
