@@ -66,8 +66,28 @@ struct ConvPlan {
   Value *work;         /* ... and their place, set by plan; NULL: none */
 };
 
-/* Sets node->plan where an operator has one. Requires fuse; graph->target is set. */
+/* One of the plans that a convolution can have. */
+typedef struct Candidate {
+  ConvPlan plan;
+  const char *name;    /* without spaces; no other candidate of the layer has it */
+  double ms;           /* of one thread, measured or estimated */
+  bool measured;
+} Candidate;
+
+enum { MAX_CANDIDATES = 12 };
+
+/* All of them: measured ones first, the least costly first. */
+typedef struct Candidates {
+  const char *shape;   /* of the layer, without spaces: layers with the same have the same candidates */
+  Candidate item[MAX_CANDIDATES];
+  int n, chosen;
+  int promising;       /* the first so many may turn out best when they are measured */
+} Candidates;
+
+/* Sets node->plan where an operator has one, and node->candidates. Requires fuse; graph->target is set. */
 void pass_select(Graph *g);
+/* --why: a line for every candidate of every layer; * marks the chosen ones. */
+void select_report(Graph *g, FILE *f);
 void select_gemm(Graph *g, Node *n); /* pack_gemm.c */
 
 /* emit_winograd.c. Fills scratch and shared of a plan whose nb, chunk (input channel blocks at a time), tile_rows and stored
@@ -77,6 +97,35 @@ bool winograd_fuses(const ConvPlan *p, const Shape *y, const Target *t);
 void winograd_sizes(ConvPlan *p, const Shape *y, int lanes);
 /* The 36 transformed weights u[i*6 + j] of a 3x3 filter g, without the factors that the input's transform holds. */
 void winograd_weight(const float *g, double *u);
+
+/* cost.c: the estimated milliseconds of a convolution's plan on one core. */
+double plan_cost(const Target *t, const Node *n, const ConvPlan *p);
+
+/* ---- tune.c: --tune ---- */
+
+typedef struct TunedTime {
+  const char *shape, *candidate;
+  double ms;
+  bool used;           /* the model has such a layer */
+} TunedTime;
+
+typedef struct Tuning {
+  int round;           /* >= 0: times are being measured, each layer takes its candidate number `round` */
+  TunedTime *item;
+  int n, cap;
+  int foreign;         /* times of other targets in the file */
+} Tuning;
+
+/* Measures the promising candidates of every layer of opt->input here; progress goes to stderr. Fails where this CPU can't
+ * run the object. */
+Tuning *tuning_measure(Context *cx, const Options *opt);
+/* The file's times for the target; NULL: there is no such file. Fails naming the line that is wrong. */
+Tuning *tuning_read(Context *cx, const Target *target, const char *path);
+void tuning_print(Context *cx, const Tuning *t, const Target *target, Buffer *out);
+/* Milliseconds of a candidate; 0: not measured. */
+double tuning_ms(Tuning *t, const char *shape, const char *candidate);
+/* A line on stderr if some of the file's times were not used. */
+void tuning_warn(const Tuning *t, const char *path);
 
 /* ---- layout.c ---- */
 
@@ -134,8 +183,13 @@ char *c_identifier(Context *cx, const char *s);
 /* ---- profile.c ---- */
 
 /* --profile: runs the object in this process on random input and prints a table of its layers: shape, algorithm, least
- * time, GFLOP/s, per cent of the FMA peak, which is measured in between. Fails where this CPU can't run the object. */
+ * time, GFLOP/s. Fails where this CPU can't run the object. */
 void profile(Graph *g, const Object *o, FILE *f);
+/* Runs the object so often on random input; best[i] becomes the least time of layer i, in seconds. `option` is named where
+ * this CPU can't run it. */
+void layer_times(Graph *g, const Object *o, const char *option, int runs, double *best);
+/* A convolution's kernel, channels and map, another operator's result, for tables. */
+const char *layer_text(Graph *g, const Node *n);
 
 /* Loads an emitted object into this process (LLJIT) and returns its model table; the handle keeps it alive. */
 typedef struct Jit Jit;

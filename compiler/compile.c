@@ -83,6 +83,12 @@ static const char *header_path(Context *cx, const char *object) {
   return format_text(cx, "%s.h", ends ? copy_bytes_as_text(cx, object, n - 2) : object);
 }
 
+/* Where measured times go; NULL: nowhere. */
+static const char *tuning_path(Context *cx, const Options *opt, const char *output) {
+  if (!opt->tune || opt->tune_file) return opt->tune_file;
+  return output_is_file(output) ? format_text(cx, "%s.tune", without_ending(cx, output)) : NULL;
+}
+
 static const char *model_name(Context *cx, const Options *opt, const char *output) {
   if (opt->name) {
     if (strcmp(opt->name, c_identifier(cx, opt->name)) == 0) return opt->name;
@@ -140,37 +146,66 @@ static void write_code(Graph *g, Output *out) {
   object_free(&object);
 }
 
-static void write_files(Graph *g, const char *path) {
-  bool header = wants_header(g->opt, path);
-  Output *out[2] = {output_open(g->cx, path), header ? output_open(g->cx, header_path(g->cx, path)) : NULL};
+static void write_tuning(Graph *g, Output *out) {
+  Buffer text = {0};
+  tuning_print(g->cx, g->tuning, g->target, &text);
+  output_write(out, text.data, text.size);
+  buffer_free(&text);
+}
+
+/* `tuning`: where the times go that were measured; NULL: nowhere. */
+static void write_files(Graph *g, const char *path, const char *tuning) {
+  Output *out[3] = {output_open(g->cx, path)};
+  int n = 1;
   double last = seconds();
   if (g->opt->emit == EMIT_GRAPH) write_graph(g, out[0]);
   else write_code(g, out[0]);
-  if (header) write_header(g, out[1]);
-  output_finish(g->cx, out, header ? 2 : 1);
+  if (wants_header(g->opt, path)) write_header(g, out[n++] = output_open(g->cx, header_path(g->cx, path)));
+  if (tuning) write_tuning(g, out[n++] = output_open(g->cx, tuning));
+  output_finish(g->cx, out, n);
   print_time(g->opt, "emit", &last);
 }
 
 static void check_output_paths(Context *cx, const Options *opt, const char *path) {
+  const char *tuning = tuning_path(cx, opt, path);
   output_check(cx, path);
   if (wants_header(opt, path)) output_check(cx, header_path(cx, path));
+  if (!tuning) return;
+  if (strcmp(tuning, path) == 0) fail(cx, "--tune: '%s' is the output", tuning);
+  output_check(cx, tuning);
+}
+
+/* From the file where there is one, else measured, with *path then saying where they go. */
+static Tuning *tuning_of(Context *cx, const Options *opt, const Target *target, const char **path) {
+  Tuning *t = opt->tune_file ? tuning_read(cx, target, opt->tune_file) : NULL;
+  if (t) *path = NULL;
+  return t ? t : tuning_measure(cx, opt);
+}
+
+static void print_reports(Graph *g, const char *path) {
+  FILE *f = strcmp(path, "-") == 0 ? stderr : stdout;
+  if (g->opt->verbose) print_summary(g, path);
+  if (g->opt->report) plan_report(g, f);
+  if (g->opt->why) select_report(g, f);
 }
 
 static void compile_or_unwind(Context *cx, const Options *opt) {
   Target *target = target_new(cx, opt);
-  const char *path = output_path(cx, opt), *name = model_name(cx, opt, path);
+  const char *path = output_path(cx, opt), *name = model_name(cx, opt, path), *tuned = tuning_path(cx, opt, path);
   cx->file = opt->input;
   check_output_paths(cx, opt, path);
+  Tuning *tuning = opt->tune ? tuning_of(cx, opt, target, &tuned) : NULL;
   double last = seconds();
   Graph *g = import_model(cx, opt);
   print_time(opt, "import", &last);
   g->name = name;
   g->target = target;
+  g->tuning = tuning;
   run_passes(g);
+  if (tuning && opt->tune_file) tuning_warn(tuning, opt->tune_file);
   check_memory(g);
-  if (opt->verbose) print_summary(g, path);
-  if (opt->report) plan_report(g, strcmp(path, "-") == 0 ? stderr : stdout);
-  write_files(g, path);
+  print_reports(g, path);
+  write_files(g, path, tuned);
 }
 
 int compile(Context *cx, const Options *opt) {

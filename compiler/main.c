@@ -71,11 +71,18 @@ static void set_triple(Options *o, const char *value) { o->triple = value; }
 static void set_strict(Options *o, const char *value) { (void)value, o->strict = true; }
 static void set_report(Options *o, const char *value) { (void)value, o->report = true; }
 static void set_profile(Options *o, const char *value) { (void)value, o->profile = true; }
+static void set_why(Options *o, const char *value) { (void)value, o->why = true; }
 static void set_small(Options *o, const char *value) { (void)value, o->small = true; }
 static void set_verbose(Options *o, const char *value) { (void)value, o->verbose = true; }
 static void set_time(Options *o, const char *value) { (void)value, o->time = true; }
 static void set_verify(Options *o, const char *value) { (void)value, o->verify = true; }
 static void set_each_pass(Options *o, const char *value) { (void)value, o->each_pass = true; }
+
+static void set_tune(Options *o, const char *value) {
+  if (value && !*value) usage_error("--tune=: the file name is empty");
+  o->tune = true;
+  o->tune_file = value;
+}
 
 /* A positive decimal number at s; *end is behind it. */
 static int64_t number(const char *s, char **end) {
@@ -151,6 +158,7 @@ typedef enum ValueKind {
   NONE,
   JOINED, /* -x=VALUE */
   EITHER, /* -xVALUE, -x VALUE, --x=VALUE or --x VALUE */
+  OPTIONAL, /* --x or --x=VALUE */
 } ValueKind;
 
 static const struct Option {
@@ -172,6 +180,8 @@ static const struct Option {
   {"--max-memory", "SIZE", EITHER, set_memory, "refuse models that need more; K, M, G; default: 16G"},
   {"--report", NULL, NONE, set_report, "list the layers and every buffer"},
   {"--profile", NULL, NONE, set_profile, "run the object here and list the time of every layer"},
+  {"--why", NULL, NONE, set_why, "list the algorithms that each layer can have, with their costs"},
+  {"--tune", "FILE", OPTIONAL, set_tune, "measure these here, or read FILE; default: measure, the output's name with .tune"},
   {"-v", NULL, NONE, set_verbose, "say what is compiled, and how large it gets"},
   {"--time", NULL, NONE, set_time, "time of each pass"},
   {"--passes", NULL, NONE, print_passes, "list the passes and end"},
@@ -188,8 +198,8 @@ static void print_help(Options *o, const char *value) {
          "Compiles an ONNX model to an object file and a C header.\n\n");
   for (size_t i = 0; i < COUNT(options); i++) {
     const struct Option *p = &options[i];
-    const char *between = !p->value ? "" : p->kind == JOINED || p->name[1] == '-' ? "=" : " ";
-    int n = printf("  %s%s%s", p->name, between, p->value ? p->value : "");
+    const char *between = !p->value ? "" : p->kind == OPTIONAL ? "[=" : p->kind == JOINED || p->name[1] == '-' ? "=" : " ";
+    int n = printf("  %s%s%s%s", p->name, between, p->value ? p->value : "", p->kind == OPTIONAL ? "]" : "");
     printf("%*s%s\n", n < 28 ? 28 - n : 1, "", p->help);
   }
   exit_after_text();
@@ -216,7 +226,7 @@ static int read_option(Options *o, char **argv, int i) {
     if (!match) continue;
     bool next = !value && p->kind == EITHER;
     if (next) value = argv[i + 1];
-    if (!value && p->value) usage_error("option '%s' needs a value: %s", p->name, p->value);
+    if (!value && p->value && p->kind != OPTIONAL) usage_error("option '%s' needs a value: %s", p->name, p->value);
     p->set(o, value);
     return next ? 2 : 1;
   }

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_OUTPUTS = 2 };
+enum { MAX_OUTPUTS = 3 };
 
 struct Output {
   const char *path;      /* NULL: standard output */
@@ -130,8 +130,8 @@ static void close_output(Context *cx, Output *o) {
   if (o->error) fail_output(cx, o->path, strerror(o->error));
 }
 
-/* The last step can fail after the first has been taken only by a race with others; then the first is
- * taken back. */
+/* The last step can fail after the others have been taken only by a race with others; then they are taken
+ * back. */
 void output_finish(Context *cx, Output **o, int n) {
   for (int i = 0; i < n; i++) close_output(cx, o[i]);
   sigset_t old;

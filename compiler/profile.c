@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ROUNDS = 12 };
+enum { RUNS = 12 };
 
 typedef struct Clock {
   rcc_parallel lent;   /* first: run gets the clock by its address */
@@ -15,9 +15,10 @@ typedef struct Clock {
   int next;
 } Clock;
 
+/* Of this thread, so that what else the machine does in between does not count. */
 static double seconds(void) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
@@ -45,15 +46,11 @@ static int64_t multiplications(const Node *n) {
 }
 
 static const char *algorithm(const Node *n) {
-  static const char *const names[] = {[CONV_DIRECT] = "direct", [CONV_DEPTHWISE] = "depthwise", [CONV_GROUPED] = "grouped",
-                                      [CONV_WINOGRAD] = "winograd", [CONV_PLAIN] = "plain"};
-  static const char *const orders[] = {
-    [ROW_TILE_OC] = "row tile oc", [OC_ROW_TILE] = "oc row tile", [OC_FLAT] = "oc flat"};
   if (n->op != OP_Conv) return "";
-  return n->plan->algorithm == CONV_DIRECT ? orders[n->plan->order] : names[n->plan->algorithm];
+  return n->candidates ? n->candidates->item[n->candidates->chosen].name : "plain";
 }
 
-static const char *describe(Graph *g, const Node *n) {
+const char *layer_text(Graph *g, const Node *n) {
   if (n->op != OP_Conv) return shape_text(g->cx, &n->out[0]->shape);
   const Window *k = &n->win;
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
@@ -66,7 +63,7 @@ static void print_row(Graph *g, int i, const double *best, FILE *f) {
   bool second_follows = i + 1 < g->n_layer && g->layer[i + 1].node == n;
   double flops = second_follows ? 0 : 2e-9 * (double)multiplications(n);
   double time = best[i] + (g->layer[i].phase ? best[i - 1] : 0);
-  fprintf(f, "%4d %-18s %-30s %-12s %9.4f", i, op_info[n->op].name, describe(g, n), algorithm(n), best[i] * 1e3);
+  fprintf(f, "%4d %-18s %-30s %-23s %9.4f", i, op_info[n->op].name, layer_text(g, n), algorithm(n), best[i] * 1e3);
   if (flops > 0) fprintf(f, " %8.1f", flops / time);
   else fprintf(f, " %8s", "");
   fprintf(f, "  %s\n", n->name);
@@ -74,13 +71,13 @@ static void print_row(Graph *g, int i, const double *best, FILE *f) {
 
 static void print_table(Graph *g, const double *best, FILE *f) {
   double sum = 0, flops = 0;
-  fprintf(f, "%4s %-18s %-30s %-12s %9s %8s  %s\n", "", "operator", "shape", "algorithm", "ms", "GFLOP/s", "node");
+  fprintf(f, "%4s %-18s %-30s %-23s %9s %8s  %s\n", "", "operator", "shape", "algorithm", "ms", "GFLOP/s", "node");
   for (int i = 0; i < g->n_layer; i++) {
     print_row(g, i, best, f);
     sum += best[i];
     if (!g->layer[i].phase) flops += 2e-9 * (double)multiplications(g->layer[i].node);
   }
-  fprintf(f, "%4s %-18s %-30s %-12s %9.4f %8.1f\n", "", "all", "", "", sum * 1e3, flops / sum);
+  fprintf(f, "%4s %-18s %-30s %-23s %9.4f %8.1f\n", "", "all", "", "", sum * 1e3, flops / sum);
 }
 
 /* ==== the run ==== */
@@ -98,7 +95,7 @@ static void *random_input(Graph *g, const Value *v) {
   return data;
 }
 
-void profile(Graph *g, const Object *o, FILE *f) {
+void layer_times(Graph *g, const Object *o, const char *option, int runs, double *best) {
   Jit *jit = jit_open(g->cx, g->name, o);
   const rcc_model *m = jit_model(jit);
   const void **in = alloc_n(g->cx, (size_t)g->n_input + 1, sizeof *in);
@@ -109,14 +106,19 @@ void profile(Graph *g, const Object *o, FILE *f) {
   }
   size_t size = m->workspace_size(1, 1);
   void *work = rcc_workspace_alloc(size ? size : 64);
-  Clock clock = {.lent = {.threads = 1, .run = timed_run}, .best = alloc_n(g->cx, (size_t)g->n_layer + 1, sizeof(double))};
+  Clock clock = {.lent = {.threads = 1, .run = timed_run}, .best = best};
   int error = RCC_OK;
-  for (int i = 0; i < ROUNDS && !error; i++) {
+  for (int i = 0; i < runs && !error; i++) {
     clock.next = 0;
     error = m->run(in, out, 1, work, size, &clock.lent);
   }
   rcc_workspace_free(work, size ? size : 64);
   jit_close(jit);
-  if (error) fail(g->cx, "--profile: %s", rcc_strerror(error));
-  print_table(g, clock.best, f);
+  if (error) fail(g->cx, "%s: %s", option, rcc_strerror(error));
+}
+
+void profile(Graph *g, const Object *o, FILE *f) {
+  double *best = alloc_n(g->cx, (size_t)g->n_layer + 1, sizeof *best);
+  layer_times(g, o, "--profile", RUNS, best);
+  print_table(g, best, f);
 }

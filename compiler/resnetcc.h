@@ -151,6 +151,7 @@ struct Node {
   Window win;            /* Conv, MaxPool, AveragePool: filled by shape */
   int group;             /* Conv: filled by shape */
   ConvPlan *plan;        /* Conv, Gemm, MatMul: filled by select */
+  struct Candidates *candidates; /* Conv: what select chose from */
   bool dead;             /* removed; graph_compact drops it */
 };
 
@@ -158,7 +159,8 @@ typedef struct Options {
   const char *input, *output, *name;     /* paths; the model's prefix */
   const char *cpu, *attr, *triple;       /* -mcpu, -mattr, --target; NULL: the host */
   enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH } emit;
-  bool verbose, time, strict, verify, each_pass, report, profile, small;
+  bool verbose, time, strict, verify, each_pass, report, profile, small, why, tune;
+  const char *tune_file;                 /* --tune=FILE */
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_4 } winograd;
   const char *dump;                      /* letters of the passes to print the graph after */
   int64_t max_memory;                    /* bytes */
@@ -189,6 +191,7 @@ struct Graph {
   int n_input, n_output;
   Shape *input_shape, *output_shape;     /* as the interface shows them, -1 for the batch: kept by the pass batch */
   struct Target *target; /* from select on */
+  struct Tuning *tuning; /* for select: measured times; NULL: none */
   const uint8_t *weights;                /* pack: the object's read-only data */
   int64_t weights_size;
   int64_t work_size;     /* plan: bytes of workspace that all threads share ... */

@@ -1,7 +1,9 @@
-/* select.c: the algorithm, tile and loop order of every convolution and matrix product. */
+/* select.c: the algorithm, tile and loop order of every convolution and matrix product: all plans that a layer can have, and
+ * of these the one that costs least, by cost.c's estimate or by measurement (tune.c). */
 #include "codegen.h"
 #include "fuse.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Layer {
@@ -15,35 +17,20 @@ typedef struct Layer {
   const Target *t;
 } Layer;
 
-static bool always(const Layer *l) { return l != NULL; }
-static bool one_block(const Layer *l) { return l->out_blocks == 1; }
-static bool small_map(const Layer *l) { return l->rows * l->cols <= 64 && l->rows > 1 && l->cols < 14; }
-static bool short_sum(const Layer *l) { return l->depth <= 128 && l->out_blocks >= 16; }
-/* All weights stay in L2 while pixels stream by; those of larger windows leave room for the rows they overlap. */
-static bool light_weights(const Layer *l) {
-  int64_t room = l->depth > l->in_blocks * l->t->lanes ? l->t->l2 / 4 : l->t->l2 / 2;
-  return l->weight_bytes <= room || l->images * l->rows * l->cols == 1;
-}
-
 typedef struct KernelRow {
   int regs, uw, nb;
   LoopOrder order;
-  bool (*when)(const Layer *l);
 } KernelRow;
 
 static const KernelRow kernels[] = {
-#define KERNEL(regs, uw, nb, order, when) {regs, uw, nb, order, when},
+#define KERNEL(regs, uw, nb, order) {regs, uw, nb, order},
 #include "kernels.def"
 #undef KERNEL
 };
 
-static const KernelRow *choose_kernel(const Layer *l) {
-  for (size_t i = 0; i < COUNT(kernels); i++) {
-    if (kernels[i].regs == l->t->regs && kernels[i].when(l)) return &kernels[i];
-  }
-  assert(!"kernels.def has no last row for the target");
-  return NULL;
-}
+static int64_t blocks(int64_t channels, int lanes) { return (channels + lanes - 1) / lanes; }
+
+/* ==== direct ==== */
 
 /* How the groups are packed: each alone where its channels fill whole blocks; else as one dense convolution, with
  * zero weights between groups. */
@@ -55,7 +42,9 @@ static void choose_groups(ConvPlan *p, int groups, int icg, int ocg, int lanes) 
   p->ocg = groups * ocg;
 }
 
-static int64_t blocks(int64_t channels, int lanes) { return (channels + lanes - 1) / lanes; }
+/* A flat map's tiles are code each. */
+static bool small_map(const Layer *l) { return l->rows * l->cols <= 64 && l->rows > 1 && l->cols < 14; }
+static bool short_sum(const Layer *l) { return l->depth <= 128 && l->out_blocks >= 16; }
 
 /* Partial sums of one output block group over the whole map, between chunks. */
 static int64_t chunk_scratch(const Layer *l, int nb) { return l->rows * l->cols * nb * l->t->lanes * 4; }
@@ -80,6 +69,31 @@ static void choose_block(ConvPlan *p, const Layer *l) {
   p->stream = l->weight_bytes > l->t->l2 / 2;
 }
 
+static Layer layer_of(const Graph *g, const Node *n, const ConvPlan *p) {
+  const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
+  int lanes = g->target->lanes;
+  Layer l = {.rows = y->d[2], .cols = y->d[3], .out_blocks = blocks(p->ocg, lanes), .in_blocks = blocks(p->icg, lanes),
+             .depth = p->icg * w->d[2] * w->d[3], .images = y->d[0], .t = g->target};
+  l.weight_bytes = l.depth * p->ocg * p->groups * 4;
+  int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh; /* rows that a window skips are not read */
+  l.row_bytes = new_rows * x->d[3] * x->d[1] * 4;
+  return l;
+}
+
+/* The plan of one kernel; false: it does not fit the layer. */
+static bool plan_direct(const Layer *l, const KernelRow *k, ConvPlan *p) {
+  if (k->regs != l->t->regs || (k->order == OC_FLAT && (p->planar || !small_map(l)))) return false;
+  p->uw = k->uw;
+  p->nb = k->nb;
+  p->order = k->order;
+  if (l->rows * l->cols == 1) p->nb = (k->regs - 1) / 2 - 1;
+  if (p->nb > l->out_blocks) p->nb = (int)l->out_blocks;
+  while (l->out_blocks % p->nb != 0 && p->groups > 1) p->nb--;
+  if (p->order == OC_FLAT) choose_chunk(p, l);
+  if (p->order == OC_ROW_TILE) choose_block(p, l);
+  return true;
+}
+
 /* ==== Winograd ==== */
 
 static bool winograd_fits(const Node *n, const ConvPlan *p) {
@@ -87,12 +101,6 @@ static bool winograd_fits(const Node *n, const ConvPlan *p) {
   const Shape *y = &n->out[0]->shape;
   bool square = k->kh == 3 && k->kw == 3 && k->sh == 1 && k->sw == 1 && k->dh == 1 && k->dw == 1;
   return square && n->group == 1 && !p->planar && y->d[2] >= 4 && y->d[3] >= 4;
-}
-
-/* Do the products saved outweigh the transforms? A map of 5x5 needs four tiles, and 0.64 of the products. */
-static bool winograd_pays(const Node *n) {
-  const int64_t *y = n->out[0]->shape.d;
-  return ((y[2] + 3) / 4) * ((y[3] + 3) / 4) * 36 * 5 <= y[2] * y[3] * 9 * 3;
 }
 
 enum { ONE_GROUP_TILES = 49, GROUP_TILES = 28 };
@@ -128,34 +136,6 @@ static void store_transformed(const Target *t, const Node *n, ConvPlan *p) {
   winograd_sizes(p, &n->out[0]->shape, t->lanes);
 }
 
-/* Stored weights save time where the map is large beside them, and cost three times their size. The largest maps get
- * them as long as all weights together grow by no more than this. */
-enum { MOST_GROWTH_PERCENT = 18, SMALLEST_MAP = 28 };
-
-static int64_t weight_bytes(const Node *n) {
-  bool has_weights = n->op == OP_Conv || n->op == OP_Gemm || n->op == OP_MatMul;
-  return has_weights && n->in[1]->data ? shape_count(&n->in[1]->shape) * 4 : 0;
-}
-
-static void choose_stored(Graph *g) {
-  int64_t all = 0, used = 0;
-  for (int i = 0; i < g->n_node; i++) all += weight_bytes(g->node[i]);
-  for (int64_t width = INT64_MAX; !g->opt->small;) {
-    int64_t next = 0; /* maps from the widest to the narrowest */
-    for (int i = 0; i < g->n_node; i++) {
-      Node *n = g->node[i];
-      if (!n->plan || n->op != OP_Conv || n->plan->algorithm != CONV_WINOGRAD) continue;
-      int64_t w = n->out[0]->shape.d[3], grows = 3 * weight_bytes(n);
-      if (w < width && w > next) next = w;
-      if (w != width || used + grows > all / 100 * MOST_GROWTH_PERCENT) continue;
-      used += grows;
-      store_transformed(g->target, n, n->plan);
-    }
-    if (next < SMALLEST_MAP) return;
-    width = next;
-  }
-}
-
 /* ==== few channels a group ==== */
 
 /* Does a vector hold whole groups of 2 to 8 channels? Larger ones are left to the direct convolution, see
@@ -169,40 +149,152 @@ static bool plan_grouped(const Target *t, const Node *n, ConvPlan *p) {
   return true;
 }
 
-/* ==== all ==== */
+/* ==== candidates ==== */
 
-static ConvPlan *plan_conv(Graph *g, const Node *n) {
-  const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
-  int lanes = g->target->lanes;
-  ConvPlan *p = alloc(g->cx, sizeof *p);
-  if (plan_grouped(g->target, n, p)) return p;
-  choose_groups(p, n->group, (int)w->d[1], (int)(w->d[0] / n->group), lanes);
-  if (n->group > 1 && n->group == x->d[1] && n->group == y->d[1]) {
-    p->algorithm = CONV_DEPTHWISE;
-    p->uw = g->target->regs - 4;
-    return p;
+static const char *candidate_name(Graph *g, const ConvPlan *p) {
+  static const char *const orders[] = {
+    [ROW_TILE_OC] = "row_tile_oc", [OC_ROW_TILE] = "oc_row_tile", [OC_FLAT] = "oc_flat"};
+  switch (p->algorithm) {
+  case CONV_GROUPED: return "grouped";
+  case CONV_DEPTHWISE: return "depthwise";
+  case CONV_WINOGRAD: return p->stored ? "winograd.stored" : p->fused ? "winograd.fused" : "winograd";
+  default: return format_text(g->cx, "direct.%dx%d.%s", p->uw, p->nb, orders[p->order]);
   }
-  Layer l = {.rows = y->d[2], .cols = y->d[3], .out_blocks = blocks(p->ocg, lanes), .in_blocks = blocks(p->icg, lanes),
-             .t = g->target};
-  l.depth = p->icg * w->d[2] * w->d[3];
-  l.weight_bytes = l.depth * p->ocg * p->groups * 4;
-  int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh; /* rows that a window skips are not read */
-  l.row_bytes = new_rows * x->d[3] * x->d[1] * 4;
-  l.images = y->d[0];
-  p->planar = p->groups == 1 && x->d[1] <= 4;
-  const KernelRow *k = choose_kernel(&l);
-  p->uw = k->uw;
-  p->nb = k->nb;
-  p->order = k->order;
-  if (l.rows * l.cols == 1) p->nb = (g->target->regs - 1) / 2 - 1;
-  if (p->nb > l.out_blocks) p->nb = (int)l.out_blocks;
-  while (l.out_blocks % p->nb != 0 && p->groups > 1) p->nb--;
-  if (p->order == OC_FLAT && !p->planar) choose_chunk(p, &l);
-  if (p->order == OC_FLAT && p->planar) p->order = OC_ROW_TILE;
-  if (p->order == OC_ROW_TILE) choose_block(p, &l);
-  bool wanted = g->opt->winograd == WINOGRAD_4 || (g->opt->winograd == WINOGRAD_AUTO && winograd_pays(n));
-  if (wanted && winograd_fits(n, p)) plan_winograd(g->target, n, p);
-  return p;
+}
+
+static void add_candidate(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
+  const char *name = candidate_name(g, p);
+  for (int i = 0; i < list->n; i++) {
+    if (strcmp(list->item[i].name, name) == 0) return; /* narrow layers make one of two kernels */
+  }
+  assert(list->n < MAX_CANDIDATES);
+  double measured = g->tuning ? tuning_ms(g->tuning, list->shape, name) : 0;
+  double ms = measured > 0 ? measured : plan_cost(g->target, n, p);
+  list->item[list->n++] = (Candidate){.plan = *p, .name = name, .ms = ms, .measured = measured > 0};
+}
+
+static void add_direct(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
+  Layer l = layer_of(g, n, p);
+  for (size_t i = 0; i < COUNT(kernels); i++) {
+    ConvPlan direct = *p;
+    if (plan_direct(&l, &kernels[i], &direct)) add_candidate(g, n, list, &direct);
+  }
+}
+
+static void add_winograd(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
+  ConvPlan w = *p;
+  plan_winograd(g->target, n, &w);
+  add_candidate(g, n, list, &w);
+  if (w.fused) {
+    w.fused = false;
+    add_candidate(g, n, list, &w);
+  }
+  store_transformed(g->target, n, &w);
+  if (!g->opt->small) add_candidate(g, n, list, &w);
+}
+
+/* Which layers are alike: all that their plans depend on. */
+static const char *shape_key(Graph *g, const Node *n) {
+  const Window *k = &n->win;
+  const int64_t *x = n->in[0]->shape.d, *y = n->out[0]->shape.d;
+  return format_text(g->cx, "%lldx%lldx%lldx%lld-%lldx%lldx%lld-k%dx%d-s%dx%d-d%dx%d-g%d", (long long)x[0], (long long)x[1],
+                     (long long)x[2], (long long)x[3], (long long)y[1], (long long)y[2], (long long)y[3], k->kh, k->kw,
+                     k->sh, k->sw, k->dh, k->dw, n->group);
+}
+
+/* What was measured comes before what was not, then what costs less. */
+static int by_cost(const void *a, const void *b) {
+  const Candidate *x = a, *y = b;
+  if (x->measured != y->measured) return y->measured - x->measured;
+  return (x->ms > y->ms) - (x->ms < y->ms);
+}
+
+static Candidates *list_candidates(Graph *g, const Node *n) {
+  const int64_t *x = n->in[0]->shape.d, *w = n->in[1]->shape.d, *y = n->out[0]->shape.d;
+  Candidates *list = alloc(g->cx, sizeof *list);
+  ConvPlan p, grouped;
+  list->shape = shape_key(g, n);
+  choose_groups(&p, n->group, (int)w[1], (int)(w[0] / n->group), g->target->lanes);
+  p.planar = p.groups == 1 && x[1] <= 4;
+  if (n->group > 1 && n->group == x[1] && n->group == y[1]) {
+    p.algorithm = CONV_DEPTHWISE;
+    p.planar = false;
+    p.uw = g->target->regs - 4;
+    add_candidate(g, n, list, &p);
+    return list;
+  }
+  bool winograd = g->opt->winograd != WINOGRAD_OFF && winograd_fits(n, &p);
+  if (plan_grouped(g->target, n, &grouped)) add_candidate(g, n, list, &grouped);
+  if (winograd) add_winograd(g, n, list, &p);
+  if (!winograd || g->opt->winograd == WINOGRAD_AUTO) add_direct(g, n, list, &p);
+  return list;
+}
+
+/* An estimate of this many times the least one is never the best plan. */
+enum { MOST_MISJUDGED = 2 };
+
+static void sort_candidates(Candidates *list) {
+  qsort(list->item, (size_t)list->n, sizeof *list->item, by_cost);
+  while (list->promising < list->n && list->item[list->promising].ms < MOST_MISJUDGED * list->item[0].ms) list->promising++;
+}
+
+/* ==== choice ==== */
+
+static void choose(Node *n, int i) {
+  n->candidates->chosen = i;
+  n->plan = &n->candidates->item[i].plan;
+}
+
+/* The least costly that does not store transformed weights; room for these is given out later. */
+static void choose_least(Node *n) {
+  int i = 0;
+  while (n->candidates->item[i].plan.stored) i++;
+  choose(n, i);
+}
+
+/* While candidates are measured each layer takes the promising ones in turn. */
+static void choose_round(Node *n, int round) { choose(n, round < n->candidates->promising ? round : 0); }
+
+static int64_t weight_bytes(const Node *n) {
+  bool has_weights = n->op == OP_Conv || n->op == OP_Gemm || n->op == OP_MatMul;
+  return has_weights && n->in[1]->data ? shape_count(&n->in[1]->shape) * 4 : 0;
+}
+
+/* Which candidate with stored weights beats the chosen one? -1: none. */
+static int better_stored(const Node *n) {
+  const Candidates *list = n->candidates;
+  for (int i = 0; list && i < list->chosen; i++) {
+    if (list->item[i].plan.stored && list->item[i].measured == list->item[list->chosen].measured) return i;
+  }
+  return -1;
+}
+
+/* Milliseconds saved a byte. */
+static double saving(const Node *n, int stored) {
+  const Candidates *list = n->candidates;
+  return (list->item[list->chosen].ms - list->item[stored].ms) / (double)weight_bytes(n);
+}
+
+/* Weights stored transformed, 36 numbers for 9, save time and take room. Those that save most for their size are stored as
+ * long as all weights together grow by no more than this. */
+enum { MOST_GROWTH_PERCENT = 18 };
+
+static void choose_stored(Graph *g) {
+  int64_t room = 0;
+  for (int i = 0; i < g->n_node; i++) room += weight_bytes(g->node[i]);
+  room = room / 100 * MOST_GROWTH_PERCENT;
+  for (;;) {
+    Node *best = NULL;
+    for (int i = 0; i < g->n_node; i++) {
+      Node *n = g->node[i];
+      int stored = better_stored(n);
+      if (stored < 0 || 3 * weight_bytes(n) > room) continue;
+      if (!best || saving(n, stored) > saving(best, better_stored(best))) best = n;
+    }
+    if (!best) return;
+    room -= 3 * weight_bytes(best);
+    choose(best, better_stored(best));
+  }
 }
 
 static ConvPlan *plan_plain_conv(Graph *g) {
@@ -211,11 +303,35 @@ static ConvPlan *plan_plain_conv(Graph *g) {
   return p;
 }
 
+static void select_conv(Graph *g, Node *n) {
+  if (!is_const_conv(n)) {
+    n->plan = plan_plain_conv(g);
+    return;
+  }
+  n->candidates = list_candidates(g, n);
+  sort_candidates(n->candidates);
+  if (g->tuning && g->tuning->round >= 0) choose_round(n, g->tuning->round);
+  else choose_least(n);
+}
+
 void pass_select(Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
-    if (n->op == OP_Conv) n->plan = is_const_conv(n) ? plan_conv(g, n) : plan_plain_conv(g);
+    if (n->op == OP_Conv) select_conv(g, n);
     if (n->op == OP_Gemm || n->op == OP_MatMul) select_gemm(g, n);
   }
-  choose_stored(g);
+  if (!g->tuning || g->tuning->round < 0) choose_stored(g);
+}
+
+void select_report(Graph *g, FILE *f) {
+  fprintf(f, "  %-28s %9s %-9s  %-30s %s\n", "algorithm", "ms", "", "shape", "node");
+  for (int i = 0; i < g->n_node; i++) {
+    const Node *n = g->node[i];
+    const Candidates *list = n->candidates;
+    for (int k = 0; list && k < list->n; k++) {
+      const Candidate *c = &list->item[k];
+      fprintf(f, "%c %-28s %9.4f %-9s  %-30s %s\n", k == list->chosen ? '*' : ' ', c->name, c->ms,
+              c->measured ? "measured" : "estimated", layer_text(g, n), n->name);
+    }
+  }
 }

@@ -1,0 +1,200 @@
+/* cost.c: the estimated time of a convolution's plan on one core: vector operations at the rate of the tile, calls, and bytes
+ * from L2 and from beyond it.
+ *
+ * The constants were measured: those of AVX-512 on a server of the Sapphire Rapids class, those of AVX2 on Zen 3, where the
+ * estimates of ResNet's layers are within some 10 per cent of the times. What counts is the order of a layer's plans. */
+#include "codegen.h"
+
+typedef struct Rates {
+  int lanes;
+  bool fma;
+  double ghz;
+  double fma_cycles;  /* of one multiply-add of a vector, when many go on at once */
+  double load_share;  /* how much of it a load in the loop adds, by clock or by ports */
+  double weights_l2, input_l2, met; /* bytes from L2, and from beyond it, that cost a cycle beside the arithmetic */
+  double fetched;     /* bytes a cycle from beyond L2 while kernels prefetch them */
+} Rates;
+
+/* The first row whose lanes and fma the target has. */
+static const Rates rates[] = {
+  {16, true, 3.4, 0.5, 0.27, 53, 24, 6, 4.5},
+  {8, true, 3.2, 0.5, 0.03, 400, 100, 80, 6},
+  {8, false, 3.2, 1, 0.03, 400, 100, 80, 6},
+  {4, true, 3.2, 0.5, 0.03, 400, 100, 80, 6},
+  {4, false, 3.2, 1, 0.03, 400, 100, 80, 6},
+};
+
+enum { LATENCY = 4, LOADS_A_CYCLE = 2, CALL = 12, LOOP = 1, TURN = 120 /* of a panel */ };
+
+typedef struct Cost {
+  const Rates *r;
+  const Target *t;
+  const Node *n;
+  const ConvPlan *p;
+  const int64_t *x, *y;    /* shapes of input and result */
+  int64_t images, taps;
+  int64_t out_blocks;      /* of a group */
+  double input_bytes, weight_bytes;
+} Cost;
+
+static const Rates *rates_of(const Target *t) {
+  for (size_t i = 0; i < COUNT(rates); i++) {
+    if (rates[i].lanes == t->lanes && rates[i].fma == t->fma) return &rates[i];
+  }
+  return &rates[0];
+}
+
+static int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+static double larger(double a, double b) { return a > b ? a : b; }
+
+/* Of two things that go on at once the shorter hides behind the longer, but for a fifth. */
+static double overlap(double a, double b) { return larger(a, b) + (a + b - larger(a, b)) / 5; }
+
+/* ==== tiles ==== */
+
+/* One step of a tile: nb weight vectors against uw broadcast inputs. */
+static double step_cycles(const Rates *r, int64_t uw, int64_t nb) {
+  double products = (double)(uw * nb), loads = (double)(uw + nb);
+  double busy = products * r->fma_cycles + loads * r->fma_cycles * r->load_share;
+  return larger(larger(busy, loads / LOADS_A_CYCLE), LATENCY);
+}
+
+/* A call: `steps` steps in groups between which a loop turns; sums begin and end in memory. */
+static double tile_cycles(const Cost *c, int64_t uw, int64_t nb, double steps, double loops) {
+  return CALL + loops * LOOP + steps * step_cycles(c->r, uw, nb) + (double)(uw * nb);
+}
+
+/* `pixels` in as few tiles as possible, all of one size or one less, for panels of nb blocks and a narrower last one. */
+static double pixels_cycles(const Cost *c, int64_t pixels, double steps, double loops) {
+  int64_t count = ceiling(pixels, c->p->uw), uw = pixels / count, wider = pixels % count;
+  int64_t panels = c->out_blocks / c->p->nb, rest = c->out_blocks % c->p->nb;
+  double sum = 0;
+  for (int i = 0; i < 2; i++) {
+    double number = (double)(i ? count - wider : wider);
+    sum += number * (double)panels * tile_cycles(c, uw + !i, c->p->nb, steps, loops);
+    if (rest) sum += number * tile_cycles(c, uw + !i, rest, steps, loops);
+  }
+  return sum;
+}
+
+/* ==== memory ==== */
+
+/* Which part of a set that is read again and again a cache of `size` bytes does not keep: nothing up to half its size,
+ * everything from its size on. */
+static double miss_share(double set, int64_t size) {
+  double over = set / (double)size * 2 - 1;
+  return over < 0 ? 0 : over > 1 ? 1 : over;
+}
+
+/* `bytes` read so many times in turn, beside what the arithmetic hides; `set` is all that is read in between, `l2` their
+ * rate from there. */
+static double reread_cycles(const Cost *c, double bytes, double times, double set, double l2) {
+  double from_l2 = bytes * times * miss_share(bytes, 2 * c->t->l1) / l2;
+  return from_l2 + bytes * (times - 1) * miss_share(set, c->t->l2) / c->r->met;
+}
+
+/* ==== direct ==== */
+
+static double tiles(const Cost *c) { return (double)(c->images * c->y[2] * ceiling(c->y[3], c->p->uw)); }
+
+/* Each tile meets all weights. */
+static double row_tile_oc_cycles(const Cost *c, double arithmetic) {
+  double rows_bytes = c->taps > 1 ? (double)(c->n->win.kh * c->x[3] * c->x[1] * 4) : 0;
+  double again = reread_cycles(c, c->weight_bytes, tiles(c), c->weight_bytes + rows_bytes, c->r->weights_l2);
+  return arithmetic + again + (c->weight_bytes + c->input_bytes) / c->r->met;
+}
+
+/* Each tile of a block of rows meets a panel, from L2 if L1 can't hold it; each panel meets the block's input. */
+static double oc_row_tile_cycles(const Cost *c, double arithmetic) {
+  double number = (double)ceiling(c->images * c->y[2], c->p->block_rows);
+  double panels = (double)(ceiling(c->out_blocks, c->p->nb) * c->p->groups), block_bytes = c->input_bytes / number;
+  double panel = c->weight_bytes * tiles(c) * miss_share(c->weight_bytes / panels, 2 * c->t->l1) / c->r->weights_l2;
+  double input = reread_cycles(c, block_bytes, panels / c->p->groups, block_bytes, c->r->input_l2) * number;
+  double work = arithmetic + panel + input + c->input_bytes / c->r->met + panels * number * TURN;
+  double weights = c->weight_bytes * (1 + miss_share(c->weight_bytes + block_bytes, c->t->l2) * (number - 1));
+  return c->p->stream ? overlap(work, weights / c->r->fetched) : work + weights / c->r->met;
+}
+
+/* Between chunks the sums wait in scratch. */
+static double oc_flat_cycles(const Cost *c, double arithmetic, double chunks) {
+  double sums = (double)(c->images * c->p->groups * c->out_blocks * c->y[2] * c->y[3]) * 2 * (chunks - 1);
+  double panels = (double)ceiling(c->out_blocks, c->p->nb);
+  double input = reread_cycles(c, c->input_bytes, panels, c->input_bytes, c->r->input_l2);
+  return overlap(arithmetic + sums + input + c->input_bytes / c->r->met, c->weight_bytes * (double)c->images / c->r->fetched);
+}
+
+static double direct_cycles(const Cost *c) {
+  int64_t lanes = c->p->planar ? 1 : c->t->lanes, in_blocks = ceiling(c->p->icg, lanes);
+  double steps = (double)(c->p->icg * c->taps), loops = (double)(in_blocks * c->taps);
+  double maps = (double)(c->images * c->p->groups);
+  if (c->p->order == OC_FLAT) {
+    double chunks = c->p->chunk ? (double)ceiling(in_blocks, c->p->chunk) : 1;
+    double one = pixels_cycles(c, c->y[2] * c->y[3], steps / chunks, loops / chunks);
+    return oc_flat_cycles(c, maps * chunks * one, chunks);
+  }
+  double arithmetic = maps * (double)c->y[2] * pixels_cycles(c, c->y[3], steps, loops);
+  return c->p->order == ROW_TILE_OC ? row_tile_oc_cycles(c, arithmetic) : oc_row_tile_cycles(c, arithmetic);
+}
+
+/* ==== Winograd: see emit_winograd.c ==== */
+
+enum { FREQUENCIES = 36, TRANSFORM = 150 /* cycles of a tile's input, or output, in one block */ };
+
+/* Transforming all weights once. */
+static double weights_transform(const Cost *c) {
+  double vectors = (double)(c->p->icg * c->out_blocks);
+  if (c->p->stored) return 0;
+  return vectors * (c->p->fused ? 54 : 110) * c->r->fma_cycles;
+}
+
+/* All products of a group of `tiles`: its tile of registers is full where it is fused. */
+static double group_products(const Cost *c, int64_t tiles_of_group, int64_t in_blocks) {
+  if (c->p->fused) {
+    double products = (double)(FREQUENCIES * tiles_of_group * c->p->icg * c->out_blocks);
+    return products * c->r->fma_cycles * (1 + c->r->load_share);
+  }
+  double chunks = c->p->stored ? 1 : (double)ceiling(in_blocks, c->p->chunk), steps = (double)c->p->icg / chunks;
+  return FREQUENCIES * chunks * pixels_cycles(c, tiles_of_group, steps, steps / c->t->lanes);
+}
+
+/* The weights stream by once a group of tiles, prefetched. */
+static double winograd_cycles(const Cost *c) {
+  int64_t rows = ceiling(c->y[2], 4), cols = ceiling(c->y[3], 4), in_blocks = ceiling(c->p->icg, c->t->lanes);
+  int64_t group = c->p->tile_rows < rows ? c->p->tile_rows : rows;
+  double groups = (double)(ceiling(rows, group) * c->images);
+  double transforms = (double)(rows * cols * c->images * (in_blocks + c->out_blocks)) * TRANSFORM;
+  double bytes = c->weight_bytes / 9 * (c->p->stored ? FREQUENCIES : 9);
+  double work = groups * (group_products(c, group * cols, in_blocks) + weights_transform(c) + bytes / c->r->weights_l2);
+  double weights = bytes * (1 + miss_share(bytes, c->t->l2) * (groups - 1));
+  return overlap(work + transforms + c->input_bytes / c->r->met, weights / c->r->fetched);
+}
+
+/* ==== one value a lane ==== */
+
+/* Every product loads its input; each `sums` of a tap share it. */
+static double lanes_cycles(const Cost *c, int64_t products, int64_t sums) {
+  int64_t vectors = c->images * ceiling(c->y[1], c->t->lanes) * c->y[2] * c->y[3];
+  double one = (double)products * step_cycles(c->r, c->p->uw, sums) / (double)(c->p->uw * sums) + 2. * (double)sums;
+  double calls = (double)vectors / (double)(c->y[3] < c->p->uw ? c->y[3] : c->p->uw);
+  return (double)vectors * one + calls * CALL + c->input_bytes / c->r->met;
+}
+
+static double cycles(const Cost *c) {
+  switch (c->p->algorithm) {
+  case CONV_WINOGRAD: return winograd_cycles(c);
+  case CONV_GROUPED: return lanes_cycles(c, c->taps * c->p->icg, c->p->sums);
+  case CONV_DEPTHWISE: return lanes_cycles(c, c->taps, 1);
+  default: return direct_cycles(c);
+  }
+}
+
+double plan_cost(const Target *t, const Node *n, const ConvPlan *p) {
+  const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
+  Cost c = {.r = rates_of(t), .t = t, .n = n, .p = p, .x = x->d, .y = y->d, .images = y->d[0],
+            .taps = (int64_t)n->win.kh * n->win.kw, .out_blocks = ceiling(p->ocg, t->lanes)};
+  int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh; /* rows that a window skips are not read */
+  c.input_bytes = (double)(c.images * y->d[2] * new_rows * x->d[3] * x->d[1]) * 4;
+  c.weight_bytes = (double)p->groups * (double)p->icg * (double)(c.out_blocks * t->lanes * c.taps) * 4;
+  return cycles(&c) / (c.r->ghz * 1e6);
+}
