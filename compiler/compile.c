@@ -191,7 +191,8 @@ static void print_reports(Graph *g, const char *path) {
 
 static void compile_or_unwind(Context *cx, const Options *opt) {
   Target *target = target_new(cx, opt);
-  const char *path = output_path(cx, opt), *name = model_name(cx, opt, path), *tuned = tuning_path(cx, opt, path);
+  const char *path = output_path(cx, opt), *name = model_name(cx, opt, path);
+  const char *tuned = tuning_path(cx, opt, path);
   cx->file = opt->input;
   check_output_paths(cx, opt, path);
   Tuning *tuning = opt->tune ? tuning_of(cx, opt, target, &tuned) : NULL;

@@ -1,8 +1,9 @@
-/* cost.c: the estimated time of a convolution's plan on one core: vector operations at the rate of the tile, calls, and bytes
- * from L2 and from beyond it.
+/* cost.c: the estimated time of a convolution's plan on one core: vector operations at the rate of the tile,
+ * calls, and bytes from L2 and from beyond it.
  *
- * The constants were measured: those of AVX-512 on a server of the Sapphire Rapids class, those of AVX2 on Zen 3, where the
- * estimates of ResNet's layers are within some 10 per cent of the times. What counts is the order of a layer's plans. */
+ * The constants were measured: those of AVX-512 on a server of the Sapphire Rapids class, those of AVX2 on
+ * Zen 3, where the estimates of ResNet's layers are within some 10 per cent of the times. What counts is the
+ * order of a layer's plans. */
 #include "codegen.h"
 
 typedef struct Rates {
@@ -11,7 +12,7 @@ typedef struct Rates {
   double ghz;
   double fma_cycles;  /* of one multiply-add of a vector, when many go on at once */
   double load_share;  /* how much of it a load in the loop adds, by clock or by ports */
-  double weights_l2, input_l2, met; /* bytes from L2, and from beyond it, that cost a cycle beside the arithmetic */
+  double weights_l2, input_l2, met; /* bytes from L2, from beyond it, that cost a cycle more */
   double fetched;     /* bytes a cycle from beyond L2 while kernels prefetch them */
 } Rates;
 
@@ -65,7 +66,8 @@ static double tile_cycles(const Cost *c, int64_t uw, int64_t nb, double steps, d
   return CALL + loops * LOOP + steps * step_cycles(c->r, uw, nb) + (double)(uw * nb);
 }
 
-/* `pixels` in as few tiles as possible, all of one size or one less, for panels of nb blocks and a narrower last one. */
+/* `pixels` in as few tiles as possible, all of one size or one less, for panels of nb blocks and a narrower
+ * last one. */
 static double pixels_cycles(const Cost *c, int64_t pixels, double steps, double loops) {
   int64_t count = ceiling(pixels, c->p->uw), uw = pixels / count, wider = pixels % count;
   int64_t panels = c->out_blocks / c->p->nb, rest = c->out_blocks % c->p->nb;
@@ -80,15 +82,15 @@ static double pixels_cycles(const Cost *c, int64_t pixels, double steps, double 
 
 /* ==== memory ==== */
 
-/* Which part of a set that is read again and again a cache of `size` bytes does not keep: nothing up to half its size,
- * everything from its size on. */
+/* Which part of a set that is read again and again a cache of `size` bytes does not keep: nothing up to half
+ * its size, everything from its size on. */
 static double miss_share(double set, int64_t size) {
   double over = set / (double)size * 2 - 1;
   return over < 0 ? 0 : over > 1 ? 1 : over;
 }
 
-/* `bytes` read so many times in turn, beside what the arithmetic hides; `set` is all that is read in between, `l2` their
- * rate from there. */
+/* `bytes` read so many times in turn, beside what the arithmetic hides; `set` is all that is read in between,
+ * `l2` their rate from there. */
 static double reread_cycles(const Cost *c, double bytes, double times, double set, double l2) {
   double from_l2 = bytes * times * miss_share(bytes, 2 * c->t->l1) / l2;
   return from_l2 + bytes * (times - 1) * miss_share(set, c->t->l2) / c->r->met;
@@ -105,11 +107,14 @@ static double row_tile_oc_cycles(const Cost *c, double arithmetic) {
   return arithmetic + again + (c->weight_bytes + c->input_bytes) / c->r->met;
 }
 
-/* Each tile of a block of rows meets a panel, from L2 if L1 can't hold it; each panel meets the block's input. */
+/* Each tile of a block of rows meets a panel, from L2 if L1 can't hold it; each panel meets the block's
+ * input. */
 static double oc_row_tile_cycles(const Cost *c, double arithmetic) {
   double number = (double)ceiling(c->images * c->y[2], c->p->block_rows);
-  double panels = (double)(ceiling(c->out_blocks, c->p->nb) * c->p->groups), block_bytes = c->input_bytes / number;
-  double panel = c->weight_bytes * tiles(c) * miss_share(c->weight_bytes / panels, 2 * c->t->l1) / c->r->weights_l2;
+  double panels = (double)(ceiling(c->out_blocks, c->p->nb) * c->p->groups);
+  double block_bytes = c->input_bytes / number;
+  double not_in_l1 = miss_share(c->weight_bytes / panels, 2 * c->t->l1);
+  double panel = c->weight_bytes * tiles(c) * not_in_l1 / c->r->weights_l2;
   double input = reread_cycles(c, block_bytes, panels / c->p->groups, block_bytes, c->r->input_l2) * number;
   double work = arithmetic + panel + input + c->input_bytes / c->r->met + panels * number * TURN;
   double weights = c->weight_bytes * (1 + miss_share(c->weight_bytes + block_bytes, c->t->l2) * (number - 1));
@@ -121,7 +126,8 @@ static double oc_flat_cycles(const Cost *c, double arithmetic, double chunks) {
   double sums = (double)(c->images * c->p->groups * c->out_blocks * c->y[2] * c->y[3]) * 2 * (chunks - 1);
   double panels = (double)ceiling(c->out_blocks, c->p->nb);
   double input = reread_cycles(c, c->input_bytes, panels, c->input_bytes, c->r->input_l2);
-  return overlap(arithmetic + sums + input + c->input_bytes / c->r->met, c->weight_bytes * (double)c->images / c->r->fetched);
+  double work = arithmetic + sums + input + c->input_bytes / c->r->met;
+  return overlap(work, c->weight_bytes * (double)c->images / c->r->fetched);
 }
 
 static double direct_cycles(const Cost *c) {
@@ -154,7 +160,8 @@ static double group_products(const Cost *c, int64_t tiles_of_group, int64_t in_b
     double products = (double)(FREQUENCIES * tiles_of_group * c->p->icg * c->out_blocks);
     return products * c->r->fma_cycles * (1 + c->r->load_share);
   }
-  double chunks = c->p->stored ? 1 : (double)ceiling(in_blocks, c->p->chunk), steps = (double)c->p->icg / chunks;
+  double chunks = c->p->stored ? 1 : (double)ceiling(in_blocks, c->p->chunk);
+  double steps = (double)c->p->icg / chunks;
   return FREQUENCIES * chunks * pixels_cycles(c, tiles_of_group, steps, steps / c->t->lanes);
 }
 
@@ -165,7 +172,8 @@ static double winograd_cycles(const Cost *c) {
   double groups = (double)(ceiling(rows, group) * c->images);
   double transforms = (double)(rows * cols * c->images * (in_blocks + c->out_blocks)) * TRANSFORM;
   double bytes = c->weight_bytes / 9 * (c->p->stored ? FREQUENCIES : 9);
-  double work = groups * (group_products(c, group * cols, in_blocks) + weights_transform(c) + bytes / c->r->weights_l2);
+  double products = group_products(c, group * cols, in_blocks);
+  double work = groups * (products + weights_transform(c) + bytes / c->r->weights_l2);
   double weights = bytes * (1 + miss_share(bytes, c->t->l2) * (groups - 1));
   return overlap(work + transforms + c->input_bytes / c->r->met, weights / c->r->fetched);
 }
@@ -175,7 +183,8 @@ static double winograd_cycles(const Cost *c) {
 /* Every product loads its input; each `sums` of a tap share it. */
 static double lanes_cycles(const Cost *c, int64_t products, int64_t sums) {
   int64_t vectors = c->images * ceiling(c->y[1], c->t->lanes) * c->y[2] * c->y[3];
-  double one = (double)products * step_cycles(c->r, c->p->uw, sums) / (double)(c->p->uw * sums) + 2. * (double)sums;
+  double product = step_cycles(c->r, c->p->uw, sums) / (double)(c->p->uw * sums);
+  double one = (double)products * product + 2. * (double)sums;
   double calls = (double)vectors / (double)(c->y[3] < c->p->uw ? c->y[3] : c->p->uw);
   return (double)vectors * one + calls * CALL + c->input_bytes / c->r->met;
 }
@@ -193,7 +202,8 @@ double plan_cost(const Target *t, const Node *n, const ConvPlan *p) {
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
   Cost c = {.r = rates_of(t), .t = t, .n = n, .p = p, .x = x->d, .y = y->d, .images = y->d[0],
             .taps = (int64_t)n->win.kh * n->win.kw, .out_blocks = ceiling(p->ocg, t->lanes)};
-  int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh; /* rows that a window skips are not read */
+  /* Rows that a window skips are not read. */
+  int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh;
   c.input_bytes = (double)(c.images * y->d[2] * new_rows * x->d[3] * x->d[1]) * 4;
   c.weight_bytes = (double)p->groups * (double)p->icg * (double)(c.out_blocks * t->lanes * c.taps) * 4;
   return cycles(&c) / (c.r->ghz * 1e6);

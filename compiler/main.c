@@ -181,7 +181,7 @@ static const struct Option {
   {"--report", NULL, NONE, set_report, "list the layers and every buffer"},
   {"--profile", NULL, NONE, set_profile, "run the object here and list the time of every layer"},
   {"--why", NULL, NONE, set_why, "list the algorithms that each layer can have, with their costs"},
-  {"--tune", "FILE", OPTIONAL, set_tune, "measure these here, or read FILE; default: measure, the output's name with .tune"},
+  {"--tune", "FILE", OPTIONAL, set_tune, "measure them here, or read FILE if it is there; default: OUTPUT.tune"},
   {"-v", NULL, NONE, set_verbose, "say what is compiled, and how large it gets"},
   {"--time", NULL, NONE, set_time, "time of each pass"},
   {"--passes", NULL, NONE, print_passes, "list the passes and end"},
@@ -198,8 +198,10 @@ static void print_help(Options *o, const char *value) {
          "Compiles an ONNX model to an object file and a C header.\n\n");
   for (size_t i = 0; i < COUNT(options); i++) {
     const struct Option *p = &options[i];
-    const char *between = !p->value ? "" : p->kind == OPTIONAL ? "[=" : p->kind == JOINED || p->name[1] == '-' ? "=" : " ";
-    int n = printf("  %s%s%s%s", p->name, between, p->value ? p->value : "", p->kind == OPTIONAL ? "]" : "");
+    const char *between = !p->value ? "" : p->kind == JOINED || p->name[1] == '-' ? "=" : " ";
+    bool optional = p->kind == OPTIONAL;
+    int n = printf("  %s%s%s%s%s", p->name, optional ? "[" : "", between, p->value ? p->value : "",
+                   optional ? "]" : "");
     printf("%*s%s\n", n < 28 ? 28 - n : 1, "", p->help);
   }
   exit_after_text();
@@ -226,7 +228,9 @@ static int read_option(Options *o, char **argv, int i) {
     if (!match) continue;
     bool next = !value && p->kind == EITHER;
     if (next) value = argv[i + 1];
-    if (!value && p->value && p->kind != OPTIONAL) usage_error("option '%s' needs a value: %s", p->name, p->value);
+    if (!value && p->value && p->kind != OPTIONAL) {
+      usage_error("option '%s' needs a value: %s", p->name, p->value);
+    }
     p->set(o, value);
     return next ? 2 : 1;
   }

@@ -1,8 +1,9 @@
-/* profile.c: --profile, a table of where the time goes. The object that was emitted runs in this process; lending it one
- * "thread" that looks at the clock shows every layer's time. */
+/* profile.c: --profile, a table of where the time goes. The object that was emitted runs in this process;
+ * lending it one "thread" that looks at the clock shows every layer's time. */
 #include "codegen.h"
 
 #include "resnetcc_rt.h"
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,8 +23,8 @@ static double seconds(void) {
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void timed_run(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker), void *arg,
-                      int32_t count) {
+static void timed_run(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker),
+                      void *arg, int32_t count) {
   Clock *c = (Clock *)self;
   double start = seconds();
   for (int32_t i = 0; i < count; i++) task(arg, i, 0);
@@ -54,8 +55,8 @@ const char *layer_text(Graph *g, const Node *n) {
   if (n->op != OP_Conv) return shape_text(g->cx, &n->out[0]->shape);
   const Window *k = &n->win;
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
-  return format_text(g->cx, "%dx%d/%d %lld->%lld @%lldx%lld", k->kh, k->kw, k->sh, (long long)x->d[1], (long long)y->d[1],
-                     (long long)y->d[2], (long long)y->d[3]);
+  return format_text(g->cx, "%dx%d/%d %" PRId64 "->%" PRId64 " @%" PRId64 "x%" PRId64, k->kh, k->kw, k->sh,
+                     x->d[1], y->d[1], y->d[2], y->d[3]);
 }
 
 static void print_row(Graph *g, int i, const double *best, FILE *f) {
@@ -63,7 +64,8 @@ static void print_row(Graph *g, int i, const double *best, FILE *f) {
   bool second_follows = i + 1 < g->n_layer && g->layer[i + 1].node == n;
   double flops = second_follows ? 0 : 2e-9 * (double)multiplications(n);
   double time = best[i] + (g->layer[i].phase ? best[i - 1] : 0);
-  fprintf(f, "%4d %-18s %-30s %-23s %9.4f", i, op_info[n->op].name, layer_text(g, n), algorithm(n), best[i] * 1e3);
+  const char *op = op_info[n->op].name;
+  fprintf(f, "%4d %-18s %-30s %-23s %9.4f", i, op, layer_text(g, n), algorithm(n), best[i] * 1e3);
   if (flops > 0) fprintf(f, " %8.1f", flops / time);
   else fprintf(f, " %8s", "");
   fprintf(f, "  %s\n", n->name);
@@ -71,7 +73,8 @@ static void print_row(Graph *g, int i, const double *best, FILE *f) {
 
 static void print_table(Graph *g, const double *best, FILE *f) {
   double sum = 0, flops = 0;
-  fprintf(f, "%4s %-18s %-30s %-23s %9s %8s  %s\n", "", "operator", "shape", "algorithm", "ms", "GFLOP/s", "node");
+  fprintf(f, "%4s %-18s %-30s %-23s %9s %8s  %s\n", "", "operator", "shape", "algorithm", "ms", "GFLOP/s",
+          "node");
   for (int i = 0; i < g->n_layer; i++) {
     print_row(g, i, best, f);
     sum += best[i];

@@ -1,8 +1,9 @@
-/* select.c: the algorithm, tile and loop order of every convolution and matrix product: all plans that a layer can have, and
- * of these the one that costs least, by cost.c's estimate or by measurement (tune.c). */
+/* select.c: the algorithm, tile and loop order of every convolution and matrix product: all plans that a
+ * layer can have, and of these the one that costs least, by cost.c's estimate or by measurement (tune.c). */
 #include "codegen.h"
 #include "fuse.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,8 +33,8 @@ static int64_t blocks(int64_t channels, int lanes) { return (channels + lanes - 
 
 /* ==== direct ==== */
 
-/* How the groups are packed: each alone where its channels fill whole blocks; else as one dense convolution, with
- * zero weights between groups. */
+/* How the groups are packed: each alone where its channels fill whole blocks; else as one dense convolution,
+ * with zero weights between groups. */
 static void choose_groups(ConvPlan *p, int groups, int icg, int ocg, int lanes) {
   *p = (ConvPlan){.groups = groups, .icg = icg, .ocg = ocg, .bias = -1};
   if (groups == 1 || (icg % lanes == 0 && ocg % lanes == 0)) return;
@@ -59,8 +60,8 @@ static void choose_chunk(ConvPlan *p, const Layer *l) {
   p->scratch = chunk_scratch(l, p->nb);
 }
 
-/* A panel's turn takes the rows whose input fits in half of L2, in blocks of about the same size; with a short sum a
- * single row, whose results are many. */
+/* A panel's turn takes the rows whose input fits in half of L2, in blocks of about the same size; with a
+ * short sum a single row, whose results are many. */
 static void choose_block(ConvPlan *p, const Layer *l) {
   int64_t rows = l->images * l->rows, fit = l->t->l2 / 2 / (l->row_bytes ? l->row_bytes : 1);
   if (fit < 1 || short_sum(l)) fit = 1;
@@ -72,10 +73,11 @@ static void choose_block(ConvPlan *p, const Layer *l) {
 static Layer layer_of(const Graph *g, const Node *n, const ConvPlan *p) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
   int lanes = g->target->lanes;
-  Layer l = {.rows = y->d[2], .cols = y->d[3], .out_blocks = blocks(p->ocg, lanes), .in_blocks = blocks(p->icg, lanes),
-             .depth = p->icg * w->d[2] * w->d[3], .images = y->d[0], .t = g->target};
+  Layer l = {.rows = y->d[2], .cols = y->d[3], .images = y->d[0], .depth = p->icg * w->d[2] * w->d[3],
+             .out_blocks = blocks(p->ocg, lanes), .in_blocks = blocks(p->icg, lanes), .t = g->target};
   l.weight_bytes = l.depth * p->ocg * p->groups * 4;
-  int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh; /* rows that a window skips are not read */
+  /* Rows that a window skips are not read. */
+  int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh;
   l.row_bytes = new_rows * x->d[3] * x->d[1] * 4;
   return l;
 }
@@ -105,8 +107,8 @@ static bool winograd_fits(const Node *n, const ConvPlan *p) {
 
 enum { ONE_GROUP_TILES = 49, GROUP_TILES = 28 };
 
-/* Rows of tiles in a group: all where the map is small; else some 28 tiles, whose transformed input is to take no more
- * than half of L2. */
+/* Rows of tiles in a group: all where the map is small; else some 28 tiles, whose transformed input is to
+ * take no more than half of L2. */
 static int group_rows(const Node *n, const ConvPlan *p, const Target *t) {
   const Shape *y = &n->out[0]->shape;
   int64_t rows = (y->d[2] + 3) / 4, cols = (y->d[3] + 3) / 4, row_bytes = 36 * p->icg * cols * 4;
@@ -139,7 +141,8 @@ static void store_transformed(const Target *t, const Node *n, ConvPlan *p) {
 /* ==== few channels a group ==== */
 
 /* Does a vector hold whole groups of 2 to 8 channels? Larger ones are left to the direct convolution, see
- * emit_grouped.c. Registers hold the sums and inputs of `uw` pixels, a weight vector, and without FMA a product. */
+ * emit_grouped.c. Registers hold the sums and inputs of `uw` pixels, a weight vector, and without FMA a
+ * product. */
 static bool plan_grouped(const Target *t, const Node *n, ConvPlan *p) {
   int icg = (int)n->in[1]->shape.d[1], ocg = (int)(n->in[1]->shape.d[0] / n->group);
   if (n->group == 1 || icg != ocg || icg < 2 || icg > 8 || t->lanes % icg != 0) return false;
@@ -197,8 +200,8 @@ static void add_winograd(Graph *g, const Node *n, Candidates *list, const ConvPl
 static const char *shape_key(Graph *g, const Node *n) {
   const Window *k = &n->win;
   const int64_t *x = n->in[0]->shape.d, *y = n->out[0]->shape.d;
-  return format_text(g->cx, "%lldx%lldx%lldx%lld-%lldx%lldx%lld-k%dx%d-s%dx%d-d%dx%d-g%d", (long long)x[0], (long long)x[1],
-                     (long long)x[2], (long long)x[3], (long long)y[1], (long long)y[2], (long long)y[3], k->kh, k->kw,
+  return format_text(g->cx, "%" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64 "-%" PRId64 "x%" PRId64 "x%" PRId64
+                     "-k%dx%d-s%dx%d-d%dx%d-g%d", x[0], x[1], x[2], x[3], y[1], y[2], y[3], k->kh, k->kw,
                      k->sh, k->sw, k->dh, k->dw, n->group);
 }
 
@@ -235,7 +238,8 @@ enum { MOST_MISJUDGED = 2 };
 
 static void sort_candidates(Candidates *list) {
   qsort(list->item, (size_t)list->n, sizeof *list->item, by_cost);
-  while (list->promising < list->n && list->item[list->promising].ms < MOST_MISJUDGED * list->item[0].ms) list->promising++;
+  double limit = MOST_MISJUDGED * list->item[0].ms;
+  while (list->promising < list->n && list->item[list->promising].ms < limit) list->promising++;
 }
 
 /* ==== choice ==== */
@@ -275,8 +279,8 @@ static double saving(const Node *n, int stored) {
   return (list->item[list->chosen].ms - list->item[stored].ms) / (double)weight_bytes(n);
 }
 
-/* Weights stored transformed, 36 numbers for 9, save time and take room. Those that save most for their size are stored as
- * long as all weights together grow by no more than this. */
+/* Weights stored transformed, 36 numbers for 9, save time and take room. Those that save most for their size
+ * are stored as long as all weights together grow by no more than this. */
 enum { MOST_GROWTH_PERCENT = 18 };
 
 static void choose_stored(Graph *g) {

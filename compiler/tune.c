@@ -1,10 +1,9 @@
-/* tune.c: --tune: the times of every layer's promising candidates, measured on this machine in the whole network, and the
- * file that keeps them:
+/* tune.c: --tune: the times of every layer's promising candidates, measured on this machine in the whole
+ * network, and the file that keeps them:
  *
  *   resnetcc-tuning 1
  *   target CPU FEATURES              (what follows was measured for it)
- *   SHAPE CANDIDATE MILLISECONDS     (one thread, the mean over the layers of the shape)
- */
+ *   SHAPE CANDIDATE MILLISECONDS     (one thread, the mean over the layers of the shape) */
 #include "codegen.h"
 
 #include <errno.h>
@@ -20,7 +19,8 @@ enum { RUNS = 8, LONGEST_LINE = 400 };
 
 static TunedTime *find(const Tuning *t, const char *shape, const char *candidate) {
   for (int i = 0; i < t->n; i++) {
-    if (strcmp(t->item[i].shape, shape) == 0 && strcmp(t->item[i].candidate, candidate) == 0) return &t->item[i];
+    TunedTime *item = &t->item[i];
+    if (strcmp(item->shape, shape) == 0 && strcmp(item->candidate, candidate) == 0) return item;
   }
   return NULL;
 }
@@ -45,7 +45,8 @@ static void add(Context *cx, Tuning *t, const char *shape, const char *candidate
     if (t->n) memcpy(larger, t->item, (size_t)t->n * sizeof *larger);
     t->item = larger;
   }
-  t->item[t->n++] = (TunedTime){.shape = copy_text(cx, shape), .candidate = copy_text(cx, candidate), .ms = ms};
+  const char *copy = copy_text(cx, shape);
+  t->item[t->n++] = (TunedTime){.shape = copy, .candidate = copy_text(cx, candidate), .ms = ms};
 }
 
 static Tuning *tuning_new(Context *cx) {
@@ -78,7 +79,8 @@ static double mean_ms(const Graph *g, int i, const double *seconds_of_layer) {
   return sum * 1e3 / nodes;
 }
 
-/* Compiles the model with candidate `round` of each layer, and runs it; returns how many candidates a layer has at most. */
+/* Compiles the model with candidate `round` of each layer, and runs it; returns how many candidates a layer
+ * has at most. */
 static int measure(Context *cx, const Options *opt, Context *own, Tuning *t, int round) {
   Tuning force = {.round = round};
   Graph *g = import_model(own, opt);
@@ -111,9 +113,10 @@ static int measure_round(Context *cx, const Options *opt, Tuning *t, int round) 
 }
 
 Tuning *tuning_measure(Context *cx, const Options *opt) {
-  Options quiet = {.input = opt->input, .cpu = opt->cpu, .attr = opt->attr, .triple = opt->triple, .strict = opt->strict,
-                   .small = opt->small, .winograd = opt->winograd, .max_memory = opt->max_memory, .n_shape = opt->n_shape,
-                   .shape = opt->shape};
+  Options quiet = *opt;
+  quiet.verbose = quiet.time = quiet.verify = quiet.each_pass = false;
+  quiet.emit = EMIT_OBJ;
+  quiet.dump = NULL;
   Tuning *t = tuning_new(cx);
   int rounds = 1;
   for (int i = 0; i < rounds; i++) {
@@ -153,7 +156,8 @@ static void read_lines(Context *cx, Tuning *t, const Target *target, FILE *f) {
   for (int number = 1; fgets(line, sizeof line, f); number++) {
     if (strlen(line) == sizeof line - 1) fail(cx, "line %d is too long", number);
     if (number == 1) {
-      if (strcmp(line, first_line) != 0) fail(cx, "line 1 is not '%.*s'", (int)strlen(first_line) - 1, first_line);
+      int n = (int)strlen(first_line) - 1;
+      if (strcmp(line, first_line) != 0) fail(cx, "line 1 is not '%.*s'", n, first_line);
     } else if (strncmp(line, "target ", 7) == 0) {
       fits = strcmp(line, here) == 0;
     } else {
@@ -181,6 +185,6 @@ void tuning_warn(const Tuning *t, const char *path) {
   int ignored = t->foreign;
   for (int i = 0; i < t->n; i++) ignored += !t->item[i].used;
   if (ignored == 0) return;
-  fprintf(stderr, "resnetcc: warning: %s: %d of %d times are ignored: they are of other layers, algorithms or targets\n", path,
-          ignored, t->n + t->foreign);
+  fprintf(stderr, "resnetcc: warning: %s: %d of %d times are ignored: they are of other layers, algorithms "
+          "or targets\n", path, ignored, t->n + t->foreign);
 }

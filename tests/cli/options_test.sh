@@ -3,7 +3,7 @@
 tiny=$here/tiny.onnx
 
 succeeds --help
-for option in -o --name --shape --emit -mcpu -mattr --target --strict --max-memory --report -v --time \
+for option in -o --name --shape --emit -mcpu -mattr --target --strict --max-memory --report --why --tune -v --time \
   --passes -d --verify --each-pass --help --version; do
   holds "$work.out" "  $option"
 done
