@@ -181,7 +181,7 @@ static const struct Option {
   {"--report", NULL, NONE, set_report, "list the layers and every buffer"},
   {"--profile", NULL, NONE, set_profile, "run the object here and list the time of every layer"},
   {"--why", NULL, NONE, set_why, "list the algorithms that each layer can have, with their costs"},
-  {"--tune", "FILE", OPTIONAL, set_tune, "measure them here, or read FILE if it is there; default: OUTPUT.tune"},
+  {"--tune", "FILE", OPTIONAL, set_tune, "measure them here, or read FILE if there is one"},
   {"-v", NULL, NONE, set_verbose, "say what is compiled, and how large it gets"},
   {"--time", NULL, NONE, set_time, "time of each pass"},
   {"--passes", NULL, NONE, print_passes, "list the passes and end"},

@@ -37,8 +37,8 @@ static const Candidates *candidates_of(const Conv *k, const char *cpu) {
     cx,
     "graph g\ninput x f32 [%d,%d,%d,%d]\nconst w f32 [%d,%d,%d,%d] = splat 1\n"
     "y = Conv(x, w) strides=[%d,%d] pads=[%d,%d,%d,%d] group=%d\noutput y\n",
-    k->images, k->in, size, size, k->out, k->in / k->group, k->kernel, k->kernel, k->stride, k->stride, pad, pad,
-    pad, pad, k->group);
+    k->images, k->in, size, size, k->out, k->in / k->group, k->kernel, k->kernel, k->stride, k->stride, pad,
+    pad, pad, pad, k->group);
   Options target = {.cpu = cpu};
   Graph *g = text_parse(cx, &options, text);
   pass_shape(g);
