@@ -123,7 +123,11 @@ def bench(args, threads, batch):
     np.savez(args.scratch / "inputs.npz", **{name: x[:batch] for name, x in inputs.items()})
     peers = [Peer(name, args, threads, batch) for name in args.runtimes.split(",")
              if name != "torch" or (args.folder / "torch.pt").exists()]
-    versions = {p.name: p.answer()["version"] for p in peers}
+    versions = {p.name: answer["version"] for p in peers if (answer := p.answer())}
+    for p in peers:
+        if p.name not in versions:
+            print(f"bench: {p.name} cannot run {args.model}; its message is above", file=sys.stderr)
+    peers = [p for p in peers if p.name in versions]
     errors = output_errors(args, peers, batch)
     peaks = take_turns(args, peers, threads)
     flop = flop_count(args.folder / "model.onnx", batch)

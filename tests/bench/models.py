@@ -17,20 +17,21 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from torch import nn
-from torchvision.models.resnet import BasicBlock, conv1x1, conv3x3
+from torchvision.models.resnet import BasicBlock, Bottleneck, conv1x1, conv3x3
 
 IMAGES = 8
 
 
 class PaddedShortcut(nn.Module):
-    """Every second pixel, and zeros for the new channels: option A of He et al. 2015, section 3.3."""
+    """Every second pixel, and zeros for the new channels: option A of He et al. 2015, section 3.3. A pool of one pixel,
+    because ncnn knows no slices with steps."""
 
     def __init__(self, inputs, outputs):
         super().__init__()
         self.extra = outputs - inputs
 
     def forward(self, x):
-        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.extra // 2, self.extra - self.extra // 2))
+        return F.pad(F.max_pool2d(x, 1, 2), (0, 0, 0, 0, self.extra // 2, self.extra - self.extra // 2))
 
 
 def projection(inputs, outputs):
@@ -56,11 +57,12 @@ NETWORKS["resnet20"] = functools.partial(cifar, 3, PaddedShortcut), 32
 NETWORKS["resnet8"] = functools.partial(cifar, 1, projection, nn.Softmax(1)), 32  # as in MLPerf Tiny
 
 
-def fit_norm(norm, arguments):
-    """Random scale and shift, and the statistics of what arrives, somewhat off, as those of training are."""
+def fit_norm(last, norm, arguments):
+    """Random scale and shift, and the statistics of what arrives, somewhat off, as those of training are. Those that
+    are the last of a residual block scale less, as training makes them: else the network would amplify rounding."""
     x, = arguments
     deviation = x.std((0, 2, 3))
-    nn.init.uniform_(norm.weight, 0.3, 1.1)
+    nn.init.uniform_(norm.weight, *((0.1, 0.5) if norm in last else (0.3, 1.1)))
     nn.init.normal_(norm.bias, 0, 0.2)
     norm.running_mean.copy_(x.mean((0, 2, 3)) + 0.1 * deviation * torch.randn_like(deviation))
     norm.running_var.copy_(deviation ** 2 * torch.empty_like(deviation).uniform_(0.8, 1.3))
@@ -71,7 +73,9 @@ def network(name):
     torch.manual_seed(zlib.crc32(name.encode()))
     make, side = NETWORKS[name]
     net, images = make().eval(), torch.randn(IMAGES, 3, side, side)
-    hooks = [m.register_forward_pre_hook(fit_norm) for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
+    last = {getattr(m, "bn3", m.bn2) for m in net.modules() if isinstance(m, (BasicBlock, Bottleneck))}
+    fit = functools.partial(fit_norm, last)
+    hooks = [m.register_forward_pre_hook(fit) for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
     net(images[:2] if side > 32 else images)
     for hook in hooks:
         hook.remove()

@@ -70,7 +70,7 @@ def page_table(models):
     for model, by_runtime in models.items():
         own, best = by_runtime.get("resnetcc"), fastest_other(by_runtime.values())
         cells = [NAMES.get(model, model)]
-        cells += [milliseconds(by_runtime[name]) if name in by_runtime else "" for name in names]
+        cells += [milliseconds(by_runtime[name]) if name in by_runtime else "-" for name in names]
         if own and best:
             cells += [f"**{ratio(own, best):.2f}**", f"{ratio(own, best, 'median_ms'):.2f}", own["peak_percent"],
                       own["error"], f"{own['lowest_peak_gflops']} to {own['peak_gflops']}"]

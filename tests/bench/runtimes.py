@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 
 import numpy as np
 
@@ -108,8 +109,10 @@ def ncnn_model(args, inputs):
     if not param.exists():
         shapes = ",".join(str([1, *x.shape[1:]]).replace(" ", "") for x in inputs.values())
         pnnx = pathlib.Path(sys.executable).parent / "pnnx"
-        subprocess.run([pnnx, "model.onnx", f"inputshape={shapes}", "fp16=0"], cwd=args.folder, check=True,
-                       stdout=subprocess.DEVNULL)
+        told = subprocess.run([pnnx, "model.onnx", f"inputshape={shapes}", "fp16=0"], cwd=args.folder,
+                              capture_output=True, text=True)
+        if told.returncode or not param.exists():
+            raise RuntimeError(f"pnnx: {told.stdout}{told.stderr}")
     return param
 
 
@@ -135,8 +138,9 @@ def ncnn(args, inputs):
 
 
 def torch(args, inputs):
-    """Traced, frozen and fused: faster on CPUs than both eager mode and torch.compile."""
+    """Traced, frozen and fused: faster on CPUs than both eager mode and torch.compile, which it is to give way to."""
     import torch as library
+    warnings.simplefilter("ignore", FutureWarning)
     library.set_num_threads(args.threads)
     library.set_num_interop_threads(1)
     library.set_grad_enabled(False)
@@ -182,10 +186,9 @@ class Peer:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def answer(self):
-        for line in self.process.stdout:
-            if line.startswith(("{", "[")):  # some runtimes greet on standard output
-                return json.loads(line)
-        sys.exit(f"bench: {self.name} ended early; its message is above")
+        """None: it has ended, after a message on standard error."""
+        lines = (line for line in self.process.stdout if line.startswith(("{", "[")))  # some runtimes greet there
+        return json.loads(next(lines, "null"))
 
     def turn(self, count):
         print(count, file=self.process.stdin, flush=True)
