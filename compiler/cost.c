@@ -180,20 +180,20 @@ static double winograd_cycles(const Cost *c) {
 
 /* ==== one value a lane ==== */
 
-/* Every product loads its input; each `sums` of a tap share it. */
-static double lanes_cycles(const Cost *c, int64_t products, int64_t sums) {
+/* Every product loads its input; each `sums` of a tap share it. A call does `pixels` of a row. */
+static double lanes_cycles(const Cost *c, int64_t products, int64_t sums, int64_t pixels) {
   int64_t vectors = c->images * ceiling(c->y[1], c->t->lanes) * c->y[2] * c->y[3];
   double product = step_cycles(c->r, c->p->uw, sums) / (double)(c->p->uw * sums);
-  double one = (double)products * product + 2. * (double)sums;
-  double calls = (double)vectors / (double)(c->y[3] < c->p->uw ? c->y[3] : c->p->uw);
+  double one = (double)products * product + (double)sums / 2, calls = (double)vectors / (double)pixels;
   return (double)vectors * one + calls * CALL + c->input_bytes / c->r->met;
 }
 
 static double cycles(const Cost *c) {
+  int64_t tile = c->y[3] < c->p->uw ? c->y[3] : c->p->uw;
   switch (c->p->algorithm) {
   case CONV_WINOGRAD: return winograd_cycles(c);
-  case CONV_GROUPED: return lanes_cycles(c, c->taps * c->p->icg, c->p->sums);
-  case CONV_DEPTHWISE: return lanes_cycles(c, c->taps, 1);
+  case CONV_GROUPED: return lanes_cycles(c, c->taps * c->p->icg, c->p->sums, c->y[3]);
+  case CONV_DEPTHWISE: return lanes_cycles(c, c->taps, 1, tile);
   default: return direct_cycles(c);
   }
 }
