@@ -50,6 +50,7 @@ struct ConvPlan {
   LoopOrder order;
   int uw, nb;          /* tile: pixels x output channel blocks */
   int block_rows;      /* OC_ROW_TILE: rows of the result whose input stays in L2; all images' rows count as one list */
+  bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */
   bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
   int chunk;           /* OC_FLAT: input channel blocks whose weights stay in L1; 0: all */
   bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */

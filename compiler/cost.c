@@ -12,17 +12,18 @@ typedef struct Rates {
   double ghz;
   double fma_cycles;  /* of one multiply-add of a vector, when many go on at once */
   double load_share;  /* how much of it a load in the loop adds, by clock or by ports */
-  double weights_l2, input_l2, met; /* bytes from L2, from beyond it, that cost a cycle more */
+  double weights_l2, input_l2; /* bytes from L2 that cost a cycle more */
+  double met, met_weights;     /* the same from beyond L2; weights come in many short streams */
   double fetched;     /* bytes a cycle from beyond L2 while kernels prefetch them */
 } Rates;
 
 /* The first row whose lanes and fma the target has. */
 static const Rates rates[] = {
-  {16, true, 3.4, 0.5, 0.27, 53, 24, 6, 4.5},
-  {8, true, 3.2, 0.5, 0.03, 400, 100, 80, 6},
-  {8, false, 3.2, 1, 0.03, 400, 100, 80, 6},
-  {4, true, 3.2, 0.5, 0.03, 400, 100, 80, 6},
-  {4, false, 3.2, 1, 0.03, 400, 100, 80, 6},
+  {16, true, 3.4, 0.5, 0.27, 53, 100, 6, 3.9, 4.5},
+  {8, true, 3.2, 0.5, 0.03, 400, 100, 80, 80, 6},
+  {8, false, 3.2, 1, 0.03, 400, 100, 80, 80, 6},
+  {4, true, 3.2, 0.5, 0.03, 400, 100, 80, 80, 6},
+  {4, false, 3.2, 1, 0.03, 400, 100, 80, 80, 6},
 };
 
 enum { LATENCY = 4, LOADS_A_CYCLE = 2, CALL = 12, LOOP = 1, TURN = 120 /* of a panel */ };
@@ -104,7 +105,7 @@ static double tiles(const Cost *c) { return (double)(c->images * c->y[2] * ceili
 static double row_tile_oc_cycles(const Cost *c, double arithmetic) {
   double rows_bytes = c->taps > 1 ? (double)(c->n->win.kh * c->x[3] * c->x[1] * 4) : 0;
   double again = reread_cycles(c, c->weight_bytes, tiles(c), c->weight_bytes + rows_bytes, c->r->weights_l2);
-  return arithmetic + again + (c->weight_bytes + c->input_bytes) / c->r->met;
+  return arithmetic + again + c->weight_bytes / c->r->met_weights + (c->p->ahead ? 0 : c->input_bytes / c->r->met);
 }
 
 /* Each tile of a block of rows meets a panel, from L2 if L1 can't hold it; each panel meets the block's

@@ -221,17 +221,10 @@ static void each_group(const Conv *c, Site *s, void (*body)(const Conv *, Site *
 
 /* ROW_TILE_OC */
 
-/* The next row's input is fetched into L2 where the hardware does not do it in time: on large maps, and on the CPUs with
- * 512-bit vectors, which are Intel's for the most part. */
-static int64_t input_ahead(const Conv *c) {
-  bool streams = c->taps == 1 && c->win->sh == 1 && c->cols >= 28 && !c->plan->planar;
-  return streams && c->e->t->regs == 32 ? c->in->row * 4 : 0;
-}
-
 static void tile_of_panel(const Conv *c, Site *s, int nb, void *data) {
   locate(c, s);
   Kernel t = row_tile(c, *(int *)data, nb, 0);
-  t.tile.ahead = input_ahead(c);
+  if (c->plan->ahead) t.tile.ahead = c->in->row * 4;
   call_tile(c, &t, s);
 }
 
