@@ -157,6 +157,7 @@ def print_rows(rows):
 
 def merge_csv(file, rows):
     """Replaces the rows of the same cases, keeps the others."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     old = report.read_csv(file) if file.exists() else []
     new = {report.case(row) for row in rows}
     rows = [row for row in old if report.case(row) not in new] + rows
