@@ -119,6 +119,8 @@ static void define_weights_section(Emit *e) {
 
 static void define_weights_bytes(Emit *e) {
   const Graph *g = e->g;
+  e->weights = LLVMGetNamedGlobal(e->m, "weights");
+  if (!e->weights) return; /* nothing reads them, and LLVM has dropped the declaration */
   LLVMSetInitializer(e->weights,
                      LLVMConstStringInContext(e->c, (const char *)g->weights, (unsigned)g->weights_size, 1));
   LLVMSetVisibility(e->weights, LLVMDefaultVisibility);

@@ -104,6 +104,16 @@ static void text_is_whole(void **state) {
   object_free(&o);
 }
 
+static void text_without_weights(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Object o;
+  options.emit = EMIT_ASM;
+  object_emit(planned("graph bare\ninput x f32 [1,5]\ny = Relu(x)\noutput y\n"), &o);
+  assert_non_null(strstr(format_text(cx, "%.*s", (int)o.size, o.data), "\nnet_run:"));
+  object_free(&o);
+}
+
 static void too_many_weights_are_refused(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
@@ -246,7 +256,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(same_bytes_every_time),
     TEST(weights_are_a_read_only_section),
-    TEST(text_is_whole),
+    TEST(text_is_whole), TEST(text_without_weights),
     TEST(too_many_weights_are_refused),
     TEST(table_describes_the_model),
     TEST(bad_arguments_are_error_codes),
