@@ -63,7 +63,12 @@ def milliseconds(row):
     return text if is_correct(row) else f"({text})"
 
 
-def page_table(models):
+def percent_of_peak(row, peaks):
+    """Of the best peak that was measured with as many threads."""
+    return float(row["peak_percent"]) * float(row["peak_gflops"]) / peaks[row["threads"]]
+
+
+def page_table(models, peaks):
     names = [name for name in RUNTIMES if any(name in by_runtime for by_runtime in models.values())]
     lines = ["| | " + " | ".join(RUNTIMES[name][0] for name in names) +
              " | ratio | of medians | % of peak | error | peak, GFLOP/s |", "|---" * (len(names) + 6) + "|"]
@@ -72,14 +77,18 @@ def page_table(models):
         cells = [NAMES.get(model, model)]
         cells += [milliseconds(by_runtime[name]) if name in by_runtime else "-" for name in names]
         if own and best:
-            cells += [f"**{ratio(own, best):.2f}**", f"{ratio(own, best, 'median_ms'):.2f}", own["peak_percent"],
-                      own["error"], f"{own['lowest_peak_gflops']} to {own['peak_gflops']}"]
+            cells += [f"**{ratio(own, best):.2f}**", f"{ratio(own, best, 'median_ms'):.2f}",
+                      f"{percent_of_peak(own, peaks):.0f}", own["error"],
+                      f"{own['lowest_peak_gflops']} to {own['peak_gflops']}"]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
 def page(rows, chart):
     dates, first = sorted(row["date"] for row in rows), rows[0]
+    peaks = {}
+    for row in rows:
+        peaks[row["threads"]] = max(peaks.get(row["threads"], 0), float(row["peak_gflops"]))
     seen = lambda column: ", ".join(sorted({row[column] for row in rows}))
     versions = [f"{RUNTIMES[name][0]} {', '.join(sorted({r['version'] for r in rows if r['runtime'] == name}))}"
                 for name in RUNTIMES if any(r["runtime"] == name for r in rows)]
@@ -90,10 +99,11 @@ def page(rows, chart):
              "of the fastest other runtime whose outputs are right, that is, within 1e-4 of the largest output. Times "
              "in parentheses are of outputs that are not. Percent of peak counts the operations of direct convolution, "
              "so that Winograd's algorithm can exceed it; error is resnetcc's largest, relative to the largest output. "
-             "The peak was measured between the turns: where it varies much, the machine was not quiet."]
+             "The peak was measured between the turns; the best of all counts. Where it varies much, the machine was "
+             "not quiet."]
     for (batch, threads), models in cases(rows).items():
         heading = title(batch, threads)
-        lines += ["", f"## {heading[0].upper()}{heading[1:]}", "", *page_table(models)]
+        lines += ["", f"## {heading[0].upper()}{heading[1:]}", "", *page_table(models, peaks)]
     return "\n".join(lines) + "\n"
 
 
