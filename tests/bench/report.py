@@ -93,7 +93,7 @@ def page(rows, chart):
     versions = [f"{RUNTIMES[name][0]} {', '.join(sorted({r['version'] for r in rows if r['runtime'] == name}))}"
                 for name in RUNTIMES if any(r["runtime"] == name for r in rows)]
     lines = [f"# Measured on {chart.stem}", "", f"![Time of resnetcc and other runtimes]({chart.name})", "",
-             f"{first['cpu']}, {first['cores']} cores, {first['flags']}. Made by `sh tests/bench/run.sh` between "
+             f"{first['cpu']}, {first['cores']} cores, {first['flags']}. Made by `tests/bench/bench.py --record` between "
              f"{dates[0]} and {dates[-1]} UTC, at commit {seen('commit')}. {'; '.join(versions)}.", "",
              "Milliseconds an image, the least of many runs; the runtimes took turns. Ratio: resnetcc's time over that "
              "of the fastest other runtime whose outputs are right, that is, within 1e-4 of the largest output. Times "
