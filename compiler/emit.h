@@ -18,7 +18,7 @@ typedef struct Emit {
   LLVMContextRef c;
   LLVMModuleRef m;
   LLVMBuilderRef b;
-  LLVMTypeRef void_, i1, i8, i16, i32, i64, f16, f32, f64, ptr;
+  LLVMTypeRef void_, i1, i8, i16, i32, i64, f32, f64, ptr;
   LLVMTypeRef vec;       /* <lanes x float> */
   int lanes;             /* t->lanes */
   Ref weights;           /* the global with graph->weights */

@@ -52,7 +52,6 @@ static void set_types(Emit *e) {
   e->i16 = LLVMInt16TypeInContext(e->c);
   e->i32 = LLVMInt32TypeInContext(e->c);
   e->i64 = LLVMInt64TypeInContext(e->c);
-  e->f16 = LLVMHalfTypeInContext(e->c);
   e->f32 = LLVMFloatTypeInContext(e->c);
   e->f64 = LLVMDoubleTypeInContext(e->c);
   e->ptr = LLVMPointerTypeInContext(e->c, 0);
