@@ -34,7 +34,7 @@ typedef enum ConvAlgorithm {
   CONV_DIRECT,
   CONV_DEPTHWISE,
   CONV_GROUPED,        /* several groups of few channels share a vector */
-  CONV_WINOGRAD,       /* F(4x4,3x3) */
+  CONV_WINOGRAD,       /* F(4x4,3x3) and its like: winograd.c */
   CONV_PLAIN,          /* weights that are known at run time only: dense row-major tensors, no epilogue */
 } ConvAlgorithm;
 
@@ -60,7 +60,9 @@ struct ConvPlan {
   int64_t weights;     /* offset in bytes of the packed weights, in graph->weights */
   int64_t bias;        /* offset of the padded bias; -1: none */
   int64_t scratch;     /* bytes each thread needs */
-  int tile_rows;       /* Winograd: rows of 4x4 tiles treated at a time */
+  int m;               /* Winograd: results of a tile in each dimension */
+  int tile_rows;       /* Winograd: rows of tiles treated at a time, ... */
+  int group_images;    /* ... of so many images, which divide the batch */
   bool fused;          /* Winograd: on the fly in registers, for maps of few tiles */
   bool stored;         /* Winograd: the weights are stored transformed; else they are transformed on the fly, in chunks */
   int64_t shared;      /* bytes of workspace that all threads share while the node runs, ... */
@@ -75,7 +77,7 @@ typedef struct Candidate {
   bool measured;
 } Candidate;
 
-enum { MAX_CANDIDATES = 12 };
+enum { MAX_CANDIDATES = 16 };
 
 /* All of them: measured ones first, the least costly first. */
 typedef struct Candidates {
@@ -91,13 +93,52 @@ void pass_select(Graph *g);
 void select_report(Graph *g, FILE *f);
 void select_gemm(Graph *g, Node *n); /* pack_gemm.c */
 
-/* emit_winograd.c. Fills scratch and shared of a plan whose nb, chunk (input channel blocks at a time), tile_rows and stored
- * are set; y is the result's shape. */
-/* May the plan be `fused`? */
-bool winograd_fuses(const ConvPlan *p, const Shape *y, const Target *t);
-void winograd_sizes(ConvPlan *p, const Shape *y, int lanes);
-/* The 36 transformed weights u[i*6 + j] of a 3x3 filter g, without the factors that the input's transform holds. */
-void winograd_weight(const float *g, double *u);
+/* ---- winograd.c ---- */
+
+enum { WINOGRAD_POINTS = 6, WINOGRAD_KERNEL = 5 /* the largest side of a kernel */ };
+
+/* F(m x m, taps x taps). A kernel 3x3 of stride 2 has two phases in each dimension: of its taps 0 and 2, and of tap 1. */
+typedef struct WinogradForm {
+  int m;               /* results of a whole tile, in each dimension */
+  int kernel, stride;  /* of the convolution; as many phases as the stride */
+  int taps;            /* of phase 0 */
+  int points;          /* of a whole tile: m + taps - 1; point 0 is infinity */
+} WinogradForm;
+
+/* The form of a window for tiles of m results, 0: for the largest; false: there is none. */
+bool winograd_form(const Window *k, int m, WinogradForm *f);
+/* That of a plan for the node which is CONV_WINOGRAD. */
+WinogradForm winograd_form_of(const Node *n, const ConvPlan *p);
+/* Points of a tile that is cut to so many results: the first ones. */
+int winograd_points(const WinogradForm *f, int results);
+int winograd_phases(const WinogradForm *f, int i); /* with a product at point i, in one dimension */
+int winograd_products(const WinogradForm *f);      /* of a whole tile and one channel */
+double winograd_point(int i);                      /* i > 0 */
+/* The factor of row i of the input's transform for so many points, which emit_winograd leaves out until the end. */
+double winograd_scale(int points, int i);
+/* The transformed weights u[points][points] of a kernel g of stride 1, without those factors. */
+void winograd_weights(const WinogradForm *f, const float *g, double *u);
+/* Transformed on the fly: how many numbers of a channel there are room for, see emit_winograd.c. */
+int winograd_regions(const WinogradForm *f);
+
+typedef struct WinogradSizes {
+  int64_t tile_rows, tile_cols;     /* of the map */
+  int64_t in_blocks, out_blocks;    /* channel blocks */
+  int64_t group_tiles;              /* treated at a time */
+  bool one_group;                   /* the map is one: its transformed input is shared by all threads */
+  int cut_rows, cut_cols;           /* results of the last row and column of tiles where these go without the last points;
+                                       0: they are whole */
+  int64_t v_frequency, m_frequency; /* floats from one frequency to the next, of transformed input and of sums */
+} WinogradSizes;
+
+/* Sizes of a plan whose icg, ocg, nb, tile_rows and group_images are set; y is the result's shape. */
+WinogradSizes winograd_sizes(const WinogradForm *f, const ConvPlan *p, const Shape *y, int lanes);
+/* Rows of results that the node's tiles make, those past the last included. */
+int64_t winograd_rows(const Node *n);
+/* Fills scratch and shared; chunk and stored are set as well. */
+void winograd_memory(const WinogradForm *f, ConvPlan *p, const Shape *y, int lanes);
+/* emit_winograd.c: may the plan be `fused`? */
+bool winograd_fuses(const WinogradForm *f, const ConvPlan *p, const Shape *y, const Target *t);
 
 /* cost.c: the estimated milliseconds of a convolution's plan on one core. */
 double plan_cost(const Target *t, const Node *n, const ConvPlan *p);

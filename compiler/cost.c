@@ -146,35 +146,46 @@ static double direct_cycles(const Cost *c) {
 
 /* ==== Winograd: see emit_winograd.c ==== */
 
-enum { FREQUENCIES = 36, TRANSFORM = 150 /* cycles of a tile's input, or output, in one block */ };
+enum { TRANSFORM = 4 /* cycles of a tile's input, or output, for each frequency and block */ };
 
 /* Transforming all weights once. */
-static double weights_transform(const Cost *c) {
-  double vectors = (double)(c->p->icg * c->out_blocks);
+static double weights_transform(const Cost *c, const WinogradForm *f) {
+  double vectors = (double)(c->p->icg * c->out_blocks), each = (double)(f->points * winograd_regions(f) / f->stride);
   if (c->p->stored) return 0;
-  return vectors * (c->p->fused ? 54 : 110) * c->r->fma_cycles;
+  return vectors * each * (c->p->fused ? 1.5 : 3) * c->r->fma_cycles;
 }
 
-/* All products of a group of `tiles`: its tile of registers is full where it is fused. */
-static double group_products(const Cost *c, int64_t tiles_of_group, int64_t in_blocks) {
-  if (c->p->fused) {
-    double products = (double)(FREQUENCIES * tiles_of_group * c->p->icg * c->out_blocks);
-    return products * c->r->fma_cycles * (1 + c->r->load_share);
+/* Tiles of a group with products at point i of a dimension, where the last tile is cut. */
+static int64_t tiles_at(const WinogradForm *f, int64_t tiles, int cut, int i) {
+  return cut && i >= winograd_points(f, cut) ? tiles - 1 : tiles;
+}
+
+/* All products of a group of tiles: its tile of registers is full where it is fused. */
+static double group_products(const Cost *c, const WinogradForm *f, const WinogradSizes *s) {
+  double sum = 0, chunks = c->p->stored ? 1 : (double)ceiling(s->in_blocks, c->p->chunk);
+  int64_t rows = c->p->tile_rows < s->tile_rows ? c->p->tile_rows : s->tile_rows;
+  for (int i = 0; i < f->points; i++) {
+    for (int j = 0; j < f->points; j++) {
+      int64_t tiles = tiles_at(f, rows, s->cut_rows, i) * tiles_at(f, s->tile_cols, s->cut_cols, j) * c->p->group_images;
+      double steps = (double)(c->p->icg * winograd_phases(f, i) * winograd_phases(f, j)) / chunks;
+      if (c->p->fused) sum += (double)(tiles * c->out_blocks) * steps * chunks * c->r->fma_cycles * (1 + c->r->load_share);
+      else if (tiles > 0) sum += chunks * pixels_cycles(c, tiles, steps, steps / c->t->lanes);
+    }
   }
-  double chunks = c->p->stored ? 1 : (double)ceiling(in_blocks, c->p->chunk);
-  double steps = (double)c->p->icg / chunks;
-  return FREQUENCIES * chunks * pixels_cycles(c, tiles_of_group, steps, steps / c->t->lanes);
+  return sum;
 }
 
 /* The weights stream by once a group of tiles, prefetched. */
 static double winograd_cycles(const Cost *c) {
-  int64_t rows = ceiling(c->y[2], 4), cols = ceiling(c->y[3], 4), in_blocks = ceiling(c->p->icg, c->t->lanes);
-  int64_t group = c->p->tile_rows < rows ? c->p->tile_rows : rows;
-  double groups = (double)(ceiling(rows, group) * c->images);
-  double transforms = (double)(rows * cols * c->images * (in_blocks + c->out_blocks)) * TRANSFORM;
-  double bytes = c->weight_bytes / 9 * (c->p->stored ? FREQUENCIES : 9);
-  double products = group_products(c, group * cols, in_blocks);
-  double work = groups * (products + weights_transform(c) + bytes / c->r->weights_l2);
+  const WinogradForm f = winograd_form_of(c->n, c->p);
+  const WinogradSizes s = winograd_sizes(&f, c->p, &c->n->out[0]->shape, c->t->lanes);
+  int64_t group = c->p->tile_rows < s.tile_rows ? c->p->tile_rows : s.tile_rows;
+  double groups = (double)(ceiling(s.tile_rows, group) * c->images / c->p->group_images);
+  double each = (double)(s.in_blocks * winograd_products(&f) + s.out_blocks * f.points * f.points) * TRANSFORM;
+  double transforms = (double)(s.tile_rows * s.tile_cols * c->images) * each;
+  double bytes = c->weight_bytes / (f.kernel * f.kernel) * (c->p->stored ? f.points * f.points : f.kernel * f.kernel);
+  double products = group_products(c, &f, &s);
+  double work = groups * (products + weights_transform(c, &f) + bytes / c->r->weights_l2);
   double weights = bytes * (1 + miss_share(bytes, c->t->l2) * (groups - 1));
   return overlap(work + transforms + c->input_bytes / c->r->met, weights / c->r->fetched);
 }

@@ -1,126 +1,54 @@
-/* emit_winograd.c: convolution 3x3 of stride 1 by Winograd's F(4x4,3x3): a tile of 4x4 results costs 36 products a channel
- * instead of 144 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
+/* emit_winograd.c: convolution by Winograd's algorithm, whose forms and points are winograd.c's.
  *
- *   Y = A' [ (G g G') * (B' d B) ] A        interpolation points 0, 1, -1, 1/2, -2, infinity
- *
- * These points have up to 3 times less error in fp32 than 0, 1, -1, 2, -2 for the same work (Barabasz et al., 2018). The
- * divisions in G are moved into the input's transform, so that weights transformed on the fly need only additions.
- *
- * A group of tiles is transformed to V [36][C/V][tiles][V]; then for each panel of output channels 36 small matrix products
- * give M [36][nb][tiles][V], and M is transformed back with the epilogue. V is each worker's own, or, where the map is one
- * group, shared and made in a phase of its own. */
-#include "emit.h"
+ * A group of tiles is transformed to V; then for each panel of output channels one small matrix product a frequency gives M,
+ * and M is transformed back with the epilogue. V is each worker's own, or, where the map is one group, shared and made in a
+ * phase of its own. Tiles that the edge cuts have no products at the last points. */
+#include "emit_winograd.h"
 
-enum { POINTS = 6, FREQUENCIES = 36, OUT = 4 };
+/* Bytes of weights of one channel, and of a region of a chunk's transformed weights, see below. */
+static int64_t line_bytes(const Winograd *w, int nb) { return (int64_t)nb * w->e->lanes * 4; }
+static int64_t region_bytes(const Winograd *w, int nb) { return (int64_t)w->plan->chunk * w->e->lanes * line_bytes(w, nb); }
+static int64_t row_phase_bytes(const Winograd *w, int nb) { return (w->f.points + 1) * region_bytes(w, nb); }
 
-typedef struct Winograd {
-  Emit *e;
-  Node *n;
-  const ConvPlan *plan;
-  const Layout *in, *out;
-  int64_t images, rows, cols, tile_rows, tile_cols; /* of the result; of the map of tiles */
-  int64_t group_rows, group_tiles;
-  int64_t in_blocks, out_blocks;
-  int64_t v_frequency, m_frequency;                 /* floats from one frequency to the next */
-  int64_t chunk;                                    /* input channels whose weights are transformed at a time */
-} Winograd;
+static int64_t frequencies(const Winograd *w) { return (int64_t)w->f.points * w->f.points; }
 
-static Ref times(Emit *e, double k, Ref x) { return fmul(e, splat_const(e, k), x); }
-static Ref fma_const(Emit *e, double k, Ref x, Ref y) { return fma_(e, splat_const(e, k), x, y); }
-static Ref sub(Emit *e, Ref a, Ref b) { return LLVMBuildFSub(e->b, a, b, ""); }
-
-/* ==== the transforms in one dimension ==== */
-
-/* B' d without the factors of `scale`. The rows for 0 and infinity share terms with those for 1 and -1. */
-static void transform_input(Emit *e, const Ref *d, Ref *t) {
-  Ref u = fma_const(e, 1.5, d[3], sub(e, d[4], d[2])), v = fma_const(e, 1.5, d[2], sub(e, d[3], d[1]));
-  Ref w = fma_const(e, 1.5, d[1], sub(e, d[2], d[0])), z = fma_const(e, 1.5, d[4], sub(e, d[5], d[3]));
-  Ref s = sub(e, d[4], d[2]), q = sub(e, d[3], d[1]);
-  t[0] = sub(e, u, w);
-  t[1] = fadd(e, u, v);
-  t[2] = sub(e, u, v);
-  t[3] = fma_const(e, 2, q, s);
-  t[4] = fma_const(e, -0.5, q, s);
-  t[5] = sub(e, z, v);
+int64_t winograd_phase_at(const Winograd *w, int pr, int pc) {
+  return (pr * w->f.stride + pc) * w->s.in_blocks * w->s.group_tiles * w->e->lanes;
 }
 
-static const double scale[POINTS] = {1, 1. / 3, -1. / 3, -16. / 15, 1. / 15, 1};
+/* ==== which products ==== */
 
-/* One row of G g, times 1 / scale. */
-static Ref transform_weight(Emit *e, int point, const Ref *g) {
-  switch (point) {
-  case 0: return g[0];
-  case 1: return fadd(e, fadd(e, g[0], g[2]), g[1]);
-  case 2: return sub(e, fadd(e, g[0], g[2]), g[1]);
-  case 3: return fma_const(e, 0.25, g[2], fma_const(e, 0.5, g[1], g[0]));
-  case 4: return fma_const(e, 4, g[2], fma_const(e, -2, g[1], g[0]));
-  default: return g[2];
-  }
+/* Points of one dimension that are treated alike. */
+typedef struct Range {
+  int lo, hi, phases;
+  bool cut; /* tiles that the edge cuts have none of these */
+} Range;
+
+/* Returns how many; `cut` is the number of results of a cut tile, 0: none is. */
+static int ranges_of(const WinogradForm *f, int cut, Range *r) {
+  int n = 0, lo = 0, kept = cut ? winograd_points(f, cut) : f->points;
+  if (f->stride > 1) r[n++] = (Range){0, lo = 1, 1, false};
+  if (kept > lo) r[n++] = (Range){lo, kept, f->stride, false};
+  if (kept < f->points) r[n++] = (Range){kept, f->points, f->stride, true};
+  return n;
 }
 
-/* A' m. */
-static void transform_output(Emit *e, const Ref *m, Ref *y) {
-  Ref p = fadd(e, m[1], m[2]), q = sub(e, m[1], m[2]);
-  y[0] = fadd(e, fadd(e, m[0], p), fadd(e, m[3], m[4]));
-  y[1] = fma_const(e, 0.5, m[3], fma_const(e, -2, m[4], q));
-  y[2] = fma_const(e, 0.25, m[3], fma_const(e, 4, m[4], p));
-  y[3] = fma_const(e, 0.125, m[3], fma_const(e, -8, m[4], fadd(e, q, m[5])));
-}
+/* The numbers of a group's tiles. */
+typedef struct Tiles {
+  int *number;
+  int64_t n;
+} Tiles;
 
-void winograd_weight(const float *g, double *u) {
-  static const double G[POINTS][3] = {{1, 0, 0}, {1, 1, 1}, {1, -1, 1}, {1, 0.5, 0.25}, {1, -2, 4}, {0, 0, 1}};
-  double t[POINTS][3];
-  for (int i = 0; i < POINTS; i++) {
-    for (int c = 0; c < 3; c++) t[i][c] = G[i][0] * g[c] + G[i][1] * g[3 + c] + G[i][2] * g[6 + c];
-  }
-  for (int i = 0; i < POINTS; i++) {
-    for (int j = 0; j < POINTS; j++) u[i * POINTS + j] = G[j][0] * t[i][0] + G[j][1] * t[i][1] + G[j][2] * t[i][2];
-  }
-}
-
-/* ==== input: one row of tiles ==== */
-
-static void input_tile(const Winograd *w, Ref in, Ref v) {
-  Emit *e = w->e;
-  Ref x[POINTS][POINTS], d[POINTS], t[POINTS];
-  for (int j = 0; j < POINTS; j++) {
-    for (int i = 0; i < POINTS; i++) d[i] = load(e, e->vec, in, (i * w->in->row + j * w->in->pix) * 4, e->lanes * 4);
-    transform_input(e, d, t);
-    for (int i = 0; i < POINTS; i++) x[i][j] = t[i];
-  }
-  for (int i = 0; i < POINTS; i++) {
-    transform_input(e, x[i], t);
-    for (int j = 0; j < POINTS; j++) {
-      double k = scale[i] * scale[j];
-      store(e, k == 1 ? t[j] : times(e, k, t[j]), v, (i * POINTS + j) * w->v_frequency * 4, e->lanes * 4);
+/* Those of `images` x `rows` rows of tiles that have products of a range of rows and one of columns. */
+static Tiles tiles_with(const Winograd *w, int64_t images, int64_t rows, bool cut_row, bool cut_col) {
+  int64_t cols = w->s.tile_cols;
+  Tiles t = {.number = alloc_n(w->e->g->cx, (size_t)(images * rows * cols), sizeof *t.number)};
+  for (int64_t i = 0; i < images; i++) {
+    for (int64_t r = 0; r < rows - cut_row; r++) {
+      for (int64_t c = 0; c < cols - cut_col; c++) t.number[t.n++] = (int)((i * rows + r) * cols + c);
     }
   }
-}
-
-static void build_input_row(const void *data) {
-  const Winograd *w = data;
-  Emit *e = w->e;
-  Loop block, tile;
-  loop_begin(e, &block, const_i64(e, 0), const_i64(e, w->in_blocks), 1, 0, NULL);
-  loop_begin(e, &tile, const_i64(e, 0), const_i64(e, w->tile_cols), 1, 0, NULL);
-  Ref in = gep(e, gep(e, LLVMGetParam(e->fn, 0), block.i, w->in->c * 4), tile.i, OUT * w->in->pix * 4);
-  Ref v = gep(e, LLVMGetParam(e->fn, 1), block.i, w->group_tiles * e->lanes * 4);
-  input_tile(w, in, gep(e, v, tile.i, e->lanes * 4));
-  loop_end(e, &tile);
-  loop_end(e, &block);
-}
-
-/* Tile row `row` of an image, to `v`, where the row's first tile goes. */
-static void input_row(const Winograd *w, Ref image, Ref row, Ref v) {
-  Emit *e = w->e;
-  char key[160];
-  snprintf(key, sizeof key, "winograd_in_%lld_%lldx%lld_in%lld.%lld.%lld", (long long)w->in_blocks, (long long)w->tile_cols,
-           (long long)w->group_tiles, (long long)w->in->c, (long long)w->in->row, (long long)w->in->pix);
-  const Window *win = &w->n->win;
-  Ref x = value_ptr(e, w->n->in[0]);
-  x = gep_const(e, x, -(win->top * w->in->row + win->left * w->in->pix) * 4);
-  x = gep(e, gep(e, x, image, w->in->n * 4), row, OUT * w->in->row * 4);
-  call_kernel(e, key, 2, (Ref[]){x, v}, build_input_row, w);
+  return t;
 }
 
 /* ==== products ==== */
@@ -128,361 +56,408 @@ static void input_row(const Winograd *w, Ref image, Ref row, Ref v) {
 typedef struct Product {
   const Winograd *w;
   Tile tile;
-  int blocks, rest; /* of input channels */
+  int row_phases, col_phases;
+  int blocks, rest; /* to sum over in each phase: channel blocks, and channels of a last partial one */
   bool first;       /* M starts at zero */
 } Product;
 
-/* M (+)= V U for `uw` tiles: arguments V, U, M, and what to prefetch. */
-static void build_product(const void *data) {
-  const Product *p = data;
-  const Winograd *w = p->w;
-  Emit *e = w->e;
-  int n = p->tile.uw * p->tile.nb, lanes = e->lanes;
-  int64_t out = w->group_tiles * lanes;
-  Ref acc[64], v = LLVMGetParam(e->fn, 0), m = LLVMGetParam(e->fn, 2);
-  for (int i = 0; i < n; i++) {
-    int64_t at = (i / p->tile.uw * out + i % p->tile.uw * lanes) * 4;
-    acc[i] = p->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, at, lanes * 4);
+/* The kernel's arguments: U is that of phases (0, 0) and (0, 1); those of (1, 0) and (1, 1) lie as far behind as phases of rows
+ * do in U. */
+typedef struct Operands {
+  Ref v, m, pf, u, u_next;
+} Operands;
+
+enum { ARG_V, ARG_M, ARG_PF, ARG_U, ARG_U_NEXT, ARG_COUNT };
+
+/* The accumulator's place in M. */
+static int64_t sum_at(const Product *p, int i) {
+  int64_t block = p->w->s.group_tiles * p->w->e->lanes;
+  return (i / p->tile.uw * block + p->tile.in[i % p->tile.uw]) * 4;
+}
+
+/* Sums of which as many must go on at once as an FMA takes cycles times those begun in one; small tiles have several sets. */
+static int set_count(const Product *p) {
+  int n = p->tile.uw * p->tile.nb;
+  return n > 4 ? 1 : n > 2 ? 2 : 4;
+}
+
+/* The steps of one block in turns, one for each set; acc holds the sets, the weights' and the prefetch pointer. */
+static void sum_sets(const Product *p, int sets, Ref v, Ref *acc) {
+  Emit *e = p->w->e;
+  int n = p->tile.uw * p->tile.nb, steps = e->lanes / sets;
+  for (int k = 0; k < sets; k++) {
+    tile_sums(e, &p->tile, gep_const(e, v, k * steps * 4), steps, &acc[k * n], &acc[n * sets], &acc[n * sets + 1]);
   }
-  acc[n] = LLVMGetParam(e->fn, 1);
-  acc[n + 1] = LLVMGetParam(e->fn, 3);
+}
+
+/* All channels of a phase. */
+static void sum_phase(const Product *p, int sets, Ref v, Ref *acc) {
+  Emit *e = p->w->e;
+  int pointers = p->tile.uw * p->tile.nb * sets;
+  int64_t block_bytes = p->w->s.group_tiles * e->lanes * 4;
   if (p->blocks > 0) {
     Loop block;
-    loop_begin(e, &block, const_i64(e, 0), const_i64(e, p->blocks), 1, n + 2, acc);
-    tile_sums(e, &p->tile, gep(e, v, block.i, out * 4), lanes, acc, &acc[n], &acc[n + 1]);
+    loop_begin(e, &block, const_i64(e, 0), const_i64(e, p->blocks), 1, pointers + 2, acc);
+    sum_sets(p, sets, gep(e, v, block.i, block_bytes), acc);
     loop_end(e, &block);
   }
-  if (p->rest) tile_sums(e, &p->tile, gep_const(e, v, p->blocks * out * 4), p->rest, acc, &acc[n], &acc[n + 1]);
-  for (int i = 0; i < n; i++) {
-    store(e, acc[i], m, (i / p->tile.uw * out + i % p->tile.uw * lanes) * 4, lanes * 4);
-  }
+  v = gep_const(e, v, p->blocks * block_bytes);
+  if (p->rest) tile_sums(e, &p->tile, v, p->rest, acc, &acc[pointers], &acc[pointers + 1]);
 }
 
-static void product(const Product *p, Ref v, Ref u, Ref m, Ref pf) {
+/* All phases, in loops: unrolled the kernels of a layer would not fit the caches of instructions. */
+static void sum_phases(const Product *p, int sets, Ref *acc) {
   Emit *e = p->w->e;
-  char key[160];
-  snprintf(key, sizeof key, "winograd_product_%dx%d_b%d+%d_%s_t%lld_pf%d", p->tile.uw, p->tile.nb, p->blocks, p->rest,
-           p->first ? "f" : "", (long long)p->w->group_tiles, p->tile.prefetch);
-  call_kernel(e, key, 4, (Ref[]){v, u, m, pf}, build_product, p);
+  int all = p->tile.uw * p->tile.nb * sets;
+  Ref v = LLVMGetParam(e->fn, ARG_V), u = LLVMGetParam(e->fn, ARG_U), next = LLVMGetParam(e->fn, ARG_U_NEXT);
+  Loop row, col;
+  loop_begin(e, &row, const_i64(e, 0), const_i64(e, p->row_phases), 1, all + 2, acc);
+  loop_begin(e, &col, const_i64(e, 0), const_i64(e, p->col_phases), 1, all + 2, acc);
+  Ref first = LLVMBuildICmp(e->b, LLVMIntEQ, col.i, const_i64(e, 0), "");
+  acc[all] = gep(e, LLVMBuildSelect(e->b, first, u, next, ""), row.i, row_phase_bytes(p->w, p->tile.nb));
+  v = gep(e, v, row.i, winograd_phase_at(p->w, 1, 0) * 4);
+  sum_phase(p, sets, gep(e, v, col.i, winograd_phase_at(p->w, 0, 1) * 4), acc);
+  loop_end(e, &col);
+  loop_end(e, &row);
 }
 
-/* All tiles of the group, `tiles` of them, for one frequency; `lines` of what comes next are fetched meanwhile. */
-static void products(Product p, int64_t tiles, Ref v, Ref u, Ref m, Ref pf, int64_t lines) {
-  Emit *e = p.w->e;
-  int64_t most = p.w->plan->uw, count = (tiles + most - 1) / most, first = 0, sums = p.blocks + (p.rest > 0);
-  p.tile.prefetch = (int)((lines + sums * count - 1) / (sums * count));
+/* M (+)= V U for `uw` tiles. */
+static void build_product(const void *data) {
+  const Product *p = data;
+  Emit *e = p->w->e;
+  int n = p->tile.uw * p->tile.nb, sets = set_count(p), all = n * sets;
+  Ref acc[64], m = LLVMGetParam(e->fn, ARG_M);
+  for (int i = 0; i < all; i++) {
+    acc[i] = i >= n || p->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, sum_at(p, i), e->lanes * 4);
+  }
+  acc[all] = LLVMGetParam(e->fn, ARG_U);
+  acc[all + 1] = LLVMGetParam(e->fn, ARG_PF);
+  sum_phases(p, sets, acc);
+  for (int i = n; i < all; i++) acc[i % n] = fadd(e, acc[i % n], acc[i]);
+  for (int i = 0; i < n; i++) store(e, acc[i], m, sum_at(p, i), e->lanes * 4);
+}
+
+static void product(const Product *p, const Operands *o, int64_t tile, int64_t prefetched) {
+  Emit *e = p->w->e;
+  Buffer key = {0};
+  buffer_printf(&key, "winograd_product_%dx%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d", p->tile.uw, p->tile.nb, p->blocks, p->rest,
+                p->first ? "f" : "", p->row_phases, p->col_phases, (long long)p->w->s.group_tiles,
+                (long long)p->w->s.in_blocks, p->tile.prefetch);
+  for (int i = 1; i < p->tile.uw; i++) buffer_printf(&key, "_%lld", (long long)p->tile.in[i]);
+  buffer_add(&key, "", 1);
+  Ref args[ARG_COUNT] = {gep_const(e, o->v, tile * e->lanes * 4), gep_const(e, o->m, tile * e->lanes * 4),
+                         gep_const(e, o->pf, prefetched), o->u, o->u_next};
+  call_kernel(e, key.data, ARG_COUNT, args, build_product, p);
+  buffer_free(&key);
+}
+
+/* All these tiles for one frequency; `lines` of what comes next are fetched meanwhile. */
+static void products(Product p, const Tiles *t, const Operands *o, int64_t lines) {
+  int64_t most = p.w->plan->uw, count = (t->n + most - 1) / most, first = 0;
+  int64_t sums = (p.blocks + (p.rest > 0)) * p.row_phases * p.col_phases;
+  p.tile.prefetch = count ? (int)((lines + sums * count - 1) / (sums * count)) : 0;
   for (int64_t i = 0; i < count; i++) {
-    p.tile.uw = (int)(tiles / count + (i >= count - tiles % count));
-    for (int u_ = 0; u_ < p.tile.uw; u_++) p.tile.in[u_] = u_ * e->lanes;
-    int64_t at = first * e->lanes * 4;
-    product(&p, gep_const(e, v, at), u, gep_const(e, m, at), gep_const(e, pf, i * sums * p.tile.prefetch * 64));
+    p.tile.uw = (int)(t->n / count + (i >= count - t->n % count));
+    for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = (t->number[first + k] - t->number[first]) * (int64_t)p.w->e->lanes;
+    product(&p, o, t->number[first], i * sums * p.tile.prefetch * 64);
     first += p.tile.uw;
   }
 }
 
-/* ==== output: one tile ==== */
-
-enum { ARG_M, ARG_OUT, ARG_BIAS, ARG_STEPS };
-
-typedef struct OutputTile {
-  const Winograd *w;
-  int height, width;
-} OutputTile;
-
-static void build_output_tile(const void *data) {
-  const OutputTile *o = data;
-  const Winograd *w = o->w;
-  Emit *e = w->e;
-  Ref m[POINTS], t[OUT], x[OUT][POINTS], arg[MAX_STEPS];
-  for (int i = 0; i < w->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
-  for (int j = 0; j < POINTS; j++) {
-    for (int i = 0; i < POINTS; i++) {
-      m[i] = load(e, e->vec, LLVMGetParam(e->fn, ARG_M), (i * POINTS + j) * w->m_frequency * 4, e->lanes * 4);
-    }
-    transform_output(e, m, t);
-    for (int i = 0; i < OUT; i++) x[i][j] = t[i];
-  }
-  Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->lanes * 4);
-  for (int i = 0; i < o->height; i++) {
-    transform_output(e, x[i], t);
-    for (int j = 0; j < o->width; j++) {
-      Ref y = apply_steps(e, w->n, fadd(e, t[j], bias), arg, 0, i, j);
-      store(e, y, LLVMGetParam(e->fn, ARG_OUT), (i * w->out->row + j * w->out->pix) * 4, e->lanes * 4);
-    }
-  }
-}
-
-/* What a tile's call needs: where it is. */
-typedef struct Spot {
-  Ref image, block, row, col; /* row and column of tiles, in the map */
-  Ref m;                      /* its sums, of this block */
-} Spot;
-
-static void output_tile(const Winograd *w, const Spot *s, int height, int width) {
-  Emit *e = w->e;
-  Buffer key = {0};
-  buffer_printf(&key, "winograd_out_%dx%d_m%lld_out%lld.%lld", height, width, (long long)w->m_frequency,
-                (long long)w->out->row, (long long)w->out->pix);
-  step_key(w->n, &key);
-  buffer_add(&key, "", 1);
-  Ref row = mul_i(e, s->row, OUT), col = mul_i(e, s->col, OUT);
-  Ref out = gep(e, gep(e, value_ptr(e, w->n->out[0]), s->image, w->out->n * 4), s->block, w->out->c * 4);
-  out = gep(e, gep(e, out, row, w->out->row * 4), col, w->out->pix * 4);
-  Ref args[MAX_KERNEL_ARGS] = {s->m, out, gep(e, weights_ptr(e, w->plan->bias), s->block, e->lanes * 4)};
-  step_pointers(e, w->n, s->image, s->block, row, col, args + ARG_STEPS);
-  OutputTile o = {w, height, width};
-  call_kernel(e, key.data, ARG_STEPS + w->n->n_step, args, build_output_tile, &o);
-  buffer_free(&key);
-}
-
-/* A row of tiles; those over the right edge are cut. */
-static void output_row(const Winograd *w, Spot *s, Ref m, int height) {
-  Emit *e = w->e;
-  int64_t whole = w->cols / OUT;
-  int rest = (int)(w->cols % OUT);
-  if (whole > 0) {
-    Loop tile;
-    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
-    s->col = tile.i;
-    s->m = gep(e, m, tile.i, e->lanes * 4);
-    output_tile(w, s, height, OUT);
-    loop_end(e, &tile);
-  }
-  if (rest == 0) return;
-  s->col = const_i64(e, whole);
-  s->m = gep_const(e, m, whole * e->lanes * 4);
-  output_tile(w, s, height, rest);
-}
-
-/* The group's tiles of one panel: `rows` rows of tiles from `first`; the map's last row may be cut. */
-static void output_group(const Winograd *w, Spot s, Ref m, Ref first, int64_t rows, int nb, Ref panel) {
-  Emit *e = w->e;
-  int cut = (int)(w->rows % OUT);
-  Loop block, row;
-  loop_begin(e, &block, const_i64(e, 0), const_i64(e, nb), 1, 0, NULL);
-  s.block = add_i(e, mul_i(e, panel, w->plan->nb), block.i);
-  Ref mb = gep(e, m, block.i, w->group_tiles * e->lanes * 4);
-  loop_begin(e, &row, const_i64(e, 0), const_i64(e, rows), 1, 0, NULL);
-  s.row = add_i(e, first, row.i);
-  Ref mr = gep(e, mb, row.i, w->tile_cols * e->lanes * 4);
-  if (cut) {
-    If edge;
-    Ref last = const_i64(e, w->tile_rows - 1);
-    if_begin(e, &edge, LLVMBuildICmp(e->b, LLVMIntEQ, s.row, last, ""));
-    output_row(w, &s, mr, cut);
-    if_end(e, &edge);
-    if_begin(e, &edge, LLVMBuildICmp(e->b, LLVMIntNE, s.row, last, ""));
-    output_row(w, &s, mr, OUT);
-    if_end(e, &edge);
-  } else {
-    output_row(w, &s, mr, OUT);
-  }
-  loop_end(e, &row);
-  loop_end(e, &block);
-}
-
-/* ==== weights on the fly ==== */
-
-/* The three columns of row i of G g, g being [9] vectors `line` bytes apart. */
-static void transform_columns(Emit *e, int i, Ref g, int64_t at, int64_t line, Ref *t) {
-  for (int c = 0; c < 3; c++) {
-    Ref column[3] = {NULL};
-    for (int r = 0; r < 3; r++) {
-      bool used = i == 0 ? r == 0 : i == POINTS - 1 ? r == 2 : true;
-      if (used) column[r] = load(e, e->vec, g, at + (r * 3 + c) * line, e->lanes * 4);
-    }
-    t[c] = transform_weight(e, i, column);
-  }
-}
+/* ==== weights on the fly ====
+ * U of a chunk of channels and one row point, in regions [channel][nb][V]: one for each column point. With two phases follow
+ * one for phase (0, 1), whose weights are the same at all column points; as many for (1, 0), the same at all row points and so
+ * made only once; and one for (1, 1), the same everywhere. */
 
 typedef struct WeightsRow {
   const Winograd *w;
   int i, channels, nb;
 } WeightsRow;
 
-/* Row i of the transformed weights, 6 frequencies, of `channels` input channels: U [6][channels][nb][V] from g
- * [channels][9][nb][V]. */
+/* The first region of a phase. */
+static int region_of(const Winograd *w, int pr, int pc) { return pr * (w->f.points + 1) + pc * w->f.points; }
+
+/* One block of a channel in a phase of two columns or more: t are its columns at the row point. */
+static void weights_of_points(const WeightsRow *r, int pr, const Ref *t, Ref u, int64_t at) {
+  const Winograd *w = r->w;
+  for (int j = 0; j < w->f.points; j++) {
+    store(w->e, winograd_weight(w, j, t), u, (region_of(w, pr, 0) + j) * region_bytes(w, r->nb) + at, w->e->lanes * 4);
+  }
+}
+
+static void weights_of_block(const WeightsRow *r, Ref g, Ref u, int64_t at) {
+  const Winograd *w = r->w;
+  Emit *e = w->e;
+  int s = w->f.stride, align = e->lanes * 4;
+  int64_t line = line_bytes(w, r->nb), region = region_bytes(w, r->nb);
+  Ref t[WINOGRAD_KERNEL];
+  for (int c = 0; c < w->f.taps; c++) t[c] = winograd_column(w, r->i, c * s, g, at, line);
+  weights_of_points(r, 0, t, u, at);
+  if (s == 1) return;
+  store(e, winograd_column(w, r->i, 1, g, at, line), u, region_of(w, 0, 1) * region + at, align);
+  if (r->i != 1) return;
+  for (int c = 0; c < w->f.taps; c++) t[c] = load(e, e->vec, g, at + (w->f.kernel + c * s) * line, align);
+  weights_of_points(r, 1, t, u, at);
+  store(e, load(e, e->vec, g, at + (w->f.kernel + 1) * line, align), u, region_of(w, 1, 1) * region + at, align);
+}
+
+/* Row point i of the transformed weights of `channels` input channels, from g [channel][tap][nb][V]. */
 static void build_weights_row(const void *data) {
   const WeightsRow *r = data;
   Emit *e = r->w->e;
-  int line = r->nb * e->lanes * 4;
+  int64_t line = line_bytes(r->w, r->nb);
   Loop k;
   loop_begin(e, &k, const_i64(e, 0), const_i64(e, r->channels), 1, 0, NULL);
-  Ref g = gep(e, LLVMGetParam(e->fn, 0), k.i, 9 * line), u = gep(e, LLVMGetParam(e->fn, 1), k.i, line);
-  for (int b = 0; b < r->nb; b++) {
-    Ref t[3];
-    transform_columns(e, r->i, g, b * e->lanes * 4, line, t);
-    for (int j = 0; j < POINTS; j++) {
-      store(e, transform_weight(e, j, t), u, j * r->w->chunk * line + b * e->lanes * 4, e->lanes * 4);
-    }
-  }
+  Ref g = gep(e, LLVMGetParam(e->fn, 0), k.i, r->w->f.kernel * r->w->f.kernel * line);
+  Ref u = gep(e, LLVMGetParam(e->fn, 1), k.i, line);
+  for (int b = 0; b < r->nb; b++) weights_of_block(r, g, u, b * e->lanes * 4);
   loop_end(e, &k);
 }
 
 static void weights_row(const WeightsRow *r, Ref g, Ref u) {
-  char key[96];
-  snprintf(key, sizeof key, "winograd_weights_%d_%dx%d_%lld", r->i, r->channels, r->nb, (long long)r->w->chunk);
+  const WinogradForm *f = &r->w->f;
+  char key[128];
+  snprintf(key, sizeof key, "winograd_weights_m%d_k%d_s%d_%d_%dx%d_%d", f->m, f->kernel, f->stride, r->i, r->channels, r->nb,
+           r->w->plan->chunk);
   call_kernel(r->w->e, key, 2, (Ref[]){g, u}, build_weights_row, r);
 }
 
 /* ==== weights transformed in registers ====
  * With at most four tiles the weights are used too seldom to be worth storing: row i of the transformed weights is made in
- * registers channel by channel, and its 6 frequencies times the tiles are 24 accumulators. */
+ * registers channel by channel, and its frequencies times the tiles are 24 accumulators. */
 
-enum { FUSED_TILES = 4, FUSED_UNROLL = 4 };
-
-/* One channel: the row's weights g [9][V], V's elements at v, the sums acc[frequency][tile]. */
-static void fused_channel(const Winograd *w, int i, Ref g, Ref v, int channel, Ref *acc) {
-  Emit *e = w->e;
-  int64_t line = e->lanes * 4;
-  Ref t[3];
-  transform_columns(e, i, g, channel * 9 * line, line, t);
-  for (int j = 0; j < POINTS; j++) {
-    Ref u = transform_weight(e, j, t);
-    for (int64_t k = 0; k < w->group_tiles; k++) {
-      int64_t at = (j * w->v_frequency + k * e->lanes + channel) * 4;
-      Ref *sum = &acc[j * w->group_tiles + k];
-      *sum = fma_(e, splat(e, load(e, e->f32, v, at, 4), e->lanes), u, *sum);
-    }
-  }
-}
+enum { FUSED_SUMS = 24, FUSED_UNROLL = 4 };
 
 typedef struct FusedRow {
   const Winograd *w;
   int i, blocks;
   bool first;
+  int n; /* sums: tile number[k] at column point j[k] */
+  int j[FUSED_SUMS], number[FUSED_SUMS];
 } FusedRow;
+
+static FusedRow fused_row(const Winograd *w, int i, int blocks, bool first) {
+  FusedRow r = {.w = w, .i = i, .blocks = blocks, .first = first};
+  int kept_rows = w->s.cut_rows ? winograd_points(&w->f, w->s.cut_rows) : w->f.points;
+  int kept_cols = w->s.cut_cols ? winograd_points(&w->f, w->s.cut_cols) : w->f.points;
+  for (int j = 0; j < w->f.points; j++) {
+    Tiles t = tiles_with(w, w->plan->group_images, w->s.tile_rows, i >= kept_rows, j >= kept_cols);
+    for (int64_t k = 0; k < t.n; k++, r.n++) {
+      r.j[r.n] = j;
+      r.number[r.n] = t.number[k];
+    }
+  }
+  return r;
+}
+
+/* One channel: the row's weights g [tap][V], V's elements at v. */
+static void fused_channel(const FusedRow *r, Ref g, Ref v, int channel, Ref *acc) {
+  const Winograd *w = r->w;
+  Emit *e = w->e;
+  int64_t line = e->lanes * 4, taps = w->f.kernel * w->f.kernel;
+  Ref t[WINOGRAD_KERNEL], u = NULL;
+  for (int c = 0; c < w->f.taps; c++) t[c] = winograd_column(w, r->i, c, g, channel * taps * line, line);
+  for (int k = 0; k < r->n; k++) {
+    if (k == 0 || r->j[k] != r->j[k - 1]) u = winograd_weight(w, r->j[k], t);
+    int64_t at = (r->j[k] * w->s.v_frequency + r->number[k] * e->lanes + channel) * 4;
+    acc[k] = fma_(e, splat(e, load(e, e->f32, v, at, 4), e->lanes), u, acc[k]);
+  }
+}
+
+static int64_t fused_sum_at(const FusedRow *r, int k) {
+  return (r->j[k] * r->w->s.m_frequency + r->number[k] * r->w->e->lanes) * 4;
+}
 
 /* Row i for a chunk of whole blocks: arguments g, V, M, and what to prefetch. */
 static void build_fused_row(const void *data) {
-  const FusedRow *f = data;
-  const Winograd *w = f->w;
+  const FusedRow *r = data;
+  const Winograd *w = r->w;
   Emit *e = w->e;
-  int n = POINTS * (int)w->group_tiles, lines = (9 * FUSED_UNROLL * e->lanes * 4 / 64 + POINTS - 1) / POINTS;
-  Ref acc[64], m = LLVMGetParam(e->fn, 2);
+  int n = r->n, points = w->f.points, taps = w->f.kernel * w->f.kernel;
+  int lines = (taps * FUSED_UNROLL * e->lanes * 4 / 64 + points - 1) / points;
+  Ref acc[FUSED_SUMS + 2], m = LLVMGetParam(e->fn, 2);
   for (int k = 0; k < n; k++) {
-    int64_t at = (k / w->group_tiles * w->m_frequency + k % w->group_tiles * e->lanes) * 4;
-    acc[k] = f->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, at, e->lanes * 4);
+    acc[k] = r->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, fused_sum_at(r, k), e->lanes * 4);
   }
   acc[n] = LLVMGetParam(e->fn, 0);
   acc[n + 1] = LLVMGetParam(e->fn, 3);
   Loop block, part;
-  loop_begin(e, &block, const_i64(e, 0), const_i64(e, f->blocks), 1, n + 2, acc);
-  Ref v = gep(e, LLVMGetParam(e->fn, 1), block.i, w->group_tiles * e->lanes * 4);
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, r->blocks), 1, n + 2, acc);
+  Ref v = gep(e, LLVMGetParam(e->fn, 1), block.i, w->s.group_tiles * e->lanes * 4);
   loop_begin(e, &part, const_i64(e, 0), const_i64(e, e->lanes), FUSED_UNROLL, n + 2, acc);
   for (int k = 0; k < lines; k++) prefetch(e, acc[n + 1], k * 64, false, 2);
-  for (int k = 0; k < FUSED_UNROLL; k++) fused_channel(w, f->i, acc[n], gep(e, v, part.i, 4), k, acc);
-  acc[n] = gep_const(e, acc[n], FUSED_UNROLL * 9 * e->lanes * 4);
+  for (int k = 0; k < FUSED_UNROLL; k++) fused_channel(r, acc[n], gep(e, v, part.i, 4), k, acc);
+  acc[n] = gep_const(e, acc[n], FUSED_UNROLL * taps * e->lanes * 4);
   acc[n + 1] = gep_const(e, acc[n + 1], lines * 64);
   loop_end(e, &part);
   loop_end(e, &block);
-  for (int k = 0; k < n; k++) {
-    store(e, acc[k], m, (k / w->group_tiles * w->m_frequency + k % w->group_tiles * e->lanes) * 4, e->lanes * 4);
-  }
+  for (int k = 0; k < n; k++) store(e, acc[k], m, fused_sum_at(r, k), e->lanes * 4);
 }
 
 /* A chunk of input channels, as chunk_on_the_fly. */
 static void chunk_fused(const Winograd *w, Ref m, Ref g, Ref v, int blocks, bool first) {
   Emit *e = w->e;
-  int64_t bytes = 9LL * blocks * e->lanes * e->lanes * 4;
-  for (int i = 0; i < POINTS; i++) {
-    char key[96];
-    snprintf(key, sizeof key, "winograd_fused_%d_b%d_%s_t%lld_v%lld", i, blocks, first ? "f" : "",
-             (long long)w->group_tiles, (long long)w->v_frequency);
-    Ref args[] = {g, gep_const(e, v, i * POINTS * w->v_frequency * 4), gep_const(e, m, i * POINTS * w->m_frequency * 4),
-                  gep_const(e, g, bytes + bytes / POINTS * i)};
-    call_kernel(e, key, 4, args, build_fused_row, &(FusedRow){w, i, blocks, first});
+  int points = w->f.points;
+  int64_t bytes = (int64_t)w->f.kernel * w->f.kernel * blocks * e->lanes * e->lanes * 4;
+  for (int i = 0; i < points; i++) {
+    FusedRow r = fused_row(w, i, blocks, first);
+    char key[128];
+    snprintf(key, sizeof key, "winograd_fused_m%d_r%d_%d_b%d_%s_t%lld_cut%dx%d_v%lld", w->f.m, w->f.taps, i, blocks,
+             first ? "f" : "", (long long)w->s.group_tiles, w->s.cut_rows, w->s.cut_cols, (long long)w->s.v_frequency);
+    Ref args[] = {g, gep_const(e, v, i * points * w->s.v_frequency * 4), gep_const(e, m, i * points * w->s.m_frequency * 4),
+                  gep_const(e, g, bytes + bytes / points * i)};
+    call_kernel(e, key, 4, args, build_fused_row, &r);
   }
 }
 
-bool winograd_fuses(const ConvPlan *p, const Shape *y, const Target *t) {
-  int64_t tiles = (y->d[2] + OUT - 1) / OUT * ((y->d[3] + OUT - 1) / OUT);
-  return t->regs == 32 && !p->stored && tiles <= FUSED_TILES && p->icg % t->lanes == 0;
+bool winograd_fuses(const WinogradForm *f, const ConvPlan *p, const Shape *y, const Target *t) {
+  WinogradSizes s = winograd_sizes(f, p, y, t->lanes);
+  bool few = s.one_group && f->points * s.group_tiles <= FUSED_SUMS;
+  return t->regs == 32 && f->stride == 1 && few && p->icg % t->lanes == 0;
 }
 
 /* ==== one panel of output channels over one group ==== */
 
 typedef struct Group {
-  Ref image, first;  /* the first row of tiles */
-  int64_t rows;
-  Ref v, m, u;       /* transformed input, sums, transformed weights of a chunk */
+  WinogradArea area;
+  Ref v, u;         /* transformed input, transformed weights of a chunk */
 } Group;
 
-static void panel_stored(const Winograd *w, const Group *k, Ref weights, int nb) {
+/* Products of row point i, a constant or not, at a range of column points. The operands are those of the column point 0; U and
+ * what to fetch have so many bytes for each. */
+static void range_products(Product p, const Tiles *t, Ref i, const Range *cols, Operands o, int64_t region, int64_t fetched) {
+  const Winograd *w = p.w;
   Emit *e = w->e;
-  int64_t bytes = w->plan->icg * nb * e->lanes * 4;
-  Product p = {.w = w, .tile = {.nb = nb}, .blocks = w->plan->icg / e->lanes, .rest = w->plan->icg % e->lanes, .first = true};
-  Loop f;
-  loop_begin(e, &f, const_i64(e, 0), const_i64(e, FREQUENCIES), 1, 0, NULL);
-  Ref u = gep(e, weights, f.i, bytes);
-  products(p, k->rows * w->tile_cols, gep(e, k->v, f.i, w->v_frequency * 4), u, gep(e, k->m, f.i, w->m_frequency * 4),
-           gep_const(e, u, bytes), bytes / 64);
-  loop_end(e, &f);
+  Loop j;
+  p.col_phases = cols->phases;
+  loop_begin(e, &j, const_i64(e, cols->lo), const_i64(e, cols->hi), 1, 0, NULL);
+  Ref frequency = add_i(e, mul_i(e, i, w->f.points), j.i);
+  o.v = gep(e, o.v, frequency, w->s.v_frequency * 4);
+  o.m = gep(e, o.m, frequency, w->s.m_frequency * 4);
+  o.u = gep(e, o.u, j.i, region);
+  o.pf = gep(e, o.pf, j.i, fetched);
+  products(p, t, &o, (fetched + 63) / 64);
+  loop_end(e, &j);
+}
+
+/* Weights stored transformed, of one phase. */
+static void stored_range(const Winograd *w, const Group *k, const Range *rows, const Range *cols, Ref weights, int nb) {
+  Emit *e = w->e;
+  int64_t bytes = w->plan->icg * line_bytes(w, nb);
+  Product p = {.w = w, .tile = {.nb = nb}, .row_phases = 1, .first = true};
+  p.blocks = w->plan->icg / e->lanes;
+  p.rest = w->plan->icg % e->lanes;
+  Tiles t = tiles_with(w, k->area.images, k->area.rows, rows->cut, cols->cut);
+  Loop i;
+  loop_begin(e, &i, const_i64(e, rows->lo), const_i64(e, rows->hi), 1, 0, NULL);
+  Operands o = {.v = k->v, .m = k->area.m, .u = gep(e, weights, i.i, w->f.points * bytes)};
+  o.u_next = o.u;
+  o.pf = gep_const(e, o.u, bytes);
+  range_products(p, &t, i.i, cols, o, bytes, bytes);
+  loop_end(e, &i);
+}
+
+static void panel_stored(const Winograd *w, const Group *k, Ref weights, int nb) {
+  Range rows[3], cols[3];
+  int n_rows = ranges_of(&w->f, w->s.cut_rows, rows), n_cols = ranges_of(&w->f, w->s.cut_cols, cols);
+  for (int i = 0; i < n_rows; i++) {
+    for (int j = 0; j < n_cols; j++) stored_range(w, k, &rows[i], &cols[j], weights, nb);
+  }
 }
 
 /* One chunk of input channels: `g` its raw weights, `v` its part of the transformed input. */
-static void chunk_on_the_fly(const Winograd *w, const Group *k, Ref g, Ref v, int channels, int nb, bool first) {
+typedef struct Chunk {
+  int channels, nb;
+  bool first;
+  Ref g, v;
+} Chunk;
+
+static void chunk_row(const Winograd *w, const Group *k, const Chunk *c, const Range *rows, int i) {
   Emit *e = w->e;
-  int64_t line = (int64_t)nb * e->lanes * 4, bytes = 9 * channels * line, row_bytes = bytes / POINTS;
-  Product p = {.w = w, .tile = {.nb = nb}, .blocks = channels / e->lanes, .rest = channels % e->lanes, .first = first};
-  for (int i = 0; i < POINTS; i++) {
-    weights_row(&(WeightsRow){w, i, channels, nb}, g, k->u);
-    Loop j;
-    loop_begin(e, &j, const_i64(e, 0), const_i64(e, POINTS), 1, 0, NULL);
-    Ref f = add_i(e, j.i, const_i64(e, i * POINTS));
-    Ref pf = gep(e, gep_const(e, g, bytes + i * row_bytes), j.i, row_bytes / POINTS);
-    products(p, k->rows * w->tile_cols, gep(e, v, f, w->v_frequency * 4), gep(e, k->u, j.i, w->chunk * line),
-             gep(e, k->m, f, w->m_frequency * 4), pf, (row_bytes / POINTS + 63) / 64);
-    loop_end(e, &j);
+  Range cols[3];
+  int n = ranges_of(&w->f, w->s.cut_cols, cols);
+  int64_t region = region_bytes(w, c->nb), bytes = w->f.kernel * w->f.kernel * c->channels * line_bytes(w, c->nb);
+  int64_t fetched = bytes / (w->f.points * w->f.points);
+  Product p = {.w = w, .tile = {.nb = c->nb}, .row_phases = rows->phases, .first = c->first};
+  p.blocks = c->channels / e->lanes;
+  p.rest = c->channels % e->lanes;
+  weights_row(&(WeightsRow){w, i, c->channels, c->nb}, c->g, k->u);
+  Operands o = {.v = c->v, .m = k->area.m, .u = k->u, .u_next = gep_const(e, k->u, region_of(w, 0, 1) * region)};
+  o.pf = gep_const(e, c->g, bytes + i * w->f.points * fetched);
+  for (int r = 0; r < n; r++) {
+    Tiles t = tiles_with(w, k->area.images, k->area.rows, rows->cut, cols[r].cut);
+    range_products(p, &t, const_i64(e, i), &cols[r], o, region, fetched);
+  }
+}
+
+static void chunk_on_the_fly(const Winograd *w, const Group *k, const Chunk *c) {
+  Range rows[3];
+  int n = ranges_of(&w->f, w->s.cut_rows, rows);
+  for (int r = 0; r < n; r++) {
+    for (int i = rows[r].lo; i < rows[r].hi; i++) chunk_row(w, k, c, &rows[r], i);
   }
 }
 
 static void panel_fused(const Winograd *w, const Group *k, Ref weights) {
   Emit *e = w->e;
-  int blocks = (int)(w->chunk / e->lanes), chunks = (int)(w->in_blocks / blocks), rest = (int)(w->in_blocks % blocks);
-  int64_t g_step = 9 * w->chunk * e->lanes * 4, v_step = w->chunk * w->group_tiles * 4;
-  if (chunks > 0) chunk_fused(w, k->m, weights, k->v, blocks, true);
+  int blocks = w->plan->chunk, chunks = (int)(w->s.in_blocks / blocks), rest = (int)(w->s.in_blocks % blocks);
+  int64_t g_step = (int64_t)w->f.kernel * w->f.kernel * blocks * e->lanes * e->lanes * 4;
+  int64_t v_step = blocks * w->s.group_tiles * e->lanes * 4;
+  if (chunks > 0) chunk_fused(w, k->area.m, weights, k->v, blocks, true);
   if (chunks > 1) {
     Loop c;
     loop_begin(e, &c, const_i64(e, 1), const_i64(e, chunks), 1, 0, NULL);
-    chunk_fused(w, k->m, gep(e, weights, c.i, g_step), gep(e, k->v, c.i, v_step), blocks, false);
+    chunk_fused(w, k->area.m, gep(e, weights, c.i, g_step), gep(e, k->v, c.i, v_step), blocks, false);
     loop_end(e, &c);
   }
   if (rest == 0) return;
-  chunk_fused(w, k->m, gep_const(e, weights, chunks * g_step), gep_const(e, k->v, chunks * v_step), rest, chunks == 0);
+  Ref g = gep_const(e, weights, chunks * g_step), v = gep_const(e, k->v, chunks * v_step);
+  chunk_fused(w, k->area.m, g, v, rest, chunks == 0);
+}
+
+/* Chunk number `number` of a panel. */
+static Chunk chunk_at(const Winograd *w, const Group *k, Ref weights, Ref number, int channels, int nb) {
+  int64_t whole = (int64_t)w->plan->chunk * w->e->lanes, taps = w->f.kernel * w->f.kernel;
+  return (Chunk){.channels = channels, .nb = nb, .g = gep(w->e, weights, number, taps * whole * line_bytes(w, nb)),
+                 .v = gep(w->e, k->v, number, whole * w->s.group_tiles * 4)};
 }
 
 static void panel_on_the_fly(const Winograd *w, const Group *k, Ref weights, int nb) {
   Emit *e = w->e;
-  int64_t chunks = w->plan->icg / w->chunk, step = 9 * w->chunk * nb * e->lanes * 4;
-  int64_t v_step = w->chunk / e->lanes * w->group_tiles * e->lanes * 4;
-  int rest = (int)(w->plan->icg % w->chunk);
-  if (chunks > 0) chunk_on_the_fly(w, k, weights, k->v, (int)w->chunk, nb, true);
+  int whole = w->plan->chunk * e->lanes, chunks = w->plan->icg / whole, rest = w->plan->icg % whole;
+  if (chunks > 0) {
+    Chunk c = chunk_at(w, k, weights, const_i64(e, 0), whole, nb);
+    c.first = true;
+    chunk_on_the_fly(w, k, &c);
+  }
   if (chunks > 1) {
-    Loop c;
-    loop_begin(e, &c, const_i64(e, 1), const_i64(e, chunks), 1, 0, NULL);
-    chunk_on_the_fly(w, k, gep(e, weights, c.i, step), gep(e, k->v, c.i, v_step), (int)w->chunk, nb, false);
-    loop_end(e, &c);
+    Loop number;
+    loop_begin(e, &number, const_i64(e, 1), const_i64(e, chunks), 1, 0, NULL);
+    Chunk c = chunk_at(w, k, weights, number.i, whole, nb);
+    chunk_on_the_fly(w, k, &c);
+    loop_end(e, &number);
   }
   if (rest == 0) return;
-  chunk_on_the_fly(w, k, gep_const(e, weights, chunks * step), gep_const(e, k->v, chunks * v_step), rest, nb, chunks == 0);
+  Chunk c = chunk_at(w, k, weights, const_i64(e, chunks), rest, nb);
+  c.first = chunks == 0;
+  chunk_on_the_fly(w, k, &c);
 }
 
 static void panel_of_group(const Winograd *w, const Group *k, Ref panel, int nb) {
   Emit *e = w->e;
-  int64_t taps = w->plan->stored ? FREQUENCIES : 9;
-  Ref weights = gep(e, weights_ptr(e, w->plan->weights), panel, taps * w->plan->icg * w->plan->nb * e->lanes * 4);
+  int64_t terms = w->plan->stored ? frequencies(w) : w->f.kernel * w->f.kernel;
+  Ref weights = gep(e, weights_ptr(e, w->plan->weights), panel, terms * w->plan->icg * line_bytes(w, w->plan->nb));
   if (w->plan->stored) panel_stored(w, k, weights, nb);
   else if (w->plan->fused) panel_fused(w, k, weights);
   else panel_on_the_fly(w, k, weights, nb);
-  output_group(w, (Spot){.image = k->image}, k->m, k->first, k->rows, nb, panel);
+  winograd_output(w, &k->area, nb, panel);
 }
 
 /* Panels [lo, hi) of a group; the last of all may be narrower. */
 static void panels_of_group(const Winograd *w, const Group *k, Ref lo, Ref hi) {
   Emit *e = w->e;
-  int64_t full = w->out_blocks / w->plan->nb;
-  int rest = (int)(w->out_blocks % w->plan->nb);
+  int64_t full = w->s.out_blocks / w->plan->nb;
+  int rest = (int)(w->s.out_blocks % w->plan->nb);
   Loop panel;
   loop_begin(e, &panel, lo, hi, 1, 0, NULL);
   if (rest == 0) {
@@ -501,22 +476,41 @@ static void panels_of_group(const Winograd *w, const Group *k, Ref lo, Ref hi) {
 
 /* ==== layers ==== */
 
-static int64_t panel_count(const Winograd *w) { return (w->out_blocks + w->plan->nb - 1) / w->plan->nb; }
+static int64_t panel_count(const Winograd *w) { return (w->s.out_blocks + w->plan->nb - 1) / w->plan->nb; }
 
-static Ref shared_v(const Winograd *w, Ref image) {
-  return gep(w->e, value_ptr(w->e, w->plan->work), image, FREQUENCIES * w->v_frequency * 4);
+static Ref shared_v(const Winograd *w, Ref group) {
+  return gep(w->e, value_ptr(w->e, w->plan->work), group, frequencies(w) * w->s.v_frequency * 4);
+}
+
+/* Row `row` of an image, which may be the map's last. */
+static void any_input_row(const Winograd *w, Ref image, Ref row, Ref v) {
+  Emit *e = w->e;
+  if (!w->s.cut_rows) {
+    winograd_input_row(w, image, row, false, v);
+    return;
+  }
+  If branch;
+  Ref last = const_i64(e, w->s.tile_rows - 1);
+  if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntNE, row, last, ""));
+  winograd_input_row(w, image, row, false, v);
+  if_end(e, &branch);
+  if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntEQ, row, last, ""));
+  winograd_input_row(w, image, row, true, v);
+  if_end(e, &branch);
 }
 
 /* First phase with a shared V: rows of tiles. */
 static void phase_input(const Winograd *w) {
   Emit *e = w->e;
-  Ref lo, hi, rows = const_i64(e, w->tile_rows);
+  Ref lo, hi, rows = const_i64(e, w->s.tile_rows), images = const_i64(e, w->plan->group_images);
   emit_halo(e, w->n->out[0]);
-  task_range(e, w->images * w->tile_rows, &lo, &hi);
+  task_range(e, w->images * w->s.tile_rows, &lo, &hi);
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
   Ref image = LLVMBuildSDiv(e->b, item.i, rows, ""), row = LLVMBuildSRem(e->b, item.i, rows, "");
-  input_row(w, image, row, gep(e, shared_v(w, image), row, w->tile_cols * e->lanes * 4));
+  Ref group = LLVMBuildSDiv(e->b, image, images, ""), place = LLVMBuildSRem(e->b, image, images, "");
+  Ref v = gep(e, shared_v(w, group), add_i(e, mul_i(e, place, w->s.tile_rows), row), w->s.tile_cols * e->lanes * 4);
+  any_input_row(w, image, row, v);
   loop_end(e, &item);
 }
 
@@ -524,14 +518,15 @@ static void phase_input(const Winograd *w) {
 static void phase_panels(const Winograd *w) {
   Emit *e = w->e;
   Ref lo, hi;
-  int64_t panels = panel_count(w);
-  task_range(e, w->images * panels, &lo, &hi);
-  Group k = {.first = const_i64(e, 0), .rows = w->tile_rows, .m = scratch_ptr(e)};
-  k.u = gep_const(e, k.m, FREQUENCIES * w->m_frequency * 4);
+  int64_t panels = panel_count(w), images = w->plan->group_images;
+  task_range(e, w->images / images * panels, &lo, &hi);
+  Group k = {.area = {.first = const_i64(e, 0), .images = images, .rows = w->s.tile_rows, .m = scratch_ptr(e)}};
+  k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * 4);
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
-  k.image = LLVMBuildSDiv(e->b, item.i, const_i64(e, panels), "");
-  k.v = shared_v(w, k.image);
+  Ref group = LLVMBuildSDiv(e->b, item.i, const_i64(e, panels), "");
+  k.area.image = mul_i(e, group, images);
+  k.v = shared_v(w, group);
   Ref panel = LLVMBuildSRem(e->b, item.i, const_i64(e, panels), "");
   panels_of_group(w, &k, panel, add_i(e, panel, const_i64(e, 1)));
   loop_end(e, &item);
@@ -540,8 +535,9 @@ static void phase_panels(const Winograd *w) {
 static void whole_group(const Winograd *w, Group *k) {
   Emit *e = w->e;
   Loop row;
-  loop_begin(e, &row, const_i64(e, 0), const_i64(e, k->rows), 1, 0, NULL);
-  input_row(w, k->image, add_i(e, k->first, row.i), gep(e, k->v, row.i, w->tile_cols * e->lanes * 4));
+  loop_begin(e, &row, const_i64(e, 0), const_i64(e, k->area.rows), 1, 0, NULL);
+  Ref v = gep(e, k->v, row.i, w->s.tile_cols * e->lanes * 4);
+  winograd_input_row(w, k->area.image, add_i(e, k->area.first, row.i), false, v);
   loop_end(e, &row);
   panels_of_group(w, k, const_i64(e, 0), const_i64(e, panel_count(w)));
 }
@@ -549,13 +545,13 @@ static void whole_group(const Winograd *w, Group *k) {
 /* Rows [lo, hi) of tiles of one image: whole groups, then what is left row by row. */
 static void rows_by_groups(const Winograd *w, Group *k, Ref lo, Ref hi) {
   Emit *e = w->e;
-  int64_t rows[] = {w->group_rows, 1};
-  for (int i = 0; i < (w->group_rows > 1 ? 2 : 1); i++) {
+  int64_t rows[] = {w->plan->tile_rows, 1};
+  for (int i = 0; i < (rows[0] > 1 ? 2 : 1); i++) {
     Ref count = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, lo, ""), const_i64(e, rows[i]), "");
     Loop group;
-    k->rows = rows[i];
+    k->area.rows = rows[i];
     loop_begin(e, &group, const_i64(e, 0), count, 1, 0, NULL);
-    k->first = add_i(e, lo, mul_i(e, group.i, rows[i]));
+    k->area.first = add_i(e, lo, mul_i(e, group.i, rows[i]));
     whole_group(w, k);
     loop_end(e, &group);
     lo = add_i(e, lo, mul_i(e, count, rows[i]));
@@ -574,16 +570,16 @@ static Ref smaller(Emit *e, Ref a, Ref b) {
  * the same to do, and cut their rows into groups. */
 static void by_groups(const Winograd *w) {
   Emit *e = w->e;
-  Ref lo, hi, all = const_i64(e, w->tile_rows);
+  Ref lo, hi, all = const_i64(e, w->s.tile_rows);
   emit_halo(e, w->n->out[0]);
-  task_range(e, w->images * w->tile_rows, &lo, &hi);
-  Group k = {.v = scratch_ptr(e)};
-  k.m = gep_const(e, k.v, FREQUENCIES * w->v_frequency * 4);
-  k.u = gep_const(e, k.m, FREQUENCIES * w->m_frequency * 4);
+  task_range(e, w->images * w->s.tile_rows, &lo, &hi);
+  Group k = {.area.images = 1, .v = scratch_ptr(e)};
+  k.area.m = gep_const(e, k.v, frequencies(w) * w->s.v_frequency * 4);
+  k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * 4);
   Loop image;
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, w->images), 1, 0, NULL);
-  k.image = image.i;
-  Ref first = mul_i(e, image.i, w->tile_rows);
+  k.area.image = image.i;
+  Ref first = mul_i(e, image.i, w->s.tile_rows);
   Ref from = larger(e, LLVMBuildSub(e->b, lo, first, ""), const_i64(e, 0));
   Ref to = smaller(e, LLVMBuildSub(e->b, hi, first, ""), all);
   If some;
@@ -593,35 +589,12 @@ static void by_groups(const Winograd *w) {
   loop_end(e, &image);
 }
 
-/* ==== sizes, for select ==== */
-
-static int64_t v_frequency(int64_t in_blocks, int64_t tiles, int lanes) { return in_blocks * tiles * lanes + lanes; }
-static int64_t m_frequency(int nb, int64_t tiles, int lanes) { return nb * tiles * lanes + lanes; }
-
-void winograd_sizes(ConvPlan *p, const Shape *y, int lanes) {
-  int64_t tile_rows = (y->d[2] + OUT - 1) / OUT, tile_cols = (y->d[3] + OUT - 1) / OUT;
-  int64_t tiles = p->tile_rows * tile_cols, in_blocks = (p->icg + lanes - 1) / lanes;
-  int64_t v = FREQUENCIES * v_frequency(in_blocks, tiles, lanes) * 4;
-  int64_t m = FREQUENCIES * m_frequency(p->nb, tiles, lanes) * 4;
-  int64_t u = p->stored ? 0 : (int64_t)POINTS * p->chunk * lanes * p->nb * lanes * 4;
-  bool one_group = p->tile_rows >= tile_rows;
-  p->shared = one_group ? y->d[0] * v : 0;
-  p->scratch = m + u + (one_group ? 0 : v);
-}
-
 void emit_winograd(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
   Winograd w = {.e = e, .n = n, .plan = n->plan, .in = &n->in[0]->layout, .out = &n->out[0]->layout, .images = y->d[0],
                 .rows = y->d[2], .cols = y->d[3]};
-  w.tile_rows = (w.rows + OUT - 1) / OUT;
-  w.tile_cols = (w.cols + OUT - 1) / OUT;
-  w.group_rows = w.plan->tile_rows;
-  w.group_tiles = w.group_rows * w.tile_cols;
-  w.in_blocks = (w.plan->icg + e->lanes - 1) / e->lanes;
-  w.out_blocks = (w.plan->ocg + e->lanes - 1) / e->lanes;
-  w.v_frequency = v_frequency(w.in_blocks, w.group_tiles, e->lanes);
-  w.m_frequency = m_frequency(w.plan->nb, w.group_tiles, e->lanes);
-  w.chunk = w.plan->chunk * e->lanes;
+  w.f = winograd_form_of(n, n->plan);
+  w.s = winograd_sizes(&w.f, n->plan, y, e->lanes);
   if (!w.plan->shared) by_groups(&w);
   else if (e->phase == 0) phase_input(&w);
   else phase_panels(&w);

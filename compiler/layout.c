@@ -269,11 +269,9 @@ static void need_halo(const Node *n) {
   Layout *l = &n->in[0]->layout;
   widen(&l->top, win->top);
   widen(&l->left, win->left);
-  if (n->plan->algorithm == CONV_WINOGRAD) { /* whole tiles of 4x4 results */
-    widen(&l->bottom, (out[2] + 3) / 4 * 4 + 2 - win->top - in[2]);
-    widen(&l->right, (out[3] + 3) / 4 * 4 + 2 - win->left - in[3]);
-  }
-  widen(&l->bottom, (out[2] - 1) * win->sh + (win->kh - 1) * win->dh - win->top - (in[2] - 1));
+  int64_t rows = out[2];
+  if (n->plan->algorithm == CONV_WINOGRAD) rows = winograd_rows(n); /* of whole tiles */
+  widen(&l->bottom, (rows - 1) * win->sh + (win->kh - 1) * win->dh - win->top - (in[2] - 1));
   widen(&l->right, (out[3] - 1) * win->sw + (win->kw - 1) * win->dw - win->left - (in[3] - 1));
 }
 

@@ -48,14 +48,15 @@ static void set_emit(Options *o, const char *value) {
 }
 
 static void set_winograd(Options *o, const char *value) {
-  static const char *const names[] = {[WINOGRAD_AUTO] = "auto", [WINOGRAD_OFF] = "off", [WINOGRAD_4] = "4"};
+  static const char *const names[] = {[WINOGRAD_AUTO] = "auto", [WINOGRAD_OFF] = "off", [WINOGRAD_2] = "2",
+                                      [WINOGRAD_4] = "4"};
   for (int i = 0; i < (int)COUNT(names); i++) {
     if (strcmp(names[i], value) == 0) {
       o->winograd = i;
       return;
     }
   }
-  usage_error("--winograd=%s: it is auto, off or 4", value);
+  usage_error("--winograd=%s: it is auto, off, 2 or 4", value);
 }
 
 static void set_output(Options *o, const char *value) {
@@ -176,7 +177,7 @@ static const struct Option {
   {"--target", "TRIPLE", EITHER, set_triple, "such as x86_64-linux-gnu; default: this machine"},
   {"--strict", NULL, NONE, set_strict, "keep channels that are constant for finite activations only"},
   {"-Os", NULL, NONE, set_small, "no weights that take more room for being faster"},
-  {"--winograd", "WHEN", EITHER, set_winograd, "auto (default), off, or 4: F(4x4,3x3) wherever it fits"},
+  {"--winograd", "WHEN", EITHER, set_winograd, "auto (default), off, or, wherever it fits, 2 or 4: F(2x2,3x3) or F(4x4,3x3)"},
   {"--max-memory", "SIZE", EITHER, set_memory, "refuse models that need more; K, M, G; default: 16G"},
   {"--report", NULL, NONE, set_report, "list the layers and every buffer"},
   {"--profile", NULL, NONE, set_profile, "run the object here and list the time of every layer"},

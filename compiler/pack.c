@@ -38,7 +38,10 @@ static int64_t conv_floats(const Packer *p, const Node *n) {
   int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
   if (plan->algorithm == CONV_DEPTHWISE) return round_up(w->d[0], lanes) * taps;
   if (plan->algorithm == CONV_GROUPED) return round_up(w->d[0], lanes) * taps * plan->icg;
-  if (plan->algorithm == CONV_WINOGRAD && plan->stored) taps = 36;
+  if (plan->algorithm == CONV_WINOGRAD && plan->stored) {
+    const WinogradForm f = winograd_form_of(n, n->plan);
+    taps = f.points * f.points;
+  }
   return plan->groups * round_up(plan->ocg, lanes) * plan->icg * taps;
 }
 
@@ -110,24 +113,32 @@ static void pack_direct(const Packer *p, const Node *n, float *dst) {
   }
 }
 
-/* Raw [panel][channel][9][nb][lane], or transformed [panel][36][channel][nb][lane]. */
+/* One panel: raw [channel][tap][nb][lane], or transformed [frequency][channel][nb][lane]. */
+static void pack_winograd_panel(const Node *n, int64_t oc0, int64_t width, float *dst) {
+  const ConvPlan *plan = n->plan;
+  const WinogradForm f = winograd_form_of(n, plan);
+  int64_t taps = (int64_t)f.kernel * f.kernel, terms = plan->stored ? f.points * f.points : taps;
+  int64_t used = width < plan->ocg - oc0 ? width : plan->ocg - oc0, step = plan->stored ? plan->icg * width : width;
+  for (int64_t c = 0; c < plan->icg; c++) {
+    float *to = dst + (plan->stored ? c * width : c * taps * width);
+    for (int64_t o = 0; o < used; o++) {
+      const float *g = (const float *)n->in[1]->data + ((oc0 + o) * plan->icg + c) * taps;
+      double u[WINOGRAD_POINTS * WINOGRAD_POINTS];
+      if (plan->stored) winograd_weights(&f, g, u);
+      for (int64_t k = 0; k < terms; k++) to[k * step + o] = plan->stored ? (float)u[k] : g[k];
+    }
+  }
+}
+
 static void pack_winograd(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
+  const WinogradForm f = winograd_form_of(n, n->plan);
   int64_t lanes = p->g->target->lanes, channels = round_up(plan->ocg, lanes), full = plan->nb * lanes;
-  const float *src = n->in[1]->data;
+  int64_t terms = plan->stored ? f.points * f.points : f.kernel * f.kernel;
   for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
-    int64_t width = channels - oc0 < full ? channels - oc0 : full, used = width < plan->ocg - oc0 ? width : plan->ocg - oc0;
-    int64_t step = plan->stored ? plan->icg * width : width, taps = plan->stored ? 36 : 9;
-    for (int64_t c = 0; c < plan->icg; c++) {
-      float *to = dst + (plan->stored ? c * width : c * 9 * width);
-      for (int64_t o = 0; o < used; o++) {
-        const float *g = src + ((oc0 + o) * plan->icg + c) * 9;
-        double u[36];
-        if (plan->stored) winograd_weight(g, u);
-        for (int64_t k = 0; k < taps; k++) to[k * step + o] = plan->stored ? (float)u[k] : g[k];
-      }
-    }
-    dst += plan->icg * width * taps;
+    int64_t width = channels - oc0 < full ? channels - oc0 : full;
+    pack_winograd_panel(n, oc0, width, dst);
+    dst += plan->icg * width * terms;
   }
 }
 

@@ -161,7 +161,7 @@ typedef struct Options {
   enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH } emit;
   bool verbose, time, strict, verify, each_pass, report, profile, small, why, tune;
   const char *tune_file;                 /* --tune=FILE */
-  enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_4 } winograd;
+  enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_2, WINOGRAD_4 } winograd;
   const char *dump;                      /* letters of the passes to print the graph after */
   int64_t max_memory;                    /* bytes */
   int n_shape;

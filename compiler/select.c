@@ -98,44 +98,51 @@ static bool plan_direct(const Layer *l, const KernelRow *k, ConvPlan *p) {
 
 /* ==== Winograd ==== */
 
-static bool winograd_fits(const Node *n, const ConvPlan *p) {
-  const Window *k = &n->win;
+/* The plan's form for tiles of m results, 0: the largest; false: Winograd's algorithm does not fit the layer. */
+static bool winograd_fits(const Node *n, const ConvPlan *p, int m, WinogradForm *f) {
   const Shape *y = &n->out[0]->shape;
-  bool square = k->kh == 3 && k->kw == 3 && k->sh == 1 && k->sw == 1 && k->dh == 1 && k->dw == 1;
-  return square && n->group == 1 && !p->planar && y->d[2] >= 4 && y->d[3] >= 4;
+  return n->group == 1 && !p->planar && winograd_form(&n->win, m, f) && y->d[2] >= f->m && y->d[3] >= f->m;
 }
 
 enum { ONE_GROUP_TILES = 49, GROUP_TILES = 28 };
 
-/* Rows of tiles in a group: all where the map is small; else some 28 tiles, whose transformed input is to
- * take no more than half of L2. */
-static int group_rows(const Node *n, const ConvPlan *p, const Target *t) {
+/* Rows of tiles in a group: all where the map is small, then of as many images as fill a group; else some 28 tiles, whose
+ * transformed input is to take no more than half of L2. */
+static void choose_group(const Node *n, const WinogradForm *f, const Target *t, ConvPlan *p) {
   const Shape *y = &n->out[0]->shape;
-  int64_t rows = (y->d[2] + 3) / 4, cols = (y->d[3] + 3) / 4, row_bytes = 36 * p->icg * cols * 4;
-  if (rows * cols <= ONE_GROUP_TILES) return (int)rows;
-  int64_t fit = t->l2 / 2 / row_bytes, few = GROUP_TILES / cols;
-  if (fit > few) fit = few;
-  return (int)(fit < 1 ? 1 : fit);
+  int64_t rows = (y->d[2] + f->m - 1) / f->m, cols = (y->d[3] + f->m - 1) / f->m;
+  int64_t row_bytes = winograd_products(f) * p->icg * cols * 4, few = GROUP_TILES / cols;
+  p->group_images = 1;
+  p->tile_rows = (int)rows;
+  if (rows * cols <= ONE_GROUP_TILES) {
+    for (int k = 2; k <= y->d[0] && k * rows * cols <= ONE_GROUP_TILES; k++) {
+      if (y->d[0] % k == 0) p->group_images = k;
+    }
+    return;
+  }
+  int64_t fit = t->l2 / 2 / row_bytes < few ? t->l2 / 2 / row_bytes : few;
+  p->tile_rows = (int)(fit < 1 ? 1 : fit);
 }
 
-static void plan_winograd(const Target *t, const Node *n, ConvPlan *p) {
+static void plan_winograd(const Target *t, const Node *n, const WinogradForm *f, ConvPlan *p) {
   p->algorithm = CONV_WINOGRAD;
+  p->m = f->m;
   p->stored = false;
-  p->fused = winograd_fuses(p, &n->out[0]->shape, t);
+  p->chunk = (f->stride == 1 ? 32 : 16) / t->lanes;
   p->nb = t->regs == 32 ? 1 : 2;
+  choose_group(n, f, t, p);
+  p->fused = winograd_fuses(f, p, &n->out[0]->shape, t);
   p->uw = (t->regs - 1 - p->nb) / p->nb;
-  p->chunk = 32 / t->lanes;
-  p->tile_rows = group_rows(n, p, t);
-  winograd_sizes(p, &n->out[0]->shape, t->lanes);
+  winograd_memory(f, p, &n->out[0]->shape, t->lanes);
 }
 
-/* The same with weights stored transformed: 36 numbers for 9. */
-static void store_transformed(const Target *t, const Node *n, ConvPlan *p) {
+/* The same with weights stored transformed. */
+static void store_transformed(const Target *t, const Node *n, const WinogradForm *f, ConvPlan *p) {
   p->stored = true;
   p->fused = false;
   p->nb = p->ocg > t->lanes ? 2 : 1;
   p->uw = (t->regs - 1 - p->nb) / p->nb;
-  winograd_sizes(p, &n->out[0]->shape, t->lanes);
+  winograd_memory(f, p, &n->out[0]->shape, t->lanes);
 }
 
 /* ==== few channels a group ==== */
@@ -160,7 +167,7 @@ static const char *candidate_name(Graph *g, const ConvPlan *p) {
   switch (p->algorithm) {
   case CONV_GROUPED: return "grouped";
   case CONV_DEPTHWISE: return "depthwise";
-  case CONV_WINOGRAD: return p->stored ? "winograd.stored" : p->fused ? "winograd.fused" : "winograd";
+  case CONV_WINOGRAD: return format_text(g->cx, "winograd%d%s", p->m, p->stored ? ".stored" : p->fused ? ".fused" : "");
   default: return format_text(g->cx, "direct.%dx%d.%s", p->uw, p->nb, orders[p->order]);
   }
 }
@@ -194,16 +201,26 @@ static void add_direct(Graph *g, const Node *n, Candidates *list, const ConvPlan
   }
 }
 
-static void add_winograd(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
+static void add_winograd(Graph *g, const Node *n, Candidates *list, const ConvPlan *p, const WinogradForm *f) {
   ConvPlan w = *p;
-  plan_winograd(g->target, n, &w);
+  plan_winograd(g->target, n, f, &w);
   add_candidate(g, n, list, &w);
   if (w.fused) {
     w.fused = false;
     add_candidate(g, n, list, &w);
   }
-  store_transformed(g->target, n, &w);
-  if (!g->opt->small) add_candidate(g, n, list, &w);
+  store_transformed(g->target, n, f, &w);
+  if (!g->opt->small && f->stride == 1) add_candidate(g, n, list, &w);
+}
+
+/* Winograd's algorithm in the forms that --winograd leaves to choose from. */
+static bool add_winograds(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
+  static const int results[] = {[WINOGRAD_AUTO] = 0, [WINOGRAD_4] = 0, [WINOGRAD_2] = 2};
+  WinogradForm f;
+  if (g->opt->winograd == WINOGRAD_OFF || !winograd_fits(n, p, results[g->opt->winograd], &f)) return false;
+  add_winograd(g, n, list, p, &f);
+  if (g->opt->winograd == WINOGRAD_AUTO && f.m > 2 && winograd_fits(n, p, 2, &f)) add_winograd(g, n, list, p, &f);
+  return true;
 }
 
 /* Which layers are alike: all that their plans depend on. */
@@ -236,9 +253,8 @@ static Candidates *list_candidates(Graph *g, const Node *n) {
     add_candidate(g, n, list, &p);
     return list;
   }
-  bool winograd = g->opt->winograd != WINOGRAD_OFF && winograd_fits(n, &p);
   if (plan_grouped(g->target, n, &grouped)) add_candidate(g, n, list, &grouped);
-  if (winograd) add_winograd(g, n, list, &p);
+  bool winograd = add_winograds(g, n, list, &p);
   if (!winograd || g->opt->winograd == WINOGRAD_AUTO) add_direct(g, n, list, &p);
   return list;
 }
@@ -283,15 +299,21 @@ static int better_stored(const Node *n) {
   return -1;
 }
 
+/* Weights stored transformed save time and take room. Those that save most for their size are stored as long as all weights
+ * together grow by no more than this. */
+enum { MOST_GROWTH_PERCENT = 18 };
+
+/* Bytes that storing a convolution's weights transformed takes more. */
+static int64_t growth(const Node *n, int stored) {
+  const WinogradForm f = winograd_form_of(n, &n->candidates->item[stored].plan);
+  return weight_bytes(n) / (f.kernel * f.kernel) * f.points * f.points - weight_bytes(n);
+}
+
 /* Milliseconds saved a byte. */
 static double saving(const Node *n, int stored) {
   const Candidates *list = n->candidates;
-  return (list->item[list->chosen].ms - list->item[stored].ms) / (double)weight_bytes(n);
+  return (list->item[list->chosen].ms - list->item[stored].ms) / (double)growth(n, stored);
 }
-
-/* Weights stored transformed, 36 numbers for 9, save time and take room. Those that save most for their size
- * are stored as long as all weights together grow by no more than this. */
-enum { MOST_GROWTH_PERCENT = 2 };
 
 static void choose_stored(Graph *g) {
   int64_t room = 0;
@@ -302,12 +324,13 @@ static void choose_stored(Graph *g) {
     for (int i = 0; i < g->n_node; i++) {
       Node *n = g->node[i];
       int stored = better_stored(n);
-      if (stored < 0 || 3 * weight_bytes(n) > room) continue;
+      if (stored < 0 || growth(n, stored) > room) continue;
       if (!best || saving(n, stored) > saving(best, better_stored(best))) best = n;
     }
     if (!best) return;
-    room -= 3 * weight_bytes(best);
-    choose(best, better_stored(best));
+    int stored = better_stored(best);
+    room -= growth(best, stored);
+    choose(best, stored);
   }
 }
 

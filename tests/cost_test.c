@@ -123,9 +123,9 @@ static void options_limit_the_list(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   const Conv layer = {1, 64, 64, 56, 3, 1, 1};
-  assert_string_equal(candidates_of(&layer, "x86-64-v3")->item[0].name, "winograd.stored");
+  assert_string_equal(candidates_of(&layer, "x86-64-v3")->item[0].name, "winograd4.stored");
   options.small = true;
-  assert_string_equal(candidates_of(&layer, "x86-64-v3")->item[0].name, "winograd");
+  assert_string_equal(candidates_of(&layer, "x86-64-v3")->item[0].name, "winograd4");
   options.winograd = WINOGRAD_OFF;
   const Candidates *off = candidates_of(&layer, "x86-64-v3");
   for (int i = 0; i < off->n; i++) assert_non_null(strstr(off->item[i].name, "direct"));

@@ -28,6 +28,47 @@ static void shapes(void **state) {
   check_convs(check_winograd, cases, COUNT(cases), "output y\n", TOLERANCE);
 }
 
+/* Kernels of other sides. */
+static void sides(void **state) {
+  (void)state;
+  static const Case cases[] = {
+    {1, 16, 15, 14, 24, 2, 2, 1, 1, 1, 1, 1, 0, 0, 1, 1},
+    {1, 20, 11, 16, 16, 4, 4, 1, 1, 1, 1, 1, 2, 1, 1, 2},
+    {2, 24, 13, 12, 9, 5, 5, 1, 1, 1, 1, 1, 2, 2, 2, 2},
+    {1, 12, 115, 114, 16, 4, 4, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+  };
+  check_convs(check_winograd, cases, COUNT(cases), "output y\n", TOLERANCE);
+}
+
+/* Stride 2: the four phases, at every edge, with padding that shifts them. */
+static void phases(void **state) {
+  (void)state;
+  static const Case cases[] = {
+    {1, 16, 16, 16, 16, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+    {1, 64, 28, 28, 40, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+    {2, 24, 19, 25, 40, 3, 3, 1, 2, 2, 1, 1, 0, 0, 1, 1},
+    {1, 100, 14, 14, 72, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+    {1, 17, 59, 61, 19, 3, 3, 1, 2, 2, 1, 1, 0, 1, 0, 2},
+    {1, 33, 9, 130, 65, 3, 3, 1, 2, 2, 1, 1, 2, 0, 1, 1},
+  };
+  check_convs(check_winograd, cases, COUNT(cases), "output y\n", TOLERANCE);
+  for (int rest = 0; rest < 8; rest++) {
+    const Case k = {1, 8, 8 + rest, 16 - rest, 8, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1};
+    check_conv(check_winograd, &k, "output y\n", TOLERANCE);
+  }
+}
+
+/* Images whose tiles make one group. */
+static void batches(void **state) {
+  (void)state;
+  static const Case cases[] = {
+    {8, 40, 7, 7, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {6, 16, 14, 14, 16, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+    {5, 16, 14, 13, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+  };
+  check_convs(check_winograd, cases, COUNT(cases), "z = Relu(y)\noutput z\n", TOLERANCE);
+}
+
 /* Every number of rows and of columns past the last whole tile. */
 static void edges(void **state) {
   (void)state;
@@ -73,7 +114,8 @@ static void blocks(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(shapes),       cmocka_unit_test(edges),  cmocka_unit_test(epilogues),
+    cmocka_unit_test(shapes),       cmocka_unit_test(edges),   cmocka_unit_test(epilogues),
+    cmocka_unit_test(sides),        cmocka_unit_test(phases),  cmocka_unit_test(batches),
     cmocka_unit_test(heavy_models), cmocka_unit_test(blocks),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

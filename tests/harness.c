@@ -14,7 +14,7 @@ typedef struct Run {
   Context *cx;
   const char *text, *cpu;
   bool wide;             /* code shaped for 16 lanes and 32 registers, whatever the CPU has */
-  bool winograd;         /* wherever it can be */
+  int winograd;          /* of Options: WINOGRAD_AUTO, ... */
   double tolerance, lo, hi;
   const void **input;
   void **expected;
@@ -162,7 +162,7 @@ static void run_model(const Run *r, const rcc_model *m, const Graph *g, int task
 
 static Options options_for(const Run *r) {
   return (Options){.name = "kernel", .cpu = r->cpu, .max_memory = r->cx->max_memory, .verify = true,
-                   .winograd = r->winograd ? WINOGRAD_4 : WINOGRAD_AUTO};
+                   .winograd = r->winograd};
 }
 
 static void compile_and_run(Run *r) {
@@ -219,5 +219,6 @@ void check_kernel(const char *graph, double tolerance) {
 }
 
 void check_winograd(const char *graph, double tolerance) {
-  check((Run){.text = graph, .tolerance = tolerance, .winograd = true});
+  check((Run){.text = graph, .tolerance = tolerance, .winograd = WINOGRAD_4});
+  check((Run){.text = graph, .tolerance = tolerance, .winograd = WINOGRAD_2});
 }

@@ -9,7 +9,7 @@
  * integers in [1, 10), which is safe to divide by. */
 void check_kernel(const char *graph, double tolerance);
 
-/* The same with Winograd's algorithm wherever it can be. */
+/* The same with Winograd's algorithm wherever it can be: of the largest tiles, then of 2x2. */
 void check_winograd(const char *graph, double tolerance);
 
 /* check_kernel with all inputs but bool in [lo, hi). */

@@ -204,7 +204,9 @@ static ConvPlan winograd_plan(bool stored) {
   ConvPlan p = {.algorithm = CONV_WINOGRAD, .uw = 4, .nb = 2, .groups = 1, .icg = 12, .ocg = 20};
   p.stored = stored;
   p.chunk = 1;
+  p.m = 4;
   p.tile_rows = 2;
+  p.group_images = 1;
   return p;
 }
 
@@ -227,10 +229,11 @@ static void winograd_weights_transformed(void **state) {
   Graph *g;
   Node *n = pack_conv_as(CONV("[1,12,8,8]", "[20,12,3,3]", ", b) pads=[1,1,1,1]"), winograd_plan(true), &g);
   const float *w = packed(g, n->plan->weights), *given = n->in[1]->data;
+  const WinogradForm form = winograd_form_of(n, n->plan);
   for (int64_t oc = 0; oc < 24; oc++) {
     for (int64_t ic = 0; ic < 12; ic++) {
       double u[36] = {0};
-      if (oc < 20) winograd_weight(given + (oc * 12 + ic) * 9, u);
+      if (oc < 20) winograd_weights(&form, given + (oc * 12 + ic) * 9, u);
       for (int64_t f = 0; f < 36; f++) {
         assert_number(w[panel_index(n->plan, oc, f * 12 + ic, 432)], (float)u[f]);
       }

@@ -101,7 +101,10 @@ static void check_direct(const Conv *k, const ConvPlan *p, const Target *t, cons
 }
 
 static void check_winograd(const Conv *k, const ConvPlan *p, const Target *t) {
-  assert_true(k->kh == 3 && k->kw == 3 && k->stride == 1 && k->dilation == 1 && k->group == 1 && !p->planar);
+  bool phases = k->stride == 2 && k->kh == 3, dense = k->dilation == 1 && k->group == 1 && !p->planar;
+  assert_true(dense && k->kh == k->kw && k->kh >= 2 && k->kh <= 5 && (k->stride == 1 || phases));
+  assert_true(!p->stored || !phases);
+  assert_true(p->m >= 2 && p->group_images >= 1);
   assert_true(p->uw >= 1 && p->nb >= 1 && p->uw * p->nb + p->nb + 1 <= t->regs);
   assert_true(p->chunk >= 1 && p->tile_rows >= 1 && p->scratch >= 0 && p->shared >= 0);
 }
@@ -167,9 +170,10 @@ static void winograd_on_is_wherever_it_can(void **state) {
   EXPECT_NO_FAIL(cx);
   static const struct { Conv k; bool fits; } cases[] = {
     {{1, 32, 14, 14, 32, 3, 3, 1, 1, 1, 1}, true},   {{1, 17, 9, 30, 5, 3, 3, 1, 1, 1, 1}, true},
-    {{1, 32, 14, 14, 32, 3, 3, 1, 2, 1, 1}, false},  {{1, 32, 14, 14, 32, 3, 3, 1, 1, 2, 2}, false},
+    {{1, 32, 14, 14, 32, 3, 3, 1, 2, 1, 1}, true},  {{1, 32, 14, 14, 32, 3, 3, 1, 1, 2, 2}, false},
     {{1, 32, 14, 14, 32, 3, 3, 2, 1, 1, 1}, false},  {{1, 32, 14, 14, 32, 1, 1, 1, 1, 1, 0}, false},
-    {{1, 32, 14, 14, 32, 5, 5, 1, 1, 1, 2}, false},  {{1, 32, 14, 14, 32, 3, 1, 1, 1, 1, 1}, false},
+    {{1, 32, 14, 14, 32, 5, 5, 1, 1, 1, 2}, true},    {{1, 32, 14, 14, 32, 3, 1, 1, 1, 1, 1}, false},
+    {{1, 32, 14, 14, 32, 5, 5, 1, 2, 1, 2}, false},
     {{1, 3, 14, 14, 32, 3, 3, 1, 1, 1, 1}, false},   {{1, 32, 3, 3, 32, 3, 3, 1, 1, 1, 1}, false},
   };
   options.winograd = WINOGRAD_4;
@@ -191,7 +195,7 @@ static void layers_of_networks(void **state) {
     {{1, 1, 28, 28, 16, 3, 3, 1, 1, 1, 1}, CONV_DIRECT, true},
     {{1, 64, 56, 56, 256, 1, 1, 1, 1, 1, 0}, CONV_DIRECT, false},
     {{1, 2048, 7, 7, 512, 1, 1, 1, 1, 1, 0}, CONV_DIRECT, false},
-    {{1, 128, 56, 56, 128, 3, 3, 1, 2, 1, 1}, CONV_DIRECT, false},
+    {{1, 128, 56, 56, 128, 3, 3, 1, 2, 1, 1}, CONV_WINOGRAD, false},
     {{1, 256, 1, 1, 64, 1, 1, 1, 1, 1, 0}, CONV_DIRECT, false},
     {{1, 96, 28, 28, 96, 3, 3, 96, 1, 1, 1}, CONV_DEPTHWISE, false},
   };

@@ -62,7 +62,7 @@ static const char *haswell_text(const char *times) {
 static void measured_times_decide(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  const char *text = haswell_text(SHAPE " direct.6x2.row_tile_oc 0.25\n" SHAPE " winograd 0.5\n");
+  const char *text = haswell_text(SHAPE " direct.6x2.row_tile_oc 0.25\n" SHAPE " winograd4 0.5\n");
   Tuning *t = read_text(text, "haswell");
   assert_int_equal(t->n, 2);
   const Candidates *list = selected(t, "haswell");
@@ -77,10 +77,10 @@ static void measured_times_decide(void **state) {
 static void stored_weights_need_room(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Tuning *t = read_text(haswell_text(SHAPE " winograd.stored 0.1\n" SHAPE " winograd 0.5\n"), "haswell");
+  Tuning *t = read_text(haswell_text(SHAPE " winograd4.stored 0.1\n" SHAPE " winograd4 0.5\n"), "haswell");
   const Candidates *list = selected(t, "haswell");
-  assert_string_equal(list->item[0].name, "winograd.stored");
-  assert_string_equal(list->item[list->chosen].name, "winograd");
+  assert_string_equal(list->item[0].name, "winograd4.stored");
+  assert_string_equal(list->item[list->chosen].name, "winograd4");
 }
 
 static void other_targets_and_layers_are_ignored(void **state) {
@@ -98,7 +98,7 @@ static void other_targets_and_layers_are_ignored(void **state) {
 static void what_is_printed_is_read(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  const char *text = haswell_text(SHAPE " winograd 0.50000\n" SHAPE " direct.6x2.row_tile_oc 1.25000\n");
+  const char *text = haswell_text(SHAPE " winograd4 0.50000\n" SHAPE " direct.6x2.row_tile_oc 1.25000\n");
   Buffer printed = {0};
   tuning_print(cx, read_text(text, "haswell"), target("haswell"), &printed);
   buffer_add(&printed, "", 1);

@@ -1,0 +1,296 @@
+/* emit_winograd_transform.c: the transforms of Winograd's algorithm: of rows of input tiles, of weights, of the sums. The
+ * points and their order are winograd.c's. */
+#include "emit_winograd.h"
+
+enum { POINTS = WINOGRAD_POINTS };
+
+static Ref times(Emit *e, double k, Ref x) { return k == 1 ? x : fmul(e, x, splat_const(e, k)); }
+static Ref fma_const(Emit *e, double k, Ref x, Ref y) { return fma_(e, splat_const(e, k), x, y); }
+static Ref sub(Emit *e, Ref a, Ref b) { return LLVMBuildFSub(e->b, a, b, ""); }
+
+/* A tile's place and size: how many results it gives, and by how many points. */
+typedef struct TileForm {
+  int height, width;
+  int row_points, col_points;
+} TileForm;
+
+/* ==== input, in one dimension ==== */
+
+/* Six points. The rows for 0 and infinity share terms with those for 1 and -1. */
+static void input_of_six(Emit *e, const Ref *d, bool infinity, Ref *t) {
+  Ref u = fma_const(e, 1.5, d[3], sub(e, d[4], d[2])), v = fma_const(e, 1.5, d[2], sub(e, d[3], d[1]));
+  Ref w = fma_const(e, 1.5, d[1], sub(e, d[2], d[0])), s = sub(e, d[4], d[2]), q = sub(e, d[3], d[1]);
+  if (infinity) t[0] = sub(e, fma_const(e, 1.5, d[4], sub(e, d[5], d[3])), v);
+  t[1] = sub(e, u, w);
+  t[2] = fadd(e, u, v);
+  t[3] = sub(e, u, v);
+  t[4] = fma_const(e, 2, q, s);
+  t[5] = fma_const(e, -0.5, q, s);
+}
+
+static void input_of_five(Emit *e, const Ref *d, bool infinity, Ref *t) {
+  Ref q = sub(e, d[3], d[1]);
+  if (infinity) t[0] = fma_const(e, -0.5, q, sub(e, d[4], d[2]));
+  t[1] = fma_const(e, 0.5, sub(e, d[0], d[2]), q);
+  t[2] = fma_const(e, 0.5, fadd(e, d[1], d[2]), q);
+  t[3] = fma_const(e, 1.5, sub(e, d[1], d[2]), q);
+  t[4] = q;
+}
+
+/* B' d without the factors of winograd_scale. Without the product at infinity the last input is not there. */
+static void transform_input(Emit *e, int points, const Ref *d, bool infinity, Ref *t) {
+  switch (points) {
+  case 6: input_of_six(e, d, infinity, t); return;
+  case 5: input_of_five(e, d, infinity, t); return;
+  case 4:
+    if (infinity) t[0] = sub(e, d[3], d[1]);
+    t[1] = sub(e, d[0], d[2]);
+    t[2] = fadd(e, d[1], d[2]);
+    t[3] = sub(e, d[2], d[1]);
+    return;
+  case 3:
+    if (infinity) t[0] = sub(e, d[2], d[1]);
+    t[1] = sub(e, d[0], d[1]);
+    t[2] = d[1];
+    return;
+  default:
+    if (infinity) t[0] = d[1];
+    t[1] = d[0];
+  }
+}
+
+/* ==== input: one row of tiles ==== */
+
+/* One phase of a tile: the first points with products are 1 where it has a single tap. */
+static void input_phase(const Winograd *w, const TileForm *t, int pr, int pc, Ref in, Ref v) {
+  Emit *e = w->e;
+  Ref x[POINTS][POINTS], d[POINTS], out[POINTS];
+  int s = w->f.stride;
+  for (int j = 0; j < t->col_points - pc; j++) {
+    for (int i = 0; i < t->row_points - pr; i++) {
+      d[i] = load(e, e->vec, in, ((i * s + pr) * w->in->row + (j * s + pc) * w->in->pix) * 4, e->lanes * 4);
+    }
+    transform_input(e, t->row_points, d, !pr, out);
+    for (int i = pr; i < t->row_points; i++) x[i][j] = out[i];
+  }
+  for (int i = pr; i < t->row_points; i++) {
+    transform_input(e, t->col_points, x[i], !pc, out);
+    for (int j = pc; j < t->col_points; j++) {
+      int64_t at = (i * w->f.points + j) * w->s.v_frequency + winograd_phase_at(w, pr, pc);
+      double k = winograd_scale(t->row_points, i) * winograd_scale(t->col_points, j);
+      store(e, times(e, k, out[j]), v, at * 4, e->lanes * 4);
+    }
+  }
+}
+
+static void input_tile(const Winograd *w, const TileForm *t, Ref in, Ref v) {
+  for (int pr = 0; pr < w->f.stride; pr++) {
+    for (int pc = 0; pc < w->f.stride; pc++) input_phase(w, t, pr, pc, in, v);
+  }
+}
+
+typedef struct InputRow {
+  const Winograd *w;
+  TileForm tile; /* a whole one of the row */
+} InputRow;
+
+static void build_input_row(const void *data) {
+  const InputRow *r = data;
+  const Winograd *w = r->w;
+  Emit *e = w->e;
+  int64_t whole = w->s.tile_cols - (w->s.cut_cols > 0), step = w->f.m * w->f.stride * w->in->pix * 4;
+  Loop block, tile;
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, w->s.in_blocks), 1, 0, NULL);
+  Ref in = gep(e, LLVMGetParam(e->fn, 0), block.i, w->in->c * 4);
+  Ref v = gep(e, LLVMGetParam(e->fn, 1), block.i, w->s.group_tiles * e->lanes * 4);
+  if (whole > 0) {
+    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
+    input_tile(w, &r->tile, gep(e, in, tile.i, step), gep(e, v, tile.i, e->lanes * 4));
+    loop_end(e, &tile);
+  }
+  if (w->s.cut_cols) {
+    TileForm cut = r->tile;
+    cut.col_points = winograd_points(&w->f, w->s.cut_cols);
+    input_tile(w, &cut, gep_const(e, in, whole * step), gep_const(e, v, whole * e->lanes * 4));
+  }
+  loop_end(e, &block);
+}
+
+void winograd_input_row(const Winograd *w, Ref image, Ref row, bool last, Ref v) {
+  Emit *e = w->e;
+  const WinogradForm *f = &w->f;
+  const Window *win = &w->n->win;
+  InputRow r = {w, {.row_points = f->points, .col_points = f->points}};
+  if (last && w->s.cut_rows) r.tile.row_points = winograd_points(f, w->s.cut_rows);
+  char key[200];
+  snprintf(key, sizeof key, "winograd_in_m%d_k%d_s%d_%lldx%lld_of%lld_cut%d.%d_in%lld.%lld.%lld", f->m, f->kernel, f->stride,
+           (long long)w->s.in_blocks, (long long)w->s.tile_cols, (long long)w->s.group_tiles, r.tile.row_points, w->s.cut_cols,
+           (long long)w->in->c, (long long)w->in->row, (long long)w->in->pix);
+  Ref x = value_ptr(e, w->n->in[0]);
+  x = gep_const(e, x, -(win->top * w->in->row + win->left * w->in->pix) * 4);
+  x = gep(e, gep(e, x, image, w->in->n * 4), row, f->m * f->stride * w->in->row * 4);
+  call_kernel(e, key, 2, (Ref[]){x, v}, build_input_row, &r);
+}
+
+/* ==== weights ==== */
+
+Ref winograd_weight(const Winograd *w, int i, const Ref *g) {
+  Emit *e = w->e;
+  int taps = w->f.taps;
+  if (i == 0) return g[taps - 1];
+  if (i == 1) return g[0];
+  if (i > 3) {
+    Ref sum = g[taps - 1];
+    for (int t = taps - 2; t >= 0; t--) sum = fma_const(e, winograd_point(i), sum, g[t]);
+    return sum;
+  }
+  Ref even = g[0], odd = g[1];
+  for (int t = 2; t < taps; t += 2) even = fadd(e, even, g[t]);
+  for (int t = 3; t < taps; t += 2) odd = fadd(e, odd, g[t]);
+  return i == 2 ? fadd(e, even, odd) : sub(e, even, odd);
+}
+
+Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_t line) {
+  Emit *e = w->e;
+  Ref column[WINOGRAD_KERNEL] = {NULL};
+  for (int t = 0; t < w->f.taps; t++) {
+    bool used = i == 0 ? t == w->f.taps - 1 : i == 1 ? t == 0 : true;
+    int tap = t * w->f.stride * w->f.kernel + col;
+    if (used) column[t] = load(e, e->vec, g, at + tap * line, e->lanes * 4);
+  }
+  return winograd_weight(w, i, column);
+}
+
+/* ==== output: one tile ==== */
+
+/* A' m: the first `count` results of a tile by so many points, which makes `results` of them. */
+static void transform_output(Emit *e, int points, int results, int count, const Ref *m, Ref *y) {
+  Ref even = points > 3 ? fadd(e, m[2], m[3]) : points == 3 ? m[2] : NULL;
+  Ref odd = points > 3 ? sub(e, m[2], m[3]) : even;
+  double half = 1, minus_two = 1;
+  for (int k = 0; k < count; k++, half *= winograd_point(4), minus_two *= winograd_point(5)) {
+    Ref sum = k % 2 ? odd : even;
+    if (k == 0) sum = sum ? fadd(e, m[1], sum) : m[1];
+    if (k == results - 1) sum = fadd(e, sum, m[0]);
+    if (points == 6 && k == 0) sum = fadd(e, sum, fadd(e, m[4], m[5]));
+    else if (points == 6) sum = fma_const(e, half, m[4], fma_const(e, minus_two, m[5], sum));
+    else if (points == 5) sum = fma_const(e, half, m[4], sum);
+    y[k] = sum;
+  }
+}
+
+enum { ARG_M, ARG_OUT, ARG_BIAS, ARG_STEPS };
+
+typedef struct OutputTile {
+  const Winograd *w;
+  TileForm tile;
+} OutputTile;
+
+static void build_output_tile(const void *data) {
+  const OutputTile *o = data;
+  const TileForm *f = &o->tile;
+  const Winograd *w = o->w;
+  Emit *e = w->e;
+  Ref m[POINTS], t[POINTS], x[POINTS][POINTS], arg[MAX_STEPS];
+  int rows = f->row_points - w->f.taps + 1, cols = f->col_points - w->f.taps + 1;
+  for (int i = 0; i < w->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  for (int j = 0; j < f->col_points; j++) {
+    for (int i = 0; i < f->row_points; i++) {
+      int64_t at = (i * w->f.points + j) * w->s.m_frequency;
+      m[i] = load(e, e->vec, LLVMGetParam(e->fn, ARG_M), at * 4, e->lanes * 4);
+    }
+    transform_output(e, f->row_points, rows, f->height, m, t);
+    for (int i = 0; i < f->height; i++) x[i][j] = t[i];
+  }
+  Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->lanes * 4);
+  for (int i = 0; i < f->height; i++) {
+    transform_output(e, f->col_points, cols, f->width, x[i], t);
+    for (int j = 0; j < f->width; j++) {
+      Ref y = apply_steps(e, w->n, fadd(e, t[j], bias), arg, 0, i, j);
+      store(e, y, LLVMGetParam(e->fn, ARG_OUT), (i * w->out->row + j * w->out->pix) * 4, e->lanes * 4);
+    }
+  }
+}
+
+/* Where a tile is. */
+typedef struct Spot {
+  Ref image, block, row, col; /* row and column of tiles, in the map */
+  Ref m;                      /* its sums, of this block */
+} Spot;
+
+static void output_tile(const Winograd *w, const Spot *s, const TileForm *tile) {
+  Emit *e = w->e;
+  Buffer key = {0};
+  buffer_printf(&key, "winograd_out_m%d_r%d_%dx%d_p%dx%d_m%lld_out%lld.%lld", w->f.m, w->f.taps, tile->height, tile->width,
+                tile->row_points, tile->col_points, (long long)w->s.m_frequency, (long long)w->out->row,
+                (long long)w->out->pix);
+  step_key(w->n, &key);
+  buffer_add(&key, "", 1);
+  Ref row = mul_i(e, s->row, w->f.m), col = mul_i(e, s->col, w->f.m);
+  Ref out = gep(e, gep(e, value_ptr(e, w->n->out[0]), s->image, w->out->n * 4), s->block, w->out->c * 4);
+  out = gep(e, gep(e, out, row, w->out->row * 4), col, w->out->pix * 4);
+  Ref args[MAX_KERNEL_ARGS] = {s->m, out, gep(e, weights_ptr(e, w->plan->bias), s->block, e->lanes * 4)};
+  step_pointers(e, w->n, s->image, s->block, row, col, args + ARG_STEPS);
+  OutputTile o = {w, *tile};
+  call_kernel(e, key.data, ARG_STEPS + w->n->n_step, args, build_output_tile, &o);
+  buffer_free(&key);
+}
+
+/* A row of tiles, the last of which may be cut. */
+static void output_row(const Winograd *w, Spot *s, Ref m, TileForm tile) {
+  Emit *e = w->e;
+  int64_t whole = w->s.tile_cols - (w->s.cut_cols > 0);
+  if (whole > 0) {
+    Loop loop;
+    loop_begin(e, &loop, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
+    s->col = loop.i;
+    s->m = gep(e, m, loop.i, e->lanes * 4);
+    output_tile(w, s, &tile);
+    loop_end(e, &loop);
+  }
+  if (w->s.cut_cols == 0) return;
+  tile.width = w->s.cut_cols;
+  tile.col_points = winograd_points(&w->f, tile.width);
+  s->col = const_i64(e, whole);
+  s->m = gep_const(e, m, whole * e->lanes * 4);
+  output_tile(w, s, &tile);
+}
+
+/* Row s->row of tiles, which may be the map's last. */
+static void output_any_row(const Winograd *w, Spot *s, Ref m) {
+  Emit *e = w->e;
+  int points = w->f.points, rest = (int)(w->rows % w->f.m);
+  TileForm whole = {w->f.m, w->f.m, points, points}, last = whole;
+  if (rest == 0) {
+    output_row(w, s, m, whole);
+    return;
+  }
+  last.height = rest;
+  if (w->s.cut_rows) last.row_points = winograd_points(&w->f, rest);
+  If branch;
+  Ref number = const_i64(e, w->s.tile_rows - 1);
+  if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntEQ, s->row, number, ""));
+  output_row(w, s, m, last);
+  if_end(e, &branch);
+  if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntNE, s->row, number, ""));
+  output_row(w, s, m, whole);
+  if_end(e, &branch);
+}
+
+void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel) {
+  Emit *e = w->e;
+  Spot s = {NULL};
+  Loop block, image, row;
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, nb), 1, 0, NULL);
+  s.block = add_i(e, mul_i(e, panel, w->plan->nb), block.i);
+  Ref m = gep(e, a->m, block.i, w->s.group_tiles * e->lanes * 4);
+  loop_begin(e, &image, const_i64(e, 0), const_i64(e, a->images), 1, 0, NULL);
+  s.image = add_i(e, a->image, image.i);
+  m = gep(e, m, image.i, a->rows * w->s.tile_cols * e->lanes * 4);
+  loop_begin(e, &row, const_i64(e, 0), const_i64(e, a->rows), 1, 0, NULL);
+  s.row = add_i(e, a->first, row.i);
+  output_any_row(w, &s, gep(e, m, row.i, w->s.tile_cols * e->lanes * 4));
+  loop_end(e, &row);
+  loop_end(e, &image);
+  loop_end(e, &block);
+}

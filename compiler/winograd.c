@@ -1,0 +1,115 @@
+/* winograd.c: Winograd's minimal filtering in numbers (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
+ * 2016): which form a layer can have, its points, its transformed weights, its sizes. The code is emit_winograd.c's.
+ *
+ * F(m x m, r x r) makes m x m results of a tile of n x n inputs, n = m + r - 1, by n x n products a channel:
+ *
+ *   Y = A' [ (G g G') * (B' d B) ] A
+ *
+ * for the interpolation points infinity, 0, 1, -1, 1/2, -2, of which the first n are taken. These have up to 3 times less
+ * error in fp32 than 0, 1, -1, 2, -2 for the same work (Barabasz et al., "Error Analysis and Improving the Accuracy of
+ * Winograd Convolution for Deep Neural Networks", 2018). The divisions in G are moved into the input's transform: then a
+ * weight's transform at a point does not depend on m. So a tile at the edge that holds fewer results goes without the last
+ * points, and weights transformed on the fly need only additions.
+ *
+ * A convolution 3x3 of stride 2 is the sum of four of stride 1, each over the pixels of one parity of rows and columns and
+ * with the taps that meet them: 2x2, 2x1, 1x2 and 1x1, the phases. Their products are summed at the same points, so that one
+ * output transform serves all. A phase of one tap has no product at infinity and the same weight at all other points. */
+#include "codegen.h"
+
+static const double point[WINOGRAD_POINTS] = {0 /* infinity */, 0, 1, -1, 0.5, -2};
+
+/* Of B', by the number of points: what divides G elsewhere. */
+static const double scales[WINOGRAD_POINTS + 1][WINOGRAD_POINTS] = {
+  [2] = {1, 1}, [3] = {1, 1, 1}, [4] = {1, 1, 0.5, 0.5}, [5] = {1, 2, 1, -1. / 3, -8. / 3},
+  [6] = {1, 1, 1. / 3, -1. / 3, -16. / 15, 1. / 15},
+};
+
+double winograd_point(int i) { return point[i]; }
+double winograd_scale(int points, int i) { return scales[points][i]; }
+
+/* ==== forms ==== */
+
+/* Six points where the taps are many; with two taps a sixth would save little and cost accuracy. */
+static int most_results(int taps) { return taps == 2 ? 4 : WINOGRAD_POINTS - taps + 1; }
+
+bool winograd_form(const Window *k, int m, WinogradForm *f) {
+  if (k->kh != k->kw || k->sh != k->sw || k->dh != 1 || k->dw != 1) return false;
+  if (k->sh != 1 && (k->sh != 2 || k->kh != 3)) return false;
+  *f = (WinogradForm){.kernel = k->kh, .stride = k->sh, .taps = (k->kh + k->sh - 1) / k->sh};
+  f->m = m ? m : most_results(f->taps);
+  f->points = winograd_points(f, f->m);
+  return f->taps >= 2 && f->m >= 2 && f->points <= WINOGRAD_POINTS;
+}
+
+WinogradForm winograd_form_of(const Node *n, const ConvPlan *p) {
+  WinogradForm f;
+  bool exists = winograd_form(&n->win, p->m, &f);
+  assert(exists);
+  (void)exists;
+  return f;
+}
+
+int winograd_points(const WinogradForm *f, int results) { return results + f->taps - 1; }
+int winograd_products(const WinogradForm *f) {
+  int one = 1 + (f->points - 1) * f->stride;
+  return one * one;
+}
+
+int winograd_regions(const WinogradForm *f) { return f->stride == 1 ? f->points : 2 * (f->points + 1); }
+int winograd_phases(const WinogradForm *f, int i) { return i == 0 ? 1 : f->stride; }
+
+/* ==== weights ==== */
+
+/* What the taps of a kernel count at point i. */
+static void powers(const WinogradForm *f, int i, double *power) {
+  double p = 1;
+  for (int t = 0; t < f->taps; t++, p *= point[i]) power[t] = i > 0 ? p : t == f->taps - 1;
+}
+
+/* The taps, `step` apart, at a point whose powers are given. */
+static double weight_at(const WinogradForm *f, const double *power, const double *g, int step) {
+  double sum = 0;
+  for (int t = 0; t < f->taps; t++) sum += power[t] * g[t * step];
+  return sum;
+}
+
+void winograd_weights(const WinogradForm *f, const float *g, double *u) {
+  enum { SIDE = WINOGRAD_KERNEL };
+  double given[SIDE * SIDE], column[SIDE], power[WINOGRAD_POINTS][SIDE];
+  for (int i = 0; i < f->kernel * f->kernel; i++) given[i] = g[i];
+  for (int i = 0; i < f->points; i++) powers(f, i, power[i]);
+  for (int i = 0; i < f->points; i++) {
+    for (int c = 0; c < f->kernel; c++) column[c] = weight_at(f, power[i], given + c, f->kernel);
+    for (int j = 0; j < f->points; j++) *u++ = weight_at(f, power[j], column, 1);
+  }
+}
+
+/* ==== sizes ==== */
+
+WinogradSizes winograd_sizes(const WinogradForm *f, const ConvPlan *p, const Shape *y, int lanes) {
+  WinogradSizes s = {.tile_rows = (y->d[2] + f->m - 1) / f->m, .tile_cols = (y->d[3] + f->m - 1) / f->m};
+  s.in_blocks = (p->icg + lanes - 1) / lanes;
+  s.out_blocks = (p->ocg + lanes - 1) / lanes;
+  s.one_group = p->tile_rows >= s.tile_rows;
+  s.group_tiles = p->group_images * p->tile_rows * s.tile_cols;
+  s.cut_cols = (int)(y->d[3] % f->m);
+  s.cut_rows = s.one_group ? (int)(y->d[2] % f->m) : 0;
+  s.v_frequency = s.in_blocks * f->stride * f->stride * s.group_tiles * lanes + lanes;
+  s.m_frequency = p->nb * s.group_tiles * lanes + lanes;
+  return s;
+}
+
+int64_t winograd_rows(const Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  const WinogradForm f = winograd_form_of(n, n->plan);
+  WinogradSizes s = winograd_sizes(&f, n->plan, y, 1);
+  return s.cut_rows ? y->d[2] : s.tile_rows * f.m;
+}
+
+void winograd_memory(const WinogradForm *f, ConvPlan *p, const Shape *y, int lanes) {
+  WinogradSizes s = winograd_sizes(f, p, y, lanes);
+  int64_t frequencies = (int64_t)f->points * f->points, v = frequencies * s.v_frequency * 4, m = frequencies * s.m_frequency * 4;
+  int64_t u = (int64_t)winograd_regions(f) * p->chunk * lanes * p->nb * lanes * 4;
+  p->shared = s.one_group ? y->d[0] / p->group_images * v : 0;
+  p->scratch = m + (p->stored ? 0 : u) + (s.one_group ? 0 : v);
+}

@@ -1,0 +1,95 @@
+/* Winograd's forms and transformed weights, against polynomials at the points. */
+#include "codegen.h"
+
+#include <math.h>
+#include <cmocka.h>
+
+static Window window(int kernel, int stride, int dilation) {
+  return (Window){.kh = kernel, .kw = kernel, .sh = stride, .sw = stride, .dh = dilation, .dw = dilation};
+}
+
+static void forms_of_windows(void **state) {
+  (void)state;
+  static const struct { int kernel, stride, dilation, m, results, products; } cases[] = {
+    {3, 1, 1, 0, 4, 36}, {3, 1, 1, 2, 2, 16}, {3, 1, 1, 3, 3, 25}, {2, 1, 1, 0, 4, 25}, {4, 1, 1, 0, 3, 36},
+    {5, 1, 1, 0, 2, 36}, {3, 2, 1, 0, 4, 81}, {3, 2, 1, 2, 2, 25}, /* and none: */
+    {3, 1, 1, 5, 0, 0},  {1, 1, 1, 0, 0, 0},  {6, 1, 1, 0, 0, 0},  {3, 1, 2, 0, 0, 0},  {3, 3, 1, 0, 0, 0},
+    {5, 2, 1, 0, 0, 0},  {5, 1, 1, 3, 0, 0},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    Window w = window(cases[i].kernel, cases[i].stride, cases[i].dilation);
+    WinogradForm f;
+    bool exists = winograd_form(&w, cases[i].m, &f);
+    assert_int_equal(exists, cases[i].results > 0);
+    if (!exists) continue;
+    assert_int_equal(f.m, cases[i].results);
+    assert_int_equal(winograd_products(&f), cases[i].products);
+  }
+}
+
+/* A kernel is a polynomial in each dimension: its transform are the values at the points, at infinity the last coefficient. */
+static double value_at(const float *g, int side, int i, int j) {
+  double sum = 0;
+  for (int r = 0; r < side; r++) {
+    for (int c = 0; c < side; c++) {
+      double row = i ? pow(winograd_point(i), r) : r == side - 1, col = j ? pow(winograd_point(j), c) : c == side - 1;
+      sum += g[r * side + c] * row * col;
+    }
+  }
+  return sum;
+}
+
+static void weights_are_values_at_points(void **state) {
+  (void)state;
+  for (int side = 2; side <= WINOGRAD_KERNEL; side++) {
+    float g[WINOGRAD_KERNEL * WINOGRAD_KERNEL];
+    for (int i = 0; i < side * side; i++) g[i] = (float)((i * 7 + 3) % 11) - 5;
+    Window w = window(side, 1, 1);
+    WinogradForm f;
+    assert_true(winograd_form(&w, 0, &f));
+    double u[WINOGRAD_POINTS * WINOGRAD_POINTS];
+    winograd_weights(&f, g, u);
+    for (int i = 0; i < f.points; i++) {
+      for (int j = 0; j < f.points; j++) assert_float_equal(u[i * f.points + j], value_at(g, side, i, j), 1e-9);
+    }
+  }
+}
+
+/* The factor of a point is one over the product of its distances from the others, up to the sign that the transform has. */
+static void factors_are_lagrange_s(void **state) {
+  (void)state;
+  for (int points = 2; points <= WINOGRAD_POINTS; points++) {
+    for (int i = 1; i < points; i++) {
+      double product = 1;
+      for (int k = 1; k < points; k++) product *= k == i ? 1 : winograd_point(i) - winograd_point(k);
+      assert_float_equal(fabs(winograd_scale(points, i) * product), 1, 1e-12);
+    }
+    assert_float_equal(winograd_scale(points, 0), 1, 0);
+  }
+}
+
+/* Only a map that is one group goes without the last row's points, every map without the last column's. */
+static void edges_are_cut(void **state) {
+  (void)state;
+  const Window w = window(3, 1, 1);
+  const Shape y = {.rank = 4, .d = {1, 32, 14, 13}};
+  ConvPlan p = {.m = 4, .icg = 20, .ocg = 32, .nb = 2, .tile_rows = 4, .group_images = 1};
+  WinogradForm f;
+  assert_true(winograd_form(&w, 4, &f));
+  WinogradSizes s = winograd_sizes(&f, &p, &y, 8);
+  assert_true(s.one_group && s.tile_rows == 4 && s.tile_cols == 4 && s.in_blocks == 3 && s.out_blocks == 4);
+  assert_true(s.cut_rows == 2 && s.cut_cols == 1);
+  p.tile_rows = 2;
+  s = winograd_sizes(&f, &p, &y, 8);
+  assert_true(!s.one_group && s.group_tiles == 8 && s.cut_rows == 0 && s.cut_cols == 1);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(forms_of_windows),
+    cmocka_unit_test(weights_are_values_at_points),
+    cmocka_unit_test(factors_are_lagrange_s),
+    cmocka_unit_test(edges_are_cut),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
