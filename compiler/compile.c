@@ -17,6 +17,7 @@ const Pass pass_list[] = {
   {'f', "fold", "again, for what that left", pass_fold, true},
   {'u', "fuse", "elementwise operators become epilogues", pass_fuse, true},
   {'r', "rank", "one-dimensional convolutions as two-dimensional of height 1", pass_rank, true},
+  {'e', "stem", "convolutions of few channels and stride 2 over the four phases of their input", pass_stem, true},
   {'k', "select", "algorithm and tile of each convolution and product", pass_select, true},
   {'l', "layout", "where elements lie: channel blocks, halos, reorders", pass_layout, true},
   {'p', "pack", "weights in the order of their use", pass_pack, true},

@@ -86,7 +86,8 @@ Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n,
 
 /* for (i = lo; i < hi; i += step). With n > 0, acc[0..n) are carried round the loop: loop_begin replaces them by the phis,
  * loop_end takes what they hold then and leaves the final values in them. Bounds that are constants and not empty give a
- * loop without a guard. */
+ * loop without a guard; with a single turn no loop at all, else LLVM would sink sums out of its block, away from their loads,
+ * and spill. */
 typedef struct Loop {
   Ref i, next_hi;
   LLVMBasicBlockRef before, body, exit;
@@ -94,7 +95,7 @@ typedef struct Loop {
   int n;
   Ref *acc;
   Ref phi[64], init[64];
-  bool guarded;
+  bool guarded, once;
 } Loop;
 void loop_begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc);
 void loop_end(Emit *e, Loop *l);

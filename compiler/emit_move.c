@@ -279,6 +279,63 @@ static void move_gather(Emit *e, Node *n) {
   loop_end(e, &l);
 }
 
+/* ==== SpaceToDepth ==== */
+
+enum { PIXELS = 4 }; /* moved in one turn of the loop */
+
+/* `count` pixels of one channel from a row of x, `b` apart, to one of y. */
+static void move_pixels(Emit *e, Ref from, int64_t b, Ref to, int64_t step, int64_t count) {
+  int64_t whole = count / PIXELS * PIXELS;
+  Loop l;
+  if (whole > 0) {
+    loop_begin(e, &l, const_i64(e, 0), const_i64(e, whole), PIXELS, 0, NULL);
+    Ref src = gep(e, from, l.i, b * 4), dst = gep(e, to, l.i, step * 4);
+    for (int k = 0; k < PIXELS; k++) store(e, load(e, e->f32, src, k * b * 4, 4), dst, k * step * 4, 4);
+    loop_end(e, &l);
+  }
+  for (int64_t k = whole; k < count; k++) store(e, load(e, e->f32, from, k * b * 4, 4), to, k * step * 4, 4);
+}
+
+/* To channel blocks, row by row, lest every channel's pass fetch the result anew. The lanes past the last channel are
+ * written too, with zeros. */
+static void space_to_blocks(Emit *e, const Value *x, const Value *y, int64_t b) {
+  const Layout *in = &x->layout, *out = &y->layout;
+  int64_t rows = y->shape.d[2], channels = x->shape.d[1], lanes = out->block, blocks = (y->shape.d[1] + lanes - 1) / lanes;
+  Ref lo, hi;
+  task_range(e, y->shape.d[0] * rows, &lo, &hi);
+  Loop item, pixel;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  Ref image = LLVMBuildSDiv(e->b, item.i, const_i64(e, rows), ""), row = LLVMBuildSRem(e->b, item.i, const_i64(e, rows), "");
+  Ref from = gep(e, gep(e, value_ptr(e, x), image, in->n * 4), row, b * in->row * 4);
+  Ref to = gep(e, gep(e, value_ptr(e, y), image, out->n * 4), row, out->row * 4);
+  if (y->shape.d[1] % lanes) {
+    Ref last = gep_const(e, to, (blocks - 1) * out->c * 4);
+    loop_begin(e, &pixel, const_i64(e, 0), const_i64(e, y->shape.d[3]), 1, 0, NULL);
+    store(e, LLVMConstNull(e->vec), gep(e, last, pixel.i, out->pix * 4), 0, 4 * e->lanes);
+    loop_end(e, &pixel);
+  }
+  for (int64_t k = 0; k < y->shape.d[1]; k++) {
+    int64_t i = k / channels / b, j = k / channels % b, c = k % channels;
+    Ref src = gep_const(e, from, (c * in->c + i * in->row + j) * 4);
+    move_pixels(e, src, b, gep_const(e, to, (k / lanes * out->c + k % lanes) * 4), out->pix, y->shape.d[3]);
+  }
+  loop_end(e, &item);
+}
+
+static void move_space_to_depth(Emit *e, Node *n) {
+  const Value *x = n->in[0], *y = n->out[0];
+  int64_t b = attr_int(n, "blocksize", 1);
+  if (y->layout.block) {
+    space_to_blocks(e, x, y, b);
+    return;
+  }
+  const Layout *in = &x->layout, *out = &y->layout;
+  int64_t channels = x->shape.d[1];
+  const CopyAxis axes[] = {{x->shape.d[0], in->n, out->n}, {b, in->row, b * channels * out->c}, {b, 1, channels * out->c},
+                           {channels, in->c, out->c}, {y->shape.d[2], b * in->row, out->row}, {y->shape.d[3], b, 1}};
+  copy_part(e, x, 0, y, 0, (int)COUNT(axes), axes);
+}
+
 void emit_move(Emit *e, Node *n) {
   for (int i = 0; i < n->n_out; i++) {
     if (n->out[i]) emit_halo(e, n->out[i]);
@@ -290,6 +347,7 @@ void emit_move(Emit *e, Node *n) {
   case OP_Slice: has_run_time_bounds(n) ? emit_bounds(e, n) : move_slice(e, n); break;
   case OP_Pad: has_run_time_bounds(n) ? emit_bounds(e, n) : move_pad(e, n); break;
   case OP_Gather: move_gather(e, n); break;
+  case OP_SpaceToDepth: move_space_to_depth(e, n); break;
   default: assert(op_info[n->op].kind == K_VIEW); move_view(e, n);
   }
 }

@@ -121,16 +121,24 @@ Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args) {
 
 static LLVMBasicBlockRef new_block(Emit *e) { return LLVMAppendBasicBlockInContext(e->c, e->fn, ""); }
 
-static bool surely_entered(Ref lo, Ref hi) {
-  return LLVMIsAConstantInt(lo) && LLVMIsAConstantInt(hi) && LLVMConstIntGetSExtValue(lo) < LLVMConstIntGetSExtValue(hi);
+/* How often a loop turns; -1: not known. */
+static int64_t turns(Ref lo, Ref hi, int64_t step) {
+  if (!LLVMIsAConstantInt(lo) || !LLVMIsAConstantInt(hi)) return -1;
+  int64_t n = LLVMConstIntGetSExtValue(hi) - LLVMConstIntGetSExtValue(lo);
+  return n > 0 ? (n + step - 1) / step : 0;
 }
 
 void loop_begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc) {
   assert(n <= (int)COUNT(l->phi));
-  *l = (Loop){.next_hi = hi, .step = step, .n = n, .acc = acc, .before = LLVMGetInsertBlock(e->b)};
+  int64_t known = turns(lo, hi, step);
+  *l = (Loop){.next_hi = hi, .step = step, .n = n, .acc = acc, .before = LLVMGetInsertBlock(e->b), .once = known == 1};
+  if (l->once) {
+    l->i = lo;
+    return;
+  }
   l->body = new_block(e);
   l->exit = new_block(e);
-  l->guarded = !surely_entered(lo, hi);
+  l->guarded = known <= 0;
   if (l->guarded) LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, lo, hi, ""), l->body, l->exit);
   else LLVMBuildBr(e->b, l->body);
   LLVMPositionBuilderAtEnd(e->b, l->body);
@@ -155,6 +163,7 @@ static void forbid_unrolling(Emit *e, Ref branch) {
 }
 
 void loop_end(Emit *e, Loop *l) {
+  if (l->once) return;
   LLVMBasicBlockRef last = LLVMGetInsertBlock(e->b);
   Ref next = add_i(e, l->i, LLVMConstInt(LLVMTypeOf(l->i), (uint64_t)l->step, 1));
   Ref again = LLVMBuildICmp(e->b, LLVMIntSLT, next, l->next_hi, "");

@@ -282,6 +282,7 @@ static Eval *const evaluator[OP_COUNT] = {
   [OP_Slice] = eval_slice,
   [OP_Pad] = eval_pad,
   [OP_Gather] = eval_gather,
+  [OP_SpaceToDepth] = eval_space_to_depth,
   [OP_Identity] = eval_copy,
   [OP_Dropout] = eval_dropout,
   [OP_Flatten] = eval_copy,

@@ -37,6 +37,6 @@ Eval eval_conv, eval_max_pool, eval_average_pool, eval_global_average_pool, eval
 /* eval_reduce.c */
 Eval eval_softmax, eval_reduce_mean, eval_argmax;
 /* eval_move.c */
-Eval eval_copy, eval_dropout, eval_transpose, eval_concat, eval_split, eval_slice, eval_pad, eval_gather,
+Eval eval_copy, eval_dropout, eval_transpose, eval_concat, eval_split, eval_slice, eval_pad, eval_gather, eval_space_to_depth,
     eval_constant_of_shape, eval_shape;
 #endif

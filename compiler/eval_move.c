@@ -40,6 +40,18 @@ void eval_transpose(Graph *g, const Node *n, const void *const *in, void **out) 
   collect(n->out[0], out[0], in[0], c);
 }
 
+void eval_space_to_depth(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  int64_t stride[MAX_RANK], b = attr_int(n, "blocksize", 1), channels = n->in[0]->shape.d[1];
+  dense_strides(&n->in[0]->shape, stride);
+  Cursor c = {.shape = &n->out[0]->shape};
+  for (int64_t i = 0; i < shape_count(c.shape); i++, cursor_next(&c)) {
+    int64_t place = c.index[1] / channels, row = c.index[2] * b + place / b, col = c.index[3] * b + place % b;
+    int64_t at = c.index[0] * stride[0] + c.index[1] % channels * stride[1] + row * stride[2] + col * stride[3];
+    copy_element(out[0], i, in[0], at, type_size(n->in[0]->type));
+  }
+}
+
 /* The node with its inputs as constants, so that bounds known at run time only are read as all others are. */
 static Node with_known_inputs(Graph *g, const Node *n, const void *const *in) {
   Node known = *n;

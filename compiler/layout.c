@@ -246,6 +246,16 @@ static void view_transposed_input(Work *w, Node *n) {
   y->layout.c = 1;
 }
 
+/* The phases of an image of few channels are made in blocks at once. */
+static bool makes_blocks(const Node *n) {
+  return n->op == OP_SpaceToDepth && is_image(n->in[0]) && n->in[0]->shape.d[1] <= 4 && attr_int(n, "blocksize", 1) == 2;
+}
+
+static void place_blocks(Work *w, Node *n) {
+  n->in[0] = as_plain(w, n->in[0]);
+  n->out[0]->layout = layout_blocked(&n->out[0]->shape, w->lanes, (Layout){0});
+}
+
 static void place_plain(Work *w, Node *n) {
   for (int i = 0; i < n->n_in; i++) {
     if (n->in[i]) n->in[i] = as_plain(w, n->in[i]);
@@ -370,6 +380,7 @@ void pass_layout(Graph *g) {
     Node *n = g->node[w.at];
     if (runs_on_blocks(n)) place_on_blocks(&w, n);
     else if (joins_blocks(&w, n)) join_blocks(&w, n);
+    else if (makes_blocks(n)) place_blocks(&w, n);
     else place_plain(&w, n);
   }
   outputs_plain(&w);

@@ -281,6 +281,7 @@ static const struct {
   [OP_Slice] = {infer_slice, ANY},
   [OP_Pad] = {infer_pad, ANY},
   [OP_Gather] = {infer_gather, ANY},
+  [OP_SpaceToDepth] = {infer_space_to_depth, ANY},
   [OP_Identity] = {infer_same, ANY},
   [OP_Dropout] = {infer_dropout, FLOATS},
   [OP_Flatten] = {infer_flatten, ANY},

@@ -44,7 +44,8 @@ typedef void Infer(Graph *g, Node *n);
 /* shape_nn.c */
 Infer infer_conv, infer_pool, infer_global_pool, infer_batch_norm, infer_gemm, infer_matmul;
 /* shape_move.c */
-Infer infer_transpose, infer_concat, infer_split, infer_slice, infer_pad, infer_gather;
+Infer infer_transpose, infer_concat, infer_split, infer_slice, infer_pad, infer_gather,
+    infer_space_to_depth;
 /* shape_view.c */
 int shape_start(const Node *n); /* Shape: the first axis it takes */
 Infer infer_flatten, infer_reshape, infer_squeeze, infer_unsqueeze, infer_constant_of_shape, infer_shape;

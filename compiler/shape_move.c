@@ -19,6 +19,19 @@ void infer_transpose(Graph *g, Node *n) {
   set_output(g, n, 0, n->in[0]->type, &out);
 }
 
+void infer_space_to_depth(Graph *g, Node *n) {
+  Shape out = n->in[0]->shape;
+  int64_t b = attr_int(n, "blocksize", 0);
+  if (out.rank != 4) fail_at(g, n, "the input has %d dimensions, not 4", out.rank);
+  if (b < 1) fail_at(g, n, "attribute blocksize is not a positive number");
+  if (out.d[1] < 0 || out.d[2] < 0 || out.d[3] < 0) fail_at(g, n, "the batch is not the first dimension");
+  if (out.d[2] % b || out.d[3] % b) fail_at(g, n, "%s is no whole number of blocks", shape_text(g->cx, &out));
+  if (!mul_size(out.d[1], b, &out.d[1]) || !mul_size(out.d[1], b, &out.d[1])) fail_at(g, n, "a size overflows");
+  out.d[2] /= b;
+  out.d[3] /= b;
+  set_output(g, n, 0, n->in[0]->type, &out);
+}
+
 /* ---- Concat and Split ---- */
 
 static void add_dim(Graph *g, const Node *n, int64_t *sum, int64_t d) {

@@ -1,0 +1,85 @@
+/* stem.c: the first convolution of a network, of stride 2 over the 3 channels of an image, becomes one of stride 1 over 12:
+ * SpaceToDepth makes channels of the four phases of its input, and each phase meets the taps of its parity. That is the same
+ * sum, and one for which Winograd's algorithm fits: 48 products an output and channel for the 147 of a 7x7 kernel. */
+#include "codegen.h"
+
+#include <string.h>
+
+/* Padded by `blocks` blocks of 2, of which `shift` (0 or 1) is more than the padding was: tap t becomes tap t + shift. */
+typedef struct Side {
+  int blocks, shift, after;
+  int taps; /* in blocks */
+} Side;
+
+/* False: the blocks would have to be cut at the end. */
+static bool side_of(int kernel, int padding, int64_t in, int64_t out, Side *s) {
+  s->blocks = (padding + 1) / 2;
+  s->shift = padding % 2;
+  s->taps = (kernel + s->shift + 1) / 2;
+  int64_t after = out - s->blocks + s->taps - 1 - in / 2;
+  s->after = (int)after;
+  return in % 2 == 0 && after >= 0;
+}
+
+static bool is_stem(const Graph *g, const Node *n) {
+  if (n->op != OP_Conv || n->in[0]->shape.rank != 4 || n->in[0]->type != T_F32 || !n->in[1]->data) return false;
+  const Window *k = &n->win;
+  int64_t channels = n->in[0]->shape.d[1];
+  bool strided = k->sh == 2 && k->sw == 2 && k->dh == 1 && k->dw == 1 && n->group == 1;
+  bool large = k->kh == k->kw && k->kh >= 5 && n->out[0]->shape.d[1] >= g->target->lanes;
+  return strided && large && channels >= 2 && channels <= 4 && !n->in[0]->data;
+}
+
+/* w[oc][c][kh][kw] as [oc][(i 2 + j) C + c][rows][cols], taps that the kernel has not being zero. */
+static Value *phase_weights(Graph *g, const Node *n, const Side *rows, const Side *cols) {
+  const Shape *w = &n->in[1]->shape;
+  const float *from = n->in[1]->data;
+  int64_t channels = w->d[1];
+  Value *v = value_const_f32(g, format_text(g->cx, "%s.phases", n->in[1]->name),
+                             shape_of(4, w->d[0], 4 * channels, (int64_t)rows->taps, (int64_t)cols->taps));
+  float *to = f32_of(v);
+  for (int64_t oc = 0; oc < w->d[0]; oc++) {
+    for (int64_t c = 0; c < channels; c++) {
+      for (int64_t y = rows->shift; y < w->d[2] + rows->shift; y++) {
+        for (int64_t x = cols->shift; x < w->d[3] + cols->shift; x++) {
+          int64_t channel = (y % 2 * 2 + x % 2) * channels + c;
+          to[((oc * 4 * channels + channel) * rows->taps + y / 2) * cols->taps + x / 2] = *from++;
+        }
+      }
+    }
+  }
+  return v;
+}
+
+static void set_window(Graph *g, Node *n, const Side *rows, const Side *cols) {
+  attr_set_ints(g, n, "kernel_shape", 2, (int64_t[]){rows->taps, cols->taps});
+  attr_set_ints(g, n, "strides", 2, (int64_t[]){1, 1});
+  attr_set_ints(g, n, "pads", 4, (int64_t[]){rows->blocks, cols->blocks, rows->after, cols->after});
+  attr_remove(n, "auto_pad");
+}
+
+static void split_stem(Graph *g, int at) {
+  Node *n = g->node[at];
+  const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
+  Side rows, cols;
+  if (!side_of(n->win.kh, n->win.top, x->d[2], y->d[2], &rows)) return;
+  if (!side_of(n->win.kw, n->win.left, x->d[3], y->d[3], &cols) || rows.taps != cols.taps) return;
+  n->in[1] = phase_weights(g, n, &rows, &cols);
+  set_window(g, n, &rows, &cols);
+  Node *phases = node_insert(g, at, OP_SpaceToDepth, format_text(g->cx, "%s.phases", n->name), 1, n->in, 1);
+  attr_set_int(g, phases, "blocksize", 2);
+  Value *v = value_new(g, phases->name, T_F32, shape_of(0));
+  v->def = phases;
+  phases->out[0] = n->in[0] = v;
+  infer_node(g, phases);
+  infer_node(g, n);
+}
+
+void pass_stem(Graph *g) {
+  if (g->opt->winograd == WINOGRAD_OFF) return;
+  for (int i = g->n_node - 1; i >= 0; i--) {
+    if (is_stem(g, g->node[i])) split_stem(g, i);
+  }
+  graph_compact(g);
+  graph_count_uses(g);
+}
