@@ -98,6 +98,8 @@ void select_gemm(Graph *g, Node *n); /* pack_gemm.c */
 
 /* ---- winograd.c ---- */
 
+enum { WORK_ALIGN = 4096 }; /* of scratch, and of what threads share while a node runs, relative to the workspace: a page */
+
 enum { WINOGRAD_POINTS = 6, WINOGRAD_KERNEL = 5 /* the largest side of a kernel */ };
 
 /* F(m x m, taps x taps). A kernel 3x3 of stride 2 has two phases in each dimension: of its taps 0 and 2, and of tap 1. */
@@ -131,7 +133,8 @@ typedef struct WinogradSizes {
   bool one_group;                   /* the map is one: its transformed input is shared by all threads */
   int cut_rows, cut_cols;           /* results of the last row and column of tiles where these go without the last points;
                                        0: they are whole */
-  int64_t v_frequency, m_frequency; /* floats from one frequency to the next, of transformed input and of sums */
+  int64_t v_frequency, m_frequency; /* floats from one frequency to the next, of transformed input V and of sums M */
+  int64_t m_at;                     /* bytes of a thread's scratch before M; V is there unless the map is one group */
 } WinogradSizes;
 
 /* Sizes of a plan whose icg, ocg, nb, tile_rows and group_images are set; y is the result's shape. */

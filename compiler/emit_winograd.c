@@ -520,7 +520,7 @@ static void phase_panels(const Winograd *w) {
   Ref lo, hi;
   int64_t panels = panel_count(w), images = w->plan->group_images;
   task_range(e, w->images / images * panels, &lo, &hi);
-  Group k = {.area = {.first = const_i64(e, 0), .images = images, .rows = w->s.tile_rows, .m = scratch_ptr(e)}};
+  Group k = {.area = {.first = const_i64(e, 0), .images = images, .rows = w->s.tile_rows, .m = gep_const(e, scratch_ptr(e), w->s.m_at)}};
   k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * 4);
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
@@ -574,7 +574,7 @@ static void by_groups(const Winograd *w) {
   emit_halo(e, w->n->out[0]);
   task_range(e, w->images * w->s.tile_rows, &lo, &hi);
   Group k = {.area.images = 1, .v = scratch_ptr(e)};
-  k.area.m = gep_const(e, k.v, frequencies(w) * w->s.v_frequency * 4);
+  k.area.m = gep_const(e, k.v, w->s.m_at);
   k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * 4);
   Loop image;
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, w->images), 1, 0, NULL);

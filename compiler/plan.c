@@ -8,7 +8,7 @@
 typedef struct Span {
   Value *root;
   int first, last;    /* node numbers between which the storage is in use */
-  int64_t bytes;
+  int64_t bytes, align;
 } Span;
 
 typedef struct Plan {
@@ -44,7 +44,7 @@ static void add_work_values(Graph *g) {
 
 static void measure(Plan *p) {
   Graph *g = p->g;
-  for (int i = 0; i < g->n_value; i++) p->span[i] = (Span){.root = g->value[i], .first = g->n_node, .last = -1};
+  for (int i = 0; i < g->n_value; i++) p->span[i] = (Span){.root = g->value[i], .first = g->n_node, .last = -1, .align = 64};
   for (int i = 0; i < g->n_node; i++) {
     const Node *n = g->node[i];
     for (int k = 0; k < n->n_in; k++) {
@@ -53,7 +53,9 @@ static void measure(Plan *p) {
     for (int k = 0; k < n->n_out; k++) {
       if (n->out[k]) extend(p, n->out[k], i);
     }
-    if (n->plan && n->plan->work) extend(p, n->plan->work, i);
+    if (!n->plan || !n->plan->work) continue;
+    extend(p, n->plan->work, i);
+    p->span[n->plan->work->id].align = WORK_ALIGN;
   }
 }
 
@@ -109,6 +111,8 @@ static void share_in_place(Plan *p, Node *n, int at) {
 
 /* ==== offsets ==== */
 
+static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
 static int by_size(const void *a, const void *b) {
   const Span *x = a, *y = b;
   if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
@@ -130,7 +134,7 @@ static int64_t lowest_gap(const Span *s, Span *placed, int n, Span **alive) {
   qsort(alive, (size_t)count, sizeof *alive, by_offset);
   int64_t at = 0;
   for (int i = 0; i < count; i++) {
-    int64_t begin = alive[i]->root->offset, end = begin + alive[i]->bytes;
+    int64_t begin = alive[i]->root->offset, end = round_up(begin + alive[i]->bytes, s->align);
     if (at + s->bytes <= begin) break;
     if (end > at) at = end;
   }
@@ -142,7 +146,7 @@ static int64_t storage_bytes(const Plan *p, const Value *v) {
   if (!mul_size(v->layout.size, (int64_t)type_size(v->type), &bytes) || bytes > p->g->opt->max_memory) {
     fail(p->g->cx, "value \"%s\" alone is larger than the memory limit", v->name);
   }
-  return (bytes + 63) / 64 * 64;
+  return round_up(bytes, 64);
 }
 
 static void place_spans(Plan *p) {
@@ -195,8 +199,11 @@ static void place_aliases(Graph *g) {
 static void size_scratch(Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
     const ConvPlan *plan = g->node[i]->plan;
-    if (plan && plan->scratch > g->scratch_size) g->scratch_size = (plan->scratch + 63) / 64 * 64;
+    if (plan && plan->scratch > g->scratch_size) g->scratch_size = plan->scratch;
   }
+  int64_t align = g->scratch_size < WORK_ALIGN ? 64 : WORK_ALIGN;
+  g->scratch_size = round_up(g->scratch_size, align);
+  if (g->scratch_size > 0) g->work_size = round_up(g->work_size, align);
 }
 
 void pass_plan(Graph *g) {

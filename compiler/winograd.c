@@ -86,6 +86,13 @@ void winograd_weights(const WinogradForm *f, const float *g, double *u) {
 
 /* ==== sizes ==== */
 
+/* V and M begin half a page apart, as far as two addresses can be of which a CPU at first compares no more than the place in
+ * the page: where these agree, loads of V wait for the stores to M before them. */
+static int64_t place_of_sums(const WinogradForm *f, const WinogradSizes *s) {
+  int64_t v = s->one_group ? 0 : f->points * f->points * s->v_frequency * 4;
+  return (v + WORK_ALIGN - 1) / WORK_ALIGN * WORK_ALIGN + WORK_ALIGN / 2;
+}
+
 WinogradSizes winograd_sizes(const WinogradForm *f, const ConvPlan *p, const Shape *y, int lanes) {
   WinogradSizes s = {.tile_rows = (y->d[2] + f->m - 1) / f->m, .tile_cols = (y->d[3] + f->m - 1) / f->m};
   s.in_blocks = (p->icg + lanes - 1) / lanes;
@@ -96,6 +103,7 @@ WinogradSizes winograd_sizes(const WinogradForm *f, const ConvPlan *p, const Sha
   s.cut_rows = s.one_group ? (int)(y->d[2] % f->m) : 0;
   s.v_frequency = s.in_blocks * f->stride * f->stride * s.group_tiles * lanes + lanes;
   s.m_frequency = p->nb * s.group_tiles * lanes + lanes;
+  s.m_at = place_of_sums(f, &s);
   return s;
 }
 
@@ -111,5 +119,5 @@ void winograd_memory(const WinogradForm *f, ConvPlan *p, const Shape *y, int lan
   int64_t frequencies = (int64_t)f->points * f->points, v = frequencies * s.v_frequency * 4, m = frequencies * s.m_frequency * 4;
   int64_t u = (int64_t)winograd_regions(f) * p->chunk * lanes * p->nb * lanes * 4;
   p->shared = s.one_group ? y->d[0] / p->group_images * v : 0;
-  p->scratch = m + (p->stored ? 0 : u) + (s.one_group ? 0 : v);
+  p->scratch = s.m_at + m + (p->stored ? 0 : u);
 }
