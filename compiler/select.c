@@ -104,14 +104,14 @@ static bool winograd_fits(const Node *n, const ConvPlan *p, int m, WinogradForm 
   return n->group == 1 && !p->planar && winograd_form(&n->win, m, f) && y->d[2] >= f->m && y->d[3] >= f->m;
 }
 
-enum { ONE_GROUP_TILES = 49, GROUP_TILES = 28 };
+enum { ONE_GROUP_TILES = 49, GROUP_TILES_32 = 28, GROUP_TILES_16 = 16 /* with so many registers, as measured */ };
 
-/* Rows of tiles in a group: all where the map is small, then of as many images as fill a group; else some 28 tiles, whose
+/* Rows of tiles in a group: all where the map is small, then of as many images as fill a group; else a few tiles, whose
  * transformed input is to take no more than half of L2. */
 static void choose_group(const Node *n, const WinogradForm *f, const Target *t, ConvPlan *p) {
   const Shape *y = &n->out[0]->shape;
   int64_t rows = (y->d[2] + f->m - 1) / f->m, cols = (y->d[3] + f->m - 1) / f->m;
-  int64_t row_bytes = winograd_products(f) * p->icg * cols * 4, few = GROUP_TILES / cols;
+  int64_t row_bytes = winograd_products(f) * p->icg * cols * 4, few = (t->regs == 32 ? GROUP_TILES_32 : GROUP_TILES_16) / cols;
   p->group_images = 1;
   p->tile_rows = (int)rows;
   if (rows * cols <= ONE_GROUP_TILES) {
