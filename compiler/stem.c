@@ -21,12 +21,15 @@ static bool side_of(int kernel, int padding, int64_t in, int64_t out, Side *s) {
   return in % 2 == 0 && after >= 0;
 }
 
-static bool is_stem(const Graph *g, const Node *n) {
+/* With fewer results a channel there is too little to save, or a vector is not filled. */
+enum { LEAST_KERNEL = 5, LEAST_CHANNELS = 8 };
+
+static bool is_stem(const Node *n) {
   if (n->op != OP_Conv || n->in[0]->shape.rank != 4 || n->in[0]->type != T_F32 || !n->in[1]->data) return false;
   const Window *k = &n->win;
   int64_t channels = n->in[0]->shape.d[1];
   bool strided = k->sh == 2 && k->sw == 2 && k->dh == 1 && k->dw == 1 && n->group == 1;
-  bool large = k->kh == k->kw && k->kh >= 5 && n->out[0]->shape.d[1] >= g->target->lanes;
+  bool large = k->kh == k->kw && k->kh >= LEAST_KERNEL && n->out[0]->shape.d[1] >= LEAST_CHANNELS;
   return strided && large && channels >= 2 && channels <= 4 && !n->in[0]->data;
 }
 
@@ -78,7 +81,7 @@ static void split_stem(Graph *g, int at) {
 void pass_stem(Graph *g) {
   if (g->opt->winograd == WINOGRAD_OFF) return;
   for (int i = g->n_node - 1; i >= 0; i--) {
-    if (is_stem(g, g->node[i])) split_stem(g, i);
+    if (is_stem(g->node[i])) split_stem(g, i);
   }
   graph_compact(g);
   graph_count_uses(g);

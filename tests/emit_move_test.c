@@ -26,6 +26,19 @@ static void random_dims(uint64_t *r, int *d) {
   for (int k = 1; k < 4; k++) d[k] = pick(r, 1, k == 3 ? 37 : 20);
 }
 
+/* To dense tensors, and in channel blocks where a convolution reads it. */
+static void phases(void **state) {
+  (void)state;
+  for (int i = 0; i < 6; i++) check(type_at(i), (int[]){2, 3, 6, 12}, "y = SpaceToDepth(x) blocksize=3");
+  for (int c = 1; c < 5; c++) {
+    check("f32", (int[]){2, c, 14, 22}, "y = SpaceToDepth(x) blocksize=2");
+    char text[320];
+    snprintf(text, sizeof text, "graph g\ninput x f32 [2,%d,14,22]\ns = SpaceToDepth(x) blocksize=2\n"
+             "const w f32 [8,%d,3,3] = random 1 -1 1\ny = Conv(s, w) pads=[1,1,1,1]\noutput y\n", c, 4 * c);
+    check_kernel(text, 1e-5);
+  }
+}
+
 static void transposes(void **state) {
   (void)state;
   uint64_t r = 2;
@@ -162,6 +175,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(transposes), cmocka_unit_test(concatenations),
                                      cmocka_unit_test(splits),     cmocka_unit_test(slices),
                                      cmocka_unit_test(pads),       cmocka_unit_test(gathers),
-                                     cmocka_unit_test(views),      cmocka_unit_test(blocks)};
+                                     cmocka_unit_test(views),      cmocka_unit_test(blocks),
+                                     cmocka_unit_test(phases)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,6 +218,7 @@ static void moves(void **state) {
     {X3 "const p i64 [2] = {-1, 2}\ny = Pad(x, p)", 4, {2, 3, 0, 0}},
     {X23 "const i i64 [2] = {-1, 0}\ny = Gather(x, i) axis=1", 4, {3, 1, 6, 4}},
     {X23 "const i i32 [] = {1}\ny = Gather(x, i)", 3, {4, 5, 6}},
+    {"const x f32 [1,1,2,4] = {1, 2, 3, 4, 5, 6, 7, 8}\ny = SpaceToDepth(x) blocksize=2", 8, {1, 3, 2, 4, 5, 7, 6, 8}},
     {X23 "y = Shape(x) start=1", 1, {3}},
     {"const s i64 [2] = {2, 1}\ny = ConstantOfShape(s)", 2, {0, 0}},
     {X23 "const s i64 [2] = {3, -1}\ny = Reshape(x, s)", 6, {1, 2, 3, 4, 5, 6}},

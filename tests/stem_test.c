@@ -1,0 +1,53 @@
+/* stem.c: convolutions of few channels and stride 2 over the four phases of their input. The results stay. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "codegen.h"
+#include "fuse_fixture.h"
+
+static const char *conv(Context *cx, const char *input, const char *weights, const char *attributes) {
+  return format_text(cx, "graph g\ninput x f32 %s\nconst w f32 %s = random 1 -0.5 0.5\n"
+                     "const b f32 [8] = random 2 -1 1\ny = Conv(x, w, b) %s | Relu\noutput y\n", input, weights, attributes);
+}
+
+static void expect(const Options *opt, const char *input, const char *weights, const char *attributes, const char *ops) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  assert_string_equal(ops_text(run_pass(cx, opt, conv(cx, input, weights, attributes), pass_stem)), ops);
+  context_free(cx);
+}
+
+static void phases_of_every_padding(void **state) {
+  (void)state;
+  static const char *const split = "SpaceToDepth Conv|Relu";
+  expect(&lax_options, "[1,3,32,32]", "[8,3,7,7]", "strides=[2,2] pads=[3,3,3,3]", split);
+  expect(&lax_options, "[2,3,20,24]", "[8,3,7,7]", "strides=[2,2] pads=[2,2,3,3]", split);
+  expect(&lax_options, "[1,4,20,24]", "[8,4,5,5]", "strides=[2,2] pads=[2,2,2,2]", split);
+  expect(&lax_options, "[1,2,20,24]", "[8,2,6,6]", "strides=[2,2] pads=[1,1,2,2]", split);
+  expect(&lax_options, "[1,3,20,24]", "[8,3,7,7]", "strides=[2,2] pads=[0,0,5,5]", split);
+  expect(&lax_options, "[1,3,20,24]", "[8,3,7,7]", "strides=[2,2] auto_pad=\"SAME_UPPER\"", split);
+}
+
+static void others_stay(void **state) {
+  (void)state;
+  static const Options off = {.name = "test", .winograd = WINOGRAD_OFF};
+  expect(&off, "[1,3,32,32]", "[8,3,7,7]", "strides=[2,2] pads=[3,3,3,3]", "Conv|Relu");
+  expect(&lax_options, "[1,3,32,32]", "[8,3,7,7]", "pads=[3,3,3,3]", "Conv|Relu");
+  expect(&lax_options, "[1,3,31,32]", "[8,3,7,7]", "strides=[2,2] pads=[3,3,3,3]", "Conv|Relu"); /* an odd row */
+  expect(&lax_options, "[1,3,32,32]", "[8,3,3,3]", "strides=[2,2] pads=[1,1,1,1]", "Conv|Relu");
+  expect(&lax_options, "[1,8,32,32]", "[8,8,7,7]", "strides=[2,2] pads=[3,3,3,3]", "Conv|Relu");
+  expect(&lax_options, "[1,1,32,32]", "[8,1,7,7]", "strides=[2,2] pads=[3,3,3,3]", "Conv|Relu");
+  expect(&lax_options, "[1,3,32,32]", "[8,3,7,5]", "strides=[2,2] pads=[3,2,3,2]", "Conv|Relu");
+  expect(&lax_options, "[1,3,32,32]", "[8,3,6,6]", "strides=[2,2] pads=[1,2,1,2]", "Conv|Relu"); /* 4x3 blocks */
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(phases_of_every_padding),
+    cmocka_unit_test(others_stay),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
