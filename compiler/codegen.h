@@ -125,6 +125,8 @@ double winograd_scale(int points, int i);
 void winograd_weights(const WinogradForm *f, const float *g, double *u);
 /* Transformed on the fly: how many numbers of a channel there are room for, see emit_winograd.c. */
 int winograd_regions(const WinogradForm *f);
+/* Floats of a region of `chunk` channel blocks: a few more than it holds, lest all begin at the same place of the L1 cache. */
+int64_t winograd_region(int chunk, int nb, int lanes);
 
 typedef struct WinogradSizes {
   int64_t tile_rows, tile_cols;     /* of the map */

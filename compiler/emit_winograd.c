@@ -7,7 +7,7 @@
 
 /* Bytes of weights of one channel, and of a region of a chunk's transformed weights, see below. */
 static int64_t line_bytes(const Winograd *w, int nb) { return (int64_t)nb * w->e->lanes * 4; }
-static int64_t region_bytes(const Winograd *w, int nb) { return (int64_t)w->plan->chunk * w->e->lanes * line_bytes(w, nb); }
+static int64_t region_bytes(const Winograd *w, int nb) { return winograd_region(w->plan->chunk, nb, w->e->lanes) * 4; }
 static int64_t row_phase_bytes(const Winograd *w, int nb) { return (w->f.points + 1) * region_bytes(w, nb); }
 
 static int64_t frequencies(const Winograd *w) { return (int64_t)w->f.points * w->f.points; }

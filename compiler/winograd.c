@@ -107,6 +107,11 @@ WinogradSizes winograd_sizes(const WinogradForm *f, const ConvPlan *p, const Sha
   return s;
 }
 
+int64_t winograd_region(int chunk, int nb, int lanes) {
+  enum { SHIFT = 48 }; /* three cache lines */
+  return (int64_t)chunk * lanes * nb * lanes + SHIFT;
+}
+
 int64_t winograd_rows(const Node *n) {
   const Shape *y = &n->out[0]->shape;
   const WinogradForm f = winograd_form_of(n, n->plan);
@@ -117,7 +122,7 @@ int64_t winograd_rows(const Node *n) {
 void winograd_memory(const WinogradForm *f, ConvPlan *p, const Shape *y, int lanes) {
   WinogradSizes s = winograd_sizes(f, p, y, lanes);
   int64_t frequencies = (int64_t)f->points * f->points, v = frequencies * s.v_frequency * 4, m = frequencies * s.m_frequency * 4;
-  int64_t u = (int64_t)winograd_regions(f) * p->chunk * lanes * p->nb * lanes * 4;
+  int64_t u = winograd_regions(f) * winograd_region(p->chunk, p->nb, lanes) * 4;
   p->shared = s.one_group ? y->d[0] / p->group_images * v : 0;
   p->scratch = s.m_at + m + (p->stored ? 0 : u);
 }
