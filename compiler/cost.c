@@ -37,6 +37,7 @@ typedef struct Cost {
   int64_t images, taps;
   int64_t out_blocks;      /* of a group */
   double input_bytes, weight_bytes;
+  bool sets;               /* small tiles sum in several sets, which hide the latency of each other */
 } Cost;
 
 static const Rates *rates_of(const Target *t) {
@@ -56,15 +57,15 @@ static double overlap(double a, double b) { return larger(a, b) + (a + b - large
 /* ==== tiles ==== */
 
 /* One step of a tile: nb weight vectors against uw broadcast inputs. */
-static double step_cycles(const Rates *r, int64_t uw, int64_t nb) {
+static double step_cycles(const Cost *c, int64_t uw, int64_t nb) {
   double products = (double)(uw * nb), loads = (double)(uw + nb);
-  double busy = products * r->fma_cycles + loads * r->fma_cycles * r->load_share;
-  return larger(larger(busy, loads / LOADS_A_CYCLE), LATENCY);
+  double busy = products * c->r->fma_cycles + loads * c->r->fma_cycles * c->r->load_share;
+  return larger(larger(busy, loads / LOADS_A_CYCLE), c->sets && products <= 4 ? 1 : LATENCY);
 }
 
 /* A call: `steps` steps in groups between which a loop turns; sums begin and end in memory. */
 static double tile_cycles(const Cost *c, int64_t uw, int64_t nb, double steps, double loops) {
-  return CALL + loops * LOOP + steps * step_cycles(c->r, uw, nb) + (double)(uw * nb);
+  return CALL + loops * LOOP + steps * step_cycles(c, uw, nb) + (double)(uw * nb);
 }
 
 /* `pixels` in as few tiles as possible, all of one size or one less, for panels of nb blocks and a narrower
@@ -150,7 +151,8 @@ enum { TRANSFORM = 4 /* cycles of a tile's input, or output, for each frequency 
 
 /* Transforming all weights once. */
 static double weights_transform(const Cost *c, const WinogradForm *f) {
-  double vectors = (double)(c->p->icg * c->out_blocks), each = (double)(f->points * winograd_regions(f) / f->stride);
+  int side = f->stride == 1 ? f->points : f->points + 1; /* with two phases some serve several points */
+  double vectors = (double)(c->p->icg * c->out_blocks), each = side * side;
   if (c->p->stored) return 0;
   return vectors * each * (c->p->fused ? 1.5 : 3) * c->r->fma_cycles;
 }
@@ -195,7 +197,7 @@ static double winograd_cycles(const Cost *c) {
 /* Every product loads its input; each `sums` of a tap share it. A call does `pixels` of a row. */
 static double lanes_cycles(const Cost *c, int64_t products, int64_t sums, int64_t pixels) {
   int64_t vectors = c->images * ceiling(c->y[1], c->t->lanes) * c->y[2] * c->y[3];
-  double product = step_cycles(c->r, c->p->uw, sums) / (double)(c->p->uw * sums);
+  double product = step_cycles(c, c->p->uw, sums) / (double)(c->p->uw * sums);
   double one = (double)products * product + (double)sums / 2, calls = (double)vectors / (double)pixels;
   return (double)vectors * one + calls * CALL + c->input_bytes / c->r->met;
 }
@@ -217,6 +219,7 @@ double plan_cost(const Target *t, const Node *n, const ConvPlan *p) {
   /* Rows that a window skips are not read. */
   int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh;
   c.input_bytes = (double)(c.images * y->d[2] * new_rows * x->d[3] * x->d[1]) * 4;
+  c.sets = p->algorithm == CONV_WINOGRAD;
   c.weight_bytes = (double)p->groups * (double)p->icg * (double)(c.out_blocks * t->lanes * c.taps) * 4;
   return cycles(&c) / (c.r->ghz * 1e6);
 }
