@@ -274,9 +274,7 @@ int64_t attr_int(const Node *n, const char *name, int64_t otherwise);
 float attr_float(const Node *n, const char *name, float otherwise);
 const char *attr_string(const Node *n, const char *name, const char *otherwise);
 void attr_set_int(Graph *g, Node *n, const char *name, int64_t v);
-void attr_set_float(Graph *g, Node *n, const char *name, float v);
 void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t *v);
-void attr_set_string(Graph *g, Node *n, const char *name, const char *v);
 void attr_remove(Node *n, const char *name);
 /* Elements of an integer constant (i32 or i64, rank <= 1); false: v is no such constant. */
 bool const_ints(const Value *v, int max, int64_t *out, int *count);

@@ -190,13 +190,11 @@ static void attributes_are_set_and_removed(void **state) {
   (void)state;
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
-  Graph *g = chain(cx);
+  Graph *g = text_parse(cx, NULL, "graph g\ninput x f32 [2]\ny = Relu(x) alpha=0.5 mode=\"edge\"\noutput y\n");
   Node *n = g->node[0];
   int64_t pads[] = {1, 2, 3};
   attr_set_int(g, n, "axis", 5);
-  attr_set_float(g, n, "alpha", 0.5f);
   attr_set_ints(g, n, "pads", 3, pads);
-  attr_set_string(g, n, "mode", "edge");
   pads[1] = 9;
   assert_int_equal(attr_int(n, "axis", 0), 5);
   assert_true(attr_float(n, "alpha", 0) == 0.5f);
