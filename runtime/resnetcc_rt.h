@@ -37,8 +37,8 @@ struct rcc_parallel {
 /* A pool of threads, for programs that have none of their own. */
 typedef struct rcc_pool rcc_pool;
 
-/* The caller of a run is one of the `threads`, so threads - 1 are started. NULL: threads < 1, or the
- * system gave none. */
+/* The caller of a run is one of the `threads`, so threads - 1 are started, or fewer where there are not so
+ * many CPUs: the tasks are as many all the same. NULL: threads < 1, or the system gave none. */
 rcc_pool *rcc_pool_create(int32_t threads);
 /* What to hand to a run; valid as long as the pool. One run at a time may use it. */
 const rcc_parallel *rcc_pool_parallel(rcc_pool *pool);
