@@ -247,7 +247,8 @@ static void by_rows(const Conv *c) {
   loop_end(e, &item);
 }
 
-/* OC_ROW_TILE: while a panel is used for a block of rows, the next one is fetched into L2, evenly over the work. */
+/* OC_ROW_TILE: while a panel is used for a block of rows, the next one is fetched into L2, evenly over the work. The blocks
+ * differ by one row at most, so that tasks which get equally many have equally much to do. */
 
 typedef struct Sweep {
   int nb;
@@ -258,10 +259,13 @@ typedef struct Sweep {
 
 static int64_t tiles_of_row(const Conv *c) { return (c->cols + c->plan->uw - 1) / c->plan->uw; }
 
+static int64_t row_blocks(const Conv *c) { return (c->images * c->rows + c->plan->block_rows - 1) / c->plan->block_rows; }
+
 static void set_stream(const Conv *c, Sweep *w) {
   if (!c->plan->stream) return;
   int64_t channels = c->plan->icg, lanes = c->plan->planar ? 1 : c->e->lanes;
-  int64_t steps = (channels + lanes - 1) / lanes * c->taps, calls = steps * tiles_of_row(c) * c->plan->block_rows;
+  int64_t least_rows = c->images * c->rows / row_blocks(c);
+  int64_t steps = (channels + lanes - 1) / lanes * c->taps, calls = steps * tiles_of_row(c) * least_rows;
   w->lines = (int)((c->panel * 4 / 64 + calls - 1) / calls);
   w->bytes = w->lines * steps * 64;
 }
@@ -282,10 +286,10 @@ static void block_of_panel(const Conv *c, Site *s, int nb, void *data) {
   (void)data;
   Emit *e = c->e;
   int64_t all = c->images * c->rows;
-  Sweep w = {.nb = nb, .first = mul_i(e, s->block, c->plan->block_rows)};
+  Ref blocks = const_i64(e, row_blocks(c)), from = mul_i(e, s->block, all), to = add_i(e, from, const_i64(e, all));
+  Sweep w = {.nb = nb, .first = LLVMBuildSDiv(e->b, from, blocks, "")};
   set_stream(c, &w);
-  Ref end = add_i(e, w.first, const_i64(e, c->plan->block_rows));
-  end = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, end, const_i64(e, all), ""), end, const_i64(e, all), "");
+  Ref end = LLVMBuildSDiv(e->b, to, blocks, "");
   Loop row;
   loop_begin(e, &row, w.first, end, 1, 0, NULL);
   s->image = LLVMBuildSDiv(e->b, row.i, const_i64(e, c->rows), "");
@@ -397,9 +401,7 @@ void emit_conv(Emit *e, Node *n) {
   emit_halo(e, n->out[0]);
   switch (c.plan->order) {
   case ROW_TILE_OC: by_rows(&c); break;
-  case OC_ROW_TILE:
-    by_panels(&c, (c.images * c.rows + c.plan->block_rows - 1) / c.plan->block_rows, block_of_panel);
-    break;
+  case OC_ROW_TILE: by_panels(&c, row_blocks(&c), block_of_panel); break;
   case OC_FLAT: by_panels(&c, 1, flat_panel); break;
   }
 }
