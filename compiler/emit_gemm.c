@@ -217,14 +217,15 @@ static void build_tile(const Product *p, const Region *g, Ref batch, Ref row, Re
   store_tile(p, &t, acc, add_i(e, mul_i(e, batch, p->rows), row), col);
 }
 
-/* Rows run innermost, so that the columns of B stay in cache. */
-static void build_region(Product *p, const Region *g) {
-  if (g->rows == 0 || g->cols == 0) return;
+static int64_t tiles_of(const Product *p, const Region *g) {
+  return p->batches * (g->rows / g->tile_rows) * (g->cols / g->tile_cols);
+}
+
+/* Tiles [lo, hi) of the region. Rows run innermost, so that the columns of B stay in cache. */
+static void build_region(Product *p, const Region *g, Ref lo, Ref hi) {
   Emit *e = p->e;
   int64_t row_tiles = g->rows / g->tile_rows, col_tiles = g->cols / g->tile_cols;
   if (p->packed) p->b_k = (g->tile_cols + p->lanes - 1) / p->lanes * p->lanes;
-  Ref lo, hi;
-  task_range(e, p->batches * col_tiles * row_tiles, &lo, &hi);
   Loop l;
   loop_begin(e, &l, lo, hi, 1, 0, NULL);
   Ref batch = const_i64(e, 0), row = LLVMBuildURem(e->b, l.i, const_i64(e, row_tiles), "");
@@ -239,22 +240,40 @@ static void build_region(Product *p, const Region *g) {
   loop_end(e, &l);
 }
 
-static void build_columns(Product *p, Region g) {
-  if (g.tile_rows == 0) return;
-  int full = p->tile_vectors * p->lanes;
-  int64_t whole = p->cols / full * full;
-  g.tile_cols = full;
-  g.cols = whole;
-  build_region(p, &g);
-  g.col = whole;
-  g.cols = g.tile_cols = (int)(p->cols - whole);
-  build_region(p, &g);
+/* Whole tiles, and what is left over at the right, below and in the corner; returns how many of these there are. */
+static int regions_of(const Product *p, Region *g) {
+  int full_cols = p->tile_vectors * p->lanes, n = 0;
+  int64_t rows = p->rows / p->tile_rows * p->tile_rows, cols = p->cols / full_cols * full_cols;
+  const struct { int64_t at, size; int tile; } down[] = {{0, rows, p->tile_rows}, {rows, p->rows - rows, (int)(p->rows - rows)}},
+                                               right[] = {{0, cols, full_cols}, {cols, p->cols - cols, (int)(p->cols - cols)}};
+  for (int i = 0; i < 4; i++) {
+    if (down[i / 2].size == 0 || right[i % 2].size == 0) continue;
+    g[n++] = (Region){down[i / 2].at, down[i / 2].size, right[i % 2].at, right[i % 2].size, down[i / 2].tile, right[i % 2].tile};
+  }
+  return n;
 }
 
+/* What of a task's range falls into the `count` items from `first`, counted from there. */
+static Ref within(Emit *e, Ref i, int64_t first, int64_t count) {
+  Ref at = add_i(e, i, const_i64(e, -first));
+  at = intrinsic(e, "llvm.smax", 1, &e->i64, 2, (Ref[]){at, const_i64(e, 0)});
+  return intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){at, const_i64(e, count)});
+}
+
+/* The tiles of all regions are one list: tasks would otherwise all get the same share of each region, and the last one every
+ * single tile that is left over. */
 void emit_gemm(Emit *e, Node *n) {
   if (shape_count(&n->out[0]->shape) == 0) return;
   Product p = product_of(e, n);
-  int64_t whole = p.rows / p.tile_rows * p.tile_rows, rest = p.rows - whole;
-  build_columns(&p, (Region){.rows = whole, .tile_rows = p.tile_rows});
-  build_columns(&p, (Region){.row = whole, .rows = rest, .tile_rows = (int)rest});
+  Region region[4];
+  int count = regions_of(&p, region);
+  int64_t all = 0, first = 0;
+  for (int i = 0; i < count; i++) all += tiles_of(&p, &region[i]);
+  Ref lo, hi;
+  task_range(e, all, &lo, &hi);
+  for (int i = 0; i < count; i++) {
+    int64_t tiles = tiles_of(&p, &region[i]);
+    build_region(&p, &region[i], within(e, lo, first, tiles), within(e, hi, first, tiles));
+    first += tiles;
+  }
 }
