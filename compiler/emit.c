@@ -125,54 +125,61 @@ void task_range(Emit *e, int64_t total, Ref *lo, Ref *hi) {
 
 /* ==== halos ==== */
 
-static void zero_run(Emit *e, Ref p, int64_t bytes) {
-  LLVMBuildMemSet(e->b, p, LLVMConstInt(e->i8, 0, 0), const_i64(e, bytes), 4);
+typedef struct Border {
+  Emit *e;
+  int64_t channels, stride, bytes; /* channels or blocks, elements between them, zeros in each */
+} Border;
+
+static void build_border(const void *data) {
+  const Border *b = data;
+  Emit *e = b->e;
+  Loop channel;
+  loop_begin(e, &channel, const_i64(e, 0), const_i64(e, b->channels), 1, 0, NULL);
+  Ref p = gep(e, LLVMGetParam(e->fn, 0), channel.i, b->stride * 4);
+  LLVMBuildMemSet(e->b, p, LLVMConstInt(e->i8, 0, 0), const_i64(e, b->bytes), 4);
+  loop_end(e, &channel);
 }
 
-typedef struct Halo {
-  Emit *e;
-  const Value *v;
-} Halo;
-
-static void build_halo(const void *data) {
-  const Halo *h = data;
-  Emit *e = h->e;
-  const Value *v = h->v;
-  Ref origin = LLVMGetParam(e->fn, 0);
+/* Zeroes pixels [x, x + n) of the row at p, in all channels. */
+static void zero_pixels(Emit *e, const Value *v, Ref p, int64_t x, int64_t n) {
   const Layout *l = &v->layout;
-  int64_t width = v->shape.d[3], height = v->shape.d[2], pixel = l->pix * 4;
+  if (n == 0) return;
   int64_t channels = l->block ? (v->shape.d[1] + l->block - 1) / l->block : v->shape.d[1];
-  int64_t line = (l->left + width + l->right) * pixel;
-  Loop image, channel, row;
-  loop_begin(e, &image, const_i64(e, 0), const_i64(e, v->shape.d[0]), 1, 0, NULL);
-  loop_begin(e, &channel, const_i64(e, 0), const_i64(e, channels), 1, 0, NULL);
-  Ref p = gep(e, gep(e, origin, image.i, l->n * 4), channel.i, l->c * 4);
-  for (int y = 1; y <= l->top; y++) zero_run(e, gep_const(e, p, -y * l->row * 4 - l->left * pixel), line);
-  for (int y = 0; y < l->bottom; y++) zero_run(e, gep_const(e, p, (height + y) * l->row * 4 - l->left * pixel), line);
-  if (l->left + l->right > 0) {
-    loop_begin(e, &row, const_i64(e, 0), const_i64(e, height), 1, 0, NULL);
-    Ref q = gep(e, p, row.i, l->row * 4);
-    if (l->left) zero_run(e, gep_const(e, q, -l->left * pixel), l->left * pixel);
-    if (l->right) zero_run(e, gep_const(e, q, width * pixel), l->right * pixel);
-    loop_end(e, &row);
+  Border b = {e, channels, l->c, n * l->pix * 4};
+  char key[96];
+  snprintf(key, sizeof key, "halo_%lldx%lld_%lld", (long long)channels, (long long)b.stride, (long long)b.bytes);
+  call_kernel(e, key, 1, (Ref[]){gep_const(e, p, x * l->pix * 4)}, build_border, &b);
+}
+
+/* The whole rows from `first` on, counted from the row at p, if that is row number `where`. */
+static void zero_rows(Emit *e, const Value *v, Ref p, Ref row, int64_t where, int first, int n) {
+  const Layout *l = &v->layout;
+  if (n == 0) return;
+  If here;
+  if_begin(e, &here, LLVMBuildICmp(e->b, LLVMIntEQ, row, const_i64(e, where), ""));
+  for (int y = first; y < first + n; y++) {
+    zero_pixels(e, v, gep_const(e, p, y * l->row * 4), -l->left, l->left + v->shape.d[3] + l->right);
   }
-  loop_end(e, &channel);
-  loop_end(e, &image);
+  if_end(e, &here);
 }
 
 void emit_halo(Emit *e, const Value *v) {
   const Layout *l = &v->layout;
   if (l->top + l->left + l->bottom + l->right == 0) return;
   if (v->alias && shape_equal(&v->shape, &v->alias->shape)) return; /* written in place: still zero */
-  char key[160];
-  snprintf(key, sizeof key, "halo_%dx%dx%dx%d_b%d_%d_%d_%d_%d_s%dx%dx%dx%d", (int)v->shape.d[0], (int)v->shape.d[1],
-           (int)v->shape.d[2], (int)v->shape.d[3], l->block, l->top, l->left, l->bottom, l->right, (int)l->n, (int)l->c,
-           (int)l->row, (int)l->pix);
-  Halo h = {e, v};
-  If first;
-  if_begin(e, &first, LLVMBuildICmp(e->b, LLVMIntEQ, e->task, const_i32(e, 0), ""));
-  call_kernel(e, key, 1, (Ref[]){value_ptr(e, v)}, build_halo, &h);
-  if_end(e, &first);
+  int64_t height = v->shape.d[2], width = v->shape.d[3];
+  Ref lo = const_i64(e, 0), hi = const_i64(e, v->shape.d[0] * height);
+  if (!e->serial) task_range(e, v->shape.d[0] * height, &lo, &hi);
+  Loop item;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  Ref image = LLVMBuildUDiv(e->b, item.i, const_i64(e, height), "");
+  Ref row = LLVMBuildURem(e->b, item.i, const_i64(e, height), "");
+  Ref p = gep(e, gep(e, value_ptr(e, v), image, l->n * 4), row, l->row * 4);
+  zero_rows(e, v, p, row, 0, -l->top, l->top);
+  zero_pixels(e, v, p, -l->left, l->left);
+  zero_pixels(e, v, p, width, l->right);
+  zero_rows(e, v, p, row, height - 1, 1, l->bottom);
+  loop_end(e, &item);
 }
 
 /* ==== the module ==== */

@@ -53,7 +53,8 @@ Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
  * code where no layer has needed it yet. */
 enum { MAX_KERNEL_ARGS = 8 + MAX_STEPS };
 void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data);
-/* Zeroes the halo of a blocked or planar value; task 0's work, to be called at a layer's start. */
+/* Zeroes the halo of a blocked or planar value, each task that of its share of the rows. Where a layer may be serial, to be
+ * called when that is known. */
 void emit_halo(Emit *e, const Value *v);
 /* Attributes of a function that computes: full vector width, no unwinding. */
 void compute_attributes(Emit *e, Ref fn);
