@@ -1,5 +1,5 @@
 /* emit_entry_test.c: the object's interface from outside: symbols, the table, arguments checked one by one,
- * any batch. What object_test.c has of a model with one input is not repeated. */
+ * any batch, any threads. What object_test.c has of a model with one input is not repeated. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -311,6 +311,130 @@ static void any_batch_is_so_many_images(void **state) {
   unload(&l);
 }
 
+/* ==== threads ==== */
+
+/* Layers of all families, with rows, panels and columns that no number of threads divides evenly. */
+static const char all_families[] =
+  "graph net\ninput x f32 [1,3,43,45]\n"
+  "const s f32 [32,3,7,7] = random 1 -0.2 0.2\nconst w f32 [32,32,3,3] = random 2 -0.1 0.1\n"
+  "const u f32 [88,32,1,1] = random 3 -0.3 0.3\nconst d f32 [88,1,3,3] = random 4 -0.4 0.4\n"
+  "const g f32 [88,8,3,3] = random 5 -0.2 0.2\nconst t f32 [200,88,3,3] = random 6 -0.1 0.1\n"
+  "const f f32 [1003,200] = random 7 -0.3 0.3\nconst z f32 [1003] = random 8 -1 1\n"
+  "a = Conv(x, s) pads=[3,3,3,3] strides=[2,2]\nb = Relu(a)\n"
+  "p = MaxPool(b) kernel_shape=[3,3] pads=[1,1,1,1]\n"
+  "c = Conv(p, w) pads=[1,1,1,1]\nr = Add(c, p)\ne = Relu(r)\n"
+  "h = Conv(e, u) strides=[2,2]\ni = Conv(h, d) group=88 pads=[1,1,1,1]\nj = Conv(i, g) group=11 pads=[1,1,1,1]\n"
+  "k = Relu(j)\nl = Conv(k, t) pads=[1,1,1,1]\nm = Sigmoid(l)\n"
+  "n = GlobalAveragePool(m)\no = Flatten(n)\nq = Gemm(o, f, z) transB=1\nv = Softmax(q)\n"
+  "output v\noutput k\n";
+
+enum { SCORES = 1003, MAP = 88 * 11 * 12, MANY = 9 };
+
+/* Threads of an application: each lends its own order and number of workers. */
+static void backwards(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
+  for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
+}
+
+static void odd_ones_first(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg,
+                           int32_t count) {
+  for (int32_t i = 1; i < count; i += 2) task(arg, i, self->threads - 1);
+  for (int32_t i = 0; i < count; i += 2) task(arg, i, self->threads - 1);
+}
+
+static void on_one_worker(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
+  (void)self;
+  for (int32_t i = 0; i < count; i++) task(arg, i, 0);
+}
+
+typedef struct Outputs {
+  float scores[SCORES], map[MAP];
+} Outputs;
+
+/* The workspace holds NaNs at first. */
+static void run_with(const Loaded *l, const float *image, const rcc_parallel *par, Outputs *y) {
+  size_t size = l->m->workspace_size(1, par ? par->threads : 1);
+  void *work = rcc_workspace_alloc(size);
+  memset(work, 0xff, size);
+  memset(y, 0xff, sizeof *y);
+  const void *in[] = {image};
+  void *out[] = {y->scores, y->map};
+  assert_int_equal(l->m->run(in, out, 1, work, size, par), RCC_OK);
+  rcc_workspace_free(work, size);
+}
+
+static void check_any_threads(void) {
+  Loaded l = load_model(all_families);
+  static float image[3 * 43 * 45];
+  static Outputs expected, got;
+  for (int i = 0; i < (int)COUNT(image); i++) image[i] = (float)(i * 37 % 101) / 50 - 1;
+  run_with(&l, image, NULL, &expected);
+  assert_true(expected.scores[0] > 0 && isfinite(expected.map[0]));
+  for (int32_t threads = 1; threads <= MANY; threads++) {
+    rcc_pool *pool = rcc_pool_create(threads);
+    const rcc_parallel lent[] = {{threads, backwards}, {threads, odd_ones_first}, {threads, on_one_worker}};
+    for (int i = 0; i < 4; i++) {
+      run_with(&l, image, i < 3 ? &lent[i] : rcc_pool_parallel(pool), &got);
+      if (memcmp(&got, &expected, sizeof got) != 0) fail_msg("%d threads, lent in way %d", (int)threads, i);
+    }
+    rcc_pool_destroy(pool);
+  }
+  unload(&l);
+}
+
+static void any_threads_give_the_same_bits(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  check_any_threads();
+  options.winograd = WINOGRAD_4;
+  check_any_threads();
+}
+
+/* Of two tasks of layer number `layer` only the first is done. */
+typedef struct Half {
+  rcc_parallel lent; /* first: run gets the rest by its address */
+  int layer, next;
+} Half;
+
+static void half_of_one_layer(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg,
+                              int32_t count) {
+  Half *h = (Half *)self;
+  bool half = h->next++ == h->layer;
+  for (int32_t i = 0; i < count && !(half && i > 0); i++) task(arg, i, 0);
+}
+
+/* How much of a layer's results, which the network's are made of one by one, the first of two tasks computes. */
+static void check_half(const char *text, int layer, int64_t results) {
+  Loaded l = load_model(text);
+  float *x = alloc_n(cx, 1 << 20, 4), *y = alloc_n(cx, (size_t)results, 4);
+  size_t size = l.m->workspace_size(1, 2);
+  void *work = rcc_workspace_alloc(size ? size : 64);
+  memset(work, 0xff, size);
+  memset(y, 0xff, (size_t)results * 4);
+  Half half = {.lent = {2, half_of_one_layer}, .layer = layer};
+  const void *in[] = {x};
+  void *out[] = {y};
+  assert_int_equal(l.m->run(in, out, 1, work, size, &half.lent), RCC_OK);
+  assert_true(half.next > layer);
+  int64_t done = 0;
+  for (int64_t i = 0; i < results; i++) done += !isnan(y[i]);
+  if (done < results * 47 / 100 || done > results * 53 / 100) {
+    fail_msg("one of two tasks makes %d of %d results of\n%s", (int)done, (int)results, text);
+  }
+  rcc_workspace_free(work, size ? size : 64);
+  unload(&l);
+}
+
+static void two_tasks_have_equally_much_to_do(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  check_half("graph net\ninput x f32 [1,2048]\nconst w f32 [2048,1000] = random 1 -1 1\ny = MatMul(x, w)\n"
+             "output y\n", 0, 1000);
+  check_half("graph net\ninput x f32 [1,1024,14,14]\nconst w f32 [256,1024,1,1] = random 1 -1 1\ny = Conv(x, w)\n"
+             "output y\n", 1, 256 * 14 * 14);
+  check_half("graph net\ninput x f32 [1,512,14,14]\nconst w f32 [64,512,3,3] = random 1 -1 1\n"
+             "y = Conv(x, w) strides=[2,2] pads=[1,1,1,1]\noutput y\n", 1, 64 * 7 * 7);
+}
+
 /* ==== the same bytes every time ==== */
 
 static void check_same_bytes(const char *cpu) {
@@ -347,6 +471,8 @@ int main(void) {
     TEST(bad_arguments_are_found_before_anything_is_written),
     TEST(fixed_batches_are_one_run),
     TEST(any_batch_is_so_many_images),
+    TEST(any_threads_give_the_same_bits),
+    TEST(two_tasks_have_equally_much_to_do),
     TEST(compiled_twice_are_the_same_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
