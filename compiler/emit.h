@@ -78,6 +78,7 @@ void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align);
 void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality); /* 3: L1, 2: L2, 1: L3 */
 Ref add_i(Emit *e, Ref a, Ref b);
 Ref mul_i(Emit *e, Ref a, int64_t k);
+Ref clamp_i(Emit *e, Ref i, Ref most);        /* i64: into [0, most] */
 Ref fadd(Emit *e, Ref a, Ref b);
 Ref fmul(Emit *e, Ref a, Ref b);
 Ref fma_(Emit *e, Ref a, Ref b, Ref c);       /* a*b+c, one rounding where the target has FMA, else two */

@@ -16,12 +16,6 @@ static Ref pick(Emit *e, LLVMIntPredicate test, Ref a, Ref b, Ref yes, Ref no) {
   return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, test, a, b, ""), yes, no, "");
 }
 
-static Ref clamp(Emit *e, Ref i, int64_t hi) {
-  Ref zero = const_i64(e, 0), last = const_i64(e, hi);
-  i = pick(e, LLVMIntSLT, i, zero, zero, i);
-  return pick(e, LLVMIntSGT, i, last, last, i);
-}
-
 /* ==== the arguments ==== */
 
 static bool has_argument(const Node *n, int input) { return input < n->n_in && n->in[input]; }
@@ -51,7 +45,7 @@ static void read_slice(Bounds *b) {
       if (has_argument(b->n, 4)) step = if_axis(b, 3, k, j, 4, 0, step);
     }
     start = pick(e, LLVMIntSLT, start, const_i64(e, 0), add_i(e, start, d), start);
-    b->start[k] = clamp(e, start, b->x->d[k] - 1);
+    b->start[k] = clamp_i(e, start, const_i64(e, b->x->d[k] - 1));
     b->step[k] = step;
   }
 }
@@ -80,7 +74,7 @@ static Ref source_index(const Bounds *b, Ref i, int64_t d) {
   }
   if (b->n->op == OP_Pad && b->mode == PAD_WRAP && d > 0)
     i = LLVMBuildSRem(e->b, add_i(e, LLVMBuildSRem(e->b, i, size, ""), size), size, "");
-  return clamp(e, i, d - 1);
+  return clamp_i(e, i, const_i64(e, d - 1));
 }
 
 static Ref is_inside(Emit *e, Ref i, int64_t d) { /* as unsigned, what is negative is large */

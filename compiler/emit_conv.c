@@ -35,7 +35,6 @@ typedef struct Site {
   Ref image, row, x;                    /* first pixel of the result */
   Ref panel_index;                      /* output panel within its group */
   Ref group;
-  Ref block;                            /* of rows */
   Ref in, weights, out, bias, partial, prefetch; /* pointers */
 } Site;
 
@@ -195,6 +194,28 @@ static void each_panel(const Conv *c, Site *s, Body *body, void *data) {
   body(c, s, rest, data);
 }
 
+static int64_t all_panels(const Conv *c) { return c->plan->groups * c->groups_of_blocks; }
+
+/* Panel number `number` of all groups'; the narrower last panel of a group takes its own branch. */
+static void on_panel(const Conv *c, Ref number, Body *body, void *data) {
+  Emit *e = c->e;
+  int64_t per_group = c->groups_of_blocks, full = c->out_blocks / c->plan->nb;
+  int rest = (int)(c->out_blocks % c->plan->nb);
+  Site s = {.group = LLVMBuildSDiv(e->b, number, const_i64(e, per_group), ""),
+            .panel_index = LLVMBuildSRem(e->b, number, const_i64(e, per_group), "")};
+  If branch;
+  if (rest > 0 && full > 0) {
+    if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntSLT, s.panel_index, const_i64(e, full), ""));
+    body(c, &s, c->plan->nb, data);
+    if_end(e, &branch);
+    if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntEQ, s.panel_index, const_i64(e, full), ""));
+    body(c, &s, rest, data);
+    if_end(e, &branch);
+  } else {
+    body(c, &s, full > 0 ? c->plan->nb : rest, data);
+  }
+}
+
 /* The tiles of a row: as few as possible, all of one size or one less. */
 static void each_tile(const Conv *c, Site *s, void (*body)(const Conv *, Site *, int uw, void *), void *data) {
   Emit *e = c->e;
@@ -247,8 +268,7 @@ static void by_rows(const Conv *c) {
   loop_end(e, &item);
 }
 
-/* OC_ROW_TILE: while a panel is used for a block of rows, the next one is fetched into L2, evenly over the work. The blocks
- * differ by one row at most, so that tasks which get equally many have equally much to do. */
+/* OC_ROW_TILE: while a panel is used for a block of rows, the next one is fetched into L2, evenly over the work. */
 
 typedef struct Sweep {
   int nb;
@@ -282,20 +302,60 @@ static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
   call_tile(c, &t, s);
 }
 
-static void block_of_panel(const Conv *c, Site *s, int nb, void *data) {
-  (void)data;
+/* Rows [lo, hi) of a block. */
+typedef struct Stripe {
+  Ref first, lo, hi; /* the block's first row; counted from the first row of all */
+} Stripe;
+
+static void stripe_of_panel(const Conv *c, Site *s, int nb, void *data) {
   Emit *e = c->e;
-  int64_t all = c->images * c->rows;
-  Ref blocks = const_i64(e, row_blocks(c)), from = mul_i(e, s->block, all), to = add_i(e, from, const_i64(e, all));
-  Sweep w = {.nb = nb, .first = LLVMBuildSDiv(e->b, from, blocks, "")};
+  const Stripe *stripe = data;
+  Sweep w = {.nb = nb, .first = stripe->first};
   set_stream(c, &w);
-  Ref end = LLVMBuildSDiv(e->b, to, blocks, "");
   Loop row;
-  loop_begin(e, &row, w.first, end, 1, 0, NULL);
+  loop_begin(e, &row, stripe->lo, stripe->hi, 1, 0, NULL);
   s->image = LLVMBuildSDiv(e->b, row.i, const_i64(e, c->rows), "");
   s->row = LLVMBuildSRem(e->b, row.i, const_i64(e, c->rows), "");
   each_tile(c, s, streaming_tile, &w);
   loop_end(e, &row);
+}
+
+/* The blocks differ by one row at most. */
+static Ref block_start(const Conv *c, Ref block) {
+  return LLVMBuildSDiv(c->e->b, mul_i(c->e, block, c->images * c->rows), const_i64(c->e, row_blocks(c)), "");
+}
+
+/* Where panel `panel` of a block begins in the list of all rows of all panels, the blocks being outermost. */
+static Ref panel_start(const Conv *c, Ref first, Ref height, Ref panel) {
+  return add_i(c->e, mul_i(c->e, first, all_panels(c)), LLVMBuildMul(c->e->b, panel, height, ""));
+}
+
+/* The block, times the number of panels, plus the panel, to which place `at` of that list belongs. */
+static Ref panel_at(const Conv *c, Ref at) {
+  Emit *e = c->e;
+  Ref one = const_i64(e, 1), row = LLVMBuildSDiv(e->b, at, const_i64(e, all_panels(c)), "");
+  Ref block = add_i(e, mul_i(e, add_i(e, row, one), row_blocks(c)), const_i64(e, -1));
+  block = LLVMBuildSDiv(e->b, block, const_i64(e, c->images * c->rows), "");
+  Ref first = block_start(c, block), height = LLVMBuildSub(e->b, block_start(c, add_i(e, block, one)), first, "");
+  Ref inside = LLVMBuildSub(e->b, at, panel_start(c, first, height, const_i64(e, 0)), "");
+  return add_i(e, mul_i(e, block, all_panels(c)), LLVMBuildSDiv(e->b, inside, height, ""));
+}
+
+/* Tasks share out the rows of all panels, so that few blocks and panels are no worse for many tasks than many. */
+static void by_blocks(const Conv *c) {
+  Emit *e = c->e;
+  Ref lo, hi, one = const_i64(e, 1), panels = const_i64(e, all_panels(c));
+  task_range(e, c->images * c->rows * all_panels(c), &lo, &hi);
+  Loop item;
+  Ref last = panel_at(c, LLVMBuildSub(e->b, hi, one, ""));
+  loop_begin(e, &item, panel_at(c, lo), add_i(e, last, one), 1, 0, NULL);
+  Ref block = LLVMBuildSDiv(e->b, item.i, panels, ""), panel = LLVMBuildSRem(e->b, item.i, panels, "");
+  Ref first = block_start(c, block), height = LLVMBuildSub(e->b, block_start(c, add_i(e, block, one)), first, "");
+  Ref start = panel_start(c, first, height, panel);
+  Ref from = clamp_i(e, LLVMBuildSub(e->b, lo, start, ""), height), to = clamp_i(e, LLVMBuildSub(e->b, hi, start, ""), height);
+  Stripe stripe = {first, add_i(e, first, from), add_i(e, first, to)};
+  on_panel(c, panel, stripe_of_panel, &stripe);
+  loop_end(e, &item);
 }
 
 /* OC_FLAT: the whole map a list of pixels cut into tiles; chunks of input channels keep their weights in L1 while all
@@ -363,32 +423,13 @@ static void flat_panel(const Conv *c, Site *s, int nb, void *data) {
   loop_end(e, &image);
 }
 
-/* Items are the panels of all groups, for each of `blocks` blocks of rows; the narrower last panel of a group takes its own
- * branch. */
-static void by_panels(const Conv *c, int64_t blocks, Body *body) {
-  Emit *e = c->e;
-  int64_t per_group = c->groups_of_blocks, full = c->out_blocks / c->plan->nb, panels = c->plan->groups * per_group;
-  int rest = (int)(c->out_blocks % c->plan->nb);
+static void by_panels(const Conv *c) {
   Ref lo, hi;
-  task_range(e, blocks * panels, &lo, &hi);
-  Loop item;
-  loop_begin(e, &item, lo, hi, 1, 0, NULL);
-  Ref panel = LLVMBuildSRem(e->b, item.i, const_i64(e, panels), "");
-  Site s = {.block = LLVMBuildSDiv(e->b, item.i, const_i64(e, panels), ""),
-            .group = LLVMBuildSDiv(e->b, panel, const_i64(e, per_group), ""),
-            .panel_index = LLVMBuildSRem(e->b, panel, const_i64(e, per_group), "")};
-  If branch;
-  if (rest > 0 && full > 0) {
-    if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntSLT, s.panel_index, const_i64(e, full), ""));
-    body(c, &s, c->plan->nb, NULL);
-    if_end(e, &branch);
-    if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntEQ, s.panel_index, const_i64(e, full), ""));
-    body(c, &s, rest, NULL);
-    if_end(e, &branch);
-  } else {
-    body(c, &s, full > 0 ? c->plan->nb : rest, NULL);
-  }
-  loop_end(e, &item);
+  task_range(c->e, all_panels(c), &lo, &hi);
+  Loop panel;
+  loop_begin(c->e, &panel, lo, hi, 1, 0, NULL);
+  on_panel(c, panel.i, flat_panel, NULL);
+  loop_end(c->e, &panel);
 }
 
 void emit_conv(Emit *e, Node *n) {
@@ -401,7 +442,7 @@ void emit_conv(Emit *e, Node *n) {
   emit_halo(e, n->out[0]);
   switch (c.plan->order) {
   case ROW_TILE_OC: by_rows(&c); break;
-  case OC_ROW_TILE: by_panels(&c, row_blocks(&c), block_of_panel); break;
-  case OC_FLAT: by_panels(&c, 1, flat_panel); break;
+  case OC_ROW_TILE: by_blocks(&c); break;
+  case OC_FLAT: by_panels(&c); break;
   }
 }

@@ -244,20 +244,18 @@ static void build_region(Product *p, const Region *g, Ref lo, Ref hi) {
 static int regions_of(const Product *p, Region *g) {
   int full_cols = p->tile_vectors * p->lanes, n = 0;
   int64_t rows = p->rows / p->tile_rows * p->tile_rows, cols = p->cols / full_cols * full_cols;
-  const struct { int64_t at, size; int tile; } down[] = {{0, rows, p->tile_rows}, {rows, p->rows - rows, (int)(p->rows - rows)}},
-                                               right[] = {{0, cols, full_cols}, {cols, p->cols - cols, (int)(p->cols - cols)}};
+  int64_t row[] = {0, rows}, n_rows[] = {rows, p->rows - rows}, col[] = {0, cols}, n_cols[] = {cols, p->cols - cols};
   for (int i = 0; i < 4; i++) {
-    if (down[i / 2].size == 0 || right[i % 2].size == 0) continue;
-    g[n++] = (Region){down[i / 2].at, down[i / 2].size, right[i % 2].at, right[i % 2].size, down[i / 2].tile, right[i % 2].tile};
+    int y = i / 2, x = i % 2;
+    if (n_rows[y] == 0 || n_cols[x] == 0) continue;
+    g[n++] = (Region){row[y], n_rows[y], col[x], n_cols[x], y ? (int)n_rows[y] : p->tile_rows, x ? (int)n_cols[x] : full_cols};
   }
   return n;
 }
 
 /* What of a task's range falls into the `count` items from `first`, counted from there. */
 static Ref within(Emit *e, Ref i, int64_t first, int64_t count) {
-  Ref at = add_i(e, i, const_i64(e, -first));
-  at = intrinsic(e, "llvm.smax", 1, &e->i64, 2, (Ref[]){at, const_i64(e, 0)});
-  return intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){at, const_i64(e, count)});
+  return clamp_i(e, add_i(e, i, const_i64(e, -first)), const_i64(e, count));
 }
 
 /* The tiles of all regions are one list: tasks would otherwise all get the same share of each region, and the last one every

@@ -88,6 +88,11 @@ Ref mul_i(Emit *e, Ref a, int64_t k) {
   return k == 1 ? a : LLVMBuildNSWMul(e->b, a, LLVMConstInt(LLVMTypeOf(a), (uint64_t)k, 1), "");
 }
 
+Ref clamp_i(Emit *e, Ref i, Ref most) {
+  i = intrinsic(e, "llvm.smax", 1, &e->i64, 2, (Ref[]){i, const_i64(e, 0)});
+  return intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){i, most});
+}
+
 Ref fadd(Emit *e, Ref a, Ref b) { return LLVMBuildFAdd(e->b, a, b, ""); }
 Ref fmul(Emit *e, Ref a, Ref b) { return LLVMBuildFMul(e->b, a, b, ""); }
 
