@@ -33,6 +33,7 @@ typedef struct Conv {
 /* What a call of the kernel needs besides the tile. */
 typedef struct Site {
   Ref image, row, x;                    /* first pixel of the result */
+  Ref from, to;                         /* ROW_TILE_OC: tiles of the row */
   Ref panel_index;                      /* output panel within its group */
   Ref group;
   Ref in, weights, out, bias, partial, prefetch; /* pointers */
@@ -216,19 +217,28 @@ static void on_panel(const Conv *c, Ref number, Body *body, void *data) {
   }
 }
 
-/* The tiles of a row: as few as possible, all of one size or one less. */
-static void each_tile(const Conv *c, Site *s, void (*body)(const Conv *, Site *, int uw, void *), void *data) {
+static int64_t tiles_of_row(const Conv *c) { return (c->cols + c->plan->uw - 1) / c->plan->uw; }
+
+/* What of the range [lo, hi) lies in the `count` items from `first`, counted from there. */
+static void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *from, Ref *to) {
+  *from = clamp_i(e, LLVMBuildSub(e->b, lo, first, ""), count);
+  *to = clamp_i(e, LLVMBuildSub(e->b, hi, first, ""), count);
+}
+
+/* The tiles [from, to) of a row, NULL: all. The row has as few as possible, all of one size or one less. */
+static void each_tile(const Conv *c, Site *s, Ref from, Ref to, void (*body)(const Conv *, Site *, int uw, void *), void *data) {
   Emit *e = c->e;
-  int64_t count = (c->cols + c->plan->uw - 1) / c->plan->uw, uw = c->cols / count, wider = c->cols % count;
-  int64_t size[] = {uw + 1, uw}, number[] = {wider, count - wider}, begin = 0;
+  int64_t count = tiles_of_row(c), uw = c->cols / count, wider = c->cols % count;
+  int64_t size[] = {uw + 1, uw}, first[] = {0, wider}, number[] = {wider, count - wider};
   for (int i = 0; i < 2; i++) {
     if (number[i] == 0) continue;
+    Ref lo = const_i64(e, 0), hi = const_i64(e, number[i]);
+    if (from) part_of_range(e, from, to, const_i64(e, first[i]), hi, &lo, &hi);
     Loop tile;
-    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, number[i]), 1, 0, NULL);
-    s->x = add_i(e, mul_i(e, tile.i, size[i]), const_i64(e, begin));
+    loop_begin(e, &tile, lo, hi, 1, 0, NULL);
+    s->x = add_i(e, mul_i(e, tile.i, size[i]), const_i64(e, i * wider * size[0]));
     body(c, s, (int)size[i], data);
     loop_end(e, &tile);
-    begin += number[i] * size[i];
   }
 }
 
@@ -254,18 +264,22 @@ static void panels_of_tile(const Conv *c, Site *s, int uw, void *data) {
   each_panel(c, s, tile_of_panel, &uw);
 }
 
-static void row_tile_oc(const Conv *c, Site *s) { each_tile(c, s, panels_of_tile, NULL); }
+static void row_tile_oc(const Conv *c, Site *s) { each_tile(c, s, s->from, s->to, panels_of_tile, NULL); }
 
+/* Tasks share out the tiles of all rows. */
 static void by_rows(const Conv *c) {
   Emit *e = c->e;
-  Ref lo, hi;
-  task_range(e, c->images * c->rows, &lo, &hi);
-  Loop item;
-  loop_begin(e, &item, lo, hi, 1, 0, NULL);
-  Site s = {.image = LLVMBuildSDiv(e->b, item.i, const_i64(e, c->rows), ""),
-            .row = LLVMBuildSRem(e->b, item.i, const_i64(e, c->rows), "")};
+  int64_t tiles = tiles_of_row(c);
+  Ref lo, hi, count = const_i64(e, tiles), one = const_i64(e, 1);
+  task_range(e, c->images * c->rows * tiles, &lo, &hi);
+  Loop row;
+  Ref last = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, one, ""), count, "");
+  loop_begin(e, &row, LLVMBuildSDiv(e->b, lo, count, ""), add_i(e, last, one), 1, 0, NULL);
+  Site s = {.image = LLVMBuildSDiv(e->b, row.i, const_i64(e, c->rows), ""),
+            .row = LLVMBuildSRem(e->b, row.i, const_i64(e, c->rows), "")};
+  part_of_range(e, lo, hi, mul_i(e, row.i, tiles), count, &s.from, &s.to);
   each_group(c, &s, row_tile_oc);
-  loop_end(e, &item);
+  loop_end(e, &row);
 }
 
 /* OC_ROW_TILE: while a panel is used for a block of rows, the next one is fetched into L2, evenly over the work. */
@@ -276,8 +290,6 @@ typedef struct Sweep {
   int64_t bytes; /* fetched by one tile */
   Ref first;     /* row of the block */
 } Sweep;
-
-static int64_t tiles_of_row(const Conv *c) { return (c->cols + c->plan->uw - 1) / c->plan->uw; }
 
 static int64_t row_blocks(const Conv *c) { return (c->images * c->rows + c->plan->block_rows - 1) / c->plan->block_rows; }
 
@@ -316,7 +328,7 @@ static void stripe_of_panel(const Conv *c, Site *s, int nb, void *data) {
   loop_begin(e, &row, stripe->lo, stripe->hi, 1, 0, NULL);
   s->image = LLVMBuildSDiv(e->b, row.i, const_i64(e, c->rows), "");
   s->row = LLVMBuildSRem(e->b, row.i, const_i64(e, c->rows), "");
-  each_tile(c, s, streaming_tile, &w);
+  each_tile(c, s, NULL, NULL, streaming_tile, &w);
   loop_end(e, &row);
 }
 
@@ -352,7 +364,8 @@ static void by_blocks(const Conv *c) {
   Ref block = LLVMBuildSDiv(e->b, item.i, panels, ""), panel = LLVMBuildSRem(e->b, item.i, panels, "");
   Ref first = block_start(c, block), height = LLVMBuildSub(e->b, block_start(c, add_i(e, block, one)), first, "");
   Ref start = panel_start(c, first, height, panel);
-  Ref from = clamp_i(e, LLVMBuildSub(e->b, lo, start, ""), height), to = clamp_i(e, LLVMBuildSub(e->b, hi, start, ""), height);
+  Ref from, to;
+  part_of_range(e, lo, hi, start, height, &from, &to);
   Stripe stripe = {first, add_i(e, first, from), add_i(e, first, to)};
   on_panel(c, panel, stripe_of_panel, &stripe);
   loop_end(e, &item);

@@ -433,10 +433,13 @@ static void tasks_have_equally_much_to_do(void **state) {
                              "y = Conv(x, w)\noutput y\n";
   static const char panels[] = "graph net\ninput x f32 [1,512,14,14]\nconst w f32 [64,512,3,3] = random 1 -1 1\n"
                                "y = Conv(x, w) strides=[2,2] pads=[1,1,1,1]\noutput y\n";
+  static const char tiles[] = "graph net\ninput x f32 [1,128,28,28]\nconst w f32 [512,128,1,1] = random 1 -1 1\n"
+                              "y = Conv(x, w)\noutput y\n";
   check_share(product, 0, 1000, 2);
   check_share(rows, 1, 256 * 14 * 14, 2);
   check_share(rows, 1, 256 * 14 * 14, 3);
   check_share(panels, 1, 64 * 7 * 7, 2);
+  check_share(tiles, 1, 512 * 28 * 28, 8);
 }
 
 /* ==== the same bytes every time ==== */
