@@ -431,8 +431,8 @@ static void tasks_have_equally_much_to_do(void **state) {
                                 "y = MatMul(x, w)\noutput y\n";
   static const char rows[] = "graph net\ninput x f32 [1,1024,14,14]\nconst w f32 [256,1024,1,1] = random 1 -1 1\n"
                              "y = Conv(x, w)\noutput y\n";
-  static const char panels[] = "graph net\ninput x f32 [1,512,14,14]\nconst w f32 [64,512,3,3] = random 1 -1 1\n"
-                               "y = Conv(x, w) strides=[2,2] pads=[1,1,1,1]\noutput y\n";
+  static const char panels[] = "graph net\ninput x f32 [1,512,14,14]\nconst w f32 [64,512,1,1] = random 1 -1 1\n"
+                               "y = Conv(x, w) strides=[2,2]\noutput y\n";
   static const char tiles[] = "graph net\ninput x f32 [1,128,28,28]\nconst w f32 [512,128,1,1] = random 1 -1 1\n"
                               "y = Conv(x, w)\noutput y\n";
   check_share(product, 0, 1000, 2);
