@@ -483,34 +483,36 @@ static Ref shared_v(const Winograd *w, Ref group) {
 }
 
 /* Row `row` of an image, which may be the map's last. */
-static void any_input_row(const Winograd *w, Ref image, Ref row, Ref v) {
+static void any_input_row(const Winograd *w, Ref image, Ref row, Ref block, Ref v) {
   Emit *e = w->e;
   if (!w->s.cut_rows) {
-    winograd_input_row(w, image, row, false, v);
+    winograd_input_row(w, image, row, block, false, v);
     return;
   }
   If branch;
   Ref last = const_i64(e, w->s.tile_rows - 1);
   if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntNE, row, last, ""));
-  winograd_input_row(w, image, row, false, v);
+  winograd_input_row(w, image, row, block, false, v);
   if_end(e, &branch);
   if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntEQ, row, last, ""));
-  winograd_input_row(w, image, row, true, v);
+  winograd_input_row(w, image, row, block, true, v);
   if_end(e, &branch);
 }
 
-/* First phase with a shared V: rows of tiles. */
+/* First phase with a shared V: rows of tiles of each channel block. */
 static void phase_input(const Winograd *w) {
   Emit *e = w->e;
-  Ref lo, hi, rows = const_i64(e, w->s.tile_rows), images = const_i64(e, w->plan->group_images);
+  Ref lo, hi, rows = const_i64(e, w->s.tile_rows), blocks = const_i64(e, w->s.in_blocks);
+  Ref images = const_i64(e, w->plan->group_images);
   emit_halo(e, w->n->out[0]);
-  task_range(e, w->images * w->s.tile_rows, &lo, &hi);
+  task_range(e, w->images * w->s.tile_rows * w->s.in_blocks, &lo, &hi);
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
-  Ref image = LLVMBuildSDiv(e->b, item.i, rows, ""), row = LLVMBuildSRem(e->b, item.i, rows, "");
+  Ref line = LLVMBuildSDiv(e->b, item.i, blocks, ""), block = LLVMBuildSRem(e->b, item.i, blocks, "");
+  Ref image = LLVMBuildSDiv(e->b, line, rows, ""), row = LLVMBuildSRem(e->b, line, rows, "");
   Ref group = LLVMBuildSDiv(e->b, image, images, ""), place = LLVMBuildSRem(e->b, image, images, "");
   Ref v = gep(e, shared_v(w, group), add_i(e, mul_i(e, place, w->s.tile_rows), row), w->s.tile_cols * e->lanes * 4);
-  any_input_row(w, image, row, v);
+  any_input_row(w, image, row, block, v);
   loop_end(e, &item);
 }
 
@@ -534,10 +536,12 @@ static void phase_panels(const Winograd *w) {
 
 static void whole_group(const Winograd *w, Group *k) {
   Emit *e = w->e;
-  Loop row;
+  Loop row, block;
   loop_begin(e, &row, const_i64(e, 0), const_i64(e, k->area.rows), 1, 0, NULL);
   Ref v = gep(e, k->v, row.i, w->s.tile_cols * e->lanes * 4);
-  winograd_input_row(w, k->area.image, add_i(e, k->area.first, row.i), false, v);
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, w->s.in_blocks), 1, 0, NULL);
+  winograd_input_row(w, k->area.image, add_i(e, k->area.first, row.i), block.i, false, v);
+  loop_end(e, &block);
   loop_end(e, &row);
   panels_of_group(w, k, const_i64(e, 0), const_i64(e, panel_count(w)));
 }
@@ -558,14 +562,6 @@ static void rows_by_groups(const Winograd *w, Group *k, Ref lo, Ref hi) {
   }
 }
 
-static Ref larger(Emit *e, Ref a, Ref b) {
-  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, a, b, ""), a, b, "");
-}
-
-static Ref smaller(Emit *e, Ref a, Ref b) {
-  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, a, b, ""), a, b, "");
-}
-
 /* One phase: each worker transforms for itself. The tasks share out rows of tiles, so that any number of them has about
  * the same to do, and cut their rows into groups. */
 static void by_groups(const Winograd *w) {
@@ -580,8 +576,7 @@ static void by_groups(const Winograd *w) {
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, w->images), 1, 0, NULL);
   k.area.image = image.i;
   Ref first = mul_i(e, image.i, w->s.tile_rows);
-  Ref from = larger(e, LLVMBuildSub(e->b, lo, first, ""), const_i64(e, 0));
-  Ref to = smaller(e, LLVMBuildSub(e->b, hi, first, ""), all);
+  Ref from = clamp_i(e, LLVMBuildSub(e->b, lo, first, ""), all), to = clamp_i(e, LLVMBuildSub(e->b, hi, first, ""), all);
   If some;
   if_begin(e, &some, LLVMBuildICmp(e->b, LLVMIntSLT, from, to, ""));
   rows_by_groups(w, &k, from, to);

@@ -25,8 +25,9 @@ int64_t winograd_phase_at(const Winograd *w, int pr, int pc);
 Ref winograd_weight(const Winograd *w, int i, const Ref *g);
 /* The same over the taps of column `col` of a kernel: g points to the taps, `line` bytes apart, the first `at` bytes behind. */
 Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_t line);
-/* Tile row `row` of an image, to `v`, where the row's first tile goes. `last`: the map's last row of tiles. */
-void winograd_input_row(const Winograd *w, Ref image, Ref row, bool last, Ref v);
+/* Tile row `row` of a channel block of an image; at `v` is where the row's first tile goes of block 0. `last`: it is the map's
+ * last row of tiles. */
+void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool last, Ref v);
 
 /* Tiles of a panel whose sums wait in `m`: `images` images from `image`, of each `rows` rows of tiles from `first`. */
 typedef struct WinogradArea {

@@ -99,11 +99,9 @@ static void build_input_row(const void *data) {
   const Winograd *w = r->w;
   Emit *e = w->e;
   int64_t whole = w->s.tile_cols - (w->s.cut_cols > 0), step = w->f.m * w->f.stride * w->in->pix * 4;
-  Loop block, tile;
-  loop_begin(e, &block, const_i64(e, 0), const_i64(e, w->s.in_blocks), 1, 0, NULL);
-  Ref in = gep(e, LLVMGetParam(e->fn, 0), block.i, w->in->c * 4);
-  Ref v = gep(e, LLVMGetParam(e->fn, 1), block.i, w->s.group_tiles * e->lanes * 4);
+  Ref in = LLVMGetParam(e->fn, 0), v = LLVMGetParam(e->fn, 1);
   if (whole > 0) {
+    Loop tile;
     loop_begin(e, &tile, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
     input_tile(w, &r->tile, gep(e, in, tile.i, step), gep(e, v, tile.i, e->lanes * 4));
     loop_end(e, &tile);
@@ -113,22 +111,23 @@ static void build_input_row(const void *data) {
     cut.col_points = winograd_points(&w->f, w->s.cut_cols);
     input_tile(w, &cut, gep_const(e, in, whole * step), gep_const(e, v, whole * e->lanes * 4));
   }
-  loop_end(e, &block);
 }
 
-void winograd_input_row(const Winograd *w, Ref image, Ref row, bool last, Ref v) {
+void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool last, Ref v) {
   Emit *e = w->e;
   const WinogradForm *f = &w->f;
   const Window *win = &w->n->win;
   InputRow r = {w, {.row_points = f->points, .col_points = f->points}};
   if (last && w->s.cut_rows) r.tile.row_points = winograd_points(f, w->s.cut_rows);
   char key[200];
-  snprintf(key, sizeof key, "winograd_in_m%d_k%d_s%d_%lldx%lld_of%lld_cut%d.%d_in%lld.%lld.%lld", f->m, f->kernel, f->stride,
-           (long long)w->s.in_blocks, (long long)w->s.tile_cols, (long long)w->s.group_tiles, r.tile.row_points, w->s.cut_cols,
-           (long long)w->in->c, (long long)w->in->row, (long long)w->in->pix);
+  snprintf(key, sizeof key, "winograd_in_m%d_k%d_s%d_%lld_of%lldx%lld_cut%d.%d_in%lld.%lld", f->m, f->kernel, f->stride,
+           (long long)w->s.tile_cols, (long long)w->s.in_blocks, (long long)w->s.group_tiles, r.tile.row_points, w->s.cut_cols,
+           (long long)w->in->row, (long long)w->in->pix);
   Ref x = value_ptr(e, w->n->in[0]);
   x = gep_const(e, x, -(win->top * w->in->row + win->left * w->in->pix) * 4);
   x = gep(e, gep(e, x, image, w->in->n * 4), row, f->m * f->stride * w->in->row * 4);
+  x = gep(e, x, block, w->in->c * 4);
+  v = gep(e, v, block, w->s.group_tiles * e->lanes * 4);
   call_kernel(e, key, 2, (Ref[]){x, v}, build_input_row, &r);
 }
 
