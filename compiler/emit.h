@@ -129,6 +129,9 @@ typedef struct Tile {
 } Tile;
 /* acc[b*uw + u] += x[in[u] + k] * w[k][b] for k = 0..steps-1, x being broadcast; w and pf move past what was used. */
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf);
+/* A row of pixels in as few tiles as possible of at most `most`: those of one size, then those of one less. */
+typedef struct RowTiles { int64_t count, size[2], number[2], first[2] /* pixel */; } RowTiles;
+RowTiles row_tiles(int64_t pixels, int64_t most);
 /* Loads stay on their side of it: LLVM would otherwise begin a step's loads in the middle of the step before, for which
  * there are no registers. */
 void end_step(Emit *e);

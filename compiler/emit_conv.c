@@ -217,7 +217,7 @@ static void on_panel(const Conv *c, Ref number, Body *body, void *data) {
   }
 }
 
-static int64_t tiles_of_row(const Conv *c) { return (c->cols + c->plan->uw - 1) / c->plan->uw; }
+static int64_t tiles_of_row(const Conv *c) { return row_tiles(c->cols, c->plan->uw).count; }
 
 /* What of the range [lo, hi) lies in the `count` items from `first`, counted from there. */
 static void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *from, Ref *to) {
@@ -225,19 +225,18 @@ static void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *fr
   *to = clamp_i(e, LLVMBuildSub(e->b, hi, first, ""), count);
 }
 
-/* The tiles [from, to) of a row, NULL: all. The row has as few as possible, all of one size or one less. */
+/* The tiles [from, to) of a row, NULL: all. */
 static void each_tile(const Conv *c, Site *s, Ref from, Ref to, void (*body)(const Conv *, Site *, int uw, void *), void *data) {
   Emit *e = c->e;
-  int64_t count = tiles_of_row(c), uw = c->cols / count, wider = c->cols % count;
-  int64_t size[] = {uw + 1, uw}, first[] = {0, wider}, number[] = {wider, count - wider};
+  const RowTiles t = row_tiles(c->cols, c->plan->uw);
   for (int i = 0; i < 2; i++) {
-    if (number[i] == 0) continue;
-    Ref lo = const_i64(e, 0), hi = const_i64(e, number[i]);
-    if (from) part_of_range(e, from, to, const_i64(e, first[i]), hi, &lo, &hi);
+    if (t.number[i] == 0) continue;
+    Ref lo = const_i64(e, 0), hi = const_i64(e, t.number[i]);
+    if (from) part_of_range(e, from, to, const_i64(e, i ? t.number[0] : 0), hi, &lo, &hi);
     Loop tile;
     loop_begin(e, &tile, lo, hi, 1, 0, NULL);
-    s->x = add_i(e, mul_i(e, tile.i, size[i]), const_i64(e, i * wider * size[0]));
-    body(c, s, (int)size[i], data);
+    s->x = add_i(e, mul_i(e, tile.i, t.size[i]), const_i64(e, t.first[i]));
+    body(c, s, (int)t.size[i], data);
     loop_end(e, &tile);
   }
 }

@@ -75,15 +75,14 @@ static void call_tile(const Depthwise *d, int uw, Ref image, Ref row, Ref block,
 
 static void row_of_blocks(const Depthwise *d, Ref image, Ref row) {
   Emit *e = d->e;
-  int64_t most = d->n->plan->uw, count = (d->cols + most - 1) / most, uw = d->cols / count, wider = d->cols % count;
-  int64_t size[] = {uw + 1, uw}, number[] = {wider, count - wider};
+  const RowTiles t = row_tiles(d->cols, d->n->plan->uw);
   Loop block, tile;
   loop_begin(e, &block, const_i64(e, 0), const_i64(e, d->blocks), 1, 0, NULL);
   for (int i = 0; i < 2; i++) {
-    if (number[i] == 0) continue;
-    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, number[i]), 1, 0, NULL);
-    Ref x = add_i(e, mul_i(e, tile.i, size[i]), const_i64(e, i ? wider * size[0] : 0));
-    call_tile(d, (int)size[i], image, row, block.i, x);
+    if (t.number[i] == 0) continue;
+    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, t.number[i]), 1, 0, NULL);
+    Ref x = add_i(e, mul_i(e, tile.i, t.size[i]), const_i64(e, t.first[i]));
+    call_tile(d, (int)t.size[i], image, row, block.i, x);
     loop_end(e, &tile);
   }
   loop_end(e, &block);

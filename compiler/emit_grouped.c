@@ -107,19 +107,17 @@ static void build_tile(const Grouped *g, int uw, Ref x) {
   }
 }
 
-/* A row of one block: as few tiles as possible, all of one size or one less. */
+/* A row of one block. */
 static void build_kernel(const void *data) {
   const Grouped *g = data;
   Emit *e = g->e;
-  int64_t most = g->plan->uw, count = (g->cols + most - 1) / most;
-  int64_t uw = g->cols / count, wider = g->cols % count;
-  int64_t size[] = {uw + 1, uw}, number[] = {wider, count - wider};
+  const RowTiles t = row_tiles(g->cols, g->plan->uw);
   for (int i = 0; i < 2; i++) {
-    if (number[i] == 0) continue;
+    if (t.number[i] == 0) continue;
     Loop tile;
-    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, number[i]), 1, 0, NULL);
-    Ref x = add_i(e, mul_i(e, tile.i, size[i]), const_i64(e, i ? wider * size[0] : 0));
-    build_tile(g, (int)size[i], x);
+    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, t.number[i]), 1, 0, NULL);
+    Ref x = add_i(e, mul_i(e, tile.i, t.size[i]), const_i64(e, t.first[i]));
+    build_tile(g, (int)t.size[i], x);
     loop_end(e, &tile);
   }
 }
