@@ -163,6 +163,7 @@ typedef struct Options {
   const char *tune_file;                 /* --tune=FILE */
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_2, WINOGRAD_4 } winograd;
   const char *dump;                      /* letters of the passes to print the graph after */
+  int threads;                           /* that --profile lends; 0: not given */
   int64_t max_memory;                    /* bytes */
   int n_shape;
   struct ShapePin { const char *input; Shape shape; } *shape; /* --shape NAME=1,3,224,224 */

@@ -89,8 +89,10 @@ static int measure(Context *cx, const Options *opt, Context *own, Tuning *t, int
   run_passes(g);
   Object object;
   object_emit(g, &object);
-  double *best = alloc_n(own, (size_t)g->n_layer + 1, sizeof *best);
-  layer_times(g, &object, "--tune", RUNS, best);
+  Timing *timing = timing_open(g, &object, "--tune", 1);
+  for (int i = 0; i < RUNS; i++) timing_run(timing);
+  const double *best = timing_best(timing);
+  timing_close(timing);
   object_free(&object);
   int most = 0;
   for (int i = 0; i < g->n_node; i++) {

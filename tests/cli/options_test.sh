@@ -3,7 +3,7 @@
 tiny=$here/tiny.onnx
 
 succeeds --help
-for option in -o --name --shape --emit -mcpu -mattr --target --strict --max-memory --report --why --tune -v --time \
+for option in -o --name --shape --emit -mcpu -mattr --target --strict --max-memory --report --profile --threads --why --tune -v --time \
   --passes -d --verify --each-pass --help --version; do
   holds "$work.out" "  $option"
 done
@@ -110,6 +110,14 @@ succeeds "$tiny" --report -o /dev/null
 [ -s "$work.out" ] || failed "--report says nothing"
 succeeds "$tiny" --report --emit=graph -o -
 holds "$work.out" "output scores"
+succeeds "$tiny" --profile -o net.o
+holds "$work.out" " % peak "
+[ -s "$work.err" ] && failed "--profile of a short run tells its progress"
+succeeds "$tiny" --profile --threads=2 -o -
+holds "$work.err" "2 threads"
+succeeds "$tiny" -o tiny.o --name net
+cmp -s net.o tiny.o || failed "--profile changes the object"
+files net.h net.o tiny.h tiny.o
 succeeds "$tiny" -d sw -o /dev/null
 holds "$work.err" "# after shape"
 holds "$work.err" "# after plan"
