@@ -116,6 +116,12 @@ static void set_threads(Options *o, const char *value) {
   o->threads = (int)n;
 }
 
+static void set_batch(Options *o, const char *value) {
+  char *end;
+  o->batch = number(value, &end);
+  if (o->batch == 0 || *end) usage_error("--batch=%s: it is a number from 1 on", value);
+}
+
 static bool read_shape(const char *s, Shape *shape) {
   for (char *end;; s = end + 1) {
     int64_t n = number(s, &end);
@@ -179,6 +185,7 @@ static const struct Option {
   {"-o", "FILE", EITHER, set_output, "write to FILE, the header beside it; - is standard output (no header)"},
   {"--name", "NAME", EITHER, set_name, "prefix of the C names; default: the output's file name"},
   {"--shape", "INPUT=1,3,224,224", EITHER, set_shape, "fix the shape of an input"},
+  {"--batch", "N", EITHER, set_batch, "fix a symbolic batch: the code works on N images at once"},
   {"--emit", "KIND", EITHER, set_emit, "obj (default), asm, llvm or graph"},
   {"-mcpu", "CPU", JOINED, set_cpu, "generate code for CPU; default: the CPU of this machine"},
   {"-mattr", "LIST", JOINED, set_attr, "features of it, as in +avx2,-fma"},

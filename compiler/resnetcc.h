@@ -167,6 +167,7 @@ typedef struct Options {
   int64_t max_memory;                    /* bytes */
   int n_shape;
   struct ShapePin { const char *input; Shape shape; } *shape; /* --shape NAME=1,3,224,224 */
+  int64_t batch;                         /* --batch: what a symbolic batch becomes; 0: it stays symbolic */
 } Options;
 
 /* One compilation's unwind point and arena. `error` is the finished line without the program's name. */
