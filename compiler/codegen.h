@@ -151,6 +151,18 @@ bool winograd_fuses(const WinogradForm *f, const ConvPlan *p, const Shape *y, co
 /* cost.c: the estimated milliseconds of a convolution's plan on one core. */
 double plan_cost(const Target *t, const Node *n, const ConvPlan *p);
 
+/* ---- alone.c: layers outside their network ---- */
+
+typedef struct Alone {
+  const Node *node;    /* a Conv with candidates ... */
+  int candidate;       /* ... and which of them */
+  bool bare;           /* without the epilogue, the result an output; else nobody reads it */
+  Node *copy;          /* set by graph_alone */
+} Alone;
+
+/* A graph of copies of n nodes of g (from select on), ready for object_emit. What they read is constant or an input. */
+Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n);
+
 /* ---- tune.c: --tune ---- */
 
 typedef struct TunedTime {
@@ -160,7 +172,6 @@ typedef struct TunedTime {
 } TunedTime;
 
 typedef struct Tuning {
-  int round;           /* >= 0: times are being measured, each layer takes its candidate number `round` */
   TunedTime *item;
   int n, cap;
   int foreign;         /* times of other targets in the file */
