@@ -163,6 +163,11 @@ typedef struct Alone {
 /* A graph of copies of n nodes of g (from select on), ready for object_emit. What they read is constant or an input. */
 Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n);
 
+/* ---- accuracy.c ---- */
+
+/* --report: the error against double precision of the layers whose algorithm is Winograd's; nothing where there are none. */
+void accuracy_report(Graph *g, FILE *f);
+
 /* ---- tune.c: --tune ---- */
 
 typedef struct TunedTime {

@@ -190,7 +190,7 @@ static Tuning *tuning_of(Context *cx, const Options *opt, const Target *target, 
 static void print_reports(Graph *g, const char *path) {
   FILE *f = text_file(path);
   if (g->opt->verbose) print_summary(g, path);
-  if (g->opt->report) plan_report(g, f);
+  if (g->opt->report) plan_report(g, f), accuracy_report(g, f);
   if (g->opt->why) select_report(g, f);
 }
 
