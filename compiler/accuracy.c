@@ -145,7 +145,7 @@ static void print_layer(Accuracy *a, int number, FILE *f) {
     plain = larger_error(plain, fabs((double)single - exact));
   }
   double unit = largest > 0 ? largest : 1;
-  fprintf(f, "%-15s %9.1e %9.1e %-30s %s\n", n->candidates->item[layer->candidate].name, error / unit, plain / unit,
+  fprintf(f, "%-18s %9.1e %9.1e %-30s %s\n", n->candidates->item[layer->candidate].name, error / unit, plain / unit,
           layer_text(a->g, n), n->name);
 }
 
@@ -160,6 +160,6 @@ void accuracy_report(Graph *g, FILE *f) {
   }
   make_input(&a);
   run_layers(&a);
-  fprintf(f, "%-15s %9s %9s %-30s %s\n", "algorithm", "error", "fp32 sum", "shape", "node");
+  fprintf(f, "%-18s %9s %9s %-30s %s\n", "algorithm", "error", "fp32 sum", "shape", "node");
   for (int i = 0; i < a.n; i++) print_layer(&a, i, f);
 }
