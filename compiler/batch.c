@@ -12,21 +12,8 @@ static bool has_batch(const Value *v) {
 
 /* ---- messages ---- */
 
-/* What to write behind --shape: the first batched input with one image. */
-static const char *pin_text(Graph *g) {
-  const Value *v = NULL;
-  for (int i = 0; i < g->n_input && !has_batch(v); i++) v = g->input[i];
-  if (!has_batch(v)) return "NAME=1,...";
-  const char *text = v->name;
-  for (int i = 0; i < v->shape.rank; i++) {
-    int64_t d = v->shape.d[i];
-    text = format_text(g->cx, "%s%c%lld", text, i ? ',' : '=', (long long)(d < 0 ? -d : d));
-  }
-  return text;
-}
-
 static _Noreturn void refuse(Graph *g, const Node *n, const char *why) {
-  fail_at(g, n, "%s: pin the batch with --shape %s", why, pin_text(g));
+  fail_at(g, n, "%s: fix the batch with --batch N", why);
 }
 
 /* ---- the interface ---- */
@@ -42,8 +29,8 @@ static Shape *interface_shapes(Graph *g, Value *const *v, int n, const char *wha
   for (int i = 0; i < n; i++) {
     shape[i] = v[i]->shape;
     if (batch_leads(&shape[i]) && (shape[i].rank == 0 || shape[i].d[0] >= -1)) continue;
-    fail(g->cx, "%s \"%s\" has the shape %s, in which the batch is not the first dimension: "
-         "pin the batch with --shape %s", what, v[i]->name, shape_text(g->cx, &shape[i]), pin_text(g));
+    fail(g->cx, "%s \"%s\" has the shape %s, in which the batch is not the first dimension: fix it with --batch N",
+         what, v[i]->name, shape_text(g->cx, &shape[i]));
   }
   return shape;
 }

@@ -151,6 +151,23 @@ bool winograd_fuses(const WinogradForm *f, const ConvPlan *p, const Shape *y, co
 /* cost.c: the estimated milliseconds of a convolution's plan on one core. */
 double plan_cost(const Target *t, const Node *n, const ConvPlan *p);
 
+/* ---- alone.c: layers outside their network ---- */
+
+typedef struct Alone {
+  const Node *node;    /* a Conv with candidates ... */
+  int candidate;       /* ... and which of them */
+  bool bare;           /* without the epilogue, the result an output; else nobody reads it */
+  Node *copy;          /* set by graph_alone */
+} Alone;
+
+/* A graph of copies of n nodes of g (from select on), ready for object_emit. What they read is constant or an input. */
+Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n);
+
+/* ---- accuracy.c ---- */
+
+/* --report: the error against double precision of the layers whose algorithm is Winograd's; nothing where there are none. */
+void accuracy_report(Graph *g, FILE *f);
+
 /* ---- tune.c: --tune ---- */
 
 typedef struct TunedTime {
@@ -160,7 +177,6 @@ typedef struct TunedTime {
 } TunedTime;
 
 typedef struct Tuning {
-  int round;           /* >= 0: times are being measured, each layer takes its candidate number `round` */
   TunedTime *item;
   int n, cap;
   int foreign;         /* times of other targets in the file */
@@ -200,6 +216,7 @@ ArgClass step_arg_class(const Node *n, const Step *s);
 /* Builds graph->weights: packed convolution weights in the order of their consumption, then the other constants; sets
  * Value.place and .offset of constants and the offsets of plans. */
 void pass_pack(Graph *g);
+int64_t packed_bytes(Graph *g, const Node *n); /* of a node's packed weights; 0: it has none */
 /* pack_gemm.c: constant B [K,N] of a Gemm or MatMul as column panels of lanes*nb, K rows each, zero-padded; the size in
  * bytes, 0 where B is not packed. */
 int64_t pack_gemm_size(Graph *g, const Node *n);
@@ -230,20 +247,54 @@ void header_print(Graph *g, Buffer *out);
 /* `s` as a C identifier: other characters become _, a leading digit gets one before it, C and C++ keywords one behind. */
 char *c_identifier(Context *cx, const char *s);
 
-/* ---- profile.c ---- */
+/* The function peak(values, task, worker): PEAK_STEPS multiply-adds of all but two of so many vectors of registers. `values`
+ * are as many vectors for each task, the last two of which are factor and addend. */
+enum { PEAK_STEPS = 1 << 19 };
+int peak_vectors(const Target *t);
+void object_emit_peak(Graph *g, Object *out);
 
-/* --profile: runs the object in this process on random input and prints a table of its layers: shape, algorithm, least
- * time, GFLOP/s. Fails where this CPU can't run the object. */
-void profile(Graph *g, const Object *o, FILE *f);
-/* Runs the object so often on random input; best[i] becomes the least time of layer i, in seconds. `option` is named where
- * this CPU can't run it. */
-void layer_times(Graph *g, const Object *o, const char *option, int runs, double *best);
-/* A convolution's kernel, channels and map, another operator's result, for tables. */
-const char *layer_text(Graph *g, const Node *n);
+/* ---- object_jit.c ---- */
 
-/* Loads an emitted object into this process (LLJIT) and returns its model table; the handle keeps it alive. */
+/* Loads an emitted object into this process (LLJIT); the handle keeps it alive. A name that it lacks fails, and closes it. */
 typedef struct Jit Jit;
+Jit *jit_load(Context *cx, const Object *o);
+void *jit_symbol(Context *cx, Jit *j, const char *name);
+/* The same for a model, which has a table. */
 Jit *jit_open(Context *cx, const char *name, const Object *o);
 const struct rcc_model *jit_model(const Jit *j);
 void jit_close(Jit *j);
+
+/* ---- timing.c: an object that runs in this process ---- */
+
+/* Random inputs, and so many threads to lend. Fails where this CPU can't run the object, naming the option. */
+typedef struct Timing Timing;
+Timing *timing_open(Graph *g, const Object *o, const char *option, int threads);
+void timing_run(Timing *t);
+/* By layer: the least seconds of the runs so far, of this thread or, with more of them, by the clock; 0: none. */
+const double *timing_best(const Timing *t);
+bool *timing_skip(Timing *t); /* by layer: the next runs pass it over; false at first */
+/* GFLOP/s of multiply-adds in registers, measured now on as many threads. */
+double timing_peak(Timing *t);
+void timing_close(Timing *t);
+
+/* ---- progress.c: a line on `f` about work that takes long ---- */
+
+typedef struct Progress {
+  FILE *f;
+  const char *what;
+  bool terminal;         /* a line that is rewritten, and erased at the end; else one every two seconds */
+  double next;
+} Progress;
+
+Progress progress_begin(FILE *f, const char *what);
+void progress_show(Progress *p, int i, int n); /* before part i of n, counted from 1 */
+void progress_end(Progress *p);
+
+/* ---- profile.c ---- */
+
+/* --profile: runs the object in this process and prints a table of its layers, and one of the algorithms. Fails where this
+ * CPU can't run the object. */
+void profile(Graph *g, const Object *o, FILE *f);
+/* A convolution's kernel, channels and map, another operator's result, for tables. */
+const char *layer_text(Graph *g, const Node *n);
 #endif

@@ -120,6 +120,9 @@ static void print_summary(Graph *g, const char *path) {
           path, g->n_node, mib(g->weights_size), mib(work), mib(used));
 }
 
+/* Where reports go: standard output, but for the output's bytes. */
+static FILE *text_file(const char *path) { return strcmp(path, "-") == 0 ? stderr : stdout; }
+
 static bool wants_header(const Options *opt, const char *path) {
   return opt->emit == EMIT_OBJ && output_is_file(path);
 }
@@ -138,12 +141,13 @@ static void write_header(Graph *g, Output *out) {
   buffer_free(&text);
 }
 
-static void write_code(Graph *g, Output *out) {
+/* `text`: where a profile goes. */
+static void write_code(Graph *g, Output *out, FILE *text) {
   Object object;
   object_emit(g, &object);
   output_write(out, object.data, object.size);
   output_write(out, object.tail, object.tail_size);
-  if (g->opt->profile) profile(g, &object, stdout);
+  if (g->opt->profile) profile(g, &object, text);
   object_free(&object);
 }
 
@@ -160,7 +164,7 @@ static void write_files(Graph *g, const char *path, const char *tuning) {
   int n = 1;
   double last = seconds();
   if (g->opt->emit == EMIT_GRAPH) write_graph(g, out[0]);
-  else write_code(g, out[0]);
+  else write_code(g, out[0], text_file(path));
   if (wants_header(g->opt, path)) write_header(g, out[n++] = output_open(g->cx, header_path(g->cx, path)));
   if (tuning) write_tuning(g, out[n++] = output_open(g->cx, tuning));
   output_finish(g->cx, out, n);
@@ -184,9 +188,9 @@ static Tuning *tuning_of(Context *cx, const Options *opt, const Target *target, 
 }
 
 static void print_reports(Graph *g, const char *path) {
-  FILE *f = strcmp(path, "-") == 0 ? stderr : stdout;
+  FILE *f = text_file(path);
   if (g->opt->verbose) print_summary(g, path);
-  if (g->opt->report) plan_report(g, f);
+  if (g->opt->report) plan_report(g, f), accuracy_report(g, f);
   if (g->opt->why) select_report(g, f);
 }
 

@@ -190,4 +190,6 @@ void emit_reduce(Emit *e, Node *n);    /* emit_reduce.c: Softmax, LogSoftmax, Re
 void emit_move(Emit *e, Node *n);      /* emit_move.c: Transpose, Concat, Split, Slice, Pad, Gather, views that need a copy, ConstantOfShape */
 void emit_bounds(Emit *e, Node *n);    /* emit_bounds.c: Slice and Pad whose bounds are known at run time only */
 void emit_reorder(Emit *e, Node *n);   /* emit_reorder.c: between any two layouts of one shape */
+
+void emit_peak(Emit *e); /* emit_peak.c: the function `peak`, see object_emit_peak */
 #endif

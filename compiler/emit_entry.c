@@ -1,6 +1,9 @@
 /* emit_entry.c: what the outside sees: NAME_run with typed parameters, the table NAME_model (struct rcc_model of
  * resnetcc_rt.h) and the functions it points to. They check every argument before a layer runs, and are compiled for the
- * baseline of the architecture, so that they can refuse a CPU that lacks what the layers need. */
+ * baseline of the architecture, so that they can refuse a CPU that lacks what the layers need.
+ *
+ * Of a batch with at least as many images as threads each thread takes whole images, in a workspace of its own: nobody
+ * waits for anyone between layers. What is left over, and a smaller batch, goes image by image through all threads. */
 #include "emit_entry.h"
 
 #include "resnetcc_rt.h"
@@ -12,6 +15,8 @@ typedef struct Entry {
   int count;
   LLVMTypeRef size_type, run_type;
   Ref workspace_size, run;
+  Ref table, places;   /* of the layers */
+  Ref image_task;      /* where the batch is symbolic */
 } Entry;
 
 static Ref new_function(Entry *y, const char *name, LLVMTypeRef type, bool visible) {
@@ -30,7 +35,7 @@ static Ref new_function(Entry *y, const char *name, LLVMTypeRef type, bool visib
 static void return_if(Emit *e, Ref cond, int code) {
   If s;
   if_begin(e, &s, cond);
-  LLVMBuildRet(e->b, const_i32(e, code));
+  LLVMBuildRet(e->b, LLVMConstInt(LLVMGetReturnType(LLVMGlobalGetValueType(e->fn)), (unsigned long long)code, 0));
   LLVMBasicBlockRef next = s.join;
   LLVMMoveBasicBlockAfter(next, LLVMGetInsertBlock(e->b));
   LLVMPositionBuilderAtEnd(e->b, next);
@@ -53,7 +58,25 @@ static Ref constant_global(Emit *e, Ref value, const char *name) {
   return global;
 }
 
+/* ==== whole images ==== */
+
+/* How many images of the batch threads take as a whole. */
+static Ref images_apart(Emit *e, Ref batch, Ref threads) {
+  Ref n = LLVMBuildSExt(e->b, threads, e->i64, "");
+  Ref all = LLVMBuildSub(e->b, batch, LLVMBuildSRem(e->b, batch, n, ""), "");
+  return LLVMBuildSelect(e->b, compare(e, LLVMIntSGT, threads, 1), all, const_i64(e, 0), "");
+}
+
 /* ==== size_t workspace_size(int64_t batch, int32_t threads): 0 for senseless arguments ==== */
+
+/* What all threads need that work on one image, and that they need for one each. */
+static Ref size_together(Emit *e, Ref threads) {
+  return add_i(e, mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), e->g->scratch_size), const_i64(e, e->g->work_size));
+}
+
+static Ref size_apart(Emit *e, Ref threads) {
+  return mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), e->g->work_size + e->g->scratch_size);
+}
 
 static void build_workspace_size(Entry *y) {
   Emit *e = y->e;
@@ -61,9 +84,13 @@ static void build_workspace_size(Entry *y) {
   y->workspace_size = new_function(y, "workspace_size", y->size_type, false);
   Ref batch = LLVMGetParam(y->workspace_size, 0), threads = LLVMGetParam(y->workspace_size, 1);
   Ref bad = LLVMBuildOr(e->b, compare(e, LLVMIntSLT, batch, 1), compare(e, LLVMIntSLT, threads, 1), "");
-  Ref scratch = mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), e->g->scratch_size);
-  Ref size = add_i(e, scratch, const_i64(e, e->g->work_size));
-  LLVMBuildRet(e->b, LLVMBuildSelect(e->b, bad, const_i64(e, 0), size, ""));
+  return_if(e, bad, 0);
+  Ref size = size_together(e, threads);
+  if (e->g->symbolic) {
+    Ref apart = compare(e, LLVMIntSGT, images_apart(e, batch, threads), 0);
+    size = LLVMBuildSelect(e->b, apart, size_apart(e, threads), size, "");
+  }
+  LLVMBuildRet(e->b, size);
 }
 
 /* ==== int run(inputs, outputs, batch, workspace, workspace_size, par) ==== */
@@ -107,8 +134,7 @@ static Ref check_run(Entry *y, Ref *arg) {
   return_if(e, compare(e, g->symbolic ? LLVMIntSLT : LLVMIntNE, arg[RUN_BATCH], 1), RCC_ERR_SHAPE);
   Ref threads = thread_count(e, arg[RUN_PAR]);
   return_if(e, compare(e, LLVMIntSLT, threads, 1), RCC_ERR_ARGUMENT);
-  Ref need = call(e, y->workspace_size, y->size_type, 2, (Ref[]){arg[RUN_BATCH], threads});
-  return_if(e, LLVMBuildICmp(e->b, LLVMIntULT, arg[RUN_SIZE], need, ""), RCC_ERR_WORKSPACE);
+  return_if(e, LLVMBuildICmp(e->b, LLVMIntULT, arg[RUN_SIZE], size_together(e, threads), ""), RCC_ERR_WORKSPACE);
   Ref address = LLVMBuildPtrToInt(e->b, arg[RUN_WORK], e->i64, "");
   Ref low = LLVMBuildAnd(e->b, address, const_i64(e, 63), "");
   Ref bad = LLVMBuildOr(e->b, compare(e, LLVMIntNE, low, 0), is_null(e, arg[RUN_WORK]), "");
@@ -159,13 +185,14 @@ static Ref layer_table(Entry *y) {
  * order, which is what a profile needs. */
 static void run_layers(Entry *y, Ref frame, Ref par, Ref threads) {
   Emit *e = y->e;
+  if (y->count == 0) return;
   LLVMTypeRef layer_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
   LLVMTypeRef lend_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->i32}, 4, 0);
-  Ref table = layer_table(y), places = place_table(y), alone = is_null(e, par);
+  Ref alone = is_null(e, par);
   Loop layer;
   loop_begin(e, &layer, const_i64(e, 0), const_i64(e, y->count), 1, 0, NULL);
-  Ref row = gep(e, table, layer.i, ROW_BYTES), fn = load(e, e->ptr, row, ROW_FUNCTION, 8);
-  store(e, gep(e, places, load(e, e->i64, row, ROW_PLACES, 8), 1), frame, FRAME_PLACES, 8);
+  Ref row = gep(e, y->table, layer.i, ROW_BYTES), fn = load(e, e->ptr, row, ROW_FUNCTION, 8);
+  store(e, gep(e, y->places, load(e, e->i64, row, ROW_PLACES, 8), 1), frame, FRAME_PLACES, 8);
   If branch;
   if_begin(e, &branch, alone);
   call(e, fn, layer_type, 3, (Ref[]){frame, const_i32(e, 0), const_i32(e, 0)});
@@ -179,6 +206,62 @@ static void run_layers(Entry *y, Ref frame, Ref par, Ref threads) {
   loop_end(e, &layer);
 }
 
+/* A frame on the stack. */
+static Ref new_frame(Emit *e, Ref work, Ref scratch, Ref threads) {
+  int64_t size = FRAME_IO + 8 * (e->g->n_input + e->g->n_output);
+  Ref frame = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)size / 8), "");
+  LLVMSetAlignment(frame, 8);
+  store(e, work, frame, FRAME_WORK, 8);
+  store(e, scratch, frame, FRAME_SCRATCH, 8);
+  store(e, threads, frame, FRAME_TASKS, 4);
+  return frame;
+}
+
+static void run_image(Entry *y, Ref frame, Ref inputs, Ref outputs, Ref image, Ref par, Ref threads) {
+  const Graph *g = y->e->g;
+  fill_frame(y->e, frame, inputs, g->input, g->n_input, 0, image);
+  fill_frame(y->e, frame, outputs, g->output, g->n_output, g->n_input, image);
+  run_layers(y, frame, par, threads);
+}
+
+enum { JOB_INPUTS = 0, JOB_OUTPUTS = 8, JOB_WORK = 16, JOB_WORDS = 3 };
+
+/* void image_task(void *job, int32_t image, int32_t worker): all layers on one image. */
+static void build_image_task(Entry *y) {
+  Emit *e = y->e;
+  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
+  y->image_task = new_function(y, "image_task", type, false);
+  Ref job = LLVMGetParam(y->image_task, 0), image = LLVMBuildSExt(e->b, LLVMGetParam(y->image_task, 1), e->i64, "");
+  Ref worker = LLVMBuildSExt(e->b, LLVMGetParam(y->image_task, 2), e->i64, "");
+  Ref work = gep(e, load(e, e->ptr, job, JOB_WORK, 8), worker, e->g->work_size + e->g->scratch_size);
+  Ref one = const_i32(e, 1), frame = new_frame(e, work, gep_const(e, work, e->g->work_size), one);
+  Ref inputs = load(e, e->ptr, job, JOB_INPUTS, 8), outputs = load(e, e->ptr, job, JOB_OUTPUTS, 8);
+  run_image(y, frame, inputs, outputs, image, LLVMConstNull(e->ptr), one);
+  LLVMBuildRetVoid(e->b);
+}
+
+/* Lends the threads so many whole images, the first ones; none where the workspace is not large enough, or their number no
+ * int32_t. */
+static Ref run_apart(Entry *y, const Ref *arg, Ref threads) {
+  Emit *e = y->e;
+  Ref job = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, JOB_WORDS), "");
+  Ref apart = images_apart(e, arg[RUN_BATCH], threads);
+  Ref fits = LLVMBuildICmp(e->b, LLVMIntUGE, arg[RUN_SIZE], size_apart(e, threads), "");
+  fits = LLVMBuildAnd(e->b, fits, compare(e, LLVMIntSLE, apart, INT32_MAX), "");
+  apart = LLVMBuildSelect(e->b, fits, apart, const_i64(e, 0), "");
+  store(e, arg[RUN_INPUTS], job, JOB_INPUTS, 8);
+  store(e, arg[RUN_OUTPUTS], job, JOB_OUTPUTS, 8);
+  store(e, arg[RUN_WORK], job, JOB_WORK, 8);
+  If some;
+  if_begin(e, &some, compare(e, LLVMIntSGT, apart, 0));
+  LLVMTypeRef lend_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->i32}, 4, 0);
+  Ref run = load(e, e->ptr, arg[RUN_PAR], offsetof(rcc_parallel, run), 8);
+  Ref count = LLVMBuildTrunc(e->b, apart, e->i32, "");
+  call(e, run, lend_type, 4, (Ref[]){arg[RUN_PAR], y->image_task, job, count});
+  if_end(e, &some);
+  return apart;
+}
+
 static void build_run(Entry *y) {
   Emit *e = y->e;
   const Graph *g = e->g;
@@ -187,18 +270,12 @@ static void build_run(Entry *y) {
   y->run = new_function(y, "run", y->run_type, false);
   Ref arg[RUN_N];
   LLVMGetParams(y->run, arg);
-  int64_t frame_size = FRAME_IO + 8 * (g->n_input + g->n_output);
-  Ref frame = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)frame_size / 8), "");
-  LLVMSetAlignment(frame, 8);
   Ref threads = check_run(y, arg);
-  store(e, arg[RUN_WORK], frame, FRAME_WORK, 8);
-  store(e, gep_const(e, arg[RUN_WORK], g->work_size), frame, FRAME_SCRATCH, 8);
-  store(e, threads, frame, FRAME_TASKS, 4);
+  Ref first = g->symbolic ? run_apart(y, arg, threads) : const_i64(e, 0);
+  Ref frame = new_frame(e, arg[RUN_WORK], gep_const(e, arg[RUN_WORK], g->work_size), threads);
   Loop image;
-  loop_begin(e, &image, const_i64(e, 0), g->symbolic ? arg[RUN_BATCH] : const_i64(e, 1), 1, 0, NULL);
-  fill_frame(e, frame, arg[RUN_INPUTS], g->input, g->n_input, 0, image.i);
-  fill_frame(e, frame, arg[RUN_OUTPUTS], g->output, g->n_output, g->n_input, image.i);
-  if (y->count > 0) run_layers(y, frame, arg[RUN_PAR], threads);
+  loop_begin(e, &image, first, g->symbolic ? arg[RUN_BATCH] : const_i64(e, 1), 1, 0, NULL);
+  run_image(y, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], image.i, arg[RUN_PAR], threads);
   loop_end(e, &image);
   LLVMBuildRet(e->b, const_i32(e, RCC_OK));
 }
@@ -259,7 +336,9 @@ static void build_table(Entry *y) {
 
 void emit_entry(Emit *e, const Layer *layer, int count) {
   Entry y = {.e = e, .layer = layer, .count = count};
+  if (count > 0) y.table = layer_table(&y), y.places = place_table(&y);
   build_workspace_size(&y);
+  if (e->g->symbolic) build_image_task(&y);
   build_run(&y);
   build_typed_run(&y);
   build_table(&y);

@@ -178,8 +178,8 @@ static void add_comment(Graph *g, Buffer *out, const Params *all, const char *up
   add_tensors(out, all, true);
   buffer_printf(out,
                 " * All are dense and row-major. The workspace is aligned to 64 bytes; %lld bytes serve one\n"
-                " * thread, %s_model.workspace_size(batch, threads) tells for more. Link with resnetcc_rt.\n",
-                (long long)(g->work_size + g->scratch_size), g->name);
+                " * thread, %s_model.workspace_size(%s, threads) tells for more. Link with resnetcc_rt.\n",
+                (long long)(g->work_size + g->scratch_size), g->name, g->symbolic ? "batch" : "1");
   add_example(g, out, all, upper);
   buffer_printf(out, " */\n");
 }
@@ -201,7 +201,7 @@ void header_print(Graph *g, Buffer *out) {
   buffer_printf(out, "#ifndef RESNETCC_MODEL_%s_H\n#define RESNETCC_MODEL_%s_H\n\n", upper, upper);
   buffer_printf(out, "#include \"resnetcc_rt.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   buffer_printf(out, "extern const rcc_model %s_model;\n\n", g->name);
-  buffer_printf(out, "/* Bytes, for one thread and a batch of 1. */\n");
+  buffer_printf(out, "/* Bytes, for one thread%s. */\n", g->symbolic ? " and a batch of 1" : "");
   long long size = g->work_size + g->scratch_size;
   buffer_printf(out, "#define %s_WORKSPACE_SIZE %lld\n\n", upper, size);
   add_prototype(g, out, &all);

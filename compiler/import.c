@@ -467,6 +467,7 @@ static Graph *build(Context *cx, const Options *opt, const Onnx__ModelProto *mod
   read_initializers(&im);
   bind_dims(&im);
   add_inputs(&im);
+  check_batch(&im);
   add_nodes(&im);
   add_outputs(&im);
   return im.g;

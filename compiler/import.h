@@ -24,6 +24,7 @@ typedef struct Import {
   Map functions;        /* operators that the model defines itself */
   Map names;            /* Name: every name of the graph */
   Map dims;             /* int64_t: what a dim_param stands for; -1: the batch */
+  bool batched;         /* the batch is symbolic, or was before --batch */
 } Import;
 
 /* A node of the model that is not yet in the graph. */
@@ -62,8 +63,10 @@ Type widened_type(Type t);
 /* ==== import_shape.c ==== */
 
 /* Gives every symbolic dimension of the model's inputs its meaning: a number pinned by --shape, or the
- * batch. */
+ * batch, which is a number too with --batch. */
 void bind_dims(Import *im);
+/* Once all inputs have a shape: fails where --batch asks for what the model is not. */
+void check_batch(const Import *im);
 /* The shape of a model input; fails where a dimension has no meaning. */
 Shape input_shape(Import *im, const Onnx__ValueInfoProto *input);
 /* The shape that a value was declared with; rank -1 where that is not known in full. */

@@ -1,6 +1,6 @@
 /* import_shape.c: what the symbolic dimensions of a model's inputs stand for. A dimension is a number of
  * the model, or a number given by --shape, or the batch: the first dimension of an input, and every
- * dimension of the same name. */
+ * dimension of the same name. With --batch that is a number as well. */
 #include "import.h"
 
 #include <string.h>
@@ -69,9 +69,15 @@ static void bind_pinned(Import *im, const char *input, const Onnx__TensorShapePr
   }
 }
 
+/* -1: it stays symbolic. */
+static int64_t batch(Import *im) {
+  im->batched = true;
+  return im->opt->batch ? im->opt->batch : -1;
+}
+
 static void bind_batch(Import *im, const Onnx__TensorShapeProto *s) {
   const char *name = s && s->n_dim ? name_of(s->dim[0]) : NULL;
-  if (name && !map_get(&im->dims, name)) bind(im, name, -1);
+  if (name && !map_get(&im->dims, name)) bind(im, name, batch(im));
 }
 
 static void check_pin(const Import *im, const char *input) {
@@ -123,11 +129,23 @@ Shape input_shape(Import *im, const Onnx__ValueInfoProto *input) {
   for (int i = 0; i < shape.rank; i++) {
     shape.d[i] = dim_value(im, s->dim[i]);
     if (is_empty_list(s)) break;
-    if (shape.d[i] == 0 && i == 0) shape.d[i] = -1;
+    if (shape.d[i] == 0 && i == 0) shape.d[i] = batch(im);
     if (shape.d[i] == 0) fail_unknown_dim(im, input->name, s, name_of(s->dim[i]));
   }
   if (shape_is_symbolic(&shape)) im->g->symbolic = true;
   return shape;
+}
+
+void check_batch(const Import *im) {
+  const Graph *g = im->g;
+  int64_t asked = im->opt->batch;
+  if (asked == 0 || im->batched) return;
+  for (int i = 0; i < g->n_input; i++)
+    if (g->input[i]->shape.rank > 0 && g->input[i]->shape.d[0] == asked) return;
+  if (g->n_input == 0 || g->input[0]->shape.rank == 0)
+    fail(im->cx, "--batch %lld: the model has no batch", (long long)asked);
+  fail(im->cx, "--batch %lld: the batch is not symbolic; that of input \"%s\" is %lld", (long long)asked,
+       g->input[0]->name, (long long)g->input[0]->shape.d[0]);
 }
 
 Shape declared_shape(const Import *im, const Onnx__TypeProto *type) {

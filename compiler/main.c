@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MOST_THREADS = 1024 };
 static const int64_t default_memory = INT64_C(16) << 30;
 
 /* ==== errors ==== */
@@ -108,6 +109,19 @@ static void set_memory(Options *o, const char *value) {
   o->max_memory = n;
 }
 
+static void set_threads(Options *o, const char *value) {
+  char *end;
+  int64_t n = number(value, &end);
+  if (n <= 0 || n > MOST_THREADS || *end) usage_error("--threads=%s: it is a number from 1 to %d", value, MOST_THREADS);
+  o->threads = (int)n;
+}
+
+static void set_batch(Options *o, const char *value) {
+  char *end;
+  o->batch = number(value, &end);
+  if (o->batch == 0 || *end) usage_error("--batch=%s: it is a number from 1 on", value);
+}
+
 static bool read_shape(const char *s, Shape *shape) {
   for (char *end;; s = end + 1) {
     int64_t n = number(s, &end);
@@ -171,6 +185,7 @@ static const struct Option {
   {"-o", "FILE", EITHER, set_output, "write to FILE, the header beside it; - is standard output (no header)"},
   {"--name", "NAME", EITHER, set_name, "prefix of the C names; default: the output's file name"},
   {"--shape", "INPUT=1,3,224,224", EITHER, set_shape, "fix the shape of an input"},
+  {"--batch", "N", EITHER, set_batch, "fix a symbolic batch: the code works on N images at once"},
   {"--emit", "KIND", EITHER, set_emit, "obj (default), asm, llvm or graph"},
   {"-mcpu", "CPU", JOINED, set_cpu, "generate code for CPU; default: the CPU of this machine"},
   {"-mattr", "LIST", JOINED, set_attr, "features of it, as in +avx2,-fma"},
@@ -179,8 +194,9 @@ static const struct Option {
   {"-Os", NULL, NONE, set_small, "no weights that take more room for being faster"},
   {"--winograd", "WHEN", EITHER, set_winograd, "auto (default), off, or, wherever it fits, 2 or 4: F(2x2,3x3) or F(4x4,3x3)"},
   {"--max-memory", "SIZE", EITHER, set_memory, "refuse models that need more; K, M, G; default: 16G"},
-  {"--report", NULL, NONE, set_report, "list the layers and every buffer"},
-  {"--profile", NULL, NONE, set_profile, "run the object here and list the time of every layer"},
+  {"--report", NULL, NONE, set_report, "list the layers and every buffer, and the errors of Winograd's algorithm"},
+  {"--profile", NULL, NONE, set_profile, "run the object here, list the time of every layer and its share of the peak"},
+  {"--threads", "N", EITHER, set_threads, "threads that --profile runs it with; default: 1"},
   {"--why", NULL, NONE, set_why, "list the algorithms that each layer can have, with their costs"},
   {"--tune", "FILE", OPTIONAL, set_tune, "measure them here, or read FILE if there is one"},
   {"-v", NULL, NONE, set_verbose, "say what is compiled, and how large it gets"},

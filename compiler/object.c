@@ -200,6 +200,17 @@ void object_emit(Graph *g, Object *out) {
   LLVMDisposeTargetMachine(machine);
 }
 
+void object_emit_peak(Graph *g, Object *out) {
+  LLVMTargetMachineRef machine = machine_new(g->target);
+  Emit e;
+  emit_open(&e, g, machine);
+  emit_peak(&e);
+  optimise(&e, machine);
+  write_code(&e, machine, LLVMObjectFile, out);
+  emit_close(&e);
+  LLVMDisposeTargetMachine(machine);
+}
+
 void object_free(Object *o) {
   free(o->data);
   *o = (Object){0};

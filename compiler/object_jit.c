@@ -51,7 +51,7 @@ static LLVMMemoryBufferRef joined(Context *cx, const Object *o) {
   return LLVMCreateMemoryBufferWithMemoryRange(bytes, o->size + o->tail_size, "object", 0);
 }
 
-Jit *jit_open(Context *cx, const char *name, const Object *o) {
+Jit *jit_load(Context *cx, const Object *o) {
   Jit *j = alloc(cx, sizeof *j);
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
@@ -61,9 +61,18 @@ Jit *jit_open(Context *cx, const char *name, const Object *o) {
   LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(j->lljit);
   check(cx, j, LLVMOrcJITDylibDefine(library, allowed_symbols(j->lljit)));
   check(cx, j, LLVMOrcLLJITAddObjectFile(j->lljit, library, joined(cx, o)));
+  return j;
+}
+
+void *jit_symbol(Context *cx, Jit *j, const char *name) {
   LLVMOrcExecutorAddress address;
-  check(cx, j, LLVMOrcLLJITLookup(j->lljit, &address, format_text(cx, "%s_model", name)));
-  j->model = (const rcc_model *)(uintptr_t)address;
+  check(cx, j, LLVMOrcLLJITLookup(j->lljit, &address, name));
+  return (void *)(uintptr_t)address;
+}
+
+Jit *jit_open(Context *cx, const char *name, const Object *o) {
+  Jit *j = jit_load(cx, o);
+  j->model = jit_symbol(cx, j, format_text(cx, "%s_model", name));
   return j;
 }
 

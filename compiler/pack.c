@@ -191,6 +191,11 @@ static void pack_nodes(Packer *p) {
   }
 }
 
+int64_t packed_bytes(Graph *g, const Node *n) {
+  if (n->op == OP_Gemm || n->op == OP_MatMul) return pack_gemm_size(g, n);
+  return is_packed(n) ? conv_floats(&(Packer){.g = g}, n) * 4 : 0;
+}
+
 static void place_constants(Packer *p) {
   Graph *g = p->g;
   for (int i = 0; i < g->n_node; i++) {

@@ -1,39 +1,28 @@
-/* profile.c: --profile, a table of where the time goes. The object that was emitted runs in this process;
- * lending it one "thread" that looks at the clock shows every layer's time. */
+/* profile.c: --profile: tables of where the time goes, layer by layer and algorithm by algorithm. */
 #include "codegen.h"
 
-#include "resnetcc_rt.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { RUNS = 12 };
+enum { RUNS = 12, LINE_LENGTH = 126 };
 
-typedef struct Clock {
-  rcc_parallel lent;   /* first: run gets the clock by its address */
-  double *best;        /* seconds, by layer */
-  int next;
-} Clock;
+typedef struct Row {
+  const Node *node;      /* NULL: a sum over `layers` of them */
+  const char *what, *algorithm;
+  int layers;
+  double seconds, gflop, bytes;
+} Row;
 
-/* Of this thread, so that what else the machine does in between does not count. */
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
+typedef struct Profile {
+  FILE *f;
+  double peak;           /* GFLOP/s */
+  Row *row, all;
+  int n_row;
+  int what, algorithm;   /* widths of these columns */
+} Profile;
 
-static void timed_run(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker),
-                      void *arg, int32_t count) {
-  Clock *c = (Clock *)self;
-  double start = seconds();
-  for (int32_t i = 0; i < count; i++) task(arg, i, 0);
-  double taken = seconds() - start;
-  double *best = &c->best[c->next++];
-  if (*best == 0 || taken < *best) *best = taken;
-}
-
-/* ==== the table ==== */
+/* ==== what a layer does ==== */
 
 static int64_t multiplications(const Node *n) {
   const Shape *y = &n->out[0]->shape;
@@ -46,7 +35,29 @@ static int64_t multiplications(const Node *n) {
   return 0;
 }
 
-static const char *algorithm(const Node *n) {
+static bool has_before(Value *const *v, int i) {
+  for (int k = 0; k < i; k++) {
+    if (v[k] == v[i]) return true;
+  }
+  return false;
+}
+
+/* What must be moved at least: inputs, the epilogue's arguments, weights as packed, results. */
+static double bytes_moved(Graph *g, const Node *n) {
+  double packed = (double)packed_bytes(g, n), sum = packed;
+  for (int i = 0; i < n->n_in; i++) {
+    const Value *v = n->in[i];
+    bool counted = packed > 0 && i == 1;
+    if (v && !counted && !has_before(n->in, i)) sum += (double)shape_count(&v->shape) * (double)type_size(v->type);
+  }
+  for (int i = 0; i < n->n_out; i++) {
+    const Value *v = n->out[i];
+    if (v) sum += (double)shape_count(&v->shape) * (double)type_size(v->type);
+  }
+  return sum;
+}
+
+static const char *algorithm_of(const Node *n) {
   if (n->op != OP_Conv) return "";
   return n->candidates ? n->candidates->item[n->candidates->chosen].name : "plain";
 }
@@ -55,73 +66,136 @@ const char *layer_text(Graph *g, const Node *n) {
   if (n->op != OP_Conv) return shape_text(g->cx, &n->out[0]->shape);
   const Window *k = &n->win;
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
-  return format_text(g->cx, "%dx%d/%d %" PRId64 "->%" PRId64 " @%" PRId64 "x%" PRId64, k->kh, k->kw, k->sh,
-                     x->d[1], y->d[1], y->d[2], y->d[3]);
+  const char *groups = n->group > 1 ? format_text(g->cx, " g%d", n->group) : "";
+  const char *images = y->d[0] > 1 ? format_text(g->cx, " x%" PRId64, y->d[0]) : "";
+  return format_text(g->cx, "%dx%d/%d %" PRId64 "->%" PRId64 "%s @%" PRId64 "x%" PRId64 "%s", k->kh, k->kw, k->sh,
+                     x->d[1], y->d[1], groups, y->d[2], y->d[3], images);
 }
 
-static void print_row(Graph *g, int i, const double *best, FILE *f) {
-  const Node *n = g->layer[i].node;
-  bool second_follows = i + 1 < g->n_layer && g->layer[i + 1].node == n;
-  double flops = second_follows ? 0 : 2e-9 * (double)multiplications(n);
-  double time = best[i] + (g->layer[i].phase ? best[i - 1] : 0);
-  const char *op = op_info[n->op].name;
-  fprintf(f, "%4d %-18s %-30s %-23s %9.4f", i, op, layer_text(g, n), algorithm(n), best[i] * 1e3);
-  if (flops > 0) fprintf(f, " %8.1f", flops / time);
-  else fprintf(f, " %8s", "");
-  fprintf(f, "  %s\n", n->name);
+/* ==== rows ==== */
+
+static void add_to(Row *sum, const Row *r) {
+  sum->layers += r->layers;
+  sum->seconds += r->seconds;
+  sum->gflop += r->gflop;
+  sum->bytes += r->bytes;
 }
 
-static void print_table(Graph *g, const double *best, FILE *f) {
-  double sum = 0, flops = 0;
-  fprintf(f, "%4s %-18s %-30s %-23s %9s %8s  %s\n", "", "operator", "shape", "algorithm", "ms", "GFLOP/s",
-          "node");
+static Row row_of(Graph *g, const Node *n) {
+  Row r = {.node = n, .layers = 1, .algorithm = algorithm_of(n)};
+  r.what = format_text(g->cx, "%s %s", op_info[n->op].name, layer_text(g, n));
+  r.gflop = 2e-9 * (double)multiplications(n);
+  r.bytes = bytes_moved(g, n);
+  return r;
+}
+
+static void widen(int *width, const char *text) {
+  int n = (int)strlen(text);
+  if (n > *width) *width = n;
+}
+
+/* The phases of a node are one row. */
+static void list_rows(Profile *p, Graph *g, const double *best) {
+  p->row = alloc_n(g->cx, (size_t)g->n_layer + 1, sizeof *p->row);
   for (int i = 0; i < g->n_layer; i++) {
-    print_row(g, i, best, f);
-    sum += best[i];
-    if (!g->layer[i].phase) flops += 2e-9 * (double)multiplications(g->layer[i].node);
+    if (g->layer[i].phase == 0) p->row[p->n_row++] = row_of(g, g->layer[i].node);
+    p->row[p->n_row - 1].seconds += best[i];
   }
-  fprintf(f, "%4s %-18s %-30s %-23s %9.4f %8.1f\n", "", "all", "", "", sum * 1e3, flops / sum);
+  p->all = (Row){.what = "all", .algorithm = ""};
+  p->what = p->algorithm = (int)strlen("algorithm");
+  for (int i = 0; i < p->n_row; i++) {
+    add_to(&p->all, &p->row[i]);
+    widen(&p->what, p->row[i].what);
+    widen(&p->algorithm, p->row[i].algorithm);
+  }
+}
+
+static const char *group_of(const Row *r) { return *r->algorithm ? r->algorithm : op_info[r->node->op].name; }
+
+static int by_time(const void *a, const void *b) {
+  const Row *x = a, *y = b;
+  return (x->seconds < y->seconds) - (x->seconds > y->seconds);
+}
+
+/* A row for each algorithm or other operator, that with the longest time first. */
+static Row *list_groups(const Profile *p, Graph *g, int *count) {
+  Row *group = alloc_n(g->cx, (size_t)p->n_row + 1, sizeof *group);
+  int n = 0;
+  for (int i = 0; i < p->n_row; i++) {
+    int k = 0;
+    while (k < n && strcmp(group[k].what, group_of(&p->row[i])) != 0) k++;
+    if (k == n) group[n++] = (Row){.what = group_of(&p->row[i])};
+    add_to(&group[k], &p->row[i]);
+  }
+  qsort(group, (size_t)n, sizeof *group, by_time);
+  *count = n;
+  return group;
+}
+
+/* ==== text ==== */
+
+static void print_rates(const Profile *p, const Row *r) {
+  double rate = r->seconds > 0 ? r->gflop / r->seconds : 0;
+  if (rate > 0) fprintf(p->f, " %8.1f %6.1f", rate, 100 * rate / p->peak);
+  else fprintf(p->f, " %8s %6s", "", "");
+}
+
+/* The name's end, which tells more than its beginning, as far as the line goes. */
+static void print_row(const Profile *p, const char *number, const Row *r) {
+  const char *name = r->node ? r->node->name : "";
+  int at = fprintf(p->f, "%3s %-*s %-*s %9.4f", number, p->what, r->what, p->algorithm, r->algorithm, r->seconds * 1e3);
+  print_rates(p, r);
+  at += fprintf(p->f, " %8.3f", r->bytes * 1e-6) + 16;
+  int room = LINE_LENGTH - at - 2, n = (int)strlen(name);
+  if (n > room) fprintf(p->f, "  ...%s\n", name + n - (room - 3));
+  else fprintf(p->f, "%s%s\n", n ? "  " : "", name);
+}
+
+static void print_layers(Profile *p) {
+  fprintf(p->f, "%3s %-*s %-*s %9s %8s %6s %8s  %s\n", "", p->what, "layer", p->algorithm, "algorithm", "ms", "GFLOP/s",
+          "% peak", "MB", "node");
+  for (int i = 0; i < p->n_row; i++) {
+    char number[16];
+    snprintf(number, sizeof number, "%d", i);
+    print_row(p, number, &p->row[i]);
+  }
+  print_row(p, "", &p->all);
+}
+
+static void print_groups(Profile *p, Graph *g) {
+  int n;
+  const Row *group = list_groups(p, g, &n);
+  fprintf(p->f, "\n%-*s %6s %9s %6s %8s %6s\n", p->algorithm, "algorithm", "layers", "ms", "% time", "GFLOP/s", "% peak");
+  for (int i = 0; i < n; i++) {
+    fprintf(p->f, "%-*s %6d %9.4f %6.1f", p->algorithm, group[i].what, group[i].layers, group[i].seconds * 1e3,
+            100 * group[i].seconds / p->all.seconds);
+    print_rates(p, &group[i]);
+    fprintf(p->f, "\n");
+  }
+}
+
+static void print_head(const Profile *p, Graph *g, int threads) {
+  fprintf(p->f, "least times of %d runs, %d thread%s; peak %.1f GFLOP/s: fp32 multiply-adds in registers, vectors of %d floats\n",
+          RUNS, threads, threads > 1 ? "s" : "", p->peak, g->target->lanes);
+  fprintf(p->f, "MB: what a layer has to move: inputs, the epilogue's arguments, weights as packed, results\n\n");
 }
 
 /* ==== the run ==== */
 
-static void *random_input(Graph *g, const Value *v) {
-  int64_t n = shape_count(&v->shape);
-  size_t size = type_size(v->type);
-  uint8_t *data = alloc_n(g->cx, (size_t)n + 1, size);
-  uint32_t state = 1;
-  for (int64_t i = 0; i < n; i++) {
-    state = state * 1664525u + 1013904223u;
-    if (v->type == T_F32) ((float *)data)[i] = (float)(state >> 8) / (1 << 23) - 1;
-    else data[i * (int64_t)size] = state >> 31;
-  }
-  return data;
-}
-
-void layer_times(Graph *g, const Object *o, const char *option, int runs, double *best) {
-  Jit *jit = jit_open(g->cx, g->name, o);
-  const rcc_model *m = jit_model(jit);
-  const void **in = alloc_n(g->cx, (size_t)g->n_input + 1, sizeof *in);
-  void **out = alloc_n(g->cx, (size_t)g->n_output + 1, sizeof *out);
-  for (int i = 0; i < g->n_input; i++) in[i] = random_input(g, g->input[i]);
-  for (int i = 0; i < g->n_output; i++) {
-    out[i] = alloc_n(g->cx, (size_t)shape_count(&g->output[i]->shape) + 1, type_size(g->output[i]->type));
-  }
-  size_t size = m->workspace_size(1, 1);
-  void *work = rcc_workspace_alloc(size ? size : 64);
-  Clock clock = {.lent = {.threads = 1, .run = timed_run}, .best = best};
-  int error = RCC_OK;
-  for (int i = 0; i < runs && !error; i++) {
-    clock.next = 0;
-    error = m->run(in, out, 1, work, size, &clock.lent);
-  }
-  rcc_workspace_free(work, size ? size : 64);
-  jit_close(jit);
-  if (error) fail(g->cx, "%s: %s", option, rcc_strerror(error));
-}
-
 void profile(Graph *g, const Object *o, FILE *f) {
-  double *best = alloc_n(g->cx, (size_t)g->n_layer + 1, sizeof *best);
-  layer_times(g, o, "--profile", RUNS, best);
-  print_table(g, best, f);
+  Profile p = {.f = f};
+  int threads = g->opt->threads ? g->opt->threads : 1;
+  Timing *t = timing_open(g, o, "--profile", threads);
+  Progress shown = progress_begin(stderr, "profile: run");
+  p.peak = timing_peak(t);
+  for (int i = 0; i < RUNS; i++) {
+    progress_show(&shown, i + 1, RUNS);
+    timing_run(t);
+  }
+  progress_end(&shown);
+  list_rows(&p, g, timing_best(t));
+  timing_close(t);
+  print_head(&p, g, threads);
+  print_layers(&p);
+  print_groups(&p, g);
 }

@@ -163,9 +163,11 @@ typedef struct Options {
   const char *tune_file;                 /* --tune=FILE */
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_2, WINOGRAD_4 } winograd;
   const char *dump;                      /* letters of the passes to print the graph after */
+  int threads;                           /* that --profile lends; 0: not given */
   int64_t max_memory;                    /* bytes */
   int n_shape;
   struct ShapePin { const char *input; Shape shape; } *shape; /* --shape NAME=1,3,224,224 */
+  int64_t batch;                         /* --batch: what a symbolic batch becomes; 0: it stays symbolic */
 } Options;
 
 /* One compilation's unwind point and arena. `error` is the finished line without the program's name. */

@@ -282,9 +282,6 @@ static void choose_least(Node *n) {
   choose(n, i);
 }
 
-/* While candidates are measured each layer takes the promising ones in turn. */
-static void choose_round(Node *n, int round) { choose(n, round < n->candidates->promising ? round : 0); }
-
 static int64_t weight_bytes(const Node *n) {
   bool has_weights = n->op == OP_Conv || n->op == OP_Gemm || n->op == OP_MatMul;
   return has_weights && n->in[1]->data ? shape_count(&n->in[1]->shape) * 4 : 0;
@@ -347,8 +344,7 @@ static void select_conv(Graph *g, Node *n) {
   }
   n->candidates = list_candidates(g, n);
   sort_candidates(n->candidates);
-  if (g->tuning && g->tuning->round >= 0) choose_round(n, g->tuning->round);
-  else choose_least(n);
+  choose_least(n);
 }
 
 void pass_select(Graph *g) {
@@ -357,7 +353,7 @@ void pass_select(Graph *g) {
     if (n->op == OP_Conv) select_conv(g, n);
     if (n->op == OP_Gemm || n->op == OP_MatMul) select_gemm(g, n);
   }
-  if (!g->tuning || g->tuning->round < 0) choose_stored(g);
+  choose_stored(g);
 }
 
 void select_report(Graph *g, FILE *f) {

@@ -41,7 +41,7 @@ void check_rank(Graph *g, const Node *n, int i, int min, int max) {
 
 void check_number(Graph *g, const Node *n, int i, int axis) {
   if (n->in[i]->shape.d[axis] < 0)
-    fail_at(g, n, "axis %d of input %d, %s, is the symbolic batch; --shape can pin it", axis, i,
+    fail_at(g, n, "axis %d of input %d, %s, is the symbolic batch; --batch fixes it", axis, i,
             shape_text(g->cx, &n->in[i]->shape));
 }
 

@@ -172,7 +172,7 @@ static void check_whole_batch(Graph *g, const Node *n, int64_t dim, const Ints *
                               int k, int64_t step) {
   bool to_end = ends->sym[k] ? ends->v[k] >= -dim : ends->v[k] >= INT32_MAX;
   if (starts->v[k] != 0 || step != 1 || !to_end)
-    fail_at(g, n, "the symbolic batch is sliced; --shape can pin it");
+    fail_at(g, n, "the symbolic batch is sliced; --batch fixes it");
 }
 
 void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape *out) {
@@ -201,7 +201,7 @@ void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape 
       continue;
     }
     if (starts.sym[k] || ends.sym[k])
-      fail_at(g, n, "axis %d is cut at the symbolic batch; --shape can pin it", i);
+      fail_at(g, n, "axis %d is cut at the symbolic batch; --batch fixes it", i);
     start[i] = starts.v[k];
     out->d[i] = slice_axis(x->d[i], &start[i], ends.v[k], step[i]);
   }

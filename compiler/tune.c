@@ -1,9 +1,12 @@
-/* tune.c: --tune: the times of every layer's promising candidates, measured on this machine in the whole
- * network, and the file that keeps them:
+/* tune.c: --tune: the times of every layer's promising candidates, measured on this machine, and the file that keeps
+ * them:
  *
  *   resnetcc-tuning 1
  *   target CPU FEATURES              (what follows was measured for it)
- *   SHAPE CANDIDATE MILLISECONDS     (one thread, the mean over the layers of the shape) */
+ *   SHAPE CANDIDATE MILLISECONDS     (one thread, one layer of the shape)
+ *
+ * One object holds them all, each with its own input and weights, so that a run finds the caches as the network would
+ * leave them: a candidate's input was just written, its weights were last used before all others'. */
 #include "codegen.h"
 
 #include <errno.h>
@@ -14,6 +17,7 @@
 static const char first_line[] = "resnetcc-tuning 1\n";
 
 enum { RUNS = 8, LONGEST_LINE = 400 };
+static const int64_t most_weights = INT64_C(512) << 20; /* bytes, of one object */
 
 /* ==== the table ==== */
 
@@ -49,13 +53,7 @@ static void add(Context *cx, Tuning *t, const char *shape, const char *candidate
   t->item[t->n++] = (TunedTime){.shape = copy, .candidate = copy_text(cx, candidate), .ms = ms};
 }
 
-static Tuning *tuning_new(Context *cx) {
-  Tuning *t = alloc(cx, sizeof *t);
-  t->round = -1;
-  return t;
-}
-
-/* ==== measuring ==== */
+/* ==== what is to be measured ==== */
 
 static bool shape_is_new(const Graph *g, int i) {
   for (int k = 0; k < i; k++) {
@@ -65,66 +63,144 @@ static bool shape_is_new(const Graph *g, int i) {
   return true;
 }
 
-/* The mean time, over all nodes of its shape, of node i's choice. */
-static double mean_ms(const Graph *g, int i, const double *seconds_of_layer) {
-  const char *shape = g->node[i]->candidates->shape;
-  double sum = 0;
-  int nodes = 0;
-  for (int k = 0; k < g->n_layer; k++) {
-    const Candidates *c = g->layer[k].node->candidates;
-    if (!c || strcmp(c->shape, shape) != 0) continue;
-    sum += seconds_of_layer[k];
-    nodes += g->layer[k].phase == 0;
-  }
-  return sum * 1e3 / nodes;
-}
-
-/* Compiles the model with candidate `round` of each layer, and runs it; returns how many candidates a layer
- * has at most. */
-static int measure(Context *cx, const Options *opt, Context *own, Tuning *t, int round) {
-  Tuning force = {.round = round};
-  Graph *g = import_model(own, opt);
-  g->name = "tuned";
-  g->tuning = &force;
-  run_passes(g);
-  Object object;
-  object_emit(g, &object);
-  double *best = alloc_n(own, (size_t)g->n_layer + 1, sizeof *best);
-  layer_times(g, &object, "--tune", RUNS, best);
-  object_free(&object);
-  int most = 0;
+/* The promising candidates of the first node of each shape that has a choice; those of a shape are neighbours. */
+static Alone *list_trials(Graph *g, int *count) {
+  Alone *trial = alloc_n(g->cx, (size_t)g->n_node * MAX_CANDIDATES + 1, sizeof *trial);
+  *count = 0;
   for (int i = 0; i < g->n_node; i++) {
     const Candidates *c = g->node[i]->candidates;
-    if (!c) continue;
-    if (c->promising > most) most = c->promising;
-    if (shape_is_new(g, i)) add(cx, t, c->shape, c->item[c->chosen].name, mean_ms(g, i, best));
+    if (!c || c->promising < 2 || !shape_is_new(g, i)) continue;
+    for (int k = 0; k < c->promising; k++) trial[(*count)++] = (Alone){.node = g->node[i], .candidate = k};
   }
-  return most;
+  return trial;
 }
 
-/* A round's memory is its own. */
-static int measure_round(Context *cx, const Options *opt, Tuning *t, int round) {
-  Context own = {.file = cx->file, .max_memory = cx->max_memory, .arena = arena_new(cx->max_memory)};
-  int failed = setjmp(own.unwind), rounds = failed ? 0 : measure(cx, opt, &own, t, round);
-  arena_free(own.arena);
-  if (!failed) return rounds;
-  cx->file = NULL; /* the error names it */
-  fail(cx, "%s", own.error);
+static const Candidate *candidate_of(const Alone *a) { return &a->node->candidates->item[a->candidate]; }
+
+static int64_t bytes_of(const Alone *a) {
+  return shape_count(&a->node->in[1]->shape) * (candidate_of(a)->plan.stored ? 16 : 4);
 }
 
+/* How many trials from the first on go into one object: whole shapes. */
+static int part_size(const Alone *trial, int n) {
+  int64_t bytes = 0;
+  int size = 0;
+  for (int i = 0; i < n && bytes <= most_weights; i++) {
+    bytes += bytes_of(&trial[i]);
+    bool last_of_shape = i + 1 == n || trial[i + 1].node != trial[i].node;
+    if (last_of_shape && (bytes <= most_weights || size == 0)) size = i + 1;
+  }
+  return size;
+}
+
+static int count_parts(const Alone *trial, int n) {
+  int parts = 0;
+  for (int size; n > 0; trial += size, n -= size, parts++) size = part_size(trial, n);
+  return parts;
+}
+
+/* ==== measuring ==== */
+
+typedef struct Part {
+  Graph *g;
+  const Alone *trial;
+  int n;
+  Timing *timing;
+} Part;
+
+typedef struct Work {
+  Context *cx;         /* of the times */
+  Tuning *times;
+  Progress shown;
+  int run, runs;       /* of all parts */
+} Work;
+
+/* The trial that layer k is, or makes an argument for. */
+static int trial_of_layer(const Part *p, int k) {
+  const Node *n = p->g->layer[k].node;
+  for (int i = 0; i < p->n; i++) {
+    const Node *copy = p->trial[i].copy;
+    if (copy == n) return i;
+    for (int j = 0; j < copy->n_in; j++) {
+      if (copy->in[j] && copy->in[j] == n->out[0]) return i;
+    }
+  }
+  return -1;
+}
+
+static double ms_of(const Part *p, int i) {
+  double sum = 0;
+  for (int k = 0; k < p->g->n_layer; k++) {
+    if (p->g->layer[k].node == p->trial[i].copy) sum += timing_best(p->timing)[k];
+  }
+  return sum * 1e3;
+}
+
+static double least_of_shape(const Part *p, const Node *node) {
+  double least = 0;
+  for (int i = 0; i < p->n; i++) {
+    if (p->trial[i].node != node) continue;
+    double ms = ms_of(p, i);
+    if (least == 0 || ms < least) least = ms;
+  }
+  return least;
+}
+
+/* Those that take so many times as long as the best of their shape need no further runs. */
+static void skip_slow(const Part *p, double limit) {
+  for (int k = 0; k < p->g->n_layer; k++) {
+    int i = trial_of_layer(p, k);
+    if (i >= 0 && ms_of(p, i) > limit * least_of_shape(p, p->trial[i].node)) timing_skip(p->timing)[k] = true;
+  }
+}
+
+static void measure_part(Work *w, Graph *g, const Options *opt, Alone *trial, int n) {
+  Graph *alone = graph_alone(g, opt, trial, n);
+  Object object;
+  object_emit(alone, &object);
+  Part p = {alone, trial, n, timing_open(alone, &object, "--tune", 1)};
+  for (int run = 1; run <= RUNS; run++) {
+    progress_show(&w->shown, ++w->run, w->runs);
+    timing_run(p.timing);
+    if (run == 2) skip_slow(&p, 1.5);
+    if (run == RUNS / 2) skip_slow(&p, 1.1);
+  }
+  for (int i = 0; i < n; i++) {
+    add(w->cx, w->times, trial[i].node->candidates->shape, candidate_of(&trial[i])->name, ms_of(&p, i));
+  }
+  timing_close(p.timing);
+  object_free(&object);
+}
+
+static void measure(Work *w, Context *own, const Options *opt) {
+  int n;
+  Graph *g = import_model(own, opt);
+  run_passes(g);
+  Alone *trial = list_trials(g, &n);
+  fprintf(stderr, "tuning: %d algorithms\n", n);
+  w->shown = progress_begin(stderr, "tuning: run");
+  w->runs = count_parts(trial, n) * RUNS;
+  for (int size; n > 0; trial += size, n -= size) {
+    size = part_size(trial, n);
+    measure_part(w, g, opt, trial, size);
+  }
+  progress_end(&w->shown);
+}
+
+/* In memory of its own. */
 Tuning *tuning_measure(Context *cx, const Options *opt) {
   Options quiet = *opt;
   quiet.verbose = quiet.time = quiet.verify = quiet.each_pass = false;
   quiet.emit = EMIT_OBJ;
   quiet.dump = NULL;
-  Tuning *t = tuning_new(cx);
-  int rounds = 1;
-  for (int i = 0; i < rounds; i++) {
-    if (i == 0) fprintf(stderr, "tuning: round 1\n");
-    else fprintf(stderr, "tuning: round %d of %d\n", i + 1, rounds);
-    rounds = measure_round(cx, &quiet, t, i);
-  }
-  return t;
+  Work w = {.cx = cx, .times = alloc(cx, sizeof *w.times)};
+  Context own = {.file = cx->file, .max_memory = cx->max_memory, .arena = arena_new(cx->max_memory)};
+  int failed = setjmp(own.unwind);
+  if (!failed) measure(&w, &own, &quiet);
+  arena_free(own.arena);
+  if (!failed) return w.times;
+  cx->file = NULL; /* the error names it */
+  fail(cx, "%s", own.error);
 }
 
 /* ==== the file ==== */
@@ -174,7 +250,7 @@ Tuning *tuning_read(Context *cx, const Target *target, const char *path) {
   if (!f && errno == ENOENT) return NULL;
   cx->file = path;
   if (!f) fail(cx, "cannot be read: %s", strerror(errno));
-  Tuning *t = tuning_new(cx);
+  Tuning *t = alloc(cx, sizeof *t);
   read_lines(cx, t, target, f);
   fclose(f);
   cx->file = model;

@@ -60,7 +60,8 @@ typedef struct rcc_model {
   const char *name, *target;    /* as given by --name; CPU and features it was compiled for */
   int32_t n_inputs, n_outputs;
   const rcc_tensor *inputs, *outputs; /* in the model's order, initializers left out */
-  /* Bytes of workspace, aligned to 64, that run needs. The batch is 1 where the model has no symbolic one. */
+  /* Bytes of workspace, aligned to 64, that run needs. The batch is 1 where the model has no symbolic one. With what
+   * suffices for a batch of 1, all threads work on one image after the other. */
   size_t (*workspace_size)(int64_t batch, int32_t threads);
   /* Returns RCC_OK or an error code; with an error nothing has been written. */
   int (*run)(const void *const *inputs, void *const *outputs, int64_t batch, void *workspace,

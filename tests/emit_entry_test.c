@@ -180,7 +180,10 @@ static void workspace_grows_with_threads_alone(void **state) {
   size_t (*size)(int64_t, int32_t) = l.m->workspace_size;
   assert_true(size(1, 1) > 0);
   assert_true(size(1, 2) - size(1, 1) == size(1, 3) - size(1, 2)); /* the same for each thread */
-  assert_int_equal(size(1, 1), size(100, 1));                      /* images go one after the other */
+  assert_int_equal(size(1, 1), size(100, 1));                      /* images go one after the other, ... */
+  assert_int_equal(size(2, 2), 2 * size(1, 1)); /* ... or each thread has its own */
+  assert_int_equal(size(7, 3), 3 * size(1, 1));
+  assert_int_equal(size(2, 3), size(1, 3));
   assert_int_equal(size(0, 1), 0);
   assert_int_equal(size(-1, 1), 0);
   assert_int_equal(size(INT64_MIN, 1), 0);
@@ -442,6 +445,55 @@ static void tasks_have_equally_much_to_do(void **state) {
   check_share(tiles, 1, 512 * 28 * 28, 8);
 }
 
+/* Threads that keep count of the tasks they got in one call. */
+typedef struct Counting {
+  rcc_parallel par; /* first: its address is the whole's */
+  int32_t most, calls;
+} Counting;
+
+static void count_tasks(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
+  Counting *c = (Counting *)(uintptr_t)self;
+  c->calls++;
+  if (count > c->most) c->most = count;
+  for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
+}
+
+/* Five images and `threads`, with a workspace of NaNs: those of one thread alone, to the bit. `apart`: so many are lent as
+ * a whole, in one call. */
+static void check_shared_out(const Loaded *l, int32_t threads, size_t size, int32_t apart) {
+  static float image[MOST * IMAGE], d[MOST * D], want_d[MOST * D];
+  static int64_t index[MOST * INDEX], k[MOST * INDEX], want_k[MOST * INDEX];
+  for (int i = 0; i < MOST * IMAGE; i++) image[i] = (float)(i * 37 % 101) / 50 - 1;
+  for (int i = 0; i < MOST * INDEX; i++) index[i] = i * 7 % 13;
+  const void *in[] = {image, index};
+  void *out[] = {d, k}, *want[] = {want_d, want_k};
+  char *work = rcc_workspace_alloc(size);
+  memset(work, 0xff, size);
+  memset(d, 0xff, sizeof d);
+  Counting c = {.par = {.threads = threads, .run = count_tasks}};
+  assert_int_equal(l->m->run(in, want, MOST, l->work, l->size, NULL), RCC_OK);
+  assert_int_equal(l->m->run(in, out, MOST, work, size, &c.par), RCC_OK);
+  assert_memory_equal(d, want_d, sizeof d);
+  assert_memory_equal(k, want_k, sizeof k);
+  assert_int_equal(c.most, apart > threads ? apart : threads);
+  if (apart == MOST) assert_int_equal(c.calls, 1);
+  rcc_workspace_free(work, size);
+}
+
+static void threads_take_whole_images(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Loaded l = load_model(two_of_each("N"));
+  size_t (*size)(int64_t, int32_t) = l.m->workspace_size;
+  check_shared_out(&l, 5, size(MOST, 5), 5);
+  check_shared_out(&l, 2, size(MOST, 2), 4); /* and the fifth together */
+  check_shared_out(&l, 3, size(MOST, 3), 3);
+  check_shared_out(&l, 7, size(MOST, 7), 0);
+  check_shared_out(&l, 2, size(MOST, 2) - 1, 0); /* enough for one image */
+  check_shared_out(&l, 2, size(1, 2), 0);
+  unload(&l);
+}
+
 /* ==== the same bytes every time ==== */
 
 static void check_same_bytes(const char *cpu) {
@@ -480,6 +532,7 @@ int main(void) {
     TEST(any_batch_is_so_many_images),
     TEST(any_threads_give_the_same_bits),
     TEST(tasks_have_equally_much_to_do),
+    TEST(threads_take_whole_images),
     TEST(compiled_twice_are_the_same_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,37 +176,38 @@ static void interface_shapes_are_kept(void **state) {
   context_free(cx);
 }
 
-#define PIN ": pin the batch with --shape x=1"
+#define FIX ": fix the batch with --batch N"
 
 static void mixed_images_are_refused(void **state) {
   (void)state;
   static const struct { const char *text, *error; } bad[] = {
     {"input x f32 [N,4]\ny = ArgMax(x) axis=0\noutput y\n",
-     "test: node \"y\" (ArgMax): axis 0 of input 0, [N,4], is the symbolic batch; --shape can pin it"},
+     "test: node \"y\" (ArgMax): axis 0 of input 0, [N,4], is the symbolic batch; --batch fixes it"},
     {"input x f32 [N,4]\nz = Gemm(x, x) transA=1\noutput z\n",
-     "test: node \"z\" (Gemm): axis 0 of input 0, [N,4], is the symbolic batch; --shape can pin it"},
+     "test: node \"z\" (Gemm): axis 0 of input 0, [N,4], is the symbolic batch; --batch fixes it"},
     {"input x f32 [N,4]\ny = Softmax(x) axis=0\noutput y\n",
-     "test: node \"y\" (Softmax): works along the batch axis" PIN ",4"},
+     "test: node \"y\" (Softmax): works along the batch axis" FIX},
     {"input x f32 [N,4]\ny = LogSoftmax(x) axis=-2\noutput y\n",
-     "test: node \"y\" (LogSoftmax): works along the batch axis" PIN ",4"},
+     "test: node \"y\" (LogSoftmax): works along the batch axis" FIX},
     {"input x f32 [N]\ny = Softmax(x)\noutput y\n",
-     "test: node \"y\" (Softmax): works along the batch axis" PIN},
+     "test: node \"y\" (Softmax): works along the batch axis" FIX},
     {"input x f32 [N,4]\ny = Concat(x, x) axis=0\nz = Relu(y)\nw = Softmax(z)\nconst s i64 [2] = {N,8}\n"
-     "v = Reshape(w, s)\noutput v\n", "test: node \"y\" (Concat): joins batches" PIN ",4"},
+     "v = Reshape(w, s)\noutput v\n", "test: node \"y\" (Concat): joins batches" FIX},
     {"input x f32 [N,4]\ny = Transpose(x)\nz = Transpose(y)\nw = Relu(z)\noutput w\n",
-     "test: node \"y\" (Transpose): moves the batch from the first axis" PIN ",4"},
+     "test: node \"y\" (Transpose): moves the batch from the first axis" FIX},
     {"input x f32 [N,4]\ninput k f32 [3,N]\ny = MatMul(k, x)\noutput y\n",
-     "test: node \"y\" (MatMul): axis 1 of input 0, [3,N], is the symbolic batch; --shape can pin it"},
+     "test: node \"y\" (MatMul): axis 1 of input 0, [3,N], is the symbolic batch; --batch fixes it"},
     {"input x f32 [4,N]\ny = Relu(x)\noutput y\n",
      "test: input \"x\" has the shape [4,N], in which the batch is not the first dimension: "
-     "pin the batch with --shape x=4,1"},
+     "fix it with --batch N"},
     {"input x f32 [N,4]\nconst s i64 [2] = {2N,2}\ny = Reshape(x, s)\noutput y\n",
-     "test: output \"y\" has the shape [2N,2], in which the batch is not the first dimension" PIN ",4"},
+     "test: output \"y\" has the shape [2N,2], in which the batch is not the first dimension: "
+     "fix it with --batch N"},
     {"input x f32 [N,4]\nconst s i64 [3] = {1,-1,4}\ny = Reshape(x, s)\nz = Relu(y)\n"
      "const b i64 [2] = {N,4}\nw = Reshape(z, b)\noutput w\n",
-     "test: node \"y\" (Reshape): moves the batch from the first axis" PIN ",4"},
+     "test: node \"y\" (Reshape): moves the batch from the first axis" FIX},
     {"input x f32 [N,4]\ny = Shape(x)\noutput y\n",
-     "test: node \"y\" (Identity): needs the size of the batch" PIN ",4"},
+     "test: node \"y\" (Identity): needs the size of the batch" FIX},
   };
   Context *cx = context_new();
   for (size_t i = 0; i < COUNT(bad); i++)

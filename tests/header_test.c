@@ -97,7 +97,11 @@ static void text_is_as_designed(void **state) {
 static void has_no_batch_without_a_symbol(void **state) {
   (void)state;
   Graph *g = model("graph tiny\ninput x f32 [2,3]\ny = Relu(x)\noutput y\n");
-  assert_non_null(strstr(header_of(g), "int net_run(const float *x, float *y, void *workspace"));
+  const char *header = header_of(g);
+  assert_non_null(strstr(header, "int net_run(const float *x, float *y, void *workspace"));
+  assert_non_null(strstr(header, "net_model.workspace_size(1, threads)"));
+  assert_non_null(strstr(header, "/* Bytes, for one thread. */"));
+  assert_non_null(strstr(header, "Example:"));
 }
 
 static void parameters_are_unique(void **state) {

@@ -101,6 +101,55 @@ static void a_pin_must_fit(void **state) {
                 "test: --shape x: the input has 4 dimensions, not 1");
 }
 
+/* ---- --batch ---- */
+
+static const char *import_batch(Context *cx, int64_t batch, const char *text) {
+  struct ShapePin pin = {"p", shape_of(2, (int64_t)2, (int64_t)4)};
+  Options opt = {.input = "test", .batch = batch, .n_shape = strstr(text, "input p ") != NULL, .shape = &pin};
+  Graph *g = import_text(cx, &opt, 13, text);
+  assert_false(g->symbolic);
+  return strchr(graph_text(g), '\n') + 1;
+}
+
+static void check_batch_of(int64_t batch, const char *text, const char *expected) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  assert_string_equal(import_batch(cx, batch, text), expected);
+  context_free(cx);
+}
+
+static void a_batch_is_as_if_the_file_had_the_number(void **state) {
+  (void)state;
+  check_batch_of(8, "input x 1 n,3\noutput y 1 n,3\ny = Relu(x)\n",
+                 "input x f32 [8,3]\ny = Relu(x) # f32 [8,3]\noutput y\n");
+  check_batch_of(8, "input x 1 ?,3\noutput y 0 -\ny = Relu(x)\n", "input x f32 [8,3]\ny = Relu(x)\noutput y\n");
+  check_batch_of(2, "input a 1 3,n\ninput b 1 n,3\ninput c 1 m,4\noutput y 0 -\ny = MatMul(a, b)\n",
+                 "input a f32 [3,2]\ninput b f32 [2,3]\ninput c f32 [2,4]\ny = MatMul(a, b)\noutput y\n");
+  check_batch_of(8, "input x 1 n,3\ninput k 1 5,3\noutput y 0 -\ny = Relu(x)\n",
+                 "input x f32 [8,3]\ninput k f32 [5,3]\ny = Relu(x)\noutput y\n");
+}
+
+static void a_batch_that_the_file_has_is_fine(void **state) {
+  (void)state;
+  check_batch_of(8, "input x 1 8,3\noutput y 0 -\ny = Relu(x)\n", "input x f32 [8,3]\ny = Relu(x)\noutput y\n");
+  check_batch_of(2, "input p 1 n,4\noutput y 0 -\ny = Relu(p)\n", "input p f32 [2,4]\ny = Relu(p)\noutput y\n");
+}
+
+static void check_bad_batch(int64_t batch, const char *text, const char *expected) {
+  Context *cx = context_new();
+  EXPECT_FAIL(cx, import_batch(cx, batch, text), expected);
+  context_free(cx);
+}
+
+static void another_batch_is_refused(void **state) {
+  (void)state;
+  check_bad_batch(8, "input x 1 2,3\noutput y 0 -\ny = Relu(x)\n",
+                  "test: --batch 8: the batch is not symbolic; that of input \"x\" is 2");
+  check_bad_batch(8, "input p 1 n,4\noutput y 0 -\ny = Relu(p)\n",
+                  "test: --batch 8: the batch is not symbolic; that of input \"p\" is 2");
+  check_bad_batch(8, "const w 1 = 1\noutput y 0 -\ny = Relu(w)\n", "test: --batch 8: the model has no batch");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_first_dimension_is_the_batch),
@@ -111,6 +160,9 @@ int main(void) {
     cmocka_unit_test(a_pin_gives_numbers_to_names),
     cmocka_unit_test(an_unpinned_input_keeps_its_batch),
     cmocka_unit_test(a_pin_must_fit),
+    cmocka_unit_test(a_batch_is_as_if_the_file_had_the_number),
+    cmocka_unit_test(a_batch_that_the_file_has_is_fine),
+    cmocka_unit_test(another_batch_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

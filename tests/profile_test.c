@@ -1,4 +1,5 @@
 /* profile_test.c: the table of layers: which rows it has and how they add up; never how fast they are. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,9 +14,10 @@
 
 static Context *cx;
 static Options options;
-static Object object; /* these three outlive a profile that fails */
+static Object object; /* these outlive a profile that fails */
 static FILE *file;
 static char *printed;
+static size_t printed_size; /* until the file is closed */
 
 static int setup(void **state) {
   (void)state;
@@ -45,8 +47,7 @@ static char *table_of(const char *text, Graph **graph) {
   g->name = "net";
   run_passes(g);
   object_emit(g, &object);
-  size_t size = 0;
-  file = open_memstream(&printed, &size);
+  file = open_memstream(&printed, &printed_size);
   profile(g, &object, file);
   fflush(file);
   *graph = g;
@@ -61,20 +62,43 @@ static const char *line_with(const char *table, const char *text) {
   return format_text(cx, "%.*s", (int)strcspn(at, "\n"), at);
 }
 
+/* What stands below the column `name` of the first table; its head and its cells are aligned at their right ends. */
+static double cell(const char *table, const char *line, const char *name) {
+  const char *head = line_with(table, " ms ");
+  long end = strstr(head, name) + strlen(name) - head;
+  const char *text = format_text(cx, "%.*s", (int)end, line);
+  const char *space = strrchr(text, ' ');
+  return strtod(space, NULL);
+}
+
 static void every_layer_has_a_row(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   Graph *g;
   const char *table = table_of(net, &g);
   int lines = 0;
-  for (const char *s = table; *s; s++) lines += *s == '\n';
+  for (const char *s = strstr(table, "\n\n") + 2; *s != '\n'; s += strcspn(s, "\n") + 1) lines++;
   assert_int_equal(lines, g->n_layer + 2); /* a head and a sum */
   for (int i = 0; i < g->n_layer; i++) {
-    const char *line = line_with(table, format_text(cx, "\n%4d %s ", i,
+    const char *line = line_with(table, format_text(cx, "\n%3d %s ", i,
                                                     op_info[g->layer[i].node->op].name) + 1);
     const char *name = g->layer[i].node->name;
     assert_string_equal(line + strlen(line) - strlen(name), name);
   }
+}
+
+static void phases_are_one_row(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  options.winograd = WINOGRAD_4;
+  Graph *g;
+  const char *table = table_of("graph net\ninput x f32 [1,32,16,16]\nconst w f32 [32,32,3,3] = random 1 -0.1 0.1\n"
+                               "y = Conv(x, w) pads=[1,1,1,1]\noutput y\n", &g);
+  int phases = 0, rows = 0;
+  for (int i = 0; i < g->n_layer; i++) phases += g->layer[i].node->op == OP_Conv;
+  for (const char *s = table; (s = strstr(s, "Conv 3x3/1 32->32 @16x16")); s++) rows++;
+  assert_int_equal(phases, 2);
+  assert_int_equal(rows, 1);
 }
 
 static void shapes_are_as_people_write_them(void **state) {
@@ -82,28 +106,96 @@ static void shapes_are_as_people_write_them(void **state) {
   EXPECT_NO_FAIL(cx);
   Graph *g;
   const char *table = table_of(net, &g);
-  assert_non_null(strstr(line_with(table, " 3x3/2 "), "16->24 @6x10"));
-  assert_non_null(strstr(line_with(table, " 1x1/1 "), "24->24 @6x10"));
+  assert_non_null(strstr(line_with(table, " 3x3/2 "), "Conv 3x3/2 16->24 @6x10 "));
+  assert_non_null(strstr(line_with(table, " 1x1/1 "), "Conv 1x1/1 24->24 @6x10 "));
   assert_non_null(strstr(line_with(table, " Softmax "), "[1,10]"));
 }
 
-/* The sum of the column of milliseconds, as far as it is printed. */
+static void groups_and_images_are_told(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  const char *table = table_of("graph net\ninput x f32 [2,32,8,8]\nconst w f32 [32,4,3,3] = random 1 -0.1 0.1\n"
+                               "y = Conv(x, w) group=8 pads=[1,1,1,1]\noutput y\n", &g);
+  line_with(table, "Conv 3x3/1 32->32 g8 @8x8 x2 ");
+}
+
+static void bytes_are_what_must_be_moved(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  const char *table = table_of("graph net\ninput x f32 [1,32,20,20]\ninput r f32 [1,32,20,20]\n"
+                               "const w f32 [32,32,3,3] = random 1 -0.1 0.1\nc = Conv(x, w) pads=[1,1,1,1]\n"
+                               "y = Add(c, r)\noutput y\n", &g);
+  double tensor = 4e-6 * 32 * 20 * 20, weights = 4e-6 * 32 * 32 * 9;
+  assert_true(fabs(cell(table, line_with(table, "Conv 3x3"), " MB") - (3 * tensor + weights)) < 6e-4);
+  assert_true(fabs(cell(table, line_with(table, "Reorder "), " MB") - 2 * tensor) < 6e-4);
+}
+
+/* The sum of the column of milliseconds, as far as it is printed, and of those of the second table. */
 static void times_add_up(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   Graph *g;
-  const char *table = table_of(net, &g);
-  const char *head = line_with(table, " ms ");
-  long end = strstr(head, " ms ") + 3 - head; /* where the column ends */
-  double sum = 0, all = 0;
-  for (const char *s = strchr(table, '\n') + 1; *s; s += strcspn(s, "\n") + 1) {
-    double ms = strtod(s + end - 9, NULL);
+  const char *table = table_of(net, &g), *s = strchr(strstr(table, "  ms "), '\n') + 1;
+  double sum = 0, all = 0, groups = 0;
+  for (; *s != '\n'; s += strcspn(s, "\n") + 1) {
+    double ms = cell(table, s, " ms");
     assert_true(ms >= 0);
-    if (strncmp(s + 5, "all ", 4) == 0) all = ms;
+    if (strncmp(s + 4, "all ", 4) == 0) all = ms;
     else sum += ms;
   }
+  for (s = strchr(s + 1, '\n') + 1; *s; s += strcspn(s, "\n") + 1) {
+    double ms;
+    assert_int_equal(sscanf(s, "%*s %*d %lf", &ms), 1);
+    groups += ms;
+  }
   assert_true(all > 0);
-  assert_true(sum - all < 1e-3 && all - sum < 1e-3);
+  assert_true(fabs(sum - all) < 1e-3 && fabs(groups - all) < 1e-3);
+}
+
+/* Of each layer, and of all: the rate over the peak that the head names. */
+static void rates_are_shares_of_the_peak(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  const char *table = table_of(net, &g);
+  double peak;
+  assert_int_equal(sscanf(strstr(table, "peak "), "peak %lf GFLOP/s", &peak), 1);
+  assert_true(peak > 0);
+  const char *const rows[] = {" 3x3/2 ", " 1x1/1 ", " all "};
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    const char *line = line_with(table, rows[i]);
+    double rate = cell(table, line, " GFLOP/s"), percent = cell(table, line, " % peak");
+    assert_true(rate > 0);
+    assert_true(fabs(percent - 100 * rate / peak) < 0.06 + 10 / peak);
+  }
+}
+
+static void lines_are_not_too_long(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  char name[200];
+  memset(name, 'n', sizeof name - 1);
+  memcpy(name + sizeof name - 5, "end", 4);
+  const char *table = table_of(format_text(cx, "graph net\ninput x f32 [1,16,8,8]\nconst w f32 [16,16,1,1] = splat 1\n"
+                                               "%s = Conv(x, w)\ny = MaxPool(%s) kernel_shape=[2,2]\noutput y\n",
+                                           name, name), &g);
+  for (const char *s = table; *s; s += strcspn(s, "\n") + 1) assert_true(strcspn(s, "\n") <= 130);
+  const char *line = line_with(table, "Conv 1x1");
+  assert_non_null(strstr(line, "  ...n"));
+  assert_string_equal(line + strlen(line) - 4, "nend");
+}
+
+static void threads_are_lent(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  options.threads = 2;
+  Graph *g;
+  const char *table = table_of(net, &g);
+  assert_non_null(strstr(table, "of 12 runs, 2 threads; peak "));
+  assert_true(cell(table, line_with(table, " 3x3/2 "), " ms") > 0);
 }
 
 static void another_cpu_is_refused(void **state) {
@@ -120,8 +212,14 @@ static void another_cpu_is_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(every_layer_has_a_row),
+    TEST(phases_are_one_row),
     TEST(shapes_are_as_people_write_them),
+    TEST(groups_and_images_are_told),
+    TEST(bytes_are_what_must_be_moved),
     TEST(times_add_up),
+    TEST(rates_are_shares_of_the_peak),
+    TEST(lines_are_not_too_long),
+    TEST(threads_are_lent),
     TEST(another_cpu_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,7 +137,7 @@ static void windows_that_do_not_fit_are_refused(void **state) {
     {"input x f64 [1,3,8,8]\ninput w f64 [1,3,1,1]\ny = Conv(x, w)",
      "Conv): element type f64 is not supported here"},
     {"input x f32 [1,3,N,8]\n" WEIGHTS "y = Conv(x, w)",
-     "Conv): axis 2 of input 0, [1,3,N,8], is the symbolic batch; --shape can pin it"},
+     "Conv): axis 2 of input 0, [1,3,N,8], is the symbolic batch; --batch fixes it"},
     {IMAGE "y = MaxPool(x)", "MaxPool): attribute kernel_shape is missing"},
     {IMAGE "y = MaxPool(x) kernel_shape=[2,2] pads=[2,0,0,0]",
      "MaxPool): padding must be smaller than the window of 2 elements"},
@@ -264,7 +264,7 @@ static void bounds_may_be_known_at_run_time_only(void **state) {
   g = parse(cx, "input x f32 [N,6]\ninput p i64 [4]\ny = Pad(x, p)");
   g->output[0]->shape = shape_of(2, (int64_t)-1, (int64_t)5);
   EXPECT_FAIL(cx, pass_shape(g), "test: node \"y\" (Pad): axis 0 of input 0, [N,6], is the symbolic batch; "
-                                 "--shape can pin it");
+                                 "--batch fixes it");
   context_free(cx);
 }
 
@@ -312,7 +312,7 @@ static void moves_out_of_range_are_refused(void **state) {
     {"input x f32 [7]\nconst s i64 [2] = {3, 3}\ny, a = Split(x, s)",
      "Split): the sizes sum to 6, the axis has 7"},
     {"input x f32 [N,8]\nconst s i64 [1] = {1}\nconst e i64 [1] = {2}\ny = Slice(x, s, e)",
-     "Slice): the symbolic batch is sliced; --shape can pin it"},
+     "Slice): the symbolic batch is sliced; --batch fixes it"},
     {"input x f32 [8]\nconst s i64 [1] = {1}\ninput e i64 [1]\ny = Slice(x, s, e)",
      "Slice): the bounds must be known at compile time"},
     {"input x f32 [8]\nconst s i64 [1] = {1}\nconst z i64 [1] = {0}\ny = Slice(x, s, s, z, z)",
@@ -328,7 +328,7 @@ static void moves_out_of_range_are_refused(void **state) {
     {"input x f32 [3]\nconst i i64 [1] = {3}\ny = Gather(x, i)",
      "Gather): index 3 is outside an axis of 3 elements"},
     {"input x f32 [N]\nconst i i64 [1] = {0}\ny = Gather(x, i)",
-     "Gather): axis 0 of input 0, [N], is the symbolic batch; --shape can pin it"},
+     "Gather): axis 0 of input 0, [N], is the symbolic batch; --batch fixes it"},
     {"input x f32 [2,0]\ny = ArgMax(x) axis=1", "ArgMax): axis 1 has no elements"},
     {"input x f32 [2]\ny = Cast(x) to=8", "Cast): element type 8 is not supported"},
     {"input x i32 [2]\ny = Tanh(x)", "Tanh): element type i32 is not supported here"},

@@ -106,16 +106,6 @@ static void what_is_printed_is_read(void **state) {
   buffer_free(&printed);
 }
 
-static void rounds_take_the_promising_in_turn(void **state) {
-  (void)state;
-  EXPECT_NO_FAIL(cx);
-  const Candidates *list = selected(&(Tuning){.round = 0}, "haswell");
-  assert_int_equal(list->chosen, 0);
-  assert_true(list->promising >= 2);
-  assert_int_equal(selected(&(Tuning){.round = 1}, "haswell")->chosen, 1);
-  assert_int_equal(selected(&(Tuning){.round = list->promising}, "haswell")->chosen, 0);
-}
-
 /* On the CPU at hand, so that the object can run. */
 static void layers_are_measured(void **state) {
   (void)state;
@@ -124,7 +114,6 @@ static void layers_are_measured(void **state) {
   cx->file = options.input;
   const Tuning *t = tuning_measure(cx, &options);
   assert_true(t->n >= 1);
-  assert_int_equal(t->round, -1);
   for (int i = 0; i < t->n; i++) {
     assert_true(t->item[i].ms > 0);
     assert_string_equal(t->item[i].shape, t->item[0].shape); /* of its one convolution */
@@ -174,7 +163,6 @@ int main(void) {
     cmocka_unit_test_setup_teardown(stored_weights_need_room, setup, teardown),
     cmocka_unit_test_setup_teardown(other_targets_and_layers_are_ignored, setup, teardown),
     cmocka_unit_test_setup_teardown(what_is_printed_is_read, setup, teardown),
-    cmocka_unit_test_setup_teardown(rounds_take_the_promising_in_turn, setup, teardown),
     cmocka_unit_test_setup_teardown(layers_are_measured, setup, teardown),
     cmocka_unit_test_setup_teardown(wrong_files_end_in_a_line, setup, teardown),
     cmocka_unit_test_setup_teardown(missing_files_are_not_read, setup, teardown),

@@ -39,19 +39,18 @@ class Model(ctypes.Structure):  # rcc_model
                                          ctypes.c_size_t, ctypes.c_void_p))]
 
 
-def rcc_library(args, inputs):
+def rcc_library(args):
     """The model as a shared library: resnetcc's object and the runtime."""
     folder = pathlib.Path(tempfile.mkdtemp(dir=args.scratch))
-    shapes = [f"--shape={name}={','.join(map(str, x.shape))}" for name, x in inputs.items()]
-    subprocess.run([args.resnetcc, args.folder / "model.onnx", "-o", folder / "net.o", "--name", "net", *shapes,
-                    *args.option], check=True)
+    subprocess.run([args.resnetcc, args.folder / "model.onnx", "-o", folder / "net.o", "--name", "net", "--batch",
+                    str(args.batch), *args.option], check=True)
     subprocess.run(["cc", "-shared", folder / "net.o", "-Wl,-u,net_model,--whole-archive", args.runtime,
                     "-Wl,--no-whole-archive", "-pthread", "-o", folder / "net.so"], check=True)
     return ctypes.CDLL(str(folder / "net.so"))
 
 
 def resnetcc(args, inputs):
-    library = rcc_library(args, inputs)
+    library = rcc_library(args)
     model = Model.in_dll(library, "net_model")
     library.rcc_workspace_alloc.restype = library.rcc_pool_create.restype = ctypes.c_void_p
     library.rcc_pool_parallel.restype = ctypes.c_void_p

@@ -21,6 +21,12 @@ refuses "error: -d z?: no pass has the letter 'z'" -d 'z?' "$tiny"
 for size in 0 -1 "" 5X 5MM 99999999999999999999 9999999999G 1.5G; do
   refuses "error: --max-memory=$size:" "--max-memory=$size" "$tiny"
 done
+for threads in 0 -1 "" 2x 1025 99999999999999999999; do
+  refuses "error: --threads=$threads: it is a number from 1 to 1024" "--threads=$threads" "$tiny"
+done
+for batch in 0 -1 "" 2x 99999999999999999999; do
+  refuses "error: --batch=$batch: it is a number from 1 on" "--batch=$batch" "$tiny"
+done
 for shape in image image= =1,3 image=1,,3 image=1,3, image=0,3 image=-1,3 image=a image=1,2,3,4,5,6,7,8,9 \
   image=99999999999999999999; do
   refuses "error: --shape $shape: it is NAME=1,3,224,224" --shape "$shape" "$tiny"
@@ -47,6 +53,9 @@ refuses 'unknown.onnx: node "a\x0a\x1b[2Jb" (Erf): ' "$here/unknown.onnx"
 refuses "sized.onnx: " "$here/sized.onnx"
 refuses "tiny.onnx: " --shape nothing=1,3,8,8 "$tiny"
 refuses "tiny.onnx: " --shape image=1,4,8,8 "$tiny"
+refuses "tiny.onnx: --batch 4: the batch is not symbolic; that of input \"image\" is 1" --batch 4 \
+  --shape image=1,3,8,8 "$tiny"
+refuses "tiny.onnx: " --batch 9223372036854775807 "$tiny"
 refuses "tiny.onnx: needs more than the memory limit" --max-memory=16K "$tiny"
 
 # Outputs.

@@ -3,7 +3,7 @@
 tiny=$here/tiny.onnx
 
 succeeds --help
-for option in -o --name --shape --emit -mcpu -mattr --target --strict --max-memory --report --why --tune -v --time \
+for option in -o --name --shape --batch --emit -mcpu -mattr --target --strict --max-memory --report --profile --threads --why --tune -v --time \
   --passes -d --verify --each-pass --help --version; do
   holds "$work.out" "  $option"
 done
@@ -79,6 +79,19 @@ files sized.h sized.o
 succeeds "$here/sized.onnx" --shape=image=1,3,9,10
 files sized.h sized.o
 
+# A fixed batch is part of the interface.
+succeeds "$tiny" --batch=4
+holds tiny.h "image: float [4, 3, 8, 8]"
+holds tiny.h "scores: float [4, 5]"
+holds tiny.h "int tiny_run(const float *image,"
+files tiny.h tiny.o
+succeeds "$tiny" --batch 4 --name net -o batch.o
+succeeds "$tiny" --shape image=4,3,8,8 --name net -o shape.o
+cmp -s batch.o shape.o || failed "--batch and --shape differ"
+succeeds "$here/sized.onnx" --shape image=4,3,8,8 --batch 4 --name net -o both.o
+cmp -s batch.o both.o || failed "--batch does not go with --shape"
+files batch.h batch.o both.h both.o shape.h shape.o
+
 # Targets: the code of each is its own, and the same on every machine.
 succeeds "$tiny" -mcpu=x86-64-v3 --emit=asm
 holds tiny.s "ymm"
@@ -110,6 +123,14 @@ succeeds "$tiny" --report -o /dev/null
 [ -s "$work.out" ] || failed "--report says nothing"
 succeeds "$tiny" --report --emit=graph -o -
 holds "$work.out" "output scores"
+succeeds "$tiny" --profile -o net.o
+holds "$work.out" " % peak "
+[ -s "$work.err" ] && failed "--profile of a short run tells its progress"
+succeeds "$tiny" --profile --threads=2 -o -
+holds "$work.err" "2 threads"
+succeeds "$tiny" -o tiny.o --name net
+cmp -s net.o tiny.o || failed "--profile changes the object"
+files net.h net.o tiny.h tiny.o
 succeeds "$tiny" -d sw -o /dev/null
 holds "$work.err" "# after shape"
 holds "$work.err" "# after plan"

@@ -72,6 +72,30 @@ cp "$here/tiny.onnx" other/copy.onnx
 succeeds other/copy.onnx --name net -o other/again.o
 cmp -s net.o other/again.o || failed "a second object differs"
 
+# A fixed batch: all images in one call, with what they give one by one.
+succeeds "$here/tiny.onnx" --batch 3 -o batch.o
+cat >batch.c <<'END'
+#include "batch.h"
+#include "net.h"
+#include <math.h>
+
+static float images[3 * 192], all[15], one[5];
+static _Alignas(64) char work[BATCH_WORKSPACE_SIZE + NET_WORKSPACE_SIZE + 64];
+
+int main(void) {
+  for (int i = 0; i < 3 * 192; i++) images[i] = (float)(i % 23) * 0.1f - 0.7f;
+  if (batch_run(images, all, work, BATCH_WORKSPACE_SIZE, NULL)) return 1;
+  for (int i = 0; i < 3; i++) {
+    if (net_run(1, images + 192 * i, one, work, NET_WORKSPACE_SIZE, NULL)) return 2;
+    for (int k = 0; k < 5; k++)
+      if (!(fabsf(one[k] - all[5 * i + k]) < 1e-6f)) return 3;
+  }
+  return batch_model.flags != 0 || batch_model.inputs[0].dims[0] != 3;
+}
+END
+"$CC" -std=c11 $flags batch.c net.o batch.o "$RESNETCC_RT" -pthread -lm -o batch && ./batch ||
+  failed "a fixed batch: status $?"
+
 # Two models in one program.
 succeeds "$here/tiny.onnx" -o twin.o
 cat >both.c <<'END'

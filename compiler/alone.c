@@ -1,0 +1,57 @@
+/* alone.c: layers outside their network, to be measured: each has inputs of its own. */
+#include "codegen.h"
+
+#include <string.h>
+
+/* The same constant, or an input of that shape; one for both where n reads v twice. */
+static Value *copy_input(Graph *to, const Node *n, int i, Value *const *made) {
+  const Value *v = n->in[i];
+  if (!v) return NULL;
+  for (int k = 0; k < i; k++) {
+    if (n->in[k] == v) return made[k];
+  }
+  if (v->data) return value_const(to, v->name, v->type, v->shape, v->data);
+  Value *copy = value_new(to, v->name, v->type, v->shape);
+  copy->is_input = true;
+  to->input[to->n_input++] = copy;
+  return copy;
+}
+
+static Node *copy_node(Graph *to, const Alone *layer) {
+  const Node *n = layer->node;
+  int n_in = layer->bare && n->n_in > op_info[n->op].max_in ? op_info[n->op].max_in : n->n_in;
+  Value **in = alloc_n(to->cx, (size_t)n_in, sizeof *in);
+  for (int i = 0; i < n_in; i++) in[i] = copy_input(to, n, i, in);
+  Node *copy = node_new(to, n->op, n->name, n_in, in, 1);
+  copy->attr = n->attr;
+  copy->n_attr = n->n_attr;
+  copy->win = n->win;
+  copy->group = n->group;
+  copy->plan = alloc(to->cx, sizeof *copy->plan);
+  *copy->plan = n->candidates->item[layer->candidate].plan;
+  for (int i = 0; i < n->n_step && !layer->bare; i++) node_add_step(to, copy, n->step[i]);
+  copy->out[0] = value_new(to, n->out[0]->name, n->out[0]->type, n->out[0]->shape);
+  copy->out[0]->def = copy;
+  return copy;
+}
+
+Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n) {
+  Graph *to = graph_new(g->cx, opt);
+  int inputs = 0;
+  for (int i = 0; i < n; i++) inputs += layer[i].node->n_in;
+  to->name = "alone";
+  to->target = g->target;
+  to->input = alloc_n(g->cx, (size_t)inputs, sizeof *to->input);
+  to->output = alloc_n(g->cx, (size_t)n, sizeof *to->output);
+  for (int i = 0; i < n; i++) {
+    Node *copy = layer[i].copy = copy_node(to, &layer[i]);
+    if (!layer[i].bare) continue;
+    copy->out[0]->is_output = true;
+    to->output[to->n_output++] = copy->out[0];
+  }
+  pass_batch(to);
+  pass_layout(to);
+  pass_pack(to);
+  pass_plan(to);
+  return to;
+}

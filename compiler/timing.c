@@ -1,0 +1,156 @@
+/* timing.c: an emitted object runs in this process. Lending it "threads" that look at the clock shows every layer's time. */
+#include "codegen.h"
+
+#include "resnetcc_rt.h"
+#include <string.h>
+#include <time.h>
+
+typedef void Task(void *arg, int32_t index, int32_t worker);
+
+struct Timing {
+  rcc_parallel lent;   /* first: run gets the clock by its address */
+  Graph *g;
+  const char *option;
+  rcc_pool *pool;      /* NULL: one thread, this one */
+  Jit *jit;
+  const void **in;
+  void **out;
+  void *work;
+  size_t work_size;
+  double *best;
+  bool *skip;
+  int next;            /* the layer that a run is at */
+};
+
+/* Of this thread, so that what else the machine does in between does not count; with several threads by the clock. */
+static double seconds(const Timing *t) {
+  struct timespec now;
+  clock_gettime(t->pool ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static double time_tasks(const Timing *t, Task *task, void *arg, int32_t count) {
+  double start = seconds(t);
+  if (t->pool) {
+    const rcc_parallel *pool = rcc_pool_parallel(t->pool);
+    pool->run(pool, task, arg, count);
+  } else {
+    for (int32_t i = 0; i < count; i++) task(arg, i, 0);
+  }
+  return seconds(t) - start;
+}
+
+static void timed_run(const rcc_parallel *self, Task *task, void *arg, int32_t count) {
+  Timing *t = (Timing *)self;
+  int layer = t->next++;
+  if (t->skip[layer]) return;
+  double taken = time_tasks(t, task, arg, count), *best = &t->best[layer];
+  if (*best == 0 || taken < *best) *best = taken;
+}
+
+/* ==== what a run needs ==== */
+
+static void *random_input(Graph *g, const Value *v) {
+  int64_t n = shape_count(&v->shape);
+  size_t size = type_size(v->type);
+  uint8_t *data = alloc_n(g->cx, (size_t)n + 1, size);
+  uint32_t state = 1;
+  for (int64_t i = 0; i < n; i++) {
+    state = state * 1664525u + 1013904223u;
+    if (v->type == T_F32) ((float *)data)[i] = (float)(state >> 8) / (1 << 23) - 1;
+    else data[i * (int64_t)size] = state >> 31;
+  }
+  return data;
+}
+
+/* Inputs of one type share the memory of the largest, the first of these. */
+static int largest_alike(const Graph *g, Type type) {
+  int largest = -1;
+  for (int i = 0; i < g->n_input; i++) {
+    if (g->input[i]->type != type) continue;
+    if (largest < 0 || shape_count(&g->input[i]->shape) > shape_count(&g->input[largest]->shape)) largest = i;
+  }
+  return largest;
+}
+
+static void make_values(Timing *t) {
+  Graph *g = t->g;
+  t->in = alloc_n(g->cx, (size_t)g->n_input + 1, sizeof *t->in);
+  t->out = alloc_n(g->cx, (size_t)g->n_output + 1, sizeof *t->out);
+  for (int i = 0; i < g->n_input; i++) {
+    int k = largest_alike(g, g->input[i]->type);
+    if (!t->in[k]) t->in[k] = random_input(g, g->input[k]);
+    t->in[i] = t->in[k];
+  }
+  for (int i = 0; i < g->n_output; i++) {
+    t->out[i] = alloc_n(g->cx, (size_t)shape_count(&g->output[i]->shape) + 1, type_size(g->output[i]->type));
+  }
+}
+
+static void check_cpu(Graph *g, const char *option) {
+  int error = rcc_cpu_check(g->target->cpu_bits);
+  if (error) fail(g->cx, "%s: %s", option, rcc_strerror(error));
+}
+
+Timing *timing_open(Graph *g, const Object *o, const char *option, int threads) {
+  check_cpu(g, option);
+  Timing *t = alloc(g->cx, sizeof *t);
+  *t = (Timing){.lent = {.threads = threads, .run = timed_run}, .g = g, .option = option};
+  t->best = alloc_n(g->cx, (size_t)g->n_layer + 1, sizeof *t->best);
+  t->skip = alloc_n(g->cx, (size_t)g->n_layer + 1, sizeof *t->skip);
+  make_values(t);
+  t->jit = jit_open(g->cx, g->name, o);
+  size_t size = jit_model(t->jit)->workspace_size(1, threads);
+  t->work_size = size ? size : 64;
+  t->work = rcc_workspace_alloc(t->work_size);
+  if (threads > 1) t->pool = rcc_pool_create(threads);
+  if (t->work && (threads == 1 || t->pool)) return t;
+  timing_close(t);
+  fail(g->cx, "%s: %s", option, t->work ? "the threads can't be started" : "out of memory");
+}
+
+void timing_close(Timing *t) {
+  rcc_pool_destroy(t->pool);
+  rcc_workspace_free(t->work, t->work_size);
+  jit_close(t->jit);
+}
+
+const double *timing_best(const Timing *t) { return t->best; }
+bool *timing_skip(Timing *t) { return t->skip; }
+
+void timing_run(Timing *t) {
+  t->next = 0;
+  int error = jit_model(t->jit)->run(t->in, t->out, 1, t->work, t->work_size, &t->lent);
+  if (!error) return;
+  timing_close(t);
+  fail(t->g->cx, "%s: %s", t->option, rcc_strerror(error));
+}
+
+/* ==== the peak ==== */
+
+enum { PEAK_ROUNDS = 30 };
+
+/* chain * 0.5 + 0.5 of some chain within 1: numbers of the usual kind, for ever. */
+static float *peak_values(Graph *g, int floats, int threads) {
+  float *values = alloc_n(g->cx, (size_t)(floats * threads), sizeof *values);
+  for (int i = 0; i < floats * threads; i++) values[i] = 0.5f;
+  return values;
+}
+
+double timing_peak(Timing *t) {
+  Graph *g = t->g;
+  Object object;
+  object_emit_peak(g, &object);
+  Jit *jit = jit_load(g->cx, &object);
+  Task *peak = (Task *)(uintptr_t)jit_symbol(g->cx, jit, "peak");
+  int lanes = g->target->lanes, vectors = peak_vectors(g->target), threads = t->lent.threads;
+  float *values = peak_values(g, vectors * lanes, threads);
+  double least = 0, flop = 2.0 * PEAK_STEPS * (vectors - 2) * lanes * threads;
+  for (int i = 0; i < PEAK_ROUNDS; i++) {
+    double taken = time_tasks(t, peak, values, threads);
+    if (i == 0 || taken < least) least = taken;
+  }
+  jit_close(jit);
+  object_free(&object);
+  return flop * 1e-9 / least;
+}

@@ -1,0 +1,100 @@
+/* accuracy_test.c: the report's errors of Winograd's algorithm. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen.h"
+#include "fixture.h"
+#include "resnetcc_rt.h"
+
+static Context *cx;
+static Options options;
+
+static int setup(void **state) {
+  (void)state;
+  cx = context_new();
+  options = (Options){.max_memory = 1 << 30, .winograd = WINOGRAD_4};
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  context_free(cx);
+  return 0;
+}
+
+static const char net[] =
+  "graph net\ninput x f32 [2,24,13,10]\nconst w f32 [20,24,3,3] = random 1 -0.5 0.5\n"
+  "const b f32 [20] = random 2 -0.5 0.5\nconst v f32 [16,20,3,3] = random 3 -0.5 0.5\n"
+  "const u f32 [16,16,1,1] = random 4 -0.5 0.5\nfirst = Conv(x, w, b) pads=[1,1,1,1]\nr = Relu(first)\n"
+  "second = Conv(r, v)\nthird = Conv(second, u)\ny = Add(third, second)\noutput y\n";
+
+static const char *report_of(const char *text) {
+  Graph *g = text_parse(cx, &options, text);
+  run_passes(g);
+  char *printed = NULL;
+  size_t size = 0;
+  FILE *f = open_memstream(&printed, &size);
+  accuracy_report(g, f);
+  fclose(f);
+  const char *copy = copy_text(cx, printed);
+  free(printed);
+  return copy;
+}
+
+/* Errors of the row of that node; false: it has none. */
+static bool errors_of(const char *report, const char *node, double *error, double *plain) {
+  const char *end = strstr(report, format_text(cx, " %s\n", node));
+  if (!end) return false;
+  const char *line = end;
+  while (line > report && line[-1] != '\n') line--;
+  assert_int_equal(strncmp(line, "winograd", 8), 0);
+  assert_int_equal(sscanf(line, "%*s %lf %lf ", error, plain), 2);
+  return true;
+}
+
+/* What the kernel computes and what is taken for exact agree, at the edges as well, and not to the last bit. */
+static void winograd_layers_have_small_errors(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  const char *report = report_of(net);
+  double error, plain;
+  for (int i = 0; i < 2; i++) {
+    assert_true(errors_of(report, i ? "second" : "first", &error, &plain));
+    assert_true(error > 1e-8 && error < 1e-5);
+    assert_true(plain > 1e-9 && plain < 1e-5);
+  }
+}
+
+static void other_layers_have_no_row(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  double error, plain;
+  assert_false(errors_of(report_of(net), "third", &error, &plain));
+  options.winograd = WINOGRAD_OFF;
+  assert_string_equal(report_of(net), "");
+}
+
+/* In place of numbers that would be those of another algorithm. */
+static void another_cpu_is_told(void **state) {
+  (void)state;
+  if (rcc_cpu_check(RCC_CPU_AVX512FP16 | RCC_CPU_AMX_TILE) == RCC_OK) skip();
+  EXPECT_NO_FAIL(cx);
+  options.cpu = "sapphirerapids";
+  assert_non_null(strstr(report_of(net), format_text(cx, "\nnot measured: %s\n", rcc_strerror(RCC_ERR_CPU))));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    TEST(winograd_layers_have_small_errors),
+    TEST(other_layers_have_no_row),
+    TEST(another_cpu_is_told),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,96 @@
+/* alone_test.c: layers outside their network: what they keep, what they read. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "codegen.h"
+#include "fixture.h"
+
+static Context *cx;
+static Options options;
+
+static int setup(void **state) {
+  (void)state;
+  cx = context_new();
+  options = (Options){.cpu = "haswell", .max_memory = 1 << 30};
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  context_free(cx);
+  return 0;
+}
+
+static Graph *network(void) {
+  Graph *g = text_parse(cx, &options,
+                        "graph net\ninput x f32 [N,16,12,12]\nconst w f32 [16,16,3,3] = random 1 -0.1 0.1\n"
+                        "const b f32 [16] = random 2 -0.1 0.1\nc = Conv(x, w, b) pads=[1,1,1,1]\nr = Relu(c)\n"
+                        "d = Conv(r, w) pads=[1,1,1,1]\ny = Add(d, r)\noutput y\n");
+  run_passes(g);
+  return g;
+}
+
+static const Node *conv(const Graph *g, int number) {
+  for (int i = 0; i < g->n_node; i++) {
+    if (g->node[i]->op == OP_Conv && number-- == 0) return g->node[i];
+  }
+  fail_msg("no convolution");
+  return NULL;
+}
+
+/* Nodes of g, but for the Reorders that layout puts between. */
+static int count_but_reorders(const Graph *g) {
+  int n = 0;
+  for (int i = 0; i < g->n_node; i++) n += g->node[i]->op != OP_Reorder;
+  return n;
+}
+
+static void a_layer_keeps_its_epilogue_and_reads_inputs(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = network();
+  const Node *second = conv(g, 1);
+  Alone layer[] = {{.node = second, .candidate = 1}, {.node = second, .candidate = 0}};
+  Graph *alone = graph_alone(g, &options, layer, 2);
+  verify(alone, "graph_alone");
+  assert_int_equal(count_but_reorders(alone), 2);
+  assert_int_equal(alone->n_output, 0);
+  assert_int_equal(alone->n_input, 2); /* the residual of each is its input too */
+  for (int i = 0; i < 2; i++) {
+    const Node *copy = layer[i].copy;
+    const ConvPlan *plan = &second->candidates->item[layer[i].candidate].plan;
+    assert_int_equal(copy->n_step, second->n_step);
+    assert_ptr_equal(copy->in[1]->data, second->in[1]->data);
+    assert_ptr_not_equal(copy->plan, plan);
+    assert_int_equal(copy->plan->algorithm, plan->algorithm);
+    assert_int_equal(copy->plan->nb, plan->nb);
+    assert_int_equal(copy->plan->order, plan->order);
+  }
+  assert_true(layer[0].copy->plan->weights != layer[1].copy->plan->weights);
+}
+
+static void a_bare_layer_gives_its_result(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = network();
+  Alone layer[] = {{.node = conv(g, 0), .bare = true}, {.node = conv(g, 1), .bare = true}};
+  Graph *alone = graph_alone(g, &options, layer, 2);
+  verify(alone, "graph_alone");
+  assert_int_equal(alone->n_output, 2);
+  assert_int_equal(layer[0].copy->n_step + layer[1].copy->n_step, 0);
+  assert_ptr_equal(layer[0].copy->in[2]->data, conv(g, 0)->in[2]->data);
+  for (int i = 0; i < 2; i++) assert_true(shape_equal(&alone->output[i]->shape, &conv(g, i)->out[0]->shape));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    TEST(a_layer_keeps_its_epilogue_and_reads_inputs),
+    TEST(a_bare_layer_gives_its_result),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
