@@ -38,6 +38,7 @@ typedef enum ConvAlgorithm {
   CONV_DEPTHWISE,
   CONV_GROUPED,        /* several groups of few channels share a vector */
   CONV_WINOGRAD,       /* F(4x4,3x3) and its like: winograd.c */
+  CONV_STRASSEN,       /* 1x1 by one level of Strassen's algorithm */
   CONV_PLAIN,          /* weights that are known at run time only: dense row-major tensors, no epilogue */
 } ConvAlgorithm;
 
@@ -53,6 +54,7 @@ struct ConvPlan {
   LoopOrder order;
   int uw, nb;          /* tile: pixels x output channel blocks */
   int block_rows;      /* OC_ROW_TILE: rows of the result whose input stays in L2; all images' rows count as one list */
+  int group_pairs;     /* Strassen: pairs of lines treated at a time */
   bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */
   bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
   int chunk;           /* OC_FLAT: input channel blocks whose weights stay in L1; 0: all */
@@ -147,6 +149,12 @@ int64_t winograd_rows(const Node *n);
 void winograd_memory(const WinogradForm *f, ConvPlan *p, const Shape *y, int lanes);
 /* emit_winograd.c: may the plan be `fused`? */
 bool winograd_fuses(const WinogradForm *f, const ConvPlan *p, const Shape *y, const Target *t);
+
+/* emit_strassen.c: pixels of a line, which is a row of the result y, or with OC_FLAT half of a map; pairs of lines. */
+int64_t strassen_line(const ConvPlan *p, const Shape *y);
+int64_t strassen_pairs(const ConvPlan *p, const Shape *y);
+/* Fills scratch and shared of a plan whose icg, nb, order and group_pairs are set. */
+void strassen_memory(ConvPlan *p, const Shape *y, int lanes);
 
 /* cost.c: the estimated milliseconds of a convolution's plan on one core. */
 double plan_cost(const Target *t, const Node *n, const ConvPlan *p);

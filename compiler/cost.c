@@ -192,6 +192,39 @@ static double winograd_cycles(const Cost *c) {
   return overlap(work + transforms + c->input_bytes / c->r->met, weights / c->r->fetched);
 }
 
+/* ==== Strassen: see emit_strassen.c ==== */
+
+enum { PRODUCTS = 7, PRODUCT_CALL = 30 /* beyond CALL */ };
+
+/* Each tile meets a quarter of its panels' weights in each product, from L2 if L1 can't hold it; for each group four
+ * quarters are prepared, by two loads and a store each, most of it hidden. */
+static double prepared_weights_cycles(const Cost *c, double groups, double tiles) {
+  double quarters = c->weight_bytes / 4, quarter = (double)(c->p->icg / 2 * c->p->nb * c->t->lanes * 4);
+  double again = PRODUCTS * quarters * tiles * miss_share(quarter, 2 * c->t->l1) / c->r->weights_l2;
+  return again + groups * 4 * quarters * (1. / (c->t->lanes * 4) + 3 / c->r->weights_l2);
+}
+
+/* A quarter of the result's vectors costs 11 transfers to and from scratch, a quarter of the input's 12 cycles. */
+static double strassen_scratch_cycles(const Cost *c, double pixels) {
+  double results = (double)c->out_blocks / 2, inputs = (double)c->p->icg / (2. * c->t->lanes);
+  return pixels * (results * 11 * c->r->fma_cycles + inputs * 12);
+}
+
+/* Input that L2 can't hold comes from beyond it for each pair of panels. */
+static double strassen_cycles(const Cost *c) {
+  const Shape *y = &c->n->out[0]->shape;
+  int64_t line = strassen_line(c->p, y), pairs = strassen_pairs(c->p, y), half = c->p->icg / 2;
+  double groups = (double)ceiling(pairs, c->p->group_pairs), panels = (double)c->out_blocks / (2. * c->p->nb);
+  double tiles = (double)(pairs * ceiling(line, c->p->uw)), steps = (double)half;
+  double one = (double)pairs * pixels_cycles(c, line, steps, steps / c->t->lanes) / 2 + tiles * panels * PRODUCT_CALL;
+  double group_bytes = (double)(14 * c->p->group_pairs * line * c->p->icg);
+  double beyond = groups * panels * group_bytes * miss_share(group_bytes, 2 * c->t->l2) + c->input_bytes;
+  double work = PRODUCTS * one + strassen_scratch_cycles(c, (double)(pairs * line)) +
+                prepared_weights_cycles(c, groups, tiles) + beyond / c->r->met;
+  double again = miss_share(c->weight_bytes + group_bytes, c->t->l2) * (groups - 1);
+  return overlap(work, c->weight_bytes * (1 + again) / c->r->fetched);
+}
+
 /* ==== one value a lane ==== */
 
 /* Every product loads its input; each `sums` of a tap share it. A call does `pixels` of a row. */
@@ -206,6 +239,7 @@ static double cycles(const Cost *c) {
   int64_t tile = c->y[3] < c->p->uw ? c->y[3] : c->p->uw;
   switch (c->p->algorithm) {
   case CONV_WINOGRAD: return winograd_cycles(c);
+  case CONV_STRASSEN: return strassen_cycles(c);
   case CONV_GROUPED: return lanes_cycles(c, c->taps * c->p->icg, c->p->sums, c->y[3]);
   case CONV_DEPTHWISE: return lanes_cycles(c, c->taps, 1, tile);
   default: return direct_cycles(c);

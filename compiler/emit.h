@@ -51,7 +51,7 @@ void kernel_end(Emit *e, Resume *saved); /* adds `ret void` and returns to the c
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
 /* Calls the kernel of that key, whose arguments are n pointers (NULL: one that it does not use), and lets `build` make its
  * code where no layer has needed it yet. */
-enum { MAX_KERNEL_ARGS = 8 + MAX_STEPS };
+enum { MAX_KERNEL_ARGS = 9 + MAX_STEPS };
 void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data);
 /* Zeroes the halo of a blocked or planar value, each task that of its share of the rows. Where a layer may be serial, to be
  * called when that is known. */
@@ -120,11 +120,17 @@ Ref math_cast(Emit *e, Ref x, Type from, Type to);
 
 /* ==== emit_tile.c: the register tile that all matrix-like kernels share ==== */
 enum { MAX_TILE = 32, MAX_ACC = 32 };
+/* n vectors of a minus those of b, to be computed beside something else. */
+typedef struct Differences {
+  int n;
+  Ref a, b, to;
+} Differences;
 /* `uw` rows (pixels) by `nb` vectors of columns (blocks of output channels). */
 typedef struct Tile {
   int uw, nb;
   int64_t in[MAX_TILE];  /* element offsets of the rows' inputs from the first */
   int prefetch;          /* cache lines to fetch into L2 in one call of tile_sums, spread over its steps */
+  Differences meanwhile; /* in one call of tile_sums, spread over its steps */
   int64_t ahead;         /* bytes from each row's input to what will be read next and is fetched now; 0: nothing */
 } Tile;
 /* acc[b*uw + u] += x[in[u] + k] * w[k][b] for k = 0..steps-1, x being broadcast; w and pf move past what was used. */
@@ -181,6 +187,7 @@ void emit_conv(Emit *e, Node *n);      /* emit_conv.c: Conv on blocks */
 void emit_depthwise(Emit *e, Node *n); /* emit_depthwise.c */
 void emit_grouped(Emit *e, Node *n);   /* emit_grouped.c */
 void emit_winograd(Emit *e, Node *n);  /* emit_winograd.c: F(4x4,3x3); in two phases where plan->shared */
+void emit_strassen(Emit *e, Node *n);  /* emit_strassen.c: 1x1; in two phases where plan->shared */
 void emit_conv_plain(Emit *e, Node *n); /* emit_conv_plain.c: run-time weights, dense row-major */
 void emit_gemm(Emit *e, Node *n);      /* emit_gemm.c: Gemm, MatMul; any type */
 void emit_pool(Emit *e, Node *n);      /* emit_pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool; blocked f32, or plain any type and rank */

@@ -12,7 +12,8 @@ enum { MAX_BOUND = 48 }; /* values of a node whose function is shared */
 static void emit_node(Emit *e, Node *n) {
   static void (*const conv[])(Emit *, Node *) = {
     [CONV_DIRECT] = emit_conv, [CONV_DEPTHWISE] = emit_depthwise, [CONV_GROUPED] = emit_grouped,
-    [CONV_WINOGRAD] = emit_winograd, [CONV_PLAIN] = emit_conv_plain};
+    [CONV_WINOGRAD] = emit_winograd, [CONV_STRASSEN] = emit_strassen,
+    [CONV_PLAIN] = emit_conv_plain};
   switch (n->op) {
   case OP_Conv: conv[n->plan->algorithm](e, n); return;
   case OP_Gemm: case OP_MatMul: emit_gemm(e, n); return;
@@ -61,9 +62,9 @@ static void key_attributes(const Node *n, Buffer *key) {
 }
 
 static void key_plan(const ConvPlan *p, Buffer *key) {
-  buffer_printf(key, " plan %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d", p->algorithm, p->order, p->uw, p->nb, p->block_rows,
+  buffer_printf(key, " plan %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d", p->algorithm, p->order, p->uw, p->nb, p->block_rows,
                 p->stream, p->chunk, p->planar, p->groups, p->icg, p->ocg, p->m, p->tile_rows, p->group_images, p->fused, p->stored,
-                p->sums, p->ahead);
+                p->sums, p->ahead, p->group_pairs);
 }
 
 static void key_value(const Emit *e, const Value *v, Buffer *key) {

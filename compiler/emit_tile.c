@@ -13,13 +13,20 @@ void end_step(Emit *e) {
   call(e, LLVMGetInlineAsm(type, "", 0, clobber, sizeof clobber - 1, 1, 0, LLVMInlineAsmDialectATT, 0), type, 0, NULL);
 }
 
+static void difference(Emit *e, const Differences *d, int i) {
+  int bytes = e->lanes * 4;
+  Ref a = load(e, e->vec, d->a, i * bytes, bytes), b = load(e, e->vec, d->b, i * bytes, bytes);
+  store(e, LLVMBuildFSub(e->b, a, b, ""), d->to, i * bytes, bytes);
+}
+
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
-  int lanes = e->lanes, done = 0;
+  int lanes = e->lanes, done = 0, taken = 0;
   assert(t->uw <= MAX_TILE && t->nb <= MAX_ACC);
   for (int k = 0; k < steps; k++) {
     Ref weight[MAX_ACC];
     for (int b = 0; b < t->nb; b++) weight[b] = load(e, e->vec, *w, (k * t->nb + b) * lanes * 4, lanes * 4);
     for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, false, 2);
+    for (; taken < t->meanwhile.n * (k + 1) / steps; taken++) difference(e, &t->meanwhile, taken);
     if (t->ahead && k < t->uw) prefetch(e, x, t->in[k] * 4 + t->ahead, false, 2);
     for (int u = 0; u < t->uw; u++) {
       Ref value = splat(e, load(e, e->f32, x, (t->in[u] + k) * 4, 4), lanes);

@@ -60,6 +60,17 @@ static void set_winograd(Options *o, const char *value) {
   usage_error("--winograd=%s: it is auto, off, 2 or 4", value);
 }
 
+static void set_strassen(Options *o, const char *value) {
+  static const char *const names[] = {[STRASSEN_AUTO] = "auto", [STRASSEN_OFF] = "off", [STRASSEN_ON] = "on"};
+  for (int i = 0; i < (int)COUNT(names); i++) {
+    if (strcmp(names[i], value) == 0) {
+      o->strassen = i;
+      return;
+    }
+  }
+  usage_error("--strassen=%s: it is auto, off or on", value);
+}
+
 static void set_output(Options *o, const char *value) {
   if (o->output) usage_error("-o is given twice");
   if (!*value) usage_error("-o: the file name is empty");
@@ -193,6 +204,7 @@ static const struct Option {
   {"--strict", NULL, NONE, set_strict, "keep channels that are constant for finite activations only"},
   {"-Os", NULL, NONE, set_small, "no weights that take more room for being faster"},
   {"--winograd", "WHEN", EITHER, set_winograd, "auto (default), off, or, wherever it fits, 2 or 4: F(2x2,3x3) or F(4x4,3x3)"},
+  {"--strassen", "WHEN", EITHER, set_strassen, "auto (default), off, or on: Strassen's algorithm wherever it fits"},
   {"--max-memory", "SIZE", EITHER, set_memory, "refuse models that need more; K, M, G; default: 16G"},
   {"--report", NULL, NONE, set_report, "list the layers and every buffer, and the errors of Winograd's algorithm"},
   {"--profile", NULL, NONE, set_profile, "run the object here, list the time of every layer and its share of the peak"},

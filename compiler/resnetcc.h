@@ -162,6 +162,7 @@ typedef struct Options {
   bool verbose, time, strict, verify, each_pass, report, profile, small, why, tune;
   const char *tune_file;                 /* --tune=FILE */
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_2, WINOGRAD_4 } winograd;
+  enum { STRASSEN_AUTO, STRASSEN_OFF, STRASSEN_ON } strassen;
   const char *dump;                      /* letters of the passes to print the graph after */
   int threads;                           /* that --profile lends; 0: not given */
   int64_t max_memory;                    /* bytes */

@@ -145,6 +145,39 @@ static void store_transformed(const Target *t, const Node *n, const WinogradForm
   winograd_memory(f, p, &n->out[0]->shape, t->lanes);
 }
 
+/* ==== Strassen ==== */
+
+static bool strassen_fits(const Target *t, const Node *n, const ConvPlan *p, int nb) {
+  bool halves = p->icg % (2 * t->lanes) == 0 && p->ocg % (2 * nb * t->lanes) == 0;
+  return n->win.kh * n->win.kw == 1 && n->group == 1 && !p->planar && halves;
+}
+
+enum { FEW_PIXELS = 56 };
+
+/* A group has the pairs of lines whose input, three quarters of it read in place and four sums of quarters, take no
+ * more than half of L2, but not so few pixels in one line of each pair that preparing the weights weighs. */
+static int strassen_group(const Target *t, const Node *n, const ConvPlan *p) {
+  const Shape *y = &n->out[0]->shape;
+  int64_t line = strassen_line(p, y), pairs = strassen_pairs(p, y);
+  if (p->order == OC_FLAT) return 1;
+  int64_t fit = t->l2 / 2 / (14 * p->icg * line), few = (FEW_PIXELS + line - 1) / line;
+  int64_t groups = pairs / (fit > few ? fit : few);
+  return (int)(groups > 1 ? (pairs + groups - 1) / groups : pairs);
+}
+
+static bool plan_strassen(const Target *t, const Node *n, ConvPlan *p) {
+  const Shape *y = &n->out[0]->shape;
+  Layer l = {.rows = y->d[2], .cols = y->d[3]};
+  p->nb = 2;
+  if (!strassen_fits(t, n, p, p->nb)) return false;
+  p->algorithm = CONV_STRASSEN;
+  p->order = small_map(&l) ? OC_FLAT : OC_ROW_TILE;
+  p->uw = (t->regs - 1 - p->nb) / p->nb;
+  p->group_pairs = strassen_group(t, n, p);
+  strassen_memory(p, y, t->lanes);
+  return true;
+}
+
 /* ==== few channels a group ==== */
 
 /* Does a vector hold whole groups of 2 to 8 channels? Larger ones are left to the direct convolution, see
@@ -168,6 +201,7 @@ static const char *candidate_name(Graph *g, const ConvPlan *p) {
   case CONV_GROUPED: return "grouped";
   case CONV_DEPTHWISE: return "depthwise";
   case CONV_WINOGRAD: return format_text(g->cx, "winograd%d%s", p->m, p->stored ? ".stored" : p->fused ? ".fused" : "");
+  case CONV_STRASSEN: return "strassen";
   default: return format_text(g->cx, "direct.%dx%d.%s", p->uw, p->nb, orders[p->order]);
   }
 }
@@ -223,6 +257,14 @@ static bool add_winograds(Graph *g, const Node *n, Candidates *list, const ConvP
   return true;
 }
 
+/* False: it is no candidate. */
+static bool add_strassen(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
+  ConvPlan s = *p;
+  if (g->opt->strassen == STRASSEN_OFF || !plan_strassen(g->target, n, &s)) return false;
+  add_candidate(g, n, list, &s);
+  return true;
+}
+
 /* Which layers are alike: all that their plans depend on. */
 static const char *shape_key(Graph *g, const Node *n) {
   const Window *k = &n->win;
@@ -255,6 +297,7 @@ static Candidates *list_candidates(Graph *g, const Node *n) {
   }
   if (plan_grouped(g->target, n, &grouped)) add_candidate(g, n, list, &grouped);
   bool winograd = add_winograds(g, n, list, &p);
+  if (add_strassen(g, n, list, &p) && g->opt->strassen == STRASSEN_ON) return list;
   if (!winograd || g->opt->winograd == WINOGRAD_AUTO) add_direct(g, n, list, &p);
   return list;
 }

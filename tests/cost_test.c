@@ -105,6 +105,20 @@ static void winograd_where_it_saves(void **state) {
   }
 }
 
+/* Sums weigh beside few channels, and none make up for a pixel beside none. */
+static void strassen_where_it_saves(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  for (size_t i = 2; i < COUNT(cpus); i++) {
+    const Candidates *many = candidates_of(&(Conv){1, 256, 1024, 14, 1, 1, 1}, cpus[i]);
+    assert_true(least(many, "strassen") < 0.95 * least(many, "direct"));
+    const Candidates *few = candidates_of(&(Conv){1, 64, 64, 56, 1, 1, 1}, cpus[i]);
+    assert_true(least(few, "direct") < least(few, "strassen"));
+    const Candidates *one = candidates_of(&(Conv){1, 512, 512, 1, 1, 1, 1}, cpus[i]);
+    assert_true(least(one, "direct") < least(one, "strassen"));
+  }
+}
+
 static void loops_follow_the_sizes(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
@@ -139,6 +153,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(lists_are_in_order_and_names_unique, setup, teardown),
     cmocka_unit_test_setup_teardown(more_images_cost_more, setup, teardown),
     cmocka_unit_test_setup_teardown(winograd_where_it_saves, setup, teardown),
+    cmocka_unit_test_setup_teardown(strassen_where_it_saves, setup, teardown),
     cmocka_unit_test_setup_teardown(loops_follow_the_sizes, setup, teardown),
     cmocka_unit_test_setup_teardown(options_limit_the_list, setup, teardown),
   };

@@ -15,6 +15,7 @@ typedef struct Run {
   const char *text, *cpu;
   bool wide;             /* code shaped for 16 lanes and 32 registers, whatever the CPU has */
   int winograd;          /* of Options: WINOGRAD_AUTO, ... */
+  bool strassen;         /* wherever it can be */
   double tolerance, lo, hi;
   const void **input;
   void **expected;
@@ -162,7 +163,7 @@ static void run_model(const Run *r, const rcc_model *m, const Graph *g, int task
 
 static Options options_for(const Run *r) {
   return (Options){.name = "kernel", .cpu = r->cpu, .max_memory = r->cx->max_memory, .verify = true,
-                   .winograd = r->winograd};
+                   .winograd = r->winograd, .strassen = r->strassen ? STRASSEN_ON : STRASSEN_AUTO};
 }
 
 static void compile_and_run(Run *r) {
@@ -221,4 +222,8 @@ void check_kernel(const char *graph, double tolerance) {
 void check_winograd(const char *graph, double tolerance) {
   check((Run){.text = graph, .tolerance = tolerance, .winograd = WINOGRAD_4});
   check((Run){.text = graph, .tolerance = tolerance, .winograd = WINOGRAD_2});
+}
+
+void check_strassen(const char *graph, double tolerance) {
+  check((Run){.text = graph, .tolerance = tolerance, .strassen = true});
 }

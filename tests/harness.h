@@ -12,6 +12,9 @@ void check_kernel(const char *graph, double tolerance);
 /* The same with Winograd's algorithm wherever it can be: of the largest tiles, then of 2x2. */
 void check_winograd(const char *graph, double tolerance);
 
+/* The same with Strassen's. */
+void check_strassen(const char *graph, double tolerance);
+
 /* check_kernel with all inputs but bool in [lo, hi). */
 void check_kernel_in(const char *graph, double tolerance, double lo, double hi);
 

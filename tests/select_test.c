@@ -109,10 +109,19 @@ static void check_winograd(const Conv *k, const ConvPlan *p, const Target *t) {
   assert_true(p->chunk >= 1 && p->tile_rows >= 1 && p->scratch >= 0 && p->shared >= 0);
 }
 
+static void check_strassen(const Conv *k, const ConvPlan *p, const Target *t) {
+  assert_true(k->kh == 1 && k->kw == 1 && k->group == 1 && !p->planar);
+  assert_true(p->uw >= 1 && p->nb >= 1 && p->uw * p->nb + p->nb + 1 <= t->regs);
+  assert_int_equal(k->c % (2 * t->lanes), 0);
+  assert_int_equal(k->oc % (2 * p->nb * t->lanes), 0);
+  assert_true(p->group_pairs >= 1 && p->scratch > 0 && p->shared >= 0);
+}
+
 static void check_plan(const Conv *k, const ConvPlan *p, const Target *t, const Shape *y) {
   switch (p->algorithm) {
   case CONV_DIRECT: check_direct(k, p, t, y); return;
   case CONV_WINOGRAD: check_winograd(k, p, t); return;
+  case CONV_STRASSEN: check_strassen(k, p, t); return;
   case CONV_DEPTHWISE: assert_true(k->group > 1 && k->group == k->c && k->group == k->oc); return;
   case CONV_GROUPED:
     assert_true(k->group > 1 && k->c == k->oc && k->c / k->group == p->icg && t->lanes % p->icg == 0);
@@ -185,6 +194,26 @@ static void winograd_on_is_wherever_it_can(void **state) {
   }
 }
 
+static void strassen_on_is_wherever_it_can(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const struct { Conv k; bool fits; } cases[] = {
+    {{1, 64, 14, 14, 64, 1, 1, 1, 1, 1, 0}, true},   {{3, 32, 7, 7, 192, 1, 1, 1, 2, 1, 1}, true},
+    {{1, 64, 14, 14, 64, 3, 3, 1, 1, 1, 1}, false},  {{1, 64, 14, 14, 64, 1, 1, 2, 1, 1, 0}, false},
+    {{1, 64, 14, 14, 96, 1, 3, 1, 1, 1, 1}, false},  {{1, 60, 14, 14, 64, 1, 1, 1, 1, 1, 0}, false},
+    {{1, 64, 14, 14, 72, 1, 1, 1, 1, 1, 0}, false},  {{1, 4, 14, 14, 64, 1, 1, 1, 1, 1, 0}, false},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t c = 0; c < COUNT(cpus); c++) {
+      options.strassen = STRASSEN_ON;
+      bool used = plan_of(&cases[i].k, cpus[c])->algorithm == CONV_STRASSEN;
+      if (used != cases[i].fits) fail_msg("case %d on %s: %d", (int)i, cpus[c], used);
+      options.strassen = STRASSEN_OFF;
+      assert_int_not_equal(plan_of(&cases[i].k, cpus[c])->algorithm, CONV_STRASSEN);
+    }
+  }
+}
+
 /* ==== typical layers ==== */
 
 static void layers_of_networks(void **state) {
@@ -194,7 +223,7 @@ static void layers_of_networks(void **state) {
     {{1, 3, 224, 224, 64, 7, 7, 1, 2, 1, 3}, CONV_DIRECT, true},
     {{1, 1, 28, 28, 16, 3, 3, 1, 1, 1, 1}, CONV_DIRECT, true},
     {{1, 64, 56, 56, 256, 1, 1, 1, 1, 1, 0}, CONV_DIRECT, false},
-    {{1, 2048, 7, 7, 512, 1, 1, 1, 1, 1, 0}, CONV_DIRECT, false},
+    {{1, 256, 14, 14, 1024, 1, 1, 1, 1, 1, 0}, CONV_STRASSEN, false},
     {{1, 128, 56, 56, 128, 3, 3, 1, 2, 1, 1}, CONV_WINOGRAD, false},
     {{1, 256, 1, 1, 64, 1, 1, 1, 1, 1, 0}, CONV_DIRECT, false},
     {{1, 96, 28, 28, 96, 3, 3, 96, 1, 1, 1}, CONV_DEPTHWISE, false},
@@ -256,6 +285,7 @@ int main(void) {
     TEST(random_layers_keep_to_the_rules),
     TEST(winograd_off_is_off),
     TEST(winograd_on_is_wherever_it_can),
+    TEST(strassen_on_is_wherever_it_can),
     TEST(layers_of_networks),
     TEST(groups_of_blocks),
     TEST(run_time_weights_are_plain),

@@ -1,0 +1,474 @@
+/* emit_strassen.c: convolution 1x1 as a matrix product by one level of Strassen's algorithm ("Gaussian elimination is not
+ * optimal", 1969): seven products of half-size blocks instead of eight. This is Winograd's form of it, which has fewer sums
+ * (Knuth, The Art of Computer Programming, volume 2, section 4.6.4):
+ *
+ *   S1 = A21 + A22   S2 = S1 - A11   S3 = A11 - A21   S4 = A12 - S2
+ *   T1 = B12 - B11   T2 = B22 - T1   T3 = B22 - B12   T4 = B21 - T2
+ *   P1 = A11 B11   P2 = A12 B21   P3 = S4 B22   P4 = A22 T4   P5 = S1 T1   P6 = S2 T2   P7 = S3 T3
+ *   U2 = P1 + P6   U3 = U2 + P7
+ *   C11 = P1 + P2   C12 = U2 + P5 + P3   C21 = U3 + P4   C22 = U3 + P5
+ *
+ * A is pixels x input channels, B input channels x output channels. Two lines of pixels are paired (A1., A2.), the first
+ * half of the input channels with the second (A.1, A.2), and an even panel of output channels with the odd one behind it
+ * (B.1, B.2), so that the weights lie as for direct convolution. A line is a row of the map, or half of a small map.
+ *
+ * A group of pairs of lines is treated at a time: S1 to S4 are computed once, then for each pair of panels the seven
+ * products of all tiles. A T is computed during the products before it is needed, some vectors in each tile, whose
+ * arithmetic hides the loads and stores. What other quadrants need of a product is kept in scratch; the last product of a
+ * quadrant adds it, and has the epilogue. */
+#include "emit.h"
+
+/* ==== the algorithm, in the order of execution ==== */
+
+enum { PRODUCTS = 7, SUMS = 4, BUFFERS = 3, MAX_TERMS = 2 };
+enum { S1, S2, S3, S4, A11, A12, A22 };
+enum { B11, B12, B21, B22, BUFFER };         /* of buffers, each for one T after another */
+enum { NOTHING = -1, P1, P5, U2, U3, KEPT };
+enum { C11, C12, C21, C22, NONE };
+
+typedef struct Product {
+  int a, b;                /* operands */
+  int before, kept;        /* what is added to it, and as what the sum is kept */
+  int c;                   /* the quadrant that is completed, ... */
+  int n_terms, term[MAX_TERMS]; /* ... by adding these */
+  int from, minus, to;     /* the T that is computed meanwhile, ... */
+  int part, parts;         /* ... in so many parts; 0: none */
+} Product;
+
+static const Product products[PRODUCTS] = {
+  {A11, B11,        NOTHING, P1,      NONE, 0, {0},      /* T1 */ B12, B11,        BUFFER + 0, 0, 1},
+  {A12, B21,        NOTHING, NOTHING, C11,  1, {P1},     /* T2 */ B22, BUFFER + 0, BUFFER + 1, 0, 1},
+  {S1,  BUFFER + 0, NOTHING, P5,      NONE, 0, {0},      /* T3 */ B22, B12,        BUFFER + 2, 0, 2},
+  {S2,  BUFFER + 1, P1,      U2,      NONE, 0, {0},      /* T3 */ B22, B12,        BUFFER + 2, 1, 2},
+  {S4,  B22,        NOTHING, NOTHING, C12,  2, {U2, P5}, /* T4 */ B21, BUFFER + 1, BUFFER + 0, 0, 2},
+  {S3,  BUFFER + 2, U2,      U3,      C22,  1, {P5},     /* T4 */ B21, BUFFER + 1, BUFFER + 0, 1, 2},
+  {A22, BUFFER + 0, NOTHING, NOTHING, C21,  1, {U3},              0,   0,          0,          0, 0},
+};
+
+typedef struct Strassen {
+  Emit *e;
+  Node *n;
+  const ConvPlan *plan;
+  const Layout *in, *out;
+  int64_t images, rows, cols;   /* of the result */
+  bool flat;                    /* a line is half of an image's map */
+  int64_t lines, pairs;         /* all lines, where they are rows; all pairs */
+  int64_t groups, group;        /* pairs of one at most */
+  int line;                     /* pixels of a line */
+  int64_t half;                 /* input channel blocks of a half */
+  int64_t panel;                /* floats */
+  int64_t panel_pairs;
+  int64_t sum, kept;            /* floats of one sum of inputs, of one kept product */
+} Strassen;
+
+/* ==== sizes ==== */
+
+int64_t strassen_line(const ConvPlan *p, const Shape *y) {
+  return p->order == OC_FLAT ? (y->d[2] * y->d[3] + 1) / 2 : y->d[3];
+}
+
+int64_t strassen_pairs(const ConvPlan *p, const Shape *y) {
+  return p->order == OC_FLAT ? y->d[0] : (y->d[0] * y->d[2] + 1) / 2;
+}
+
+/* Where all is one group, the sums of inputs are shared. */
+void strassen_memory(ConvPlan *p, const Shape *y, int lanes) {
+  int64_t pixels = p->group_pairs * strassen_line(p, y), half = p->icg / 2, sums = SUMS * pixels * half * 4;
+  bool one_group = strassen_pairs(p, y) <= p->group_pairs;
+  p->shared = one_group ? sums : 0;
+  p->scratch = (KEPT * pixels + BUFFERS * half) * p->nb * lanes * 4 + (one_group ? 0 : sums);
+}
+
+/* ==== where a line's pixels are ==== */
+
+/* Pixel u of the first or second line of a pair. The second half of an odd map repeats the last pixel. */
+static void pixel(const Strassen *s, int second, int u, int *y, int *x) {
+  int all = (int)(s->rows * s->cols), at = second * s->line + u;
+  if (at >= all) at = all - 1;
+  *y = s->flat ? at / (int)s->cols : 0;
+  *x = s->flat ? at % (int)s->cols : u;
+}
+
+static int64_t in_offset(const Strassen *s, int second, int u) {
+  int y, x;
+  pixel(s, second, u, &y, &x);
+  return y * s->n->win.sh * s->in->row + x * s->n->win.sw * s->in->pix;
+}
+
+/* Image and row of a line, where its first pixel is, but for a second half. */
+typedef struct Start { Ref image, row; } Start;
+
+static Start start_of(const Strassen *s, Ref pair, int second) {
+  Emit *e = s->e;
+  if (s->flat) return (Start){pair, const_i64(e, 0)};
+  Ref line = add_i(e, mul_i(e, pair, 2), const_i64(e, second)), last = const_i64(e, s->lines - 1);
+  if (s->lines % 2) line = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, line, last, ""), line, last, "");
+  Ref rows = const_i64(e, s->rows);
+  return (Start){LLVMBuildSDiv(e->b, line, rows, ""), LLVMBuildSRem(e->b, line, rows, "")};
+}
+
+static Ref input_at(const Strassen *s, Start p) {
+  Emit *e = s->e;
+  Ref x = value_ptr(e, s->n->in[0]);
+  x = gep_const(e, x, -(s->n->win.top * s->in->row + s->n->win.left * s->in->pix) * 4);
+  return gep(e, gep(e, x, p.image, s->in->n * 4), p.row, s->n->win.sh * s->in->row * 4);
+}
+
+/* ==== S1 to S4: [sum][pair][half of the channel blocks][pixel][V] ==== */
+
+static void sum_pixel(const Strassen *s, Ref a1, Ref a2, Ref v, int u) {
+  Emit *e = s->e;
+  int64_t half = s->half * s->in->c * 4, in1 = in_offset(s, 0, u) * 4, in2 = in_offset(s, 1, u) * 4;
+  int bytes = e->lanes * 4;
+  Ref a11 = load(e, e->vec, a1, in1, bytes), a12 = load(e, e->vec, a1, in1 + half, bytes);
+  Ref a21 = load(e, e->vec, a2, in2, bytes), a22 = load(e, e->vec, a2, in2 + half, bytes);
+  Ref sum[SUMS];
+  sum[S1] = fadd(e, a21, a22);
+  sum[S2] = LLVMBuildFSub(e->b, sum[S1], a11, "");
+  sum[S3] = LLVMBuildFSub(e->b, a11, a21, "");
+  sum[S4] = LLVMBuildFSub(e->b, a12, sum[S2], "");
+  for (int i = 0; i < SUMS; i++) store(e, sum[i], v, i * s->sum * 4 + u * bytes, bytes);
+}
+
+/* Of a row so many pixels are done at a time. */
+static int pixels_at_once(const Strassen *s) {
+  int n = s->flat ? s->line : 8;
+  while (s->line % n) n--;
+  return n;
+}
+
+static void build_sums(const void *data) {
+  const Strassen *s = data;
+  Emit *e = s->e;
+  int at_once = pixels_at_once(s);
+  int64_t step = at_once * s->n->win.sw * s->in->pix * 4;
+  Loop part;
+  loop_begin(e, &part, const_i64(e, 0), const_i64(e, s->line / at_once), 1, 0, NULL);
+  Ref a1 = gep(e, LLVMGetParam(e->fn, 0), part.i, step), a2 = gep(e, LLVMGetParam(e->fn, 1), part.i, step);
+  Ref v = gep(e, LLVMGetParam(e->fn, 2), part.i, at_once * e->lanes * 4);
+  for (int u = 0; u < at_once; u++) {
+    sum_pixel(s, a1, a2, v, u);
+    end_step(e);
+  }
+  loop_end(e, &part);
+}
+
+/* Of one channel block of each half; `sums` has the pair `first` first. */
+static void sums_of_block(const Strassen *s, Ref sums, Ref first, Ref pair, Ref block) {
+  Emit *e = s->e;
+  char key[160];
+  const Window *w = &s->n->win;
+  snprintf(key, sizeof key, "strassen_in_%lld_%d.%d_s%dx%d_sum%lld_in%lld.%lld.%lld", (long long)s->half, s->line,
+           s->flat ? (int)s->cols : 0, w->sh, w->sw, (long long)s->sum, (long long)s->in->c, (long long)s->in->row,
+           (long long)s->in->pix);
+  int64_t pixels = s->line * e->lanes * 4;
+  Ref number = LLVMBuildSub(e->b, pair, first, ""), v = gep(e, gep(e, sums, number, s->half * pixels), block, pixels);
+  Ref args[] = {input_at(s, start_of(s, pair, 0)), input_at(s, start_of(s, pair, 1)), v};
+  for (int i = 0; i < 2; i++) args[i] = gep(e, args[i], block, s->in->c * 4);
+  call_kernel(e, key, 3, args, build_sums, s);
+}
+
+/* ==== the kernel: one product for one tile ==== */
+
+enum { ARG_IN, ARG_W, ARG_FROM, ARG_MINUS, ARG_TO, ARG_M, ARG_OUT, ARG_BIAS, ARG_PREFETCH, ARG_STEPS };
+
+typedef struct Kernel {
+  const Strassen *s;
+  const Product *p;
+  Tile tile;
+  int64_t block;                  /* floats from one channel block of the input to the next */
+  int dy[MAX_TILE], dx[MAX_TILE]; /* result's pixels from the first */
+  int exist;                      /* the first so many pixels */
+  bool optional;                  /* there may be no result at all */
+} Kernel;
+
+static void kernel_key(const Kernel *k, Buffer *key) {
+  const Strassen *s = k->s;
+  const Tile *t = &k->tile;
+  buffer_printf(key, "strassen_%dx%d_b%lld.%lld_m%lld.%d_pf%d_t%d", t->uw, t->nb, (long long)s->half,
+                (long long)k->block, (long long)s->kept, k->p->kept, t->prefetch, t->meanwhile.n);
+  for (int u = 1; u < t->uw; u++) buffer_printf(key, "_%lld", (long long)t->in[u]);
+  if (k->p->c != NONE) {
+    buffer_printf(key, "_c%d_out%lld.%lld.%lld_%d%s", k->p->c, (long long)s->out->c, (long long)s->out->row,
+                  (long long)s->out->pix, k->exist, k->optional ? "o" : "");
+    for (int u = 1; u < t->uw; u++) buffer_printf(key, "_%d.%d", k->dy[u], k->dx[u]);
+    step_key(s->n, key);
+  }
+  buffer_add(key, "", 1);
+}
+
+static Ref kept_at(const Kernel *k, int m, int i) {
+  Emit *e = k->s->e;
+  return gep_const(e, LLVMGetParam(e->fn, ARG_M), (m * k->s->kept + i * e->lanes) * 4);
+}
+
+static Ref load_kept(const Kernel *k, int m, int i) {
+  Emit *e = k->s->e;
+  return load(e, e->vec, kept_at(k, m, i), 0, e->lanes * 4);
+}
+
+static void keep_product(const Kernel *k, Ref *acc) {
+  Emit *e = k->s->e;
+  for (int i = 0; i < k->tile.nb * k->tile.uw; i++) {
+    if (k->p->before != NOTHING) acc[i] = fadd(e, acc[i], load_kept(k, k->p->before, i));
+    store(e, acc[i], kept_at(k, k->p->kept, i), 0, e->lanes * 4);
+  }
+}
+
+static void store_result(const Kernel *k, Ref *acc) {
+  const Strassen *s = k->s;
+  Emit *e = s->e;
+  Ref arg[MAX_STEPS], out = LLVMGetParam(e->fn, ARG_OUT);
+  for (int i = 0; i < s->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  for (int b = 0; b < k->tile.nb; b++) {
+    Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), b * e->lanes * 4, e->lanes * 4);
+    for (int u = 0; u < k->exist; u++) {
+      int i = b * k->tile.uw + u;
+      Ref y = fadd(e, acc[i], bias);
+      for (int j = 0; j < k->p->n_terms; j++) y = fadd(e, y, load_kept(k, k->p->term[j], i));
+      y = apply_steps(e, s->n, y, arg, b, k->dy[u], k->dx[u]);
+      store(e, y, out, (b * s->out->c + k->dy[u] * s->out->row + k->dx[u] * s->out->pix) * 4, e->lanes * 4);
+    }
+  }
+}
+
+/* What the epilogue will read of a residual. */
+static void prefetch_arguments(const Kernel *k) {
+  const Node *n = k->s->n;
+  Emit *e = k->s->e;
+  for (int i = 0; i < n->n_step; i++) {
+    if (step_arg_class(n, &n->step[i]) != ARG_TENSOR) continue;
+    const Layout *l = &n->in[n->step[i].arg]->layout;
+    for (int b = 0; b < k->tile.nb; b++) {
+      int64_t at = -1;
+      for (int u = 0; u < k->exist; u++) {
+        int64_t next = (b * l->c + k->dy[u] * l->row + k->dx[u] * l->pix) * 4;
+        if (u > 0 && next < at + 64) continue;
+        at = next;
+        prefetch(e, LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i)), at, false, 3);
+      }
+    }
+  }
+}
+
+static void build_kernel(const void *data) {
+  const Kernel *k = data;
+  const Strassen *s = k->s;
+  Emit *e = s->e;
+  Tile tile = k->tile;
+  int n = tile.uw * tile.nb;
+  Ref acc[64];
+  for (int i = 0; i < n; i++) acc[i] = LLVMConstNull(e->vec);
+  acc[n] = LLVMGetParam(e->fn, ARG_W);
+  acc[n + 1] = LLVMGetParam(e->fn, ARG_PREFETCH);
+  if (k->p->c != NONE) prefetch_arguments(k);
+  Loop block;
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, s->half), 1, n + 2, acc);
+  int64_t step = tile.meanwhile.n * e->lanes * 4;
+  tile.meanwhile.a = gep(e, LLVMGetParam(e->fn, ARG_FROM), block.i, step);
+  tile.meanwhile.b = gep(e, LLVMGetParam(e->fn, ARG_MINUS), block.i, step);
+  tile.meanwhile.to = gep(e, LLVMGetParam(e->fn, ARG_TO), block.i, step);
+  tile_sums(e, &tile, gep(e, LLVMGetParam(e->fn, ARG_IN), block.i, k->block * 4), e->lanes, acc, &acc[n], &acc[n + 1]);
+  loop_end(e, &block);
+  if (k->p->kept != NOTHING) keep_product(k, acc);
+  if (k->p->c == NONE) return;
+  If exists;
+  if (k->optional) if_begin(e, &exists, LLVMBuildIsNotNull(e->b, LLVMGetParam(e->fn, ARG_OUT), ""));
+  store_result(k, acc);
+  if (k->optional) if_end(e, &exists);
+}
+
+/* ==== calling it ==== */
+
+/* A pair of panels over a group of pairs of lines. */
+typedef struct Turn {
+  Ref first, count;     /* pairs of lines */
+  Ref panels;           /* number of the pair of panels */
+  Ref weights, v, m, buffer[BUFFERS];
+  int fetched;          /* cache lines of the next weights to fetch in a step over one channel block */
+} Turn;
+
+static int tiles_of_line(const Strassen *s) { return (s->line + s->plan->uw - 1) / s->plan->uw; }
+
+static Ref weights_of(const Strassen *s, const Turn *t, int b) {
+  return b >= BUFFER ? t->buffer[b - BUFFER] : gep_const(s->e, t->weights, (b % 2 * s->panel + b / 2 * s->panel / 2) * 4);
+}
+
+/* Input of a tile, and where its pixels are. */
+static Ref tile_input(const Strassen *s, const Turn *t, Kernel *k, Ref pair, int first) {
+  Emit *e = s->e;
+  bool in_place = k->p->a >= A11;
+  int second = k->p->a == A22, lanes = e->lanes;
+  k->block = in_place ? s->in->c : (int64_t)s->line * lanes;
+  int64_t base = in_place ? in_offset(s, second, first) : first * lanes;
+  for (int u = 0; u < k->tile.uw; u++) {
+    k->tile.in[u] = (in_place ? in_offset(s, second, first + u) : (first + u) * lanes) - base;
+  }
+  if (!in_place) {
+    Ref v = gep_const(e, t->v, (k->p->a * s->sum + base) * 4);
+    return gep(e, v, pair, s->half * s->line * lanes * 4);
+  }
+  Ref x = input_at(s, start_of(s, add_i(e, t->first, pair), second));
+  return gep_const(e, x, ((k->p->a != A11 ? s->half * s->in->c : 0) + base) * 4);
+}
+
+static void tile_output(const Strassen *s, const Turn *t, Kernel *k, Ref pair, int first, Ref *args) {
+  Emit *e = s->e;
+  int second = k->p->c >= C21, y0, x0;
+  Start p = start_of(s, add_i(e, t->first, pair), second);
+  pixel(s, second, first, &y0, &x0);
+  for (int u = 0; u < k->tile.uw; u++) {
+    pixel(s, second, first + u, &k->dy[u], &k->dx[u]);
+    k->dy[u] -= y0;
+    k->dx[u] -= x0;
+    if (!s->flat || second * s->line + first + u < s->rows * s->cols) k->exist = u + 1;
+  }
+  Ref row = add_i(e, p.row, const_i64(e, y0)), x = const_i64(e, x0);
+  Ref panel = add_i(e, mul_i(e, t->panels, 2), const_i64(e, k->p->c % 2)), block = mul_i(e, panel, s->plan->nb);
+  Ref out = gep(e, gep(e, value_ptr(e, s->n->out[0]), p.image, s->out->n * 4), block, s->out->c * 4);
+  args[ARG_OUT] = gep(e, gep(e, out, row, s->out->row * 4), x, s->out->pix * 4);
+  k->optional = !s->flat && s->lines % 2 && second;
+  if (k->optional) {
+    Ref exists = LLVMBuildICmp(e->b, LLVMIntSLT, add_i(e, t->first, pair), const_i64(e, s->lines / 2), "");
+    args[ARG_OUT] = LLVMBuildSelect(e->b, exists, args[ARG_OUT], LLVMConstNull(e->ptr), "");
+  }
+  args[ARG_BIAS] = gep(e, weights_ptr(e, s->plan->bias), block, e->lanes * 4);
+  step_pointers(e, s->n, p.image, block, row, x, args + ARG_STEPS);
+}
+
+/* Tile number `tile` of the group computes its share of a T; the last tiles may do so again what others did. */
+static void share_of_weights(const Strassen *s, const Turn *t, Kernel *k, Ref tile, Ref *args) {
+  Emit *e = s->e;
+  const Product *p = k->p;
+  if (p->parts == 0) return;
+  int64_t fewest = s->pairs / s->groups * tiles_of_line(s), all = e->lanes * s->plan->nb / p->parts;
+  int n = (int)((all + fewest - 1) / fewest);
+  Ref at = mul_i(e, tile, s->half * n), last = const_i64(e, s->half * (all - n));
+  at = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, at, last, ""), at, last, "");
+  at = add_i(e, at, const_i64(e, p->part * s->half * all));
+  k->tile.meanwhile.n = n;
+  args[ARG_FROM] = gep(e, weights_of(s, t, p->from), at, e->lanes * 4);
+  args[ARG_MINUS] = gep(e, weights_of(s, t, p->minus), at, e->lanes * 4);
+  args[ARG_TO] = gep(e, weights_of(s, t, p->to), at, e->lanes * 4);
+}
+
+/* Tile number i of the lines of a pair: `uw` pixels from `first`. */
+static void one_tile(const Strassen *s, const Turn *t, const Product *p, Ref pair, int i, int first, int uw) {
+  Emit *e = s->e;
+  int nb = s->plan->nb, number = (int)(p - products), count = tiles_of_line(s);
+  Kernel k = {.s = s, .p = p, .tile = {.uw = uw, .nb = nb}};
+  Ref args[MAX_KERNEL_ARGS] = {NULL};
+  args[ARG_IN] = tile_input(s, t, &k, pair, first);
+  args[ARG_W] = weights_of(s, t, p->b);
+  args[ARG_M] = gep(e, gep_const(e, t->m, (int64_t)first * nb * e->lanes * 4), pair, (int64_t)s->line * nb * e->lanes * 4);
+  share_of_weights(s, t, &k, add_i(e, mul_i(e, pair, count), const_i64(e, i)), args);
+  if (p->c != NONE) tile_output(s, t, &k, pair, first, args);
+  int64_t bytes = t->fetched * s->half * 64, before = number * s->group * count + i;
+  if (before * bytes < 2 * s->panel * 4) {
+    k.tile.prefetch = t->fetched;
+    args[ARG_PREFETCH] = gep(e, gep_const(e, t->weights, 2 * s->panel * 4 + before * bytes), pair, count * bytes);
+  }
+  Buffer key = {0};
+  kernel_key(&k, &key);
+  call_kernel(e, key.data, ARG_STEPS + s->n->n_step, args, build_kernel, &k);
+  buffer_free(&key);
+}
+
+static void one_product(const Strassen *s, const Turn *t, const Product *p) {
+  Emit *e = s->e;
+  int count = tiles_of_line(s), first = 0;
+  Loop pair;
+  loop_begin(e, &pair, const_i64(e, 0), t->count, 1, 0, NULL);
+  for (int i = 0; i < count; i++) {
+    int uw = s->line / count + (i < s->line % count);
+    one_tile(s, t, p, pair.i, i, first, uw);
+    first += uw;
+  }
+  loop_end(e, &pair);
+}
+
+/* ==== loops ==== */
+
+static void sums_of_group(const Strassen *s, const Turn *t) {
+  Emit *e = s->e;
+  Loop pair, block;
+  loop_begin(e, &pair, t->first, add_i(e, t->first, t->count), 1, 0, NULL);
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, s->half), 1, 0, NULL);
+  sums_of_block(s, t->v, t->first, pair.i, block.i);
+  loop_end(e, &block);
+  loop_end(e, &pair);
+}
+
+/* The first phase where all tasks share the sums. */
+static void shared_sums(const Strassen *s) {
+  Emit *e = s->e;
+  Ref lo, hi, half = const_i64(e, s->half), sums = value_ptr(e, s->plan->work);
+  task_range(e, s->pairs * s->half, &lo, &hi);
+  Loop item;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  sums_of_block(s, sums, const_i64(e, 0), LLVMBuildSDiv(e->b, item.i, half, ""), LLVMBuildSRem(e->b, item.i, half, ""));
+  loop_end(e, &item);
+}
+
+/* Groups are of about the same size. */
+static Ref group_begin(const Strassen *s, Ref number) {
+  return LLVMBuildSDiv(s->e->b, mul_i(s->e, number, s->pairs), const_i64(s->e, s->groups), "");
+}
+
+static Turn turn_of(const Strassen *s) {
+  Emit *e = s->e;
+  Turn t = {.m = scratch_ptr(e)};
+  t.buffer[0] = gep_const(e, t.m, KEPT * s->kept * 4);
+  for (int i = 1; i < BUFFERS; i++) t.buffer[i] = gep_const(e, t.buffer[i - 1], s->panel / 2 * 4);
+  t.v = s->plan->shared ? value_ptr(e, s->plan->work) : gep_const(e, t.buffer[BUFFERS - 1], s->panel / 2 * 4);
+  int64_t calls = PRODUCTS * (s->pairs / s->groups) * tiles_of_line(s) * s->half;
+  t.fetched = (int)((2 * s->panel * 4 / 64 + calls - 1) / calls);
+  return t;
+}
+
+/* A task makes the sums of its groups itself, where they are not shared. */
+static void sums_before(const Strassen *s, const Turn *t, Ref begins) {
+  Emit *e = s->e;
+  If first;
+  if (s->plan->shared) return;
+  if_begin(e, &first, LLVMBuildOr(e->b, begins, LLVMBuildICmp(e->b, LLVMIntEQ, t->panels, const_i64(e, 0), ""), ""));
+  sums_of_group(s, t);
+  if_end(e, &first);
+}
+
+/* Items are the pairs of panels for each group. */
+static void each_turn(const Strassen *s) {
+  Emit *e = s->e;
+  Ref lo, hi, panel_pairs = const_i64(e, s->panel_pairs);
+  task_range(e, s->groups * s->panel_pairs, &lo, &hi);
+  Turn t = turn_of(s);
+  Loop item;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  Ref group = LLVMBuildSDiv(e->b, item.i, panel_pairs, "");
+  t.first = group_begin(s, group);
+  t.count = LLVMBuildSub(e->b, group_begin(s, add_i(e, group, const_i64(e, 1))), t.first, "");
+  t.panels = LLVMBuildSRem(e->b, item.i, panel_pairs, "");
+  t.weights = gep(e, weights_ptr(e, s->plan->weights), t.panels, 2 * s->panel * 4);
+  sums_before(s, &t, LLVMBuildICmp(e->b, LLVMIntEQ, item.i, lo, ""));
+  for (int i = 0; i < PRODUCTS; i++) one_product(s, &t, &products[i]);
+  loop_end(e, &item);
+}
+
+void emit_strassen(Emit *e, Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  const ConvPlan *p = n->plan;
+  Strassen s = {.e = e, .n = n, .plan = p, .in = &n->in[0]->layout, .out = &n->out[0]->layout, .images = y->d[0],
+                .rows = y->d[2], .cols = y->d[3], .flat = p->order == OC_FLAT, .group = p->group_pairs};
+  s.lines = s.images * s.rows;
+  s.pairs = strassen_pairs(p, y);
+  s.groups = (s.pairs + s.group - 1) / s.group;
+  s.line = (int)strassen_line(p, y);
+  s.half = p->icg / e->lanes / 2;
+  s.panel = (int64_t)p->icg * p->nb * e->lanes;
+  s.panel_pairs = p->ocg / e->lanes / p->nb / 2;
+  s.sum = s.group * s.half * s.line * e->lanes;
+  s.kept = s.group * s.line * p->nb * e->lanes;
+  if (e->phase == 0) emit_halo(e, n->out[0]);
+  if (p->shared && e->phase == 0) shared_sums(&s);
+  else each_turn(&s);
+}
