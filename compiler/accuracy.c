@@ -17,7 +17,9 @@ typedef struct Accuracy {
   uint64_t state;      /* of the random numbers */
 } Accuracy;
 
-static bool rounds_otherwise(const Node *n) { return n->candidates && n->plan->algorithm == CONV_WINOGRAD; }
+static bool rounds_otherwise(const Node *n) {
+  return n->candidates && (n->plan->algorithm == CONV_WINOGRAD || n->plan->algorithm == CONV_STRASSEN);
+}
 
 static void list_layers(Accuracy *a) {
   Graph *g = a->g;

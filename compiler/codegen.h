@@ -173,7 +173,8 @@ Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n);
 
 /* ---- accuracy.c ---- */
 
-/* --report: the error against double precision of the layers whose algorithm is Winograd's; nothing where there are none. */
+/* --report: the error against double precision of the layers whose algorithm is Winograd's or Strassen's; nothing where there
+ * are none. */
 void accuracy_report(Graph *g, FILE *f);
 
 /* ---- tune.c: --tune ---- */

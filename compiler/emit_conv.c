@@ -226,7 +226,8 @@ static void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *fr
 }
 
 /* The tiles [from, to) of a row, NULL: all. */
-static void each_tile(const Conv *c, Site *s, Ref from, Ref to, void (*body)(const Conv *, Site *, int uw, void *), void *data) {
+static void each_tile(const Conv *c, Site *s, Ref from, Ref to, void (*body)(const Conv *, Site *, int uw, void *),
+                      void *data) {
   Emit *e = c->e;
   const RowTiles t = row_tiles(c->cols, c->plan->uw);
   for (int i = 0; i < 2; i++) {

@@ -426,32 +426,43 @@ static Turn turn_of(const Strassen *s) {
   return t;
 }
 
-/* A task makes the sums of its groups itself, where they are not shared. */
-static void sums_before(const Strassen *s, const Turn *t, Ref begins) {
+/* The first panel pair of a group whose work begins at or after unit `at`, counted from the group's first. */
+static Ref panels_before(const Strassen *s, const Turn *t, Ref at) {
   Emit *e = s->e;
-  If first;
-  if (s->plan->shared) return;
-  if_begin(e, &first, LLVMBuildOr(e->b, begins, LLVMBuildICmp(e->b, LLVMIntEQ, t->panels, const_i64(e, 0), ""), ""));
-  sums_of_group(s, t);
-  if_end(e, &first);
+  at = clamp_i(e, at, const_i64(e, s->pairs * s->panel_pairs));
+  Ref round_up = LLVMBuildSub(e->b, add_i(e, at, t->count), const_i64(e, 1), "");
+  return clamp_i(e, LLVMBuildSDiv(e->b, round_up, t->count, ""), const_i64(e, s->panel_pairs));
 }
 
-/* Items are the pairs of panels for each group. */
+/* Panel pairs [from, to) of a group. A task makes the sums of its groups itself, where they are not shared. */
+static void turns_of_group(const Strassen *s, Turn *t, Ref from, Ref to) {
+  Emit *e = s->e;
+  Loop panels;
+  If some;
+  if_begin(e, &some, LLVMBuildICmp(e->b, LLVMIntSLT, from, to, ""));
+  if (!s->plan->shared) sums_of_group(s, t);
+  loop_begin(e, &panels, from, to, 1, 0, NULL);
+  t->panels = panels.i;
+  t->weights = gep(e, weights_ptr(e, s->plan->weights), t->panels, 2 * s->panel * 4);
+  for (int i = 0; i < PRODUCTS; i++) one_product(s, t, &products[i]);
+  loop_end(e, &panels);
+  if_end(e, &some);
+}
+
+/* Units of work are a pair of lines and of panels; groups have different numbers of them. */
 static void each_turn(const Strassen *s) {
   Emit *e = s->e;
-  Ref lo, hi, panel_pairs = const_i64(e, s->panel_pairs);
-  task_range(e, s->groups * s->panel_pairs, &lo, &hi);
+  Ref lo, hi;
+  task_range(e, s->pairs * s->panel_pairs, &lo, &hi);
   Turn t = turn_of(s);
-  Loop item;
-  loop_begin(e, &item, lo, hi, 1, 0, NULL);
-  Ref group = LLVMBuildSDiv(e->b, item.i, panel_pairs, "");
-  t.first = group_begin(s, group);
-  t.count = LLVMBuildSub(e->b, group_begin(s, add_i(e, group, const_i64(e, 1))), t.first, "");
-  t.panels = LLVMBuildSRem(e->b, item.i, panel_pairs, "");
-  t.weights = gep(e, weights_ptr(e, s->plan->weights), t.panels, 2 * s->panel * 4);
-  sums_before(s, &t, LLVMBuildICmp(e->b, LLVMIntEQ, item.i, lo, ""));
-  for (int i = 0; i < PRODUCTS; i++) one_product(s, &t, &products[i]);
-  loop_end(e, &item);
+  Loop group;
+  loop_begin(e, &group, const_i64(e, 0), const_i64(e, s->groups), 1, 0, NULL);
+  t.first = group_begin(s, group.i);
+  t.count = LLVMBuildSub(e->b, group_begin(s, add_i(e, group.i, const_i64(e, 1))), t.first, "");
+  Ref base = mul_i(e, t.first, s->panel_pairs);
+  turns_of_group(s, &t, panels_before(s, &t, LLVMBuildSub(e->b, lo, base, "")),
+                 panels_before(s, &t, LLVMBuildSub(e->b, hi, base, "")));
+  loop_end(e, &group);
 }
 
 void emit_strassen(Emit *e, Node *n) {

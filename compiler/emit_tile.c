@@ -4,7 +4,8 @@
 
 RowTiles row_tiles(int64_t pixels, int64_t most) {
   int64_t count = (pixels + most - 1) / most, size = pixels / count, larger = pixels % count;
-  return (RowTiles){.count = count, .size = {size + 1, size}, .number = {larger, count - larger}, .first = {0, larger * (size + 1)}};
+  return (RowTiles){.count = count, .size = {size + 1, size}, .number = {larger, count - larger},
+                    .first = {0, larger * (size + 1)}};
 }
 
 void end_step(Emit *e) {

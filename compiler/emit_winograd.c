@@ -61,8 +61,8 @@ typedef struct Product {
   bool first;       /* M starts at zero */
 } Product;
 
-/* The kernel's arguments: U is that of phases (0, 0) and (0, 1); those of (1, 0) and (1, 1) lie as far behind as phases of rows
- * do in U. */
+/* The kernel's arguments: U is that of phases (0, 0) and (0, 1); those of (1, 0) and (1, 1) lie as far behind as phases of
+ * rows do in U. */
 typedef struct Operands {
   Ref v, m, pf, u, u_next;
 } Operands;
@@ -522,7 +522,8 @@ static void phase_panels(const Winograd *w) {
   Ref lo, hi;
   int64_t panels = panel_count(w), images = w->plan->group_images;
   task_range(e, w->images / images * panels, &lo, &hi);
-  Group k = {.area = {.first = const_i64(e, 0), .images = images, .rows = w->s.tile_rows, .m = gep_const(e, scratch_ptr(e), w->s.m_at)}};
+  Group k = {.area = {.first = const_i64(e, 0), .images = images, .rows = w->s.tile_rows}};
+  k.area.m = gep_const(e, scratch_ptr(e), w->s.m_at);
   k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * 4);
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);

@@ -111,7 +111,8 @@ enum { ONE_GROUP_TILES = 49, GROUP_TILES_32 = 28, GROUP_TILES_16 = 16 /* with so
 static void choose_group(const Node *n, const WinogradForm *f, const Target *t, ConvPlan *p) {
   const Shape *y = &n->out[0]->shape;
   int64_t rows = (y->d[2] + f->m - 1) / f->m, cols = (y->d[3] + f->m - 1) / f->m;
-  int64_t row_bytes = winograd_products(f) * p->icg * cols * 4, few = (t->regs == 32 ? GROUP_TILES_32 : GROUP_TILES_16) / cols;
+  int64_t row_bytes = winograd_products(f) * p->icg * cols * 4;
+  int64_t few = (t->regs == 32 ? GROUP_TILES_32 : GROUP_TILES_16) / cols;
   p->group_images = 1;
   p->tile_rows = (int)rows;
   if (rows * cols <= ONE_GROUP_TILES) {

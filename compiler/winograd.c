@@ -121,7 +121,8 @@ int64_t winograd_rows(const Node *n) {
 
 void winograd_memory(const WinogradForm *f, ConvPlan *p, const Shape *y, int lanes) {
   WinogradSizes s = winograd_sizes(f, p, y, lanes);
-  int64_t frequencies = (int64_t)f->points * f->points, v = frequencies * s.v_frequency * 4, m = frequencies * s.m_frequency * 4;
+  int64_t frequencies = (int64_t)f->points * f->points;
+  int64_t v = frequencies * s.v_frequency * 4, m = frequencies * s.m_frequency * 4;
   int64_t u = winograd_regions(f) * winograd_region(p->chunk, p->nb, lanes) * 4;
   p->shared = s.one_group ? y->d[0] / p->group_images * v : 0;
   p->scratch = s.m_at + m + (p->stored ? 0 : u);

@@ -1,4 +1,4 @@
-/* accuracy_test.c: the report's errors of Winograd's algorithm. */
+/* accuracy_test.c: the report's errors of Winograd's and Strassen's algorithms. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,13 +46,13 @@ static const char *report_of(const char *text) {
   return copy;
 }
 
-/* Errors of the row of that node; false: it has none. */
-static bool errors_of(const char *report, const char *node, double *error, double *plain) {
+/* Errors of the row of that node, whose algorithm is given; false: it has none. */
+static bool errors_of(const char *report, const char *algorithm, const char *node, double *error, double *plain) {
   const char *end = strstr(report, format_text(cx, " %s\n", node));
   if (!end) return false;
   const char *line = end;
   while (line > report && line[-1] != '\n') line--;
-  assert_int_equal(strncmp(line, "winograd", 8), 0);
+  assert_int_equal(strncmp(line, algorithm, strlen(algorithm)), 0);
   assert_int_equal(sscanf(line, "%*s %lf %lf ", error, plain), 2);
   return true;
 }
@@ -64,17 +64,28 @@ static void winograd_layers_have_small_errors(void **state) {
   const char *report = report_of(net);
   double error, plain;
   for (int i = 0; i < 2; i++) {
-    assert_true(errors_of(report, i ? "second" : "first", &error, &plain));
+    assert_true(errors_of(report, "winograd", i ? "second" : "first", &error, &plain));
     assert_true(error > 1e-8 && error < 1e-5);
     assert_true(plain > 1e-9 && plain < 1e-5);
   }
+}
+
+static void strassen_layers_too(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  options.strassen = STRASSEN_ON;
+  const char *report = report_of("graph net\ninput x f32 [1,64,14,14]\nconst w f32 [128,64,1,1] = random 1 -0.5 0.5\n"
+                                 "y = Conv(x, w)\noutput y\n");
+  double error, plain;
+  assert_true(errors_of(report, "strassen", "y", &error, &plain));
+  assert_true(error > 1e-9 && error < 1e-5);
 }
 
 static void other_layers_have_no_row(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   double error, plain;
-  assert_false(errors_of(report_of(net), "third", &error, &plain));
+  assert_false(errors_of(report_of(net), "", "third", &error, &plain));
   options.winograd = WINOGRAD_OFF;
   assert_string_equal(report_of(net), "");
 }
@@ -93,6 +104,7 @@ static void another_cpu_is_told(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(winograd_layers_have_small_errors),
+    TEST(strassen_layers_too),
     TEST(other_layers_have_no_row),
     TEST(another_cpu_is_told),
   };

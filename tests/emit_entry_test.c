@@ -438,11 +438,17 @@ static void tasks_have_equally_much_to_do(void **state) {
                                "y = Conv(x, w) strides=[2,2]\noutput y\n";
   static const char tiles[] = "graph net\ninput x f32 [1,128,28,28]\nconst w f32 [512,128,1,1] = random 1 -1 1\n"
                               "y = Conv(x, w)\noutput y\n";
+  static const char groups[] = "graph net\ninput x f32 [1,512,30,28]\nconst w f32 [128,512,1,1] = random 1 -1 1\n"
+                               "y = Conv(x, w)\noutput y\n"; /* 15 pairs of rows in groups of 3 and 4 */
+  options.strassen = STRASSEN_OFF;
   check_share(product, 0, 1000, 2);
   check_share(rows, 1, 256 * 14 * 14, 2);
   check_share(rows, 1, 256 * 14 * 14, 3);
   check_share(panels, 1, 64 * 7 * 7, 2);
   check_share(tiles, 1, 512 * 28 * 28, 8);
+  options.strassen = STRASSEN_ON;
+  check_share(groups, 1, 128 * 30 * 28, 2);
+  options.strassen = STRASSEN_AUTO;
 }
 
 /* Threads that keep count of the tasks they got in one call. */
