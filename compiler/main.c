@@ -206,7 +206,7 @@ static const struct Option {
   {"--winograd", "WHEN", EITHER, set_winograd, "auto (default), off, or, wherever it fits, 2 or 4: F(2x2,3x3) or F(4x4,3x3)"},
   {"--strassen", "WHEN", EITHER, set_strassen, "auto (default), off, or on: Strassen's algorithm wherever it fits"},
   {"--max-memory", "SIZE", EITHER, set_memory, "refuse models that need more; K, M, G; default: 16G"},
-  {"--report", NULL, NONE, set_report, "list the layers and every buffer, and the errors of Winograd's algorithm"},
+  {"--report", NULL, NONE, set_report, "list layers and buffers, and the errors of Winograd's and Strassen's algorithms"},
   {"--profile", NULL, NONE, set_profile, "run the object here, list the time of every layer and its share of the peak"},
   {"--threads", "N", EITHER, set_threads, "threads that --profile runs it with; default: 1"},
   {"--why", NULL, NONE, set_why, "list the algorithms that each layer can have, with their costs"},
