@@ -2,7 +2,6 @@
 #include "codegen.h"
 
 #include <string.h>
-#include <time.h>
 
 /* ==== the passes ==== */
 
@@ -25,15 +24,9 @@ const Pass pass_list[] = {
 };
 const int pass_count = COUNT(pass_list);
 
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* Prints the time since *last under --time. */
 static void print_time(const Options *opt, const char *what, double *last) {
-  double now = seconds();
+  double now = wall_seconds();
   if (opt->time) fprintf(stderr, "%-10s %9.2f ms\n", what, (now - *last) * 1e3);
   *last = now;
 }
@@ -50,14 +43,14 @@ void run_passes(Graph *g) {
   const Options *opt = g->opt;
   if (!g->target) g->target = target_new(g->cx, opt);
   Witness *witness = opt->each_pass ? witness_new(g) : NULL;
-  double last = seconds();
+  double last = wall_seconds();
   for (const Pass *p = pass_list; p < pass_list + pass_count; p++) {
     p->run(g);
     print_time(opt, p->name, &last);
     if (opt->verify) verify(g, p->name);
     if (witness) witness_check(witness, g, p);
     if (opt->dump && strchr(opt->dump, p->letter)) dump(g, p);
-    last = seconds();
+    last = wall_seconds();
   }
 }
 
@@ -162,7 +155,7 @@ static void write_tuning(Graph *g, Output *out) {
 static void write_files(Graph *g, const char *path, const char *tuning) {
   Output *out[3] = {output_open(g->cx, path)};
   int n = 1;
-  double last = seconds();
+  double last = wall_seconds();
   if (g->opt->emit == EMIT_GRAPH) write_graph(g, out[0]);
   else write_code(g, out[0], text_file(path));
   if (wants_header(g->opt, path)) write_header(g, out[n++] = output_open(g->cx, header_path(g->cx, path)));
@@ -201,7 +194,7 @@ static void compile_or_unwind(Context *cx, const Options *opt) {
   cx->file = opt->input;
   check_output_paths(cx, opt, path);
   Tuning *tuning = opt->tune ? tuning_of(cx, opt, target, &tuned) : NULL;
-  double last = seconds();
+  double last = wall_seconds();
   Graph *g = import_model(cx, opt);
   print_time(opt, "import", &last);
   g->name = name;

@@ -79,6 +79,8 @@ void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality); /* 3: L1
 Ref add_i(Emit *e, Ref a, Ref b);
 Ref mul_i(Emit *e, Ref a, int64_t k);
 Ref clamp_i(Emit *e, Ref i, Ref most);        /* i64: into [0, most] */
+/* What of the range [lo, hi) lies in the `count` items from `first`, counted from there. */
+void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *from, Ref *to);
 Ref fadd(Emit *e, Ref a, Ref b);
 Ref fmul(Emit *e, Ref a, Ref b);
 Ref fma_(Emit *e, Ref a, Ref b, Ref c);       /* a*b+c, one rounding where the target has FMA, else two */

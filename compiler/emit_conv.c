@@ -219,12 +219,6 @@ static void on_panel(const Conv *c, Ref number, Body *body, void *data) {
 
 static int64_t tiles_of_row(const Conv *c) { return row_tiles(c->cols, c->plan->uw).count; }
 
-/* What of the range [lo, hi) lies in the `count` items from `first`, counted from there. */
-static void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *from, Ref *to) {
-  *from = clamp_i(e, LLVMBuildSub(e->b, lo, first, ""), count);
-  *to = clamp_i(e, LLVMBuildSub(e->b, hi, first, ""), count);
-}
-
 /* The tiles [from, to) of a row, NULL: all. */
 static void each_tile(const Conv *c, Site *s, Ref from, Ref to, void (*body)(const Conv *, Site *, int uw, void *),
                       void *data) {

@@ -253,11 +253,6 @@ static int regions_of(const Product *p, Region *g) {
   return n;
 }
 
-/* What of a task's range falls into the `count` items from `first`, counted from there. */
-static Ref within(Emit *e, Ref i, int64_t first, int64_t count) {
-  return clamp_i(e, add_i(e, i, const_i64(e, -first)), const_i64(e, count));
-}
-
 /* The tiles of all regions are one list: tasks would otherwise all get the same share of each region, and the last one every
  * single tile that is left over. */
 void emit_gemm(Emit *e, Node *n) {
@@ -271,7 +266,9 @@ void emit_gemm(Emit *e, Node *n) {
   task_range(e, all, &lo, &hi);
   for (int i = 0; i < count; i++) {
     int64_t tiles = tiles_of(&p, &region[i]);
-    build_region(&p, &region[i], within(e, lo, first, tiles), within(e, hi, first, tiles));
+    Ref from, to;
+    part_of_range(e, lo, hi, const_i64(e, first), const_i64(e, tiles), &from, &to);
+    build_region(&p, &region[i], from, to);
     first += tiles;
   }
 }

@@ -288,7 +288,7 @@ typedef struct Turn {
   int fetched;          /* cache lines of the next weights to fetch in a step over one channel block */
 } Turn;
 
-static int tiles_of_line(const Strassen *s) { return (s->line + s->plan->uw - 1) / s->plan->uw; }
+static int tiles_of_line(const Strassen *s) { return (int)row_tiles(s->line, s->plan->uw).count; }
 
 static Ref weights_of(const Strassen *s, const Turn *t, int b) {
   return b >= BUFFER ? t->buffer[b - BUFFER] : gep_const(s->e, t->weights, (b % 2 * s->panel + b / 2 * s->panel / 2) * 4);
@@ -376,11 +376,12 @@ static void one_tile(const Strassen *s, const Turn *t, const Product *p, Ref pai
 
 static void one_product(const Strassen *s, const Turn *t, const Product *p) {
   Emit *e = s->e;
-  int count = tiles_of_line(s), first = 0;
+  const RowTiles tiles = row_tiles(s->line, s->plan->uw);
+  int first = 0;
   Loop pair;
   loop_begin(e, &pair, const_i64(e, 0), t->count, 1, 0, NULL);
-  for (int i = 0; i < count; i++) {
-    int uw = s->line / count + (i < s->line % count);
+  for (int i = 0; i < tiles.count; i++) {
+    int uw = (int)tiles.size[i >= tiles.number[0]];
     one_tile(s, t, p, pair.i, i, first, uw);
     first += uw;
   }

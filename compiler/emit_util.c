@@ -93,6 +93,11 @@ Ref clamp_i(Emit *e, Ref i, Ref most) {
   return intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){i, most});
 }
 
+void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *from, Ref *to) {
+  *from = clamp_i(e, LLVMBuildSub(e->b, lo, first, ""), count);
+  *to = clamp_i(e, LLVMBuildSub(e->b, hi, first, ""), count);
+}
+
 Ref fadd(Emit *e, Ref a, Ref b) { return LLVMBuildFAdd(e->b, a, b, ""); }
 Ref fmul(Emit *e, Ref a, Ref b) { return LLVMBuildFMul(e->b, a, b, ""); }
 

@@ -577,7 +577,8 @@ static void by_groups(const Winograd *w) {
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, w->images), 1, 0, NULL);
   k.area.image = image.i;
   Ref first = mul_i(e, image.i, w->s.tile_rows);
-  Ref from = clamp_i(e, LLVMBuildSub(e->b, lo, first, ""), all), to = clamp_i(e, LLVMBuildSub(e->b, hi, first, ""), all);
+  Ref from, to;
+  part_of_range(e, lo, hi, first, all, &from, &to);
   If some;
   if_begin(e, &some, LLVMBuildICmp(e->b, LLVMIntSLT, from, to, ""));
   rows_by_groups(w, &k, from, to);

@@ -228,6 +228,8 @@ _Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) PRINTF(3, 
 bool mul_size(int64_t a, int64_t b, int64_t *out); /* false: overflow */
 bool add_size(int64_t a, int64_t b, int64_t *out);
 
+double wall_seconds(void); /* since some moment, by a clock that nobody sets */
+
 /* A growing byte buffer (malloc'ed). */
 typedef struct Buffer {
   char *data;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- the arena: chunks of small pieces, and a block of its own for every large one ---- */
 
@@ -203,6 +204,12 @@ _Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) {
 }
 
 /* ---- sizes ---- */
+
+double wall_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
 
 bool mul_size(int64_t a, int64_t b, int64_t *out) {
   return !__builtin_mul_overflow(a, b, out);
