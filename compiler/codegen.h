@@ -121,10 +121,14 @@ int winograd_points(const WinogradForm *f, int results);
 int winograd_phases(const WinogradForm *f, int i); /* with a product at point i, in one dimension */
 int winograd_products(const WinogradForm *f);      /* of a whole tile and one channel */
 double winograd_point(int i);                      /* i > 0 */
+/* A weight at point i >= taps is the sum of these times the weights at points k < taps; that at point 0 has the factor 1. */
+double winograd_term(int taps, int i, int k);
 /* The factor of row i of the input's transform for so many points, which emit_winograd leaves out until the end. */
-double winograd_scale(int points, int i);
-/* The transformed weights u[points][points] of a kernel g of stride 1, without those factors. */
-void winograd_weights(const WinogradForm *f, const float *g, double *u);
+double winograd_scale(int taps, int points, int i);
+/* The transformed weights u[side][side] of a kernel g, without those factors: at the first points of each dimension, where
+ * side may be all or, as needed for the others, the kernel's. With two phases the latter are at two points of the first phase
+ * and the tap of the second. */
+void winograd_weights(const WinogradForm *f, int side, const float *g, double *u);
 /* Transformed on the fly: how many numbers of a channel there are room for, see emit_winograd.c. */
 int winograd_regions(const WinogradForm *f);
 /* Floats of a region of `chunk` channel blocks: a few more than it holds, lest all begin at the same place of the L1 cache. */

@@ -149,12 +149,13 @@ static double direct_cycles(const Cost *c) {
 
 enum { TRANSFORM = 4 /* cycles of a tile's input, or output, for each frequency and block */ };
 
-/* Transforming all weights once. */
+/* Transforming all weights once: what is given of them need not be stored, unless there are two phases, where some serve
+ * several points. */
 static double weights_transform(const Cost *c, const WinogradForm *f) {
-  int side = f->stride == 1 ? f->points : f->points + 1; /* with two phases some serve several points */
-  double vectors = (double)(c->p->icg * c->out_blocks), each = side * side;
+  int made = f->stride == 1 ? f->points * f->points - f->taps * f->taps : (f->points + 1) * (f->points + 1);
+  double vectors = (double)(c->p->icg * c->out_blocks);
   if (c->p->stored) return 0;
-  return vectors * each * (c->p->fused ? 1.5 : 3) * c->r->fma_cycles;
+  return vectors * made * (c->p->fused ? 1.5 : 3) * c->r->fma_cycles;
 }
 
 /* Tiles of a group with products at point i of a dimension, where the last tile is cut. */

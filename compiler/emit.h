@@ -130,12 +130,14 @@ typedef struct Differences {
 /* `uw` rows (pixels) by `nb` vectors of columns (blocks of output channels). */
 typedef struct Tile {
   int uw, nb;
+  int sets;              /* of sums, that steps add to in turn; 0: one */
   int64_t in[MAX_TILE];  /* element offsets of the rows' inputs from the first */
   int prefetch;          /* cache lines to fetch into L2 in one call of tile_sums, spread over its steps */
   Differences meanwhile; /* in one call of tile_sums, spread over its steps */
   int64_t ahead;         /* bytes from each row's input to what will be read next and is fetched now; 0: nothing */
 } Tile;
-/* acc[b*uw + u] += x[in[u] + k] * w[k][b] for k = 0..steps-1, x being broadcast; w and pf move past what was used. */
+/* acc[b*uw + u] += x[in[u] + k] * w[k][b] for k = 0..steps-1, x being broadcast; w and pf move past what was used. The sets of
+ * acc follow each other. */
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf);
 /* A row of pixels in as few tiles as possible of at most `most`: those of one size, then those of one less. */
 typedef struct RowTiles { int64_t count, size[2], number[2], first[2] /* pixel */; } RowTiles;

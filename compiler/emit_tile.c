@@ -24,14 +24,14 @@ void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *
   int lanes = e->lanes, done = 0, taken = 0;
   assert(t->uw <= MAX_TILE && t->nb <= MAX_ACC);
   for (int k = 0; k < steps; k++) {
-    Ref weight[MAX_ACC];
+    Ref weight[MAX_ACC], *sum = acc + (t->sets ? k % t->sets : 0) * t->uw * t->nb;
     for (int b = 0; b < t->nb; b++) weight[b] = load(e, e->vec, *w, (k * t->nb + b) * lanes * 4, lanes * 4);
     for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, false, 2);
     for (; taken < t->meanwhile.n * (k + 1) / steps; taken++) difference(e, &t->meanwhile, taken);
     if (t->ahead && k < t->uw) prefetch(e, x, t->in[k] * 4 + t->ahead, false, 2);
     for (int u = 0; u < t->uw; u++) {
       Ref value = splat(e, load(e, e->f32, x, (t->in[u] + k) * 4, 4), lanes);
-      for (int b = 0; b < t->nb; b++) acc[b * t->uw + u] = fma_(e, value, weight[b], acc[b * t->uw + u]);
+      for (int b = 0; b < t->nb; b++) sum[b * t->uw + u] = fma_(e, value, weight[b], sum[b * t->uw + u]);
     }
     end_step(e);
   }

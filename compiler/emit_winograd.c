@@ -75,30 +75,21 @@ static int64_t sum_at(const Product *p, int i) {
   return (i / p->tile.uw * block + p->tile.in[i % p->tile.uw]) * 4;
 }
 
-/* Sums of which as many must go on at once as an FMA takes cycles times those begun in one; small tiles have several sets. */
-static int set_count(const Product *p) {
-  int n = p->tile.uw * p->tile.nb;
+/* Of sums as many must go on at once as an FMA takes cycles times those begun in one: small tiles have several sets. */
+static int set_count(const Tile *t) {
+  int n = t->uw * t->nb;
   return n > 4 ? 1 : n > 2 ? 2 : 4;
 }
 
-/* The steps of one block in turns, one for each set; acc holds the sets, the weights' and the prefetch pointer. */
-static void sum_sets(const Product *p, int sets, Ref v, Ref *acc) {
+/* All channels of a phase; acc holds the sets of sums, the weights' and the prefetch pointer. */
+static void sum_phase(const Product *p, Ref v, Ref *acc) {
   Emit *e = p->w->e;
-  int n = p->tile.uw * p->tile.nb, steps = e->lanes / sets;
-  for (int k = 0; k < sets; k++) {
-    tile_sums(e, &p->tile, gep_const(e, v, k * steps * 4), steps, &acc[k * n], &acc[n * sets], &acc[n * sets + 1]);
-  }
-}
-
-/* All channels of a phase. */
-static void sum_phase(const Product *p, int sets, Ref v, Ref *acc) {
-  Emit *e = p->w->e;
-  int pointers = p->tile.uw * p->tile.nb * sets;
+  int pointers = p->tile.uw * p->tile.nb * p->tile.sets;
   int64_t block_bytes = p->w->s.group_tiles * e->lanes * 4;
   if (p->blocks > 0) {
     Loop block;
     loop_begin(e, &block, const_i64(e, 0), const_i64(e, p->blocks), 1, pointers + 2, acc);
-    sum_sets(p, sets, gep(e, v, block.i, block_bytes), acc);
+    tile_sums(e, &p->tile, gep(e, v, block.i, block_bytes), e->lanes, acc, &acc[pointers], &acc[pointers + 1]);
     loop_end(e, &block);
   }
   v = gep_const(e, v, p->blocks * block_bytes);
@@ -106,9 +97,9 @@ static void sum_phase(const Product *p, int sets, Ref v, Ref *acc) {
 }
 
 /* All phases, in loops: unrolled the kernels of a layer would not fit the caches of instructions. */
-static void sum_phases(const Product *p, int sets, Ref *acc) {
+static void sum_phases(const Product *p, Ref *acc) {
   Emit *e = p->w->e;
-  int all = p->tile.uw * p->tile.nb * sets;
+  int all = p->tile.uw * p->tile.nb * p->tile.sets;
   Ref v = LLVMGetParam(e->fn, ARG_V), u = LLVMGetParam(e->fn, ARG_U), next = LLVMGetParam(e->fn, ARG_U_NEXT);
   Loop row, col;
   loop_begin(e, &row, const_i64(e, 0), const_i64(e, p->row_phases), 1, all + 2, acc);
@@ -116,7 +107,7 @@ static void sum_phases(const Product *p, int sets, Ref *acc) {
   Ref first = LLVMBuildICmp(e->b, LLVMIntEQ, col.i, const_i64(e, 0), "");
   acc[all] = gep(e, LLVMBuildSelect(e->b, first, u, next, ""), row.i, row_phase_bytes(p->w, p->tile.nb));
   v = gep(e, v, row.i, winograd_phase_at(p->w, 1, 0) * 4);
-  sum_phase(p, sets, gep(e, v, col.i, winograd_phase_at(p->w, 0, 1) * 4), acc);
+  sum_phase(p, gep(e, v, col.i, winograd_phase_at(p->w, 0, 1) * 4), acc);
   loop_end(e, &col);
   loop_end(e, &row);
 }
@@ -125,14 +116,14 @@ static void sum_phases(const Product *p, int sets, Ref *acc) {
 static void build_product(const void *data) {
   const Product *p = data;
   Emit *e = p->w->e;
-  int n = p->tile.uw * p->tile.nb, sets = set_count(p), all = n * sets;
+  int n = p->tile.uw * p->tile.nb, all = n * p->tile.sets;
   Ref acc[64], m = LLVMGetParam(e->fn, ARG_M);
   for (int i = 0; i < all; i++) {
     acc[i] = i >= n || p->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, sum_at(p, i), e->lanes * 4);
   }
   acc[all] = LLVMGetParam(e->fn, ARG_U);
   acc[all + 1] = LLVMGetParam(e->fn, ARG_PF);
-  sum_phases(p, sets, acc);
+  sum_phases(p, acc);
   for (int i = n; i < all; i++) acc[i % n] = fadd(e, acc[i % n], acc[i]);
   for (int i = 0; i < n; i++) store(e, acc[i], m, sum_at(p, i), e->lanes * 4);
 }
@@ -140,9 +131,9 @@ static void build_product(const void *data) {
 static void product(const Product *p, const Operands *o, int64_t tile, int64_t prefetched) {
   Emit *e = p->w->e;
   Buffer key = {0};
-  buffer_printf(&key, "winograd_product_%dx%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d", p->tile.uw, p->tile.nb, p->blocks, p->rest,
+  buffer_printf(&key, "winograd_product_%dx%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d.%lld", p->tile.uw, p->tile.nb, p->blocks, p->rest,
                 p->first ? "f" : "", p->row_phases, p->col_phases, (long long)p->w->s.group_tiles,
-                (long long)p->w->s.in_blocks, p->tile.prefetch);
+                (long long)p->w->s.in_blocks, p->tile.prefetch, (long long)p->tile.ahead);
   for (int i = 1; i < p->tile.uw; i++) buffer_printf(&key, "_%lld", (long long)p->tile.in[i]);
   buffer_add(&key, "", 1);
   Ref args[ARG_COUNT] = {gep_const(e, o->v, tile * e->lanes * 4), gep_const(e, o->m, tile * e->lanes * 4),
@@ -159,6 +150,7 @@ static void products(Product p, const Tiles *t, const Operands *o, int64_t lines
   for (int64_t i = 0; i < count; i++) {
     p.tile.uw = (int)(t->n / count + (i >= count - t->n % count));
     for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = (t->number[first + k] - t->number[first]) * (int64_t)p.w->e->lanes;
+    p.tile.sets = set_count(&p.tile);
     product(&p, o, t->number[first], i * sums * p.tile.prefetch * 64);
     first += p.tile.uw;
   }
@@ -167,12 +159,18 @@ static void products(Product p, const Tiles *t, const Operands *o, int64_t lines
 /* ==== weights on the fly ====
  * U of a chunk of channels and one row point, in regions [channel][nb][V]: one for each column point. With two phases follow
  * one for phase (0, 1), whose weights are the same at all column points; as many for (1, 0), the same at all row points and so
- * made only once; and one for (1, 1), the same everywhere. */
+ * made only once; and one for (1, 1), the same everywhere. With one phase the weights that are given need not be there. */
 
 typedef struct WeightsRow {
   const Winograd *w;
   int i, channels, nb;
 } WeightsRow;
+
+/* At how many column points are the weights of row point i given? */
+static int given_points(const Winograd *w, int i) { return w->f.stride == 1 && i < w->f.taps ? w->f.taps : 0; }
+
+/* Bytes of one of a chunk's given weights. */
+static int64_t given_bytes(const WeightsRow *r) { return r->channels * line_bytes(r->w, r->nb); }
 
 /* The first region of a phase. */
 static int region_of(const Winograd *w, int pr, int pc) { return pr * (w->f.points + 1) + pc * w->f.points; }
@@ -180,36 +178,37 @@ static int region_of(const Winograd *w, int pr, int pc) { return pr * (w->f.poin
 /* One block of a channel in a phase of two columns or more: t are its columns at the row point. */
 static void weights_of_points(const WeightsRow *r, int pr, const Ref *t, Ref u, int64_t at) {
   const Winograd *w = r->w;
-  for (int j = 0; j < w->f.points; j++) {
+  for (int j = given_points(w, r->i); j < w->f.points; j++) {
     store(w->e, winograd_weight(w, j, t), u, (region_of(w, pr, 0) + j) * region_bytes(w, r->nb) + at, w->e->lanes * 4);
   }
 }
 
+/* Weights of the second phase in either dimension follow those at the points of the first. */
 static void weights_of_block(const WeightsRow *r, Ref g, Ref u, int64_t at) {
   const Winograd *w = r->w;
   Emit *e = w->e;
-  int s = w->f.stride, align = e->lanes * 4;
-  int64_t line = line_bytes(w, r->nb), region = region_bytes(w, r->nb);
+  int taps = w->f.taps, align = e->lanes * 4;
+  int64_t step = given_bytes(r), region = region_bytes(w, r->nb);
   Ref t[WINOGRAD_KERNEL];
-  for (int c = 0; c < w->f.taps; c++) t[c] = winograd_column(w, r->i, c * s, g, at, line);
+  for (int c = 0; c < taps; c++) t[c] = winograd_column(w, r->i, c, g, at, step);
   weights_of_points(r, 0, t, u, at);
-  if (s == 1) return;
-  store(e, winograd_column(w, r->i, 1, g, at, line), u, region_of(w, 0, 1) * region + at, align);
+  if (w->f.stride == 1) return;
+  store(e, winograd_column(w, r->i, taps, g, at, step), u, region_of(w, 0, 1) * region + at, align);
   if (r->i != 1) return;
-  for (int c = 0; c < w->f.taps; c++) t[c] = load(e, e->vec, g, at + (w->f.kernel + c * s) * line, align);
+  g = gep_const(e, g, taps * w->f.kernel * step + at);
+  for (int c = 0; c < taps; c++) t[c] = load(e, e->vec, g, c * step, align);
   weights_of_points(r, 1, t, u, at);
-  store(e, load(e, e->vec, g, at + (w->f.kernel + 1) * line, align), u, region_of(w, 1, 1) * region + at, align);
+  store(e, load(e, e->vec, g, taps * step, align), u, region_of(w, 1, 1) * region + at, align);
 }
 
-/* Row point i of the transformed weights of `channels` input channels, from g [channel][tap][nb][V]. */
+/* Row point i of the transformed weights of `channels` input channels, from g [given weight][channel][nb][V]. */
 static void build_weights_row(const void *data) {
   const WeightsRow *r = data;
   Emit *e = r->w->e;
   int64_t line = line_bytes(r->w, r->nb);
   Loop k;
   loop_begin(e, &k, const_i64(e, 0), const_i64(e, r->channels), 1, 0, NULL);
-  Ref g = gep(e, LLVMGetParam(e->fn, 0), k.i, r->w->f.kernel * r->w->f.kernel * line);
-  Ref u = gep(e, LLVMGetParam(e->fn, 1), k.i, line);
+  Ref g = gep(e, LLVMGetParam(e->fn, 0), k.i, line), u = gep(e, LLVMGetParam(e->fn, 1), k.i, line);
   for (int b = 0; b < r->nb; b++) weights_of_block(r, g, u, b * e->lanes * 4);
   loop_end(e, &k);
 }
@@ -250,13 +249,13 @@ static FusedRow fused_row(const Winograd *w, int i, int blocks, bool first) {
   return r;
 }
 
-/* One channel: the row's weights g [tap][V], V's elements at v. */
+/* One channel: the weights g [given weight][channel][V], V's elements at v. */
 static void fused_channel(const FusedRow *r, Ref g, Ref v, int channel, Ref *acc) {
   const Winograd *w = r->w;
   Emit *e = w->e;
-  int64_t line = e->lanes * 4, taps = w->f.kernel * w->f.kernel;
+  int64_t line = e->lanes * 4, step = r->blocks * e->lanes * line;
   Ref t[WINOGRAD_KERNEL], u = NULL;
-  for (int c = 0; c < w->f.taps; c++) t[c] = winograd_column(w, r->i, c, g, channel * taps * line, line);
+  for (int c = 0; c < w->f.taps; c++) t[c] = winograd_column(w, r->i, c, g, channel * line, step);
   for (int k = 0; k < r->n; k++) {
     if (k == 0 || r->j[k] != r->j[k - 1]) u = winograd_weight(w, r->j[k], t);
     int64_t at = (r->j[k] * w->s.v_frequency + r->number[k] * e->lanes + channel) * 4;
@@ -287,7 +286,7 @@ static void build_fused_row(const void *data) {
   loop_begin(e, &part, const_i64(e, 0), const_i64(e, e->lanes), FUSED_UNROLL, n + 2, acc);
   for (int k = 0; k < lines; k++) prefetch(e, acc[n + 1], k * 64, false, 2);
   for (int k = 0; k < FUSED_UNROLL; k++) fused_channel(r, acc[n], gep(e, v, part.i, 4), k, acc);
-  acc[n] = gep_const(e, acc[n], FUSED_UNROLL * taps * e->lanes * 4);
+  acc[n] = gep_const(e, acc[n], FUSED_UNROLL * e->lanes * 4);
   acc[n + 1] = gep_const(e, acc[n + 1], lines * 64);
   loop_end(e, &part);
   loop_end(e, &block);
@@ -323,9 +322,24 @@ typedef struct Group {
   Ref v, u;         /* transformed input, transformed weights of a chunk */
 } Group;
 
-/* Products of row point i, a constant or not, at a range of column points. The operands are those of the column point 0; U and
- * what to fetch have so many bytes for each. */
-static void range_products(Product p, const Tiles *t, Ref i, const Range *cols, Operands o, int64_t region, int64_t fetched) {
+/* The weights of a row point: one for each column point, so many bytes apart, the first `n_given` of them elsewhere. */
+typedef struct RowWeights {
+  Ref u, given;
+  int64_t step, given_step;
+  int n_given;
+} RowWeights;
+
+static Ref weights_at(Emit *e, const RowWeights *r, Ref j) {
+  Ref u = gep(e, r->u, j, r->step);
+  if (r->n_given == 0) return u;
+  Ref is_given = LLVMBuildICmp(e->b, LLVMIntSLT, j, const_i64(e, r->n_given), "");
+  return LLVMBuildSelect(e->b, is_given, gep(e, r->given, j, r->given_step), u, "");
+}
+
+/* Products of row point i, a constant or not, at a range of column points. The operands are those of the column point 0; what
+ * to fetch has so many bytes for each. */
+static void range_products(Product p, const Tiles *t, Ref i, const Range *cols, Operands o, const RowWeights *u,
+                           int64_t fetched) {
   const Winograd *w = p.w;
   Emit *e = w->e;
   Loop j;
@@ -334,7 +348,7 @@ static void range_products(Product p, const Tiles *t, Ref i, const Range *cols, 
   Ref frequency = add_i(e, mul_i(e, i, w->f.points), j.i);
   o.v = gep(e, o.v, frequency, w->s.v_frequency * 4);
   o.m = gep(e, o.m, frequency, w->s.m_frequency * 4);
-  o.u = gep(e, o.u, j.i, region);
+  o.u = weights_at(e, u, j.i);
   o.pf = gep(e, o.pf, j.i, fetched);
   products(p, t, &o, (fetched + 63) / 64);
   loop_end(e, &j);
@@ -350,10 +364,9 @@ static void stored_range(const Winograd *w, const Group *k, const Range *rows, c
   Tiles t = tiles_with(w, k->area.images, k->area.rows, rows->cut, cols->cut);
   Loop i;
   loop_begin(e, &i, const_i64(e, rows->lo), const_i64(e, rows->hi), 1, 0, NULL);
-  Operands o = {.v = k->v, .m = k->area.m, .u = gep(e, weights, i.i, w->f.points * bytes)};
-  o.u_next = o.u;
-  o.pf = gep_const(e, o.u, bytes);
-  range_products(p, &t, i.i, cols, o, bytes, bytes);
+  RowWeights u = {.u = gep(e, weights, i.i, w->f.points * bytes), .step = bytes};
+  Operands o = {.v = k->v, .m = k->area.m, .u_next = u.u, .pf = gep_const(e, u.u, bytes)};
+  range_products(p, &t, i.i, cols, o, &u, bytes);
   loop_end(e, &i);
 }
 
@@ -365,28 +378,33 @@ static void panel_stored(const Winograd *w, const Group *k, Ref weights, int nb)
   }
 }
 
-/* One chunk of input channels: `g` its raw weights, `v` its part of the transformed input. */
+/* One chunk of input channels: `g` its given weights, `v` its part of the transformed input. */
 typedef struct Chunk {
   int channels, nb;
   bool first;
   Ref g, v;
 } Chunk;
 
+/* While a frequency is treated, the next one's input comes nearer: all of it, used once a panel, has not the room in L2 that it
+ * takes there. */
 static void chunk_row(const Winograd *w, const Group *k, const Chunk *c, const Range *rows, int i) {
   Emit *e = w->e;
   Range cols[3];
-  int n = ranges_of(&w->f, w->s.cut_cols, cols);
-  int64_t region = region_bytes(w, c->nb), bytes = w->f.kernel * w->f.kernel * c->channels * line_bytes(w, c->nb);
-  int64_t fetched = bytes / (w->f.points * w->f.points);
+  int n = ranges_of(&w->f, w->s.cut_cols, cols), kernel = w->f.kernel;
+  WeightsRow row = {w, i, c->channels, c->nb};
+  RowWeights u = {.u = k->u, .step = region_bytes(w, c->nb), .n_given = given_points(w, i), .given_step = given_bytes(&row)};
+  int64_t bytes = kernel * kernel * given_bytes(&row), fetched = bytes / frequencies(w);
+  u.given = gep_const(e, c->g, i * kernel * u.given_step);
   Product p = {.w = w, .tile = {.nb = c->nb}, .row_phases = rows->phases, .first = c->first};
+  p.tile.ahead = w->s.v_frequency * 4;
   p.blocks = c->channels / e->lanes;
   p.rest = c->channels % e->lanes;
-  weights_row(&(WeightsRow){w, i, c->channels, c->nb}, c->g, k->u);
-  Operands o = {.v = c->v, .m = k->area.m, .u = k->u, .u_next = gep_const(e, k->u, region_of(w, 0, 1) * region)};
+  weights_row(&row, c->g, k->u);
+  Operands o = {.v = c->v, .m = k->area.m, .u_next = gep_const(e, k->u, region_of(w, 0, 1) * u.step)};
   o.pf = gep_const(e, c->g, bytes + i * w->f.points * fetched);
   for (int r = 0; r < n; r++) {
     Tiles t = tiles_with(w, k->area.images, k->area.rows, rows->cut, cols[r].cut);
-    range_products(p, &t, const_i64(e, i), &cols[r], o, region, fetched);
+    range_products(p, &t, const_i64(e, i), &cols[r], o, &u, fetched);
   }
 }
 

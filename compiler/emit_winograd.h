@@ -21,10 +21,11 @@ typedef struct Winograd {
 
 /* Floats from a frequency's first phase to phase (pr, pc). */
 int64_t winograd_phase_at(const Winograd *w, int pr, int pc);
-/* A weight's transform at point i of the first phase's taps g. */
-Ref winograd_weight(const Winograd *w, int i, const Ref *g);
-/* The same over the taps of column `col` of a kernel: g points to the taps, `line` bytes apart, the first `at` bytes behind. */
-Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_t line);
+/* The first phase's weight at point i from those at the first `taps` points. */
+Ref winograd_weight(const Winograd *w, int i, const Ref *u);
+/* The same over the rows of column `col` of a kernel, whose weights at the first points are `step` bytes apart, the first `at`
+ * bytes behind g. */
+Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_t step);
 /* Tile row `row` of a channel block of an image; at `v` is where the row's first tile goes of block 0. `last`: it is the map's
  * last row of tiles. */
 void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool last, Ref v);

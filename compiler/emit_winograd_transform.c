@@ -77,7 +77,7 @@ static void input_phase(const Winograd *w, const TileForm *t, int pr, int pc, Re
     transform_input(e, t->col_points, x[i], !pc, out);
     for (int j = pc; j < t->col_points; j++) {
       int64_t at = (i * w->f.points + j) * w->s.v_frequency + winograd_phase_at(w, pr, pc);
-      double k = winograd_scale(t->row_points, i) * winograd_scale(t->col_points, j);
+      double k = winograd_scale(w->f.taps, t->row_points, i) * winograd_scale(w->f.taps, t->col_points, j);
       store(e, times(e, k, out[j]), v, at * 4, e->lanes * 4);
     }
   }
@@ -133,29 +133,23 @@ void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool l
 
 /* ==== weights ==== */
 
-Ref winograd_weight(const Winograd *w, int i, const Ref *g) {
+Ref winograd_weight(const Winograd *w, int i, const Ref *u) {
+  if (i < w->f.taps) return u[i];
   Emit *e = w->e;
-  int taps = w->f.taps;
-  if (i == 0) return g[taps - 1];
-  if (i == 1) return g[0];
-  if (i > 3) {
-    Ref sum = g[taps - 1];
-    for (int t = taps - 2; t >= 0; t--) sum = fma_const(e, winograd_point(i), sum, g[t]);
-    return sum;
+  Ref sum = u[1];
+  for (int k = 0; k < w->f.taps; k++) {
+    double term = winograd_term(w->f.taps, i, k);
+    if (k == 1) continue;
+    sum = term == 1 ? fadd(e, sum, u[k]) : term == -1 ? sub(e, sum, u[k]) : fma_const(e, term, u[k], sum);
   }
-  Ref even = g[0], odd = g[1];
-  for (int t = 2; t < taps; t += 2) even = fadd(e, even, g[t]);
-  for (int t = 3; t < taps; t += 2) odd = fadd(e, odd, g[t]);
-  return i == 2 ? fadd(e, even, odd) : sub(e, even, odd);
+  return sum;
 }
 
-Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_t line) {
+Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_t step) {
   Emit *e = w->e;
   Ref column[WINOGRAD_KERNEL] = {NULL};
-  for (int t = 0; t < w->f.taps; t++) {
-    bool used = i == 0 ? t == w->f.taps - 1 : i == 1 ? t == 0 : true;
-    int tap = t * w->f.stride * w->f.kernel + col;
-    if (used) column[t] = load(e, e->vec, g, at + tap * line, e->lanes * 4);
+  for (int k = 0; k < w->f.taps; k++) {
+    if (i >= w->f.taps || k == i) column[k] = load(e, e->vec, g, at + (k * w->f.kernel + col) * step, e->lanes * 4);
   }
   return winograd_weight(w, i, column);
 }

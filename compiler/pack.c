@@ -113,19 +113,21 @@ static void pack_direct(const Packer *p, const Node *n, float *dst) {
   }
 }
 
-/* One panel: raw [channel][tap][nb][lane], or transformed [frequency][channel][nb][lane]. */
-static void pack_winograd_panel(const Node *n, int64_t oc0, int64_t width, float *dst) {
+/* One panel: [chunk][transformed weight][channel][nb][lane], where a chunk are all channels if all points are stored. */
+static void pack_winograd_panel(const Packer *p, const Node *n, int64_t oc0, int64_t width, float *dst) {
   const ConvPlan *plan = n->plan;
   const WinogradForm f = winograd_form_of(n, plan);
-  int64_t taps = (int64_t)f.kernel * f.kernel, terms = plan->stored ? f.points * f.points : taps;
-  int64_t used = width < plan->ocg - oc0 ? width : plan->ocg - oc0, step = plan->stored ? plan->icg * width : width;
-  for (int64_t c = 0; c < plan->icg; c++) {
-    float *to = dst + (plan->stored ? c * width : c * taps * width);
-    for (int64_t o = 0; o < used; o++) {
-      const float *g = (const float *)n->in[1]->data + ((oc0 + o) * plan->icg + c) * taps;
-      double u[WINOGRAD_POINTS * WINOGRAD_POINTS];
-      if (plan->stored) winograd_weights(&f, g, u);
-      for (int64_t k = 0; k < terms; k++) to[k * step + o] = plan->stored ? (float)u[k] : g[k];
+  int side = plan->stored ? f.points : f.kernel;
+  int64_t taps = (int64_t)f.kernel * f.kernel, used = width < plan->ocg - oc0 ? width : plan->ocg - oc0;
+  int64_t most = plan->stored ? plan->icg : plan->chunk * p->g->target->lanes;
+  for (int64_t first = 0, count; first < plan->icg; first += count, dst += side * side * count * width) {
+    count = plan->icg - first < most ? plan->icg - first : most;
+    for (int64_t c = 0; c < count; c++) {
+      for (int64_t o = 0; o < used; o++) {
+        double u[WINOGRAD_POINTS * WINOGRAD_POINTS];
+        winograd_weights(&f, side, (const float *)n->in[1]->data + ((oc0 + o) * plan->icg + first + c) * taps, u);
+        for (int k = 0; k < side * side; k++) dst[(k * count + c) * width + o] = (float)u[k];
+      }
     }
   }
 }
@@ -137,7 +139,7 @@ static void pack_winograd(const Packer *p, const Node *n, float *dst) {
   int64_t terms = plan->stored ? f.points * f.points : f.kernel * f.kernel;
   for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
     int64_t width = channels - oc0 < full ? channels - oc0 : full;
-    pack_winograd_panel(n, oc0, width, dst);
+    pack_winograd_panel(p, n, oc0, width, dst);
     dst += plan->icg * width * terms;
   }
 }

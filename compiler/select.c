@@ -125,13 +125,21 @@ static void choose_group(const Node *n, const WinogradForm *f, const Target *t, 
   p->tile_rows = (int)(fit < 1 ? 1 : fit);
 }
 
+/* Channels whose weights are transformed at a time. Fewer than 32 cost a loop more loading and storing of sums, more do not
+ * stay in L1; with few tiles the weights count for more. */
+static int chunk_channels(const Node *n, const WinogradForm *f, const ConvPlan *p) {
+  const Shape *y = &n->out[0]->shape;
+  int64_t tiles = p->group_images * p->tile_rows * ((y->d[3] + f->m - 1) / f->m);
+  return f->stride > 1 || tiles <= 8 ? 16 : 32;
+}
+
 static void plan_winograd(const Target *t, const Node *n, const WinogradForm *f, ConvPlan *p) {
   p->algorithm = CONV_WINOGRAD;
   p->m = f->m;
   p->stored = false;
-  p->chunk = (f->stride == 1 ? 32 : 16) / t->lanes;
   p->nb = t->regs == 32 ? 1 : 2;
   choose_group(n, f, t, p);
+  p->chunk = chunk_channels(n, f, p) / t->lanes;
   p->fused = winograd_fuses(f, p, &n->out[0]->shape, t);
   p->uw = (t->regs - 1 - p->nb) / p->nb;
   winograd_memory(f, p, &n->out[0]->shape, t->lanes);

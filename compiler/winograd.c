@@ -8,8 +8,11 @@
  * for the interpolation points infinity, 0, 1, -1, 1/2, -2, of which the first n are taken. These have up to 3 times less
  * error in fp32 than 0, 1, -1, 2, -2 for the same work (Barabasz et al., "Error Analysis and Improving the Accuracy of
  * Winograd Convolution for Deep Neural Networks", 2018). The divisions in G are moved into the input's transform: then a
- * weight's transform at a point does not depend on m. So a tile at the edge that holds fewer results goes without the last
- * points, and weights transformed on the fly need only additions.
+ * weight's transform at a point does not depend on m, and a tile at the edge that holds fewer results goes without the last
+ * points.
+ *
+ * A kernel of r taps is a polynomial of which r values tell all others. So what is stored of a kernel that is transformed on
+ * the fly are its values at the first r points, which need no transform, and take no more room than the kernel.
  *
  * A convolution 3x3 of stride 2 is the sum of four of stride 1, each over the pixels of one parity of rows and columns and
  * with the taps that meet them: 2x2, 2x1, 1x2 and 1x1, the phases. Their products are summed at the same points, so that one
@@ -25,7 +28,24 @@ static const double scales[WINOGRAD_POINTS + 1][WINOGRAD_POINTS] = {
 };
 
 double winograd_point(int i) { return point[i]; }
-double winograd_scale(int points, int i) { return scales[points][i]; }
+
+/* Of the polynomial that is 1 at basis point k of `taps` and 0 at the others: its value at point i. That of infinity has the
+ * leading coefficient 1. */
+static double basis_value(int taps, int i, int k) {
+  double value = 1;
+  for (int t = 1; t < taps; t++) {
+    if (t != k) value *= point[i] - point[t];
+    if (t != k && k > 0) value /= point[k] - point[t];
+  }
+  return value;
+}
+
+double winograd_term(int taps, int i, int k) { return basis_value(taps, i, k) / basis_value(taps, i, 1); }
+
+/* What weights at point i are divided by. */
+static double divisor(int taps, int i) { return i < taps ? 1 : basis_value(taps, i, 1); }
+
+double winograd_scale(int taps, int points, int i) { return scales[points][i] * divisor(taps, i); }
 
 /* ==== forms ==== */
 
@@ -60,27 +80,32 @@ int winograd_phases(const WinogradForm *f, int i) { return i == 0 ? 1 : f->strid
 
 /* ==== weights ==== */
 
-/* What the taps of a kernel count at point i. */
+/* What the taps of a kernel count in number i of a dimension: at point i, or of two phases in those of the first, then the tap
+ * of the second. */
 static void powers(const WinogradForm *f, int i, double *power) {
-  double p = 1;
-  for (int t = 0; t < f->taps; t++, p *= point[i]) power[t] = i > 0 ? p : t == f->taps - 1;
+  static const int tap_of_phases[] = {2, 0, 1};
+  double p = 1 / divisor(f->taps, i);
+  for (int t = 0; t < f->kernel; t++, p *= point[i]) {
+    if (f->stride > 1) power[t] = t == tap_of_phases[i];
+    else power[t] = i > 0 ? p : t == f->kernel - 1;
+  }
 }
 
-/* The taps, `step` apart, at a point whose powers are given. */
+/* The taps, `step` apart, with the powers given. */
 static double weight_at(const WinogradForm *f, const double *power, const double *g, int step) {
   double sum = 0;
-  for (int t = 0; t < f->taps; t++) sum += power[t] * g[t * step];
+  for (int t = 0; t < f->kernel; t++) sum += power[t] * g[t * step];
   return sum;
 }
 
-void winograd_weights(const WinogradForm *f, const float *g, double *u) {
+void winograd_weights(const WinogradForm *f, int side, const float *g, double *u) {
   enum { SIDE = WINOGRAD_KERNEL };
   double given[SIDE * SIDE], column[SIDE], power[WINOGRAD_POINTS][SIDE];
   for (int i = 0; i < f->kernel * f->kernel; i++) given[i] = g[i];
-  for (int i = 0; i < f->points; i++) powers(f, i, power[i]);
-  for (int i = 0; i < f->points; i++) {
+  for (int i = 0; i < side; i++) powers(f, i, power[i]);
+  for (int i = 0; i < side; i++) {
     for (int c = 0; c < f->kernel; c++) column[c] = weight_at(f, power[i], given + c, f->kernel);
-    for (int j = 0; j < f->points; j++) *u++ = weight_at(f, power[j], column, 1);
+    for (int j = 0; j < side; j++) *u++ = weight_at(f, power[j], column, 1);
   }
 }
 

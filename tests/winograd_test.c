@@ -27,6 +27,11 @@ static void forms_of_windows(void **state) {
   }
 }
 
+/* What a weight of a kernel of `taps` is divided by at a point. */
+static double divisor(int taps, int i) {
+  return winograd_scale(taps, WINOGRAD_POINTS, i) / winograd_scale(WINOGRAD_POINTS, WINOGRAD_POINTS, i);
+}
+
 /* A kernel is a polynomial in each dimension: its transform are the values at the points, at infinity the last coefficient. */
 static double value_at(const float *g, int side, int i, int j) {
   double sum = 0;
@@ -48,11 +53,49 @@ static void weights_are_values_at_points(void **state) {
     WinogradForm f;
     assert_true(winograd_form(&w, 0, &f));
     double u[WINOGRAD_POINTS * WINOGRAD_POINTS];
-    winograd_weights(&f, g, u);
+    winograd_weights(&f, f.points, g, u);
     for (int i = 0; i < f.points; i++) {
-      for (int j = 0; j < f.points; j++) assert_float_equal(u[i * f.points + j], value_at(g, side, i, j), 1e-9);
+      for (int j = 0; j < f.points; j++) {
+        assert_float_equal(u[i * f.points + j] * divisor(side, i) * divisor(side, j), value_at(g, side, i, j), 1e-9);
+      }
     }
   }
+}
+
+/* Those at the first points tell the others. */
+static void weights_follow_from_the_first(void **state) {
+  (void)state;
+  for (int side = 2; side <= WINOGRAD_KERNEL; side++) {
+    float g[WINOGRAD_KERNEL * WINOGRAD_KERNEL];
+    for (int i = 0; i < side * side; i++) g[i] = (float)((i * 5 + 1) % 7) - 3;
+    Window w = window(side, 1, 1);
+    WinogradForm f;
+    assert_true(winograd_form(&w, 0, &f));
+    double u[WINOGRAD_POINTS * WINOGRAD_POINTS], first[WINOGRAD_KERNEL * WINOGRAD_KERNEL];
+    winograd_weights(&f, f.points, g, u);
+    winograd_weights(&f, side, g, first);
+    for (int i = side; i < f.points; i++) {
+      assert_float_equal(winograd_term(side, i, 1), 1, 0);
+      for (int j = 0; j < side; j++) {
+        double sum = 0;
+        for (int k = 0; k < side; k++) sum += winograd_term(side, i, k) * first[k * side + j];
+        assert_float_equal(u[i * f.points + j], sum, 1e-9);
+      }
+    }
+  }
+}
+
+/* With two phases: those at two points, then the second phase's. */
+static void weights_of_phases(void **state) {
+  (void)state;
+  const float g[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  const double expected[9] = {9, 7, 8, 3, 1, 2, 6, 4, 5};
+  double u[9];
+  Window w = window(3, 2, 1);
+  WinogradForm f;
+  assert_true(winograd_form(&w, 0, &f));
+  winograd_weights(&f, f.kernel, g, u);
+  for (int i = 0; i < 9; i++) assert_float_equal(u[i], expected[i], 0);
 }
 
 /* The factor of a point is one over the product of its distances from the others, up to the sign that the transform has. */
@@ -62,9 +105,9 @@ static void factors_are_lagrange_s(void **state) {
     for (int i = 1; i < points; i++) {
       double product = 1;
       for (int k = 1; k < points; k++) product *= k == i ? 1 : winograd_point(i) - winograd_point(k);
-      assert_float_equal(fabs(winograd_scale(points, i) * product), 1, 1e-12);
+      assert_float_equal(fabs(winograd_scale(points, points, i) * product), 1, 1e-12);
     }
-    assert_float_equal(winograd_scale(points, 0), 1, 0);
+    assert_float_equal(winograd_scale(points, points, 0), 1, 0);
   }
 }
 
@@ -88,6 +131,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(forms_of_windows),
     cmocka_unit_test(weights_are_values_at_points),
+    cmocka_unit_test(weights_follow_from_the_first),
+    cmocka_unit_test(weights_of_phases),
     cmocka_unit_test(factors_are_lagrange_s),
     cmocka_unit_test(edges_are_cut),
   };
