@@ -38,7 +38,7 @@ static void windows(void **state) {
     {1, 256, 10, 10, 128, 3, 3, 1, 2, 2, 1, 1, 0, 0, 1, 1},
     {1, 16, 3, 3, 16, 3, 3, 1, 1, 1, 1, 1, 2, 2, 2, 2},   {1, 512, 4, 4, 64, 2, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0},
   };
-  check_convs(check_kernel, cases, COUNT(cases), "output y\n", TOLERANCE);
+  check_convs(check_kernel, cases, COUNT(cases), "output y\n", WINOGRAD_TOLERANCE);
 }
 
 static void few_channels(void **state) {
