@@ -8,7 +8,6 @@
 /* Bytes of weights of one channel, and of a region of a chunk's transformed weights, see below. */
 static int64_t line_bytes(const Winograd *w, int nb) { return (int64_t)nb * w->e->lanes * 4; }
 static int64_t region_bytes(const Winograd *w, int nb) { return winograd_region(w->plan->chunk, nb, w->e->lanes) * 4; }
-static int64_t row_phase_bytes(const Winograd *w, int nb) { return (w->f.points + 1) * region_bytes(w, nb); }
 
 static int64_t frequencies(const Winograd *w) { return (int64_t)w->f.points * w->f.points; }
 
@@ -61,13 +60,14 @@ typedef struct Product {
   bool first;       /* M starts at zero */
 } Product;
 
-/* The kernel's arguments: U is that of phases (0, 0) and (0, 1); those of (1, 0) and (1, 1) lie as far behind as phases of
- * rows do in U. */
+/* The kernel's arguments; u are the weights of phases (0, 0), (0, 1), (1, 0), (1, 1), with stride 1 only the first. */
+enum { PHASES = 4 };
+
 typedef struct Operands {
-  Ref v, m, pf, u, u_next;
+  Ref v, m, pf, u[PHASES];
 } Operands;
 
-enum { ARG_V, ARG_M, ARG_PF, ARG_U, ARG_U_NEXT, ARG_COUNT };
+enum { ARG_V, ARG_M, ARG_PF, ARG_U, ARG_COUNT = ARG_U + PHASES };
 
 /* The accumulator's place in M. */
 static int64_t sum_at(const Product *p, int i) {
@@ -96,17 +96,29 @@ static void sum_phase(const Product *p, Ref v, Ref *acc) {
   if (p->rest) tile_sums(e, &p->tile, v, p->rest, acc, &acc[pointers], &acc[pointers + 1]);
 }
 
+static Ref select_phase(Emit *e, Ref phase, Ref first, Ref second) {
+  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntEQ, phase, const_i64(e, 0), ""), first, second, "");
+}
+
+/* U of phase (row, col); there are so many of each. */
+static Ref weights_of_phase(const Product *p, Ref row, Ref col) {
+  Emit *e = p->w->e;
+  Ref u[PHASES] = {LLVMGetParam(e->fn, ARG_U)};
+  for (int i = 1; p->w->f.stride > 1 && i < PHASES; i++) u[i] = LLVMGetParam(e->fn, (unsigned)(ARG_U + i));
+  Ref first = p->col_phases > 1 ? select_phase(e, col, u[0], u[1]) : u[0];
+  if (p->row_phases == 1) return first;
+  return select_phase(e, row, first, p->col_phases > 1 ? select_phase(e, col, u[2], u[3]) : u[2]);
+}
+
 /* All phases, in loops: unrolled the kernels of a layer would not fit the caches of instructions. */
 static void sum_phases(const Product *p, Ref *acc) {
   Emit *e = p->w->e;
   int all = p->tile.uw * p->tile.nb * p->tile.sets;
-  Ref v = LLVMGetParam(e->fn, ARG_V), u = LLVMGetParam(e->fn, ARG_U), next = LLVMGetParam(e->fn, ARG_U_NEXT);
   Loop row, col;
   loop_begin(e, &row, const_i64(e, 0), const_i64(e, p->row_phases), 1, all + 2, acc);
+  Ref v = gep(e, LLVMGetParam(e->fn, ARG_V), row.i, winograd_phase_at(p->w, 1, 0) * 4);
   loop_begin(e, &col, const_i64(e, 0), const_i64(e, p->col_phases), 1, all + 2, acc);
-  Ref first = LLVMBuildICmp(e->b, LLVMIntEQ, col.i, const_i64(e, 0), "");
-  acc[all] = gep(e, LLVMBuildSelect(e->b, first, u, next, ""), row.i, row_phase_bytes(p->w, p->tile.nb));
-  v = gep(e, v, row.i, winograd_phase_at(p->w, 1, 0) * 4);
+  acc[all] = weights_of_phase(p, row.i, col.i);
   sum_phase(p, gep(e, v, col.i, winograd_phase_at(p->w, 0, 1) * 4), acc);
   loop_end(e, &col);
   loop_end(e, &row);
@@ -137,8 +149,8 @@ static void product(const Product *p, const Operands *o, int64_t tile, int64_t p
   for (int i = 1; i < p->tile.uw; i++) buffer_printf(&key, "_%lld", (long long)p->tile.in[i]);
   buffer_add(&key, "", 1);
   Ref args[ARG_COUNT] = {gep_const(e, o->v, tile * e->lanes * 4), gep_const(e, o->m, tile * e->lanes * 4),
-                         gep_const(e, o->pf, prefetched), o->u, o->u_next};
-  call_kernel(e, key.data, ARG_COUNT, args, build_product, p);
+                         gep_const(e, o->pf, prefetched), o->u[0], o->u[1], o->u[2], o->u[3]};
+  call_kernel(e, key.data, p->w->f.stride == 1 ? ARG_U + 1 : ARG_COUNT, args, build_product, p);
   buffer_free(&key);
 }
 
@@ -158,8 +170,8 @@ static void products(Product p, const Tiles *t, const Operands *o, int64_t lines
 
 /* ==== weights on the fly ====
  * U of a chunk of channels and one row point, in regions [channel][nb][V]: one for each column point. With two phases follow
- * one for phase (0, 1), whose weights are the same at all column points; as many for (1, 0), the same at all row points and so
- * made only once; and one for (1, 1), the same everywhere. With one phase the weights that are given need not be there. */
+ * one for phase (0, 1), whose weights are the same at all column points, and as many for (1, 0), the same at all row points
+ * and so made only once. What is given of all these, and with it phase (1, 1), has no need to be there. */
 
 typedef struct WeightsRow {
   const Winograd *w;
@@ -167,38 +179,41 @@ typedef struct WeightsRow {
 } WeightsRow;
 
 /* At how many column points are the weights of row point i given? */
-static int given_points(const Winograd *w, int i) { return w->f.stride == 1 && i < w->f.taps ? w->f.taps : 0; }
+static int given_points(const Winograd *w, int i) { return i < w->f.taps ? w->f.taps : 0; }
 
 /* Bytes of one of a chunk's given weights. */
 static int64_t given_bytes(const WeightsRow *r) { return r->channels * line_bytes(r->w, r->nb); }
 
-/* The first region of a phase. */
-static int region_of(const Winograd *w, int pr, int pc) { return pr * (w->f.points + 1) + pc * w->f.points; }
+/* Where in g the given weights in row i and column j are: those of the second phase follow those at points of the first. */
+static int64_t given_at(const WeightsRow *r, int i, int j) { return (i * r->w->f.kernel + j) * given_bytes(r); }
 
-/* One block of a channel in a phase of two columns or more: t are its columns at the row point. */
-static void weights_of_points(const WeightsRow *r, int pr, const Ref *t, Ref u, int64_t at) {
+/* Where in U the first region of a phase is. */
+static int64_t phase_at(const WeightsRow *r, int pr, int pc) {
   const Winograd *w = r->w;
-  for (int j = given_points(w, r->i); j < w->f.points; j++) {
-    store(w->e, winograd_weight(w, j, t), u, (region_of(w, pr, 0) + j) * region_bytes(w, r->nb) + at, w->e->lanes * 4);
+  return (pr * (w->f.points + 1) + pc * w->f.points) * region_bytes(w, r->nb);
+}
+
+/* One block of a channel at all column points but the first ones: t are its columns at the row point. */
+static void weights_of_points(const WeightsRow *r, int first, const Ref *t, Ref u, int64_t at) {
+  const Winograd *w = r->w;
+  for (int j = first; j < w->f.points; j++) {
+    store(w->e, winograd_weight(w, j, t), u, j * region_bytes(w, r->nb) + at, w->e->lanes * 4);
   }
 }
 
-/* Weights of the second phase in either dimension follow those at the points of the first. */
 static void weights_of_block(const WeightsRow *r, Ref g, Ref u, int64_t at) {
   const Winograd *w = r->w;
   Emit *e = w->e;
   int taps = w->f.taps, align = e->lanes * 4;
-  int64_t step = given_bytes(r), region = region_bytes(w, r->nb);
+  int64_t step = given_bytes(r);
   Ref t[WINOGRAD_KERNEL];
   for (int c = 0; c < taps; c++) t[c] = winograd_column(w, r->i, c, g, at, step);
-  weights_of_points(r, 0, t, u, at);
+  weights_of_points(r, given_points(w, r->i), t, u, at);
   if (w->f.stride == 1) return;
-  store(e, winograd_column(w, r->i, taps, g, at, step), u, region_of(w, 0, 1) * region + at, align);
+  if (r->i >= taps) store(e, winograd_column(w, r->i, taps, g, at, step), u, phase_at(r, 0, 1) + at, align);
   if (r->i != 1) return;
-  g = gep_const(e, g, taps * w->f.kernel * step + at);
-  for (int c = 0; c < taps; c++) t[c] = load(e, e->vec, g, c * step, align);
-  weights_of_points(r, 1, t, u, at);
-  store(e, load(e, e->vec, g, taps * step, align), u, region_of(w, 1, 1) * region + at, align);
+  for (int c = 0; c < taps; c++) t[c] = load(e, e->vec, g, given_at(r, taps, c) + at, align);
+  weights_of_points(r, taps, t, u, phase_at(r, 1, 0) + at);
 }
 
 /* Row point i of the transformed weights of `channels` input channels, from g [given weight][channel][nb][V]. */
@@ -322,9 +337,10 @@ typedef struct Group {
   Ref v, u;         /* transformed input, transformed weights of a chunk */
 } Group;
 
-/* The weights of a row point: one for each column point, so many bytes apart, the first `n_given` of them elsewhere. */
+/* The weights of a row point and phase of rows: one for each column point, so many bytes apart, the first `n_given` of them
+ * elsewhere; and those of the second phase of columns. */
 typedef struct RowWeights {
-  Ref u, given;
+  Ref u, given, second;
   int64_t step, given_step;
   int n_given;
 } RowWeights;
@@ -336,8 +352,8 @@ static Ref weights_at(Emit *e, const RowWeights *r, Ref j) {
   return LLVMBuildSelect(e->b, is_given, gep(e, r->given, j, r->given_step), u, "");
 }
 
-/* Products of row point i, a constant or not, at a range of column points. The operands are those of the column point 0; what
- * to fetch has so many bytes for each. */
+/* Products of row point i, a constant or not, at a range of column points; u are the weights of as many phases as the stride.
+ * The operands are those of the column point 0; what to fetch has so many bytes for each. */
 static void range_products(Product p, const Tiles *t, Ref i, const Range *cols, Operands o, const RowWeights *u,
                            int64_t fetched) {
   const Winograd *w = p.w;
@@ -348,8 +364,11 @@ static void range_products(Product p, const Tiles *t, Ref i, const Range *cols, 
   Ref frequency = add_i(e, mul_i(e, i, w->f.points), j.i);
   o.v = gep(e, o.v, frequency, w->s.v_frequency * 4);
   o.m = gep(e, o.m, frequency, w->s.m_frequency * 4);
-  o.u = weights_at(e, u, j.i);
   o.pf = gep(e, o.pf, j.i, fetched);
+  for (int phase = 0; phase < w->f.stride; phase++) {
+    o.u[2 * phase] = weights_at(e, &u[phase], j.i);
+    o.u[2 * phase + 1] = u[phase].second;
+  }
   products(p, t, &o, (fetched + 63) / 64);
   loop_end(e, &j);
 }
@@ -365,7 +384,7 @@ static void stored_range(const Winograd *w, const Group *k, const Range *rows, c
   Loop i;
   loop_begin(e, &i, const_i64(e, rows->lo), const_i64(e, rows->hi), 1, 0, NULL);
   RowWeights u = {.u = gep(e, weights, i.i, w->f.points * bytes), .step = bytes};
-  Operands o = {.v = k->v, .m = k->area.m, .u_next = u.u, .pf = gep_const(e, u.u, bytes)};
+  Operands o = {.v = k->v, .m = k->area.m, .pf = gep_const(e, u.u, bytes)};
   range_products(p, &t, i.i, cols, o, &u, bytes);
   loop_end(e, &i);
 }
@@ -385,26 +404,39 @@ typedef struct Chunk {
   Ref g, v;
 } Chunk;
 
+/* The weights of a row in both phases: that of rows has given ones only at points of the second. */
+static void row_weights(const WeightsRow *r, Ref g, Ref u, RowWeights *of) {
+  Emit *e = r->w->e;
+  int taps = r->w->f.taps;
+  RowWeights one = {.u = u, .step = region_bytes(r->w, r->nb), .n_given = given_points(r->w, r->i), .given_step = given_bytes(r)};
+  one.given = gep_const(e, g, given_at(r, r->i, 0));
+  one.second = r->i < taps ? gep_const(e, g, given_at(r, r->i, taps)) : gep_const(e, u, phase_at(r, 0, 1));
+  of[0] = of[1] = one;
+  of[1].u = gep_const(e, u, phase_at(r, 1, 0));
+  of[1].n_given = taps;
+  of[1].given = gep_const(e, g, given_at(r, taps, 0));
+  of[1].second = gep_const(e, g, given_at(r, taps, taps));
+}
+
 /* While a frequency is treated, the next one's input comes nearer: all of it, used once a panel, has not the room in L2 that it
  * takes there. */
 static void chunk_row(const Winograd *w, const Group *k, const Chunk *c, const Range *rows, int i) {
   Emit *e = w->e;
   Range cols[3];
-  int n = ranges_of(&w->f, w->s.cut_cols, cols), kernel = w->f.kernel;
+  RowWeights u[2];
   WeightsRow row = {w, i, c->channels, c->nb};
-  RowWeights u = {.u = k->u, .step = region_bytes(w, c->nb), .n_given = given_points(w, i), .given_step = given_bytes(&row)};
-  int64_t bytes = kernel * kernel * given_bytes(&row), fetched = bytes / frequencies(w);
-  u.given = gep_const(e, c->g, i * kernel * u.given_step);
+  int n = ranges_of(&w->f, w->s.cut_cols, cols);
+  int64_t bytes = w->f.kernel * w->f.kernel * given_bytes(&row), fetched = bytes / frequencies(w);
   Product p = {.w = w, .tile = {.nb = c->nb}, .row_phases = rows->phases, .first = c->first};
   p.tile.ahead = w->s.v_frequency * 4;
   p.blocks = c->channels / e->lanes;
   p.rest = c->channels % e->lanes;
+  row_weights(&row, c->g, k->u, u);
   weights_row(&row, c->g, k->u);
-  Operands o = {.v = c->v, .m = k->area.m, .u_next = gep_const(e, k->u, region_of(w, 0, 1) * u.step)};
-  o.pf = gep_const(e, c->g, bytes + i * w->f.points * fetched);
+  Operands o = {.v = c->v, .m = k->area.m, .pf = gep_const(e, c->g, bytes + i * w->f.points * fetched)};
   for (int r = 0; r < n; r++) {
     Tiles t = tiles_with(w, k->area.images, k->area.rows, rows->cut, cols[r].cut);
-    range_products(p, &t, const_i64(e, i), &cols[r], o, &u, fetched);
+    range_products(p, &t, const_i64(e, i), &cols[r], o, u, fetched);
   }
 }
 
