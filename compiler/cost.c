@@ -149,13 +149,11 @@ static double direct_cycles(const Cost *c) {
 
 enum { TRANSFORM = 4 /* cycles of a tile's input, or output, for each frequency and block */ };
 
-/* Transforming all weights once: what is given of them need not be stored, unless there are two phases, where some serve
- * several points. */
+/* Transforming all weights once: what is given of them is not stored, and of two phases some serve several points. */
 static double weights_transform(const Cost *c, const WinogradForm *f) {
-  int made = f->stride == 1 ? f->points * f->points - f->taps * f->taps : (f->points + 1) * (f->points + 1);
+  int side = f->points + f->stride - 1, made = side * side - f->kernel * f->kernel;
   double vectors = (double)(c->p->icg * c->out_blocks);
-  if (c->p->stored) return 0;
-  return vectors * made * (c->p->fused ? 1.5 : 3) * c->r->fma_cycles;
+  return c->p->stored ? 0 : vectors * made * (c->p->fused ? 1.5 : 3) * c->r->fma_cycles;
 }
 
 /* Tiles of a group with products at point i of a dimension, where the last tile is cut. */

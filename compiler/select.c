@@ -125,30 +125,29 @@ static void choose_group(const Node *n, const WinogradForm *f, const Target *t, 
   p->tile_rows = (int)(fit < 1 ? 1 : fit);
 }
 
-/* Channels whose weights are transformed at a time. Fewer than 32 cost a loop more loading and storing of sums, more do not
- * stay in L1; with few tiles the weights count for more. */
+/* Channels whose weights are transformed at a time. Fewer than 32 cost more loading and storing of sums, more do not stay in L1;
+ * with few tiles that weighs more, unless the weights are transformed in registers. */
 static int chunk_channels(const Node *n, const WinogradForm *f, const ConvPlan *p) {
   const Shape *y = &n->out[0]->shape;
   int64_t tiles = p->group_images * p->tile_rows * ((y->d[3] + f->m - 1) / f->m);
-  return f->stride > 1 || tiles <= 8 ? 16 : 32;
+  return f->stride > 1 || (tiles <= 8 && !p->fused) ? 16 : 32;
 }
 
-static void plan_winograd(const Target *t, const Node *n, const WinogradForm *f, ConvPlan *p) {
+static void plan_winograd(const Target *t, const Node *n, const WinogradForm *f, bool fused, ConvPlan *p) {
   p->algorithm = CONV_WINOGRAD;
   p->m = f->m;
   p->stored = false;
+  p->fused = fused;
   p->nb = t->regs == 32 ? 1 : 2;
+  p->uw = (t->regs - 1 - p->nb) / p->nb;
   choose_group(n, f, t, p);
   p->chunk = chunk_channels(n, f, p) / t->lanes;
-  p->fused = winograd_fuses(f, p, &n->out[0]->shape, t);
-  p->uw = (t->regs - 1 - p->nb) / p->nb;
   winograd_memory(f, p, &n->out[0]->shape, t->lanes);
 }
 
 /* The same with weights stored transformed. */
 static void store_transformed(const Target *t, const Node *n, const WinogradForm *f, ConvPlan *p) {
   p->stored = true;
-  p->fused = false;
   p->nb = p->ocg > t->lanes ? 2 : 1;
   p->uw = (t->regs - 1 - p->nb) / p->nb;
   winograd_memory(f, p, &n->out[0]->shape, t->lanes);
@@ -246,12 +245,13 @@ static void add_direct(Graph *g, const Node *n, Candidates *list, const ConvPlan
 
 static void add_winograd(Graph *g, const Node *n, Candidates *list, const ConvPlan *p, const WinogradForm *f) {
   ConvPlan w = *p;
-  plan_winograd(g->target, n, f, &w);
-  add_candidate(g, n, list, &w);
-  if (w.fused) {
-    w.fused = false;
-    add_candidate(g, n, list, &w);
+  plan_winograd(g->target, n, f, false, &w);
+  if (winograd_fuses(f, &w, &n->out[0]->shape, g->target)) {
+    ConvPlan fused = *p;
+    plan_winograd(g->target, n, f, true, &fused);
+    add_candidate(g, n, list, &fused);
   }
+  add_candidate(g, n, list, &w);
   store_transformed(g->target, n, f, &w);
   if (!g->opt->small && f->stride == 1) add_candidate(g, n, list, &w);
 }
