@@ -10,7 +10,8 @@
  *
  * A is pixels x input channels, B input channels x output channels. Two lines of pixels are paired (A1., A2.), the first
  * half of the input channels with the second (A.1, A.2), and an even panel of output channels with the odd one behind it
- * (B.1, B.2), so that the weights lie as for direct convolution. A line is a row of the map, or half of a small map.
+ * (B.1, B.2), so that the weights lie as for direct convolution; but in place of B12 is T1, whence T3 = T2 - B11. A line is a
+ * row of the map, or half of a small map.
  *
  * A group of pairs of lines is treated at a time: S1 to S4 are computed once, then for each pair of panels the seven
  * products of all tiles. A T is computed during the products before it is needed, some vectors in each tile, whose
@@ -22,7 +23,7 @@
 
 enum { PRODUCTS = 7, SUMS = 4, BUFFERS = 3, MAX_TERMS = 2 };
 enum { S1, S2, S3, S4, A11, A12, A22 };
-enum { B11, B12, B21, B22, BUFFER };         /* of buffers, each for one T after another */
+enum { B11, T1, B21, B22, T2, T3, T4 };      /* from T2 on in buffers */
 enum { NOTHING = -1, P1, P5, U2, U3, KEPT };
 enum { C11, C12, C21, C22, NONE };
 
@@ -36,13 +37,13 @@ typedef struct Product {
 } Product;
 
 static const Product products[PRODUCTS] = {
-  {A11, B11,        NOTHING, P1,      NONE, 0, {0},      /* T1 */ B12, B11,        BUFFER + 0, 0, 1},
-  {A12, B21,        NOTHING, NOTHING, C11,  1, {P1},     /* T2 */ B22, BUFFER + 0, BUFFER + 1, 0, 1},
-  {S1,  BUFFER + 0, NOTHING, P5,      NONE, 0, {0},      /* T3 */ B22, B12,        BUFFER + 2, 0, 2},
-  {S2,  BUFFER + 1, P1,      U2,      NONE, 0, {0},      /* T3 */ B22, B12,        BUFFER + 2, 1, 2},
-  {S4,  B22,        NOTHING, NOTHING, C12,  2, {U2, P5}, /* T4 */ B21, BUFFER + 1, BUFFER + 0, 0, 2},
-  {S3,  BUFFER + 2, U2,      U3,      C22,  1, {P5},     /* T4 */ B21, BUFFER + 1, BUFFER + 0, 1, 2},
-  {A22, BUFFER + 0, NOTHING, NOTHING, C21,  1, {U3},              0,   0,          0,          0, 0},
+  {A11, B11, NOTHING, P1,      NONE, 0, {0},      B22, T1,  T2, 0, 2},
+  {A12, B21, NOTHING, NOTHING, C11,  1, {P1},     B22, T1,  T2, 1, 2},
+  {S1,  T1,  NOTHING, P5,      NONE, 0, {0},      T2,  B11, T3, 0, 2},
+  {S2,  T2,  P1,      U2,      NONE, 0, {0},      T2,  B11, T3, 1, 2},
+  {S4,  B22, NOTHING, NOTHING, C12,  2, {U2, P5}, B21, T2,  T4, 0, 2},
+  {S3,  T3,  U2,      U3,      C22,  1, {P5},     B21, T2,  T4, 1, 2},
+  {A22, T4,  NOTHING, NOTHING, C21,  1, {U3},     0,   0,   0,  0, 0},
 };
 
 typedef struct Strassen {
@@ -291,7 +292,7 @@ typedef struct Turn {
 static int tiles_of_line(const Strassen *s) { return (int)row_tiles(s->line, s->plan->uw).count; }
 
 static Ref weights_of(const Strassen *s, const Turn *t, int b) {
-  return b >= BUFFER ? t->buffer[b - BUFFER] : gep_const(s->e, t->weights, (b % 2 * s->panel + b / 2 * s->panel / 2) * 4);
+  return b >= T2 ? t->buffer[b - T2] : gep_const(s->e, t->weights, (b % 2 * s->panel + b / 2 * s->panel / 2) * 4);
 }
 
 /* Input of a tile, and where its pixels are. */
@@ -336,12 +337,15 @@ static void tile_output(const Strassen *s, const Turn *t, Kernel *k, Ref pair, i
   step_pointers(e, s->n, p.image, block, row, x, args + ARG_STEPS);
 }
 
-/* Tile number `tile` of the group computes its share of a T; the last tiles may do so again what others did. */
+/* Tile number `tile` of the group computes its share of a T; the last tiles may do so again what others did. Where one product
+ * has tiles enough, the second of two has no share. */
 static void share_of_weights(const Strassen *s, const Turn *t, Kernel *k, Ref tile, Ref *args) {
   Emit *e = s->e;
   const Product *p = k->p;
-  if (p->parts == 0) return;
-  int64_t fewest = s->pairs / s->groups * tiles_of_line(s), all = e->lanes * s->plan->nb / p->parts;
+  int64_t fewest = s->pairs / s->groups * tiles_of_line(s), all = e->lanes * s->plan->nb;
+  int parts = p->parts == 2 && all <= fewest ? 1 : p->parts;
+  if (p->part >= parts) return;
+  all /= parts;
   int n = (int)((all + fewest - 1) / fewest);
   Ref at = mul_i(e, tile, s->half * n), last = const_i64(e, s->half * (all - n));
   at = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, at, last, ""), at, last, "");

@@ -113,6 +113,17 @@ static void pack_direct(const Packer *p, const Node *n, float *dst) {
   }
 }
 
+/* As for direct convolution, but what odd panels have for the first half of the input channels is the difference from the
+ * panel before: T1 of emit_strassen.c. */
+static void pack_strassen(const Packer *p, const Node *n, float *dst) {
+  const ConvPlan *plan = n->plan;
+  int64_t panel = plan->icg * plan->nb * p->g->target->lanes, all = panel * plan->ocg / (plan->nb * p->g->target->lanes);
+  pack_direct(p, n, dst);
+  for (int64_t even = 0; even < all; even += 2 * panel) {
+    for (int64_t i = even; i < even + panel / 2; i++) dst[i + panel] -= dst[i];
+  }
+}
+
 /* One panel: [chunk][transformed weight][channel][nb][lane], where a chunk are all channels if all points are stored. */
 static void pack_winograd_panel(const Packer *p, const Node *n, int64_t oc0, int64_t width, float *dst) {
   const ConvPlan *plan = n->plan;
@@ -154,6 +165,7 @@ static void pack_conv(Packer *p, Node *n) {
   if (plan->algorithm == CONV_DEPTHWISE) pack_depthwise(p, n, dst);
   else if (plan->algorithm == CONV_GROUPED) pack_grouped(p, n, dst);
   else if (plan->algorithm == CONV_WINOGRAD) pack_winograd(p, n, dst);
+  else if (plan->algorithm == CONV_STRASSEN) pack_strassen(p, n, dst);
   else pack_direct(p, n, dst);
   if (n->n_in > 2 && n->in[2]) memcpy(p->data + plan->bias, n->in[2]->data, (size_t)channels * 4);
 }
