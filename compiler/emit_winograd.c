@@ -75,10 +75,10 @@ static int64_t sum_at(const Product *p, int i) {
   return (i / p->tile.uw * block + p->tile.in[i % p->tile.uw]) * 4;
 }
 
-/* Of sums as many must go on at once as an FMA takes cycles times those begun in one: small tiles have several sets. */
+/* As many sums must go on at once as an FMA takes cycles times those begun in one: small tiles have several sets. */
 static int set_count(const Tile *t) {
   int n = t->uw * t->nb;
-  return n > 4 ? 1 : n > 2 ? 2 : 4;
+  return n > 6 ? 1 : n > 2 ? 2 : 4;
 }
 
 /* All channels of a phase; acc holds the sets of sums, the weights' and the prefetch pointer. */

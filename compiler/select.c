@@ -125,12 +125,20 @@ static void choose_group(const Node *n, const WinogradForm *f, const Target *t, 
   p->tile_rows = (int)(fit < 1 ? 1 : fit);
 }
 
+static int64_t group_tiles(const Node *n, const WinogradForm *f, const ConvPlan *p) {
+  return p->group_images * p->tile_rows * ((n->out[0]->shape.d[3] + f->m - 1) / f->m);
+}
+
 /* Channels whose weights are transformed at a time. Fewer than 32 cost more loading and storing of sums, more do not stay in L1;
  * with few tiles that weighs more, unless the weights are transformed in registers. */
 static int chunk_channels(const Node *n, const WinogradForm *f, const ConvPlan *p) {
-  const Shape *y = &n->out[0]->shape;
-  int64_t tiles = p->group_images * p->tile_rows * ((y->d[3] + f->m - 1) / f->m);
-  return f->stride > 1 || (tiles <= 8 && !p->fused) ? 16 : 32;
+  return f->stride > 1 || (group_tiles(n, f, p) <= 8 && !p->fused) ? 16 : 32;
+}
+
+/* Blocks of a panel. Of two phases the transformed input is twice as large for its tiles: wider panels read it less often. */
+static int panel_blocks(const Target *t, const Node *n, const WinogradForm *f, const ConvPlan *p) {
+  if (t->regs == 32) return 1;
+  return f->stride > 1 && group_tiles(n, f, p) <= 16 ? 3 : 2;
 }
 
 static void plan_winograd(const Target *t, const Node *n, const WinogradForm *f, bool fused, ConvPlan *p) {
@@ -138,9 +146,9 @@ static void plan_winograd(const Target *t, const Node *n, const WinogradForm *f,
   p->m = f->m;
   p->stored = false;
   p->fused = fused;
-  p->nb = t->regs == 32 ? 1 : 2;
-  p->uw = (t->regs - 1 - p->nb) / p->nb;
   choose_group(n, f, t, p);
+  p->nb = panel_blocks(t, n, f, p);
+  p->uw = (t->regs - 1 - p->nb) / p->nb;
   p->chunk = chunk_channels(n, f, p) / t->lanes;
   winograd_memory(f, p, &n->out[0]->shape, t->lanes);
 }
