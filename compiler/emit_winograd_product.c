@@ -1,0 +1,159 @@
+/* emit_winograd_product.c: the small matrix products of Winograd's algorithm: which tiles have one at a frequency, and the
+ * kernel that sums V U over channels and phases. */
+#include "emit_winograd.h"
+
+int64_t winograd_phase_at(const Winograd *w, int pr, int pc) {
+  return (pr * w->f.stride + pc) * w->s.in_blocks * w->s.group_tiles * w->e->lanes;
+}
+
+/* ==== which products ==== */
+
+int winograd_ranges(const WinogradForm *f, int cut, WinogradRange *r) {
+  int n = 0, lo = 0, kept = cut ? winograd_points(f, cut) : f->points;
+  if (f->stride > 1) r[n++] = (WinogradRange){0, lo = 1, 1, false};
+  if (kept > lo) r[n++] = (WinogradRange){lo, kept, f->stride, false};
+  if (kept < f->points) r[n++] = (WinogradRange){kept, f->points, f->stride, true};
+  return n;
+}
+
+WinogradTiles winograd_tiles(const Winograd *w, int64_t images, int64_t rows, bool cut_row, bool cut_col) {
+  int64_t cols = w->s.tile_cols;
+  WinogradTiles t = {.number = alloc_n(w->e->g->cx, (size_t)(images * rows * cols), sizeof *t.number)};
+  for (int64_t i = 0; i < images; i++) {
+    for (int64_t r = 0; r < rows - cut_row; r++) {
+      for (int64_t c = 0; c < cols - cut_col; c++) t.number[t.n++] = (int)((i * rows + r) * cols + c);
+    }
+  }
+  return t;
+}
+
+/* ==== the kernel ==== */
+
+enum { ARG_V, ARG_M, ARG_PF, ARG_U, ARG_COUNT = ARG_U + PHASES };
+
+/* The accumulator's place in M. */
+static int64_t sum_at(const WinogradProduct *p, int i) {
+  int64_t block = p->w->s.group_tiles * p->w->e->lanes;
+  return (i / p->tile.uw * block + p->tile.in[i % p->tile.uw]) * 4;
+}
+
+/* As many sums must go on at once as an FMA takes cycles times those begun in one: small tiles have several sets. */
+static int set_count(const Tile *t) {
+  int n = t->uw * t->nb;
+  return n > 6 ? 1 : n > 2 ? 2 : 4;
+}
+
+/* All channels of a phase; acc holds the sets of sums, the weights' and the prefetch pointer. */
+static void sum_phase(const WinogradProduct *p, Ref v, Ref *acc) {
+  Emit *e = p->w->e;
+  int pointers = p->tile.uw * p->tile.nb * p->tile.sets;
+  int64_t block_bytes = p->w->s.group_tiles * e->lanes * 4;
+  if (p->blocks > 0) {
+    Loop block;
+    loop_begin(e, &block, const_i64(e, 0), const_i64(e, p->blocks), 1, pointers + 2, acc);
+    tile_sums(e, &p->tile, gep(e, v, block.i, block_bytes), e->lanes, acc, &acc[pointers], &acc[pointers + 1]);
+    loop_end(e, &block);
+  }
+  v = gep_const(e, v, p->blocks * block_bytes);
+  if (p->rest) tile_sums(e, &p->tile, v, p->rest, acc, &acc[pointers], &acc[pointers + 1]);
+}
+
+static Ref select_phase(Emit *e, Ref phase, Ref first, Ref second) {
+  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntEQ, phase, const_i64(e, 0), ""), first, second, "");
+}
+
+/* U of phase (row, col); there are so many of each. */
+static Ref weights_of_phase(const WinogradProduct *p, Ref row, Ref col) {
+  Emit *e = p->w->e;
+  Ref u[PHASES] = {LLVMGetParam(e->fn, ARG_U)};
+  for (int i = 1; p->w->f.stride > 1 && i < PHASES; i++) u[i] = LLVMGetParam(e->fn, (unsigned)(ARG_U + i));
+  Ref first = p->col_phases > 1 ? select_phase(e, col, u[0], u[1]) : u[0];
+  if (p->row_phases == 1) return first;
+  return select_phase(e, row, first, p->col_phases > 1 ? select_phase(e, col, u[2], u[3]) : u[2]);
+}
+
+/* All phases, in loops: unrolled the kernels of a layer would not fit the caches of instructions. */
+static void sum_phases(const WinogradProduct *p, Ref *acc) {
+  Emit *e = p->w->e;
+  int all = p->tile.uw * p->tile.nb * p->tile.sets;
+  Loop row, col;
+  loop_begin(e, &row, const_i64(e, 0), const_i64(e, p->row_phases), 1, all + 2, acc);
+  Ref v = gep(e, LLVMGetParam(e->fn, ARG_V), row.i, winograd_phase_at(p->w, 1, 0) * 4);
+  loop_begin(e, &col, const_i64(e, 0), const_i64(e, p->col_phases), 1, all + 2, acc);
+  acc[all] = weights_of_phase(p, row.i, col.i);
+  sum_phase(p, gep(e, v, col.i, winograd_phase_at(p->w, 0, 1) * 4), acc);
+  loop_end(e, &col);
+  loop_end(e, &row);
+}
+
+/* M (+)= V U for `uw` tiles. */
+static void build_product(const void *data) {
+  const WinogradProduct *p = data;
+  Emit *e = p->w->e;
+  int n = p->tile.uw * p->tile.nb, all = n * p->tile.sets;
+  Ref acc[64], m = LLVMGetParam(e->fn, ARG_M);
+  for (int i = 0; i < all; i++) {
+    acc[i] = i >= n || p->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, sum_at(p, i), e->lanes * 4);
+  }
+  acc[all] = LLVMGetParam(e->fn, ARG_U);
+  acc[all + 1] = LLVMGetParam(e->fn, ARG_PF);
+  sum_phases(p, acc);
+  for (int i = n; i < all; i++) acc[i % n] = fadd(e, acc[i % n], acc[i]);
+  for (int i = 0; i < n; i++) store(e, acc[i], m, sum_at(p, i), e->lanes * 4);
+}
+
+static void product(const WinogradProduct *p, const WinogradOperands *o, int64_t tile, int64_t prefetched) {
+  Emit *e = p->w->e;
+  Buffer key = {0};
+  buffer_printf(&key, "winograd_product_%dx%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d.%lld", p->tile.uw, p->tile.nb, p->blocks, p->rest,
+                p->first ? "f" : "", p->row_phases, p->col_phases, (long long)p->w->s.group_tiles,
+                (long long)p->w->s.in_blocks, p->tile.prefetch, (long long)p->tile.ahead);
+  for (int i = 1; i < p->tile.uw; i++) buffer_printf(&key, "_%lld", (long long)p->tile.in[i]);
+  buffer_add(&key, "", 1);
+  Ref args[ARG_COUNT] = {gep_const(e, o->v, tile * e->lanes * 4), gep_const(e, o->m, tile * e->lanes * 4),
+                         gep_const(e, o->pf, prefetched), o->u[0], o->u[1], o->u[2], o->u[3]};
+  call_kernel(e, key.data, p->w->f.stride == 1 ? ARG_U + 1 : ARG_COUNT, args, build_product, p);
+  buffer_free(&key);
+}
+
+/* All these tiles for one frequency; `lines` of what comes next are fetched meanwhile. */
+static void products(WinogradProduct p, const WinogradTiles *t, const WinogradOperands *o, int64_t lines) {
+  int64_t most = p.w->plan->uw, count = (t->n + most - 1) / most, first = 0;
+  int64_t sums = (p.blocks + (p.rest > 0)) * p.row_phases * p.col_phases;
+  p.tile.prefetch = count ? (int)((lines + sums * count - 1) / (sums * count)) : 0;
+  for (int64_t i = 0; i < count; i++) {
+    p.tile.uw = (int)(t->n / count + (i >= count - t->n % count));
+    for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = (t->number[first + k] - t->number[first]) * (int64_t)p.w->e->lanes;
+    p.tile.sets = set_count(&p.tile);
+    product(&p, o, t->number[first], i * sums * p.tile.prefetch * 64);
+    first += p.tile.uw;
+  }
+}
+
+/* ==== a range of column points ==== */
+
+static Ref weights_at(Emit *e, const WinogradPlaces *r, Ref j) {
+  Ref u = gep(e, r->u, j, r->step);
+  if (r->n_given == 0) return u;
+  Ref is_given = LLVMBuildICmp(e->b, LLVMIntSLT, j, const_i64(e, r->n_given), "");
+  return LLVMBuildSelect(e->b, is_given, gep(e, r->given, j, r->given_step), u, "");
+}
+
+void winograd_range_products(WinogradProduct p, const WinogradTiles *t, Ref i, const WinogradRange *cols, WinogradOperands o,
+                             const WinogradPlaces *u, int64_t fetched) {
+  const Winograd *w = p.w;
+  Emit *e = w->e;
+  Loop j;
+  p.col_phases = cols->phases;
+  loop_begin(e, &j, const_i64(e, cols->lo), const_i64(e, cols->hi), 1, 0, NULL);
+  Ref frequency = add_i(e, mul_i(e, i, w->f.points), j.i);
+  o.v = gep(e, o.v, frequency, w->s.v_frequency * 4);
+  o.m = gep(e, o.m, frequency, w->s.m_frequency * 4);
+  o.pf = gep(e, o.pf, j.i, fetched);
+  for (int phase = 0; phase < w->f.stride; phase++) {
+    o.u[2 * phase] = weights_at(e, &u[phase], j.i);
+    o.u[2 * phase + 1] = u[phase].second;
+  }
+  products(p, t, &o, (fetched + 63) / 64);
+  loop_end(e, &j);
+}
