@@ -8,6 +8,7 @@
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <llvm/Config/llvm-config.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,9 +25,6 @@ static _Noreturn void internal_error(const char *what, const char *why) {
  * back. The machine scheduler is off because it moves the kernels' loads ahead of products that they wait for
  * anyway, until a tile that fills the registers spills. */
 static void set_up_llvm(void) {
-  static bool done;
-  if (done) return;
-  done = true;
   LLVMParseCommandLineOptions(3, (const char *const[]){"resnetcc", "-disable-lsr", "-enable-misched=false"},
                               NULL);
   LLVMInitializeX86TargetInfo();
@@ -37,7 +35,8 @@ static void set_up_llvm(void) {
 }
 
 static LLVMTargetMachineRef machine_new(const Target *t) {
-  set_up_llvm();
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, set_up_llvm);
   LLVMTargetRef target;
   char *why;
   if (LLVMGetTargetFromTriple(t->triple, &target, &why)) internal_error("target", why);
