@@ -252,6 +252,8 @@ typedef struct Object {
   size_t tail_size;
 } Object;
 
+/* Sets up LLVM; to be called before several threads call object_emit. */
+void object_prepare(void);
 /* Generates code for the graph after plan; the result is malloc'ed: ELF bytes (EMIT_OBJ), assembly or LLVM IR text. */
 void object_emit(Graph *g, Object *out);
 void object_free(Object *o);

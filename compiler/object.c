@@ -8,7 +8,6 @@
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <llvm/Config/llvm-config.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +23,10 @@ static _Noreturn void internal_error(const char *what, const char *why) {
  * code generator's time, which the kernels, whose addresses are constants beside few pointers, do not give
  * back. The machine scheduler is off because it moves the kernels' loads ahead of products that they wait for
  * anyway, until a tile that fills the registers spills. */
-static void set_up_llvm(void) {
+void object_prepare(void) {
+  static bool done;
+  if (done) return;
+  done = true;
   LLVMParseCommandLineOptions(3, (const char *const[]){"resnetcc", "-disable-lsr", "-enable-misched=false"},
                               NULL);
   LLVMInitializeX86TargetInfo();
@@ -35,8 +37,7 @@ static void set_up_llvm(void) {
 }
 
 static LLVMTargetMachineRef machine_new(const Target *t) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, set_up_llvm);
+  object_prepare();
   LLVMTargetRef target;
   char *why;
   if (LLVMGetTargetFromTriple(t->triple, &target, &why)) internal_error("target", why);

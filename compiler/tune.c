@@ -183,6 +183,7 @@ static void emit_parts(Graph *g, Part *part, int n) {
   rcc_pool *pool = rcc_pool_create(n);
   if (!pool) fail(g->cx, "--tune: the threads can't be started");
   const rcc_parallel *threads = rcc_pool_parallel(pool);
+  object_prepare();
   threads->run(threads, emit_part, part, n);
   rcc_pool_destroy(pool);
   for (int i = 0; i < n; i++) {
