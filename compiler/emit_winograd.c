@@ -46,8 +46,13 @@ typedef struct Chunk {
   Ref g, v;
 } Chunk;
 
-/* While a frequency is treated, the next one's input comes nearer: all of it, used once a panel, has not the room in L2 that it
- * takes there. */
+/* Bytes from a frequency's input to the next one's, where that is to come nearer meanwhile: all of it, used once a panel, may not
+ * stay in L2 beside the weights. */
+static int64_t input_ahead(const Winograd *w) {
+  int64_t bytes = w->s.v_frequency * 4;
+  return bytes * frequencies(w) > w->e->t->l2 / 4 ? bytes : 0;
+}
+
 static void chunk_row(const Winograd *w, const Group *k, const Chunk *c, const WinogradRange *rows, int i) {
   Emit *e = w->e;
   WinogradRange cols[3];
@@ -56,7 +61,7 @@ static void chunk_row(const Winograd *w, const Group *k, const Chunk *c, const W
   int n = winograd_ranges(&w->f, w->s.cut_cols, cols);
   int64_t bytes = w->f.kernel * w->f.kernel * winograd_given_bytes(&row), fetched = bytes / frequencies(w);
   WinogradProduct p = {.w = w, .tile = {.nb = c->nb}, .row_phases = rows->phases, .first = c->first};
-  p.tile.ahead = w->s.v_frequency * 4;
+  p.tile.ahead = input_ahead(w);
   p.blocks = c->channels / e->lanes;
   p.rest = c->channels % e->lanes;
   winograd_places(&row, c->g, k->u, u);

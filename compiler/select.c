@@ -135,10 +135,11 @@ static int chunk_channels(const Node *n, const WinogradForm *f, const ConvPlan *
   return f->stride > 1 || (group_tiles(n, f, p) <= 8 && !p->fused) ? 16 : 32;
 }
 
-/* Blocks of a panel. Of two phases the transformed input is twice as large for its tiles: wider panels read it less often. */
+/* Blocks of a panel. Of two phases the transformed input is twice as large for its tiles: wider panels read it less often, where
+ * there are so many that a narrow last one does not count. */
 static int panel_blocks(const Target *t, const Node *n, const WinogradForm *f, const ConvPlan *p) {
   if (t->regs == 32) return 1;
-  return f->stride > 1 && group_tiles(n, f, p) <= 16 ? 3 : 2;
+  return f->stride > 1 && group_tiles(n, f, p) <= 16 && blocks(p->ocg, t->lanes) >= 16 ? 3 : 2;
 }
 
 static void plan_winograd(const Target *t, const Node *n, const WinogradForm *f, bool fused, ConvPlan *p) {
