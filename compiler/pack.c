@@ -117,9 +117,9 @@ static void pack_direct(const Packer *p, const Node *n, float *dst) {
  * panel before: T1 of emit_strassen.c. */
 static void pack_strassen(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
-  int64_t panel = plan->icg * plan->nb * p->g->target->lanes, all = panel * plan->ocg / (plan->nb * p->g->target->lanes);
+  int64_t panel = plan->icg * plan->nb * p->g->target->lanes;
   pack_direct(p, n, dst);
-  for (int64_t even = 0; even < all; even += 2 * panel) {
+  for (int64_t even = 0; even < plan->icg * plan->ocg; even += 2 * panel) {
     for (int64_t i = even; i < even + panel / 2; i++) dst[i + panel] -= dst[i];
   }
 }

@@ -241,6 +241,23 @@ static void winograd_weights_transformed(void **state) {
   check_winograd(true, 6, 12);
 }
 
+/* ==== Strassen ==== */
+
+static void odd_panels_begin_with_differences(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  const ConvPlan plan = {.algorithm = CONV_STRASSEN, .uw = 4, .nb = 2, .groups = 1, .icg = 16, .ocg = 64, .group_pairs = 4};
+  Node *n = pack_conv_as(CONV("[1,16,8,8]", "[64,16,1,1]", ")"), plan, &g);
+  const float *w = packed(g, n->plan->weights);
+  for (int64_t oc = 0; oc < 64; oc++) {
+    for (int64_t ic = 0; ic < 16; ic++) {
+      float minus = oc / 16 % 2 && ic < 8 ? weight(n, oc - 16, ic, 0) : 0;
+      assert_number(w[panel_index(n->plan, oc, ic, 16)], weight(n, oc, ic, 0) - minus);
+    }
+  }
+}
+
 /* ==== the other constants ==== */
 
 static const Value *constant_named(const Graph *g, const char *name) {
@@ -326,6 +343,7 @@ int main(void) {
     TEST(few_channels_a_group),
     TEST(winograd_weights_for_the_fly),
     TEST(winograd_weights_transformed),
+    TEST(odd_panels_begin_with_differences),
     TEST(constants_have_one_place),
     TEST(packed_weights_have_no_second_place),
     TEST(weights_that_others_read_have_two_places),
