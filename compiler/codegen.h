@@ -125,10 +125,15 @@ double winograd_point(int i);                      /* i > 0 */
 double winograd_term(int taps, int i, int k);
 /* The factor of row i of the input's transform for so many points, which emit_winograd leaves out until the end. */
 double winograd_scale(int taps, int points, int i);
-/* The transformed weights u[side][side] of a kernel g, without those factors: at the first points of each dimension, where
- * side may be all or, as needed for the others, the kernel's. With two phases the latter are at two points of the first phase
- * and the tap of the second. */
-void winograd_weights(const WinogradForm *f, int side, const float *g, double *u);
+/* What transforms weights: at the first `side` points of each dimension, where side may be all or, as needed for the others,
+ * the kernel's. With two phases the latter are at two points of the first phase and the tap of the second. */
+typedef struct WinogradPowers {
+  int side, kernel;
+  double power[WINOGRAD_POINTS][WINOGRAD_KERNEL];
+} WinogradPowers;
+WinogradPowers winograd_powers(const WinogradForm *f, int side);
+/* The transformed weights u[side][side] of a kernel g, without the factors of winograd_scale. */
+void winograd_weights(const WinogradPowers *p, const float *g, double *u);
 /* Transformed on the fly: how many numbers of a channel there are room for, see emit_winograd.c. */
 int winograd_regions(const WinogradForm *f);
 /* Floats of a region of `chunk` channel blocks: a few more than it holds, lest all begin at the same place of the L1 cache. */

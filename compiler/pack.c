@@ -129,6 +129,7 @@ static void pack_winograd_panel(const Packer *p, const Node *n, int64_t oc0, int
   const ConvPlan *plan = n->plan;
   const WinogradForm f = winograd_form_of(n, plan);
   int side = plan->stored ? f.points : f.kernel;
+  const WinogradPowers powers = winograd_powers(&f, side);
   int64_t taps = (int64_t)f.kernel * f.kernel, used = width < plan->ocg - oc0 ? width : plan->ocg - oc0;
   int64_t most = plan->stored ? plan->icg : plan->chunk * p->g->target->lanes;
   for (int64_t first = 0, count; first < plan->icg; first += count, dst += side * side * count * width) {
@@ -136,7 +137,7 @@ static void pack_winograd_panel(const Packer *p, const Node *n, int64_t oc0, int
     for (int64_t c = 0; c < count; c++) {
       for (int64_t o = 0; o < used; o++) {
         double u[WINOGRAD_POINTS * WINOGRAD_POINTS];
-        winograd_weights(&f, side, (const float *)n->in[1]->data + ((oc0 + o) * plan->icg + first + c) * taps, u);
+        winograd_weights(&powers, (const float *)n->in[1]->data + ((oc0 + o) * plan->icg + first + c) * taps, u);
         for (int k = 0; k < side * side; k++) dst[(k * count + c) * width + o] = (float)u[k];
       }
     }

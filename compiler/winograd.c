@@ -91,21 +91,25 @@ static void powers(const WinogradForm *f, int i, double *power) {
   }
 }
 
-/* The taps, `step` apart, with the powers given. */
-static double weight_at(const WinogradForm *f, const double *power, const double *g, int step) {
+/* The taps, `step` apart, with the powers of number i. */
+static double weight_at(const WinogradPowers *p, int i, const double *g, int step) {
   double sum = 0;
-  for (int t = 0; t < f->kernel; t++) sum += power[t] * g[t * step];
+  for (int t = 0; t < p->kernel; t++) sum += p->power[i][t] * g[t * step];
   return sum;
 }
 
-void winograd_weights(const WinogradForm *f, int side, const float *g, double *u) {
-  enum { SIDE = WINOGRAD_KERNEL };
-  double given[SIDE * SIDE], column[SIDE], power[WINOGRAD_POINTS][SIDE];
-  for (int i = 0; i < f->kernel * f->kernel; i++) given[i] = g[i];
-  for (int i = 0; i < side; i++) powers(f, i, power[i]);
-  for (int i = 0; i < side; i++) {
-    for (int c = 0; c < f->kernel; c++) column[c] = weight_at(f, power[i], given + c, f->kernel);
-    for (int j = 0; j < side; j++) *u++ = weight_at(f, power[j], column, 1);
+WinogradPowers winograd_powers(const WinogradForm *f, int side) {
+  WinogradPowers p = {.side = side, .kernel = f->kernel};
+  for (int i = 0; i < side; i++) powers(f, i, p.power[i]);
+  return p;
+}
+
+void winograd_weights(const WinogradPowers *p, const float *g, double *u) {
+  double given[WINOGRAD_KERNEL * WINOGRAD_KERNEL], column[WINOGRAD_KERNEL];
+  for (int i = 0; i < p->kernel * p->kernel; i++) given[i] = g[i];
+  for (int i = 0; i < p->side; i++) {
+    for (int c = 0; c < p->kernel; c++) column[c] = weight_at(p, i, given + c, p->kernel);
+    for (int j = 0; j < p->side; j++) *u++ = weight_at(p, j, column, 1);
   }
 }
 

@@ -217,12 +217,13 @@ static void check_winograd(bool stored, int side, int chunk) {
   Node *n = pack_conv_as(CONV("[1,12,8,8]", "[20,12,3,3]", ", b) pads=[1,1,1,1]"), winograd_plan(stored), &g);
   const float *w = packed(g, n->plan->weights), *given = n->in[1]->data;
   const WinogradForm form = winograd_form_of(n, n->plan);
+  const WinogradPowers powers = winograd_powers(&form, side);
   int terms = side * side;
   for (int oc = 0; oc < 24; oc++) {
     for (int ic = 0; ic < 12; ic++) {
       double u[36] = {0};
       int first = ic / chunk * chunk, count = 12 - first < chunk ? 12 - first : chunk;
-      if (oc < 20) winograd_weights(&form, side, given + (oc * 12 + ic) * 9, u);
+      if (oc < 20) winograd_weights(&powers, given + (oc * 12 + ic) * 9, u);
       for (int k = 0; k < terms; k++) {
         int at = first * terms + k * count + ic - first;
         assert_number(w[panel_index(n->plan, oc, at, 12 * terms)], (float)u[k]);

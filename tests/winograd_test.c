@@ -27,6 +27,11 @@ static void forms_of_windows(void **state) {
   }
 }
 
+static void transform(const WinogradForm *f, int side, const float *g, double *u) {
+  const WinogradPowers p = winograd_powers(f, side);
+  winograd_weights(&p, g, u);
+}
+
 /* What a weight of a kernel of `taps` is divided by at a point. */
 static double divisor(int taps, int i) {
   return winograd_scale(taps, WINOGRAD_POINTS, i) / winograd_scale(WINOGRAD_POINTS, WINOGRAD_POINTS, i);
@@ -53,7 +58,7 @@ static void weights_are_values_at_points(void **state) {
     WinogradForm f;
     assert_true(winograd_form(&w, 0, &f));
     double u[WINOGRAD_POINTS * WINOGRAD_POINTS];
-    winograd_weights(&f, f.points, g, u);
+    transform(&f, f.points, g, u);
     for (int i = 0; i < f.points; i++) {
       for (int j = 0; j < f.points; j++) {
         assert_float_equal(u[i * f.points + j] * divisor(side, i) * divisor(side, j), value_at(g, side, i, j), 1e-9);
@@ -72,8 +77,8 @@ static void weights_follow_from_the_first(void **state) {
     WinogradForm f;
     assert_true(winograd_form(&w, 0, &f));
     double u[WINOGRAD_POINTS * WINOGRAD_POINTS], first[WINOGRAD_KERNEL * WINOGRAD_KERNEL];
-    winograd_weights(&f, f.points, g, u);
-    winograd_weights(&f, side, g, first);
+    transform(&f, f.points, g, u);
+    transform(&f, side, g, first);
     for (int i = side; i < f.points; i++) {
       assert_float_equal(winograd_term(side, i, 1), 1, 0);
       for (int j = 0; j < side; j++) {
@@ -94,7 +99,7 @@ static void weights_of_phases(void **state) {
   Window w = window(3, 2, 1);
   WinogradForm f;
   assert_true(winograd_form(&w, 0, &f));
-  winograd_weights(&f, f.kernel, g, u);
+  transform(&f, f.kernel, g, u);
   for (int i = 0; i < 9; i++) assert_float_equal(u[i], expected[i], 0);
 }
 
