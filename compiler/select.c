@@ -129,14 +129,14 @@ static int64_t group_tiles(const Node *n, const WinogradForm *f, const ConvPlan 
   return p->group_images * p->tile_rows * ((n->out[0]->shape.d[3] + f->m - 1) / f->m);
 }
 
-/* Channels whose weights are transformed at a time. Fewer than 32 cost more loading and storing of sums, more do not stay in L1;
- * with few tiles that weighs more, unless the weights are transformed in registers. */
+/* Channels whose weights are transformed at a time. Fewer than 32 cost more loading and storing of sums, more do not stay in
+ * L1; with few tiles that weighs more, unless the weights are transformed in registers. */
 static int chunk_channels(const Node *n, const WinogradForm *f, const ConvPlan *p) {
   return f->stride > 1 || (group_tiles(n, f, p) <= 8 && !p->fused) ? 16 : 32;
 }
 
-/* Blocks of a panel. Of two phases the transformed input is twice as large for its tiles: wider panels read it less often, where
- * there are so many that a narrow last one does not count. */
+/* Blocks of a panel. Of two phases the transformed input is twice as large for its tiles: wider panels read it less often,
+ * where there are so many that a narrow last one does not count. */
 static int panel_blocks(const Target *t, const Node *n, const WinogradForm *f, const ConvPlan *p) {
   if (t->regs == 32) return 1;
   return f->stride > 1 && group_tiles(n, f, p) <= 16 && blocks(p->ocg, t->lanes) >= 16 ? 3 : 2;
@@ -154,9 +154,20 @@ static void plan_winograd(const Target *t, const Node *n, const WinogradForm *f,
   winograd_memory(f, p, &n->out[0]->shape, t->lanes);
 }
 
+/* Stored weights that L2 holds are cheap to read again for each group: rows of tiles beyond one only as long as their input
+ * stays in L1. Measured with 16 registers. */
+static void fit_group_to_l1(const Target *t, const Node *n, const WinogradForm *f, ConvPlan *p) {
+  bool one_group = winograd_sizes(f, p, &n->out[0]->shape, t->lanes).one_group;
+  int64_t weights = (int64_t)f->points * f->points * p->icg * p->ocg * 4;
+  if (t->regs != 16 || one_group || weights > t->l2 / 2) return;
+  int64_t row_bytes = winograd_products(f) * p->icg * group_tiles(n, f, p) / p->tile_rows * 4, fit = t->l1 / row_bytes;
+  if (p->tile_rows > fit) p->tile_rows = (int)(fit < 1 ? 1 : fit);
+}
+
 /* The same with weights stored transformed. */
 static void store_transformed(const Target *t, const Node *n, const WinogradForm *f, ConvPlan *p) {
   p->stored = true;
+  fit_group_to_l1(t, n, f, p);
   p->nb = p->ocg > t->lanes ? 2 : 1;
   p->uw = (t->regs - 1 - p->nb) / p->nb;
   winograd_memory(f, p, &n->out[0]->shape, t->lanes);
