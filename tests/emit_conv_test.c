@@ -32,13 +32,15 @@ static void windows(void **state) {
   static const Case cases[] = {
     {1, 16, 12, 13, 32, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
     {1, 20, 15, 15, 24, 3, 3, 1, 1, 1, 2, 2, 2, 2, 2, 2},
-    {1, 32, 14, 14, 48, 5, 5, 1, 1, 1, 1, 1, 2, 2, 2, 2}, {2, 17, 9, 8, 19, 2, 3, 1, 1, 2, 1, 1, 0, 1, 1, 0},
+    {2, 17, 9, 8, 19, 2, 3, 1, 1, 2, 1, 1, 0, 1, 1, 0},
     {1, 64, 7, 7, 64, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},   {1, 130, 8, 8, 40, 3, 3, 1, 2, 1, 1, 1, 1, 1, 1, 1},
     {1, 48, 6, 40, 16, 1, 7, 1, 1, 1, 1, 1, 0, 3, 0, 3},
     {1, 256, 10, 10, 128, 3, 3, 1, 2, 2, 1, 1, 0, 0, 1, 1},
     {1, 16, 3, 3, 16, 3, 3, 1, 1, 1, 1, 1, 2, 2, 2, 2},   {1, 512, 4, 4, 64, 2, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0},
   };
-  check_convs(check_kernel, cases, COUNT(cases), "output y\n", WINOGRAD_TOLERANCE);
+  check_convs(check_kernel, cases, COUNT(cases), "output y\n", TOLERANCE);
+  static const Case five = {1, 32, 14, 14, 48, 5, 5, 1, 1, 1, 1, 1, 2, 2, 2, 2};
+  check_conv(check_kernel, &five, "output y\n", WINOGRAD_TOLERANCE);
 }
 
 static void few_channels(void **state) {
