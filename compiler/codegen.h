@@ -134,7 +134,7 @@ typedef struct WinogradPowers {
 WinogradPowers winograd_powers(const WinogradForm *f, int side);
 /* The transformed weights u[side][side] of a kernel g, without the factors of winograd_scale. */
 void winograd_weights(const WinogradPowers *p, const float *g, double *u);
-/* Transformed on the fly: how many numbers of a channel there are room for, see emit_winograd.c. */
+/* Transformed on the fly: how many numbers of a channel there are room for, see emit_winograd_weights.c. */
 int winograd_regions(const WinogradForm *f);
 /* Floats of a region of `chunk` channel blocks: a few more than it holds, lest all begin at the same place of the L1 cache. */
 int64_t winograd_region(int chunk, int nb, int lanes);
@@ -156,7 +156,7 @@ WinogradSizes winograd_sizes(const WinogradForm *f, const ConvPlan *p, const Sha
 int64_t winograd_rows(const Node *n);
 /* Fills scratch and shared; chunk and stored are set as well. */
 void winograd_memory(const WinogradForm *f, ConvPlan *p, const Shape *y, int lanes);
-/* emit_winograd.c: may the plan be `fused`? */
+/* emit_winograd_fused.c: may the plan be `fused`? */
 bool winograd_fuses(const WinogradForm *f, const ConvPlan *p, const Shape *y, const Target *t);
 
 /* emit_strassen.c: pixels of a line, which is a row of the result y, or with OC_FLAT half of a map; pairs of lines. */

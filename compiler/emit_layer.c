@@ -64,8 +64,7 @@ static void key_attributes(const Node *n, Buffer *key) {
 static void key_plan(const ConvPlan *p, Buffer *key) {
   buffer_printf(key, " plan %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d", p->algorithm, p->order, p->uw, p->nb,
                 p->block_rows, p->stream, p->chunk, p->planar, p->groups, p->icg, p->ocg, p->m, p->tile_rows, p->group_images,
-                p->fused, p->stored,
-                p->sums, p->ahead, p->group_pairs);
+                p->fused, p->stored, p->sums, p->ahead, p->group_pairs);
 }
 
 static void key_value(const Emit *e, const Value *v, Buffer *key) {

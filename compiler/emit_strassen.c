@@ -33,17 +33,17 @@ typedef struct Product {
   int c;                   /* the quadrant that is completed, ... */
   int n_terms, term[MAX_TERMS]; /* ... by adding these */
   int from, minus, to;     /* the T that is computed meanwhile, ... */
-  int part, parts;         /* ... in so many parts; 0: none */
+  int half;                /* ... its first or second half; NOTHING: none is */
 } Product;
 
 static const Product products[PRODUCTS] = {
-  {A11, B11, NOTHING, P1,      NONE, 0, {0},      B22, T1,  T2, 0, 2},
-  {A12, B21, NOTHING, NOTHING, C11,  1, {P1},     B22, T1,  T2, 1, 2},
-  {S1,  T1,  NOTHING, P5,      NONE, 0, {0},      T2,  B11, T3, 0, 2},
-  {S2,  T2,  P1,      U2,      NONE, 0, {0},      T2,  B11, T3, 1, 2},
-  {S4,  B22, NOTHING, NOTHING, C12,  2, {U2, P5}, B21, T2,  T4, 0, 2},
-  {S3,  T3,  U2,      U3,      C22,  1, {P5},     B21, T2,  T4, 1, 2},
-  {A22, T4,  NOTHING, NOTHING, C21,  1, {U3},     0,   0,   0,  0, 0},
+  {A11, B11, NOTHING, P1,      NONE, 0, {0},      B22, T1,  T2, 0},
+  {A12, B21, NOTHING, NOTHING, C11,  1, {P1},     B22, T1,  T2, 1},
+  {S1,  T1,  NOTHING, P5,      NONE, 0, {0},      T2,  B11, T3, 0},
+  {S2,  T2,  P1,      U2,      NONE, 0, {0},      T2,  B11, T3, 1},
+  {S4,  B22, NOTHING, NOTHING, C12,  2, {U2, P5}, B21, T2,  T4, 0},
+  {S3,  T3,  U2,      U3,      C22,  1, {P5},     B21, T2,  T4, 1},
+  {A22, T4,  NOTHING, NOTHING, C21,  1, {U3},     0,   0,   0,  NOTHING},
 };
 
 typedef struct Strassen {
@@ -343,13 +343,13 @@ static void share_of_weights(const Strassen *s, const Turn *t, Kernel *k, Ref ti
   Emit *e = s->e;
   const Product *p = k->p;
   int64_t fewest = s->pairs / s->groups * tiles_of_line(s), all = e->lanes * s->plan->nb;
-  int parts = p->parts == 2 && all <= fewest ? 1 : p->parts;
-  if (p->part >= parts) return;
-  all /= parts;
+  bool whole = all <= fewest;
+  if (p->half == NOTHING || (whole && p->half > 0)) return;
+  if (!whole) all /= 2;
   int n = (int)((all + fewest - 1) / fewest);
   Ref at = mul_i(e, tile, s->half * n), last = const_i64(e, s->half * (all - n));
   at = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, at, last, ""), at, last, "");
-  at = add_i(e, at, const_i64(e, p->part * s->half * all));
+  at = add_i(e, at, const_i64(e, p->half * s->half * all));
   k->tile.meanwhile.n = n;
   args[ARG_FROM] = gep(e, weights_of(s, t, p->from), at, e->lanes * 4);
   args[ARG_MINUS] = gep(e, weights_of(s, t, p->minus), at, e->lanes * 4);

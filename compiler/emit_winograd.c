@@ -73,29 +73,16 @@ static void chunk_row(const Winograd *w, const Group *k, const Chunk *c, const W
   }
 }
 
-static void chunk_on_the_fly(const Winograd *w, const Group *k, const Chunk *c) {
+static void sum_chunk(const Winograd *w, const Group *k, const Chunk *c) {
+  if (w->plan->fused) {
+    winograd_fused_chunk(w, k->area.m, c->g, c->v, c->channels / w->e->lanes, c->first);
+    return;
+  }
   WinogradRange rows[3];
   int n = winograd_ranges(&w->f, w->s.cut_rows, rows);
   for (int r = 0; r < n; r++) {
     for (int i = rows[r].lo; i < rows[r].hi; i++) chunk_row(w, k, c, &rows[r], i);
   }
-}
-
-static void panel_fused(const Winograd *w, const Group *k, Ref weights) {
-  Emit *e = w->e;
-  int blocks = w->plan->chunk, chunks = (int)(w->s.in_blocks / blocks), rest = (int)(w->s.in_blocks % blocks);
-  int64_t g_step = (int64_t)w->f.kernel * w->f.kernel * blocks * e->lanes * e->lanes * 4;
-  int64_t v_step = blocks * w->s.group_tiles * e->lanes * 4;
-  if (chunks > 0) winograd_fused_chunk(w, k->area.m, weights, k->v, blocks, true);
-  if (chunks > 1) {
-    Loop c;
-    loop_begin(e, &c, const_i64(e, 1), const_i64(e, chunks), 1, 0, NULL);
-    winograd_fused_chunk(w, k->area.m, gep(e, weights, c.i, g_step), gep(e, k->v, c.i, v_step), blocks, false);
-    loop_end(e, &c);
-  }
-  if (rest == 0) return;
-  Ref g = gep_const(e, weights, chunks * g_step), v = gep_const(e, k->v, chunks * v_step);
-  winograd_fused_chunk(w, k->area.m, g, v, rest, chunks == 0);
 }
 
 /* Chunk number `number` of a panel. */
@@ -111,19 +98,19 @@ static void panel_on_the_fly(const Winograd *w, const Group *k, Ref weights, int
   if (chunks > 0) {
     Chunk c = chunk_at(w, k, weights, const_i64(e, 0), whole, nb);
     c.first = true;
-    chunk_on_the_fly(w, k, &c);
+    sum_chunk(w, k, &c);
   }
   if (chunks > 1) {
     Loop number;
     loop_begin(e, &number, const_i64(e, 1), const_i64(e, chunks), 1, 0, NULL);
     Chunk c = chunk_at(w, k, weights, number.i, whole, nb);
-    chunk_on_the_fly(w, k, &c);
+    sum_chunk(w, k, &c);
     loop_end(e, &number);
   }
   if (rest == 0) return;
   Chunk c = chunk_at(w, k, weights, const_i64(e, chunks), rest, nb);
   c.first = chunks == 0;
-  chunk_on_the_fly(w, k, &c);
+  sum_chunk(w, k, &c);
 }
 
 static void panel_of_group(const Winograd *w, const Group *k, Ref panel, int nb) {
@@ -131,7 +118,6 @@ static void panel_of_group(const Winograd *w, const Group *k, Ref panel, int nb)
   int64_t terms = w->plan->stored ? frequencies(w) : w->f.kernel * w->f.kernel;
   Ref weights = gep(e, weights_ptr(e, w->plan->weights), panel, terms * w->plan->icg * winograd_line_bytes(w, w->plan->nb));
   if (w->plan->stored) panel_stored(w, k, weights, nb);
-  else if (w->plan->fused) panel_fused(w, k, weights);
   else panel_on_the_fly(w, k, weights, nb);
   winograd_output(w, &k->area, nb, panel);
 }

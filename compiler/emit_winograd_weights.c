@@ -74,7 +74,9 @@ void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of) {
   one.given_step = winograd_given_bytes(r);
   one.given = gep_const(e, g, given_at(r, r->i, 0));
   one.second = r->i < taps ? gep_const(e, g, given_at(r, r->i, taps)) : gep_const(e, u, phase_at(r, 0, 1));
-  of[0] = of[1] = one;
+  of[0] = one;
+  if (r->w->f.stride == 1) return;
+  of[1] = one;
   of[1].u = gep_const(e, u, phase_at(r, 1, 0));
   of[1].n_given = taps;
   of[1].given = gep_const(e, g, given_at(r, taps, 0));

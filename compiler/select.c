@@ -106,12 +106,18 @@ static bool winograd_fits(const Node *n, const ConvPlan *p, int m, WinogradForm 
 
 enum { ONE_GROUP_TILES = 49, GROUP_TILES_32 = 28, GROUP_TILES_16 = 16 /* with so many registers, as measured */ };
 
+static int64_t tile_cols(const Node *n, const WinogradForm *f) { return (n->out[0]->shape.d[3] + f->m - 1) / f->m; }
+
+/* Transformed input of a row of tiles. */
+static int64_t row_bytes(const Node *n, const WinogradForm *f, const ConvPlan *p) {
+  return winograd_products(f) * p->icg * tile_cols(n, f) * 4;
+}
+
 /* Rows of tiles in a group: all where the map is small, then of as many images as fill a group; else a few tiles, whose
  * transformed input is to take no more than half of L2. */
 static void choose_group(const Node *n, const WinogradForm *f, const Target *t, ConvPlan *p) {
   const Shape *y = &n->out[0]->shape;
-  int64_t rows = (y->d[2] + f->m - 1) / f->m, cols = (y->d[3] + f->m - 1) / f->m;
-  int64_t row_bytes = winograd_products(f) * p->icg * cols * 4;
+  int64_t rows = (y->d[2] + f->m - 1) / f->m, cols = tile_cols(n, f);
   int64_t few = (t->regs == 32 ? GROUP_TILES_32 : GROUP_TILES_16) / cols;
   p->group_images = 1;
   p->tile_rows = (int)rows;
@@ -121,12 +127,13 @@ static void choose_group(const Node *n, const WinogradForm *f, const Target *t, 
     }
     return;
   }
-  int64_t fit = t->l2 / 2 / row_bytes < few ? t->l2 / 2 / row_bytes : few;
+  int64_t fit = t->l2 / 2 / row_bytes(n, f, p);
+  if (fit > few) fit = few;
   p->tile_rows = (int)(fit < 1 ? 1 : fit);
 }
 
 static int64_t group_tiles(const Node *n, const WinogradForm *f, const ConvPlan *p) {
-  return p->group_images * p->tile_rows * ((n->out[0]->shape.d[3] + f->m - 1) / f->m);
+  return p->group_images * p->tile_rows * tile_cols(n, f);
 }
 
 /* Channels whose weights are transformed at a time. Fewer than 32 cost more loading and storing of sums, more do not stay in
@@ -160,7 +167,7 @@ static void fit_group_to_l1(const Target *t, const Node *n, const WinogradForm *
   bool one_group = winograd_sizes(f, p, &n->out[0]->shape, t->lanes).one_group;
   int64_t weights = (int64_t)f->points * f->points * p->icg * p->ocg * 4;
   if (t->regs != 16 || one_group || weights > t->l2 / 2) return;
-  int64_t row_bytes = winograd_products(f) * p->icg * group_tiles(n, f, p) / p->tile_rows * 4, fit = t->l1 / row_bytes;
+  int64_t fit = t->l1 / row_bytes(n, f, p);
   if (p->tile_rows > fit) p->tile_rows = (int)(fit < 1 ? 1 : fit);
 }
 

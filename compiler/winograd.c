@@ -75,7 +75,7 @@ int winograd_products(const WinogradForm *f) {
   return one * one;
 }
 
-int winograd_regions(const WinogradForm *f) { return f->stride == 1 ? f->points : 2 * (f->points + 1); }
+int winograd_regions(const WinogradForm *f) { return f->stride == 1 ? f->points : 2 * f->points + 1; }
 int winograd_phases(const WinogradForm *f, int i) { return i == 0 ? 1 : f->stride; }
 
 /* ==== weights ==== */
