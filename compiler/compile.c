@@ -212,7 +212,7 @@ int compile(Context *cx, const Options *opt) {
   cx->max_memory = opt->max_memory;
   int failed = setjmp(cx->unwind);
   if (!failed) compile_or_unwind(cx, opt);
-  else output_discard();
+  else output_abandon();
   arena_free(cx->arena);
   cx->arena = NULL;
   return failed;

@@ -497,12 +497,6 @@ static void *map_file(Context *cx, const char *path, size_t *size) {
   return data;
 }
 
-static const char *folder_of(Context *cx, const char *path) {
-  const char *slash = strrchr(path, '/');
-  if (!slash) return ".";
-  return slash == path ? "/" : copy_bytes_as_text(cx, path, (size_t)(slash - path));
-}
-
 Graph *import_model(Context *cx, const Options *opt) {
   size_t size;
   const char *error;
@@ -510,5 +504,5 @@ Graph *import_model(Context *cx, const Options *opt) {
   ProtobufCMessage *m = wire_unpack(cx, &onnx__model_proto__descriptor, data, size, &error);
   munmap(data, size);
   if (!m) fail(cx, "%s", error);
-  return build(cx, opt, (const Onnx__ModelProto *)m, folder_of(cx, opt->input));
+  return build(cx, opt, (const Onnx__ModelProto *)m, path_folder(cx, opt->input));
 }

@@ -71,27 +71,45 @@ static bool has_parent_step(const char *path) {
   return false;
 }
 
-/* Is the file inside the folder, symbolic links followed? Both are as realpath gives them. */
-static bool is_inside(const char *file, const char *folder) {
+/* Where `file` lies beneath `folder`, both as realpath gives them; NULL: outside. */
+static const char *path_beneath(const char *file, const char *folder) {
   size_t n = strlen(folder);
-  if (n == 1) return true; /* the root */
-  return strncmp(file, folder, n) == 0 && file[n] == '/';
+  if (n == 1) return file + 1; /* the root */
+  return strncmp(file, folder, n) == 0 && file[n] == '/' ? file + n + 1 : NULL;
 }
 
-/* An open file, or -1 with errno set; errno 0: the file lies outside. */
-static int open_inside(Context *cx, const char *folder, const char *location) {
-  char *root = realpath(folder, NULL);
-  char *file = realpath(format_text(cx, "%s/%s", folder, location), NULL);
-  int fd = -1;
-  if (root && file) {
-    errno = 0;
-    if (is_inside(file, root)) fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+/* Follows no symbolic link and never goes up, so nothing that is swapped in meanwhile leads out. -1 with errno set. */
+static int open_beneath(Context *cx, const char *folder, const char *path) {
+  int at = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  for (const char *slash; at >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
+    const char *part = copy_bytes_as_text(cx, path, (size_t)(slash - path));
+    int next = openat(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    close(at);
+    at = next;
   }
-  int error = errno;
-  free(root);
-  free(file);
+  if (at < 0) return -1;
+  int fd = openat(at, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK), error = errno;
+  close(at);
   errno = error;
   return fd;
+}
+
+static const char *real_path(Context *cx, const char *path) {
+  char *real = realpath(path, NULL);
+  if (!real) return NULL;
+  const char *copy = copy_text(cx, real);
+  free(real);
+  return copy;
+}
+
+/* An open file, or -1 with errno set; errno 0: the file lies outside. Symbolic links are allowed that stay inside. */
+static int open_inside(Context *cx, const char *folder, const char *location) {
+  const char *root = real_path(cx, folder);
+  const char *file = root ? real_path(cx, format_text(cx, "%s/%s", folder, location)) : NULL;
+  if (!file) return -1;
+  const char *path = path_beneath(file, root);
+  errno = 0;
+  return path ? open_beneath(cx, root, path) : -1;
 }
 
 static int open_external(Context *cx, const Onnx__TensorProto *t, const char *name, const char *folder) {

@@ -295,11 +295,14 @@ static void clean_up_and_die(int number_of_signal) {
   raise(number_of_signal);
 }
 
+/* What the caller has switched off (nohup), or a sanitizer has taken, stays so. */
 static void catch_signals(void) {
-  static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGABRT};
+  static const int signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGTERM,
+                                SIGABRT, SIGSEGV, SIGBUS,  SIGFPE,  SIGILL};
   for (size_t i = 0; i < COUNT(signals); i++) {
-    /* What the caller has switched off (nohup) stays off. */
-    if (signal(signals[i], SIG_IGN) != SIG_IGN) signal(signals[i], clean_up_and_die);
+    struct sigaction old;
+    if (sigaction(signals[i], NULL, &old) != 0 || old.sa_flags & SA_SIGINFO || old.sa_handler != SIG_DFL) continue;
+    signal(signals[i], clean_up_and_die);
   }
   signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error of write */
 }

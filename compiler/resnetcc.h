@@ -383,12 +383,17 @@ void witness_check(Witness *w, Graph *g, const Pass *p);
 /* ==== output.c: files that appear complete or not at all ==== */
 typedef struct Output Output;
 const char *path_base(const char *path); /* behind the last slash */
+const char *path_folder(Context *cx, const char *path); /* "." where there is no slash */
+bool same_file(const char *a, const char *b); /* under two names; both exist */
 bool output_is_file(const char *path); /* a regular file, or one to be made; not "-" (standard output) nor a device */
 void output_check(Context *cx, const char *path); /* fails if path is a directory or the input cx->file */
+/* The path without symbolic links, so that a file is replaced and not the link to it; the file need not exist. */
+const char *output_resolved(Context *cx, const char *path);
 Output *output_open(Context *cx, const char *path);
 void output_write(Output *o, const void *data, size_t size); /* output_finish reports what goes wrong */
 void output_finish(Context *cx, Output **o, int n); /* all appear under their names, or it fails */
 void output_discard(void); /* removes what is unfinished; may be called by a signal handler */
+void output_abandon(void); /* closes it as well */
 
 /* The code generator's half of the map (target, select, layout, pack, plan, emit, object, header) is codegen.h. */
 #endif

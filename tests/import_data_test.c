@@ -324,6 +324,36 @@ static void external_data_stays_in_the_folder(void **state) {
                   "test: tensor \"t\" has external data, which has no place here");
 }
 
+static char outside[80];
+static bool swaps; /* `sub` for a folder outside, once its place has been found */
+
+/* Takes the place of the C library's. */
+char *realpath(const char *path, char *buffer) {
+  assert(!buffer);
+  char *real = canonicalize_file_name(path);
+  if (!swaps || !strstr(path, "/sub/")) return real;
+  swaps = false;
+  unlink(inside("sub/data"));
+  rmdir(inside("sub"));
+  assert_int_equal(symlink(outside, inside("sub")), 0);
+  return real;
+}
+
+static void a_folder_swapped_in_meanwhile_leads_nowhere(void **state) {
+  (void)state;
+  snprintf(outside, sizeof outside, "%s.outside", folder);
+  assert_int_equal(mkdir(outside, 0700), 0);
+  char data[128];
+  snprintf(data, sizeof data, "%s/data", outside);
+  write_file(data);
+  swaps = true;
+  check_bad_parts(external(4, "sub/data", NULL, NULL), folder,
+                  "test: tensor \"t\": external data \"sub/data\": Not a directory");
+  unlink(inside("sub"));
+  unlink(data);
+  rmdir(outside);
+}
+
 static void external_data_that_is_not_there(void **state) {
   (void)state;
   const char *past = "test: tensor \"t\": its external data goes past the end of the file";
@@ -359,6 +389,7 @@ int main(void) {
     cmocka_unit_test(external_data),
     cmocka_unit_test(external_data_stays_in_the_folder),
     cmocka_unit_test(external_data_that_is_not_there),
+    cmocka_unit_test(a_folder_swapped_in_meanwhile_leads_nowhere),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,24 +1,33 @@
-# A signal in the middle of the work leaves no file behind.
+# A signal in the middle of the work leaves no file behind, be it one that no program can catch.
 . "$(dirname "$0")/common.sh"
 
-# Sends the signal once the temporary files are there; says whether the compiler died of it, or was faster.
+# Has process $1 opened a file in this folder?
+writes() {
+  for fd in /proc/"$1"/fd/[3-9]; do
+    case $(readlink "$fd" 2>/dev/null) in
+    "$work"/*) return 0 ;;
+    esac
+  done
+  return 1
+}
+
+# Sends the signal once an output is open; says whether the compiler died of it, or was faster.
 interrupted() {
   rm -f net.o net.h
   # A script's children are born deaf to some signals.
-  env --default-signal="$1" "$RESNETCC" "$here/tiny.onnx" -o net.o &
+  env --default-signal=HUP,INT,QUIT,TERM "$RESNETCC" "$here/tiny.onnx" -o net.o &
   pid=$!
   while kill -0 $pid 2>/dev/null; do
-    for file in .rcc*; do
-      [ -e "$file" ] && kill -s "$1" $pid 2>/dev/null && break 2
-    done
+    writes $pid && kill -s "$1" $pid 2>/dev/null && break
   done
   wait $pid 2>/dev/null
   [ $? -gt 128 ]
 }
 
-for signal in HUP INT QUIT TERM; do
+ulimit -c 0
+for signal in HUP INT QUIT TERM ABRT SEGV BUS FPE ILL KILL; do
   tries=0
-  until interrupted $signal || [ $tries -eq 100 ]; do
+  until interrupted $signal 2>/dev/null || [ $tries -eq 100 ]; do
     tries=$((tries + 1))
   done
   [ $tries -lt 100 ] || failed "SIG$signal never came in time"
