@@ -9,7 +9,7 @@ sanitize=
 if nm "$RESNETCC_RT" 2>/dev/null | grep -q __asan_; then sanitize=-fsanitize=address,undefined; fi
 
 "$RESNETCC" $examples/digits/digits.onnx -o "$dir/digits.o"
-"$CC" -std=c11 -O1 -Wall -Wextra -Werror $sanitize -I "$dir" -I ../runtime $examples/classify.c "$dir/digits.o" \
+$CC -std=c11 -O1 -Wall -Wextra -Werror $sanitize -I "$dir" -I ../runtime $examples/classify.c "$dir/digits.o" \
   "$RESNETCC_RT" -lpng -pthread -o "$dir/classify"
 
 count=0

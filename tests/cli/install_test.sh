@@ -21,7 +21,7 @@ END
 succeeds "$here/tiny.onnx"
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 flags=$(pkg-config --cflags --libs resnetcc) || failed "pkg-config finds nothing"
-"$CC" $RESNETCC_CFLAGS program.c tiny.o $flags -o program && ./program || failed "a program by pkg-config"
+$CC $RESNETCC_CFLAGS program.c tiny.o $flags -o program && ./program || failed "a program by pkg-config"
 rm tiny.o tiny.h
 
 cat >CMakeLists.txt <<END

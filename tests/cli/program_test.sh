@@ -39,7 +39,7 @@ END
 runtime=$(cd "$here/../../runtime" && pwd)
 flags="-Wall -Wextra -pedantic -Werror $RESNETCC_CFLAGS -I$runtime"
 build() {
-  "$CC" -std=c11 $flags "$@" program.c net.o "$RESNETCC_RT" -pthread -lm -o program &&
+  $CC -std=c11 $flags "$@" program.c net.o "$RESNETCC_RT" -pthread -lm -o program &&
     [ "$(./program)" = ok ]
 }
 build -fPIE -pie || failed "a position independent program: status $?"
@@ -93,7 +93,7 @@ int main(void) {
   return batch_model.flags != 0 || batch_model.inputs[0].dims[0] != 3;
 }
 END
-"$CC" -std=c11 $flags batch.c net.o batch.o "$RESNETCC_RT" -pthread -lm -o batch && ./batch ||
+$CC -std=c11 $flags batch.c net.o batch.o "$RESNETCC_RT" -pthread -lm -o batch && ./batch ||
   failed "a fixed batch: status $?"
 
 # Two models in one program.
@@ -103,6 +103,6 @@ cat >both.c <<'END'
 #include "twin.h"
 int main(void) { return net_model.abi != twin_model.abi; }
 END
-"$CC" -std=c11 $flags both.c net.o twin.o "$RESNETCC_RT" -pthread -o both && ./both ||
+$CC -std=c11 $flags both.c net.o twin.o "$RESNETCC_RT" -pthread -o both && ./both ||
   failed "two models in one program"
 finish
