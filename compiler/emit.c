@@ -157,9 +157,11 @@ static void zero_rows(Emit *e, const Value *v, Ref p, Ref row, int64_t where, in
   if (n == 0) return;
   If here;
   if_begin(e, &here, LLVMBuildICmp(e->b, LLVMIntEQ, row, const_i64(e, where), ""));
-  for (int y = first; y < first + n; y++) {
-    zero_pixels(e, v, gep_const(e, p, y * l->row * 4), -l->left, l->left + v->shape.d[3] + l->right);
-  }
+  Loop y;
+  loop_begin(e, &y, const_i64(e, 0), const_i64(e, n), 1, 0, NULL);
+  Ref border = gep(e, gep_const(e, p, first * l->row * 4), y.i, l->row * 4);
+  zero_pixels(e, v, border, -l->left, l->left + v->shape.d[3] + l->right);
+  loop_end(e, &y);
   if_end(e, &here);
 }
 
