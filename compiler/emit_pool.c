@@ -1,10 +1,21 @@
 /* emit_pool.c: pools on channel blocks. Windows overlap, so a tile of output pixels is computed by columns:
  * first every input column under the tile is reduced over the window's rows, one accumulator a column, then
  * the windows are put together from the columns. A 3x3 window with stride 2 so costs 3 loads for most
- * outputs, not 9. */
+ * outputs, not 9. Windows of many rows or columns, and many windows that the edges clip, are loops instead: the code of a
+ * layer has a bound, whatever its sizes. */
 #include "emit.h"
 
-enum { MAX_PIXELS = 16 };
+#include <string.h>
+
+enum {
+  MAX_PIXELS = 16,
+  MAX_COLUMNS = 64,  /* of a window that is code for each column, ... */
+  MAX_ROWS = 256,    /* ... and its rows: sums of more go astray */
+  MAX_CLIPPED = 256, /* columns of all the windows of a row that are clipped and have code of their own */
+  CHUNK = 256,       /* elements that are summed in fp32, ... */
+  SUMS = 8,          /* ... in so many sums */
+  FEW_ITEMS = 64, PIECE = 256, /* rows so few are shared out in pieces of so many pixels */
+};
 
 typedef struct Pool {
   Emit *e;
@@ -13,6 +24,8 @@ typedef struct Pool {
   Window w;
   bool max, count_pad;
   int columns;           /* accumulators */
+  int64_t pieces;        /* of a row */
+  Ref piece;             /* which of them the item is */
   Ref src;               /* pixel 0 of the row under the window's first row, be it padding */
   Ref dst;               /* the output row */
   Ref lo, hi;            /* rows of the window inside the image */
@@ -22,8 +35,8 @@ typedef struct Pool {
 
 static bool is_global(const Node *n) { return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool; }
 
-static int max_int(int a, int b) { return a > b ? a : b; }
-static int min_int(int a, int b) { return a < b ? a : b; }
+static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t smallest(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static Pool pool_of(Emit *e, Node *n) {
   Pool p = {.e = e, .n = n, .x = n->in[0], .y = n->out[0], .w = n->win};
@@ -37,12 +50,26 @@ static Pool pool_of(Emit *e, Node *n) {
   return p;
 }
 
+/* Is the window code for each column? */
+static bool is_unrolled(const Pool *p) { return p->w.kw <= MAX_COLUMNS && p->w.kh <= MAX_ROWS; }
+
+/* Of n things in a row those that belong to the item's piece. */
+static void share_of_piece(const Pool *p, int64_t n, Ref *lo, Ref *hi) {
+  Emit *e = p->e;
+  *lo = const_i64(e, 0);
+  *hi = const_i64(e, n);
+  if (p->pieces == 1) return;
+  Ref pieces = const_i64(e, p->pieces);
+  *lo = LLVMBuildSDiv(e->b, mul_i(e, p->piece, n), pieces, "");
+  *hi = LLVMBuildSDiv(e->b, mul_i(e, add_i(e, p->piece, const_i64(e, 1)), n), pieces, "");
+}
+
 /* ==== a tile: output pixels beside each other ==== */
 
 typedef struct PoolTile {
   int pixels;
   int first, taps;       /* columns of the window that lie inside, the same for every pixel */
-  int counted;           /* columns that count for the mean */
+  Ref counted;           /* columns that count for the mean, as a float */
   Ref x;                 /* the first pixel */
 } PoolTile;
 
@@ -51,18 +78,20 @@ static Ref combine(const Pool *p, Ref a, Ref b) {
   return p->max ? fmax_(p->e, a, b) : fadd(p->e, a, b);
 }
 
-static int column_of(const Pool *p, int pixel, int tap) { return pixel * p->w.sw + tap * p->w.dw; }
+static int64_t column_of(const Pool *p, int pixel, int tap) { return (int64_t)pixel * p->w.sw + (int64_t)tap * p->w.dw; }
 
-/* Columns under `pixels` windows, ascending, each once. */
-static int list_columns(const Pool *p, int pixels, int first, int taps, int *out) {
-  int count = 0, end = column_of(p, pixels - 1, first + taps - 1);
-  for (int c = column_of(p, 0, first); c <= end; c++) {
-    bool used = false;
-    for (int j = 0; j < pixels && !used; j++) {
-      int at = c - j * p->w.sw;
-      used = at >= first * p->w.dw && at <= (first + taps - 1) * p->w.dw && at % p->w.dw == 0;
-    }
-    if (used) out[count++] = c;
+/* Columns under `pixels` windows, ascending, each once; -1: there are more than `most`. */
+static int list_columns(const Pool *p, int pixels, int first, int taps, int most, int64_t *out) {
+  int count = 0;
+  for (int i = 0; i < pixels * taps; i++) {
+    int64_t c = column_of(p, i / taps, first + i % taps);
+    int at = count;
+    while (at > 0 && out[at - 1] > c) at--;
+    if (at > 0 && out[at - 1] == c) continue;
+    if (count == most) return -1;
+    memmove(out + at + 1, out + at, (size_t)(count - at) * sizeof *out);
+    out[at] = c;
+    count++;
   }
   return count;
 }
@@ -74,7 +103,7 @@ static Ref neutral(const Pool *p) {
 }
 
 /* acc[i] = column[i] reduced over the window's rows; `src` is column 0. */
-static void reduce_columns(const Pool *p, Ref src, const int *column, int count, Ref *acc) {
+static void reduce_columns(const Pool *p, Ref src, const int64_t *column, int count, Ref *acc) {
   Emit *e = p->e;
   const Layout *in = &p->x->layout;
   for (int i = 0; i < count; i++) acc[i] = neutral(p);
@@ -89,7 +118,7 @@ static void reduce_columns(const Pool *p, Ref src, const int *column, int count,
 
 /* The mean's divisor turned into a factor. */
 static Ref mean_factor(const Pool *p, const PoolTile *t) {
-  Ref count = fmul(p->e, p->counted, const_f32(p->e, max_int(t->counted, 1)));
+  Ref count = fmul(p->e, p->counted, t->counted);
   return splat(p->e, LLVMBuildFDiv(p->e->b, const_f32(p->e, 1), count, ""), p->e->lanes);
 }
 
@@ -107,18 +136,17 @@ static void finish_tile(const Pool *p, const PoolTile *t, Ref *result) {
 
 static void build_tile(const Pool *p, const PoolTile *t) {
   Emit *e = p->e;
-  int span = column_of(p, t->pixels - 1, t->first + t->taps);
-  int *column = alloc_n(e->g->cx, (size_t)span + 1, sizeof *column);
-  int count = list_columns(p, t->pixels, t->first, t->taps, column);
+  int64_t column[MAX_COLUMNS];
+  int count = list_columns(p, t->pixels, t->first, t->taps, MAX_COLUMNS, column);
   Ref result[MAX_PIXELS] = {NULL}, acc[64];
-  Ref x = add_i(e, mul_i(e, t->x, p->w.sw), const_i64(e, -p->w.left));
+  Ref x = add_i(e, mul_i(e, t->x, p->w.sw), const_i64(e, -(int64_t)p->w.left));
   Ref src = gep(e, p->src, x, p->x->layout.pix * 4);
   for (int from = 0; from < count; from += p->columns) {
-    int n = min_int(count - from, p->columns);
+    int n = (int)smallest(count - from, p->columns);
     reduce_columns(p, src, column + from, n, acc);
     for (int j = 0; j < t->pixels; j++) {
       for (int i = 0; i < n; i++) {
-        int at = column[from + i] - column_of(p, j, t->first);
+        int64_t at = column[from + i] - column_of(p, j, t->first);
         bool own = at >= 0 && at % p->w.dw == 0 && at / p->w.dw < t->taps;
         if (own) result[j] = combine(p, result[j], acc[i]);
       }
@@ -130,73 +158,179 @@ static void build_tile(const Pool *p, const PoolTile *t) {
   finish_tile(p, t, result);
 }
 
-/* ==== a row ==== */
+/* ==== a window of any size ==== */
 
-static int ceil_div(int a, int b) { return a > 0 ? (a + b - 1) / b : 0; }
-
-/* The window over output pixel x, clipped to the image. */
-static PoolTile clipped_tile(const Pool *p, int x) {
-  int start = x * p->w.sw - p->w.left, width = (int)p->x->shape.d[3];
-  int first = ceil_div(-start, p->w.dw), end = min_int(p->w.kw, ceil_div(width - start, p->w.dw));
-  PoolTile t = {.pixels = 1, .first = first, .taps = max_int(end - first, 0), .x = const_i64(p->e, x)};
-  t.counted = p->count_pad ? min_int(p->w.kw, ceil_div(width + p->w.right - start, p->w.dw)) : t.taps;
-  return t;
-}
-
-/* The most pixels whose columns fit the accumulators. */
-static int widest_tile(const Pool *p, int limit) {
-  int best = 1, *column = alloc_n(p->e->g->cx, (size_t)column_of(p, MAX_PIXELS, p->w.kw) + 1, sizeof *column);
-  for (int pixels = 2; pixels <= min_int(limit, MAX_PIXELS); pixels++) {
-    if (list_columns(p, pixels, 0, p->w.kw, column) <= p->columns) best = pixels;
-  }
-  return best;
-}
-
-static void build_inside(const Pool *p, int from, int to) {
-  if (from >= to) return;
+/* min(kernel, taps of a window before `end`, of which index `start` is the first); never negative. */
+static Ref taps_before(const Pool *p, Ref start, int64_t end, int dilation, int kernel) {
   Emit *e = p->e;
-  int n = to - from, widest = widest_tile(p, n), tiles = (n + widest - 1) / widest;
-  PoolTile t = {.pixels = (n + tiles - 1) / tiles, .taps = p->w.kw, .counted = p->w.kw};
-  int whole = n / t.pixels * t.pixels;
-  Loop l;
-  loop_begin(e, &l, const_i64(e, from), const_i64(e, from + whole), t.pixels, 0, NULL);
-  t.x = l.i;
-  build_tile(p, &t);
-  loop_end(e, &l);
-  t.pixels = n - whole;
-  t.x = const_i64(e, from + whole);
-  if (t.pixels > 0) build_tile(p, &t);
-}
-
-static void build_columns(const Pool *p) {
-  int out = (int)p->y->shape.d[3], width = (int)p->x->shape.d[3];
-  int reach = (p->w.kw - 1) * p->w.dw + 1 - p->w.left;
-  int from = min_int(out, ceil_div(p->w.left, p->w.sw));
-  int to = width < reach ? from : min_int(out, (width - reach) / p->w.sw + 1);
-  to = max_int(from, to);
-  for (int x = 0; x < from; x++) {
-    PoolTile t = clipped_tile(p, x);
-    build_tile(p, &t);
-  }
-  build_inside(p, from, to);
-  for (int x = to; x < out; x++) {
-    PoolTile t = clipped_tile(p, x);
-    build_tile(p, &t);
-  }
-}
-
-/* min(kh, rows of the window before row `end`, which lies `end - top` behind its first); never negative. */
-static Ref rows_before(const Pool *p, Ref top, int64_t end) {
-  Emit *e = p->e;
-  Ref n = LLVMBuildNSWSub(e->b, const_i64(e, end + p->w.dh - 1), top, "");
-  n = LLVMBuildSDiv(e->b, n, const_i64(e, p->w.dh), "");
-  Ref zero = const_i64(e, 0), all = const_i64(e, p->w.kh);
+  Ref n = LLVMBuildNSWSub(e->b, const_i64(e, end + dilation - 1), start, "");
+  n = LLVMBuildSDiv(e->b, n, const_i64(e, dilation), "");
+  Ref zero = const_i64(e, 0), all = const_i64(e, kernel);
   n = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, n, zero, ""), zero, n, "");
   return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, n, all, ""), n, all, "");
 }
 
+static Ref rows_before(const Pool *p, Ref top, int64_t end) { return taps_before(p, top, end, p->w.dh, p->w.kh); }
+static Ref columns_before(const Pool *p, Ref left, int64_t end) { return taps_before(p, left, end, p->w.dw, p->w.kw); }
+
+/* The number of taps that count for a mean, 1 where there are none, as a float. */
+static Ref count_of_taps(Emit *e, Ref taps) {
+  Ref none = LLVMBuildICmp(e->b, LLVMIntSLT, taps, const_i64(e, 1), "");
+  return LLVMBuildSIToFP(e->b, LLVMBuildSelect(e->b, none, const_i64(e, 1), taps, ""), e->f32, "");
+}
+
+/* The window's taps along one axis. */
+typedef struct Taps {
+  Ref lo, hi;
+  int64_t stride; /* bytes */
+} Taps;
+
+/* The taps of `t` that lie in [lo, hi), of which there are CHUNK at most. */
+static Ref reduce_chunk(const Pool *p, Ref src, Ref lo, Ref hi, int64_t stride) {
+  Emit *e = p->e;
+  Ref acc[SUMS];
+  for (int k = 0; k < SUMS; k++) acc[k] = neutral(p);
+  Ref count = LLVMBuildSub(e->b, hi, lo, "");
+  Ref whole = add_i(e, lo, LLVMBuildAnd(e->b, count, const_i64(e, -SUMS), ""));
+  Loop tap;
+  loop_begin(e, &tap, lo, whole, SUMS, SUMS, acc);
+  Ref at = gep(e, src, tap.i, stride);
+  for (int k = 0; k < SUMS; k++) acc[k] = combine(p, acc[k], load(e, e->vec, at, k * stride, 4 * e->lanes));
+  loop_end(e, &tap);
+  loop_begin(e, &tap, whole, hi, 1, 1, acc);
+  acc[0] = combine(p, acc[0], load(e, e->vec, gep(e, src, tap.i, stride), 0, 4 * e->lanes));
+  loop_end(e, &tap);
+  for (int n = SUMS / 2; n > 0; n /= 2) {
+    for (int k = 0; k < n; k++) acc[k] = combine(p, acc[k], acc[k + n]);
+  }
+  return acc[0];
+}
+
+/* Sums of chunks add up in double: fp32 would lose what the last of many elements bring. */
+static Ref reduce_taps(const Pool *p, Ref src, const Taps *outer, const Taps *inner) {
+  Emit *e = p->e;
+  LLVMTypeRef wide = vec_of(e->f64, e->lanes);
+  Ref total = p->max ? neutral(p) : LLVMConstNull(wide);
+  Loop line, chunk;
+  loop_begin(e, &line, outer->lo, outer->hi, 1, 1, &total);
+  Ref at = gep(e, src, line.i, outer->stride);
+  loop_begin(e, &chunk, inner->lo, inner->hi, CHUNK, 1, &total);
+  Ref end = add_i(e, chunk.i, const_i64(e, CHUNK));
+  end = intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){end, inner->hi});
+  Ref part = reduce_chunk(p, at, chunk.i, end, inner->stride);
+  total = p->max ? combine(p, total, part) : fadd(e, total, LLVMBuildFPExt(e->b, part, wide, ""));
+  loop_end(e, &chunk);
+  loop_end(e, &line);
+  return p->max ? total : LLVMBuildFPTrunc(e->b, total, e->vec, "");
+}
+
+static void build_window(const Pool *p, Ref x) {
+  Emit *e = p->e;
+  int64_t width = p->x->shape.d[3];
+  Ref left = add_i(e, mul_i(e, x, p->w.sw), const_i64(e, -(int64_t)p->w.left));
+  Taps rows = {p->lo, p->hi, p->w.dh * p->x->layout.row * 4};
+  Taps cols = {columns_before(p, left, 0), columns_before(p, left, width), p->w.dw * p->x->layout.pix * 4};
+  Ref src = gep(e, p->src, left, p->x->layout.pix * 4);
+  bool tall = p->w.kh > p->w.kw;
+  Ref result = tall ? reduce_taps(p, src, &cols, &rows) : reduce_taps(p, src, &rows, &cols);
+  Ref counted = p->count_pad ? columns_before(p, left, width + p->w.right) : LLVMBuildSub(e->b, cols.hi, cols.lo, "");
+  PoolTile t = {.pixels = 1, .counted = count_of_taps(e, counted), .x = x};
+  finish_tile(p, &t, &result);
+}
+
+/* Pixels [from, to) of the row. */
+static void build_windows(const Pool *p, int64_t from, int64_t to) {
+  if (from >= to) return;
+  Emit *e = p->e;
+  Ref lo, hi;
+  share_of_piece(p, to - from, &lo, &hi);
+  Loop x;
+  loop_begin(e, &x, lo, hi, 1, 0, NULL);
+  build_window(p, add_i(e, x.i, const_i64(e, from)));
+  loop_end(e, &x);
+}
+
+/* ==== a row ==== */
+
+static int64_t ceil_div(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : 0; }
+
+/* The window over output pixel x, clipped to the image. */
+static PoolTile clipped_tile(const Pool *p, int64_t x) {
+  int64_t start = x * p->w.sw - p->w.left, width = p->x->shape.d[3];
+  int64_t first = ceil_div(-start, p->w.dw), end = smallest(p->w.kw, ceil_div(width - start, p->w.dw));
+  int64_t taps = largest(end - first, 0);
+  int64_t counted = p->count_pad ? smallest(p->w.kw, ceil_div(width + p->w.right - start, p->w.dw)) : taps;
+  return (PoolTile){.pixels = 1, .first = (int)first, .taps = (int)taps, .x = const_i64(p->e, x),
+                    .counted = const_f32(p->e, (double)largest(counted, 1))};
+}
+
+/* Those of pixels [from, to), in the item that is the given piece of its row. */
+static void build_clipped(const Pool *p, int64_t from, int64_t to, int64_t piece) {
+  Emit *e = p->e;
+  If here;
+  if (from >= to) return;
+  if (p->pieces > 1) if_begin(e, &here, LLVMBuildICmp(e->b, LLVMIntEQ, p->piece, const_i64(e, piece), ""));
+  for (int64_t x = from; x < to; x++) {
+    PoolTile t = clipped_tile(p, x);
+    build_tile(p, &t);
+  }
+  if (p->pieces > 1) if_end(e, &here);
+}
+
+/* The most pixels whose columns fit the accumulators. */
+static int widest_tile(const Pool *p, int64_t limit) {
+  int best = 1;
+  int64_t column[MAX_COLUMNS];
+  for (int pixels = 2; pixels <= smallest(limit, MAX_PIXELS); pixels++) {
+    if (list_columns(p, pixels, 0, p->w.kw, p->columns, column) >= 0) best = pixels;
+  }
+  return best;
+}
+
+static void build_inside(const Pool *p, int64_t from, int64_t to) {
+  if (from >= to) return;
+  Emit *e = p->e;
+  int64_t n = to - from, widest = widest_tile(p, n), tiles = (n + widest - 1) / widest;
+  PoolTile t = {.pixels = (int)((n + tiles - 1) / tiles), .taps = p->w.kw, .counted = const_f32(e, p->w.kw)};
+  int64_t whole = n / t.pixels;
+  Ref lo, hi;
+  share_of_piece(p, whole, &lo, &hi);
+  Loop l;
+  loop_begin(e, &l, add_i(e, mul_i(e, lo, t.pixels), const_i64(e, from)),
+             add_i(e, mul_i(e, hi, t.pixels), const_i64(e, from)), t.pixels, 0, NULL);
+  t.x = l.i;
+  build_tile(p, &t);
+  loop_end(e, &l);
+  int64_t rest = from + whole * t.pixels;
+  if (rest == to) return;
+  t.pixels = (int)(to - rest);
+  t.x = const_i64(e, rest);
+  If last;
+  if (p->pieces > 1) if_begin(e, &last, LLVMBuildICmp(e->b, LLVMIntEQ, p->piece, const_i64(e, p->pieces - 1), ""));
+  build_tile(p, &t);
+  if (p->pieces > 1) if_end(e, &last);
+}
+
+static void build_columns(const Pool *p) {
+  int64_t out = p->y->shape.d[3], width = p->x->shape.d[3];
+  int64_t reach = (int64_t)(p->w.kw - 1) * p->w.dw + 1 - p->w.left;
+  int64_t from = smallest(out, ceil_div(p->w.left, p->w.sw));
+  int64_t to = width < reach ? from : smallest(out, (width - reach) / p->w.sw + 1);
+  to = largest(from, to);
+  if (!is_unrolled(p)) {
+    build_windows(p, 0, out);
+    return;
+  }
+  bool few = (from + out - to) * p->w.kw <= MAX_CLIPPED;
+  if (few) build_clipped(p, 0, from, 0);
+  else build_windows(p, 0, from);
+  build_inside(p, from, to);
+  if (few) build_clipped(p, to, out, p->pieces - 1);
+  else build_windows(p, to, out);
+}
+
 static bool rows_always_inside(const Pool *p) {
-  int64_t last = (p->y->shape.d[2] - 1) * p->w.sh - p->w.top + (p->w.kh - 1) * p->w.dh;
+  int64_t last = (p->y->shape.d[2] - 1) * p->w.sh - p->w.top + (int64_t)(p->w.kh - 1) * p->w.dh;
   return p->w.top == 0 && last < p->x->shape.d[2];
 }
 
@@ -211,9 +345,7 @@ static void clip_rows(Pool *p, Ref top) {
   p->hi = rows_before(p, top, height);
   Ref counted = LLVMBuildSub(e->b, p->hi, p->lo, "");
   if (p->count_pad) counted = rows_before(p, top, height + p->w.bottom);
-  Ref none = LLVMBuildICmp(e->b, LLVMIntSLT, counted, const_i64(e, 1), "");
-  counted = LLVMBuildSelect(e->b, none, const_i64(e, 1), counted, "");
-  p->counted = LLVMBuildSIToFP(e->b, counted, e->f32, "");
+  p->counted = count_of_taps(e, counted);
 }
 
 static Ref element_ptr(const Pool *p, const Value *v, Ref row) {
@@ -223,15 +355,19 @@ static Ref element_ptr(const Pool *p, const Value *v, Ref row) {
   return gep(e, at, row, l->row * 4);
 }
 
-/* Items count blocks innermost, as they lie in memory. */
+/* Items count blocks innermost, as they lie in memory, and within them pieces. */
 static void build_row(Pool *p, Ref item, int64_t blocks) {
   Emit *e = p->e;
+  if (p->pieces > 1) {
+    p->piece = LLVMBuildURem(e->b, item, const_i64(e, p->pieces), "");
+    item = LLVMBuildUDiv(e->b, item, const_i64(e, p->pieces), "");
+  }
   Ref rows = const_i64(e, p->y->shape.d[2]), count = const_i64(e, blocks);
   p->block = LLVMBuildURem(e->b, item, count, "");
   Ref plane = LLVMBuildUDiv(e->b, item, count, "");
   p->row = LLVMBuildURem(e->b, plane, rows, "");
   p->image = LLVMBuildUDiv(e->b, plane, rows, "");
-  Ref top = add_i(e, mul_i(e, p->row, p->w.sh), const_i64(e, -p->w.top));
+  Ref top = add_i(e, mul_i(e, p->row, p->w.sh), const_i64(e, -(int64_t)p->w.top));
   clip_rows(p, top);
   p->src = element_ptr(p, p->x, top);
   p->dst = element_ptr(p, p->y, p->row);
@@ -245,7 +381,8 @@ static void build_blocked(Pool *p) {
   assert(p->x->layout.block == e->lanes && p->y->layout.block == e->lanes && p->y->place != P_OUTPUT);
   emit_halo(e, p->y);
   Ref lo, hi;
-  task_range(e, d[0] * blocks * d[2], &lo, &hi);
+  p->pieces = d[0] * blocks * d[2] < FEW_ITEMS ? (d[3] + PIECE - 1) / PIECE : 1;
+  task_range(e, d[0] * blocks * d[2] * p->pieces, &lo, &hi);
   Loop l;
   loop_begin(e, &l, lo, hi, 1, 0, NULL);
   build_row(p, l.i, blocks);

@@ -77,9 +77,26 @@ static void wide_windows(void **state) {
   check(&dilated, "MaxPool", plain_chain);
 }
 
+/* Loops over the window, over clipped pixels, and rows that are shared out in pieces. */
+static void long_windows(void **state) {
+  (void)state;
+  static const Case cases[] = {
+    {1, 9, 1, 700, 1, 300, 1, 7, 1, 1, 0, 150, 0, 290, 0, 0},  {1, 9, 700, 1, 300, 1, 7, 1, 1, 1, 299, 0, 1, 0, 0, 0},
+    {1, 5, 4, 4, 1, 2000, 1, 1, 1, 1, 0, 1999, 0, 1999, 0, 0}, {2, 9, 3, 1100, 1, 3, 1, 2, 1, 1, 0, 1, 0, 1, 0, 1},
+    {1, 9, 1, 600, 1, 65, 1, 1, 1, 2, 0, 64, 0, 64, 0, 1},     {1, 9, 2, 520, 2, 20, 1, 1, 1, 1, 0, 19, 0, 19, 0, 1},
+    {1, 3, 40, 40, 2, 2, 1000000, 1000000, 1, 1, 0, 0, 0, 0, 0, 0}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    Case max = cases[i];
+    max.count_pad = 0;
+    check(&cases[i], "AveragePool", long_chain);
+    check(&max, "MaxPool", plain_chain);
+  }
+}
+
 static void global_pools(void **state) {
   (void)state;
-  static const int size[][3] = {{7, 7, 64}, {1, 1, 20}, {8, 30, 9}, {3, 1, 16}, {14, 14, 130}};
+  static const int size[][3] = {{7, 7, 64}, {1, 1, 20}, {8, 30, 9}, {3, 1, 16}, {14, 14, 130},
+                               {1, 5000, 9}, {5000, 1, 9}, {70, 300, 9}, {300, 70, 9}};
   for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
     char text[1024];
     int h = size[i][0], w = size[i][1], c = size[i][2];
@@ -93,8 +110,22 @@ static void global_pools(void **state) {
   }
 }
 
+/* A mean of many numbers of one sign, where fp32 sums would lose what the last ones bring. */
+static void mean_of_many(void **state) {
+  (void)state;
+  static const int size[][2] = {{1, 160000}, {160000, 1}};
+  for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
+    char text[512];
+    snprintf(text, sizeof text,
+             "graph pool\ninput x f32 [1,1,%d,%d]\nconst v f32 [3,1,1,1] = {0.1, 0.7, -1.3}\n"
+             "b = Conv(x, v)\na = GlobalAveragePool(b)\noutput a\n", size[i][0], size[i][1]);
+    check_kernel_in(text, 5e-7, 0.99, 1.01);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(resnet_pools), cmocka_unit_test(windows),
-                                     cmocka_unit_test(wide_windows), cmocka_unit_test(global_pools)};
+                                     cmocka_unit_test(wide_windows), cmocka_unit_test(long_windows),
+                                     cmocka_unit_test(global_pools), cmocka_unit_test(mean_of_many)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
