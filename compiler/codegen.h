@@ -39,7 +39,7 @@ typedef enum ConvAlgorithm {
   CONV_GROUPED,        /* several groups of few channels share a vector */
   CONV_WINOGRAD,       /* F(4x4,3x3) and its like: winograd.c */
   CONV_STRASSEN,       /* 1x1 by one level of Strassen's algorithm */
-  CONV_PLAIN,          /* weights that are known at run time only: dense row-major tensors, no epilogue */
+  CONV_PLAIN,          /* weights that are known at run time only, or windows mostly in the padding: dense row-major tensors */
 } ConvAlgorithm;
 
 /* The nesting of a direct convolution's loops over rows, pixel tiles and output-channel groups, outermost first. */

@@ -96,14 +96,6 @@ static const char *model_name(Context *cx, const Options *opt, const char *outpu
 
 static double mib(int64_t bytes) { return (double)bytes / (1 << 20); }
 
-static void check_memory(Graph *g) {
-  int64_t work, total;
-  bool fits = add_size(g->work_size, g->scratch_size, &work) && add_size(work, g->weights_size, &total);
-  if (fits && total <= g->opt->max_memory) return;
-  fail(g->cx, "needs %.6g MiB of weights and %.6g MiB of workspace; the memory limit is %.6g MiB",
-       mib(g->weights_size), mib(g->work_size) + mib(g->scratch_size), mib(g->opt->max_memory));
-}
-
 static void print_summary(Graph *g, const char *path) {
   fprintf(stderr, "%s: opset %d, %d inputs, %d outputs\n", g->opt->input, g->opset, g->n_input, g->n_output);
   const Target *t = g->target;
@@ -202,7 +194,6 @@ static void compile_or_unwind(Context *cx, const Options *opt) {
   g->tuning = tuning;
   run_passes(g);
   if (tuning && opt->tune_file) tuning_warn(tuning, opt->tune_file);
-  check_memory(g);
   print_reports(g, path);
   write_files(g, path, tuned);
 }

@@ -152,7 +152,7 @@ static void zero_pixels(Emit *e, const Value *v, Ref p, int64_t x, int64_t n) {
 }
 
 /* The whole rows from `first` on, counted from the row at p, if that is row number `where`. */
-static void zero_rows(Emit *e, const Value *v, Ref p, Ref row, int64_t where, int first, int n) {
+static void zero_rows(Emit *e, const Value *v, Ref p, Ref row, int64_t where, int64_t first, int64_t n) {
   const Layout *l = &v->layout;
   if (n == 0) return;
   If here;

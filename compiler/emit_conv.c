@@ -48,8 +48,8 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   const Tile *tile = &t->tile;
   buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s%s_pf%d%s", tile->uw, tile->nb, t->blocks, t->rest, t->first ? "f" : "",
                 t->last ? "l" : "", c->plan->planar ? "p" : "", tile->prefetch, tile->ahead ? "a" : "");
-  buffer_printf(key, "_k%dx%d_d%dx%d_in%lld.%lld.%lld_out%lld", w->kh, w->kw, w->dh, w->dw, (long long)c->in->c,
-                (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c);
+  buffer_printf(key, "_k%lldx%lld_d%lldx%lld_in%lld.%lld.%lld_out%lld", (long long)w->kh, (long long)w->kw, (long long)w->dh,
+                (long long)w->dw, (long long)c->in->c, (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c);
   for (int u = 1; u < t->tile.uw; u++) buffer_printf(key, "_%lld.%lld", (long long)t->tile.in[u], (long long)t->out[u]);
   if (t->last) step_key(c->n, key);
   buffer_add(key, "", 1);

@@ -1,5 +1,5 @@
-/* emit_conv_plain.c: convolution whose weights are known at run time only, on dense row-major tensors: the equation as it
- * stands, one output at a time, the window clipped to the input. */
+/* emit_conv_plain.c: convolution whose weights are known at run time only, or whose windows lie in the padding for the most
+ * part, on dense row-major tensors: the equation as it stands, one output at a time, the window clipped to the input. */
 #include "emit.h"
 
 typedef struct PlainConv {
@@ -11,8 +11,8 @@ typedef struct PlainConv {
   Ref x, w;
 } PlainConv;
 
-/* Taps k of 0..count-1 with 0 <= start + k*dilation < size, as [lo, hi). */
-static void clip_taps(Emit *e, Ref start, int count, int dilation, int64_t size, Ref *lo, Ref *hi) {
+/* Taps k of 0..count-1 with 0 <= start + k*dilation < size, as [lo, hi), or lo >= hi if there are none. */
+static void clip_taps(Emit *e, Ref start, int64_t count, int64_t dilation, int64_t size, Ref *lo, Ref *hi) {
   Ref zero = const_i64(e, 0), d = const_i64(e, dilation), all = const_i64(e, count);
   Ref before = LLVMBuildSDiv(e->b, add_i(e, LLVMBuildNeg(e->b, start, ""), const_i64(e, dilation - 1)), d, "");
   Ref negative = LLVMBuildICmp(e->b, LLVMIntSLT, start, zero, "");
@@ -32,11 +32,13 @@ static Ref window_sum(const PlainConv *p, Ref image, Ref oc, Ref group, Ref y, R
   Ref left = LLVMBuildSub(e->b, mul_i(e, x, k->sw), const_i64(e, k->left), "");
   clip_taps(e, top, k->kh, k->dh, p->in[2], &lo_y, &hi_y);
   clip_taps(e, left, k->kw, k->dw, p->in[3], &lo_x, &hi_x);
+  Ref rows = LLVMBuildICmp(e->b, LLVMIntSLT, lo_y, hi_y, ""), columns = LLVMBuildICmp(e->b, LLVMIntSLT, lo_x, hi_x, "");
+  Ref channels = LLVMBuildSelect(e->b, LLVMBuildAnd(e->b, rows, columns, ""), const_i64(e, p->icg), const_i64(e, 0), "");
   Loop c, i, j;
-  loop_begin(e, &c, const_i64(e, 0), const_i64(e, p->icg), 1, 1, acc);
+  loop_begin(e, &c, const_i64(e, 0), channels, 1, 1, acc);
   Ref channel = add_i(e, mul_i(e, group, p->icg), c.i);
   Ref plane = gep(e, gep(e, p->x, image, p->in[1] * p->in[2] * p->in[3] * 4), channel, p->in[2] * p->in[3] * 4);
-  Ref filter = gep(e, gep(e, p->w, oc, p->icg * k->kh * k->kw * 4), c.i, (int64_t)k->kh * k->kw * 4);
+  Ref filter = gep(e, gep(e, p->w, oc, p->icg * k->kh * k->kw * 4), c.i, k->kh * k->kw * 4);
   loop_begin(e, &i, lo_y, hi_y, 1, 1, acc);
   Ref line = gep(e, plane, add_i(e, top, mul_i(e, i.i, k->dh)), p->in[3] * 4);
   loop_begin(e, &j, lo_x, hi_x, 1, 1, acc);
@@ -51,7 +53,6 @@ static Ref window_sum(const PlainConv *p, Ref image, Ref oc, Ref group, Ref y, R
 
 void emit_conv_plain(Emit *e, Node *n) {
   PlainConv p = {.e = e, .n = n, .win = &n->win, .in = n->in[0]->shape.d, .out = n->out[0]->shape.d};
-  assert(n->n_step == 0);
   p.icg = n->in[1]->shape.d[1];
   p.ocg = p.out[1] / n->group;
   p.x = value_ptr(e, n->in[0]);
@@ -67,7 +68,8 @@ void emit_conv_plain(Emit *e, Node *n) {
   loop_begin(e, &y, const_i64(e, 0), const_i64(e, p.out[2]), 1, 0, NULL);
   loop_begin(e, &x, const_i64(e, 0), const_i64(e, p.out[3]), 1, 0, NULL);
   Ref line = gep(e, gep(e, out, item.i, p.out[2] * p.out[3] * 4), y.i, p.out[3] * 4);
-  store(e, window_sum(&p, image, oc, group, y.i, x.i, start), gep(e, line, x.i, 4), 0, 4);
+  Ref sum = window_sum(&p, image, oc, group, y.i, x.i, start), row = add_i(e, mul_i(e, item.i, p.out[2]), y.i);
+  store(e, plain_steps(e, n, sum, row, x.i, 1, 1), gep(e, line, x.i, 4), 0, 4);
   loop_end(e, &x);
   loop_end(e, &y);
   loop_end(e, &item);

@@ -14,8 +14,9 @@ enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_STEPS };
 
 static void kernel_key(const Depthwise *d, int uw, Buffer *key) {
   const Window *w = d->win;
-  buffer_printf(key, "depthwise_%d_k%dx%d_s%d_d%dx%d_in%lld.%lld_out%lld", uw, w->kh, w->kw, w->sw, w->dh, w->dw,
-                (long long)d->in->row, (long long)d->in->pix, (long long)d->out->pix);
+  buffer_printf(key, "depthwise_%d_k%lldx%lld_s%lld_d%lldx%lld_in%lld.%lld_out%lld", uw, (long long)w->kh, (long long)w->kw,
+                (long long)w->sw, (long long)w->dh, (long long)w->dw, (long long)d->in->row,
+                (long long)d->in->pix, (long long)d->out->pix);
   step_key(d->n, key);
   buffer_add(key, "", 1);
 }

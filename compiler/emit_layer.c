@@ -73,8 +73,8 @@ static void key_value(const Emit *e, const Value *v, Buffer *key) {
   buffer_printf(key, " (%d:%d:%d:%d", v->type, v->place, v->place == P_NONE ? 0 : value_align(e, v), halo_is_zero);
   if (v->place == P_INPUT || v->place == P_OUTPUT) buffer_printf(key, "+%lld", (long long)v->alias_offset);
   for (int k = 0; k < v->shape.rank; k++) buffer_printf(key, ",%lld", (long long)v->shape.d[k]);
-  buffer_printf(key, " %d/%d.%d.%d.%d %lld.%lld.%lld.%lld)", l->block, l->top, l->left, l->bottom, l->right,
-                (long long)l->n, (long long)l->c, (long long)l->row, (long long)l->pix);
+  buffer_printf(key, " %d/%lld.%lld.%lld.%lld %lld.%lld.%lld.%lld)", l->block, (long long)l->top, (long long)l->left,
+                (long long)l->bottom, (long long)l->right, (long long)l->n, (long long)l->c, (long long)l->row, (long long)l->pix);
   int64_t count = shape_count(&v->shape);
   if (v->data && count <= SMALL_CONSTANT) buffer_add(key, v->data, (size_t)count * type_size(v->type));
 }

@@ -159,9 +159,9 @@ static void sums_of_block(const Strassen *s, Ref sums, Ref first, Ref pair, Ref 
   Emit *e = s->e;
   char key[160];
   const Window *w = &s->n->win;
-  snprintf(key, sizeof key, "strassen_in_%lld_%d.%d_s%dx%d_sum%lld_in%lld.%lld.%lld", (long long)s->half, s->line,
-           s->flat ? (int)s->cols : 0, w->sh, w->sw, (long long)s->sum, (long long)s->in->c, (long long)s->in->row,
-           (long long)s->in->pix);
+  snprintf(key, sizeof key, "strassen_in_%lld_%d.%d_s%lldx%lld_sum%lld_in%lld.%lld.%lld", (long long)s->half, s->line,
+           s->flat ? (int)s->cols : 0, (long long)w->sh, (long long)w->sw, (long long)s->sum, (long long)s->in->c,
+           (long long)s->in->row, (long long)s->in->pix);
   int64_t pixels = s->line * e->lanes * 4;
   Ref number = LLVMBuildSub(e->b, pair, first, ""), v = gep(e, gep(e, sums, number, s->half * pixels), block, pixels);
   Ref args[] = {input_at(s, start_of(s, pair, 0)), input_at(s, start_of(s, pair, 1)), v};

@@ -26,25 +26,24 @@ Layout layout_plain(const Shape *s) {
 
 /* [N][H][C/V][W][V] with the halo that `l` asks for. */
 static Layout layout_blocked(const Shape *s, int lanes, Layout l) {
-  int64_t blocks = (s->d[1] + lanes - 1) / lanes;
   l.block = lanes;
   l.pix = lanes;
-  l.c = (l.left + s->d[3] + l.right) * l.pix;
-  l.row = blocks * l.c;
-  l.n = (l.top + s->d[2] + l.bottom) * l.row;
-  l.origin = l.top * l.row + l.left * l.pix;
-  l.size = s->d[0] * l.n;
+  l.c = size_mul(size_add(size_add(l.left, s->d[3]), l.right), l.pix);
+  l.row = size_mul(size_ceiling(s->d[1], lanes), l.c);
+  l.n = size_mul(size_add(size_add(l.top, s->d[2]), l.bottom), l.row);
+  l.origin = size_add(size_mul(l.top, l.row), size_mul(l.left, l.pix));
+  l.size = size_mul(s->d[0], l.n);
   return l;
 }
 
 /* [N][C][H][W] with a halo: the input of a convolution with so few channels that blocks would be mostly empty. */
 static Layout layout_planar(const Shape *s, Layout l) {
   l.pix = 1;
-  l.row = l.left + s->d[3] + l.right;
-  l.c = (l.top + s->d[2] + l.bottom) * l.row;
-  l.n = s->d[1] * l.c;
-  l.origin = l.top * l.row + l.left;
-  l.size = s->d[0] * l.n;
+  l.row = size_add(size_add(l.left, s->d[3]), l.right);
+  l.c = size_mul(size_add(size_add(l.top, s->d[2]), l.bottom), l.row);
+  l.n = size_mul(s->d[1], l.c);
+  l.origin = size_add(size_mul(l.top, l.row), l.left);
+  l.size = size_mul(s->d[0], l.n);
   return l;
 }
 
@@ -267,9 +266,9 @@ static void place_plain(Work *w, Node *n) {
 
 /* ==== halos ==== */
 
-static bool widen(int *side, int64_t need) {
+static bool widen(int64_t *side, int64_t need) {
   if (need <= *side) return false;
-  *side = (int)need;
+  *side = need;
   return true;
 }
 
@@ -311,11 +310,20 @@ static bool share_halos(Graph *g) {
   return grew;
 }
 
+/* Strides too, lest the addresses of an empty tensor's border overflow. */
+static void check_size(Graph *g, const Value *v) {
+  int64_t extent = v->layout.n > v->layout.size ? v->layout.n : v->layout.size, bytes;
+  if (!v->layout.block && !has_halo(&v->layout)) return;
+  if (mul_size(extent, (int64_t)type_size(v->type), &bytes) && bytes <= g->opt->max_memory) return;
+  fail(g->cx, "value \"%s\" with the border of zeros around it is larger than the memory limit", v->name);
+}
+
 static void set_strides(Graph *g, int lanes) {
   for (int i = 0; i < g->n_value; i++) {
     Value *v = g->value[i];
     if (v->layout.block) v->layout = layout_blocked(&v->shape, lanes, v->layout);
     else if (has_halo(&v->layout)) v->layout = layout_planar(&v->shape, v->layout);
+    check_size(g, v);
   }
 }
 

@@ -117,7 +117,7 @@ static void set_memory(Options *o, const char *value) {
     break;
   }
   if (n <= 0 || *end) usage_error("--max-memory=%s: it is a number of bytes, or of K, M or G", value);
-  o->max_memory = n;
+  o->max_memory = n < MOST_MEMORY ? n : MOST_MEMORY;
 }
 
 static void set_threads(Options *o, const char *value) {

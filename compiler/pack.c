@@ -30,19 +30,17 @@ static float conv_weight(const Node *n, int64_t oc, int64_t ic, int64_t k) {
   return ((const float *)n->in[1]->data)[(oc * w->d[1] + c) * taps + k];
 }
 
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 static int64_t conv_floats(const Packer *p, const Node *n) {
   const ConvPlan *plan = n->plan;
   const Shape *w = &n->in[1]->shape;
   int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
-  if (plan->algorithm == CONV_DEPTHWISE) return round_up(w->d[0], lanes) * taps;
-  if (plan->algorithm == CONV_GROUPED) return round_up(w->d[0], lanes) * taps * plan->icg;
+  if (plan->algorithm == CONV_DEPTHWISE) return size_round_up(w->d[0], lanes) * taps;
+  if (plan->algorithm == CONV_GROUPED) return size_round_up(w->d[0], lanes) * taps * plan->icg;
   if (plan->algorithm == CONV_WINOGRAD && plan->stored) {
     const WinogradForm f = winograd_form_of(n, n->plan);
     taps = f.points * f.points;
   }
-  return plan->groups * round_up(plan->ocg, lanes) * plan->icg * taps;
+  return plan->groups * size_round_up(plan->ocg, lanes) * plan->icg * taps;
 }
 
 /* [block][tap][lane]. */
@@ -104,7 +102,7 @@ static float *pack_planar_panel(const Node *n, int64_t oc0, int64_t width, float
 
 static void pack_direct(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
-  int64_t lanes = p->g->target->lanes, channels = round_up(plan->ocg, lanes), full = plan->nb * lanes;
+  int64_t lanes = p->g->target->lanes, channels = size_round_up(plan->ocg, lanes), full = plan->nb * lanes;
   for (int64_t group = 0; group < plan->groups; group++) {
     for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
       int64_t width = channels - oc0 < full ? channels - oc0 : full;
@@ -147,7 +145,7 @@ static void pack_winograd_panel(const Packer *p, const Node *n, int64_t oc0, int
 static void pack_winograd(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
   const WinogradForm f = winograd_form_of(n, n->plan);
-  int64_t lanes = p->g->target->lanes, channels = round_up(plan->ocg, lanes), full = plan->nb * lanes;
+  int64_t lanes = p->g->target->lanes, channels = size_round_up(plan->ocg, lanes), full = plan->nb * lanes;
   int64_t terms = plan->stored ? f.points * f.points : f.kernel * f.kernel;
   for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
     int64_t width = channels - oc0 < full ? channels - oc0 : full;
@@ -160,7 +158,7 @@ static void pack_conv(Packer *p, Node *n) {
   ConvPlan *plan = n->plan;
   int64_t lanes = p->g->target->lanes, channels = n->out[0]->shape.d[1];
   plan->weights = reserve(p, conv_floats(p, n) * 4);
-  plan->bias = reserve(p, round_up(channels, lanes) * 4);
+  plan->bias = reserve(p, size_round_up(channels, lanes) * 4);
   if (!p->data) return;
   float *dst = (float *)(p->data + plan->weights);
   if (plan->algorithm == CONV_DEPTHWISE) pack_depthwise(p, n, dst);

@@ -2,6 +2,7 @@
  * get offsets so that values alive at the same time do not meet. */
 #include "codegen.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,8 +112,6 @@ static void share_in_place(Plan *p, Node *n, int at) {
 
 /* ==== offsets ==== */
 
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 static int by_size(const void *a, const void *b) {
   const Span *x = a, *y = b;
   if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
@@ -134,8 +133,8 @@ static int64_t lowest_gap(const Span *s, Span *placed, int n, Span **alive) {
   qsort(alive, (size_t)count, sizeof *alive, by_offset);
   int64_t at = 0;
   for (int i = 0; i < count; i++) {
-    int64_t begin = alive[i]->root->offset, end = round_up(begin + alive[i]->bytes, s->align);
-    if (at + s->bytes <= begin) break;
+    int64_t begin = alive[i]->root->offset, end = size_round_up(size_add(begin, alive[i]->bytes), s->align);
+    if (size_add(at, s->bytes) <= begin) break;
     if (end > at) at = end;
   }
   return at;
@@ -146,7 +145,7 @@ static int64_t storage_bytes(const Plan *p, const Value *v) {
   if (!mul_size(v->layout.size, (int64_t)type_size(v->type), &bytes) || bytes > p->g->opt->max_memory) {
     fail(p->g->cx, "value \"%s\" alone is larger than the memory limit", v->name);
   }
-  return round_up(bytes, 64);
+  return size_round_up(bytes, 64);
 }
 
 static void place_spans(Plan *p) {
@@ -164,7 +163,7 @@ static void place_spans(Plan *p) {
   for (int i = 0; i < n; i++) {
     list[i].root->place = P_WORK;
     list[i].root->offset = lowest_gap(&list[i], list, i, alive);
-    int64_t end = list[i].root->offset + list[i].bytes;
+    int64_t end = size_add(list[i].root->offset, list[i].bytes);
     if (end > g->work_size) g->work_size = end;
   }
 }
@@ -202,8 +201,16 @@ static void size_scratch(Graph *g) {
     if (plan && plan->scratch > g->scratch_size) g->scratch_size = plan->scratch;
   }
   int64_t align = g->scratch_size < WORK_ALIGN ? 64 : WORK_ALIGN;
-  g->scratch_size = round_up(g->scratch_size, align);
-  if (g->scratch_size > 0) g->work_size = round_up(g->work_size, align);
+  g->scratch_size = size_round_up(g->scratch_size, align);
+  if (g->scratch_size > 0) g->work_size = size_round_up(g->work_size, align);
+}
+
+static void check_memory(Graph *g) {
+  int64_t work = size_add(g->work_size, g->scratch_size);
+  double mib = 1 << 20;
+  if (size_add(work, g->weights_size) <= g->opt->max_memory) return;
+  fail(g->cx, "needs %.6g MiB of weights and %.6g MiB of workspace; the memory limit is %.6g MiB",
+       (double)g->weights_size / mib, (double)work / mib, (double)g->opt->max_memory / mib);
 }
 
 void pass_plan(Graph *g) {
@@ -221,6 +228,7 @@ void pass_plan(Graph *g) {
   place_spans(&p);
   place_aliases(g);
   size_scratch(g);
+  check_memory(g);
 }
 
 /* ==== --report ==== */
@@ -237,8 +245,8 @@ void plan_report(Graph *g, FILE *f) {
   for (int i = 0; i < g->n_value; i++) {
     const Value *v = g->value[i];
     if (v->place == P_NONE || v->place == P_CONST) continue;
-    char halo[48];
-    snprintf(halo, sizeof halo, "%d,%d,%d,%d", v->layout.top, v->layout.left, v->layout.bottom, v->layout.right);
+    const Layout *l = &v->layout;
+    const char *halo = format_text(g->cx, "%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64, l->top, l->left, l->bottom, l->right);
     char block[16] = "plain";
     if (v->layout.block) snprintf(block, sizeof block, "C/%d", v->layout.block);
     fprintf(f, "%-10s %12lld %12lld %-6s %-14s %-24s %s%s%s\n", place_name(v), (long long)(v->offset + v->alias_offset),

@@ -68,8 +68,8 @@ const char *layer_text(Graph *g, const Node *n) {
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
   const char *groups = n->group > 1 ? format_text(g->cx, " g%d", n->group) : "";
   const char *images = y->d[0] > 1 ? format_text(g->cx, " x%" PRId64, y->d[0]) : "";
-  return format_text(g->cx, "%dx%d/%d %" PRId64 "->%" PRId64 "%s @%" PRId64 "x%" PRId64 "%s", k->kh, k->kw, k->sh,
-                     x->d[1], y->d[1], groups, y->d[2], y->d[3], images);
+  return format_text(g->cx, "%" PRId64 "x%" PRId64 "/%" PRId64 " %" PRId64 "->%" PRId64 "%s @%" PRId64 "x%" PRId64 "%s",
+                     k->kh, k->kw, k->sh, x->d[1], y->d[1], groups, y->d[2], y->d[3], images);
 }
 
 /* ==== rows ==== */

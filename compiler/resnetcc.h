@@ -92,7 +92,7 @@ typedef struct Attr {
 
 typedef struct Layout {
   int block;
-  int top, left, bottom, right;
+  int64_t top, left, bottom, right;
   int64_t n, c, row, pix; /* strides: image, channel block (channel where block is 0), row, pixel */
   int64_t origin, size;
 } Layout;
@@ -131,9 +131,9 @@ typedef struct Step {
 /* Sizes of a convolution or pooling window over H and W; one-dimensional operators have height 1. Pools also work on
  * D,H,W; depth is 1 elsewhere. infer_node computes it from the attributes, so passes change those. */
 typedef struct Window {
-  int kh, kw, sh, sw, dh, dw;            /* kernel, stride, dilation */
-  int top, left, bottom, right;          /* padding */
-  int kd, sd, dd, front, back;           /* the same along D */
+  int64_t kh, kw, sh, sw, dh, dw;        /* kernel, stride, dilation */
+  int64_t top, left, bottom, right;      /* padding */
+  int64_t kd, sd, dd, front, back;       /* the same along D */
 } Window;
 
 typedef struct ConvPlan ConvPlan; /* select.c's choice; the struct is in codegen.h */
@@ -225,9 +225,6 @@ int64_t arena_left(const Arena *a); /* before alloc fails */
 _Noreturn void fail(Context *cx, const char *fmt, ...) PRINTF(2, 3);
 _Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) PRINTF(3, 4);
 
-bool mul_size(int64_t a, int64_t b, int64_t *out); /* false: overflow */
-bool add_size(int64_t a, int64_t b, int64_t *out);
-
 double wall_seconds(void); /* since some moment, by a clock that nobody sets */
 
 /* A growing byte buffer (malloc'ed). */
@@ -238,6 +235,22 @@ typedef struct Buffer {
 void buffer_add(Buffer *b, const void *data, size_t n);
 void buffer_printf(Buffer *b, const char *fmt, ...) PRINTF(2, 3);
 void buffer_free(Buffer *b);
+
+/* ==== size.c: arithmetic on numbers that come from a model ==== */
+
+bool mul_size(int64_t a, int64_t b, int64_t *out); /* false: overflow */
+bool add_size(int64_t a, int64_t b, int64_t *out);
+/* The same of numbers >= 0 where one check stands at the end: what does not fit is SIZE_OVERFLOW, which is more than any limit
+ * and stays so when more is added. */
+#define SIZE_OVERFLOW INT64_MAX
+int64_t size_mul(int64_t a, int64_t b);
+int64_t size_add(int64_t a, int64_t b);
+int64_t size_ceiling(int64_t n, int64_t by);  /* n / by, rounded up */
+int64_t size_round_up(int64_t n, int64_t to); /* to a multiple */
+/* The product of the dimensions that are not 0, k standing for k times the batch: shape inference keeps it within the memory
+ * limit, and MOST_MEMORY, for every value, so strides and products of a few sizes fit in 64 bits even where a tensor is empty. */
+int64_t shape_extent(const Shape *s);
+#define MOST_MEMORY (INT64_C(1) << 47) /* bytes: what a process can address on x86-64 */
 
 /* ==== graph.c: construction and navigation ==== */
 

@@ -306,8 +306,8 @@ static const char *shape_key(Graph *g, const Node *n) {
   const Window *k = &n->win;
   const int64_t *x = n->in[0]->shape.d, *y = n->out[0]->shape.d;
   return format_text(g->cx, "%" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64 "-%" PRId64 "x%" PRId64 "x%" PRId64
-                     "-k%dx%d-s%dx%d-d%dx%d-g%d", x[0], x[1], x[2], x[3], y[1], y[2], y[3], k->kh, k->kw,
-                     k->sh, k->sw, k->dh, k->dw, n->group);
+                     "-k%" PRId64 "x%" PRId64 "-s%" PRId64 "x%" PRId64 "-d%" PRId64 "x%" PRId64 "-g%d",
+                     x[0], x[1], x[2], x[3], y[1], y[2], y[3], k->kh, k->kw, k->sh, k->sw, k->dh, k->dw, n->group);
 }
 
 /* What was measured comes before what was not, then what costs less. */
@@ -416,8 +416,27 @@ static ConvPlan *plan_plain_conv(Graph *g) {
   return p;
 }
 
+/* A border of zeros this much longer than the map that it surrounds is out of proportion: all kernels with a use come with
+ * less. A few results of huge windows, strides and padding are cheaper, in memory above all, where the window is clipped. */
+enum { LONGEST_BORDER = 64, BORDER_OF_MAP = 4, MOST_CHANNELS = 1 << 28 };
+
+static bool border_fits(int64_t in, int64_t out, int64_t before, int64_t kernel, int64_t stride, int64_t dilation) {
+  int64_t after = (out - 1) * stride + (kernel - 1) * dilation - before - (in - 1), most = LONGEST_BORDER + BORDER_OF_MAP * in;
+  return before <= most && after <= most;
+}
+
+/* Can the layer work on channel blocks? Counts of channels as packed are ints. */
+static bool fits_blocks(const Node *n) {
+  const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
+  const Window *k = &n->win;
+  if (shape_count(x) == 0 || shape_count(w) == 0 || shape_count(y) == 0) return false;
+  return border_fits(x->d[2], y->d[2], k->top, k->kh, k->sh, k->dh) &&
+         border_fits(x->d[3], y->d[3], k->left, k->kw, k->sw, k->dw) &&
+         x->d[1] <= MOST_CHANNELS && y->d[1] <= MOST_CHANNELS;
+}
+
 static void select_conv(Graph *g, Node *n) {
-  if (!is_const_conv(n)) {
+  if (!is_const_conv(n) || !fits_blocks(n)) {
     n->plan = plan_plain_conv(g);
     return;
   }

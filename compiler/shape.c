@@ -10,11 +10,16 @@ bool has_input(const Node *n, int i) {
   return i < n->n_in && n->in[i];
 }
 
+/* See shape_extent. */
+static bool fits_memory(const Graph *g, Type type, const Shape *s) {
+  int64_t bytes = size_mul(shape_extent(s), (int64_t)type_size(type));
+  return bytes <= g->cx->max_memory && bytes <= MOST_MEMORY;
+}
+
 void set_output(Graph *g, Node *n, int i, Type type, const Shape *s) {
   if (i >= n->n_out || !n->out[i]) return;
-  int64_t bytes;
-  if (!mul_size(shape_count(s), (int64_t)type_size(type), &bytes))
-    fail_at(g, n, "the result's size overflows: %s", shape_text(g->cx, s));
+  if (!fits_memory(g, type, s))
+    fail_at(g, n, "the result %s alone is larger than the memory limit", shape_text(g->cx, s));
   n->out[i]->type = type;
   n->out[i]->shape = *s;
 }
@@ -323,7 +328,17 @@ void infer_node(Graph *g, Node *n) {
   check_steps(g, n);
 }
 
+/* Inputs, and constants with their data. */
+static void check_given_values(Graph *g) {
+  for (int i = 0; i < g->n_value; i++) {
+    const Value *v = g->value[i];
+    if (!v->def && v->shape.rank >= 0 && !fits_memory(g, v->type, &v->shape))
+      fail(g->cx, "value \"%s\" %s alone is larger than the memory limit", v->name, shape_text(g->cx, &v->shape));
+  }
+}
+
 void pass_shape(Graph *g) {
+  check_given_values(g);
   for (int i = 0; i < g->n_node; i++) {
     infer_node(g, g->node[i]);
     evaluate_values(g, g->node[i]);

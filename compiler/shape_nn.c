@@ -23,17 +23,20 @@ static AutoPad auto_pad(Graph *g, const Node *n) {
   fail_at(g, n, "auto_pad \"%s\" is not known", s);
 }
 
-static void check_range(Graph *g, const Node *n, const char *what, int64_t v, int64_t min) {
-  if (v < min || v > INT32_MAX) fail_at(g, n, "%s %lld is out of range", what, (long long)v);
+static void check_range(Graph *g, const Node *n, const char *what, int64_t v, int64_t min, int64_t max) {
+  if (v < min || v > max) fail_at(g, n, "%s %lld is out of range", what, (long long)v);
 }
 
+/* Places of a window are sums of two sizes, two paddings and one product, which these bounds keep below 2^63. Padding is as
+ * large as auto_pad may make it. */
 static void check_window(Graph *g, const Node *n, const Axis *a) {
-  check_range(g, n, "kernel size", a->kernel, 1);
-  check_range(g, n, "stride", a->stride, 1);
-  check_range(g, n, "dilation", a->dilation, 1);
-  check_range(g, n, "padding", a->lo, 0);
-  check_range(g, n, "padding", a->hi, 0);
-  check_range(g, n, "spatial size", a->size, 0);
+  enum { MOST = INT32_MAX };
+  check_range(g, n, "kernel size", a->kernel, 1, MOST);
+  check_range(g, n, "stride", a->stride, 1, MOST);
+  check_range(g, n, "dilation", a->dilation, 1, MOST);
+  check_range(g, n, "padding", a->lo, 0, INT64_C(1) << 61);
+  check_range(g, n, "padding", a->hi, 0, INT64_C(1) << 61);
+  check_range(g, n, "spatial size", a->size, 0, MOST_MEMORY);
 }
 
 /* Sets the padding that auto_pad asks for and returns the number of windows (ONNX, operators Conv and
@@ -87,11 +90,9 @@ static void set_window(Node *n, int spatial, const Axis *axis) {
   const Axis *h = spatial > 1 ? &axis[spatial - 2] : &unit_axis;
   const Axis *d = spatial > 2 ? &axis[spatial - 3] : &unit_axis;
   n->win = (Window){
-    .kh = (int)h->kernel, .kw = (int)w->kernel, .sh = (int)h->stride, .sw = (int)w->stride,
-    .dh = (int)h->dilation, .dw = (int)w->dilation,
-    .top = (int)h->lo, .left = (int)w->lo, .bottom = (int)h->hi, .right = (int)w->hi,
-    .kd = (int)d->kernel, .sd = (int)d->stride, .dd = (int)d->dilation,
-    .front = (int)d->lo, .back = (int)d->hi,
+    .kh = h->kernel, .kw = w->kernel, .sh = h->stride, .sw = w->stride, .dh = h->dilation, .dw = w->dilation,
+    .top = h->lo, .left = w->lo, .bottom = h->hi, .right = w->hi,
+    .kd = d->kernel, .sd = d->stride, .dd = d->dilation, .front = d->lo, .back = d->hi,
   };
 }
 
@@ -108,7 +109,7 @@ static void slide_window(Graph *g, Node *n, int spatial, Axis *axis, bool ceil_m
 static void check_conv_channels(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape;
   int64_t group = attr_int(n, "group", 1);
-  check_range(g, n, "group", group, 1);
+  check_range(g, n, "group", group, 1, INT32_MAX);
   for (int i = 0; i < w->rank; i++) check_number(g, n, 1, i);
   check_number(g, n, 0, 1);
   int64_t channels;

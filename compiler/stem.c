@@ -7,18 +7,17 @@
 
 /* Padded by `blocks` blocks of 2, of which `shift` (0 or 1) is more than the padding was: tap t becomes tap t + shift. */
 typedef struct Side {
-  int blocks, shift, after;
-  int taps; /* in blocks */
+  int64_t blocks, shift, after;
+  int64_t taps; /* in blocks */
 } Side;
 
 /* False: the blocks would have to be cut at the end. */
-static bool side_of(int kernel, int padding, int64_t in, int64_t out, Side *s) {
+static bool side_of(int64_t kernel, int64_t padding, int64_t in, int64_t out, Side *s) {
   s->blocks = (padding + 1) / 2;
   s->shift = padding % 2;
   s->taps = (kernel + s->shift + 1) / 2;
-  int64_t after = out - s->blocks + s->taps - 1 - in / 2;
-  s->after = (int)after;
-  return in % 2 == 0 && after >= 0;
+  s->after = out - s->blocks + s->taps - 1 - in / 2;
+  return in % 2 == 0 && s->after >= 0;
 }
 
 /* With fewer results a channel there is too little to save, or a vector is not filled. */
@@ -39,7 +38,7 @@ static Value *phase_weights(Graph *g, const Node *n, const Side *rows, const Sid
   const float *from = n->in[1]->data;
   int64_t channels = w->d[1];
   Value *v = value_const_f32(g, format_text(g->cx, "%s.phases", n->in[1]->name),
-                             shape_of(4, w->d[0], 4 * channels, (int64_t)rows->taps, (int64_t)cols->taps));
+                             shape_of(4, w->d[0], 4 * channels, rows->taps, cols->taps));
   float *to = f32_of(v);
   for (int64_t oc = 0; oc < w->d[0]; oc++) {
     for (int64_t c = 0; c < channels; c++) {

@@ -178,7 +178,8 @@ static void print_result(Printer *p, const Value *v) {
   const Layout *l = &v->layout;
   if (l->block) buffer_printf(p->out, " block %d", l->block);
   if (l->top || l->left || l->bottom || l->right)
-    buffer_printf(p->out, " halo %d,%d,%d,%d", l->top, l->left, l->bottom, l->right);
+    buffer_printf(p->out, " halo %lld,%lld,%lld,%lld", (long long)l->top, (long long)l->left, (long long)l->bottom,
+                  (long long)l->right);
 }
 
 static void print_node(Printer *p, const Node *n) {

@@ -1,4 +1,4 @@
-/* util.c: the arena, messages that end a compilation, overflow-checked sizes, growing buffers. */
+/* util.c: the arena, messages that end a compilation, time, growing buffers. */
 #include "resnetcc.h"
 
 #include <stdlib.h>
@@ -203,20 +203,12 @@ _Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) {
   message_end(cx, fmt, args);
 }
 
-/* ---- sizes ---- */
+/* ---- time ---- */
 
 double wall_seconds(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-bool mul_size(int64_t a, int64_t b, int64_t *out) {
-  return !__builtin_mul_overflow(a, b, out);
-}
-
-bool add_size(int64_t a, int64_t b, int64_t *out) {
-  return !__builtin_add_overflow(a, b, out);
 }
 
 /* ---- buffers ---- */

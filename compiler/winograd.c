@@ -55,7 +55,8 @@ static int most_results(int taps) { return taps == 2 ? 4 : WINOGRAD_POINTS - tap
 bool winograd_form(const Window *k, int m, WinogradForm *f) {
   if (k->kh != k->kw || k->sh != k->sw || k->dh != 1 || k->dw != 1) return false;
   if (k->sh != 1 && (k->sh != 2 || k->kh != 3)) return false;
-  *f = (WinogradForm){.kernel = k->kh, .stride = k->sh, .taps = (k->kh + k->sh - 1) / k->sh};
+  if (k->kh > WINOGRAD_KERNEL) return false;
+  *f = (WinogradForm){.kernel = (int)k->kh, .stride = (int)k->sh, .taps = (int)((k->kh + k->sh - 1) / k->sh)};
   f->m = m ? m : most_results(f->taps);
   f->points = winograd_points(f, f->m);
   return f->taps >= 2 && f->m >= 2 && f->points <= WINOGRAD_POINTS;

@@ -1,4 +1,4 @@
-/* util_test.c: the arena's alignment, zeroes and limit; messages; overflow; buffers. `fail` stands in
+/* util_test.c: the arena's alignment, zeroes and limit; messages; buffers. `fail` stands in
  * parentheses because cmocka has a macro of that name. */
 #include "fixture.h"
 
@@ -112,18 +112,6 @@ static void long_messages_are_cut(void **state) {
   context_free(cx);
 }
 
-static void sizes_are_checked(void **state) {
-  (void)state;
-  int64_t r = 0;
-  assert_true(mul_size(INT64_MAX / 2, 2, &r));
-  assert_true(r == INT64_MAX - 1);
-  assert_false(mul_size(INT64_MAX / 2 + 1, 2, &r));
-  assert_true(add_size(INT64_MAX - 1, 1, &r));
-  assert_true(r == INT64_MAX);
-  assert_false(add_size(INT64_MAX, 1, &r));
-  assert_false(add_size(INT64_MIN, -1, &r));
-}
-
 static void buffers_grow(void **state) {
   (void)state;
   Buffer b = {0};
@@ -146,7 +134,6 @@ int main(void) {
     cmocka_unit_test(messages_name_file_and_node),
     cmocka_unit_test(messages_are_escaped),
     cmocka_unit_test(long_messages_are_cut),
-    cmocka_unit_test(sizes_are_checked),
     cmocka_unit_test(buffers_grow),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
