@@ -86,6 +86,7 @@ Ref fmul(Emit *e, Ref a, Ref b);
 Ref fma_(Emit *e, Ref a, Ref b, Ref c);       /* a*b+c, one rounding where the target has FMA, else two */
 Ref fmax_(Emit *e, Ref a, Ref b);             /* b where a is NaN or not greater: one vmaxps */
 Ref fmin_(Emit *e, Ref a, Ref b);
+Ref fmaximum(Emit *e, Ref a, Ref b);          /* vectors of floats: NaN where a or b is, else the larger */
 Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n, Ref *args);
 
 /* for (i = lo; i < hi; i += step). With n > 0, acc[0..n) are carried round the loop: loop_begin replaces them by the phis,
@@ -117,6 +118,7 @@ Ref math_log(Emit *e, Ref x);
 Ref choose(Emit *e, Ref cond, Ref a, Ref b);          /* cond ? a : b */
 bool type_is_signed(Type t);                          /* a signed integer */
 Ref math_less(Emit *e, Type t, Ref a, Ref b);         /* a < b, false for NaN */
+Ref math_beats(Emit *e, Type t, Ref a, Ref b);        /* a is the maximum of both, b having come first: NaN is the largest */
 /* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
 Ref math_cast(Emit *e, Ref x, Type from, Type to);
 

@@ -51,6 +51,12 @@ Ref math_less(Emit *e, Type t, Ref a, Ref b) {
   return LLVMBuildICmp(e->b, type_is_signed(t) ? LLVMIntSLT : LLVMIntULT, a, b, "");
 }
 
+Ref math_beats(Emit *e, Type t, Ref a, Ref b) {
+  if (!type_is_float(t)) return math_less(e, t, b, a);
+  Ref greater = LLVMBuildFCmp(e->b, LLVMRealUGT, a, b, "");
+  return LLVMBuildAnd(e->b, greater, LLVMBuildFCmp(e->b, LLVMRealORD, b, b, ""), "");
+}
+
 /* ==== exp, sigmoid, tanh, log: f32 only ==== */
 
 /* In two parts: k * ln2_hi is exact for every exponent k. */

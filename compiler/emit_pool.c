@@ -75,7 +75,7 @@ typedef struct PoolTile {
 
 static Ref combine(const Pool *p, Ref a, Ref b) {
   if (!a) return b;
-  return p->max ? fmax_(p->e, a, b) : fadd(p->e, a, b);
+  return p->max ? fmaximum(p->e, b, a) : fadd(p->e, a, b);
 }
 
 static int64_t column_of(const Pool *p, int pixel, int tap) { return (int64_t)pixel * p->w.sw + (int64_t)tap * p->w.dw; }

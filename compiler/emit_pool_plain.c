@@ -83,12 +83,6 @@ static void clip_window(PlainPool *p) {
   p->count = largest(e, p->count, 1);
 }
 
-static Ref greater(const PlainPool *p, Ref a, Ref b) {
-  LLVMBuilderRef builder = p->e->b;
-  if (type_is_float(p->type)) return LLVMBuildFCmp(builder, LLVMRealOGT, a, b, "");
-  return LLVMBuildICmp(builder, p->type == T_U8 ? LLVMIntUGT : LLVMIntSGT, a, b, "");
-}
-
 /* acc[0]: the maximum or sum so far, acc[1]: the index of the maximum. */
 static void take(const PlainPool *p, Ref index, Ref *acc) {
   Emit *e = p->e;
@@ -98,7 +92,7 @@ static void take(const PlainPool *p, Ref index, Ref *acc) {
     return;
   }
   Ref first = LLVMBuildICmp(e->b, LLVMIntSLT, acc[1], const_i64(e, 0), "");
-  Ref better = LLVMBuildOr(e->b, first, greater(p, x, acc[0]), "");
+  Ref better = LLVMBuildOr(e->b, first, math_beats(e, p->type, x, acc[0]), "");
   acc[0] = LLVMBuildSelect(e->b, better, x, acc[0], "");
   acc[1] = LLVMBuildSelect(e->b, better, index, acc[1], "");
 }

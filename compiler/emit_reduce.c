@@ -262,8 +262,8 @@ static void argmax_line(Reduction *r) {
   Loop k;
   loop_begin(e, &k, const_i64(e, 1), const_i64(e, l->n), 1, 2, best);
   Ref v = load_line(l, mul_i(e, k.i, l->stride), l->valid);
-  Ref better = last ? LLVMBuildNot(e->b, math_less(e, l->type, v, best[0]), "")
-                    : math_less(e, l->type, best[0], v);
+  Ref better = last ? LLVMBuildNot(e->b, math_beats(e, l->type, best[0], v), "")
+                    : math_beats(e, l->type, v, best[0]);
   best[0] = choose(e, better, v, best[0]);
   best[1] = choose(e, better, splat(e, k.i, l->lanes), best[1]);
   loop_end(e, &k);

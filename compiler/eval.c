@@ -76,6 +76,11 @@ bool number_less(Type t, Number a, Number b) {
   return is_unsigned(t) ? a.u < b.u : a.i < b.i;
 }
 
+bool number_beats(Type t, Number a, Number b) {
+  if (type_is_float(t) && isnan(a.f)) return !isnan(b.f);
+  return number_less(t, b, a);
+}
+
 /* ONNX leaves values outside the integer type's range open; here they stop at its ends, and NaN becomes 0. */
 static Number float_to_int(double v, Type to) {
   int bits = 8 * (int)type_size(to);

@@ -16,6 +16,7 @@ Number get_number(Type t, const void *data, int64_t i);
 void put_number(Type t, void *data, int64_t i, Number v); /* floats round to nearest even, integers wrap */
 Number convert_number(Type from, Type to, Number v);      /* ONNX Cast */
 bool number_less(Type t, Number a, Number b);
+bool number_beats(Type t, Number a, Number b); /* a is the maximum of both, b having come first: NaN is the largest */
 
 /* Walks the elements of `shape` in row-major order; `at` is the current one's offset under the strides. */
 typedef struct Cursor {

@@ -86,7 +86,7 @@ static int64_t offset_of(const Volume *v, Tap t) {
   return (t.d * v->h + t.h) * v->w + t.w;
 }
 
-/* The first of the largest elements in the window of output element o, whose input channel begins at
+/* The first of the largest elements, NaN being the largest, in the window of output element o, whose input channel begins at
  * `channel`. */
 static int64_t find_maximum(const Node *n, const void *x, const Volume *vx, const Volume *vy, int64_t channel,
                             int64_t o) {
@@ -97,7 +97,7 @@ static int64_t find_maximum(const Node *n, const void *x, const Volume *vx, cons
     Tap tap = tap_of(k, vy, o, e);
     if (!is_inside(vx, tap)) continue;
     int64_t i = channel + offset_of(vx, tap);
-    if (best < 0 || number_less(t, get_number(t, x, best), get_number(t, x, i))) best = i;
+    if (best < 0 || number_beats(t, get_number(t, x, i), get_number(t, x, best))) best = i;
   }
   assert(best >= 0);
   return best;
@@ -169,7 +169,7 @@ void eval_global_max_pool(Graph *g, const Node *n, const void *const *in, void *
     Number best = get_number(t, in[0], c * map);
     for (int64_t i = 1; i < map; i++) {
       Number v = get_number(t, in[0], c * map + i);
-      if (number_less(t, best, v)) best = v;
+      if (number_beats(t, v, best)) best = v;
     }
     put_number(t, out[0], c, best);
   }

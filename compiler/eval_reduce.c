@@ -74,7 +74,7 @@ void eval_argmax(Graph *g, const Node *n, const void *const *in, void **out) {
     for (int64_t k = 1; k < l.size; k++) {
       Number v = get_number(t, in[0], element_of(&l, line, k));
       Number b = get_number(t, in[0], element_of(&l, line, best));
-      if (last ? !number_less(t, v, b) : number_less(t, b, v)) best = k;
+      if (last ? !number_beats(t, b, v) : number_beats(t, v, b)) best = k;
     }
     ((int64_t *)out[0])[line] = best;
   }

@@ -72,10 +72,21 @@ static void epilogues(void **state) {
   check("f32", "2,3", "input s f32 [1,3]\nm = GlobalMaxPool(x)\ny = Mul(m, s)\noutput y\n");
 }
 
+/* A NaN is the largest, and the first one the maximum: index and sign of a zero are those of one element. */
+static void special_values(void **state) {
+  (void)state;
+  check_special("graph pool\ninput x f32 [2,3,9,10]\ny, i = MaxPool(x) kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1]\n"
+                "output y\noutput i\n", 0, true);
+  check_special("graph pool\ninput x f64 [2,3,31]\ny, i = MaxPool(x) kernel_shape=[4]\na = AveragePool(x) kernel_shape=[3]\n"
+                "output y\noutput i\noutput a\n", 1e-14, true);
+  check_special("graph pool\ninput x f64 [2,3,5,7]\ny = GlobalMaxPool(x)\nz = GlobalAveragePool(x)\noutput y\noutput z\n",
+                1e-14, true);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(one_axis),       cmocka_unit_test(two_axes),
                                      cmocka_unit_test(negative_bytes), cmocka_unit_test(three_axes),
                                      cmocka_unit_test(indices),        cmocka_unit_test(global_pools),
-                                     cmocka_unit_test(epilogues)};
+                                     cmocka_unit_test(epilogues),      cmocka_unit_test(special_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

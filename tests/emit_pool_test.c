@@ -123,9 +123,28 @@ static void mean_of_many(void **state) {
   }
 }
 
+/* The same window beside blocked and beside dense neighbours. */
+static void special_values(void **state) {
+  (void)state;
+  static const char *const pools[] = {
+      "MaxPool(%s) kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1]", "MaxPool(%s) kernel_shape=[2,2] strides=[1,1]",
+      "AveragePool(%s) kernel_shape=[3,3] pads=[1,1,1,1]", "GlobalMaxPool(%s)", "GlobalAveragePool(%s)",
+      "MaxPool(%s) kernel_shape=[1,70] pads=[0,60,0,60]"};
+  for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) {
+    char blocked[128], dense[128], text[1024];
+    snprintf(blocked, sizeof blocked, pools[i], "b");
+    snprintf(dense, sizeof dense, pools[i], "x");
+    snprintf(text, sizeof text,
+             "graph pool\ninput x f32 [1,19,9,13]\nconst v f32 [19,1,1,1] = splat 1\nconst w f32 [19,1,1,1] = splat 1\n"
+             "b = Conv(x, v) group=19\np = %s\ny = Conv(p, w) group=19\nq = %s\noutput y\noutput q\n", blocked, dense);
+    check_special(text, TOLERANCE, false);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(resnet_pools), cmocka_unit_test(windows),
                                      cmocka_unit_test(wide_windows), cmocka_unit_test(long_windows),
-                                     cmocka_unit_test(global_pools), cmocka_unit_test(mean_of_many)};
+                                     cmocka_unit_test(global_pools), cmocka_unit_test(mean_of_many),
+                                     cmocka_unit_test(special_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

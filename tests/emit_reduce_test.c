@@ -79,6 +79,33 @@ static void means_of_doubles_and_of_everything(void **state) {
                   1e-6, 0, 4);
 }
 
+/* Rows of -inf alone and rows with an infinity or a NaN are NaN under softmax; a NaN is the largest element. */
+static void special_values(void **state) {
+  (void)state;
+  static const char *const calls[] = {
+    "Softmax(x) axis=1", "Softmax(x) axis=2", "LogSoftmax(x) axis=1", "LogSoftmax(x) axis=2", "ArgMax(x) axis=1",
+    "ArgMax(x) axis=2", "ArgMax(x) axis=2 select_last_index=1", "ArgMax(x) axis=1 select_last_index=1", "ReduceMean(x, a)",
+  };
+  for (size_t i = 0; i < COUNT(calls); i++) {
+    char text[512];
+    snprintf(text, sizeof text, "graph t\ninput x f32 [5,7,19]\nconst a i64 [1] = {2}\n"
+             "y = %s\noutput y\n", calls[i]);
+    check_special(text, 1e-6, false);
+  }
+}
+
+static void rows_of_infinities(void **state) {
+  (void)state;
+  static const char *const rows[] = {"-inf", "inf", "nan"};
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    char text[512];
+    snprintf(text, sizeof text, "graph t\ninput x f32 [3,21]\nconst k f32 [] = {%s}\ns = Add(x, k)\ny = Softmax(s)\n"
+             "l = LogSoftmax(s)\nz = Softmax(s) axis=0\nm = ArgMax(s) axis=1\n"
+             "output y\noutput l\noutput z\noutput m\n", rows[i]);
+    check_kernel(text, 1e-6);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(softmax),
@@ -88,6 +115,8 @@ int main(void) {
     cmocka_unit_test(argmax_of_equal_elements_and_other_types),
     cmocka_unit_test(means_over_any_axes),
     cmocka_unit_test(means_of_doubles_and_of_everything),
+    cmocka_unit_test(special_values),
+    cmocka_unit_test(rows_of_infinities),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

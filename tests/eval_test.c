@@ -81,6 +81,21 @@ static void elementwise(void **state) {
   EXPECT_VALUES(rows);
 }
 
+/* NaN is the largest number, and the first of equals is taken. */
+static void maxima_of_nan(void **state) {
+  (void)state;
+#define NANS "const x f32 [1,1,5] = {1, inf, nan, 2, nan}\n"
+  static const Row rows[] = {
+    {NANS "y = MaxPool(x) kernel_shape=[2]", 4, {INFINITY, NAN, NAN, NAN}},
+    {NANS "_, y = MaxPool(x) kernel_shape=[3]", 3, {2, 2, 2}},
+    {NANS "y = GlobalMaxPool(x)", 1, {NAN}},
+    {NANS "y = ArgMax(x) axis=2", 1, {2}},
+    {NANS "y = ArgMax(x) axis=2 select_last_index=1", 1, {4}},
+    {"const x i32 [3] = {1, 3, 3}\ny = ArgMax(x) axis=0 select_last_index=1", 1, {2}},
+  };
+  EXPECT_VALUES(rows);
+}
+
 static void casts(void **state) {
   (void)state;
   static const Row rows[] = {
@@ -331,6 +346,7 @@ static void operators_agree(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(elementwise),
+    cmocka_unit_test(maxima_of_nan),
     cmocka_unit_test(casts),
     cmocka_unit_test(halves_round_to_nearest_even),
     cmocka_unit_test(halves_survive_the_round_trip),

@@ -17,6 +17,8 @@ typedef struct Run {
   int winograd;          /* of Options: WINOGRAD_AUTO, ... */
   bool strassen;         /* wherever it can be */
   double tolerance, lo, hi;
+  int special;           /* one float in so many is a special one; 0: none */
+  bool signs;            /* of zeros count */
   const void **input;
   void **expected;
 } Run;
@@ -89,6 +91,26 @@ static double random_unit(uint64_t *state) {
   return (double)(*state >> 11) * 0x1p-53;
 }
 
+/* Numbers that comparisons, maxima and sums treat in ways of their own. */
+static double special_float(uint64_t *state) {
+  static const double list[] = {NAN, -NAN, INFINITY, -INFINITY, 0.0, -0.0, 1e-40, -1e-42};
+  return list[(size_t)(random_unit(state) * COUNT(list))];
+}
+
+/* Bits of the same, the highest and the lowest among the exponents, for half precision. */
+static uint16_t special_half(Type t, uint64_t *state) {
+  static const uint16_t f16[] = {0x7e00, 0xfe00, 0x7c00, 0xfc00, 0x0000, 0x8000, 0x0001, 0x83ff};
+  static const uint16_t bf16[] = {0x7fc0, 0xffc0, 0x7f80, 0xff80, 0x0000, 0x8000, 0x0001, 0x807f};
+  size_t i = (size_t)(random_unit(state) * COUNT(f16));
+  return t == T_F16 ? f16[i] : bf16[i];
+}
+
+static void make_special(const Run *r, Type t, void *data, int64_t i, uint64_t *state) {
+  if (!r->special || !type_is_float(t) || random_unit(state) * r->special >= 1) return;
+  if (t == T_F16 || t == T_BF16) ((uint16_t *)data)[i] = special_half(t, state);
+  else set_element(t, data, i, special_float(state));
+}
+
 static void make_inputs(Run *r, const Graph *g) {
   uint64_t state = UINT64_C(0x2545f4914f6cdd1d);
   r->input = alloc_n(r->cx, (size_t)g->n_input + 1, sizeof *r->input);
@@ -101,6 +123,7 @@ static void make_inputs(Run *r, const Graph *g) {
     for (int64_t k = 0; k < n; k++) {
       double x = lo + (hi - lo) * random_unit(&state);
       set_element(v->type, data, k, is_float ? x : floor(x));
+      make_special(r, v->type, data, k, &state);
     }
     r->input[i] = data;
   }
@@ -121,6 +144,7 @@ static void compare(const Run *r, const Graph *g, int output, const void *got, i
   for (int64_t i = 0; i < n; i++) {
     double x = element(v->type, expected, i), y = element(v->type, got, i);
     bool same = x == y || (isnan(x) && isnan(y)) || (is_float && fabs(x - y) <= r->tolerance * largest);
+    if (r->signs && x == 0 && y == 0 && signbit(x) != signbit(y)) same = false;
     if (!same) {
       fail_msg("output %d [%lld]: %.9g, expected %.9g (largest %g, cpu %s, %d tasks)\n%s", output,
                (long long)i, y, x, largest, r->cpu ? r->cpu : "host", tasks, r->text);
@@ -217,6 +241,11 @@ void check_kernel_in(const char *graph, double tolerance, double lo, double hi) 
 
 void check_kernel(const char *graph, double tolerance) {
   check((Run){.text = graph, .tolerance = tolerance});
+}
+
+void check_special(const char *graph, double tolerance, bool signs) {
+  check((Run){.text = graph, .tolerance = tolerance, .special = 3, .signs = signs});
+  check((Run){.text = graph, .tolerance = tolerance, .special = 40, .signs = signs});
 }
 
 void check_winograd(const char *graph, double tolerance) {

@@ -2,6 +2,8 @@
 #ifndef HARNESS_H
 #define HARNESS_H
 
+#include <stdbool.h>
+
 /* Compiles the graph for the host and for narrower vectors, runs it on random inputs, all at once and as
  * three tasks, and fails the test unless every output is what eval_graph answers for the graph as it is
  * written: integers equal, floats within `tolerance` of the output's largest magnitude. Inputs and outputs
@@ -17,5 +19,9 @@ void check_strassen(const char *graph, double tolerance);
 
 /* check_kernel with all inputs but bool in [lo, hi). */
 void check_kernel_in(const char *graph, double tolerance, double lo, double hi);
+
+/* check_kernel with NaNs, infinities, zeros of both signs and denormals among the floats of the inputs, many and then few. NaNs
+ * and infinities must come out where the evaluator has them; with `signs`, zeros with their signs as well. */
+void check_special(const char *graph, double tolerance, bool signs);
 
 #endif
