@@ -201,6 +201,7 @@ void emit_pool_plain(Emit *e, Node *n); /* emit_pool_plain.c: that part of it */
 void emit_pointwise(Emit *e, Node *n); /* emit_elt.c: Pointwise, every K_UNARY and K_BINARY of any type, BatchNormalization; plain or blocked */
 void emit_reduce(Emit *e, Node *n);    /* emit_reduce.c: Softmax, LogSoftmax, ReduceMean, ArgMax on plain tensors */
 void emit_move(Emit *e, Node *n);      /* emit_move.c: Transpose, Concat, Split, Slice, Pad, Gather, views that need a copy, ConstantOfShape */
+void emit_pad(Emit *e, Node *n, const Axes *in, const Axes *out); /* emit_pad.c: Pad beside those of emit_bounds */
 void emit_bounds(Emit *e, Node *n);    /* emit_bounds.c: Slice and Pad whose bounds are known at run time only */
 void emit_reorder(Emit *e, Node *n);   /* emit_reorder.c: between any two layouts of one shape */
 

@@ -151,98 +151,11 @@ static void move_slice(Emit *e, Node *n) {
   if (shape_count(&y->shape) > 0) copy_part(e, x, at, y, 0, out.rank, axis);
 }
 
-/* ==== Pad ==== */
-
-/* Indices [at, at + n) of the result come from `from` on, in steps of `step`; from -1: the constant. */
-typedef struct Segment { int64_t at, n, from; int step; } Segment;
-
-typedef struct Padding {
-  Emit *e;
-  Axes in, out;
-  Segment *segment[MAX_RANK + 1];
-  int count[MAX_RANK + 1];
-  Ref src, fill, dst;
-} Padding;
-
-static int64_t clamp(int64_t i, int64_t lo, int64_t hi) { return i < lo ? lo : i > hi ? hi : i; }
-
-/* Where position p of an axis of d elements comes from, p < 0 and p >= d being the padding; -1: the
- * constant. */
-static int64_t pad_source(PadMode mode, int64_t p, int64_t d) {
-  if (p >= 0 && p < d) return p;
-  int64_t period = mode == PAD_REFLECT ? 2 * (d - 1) : d;
-  switch (mode) {
-  case PAD_CONSTANT: return -1;
-  case PAD_EDGE: return clamp(p, 0, d - 1);
-  default:
-    if (period == 0) return 0;
-    p = (p % period + period) % period;
-    return p < d ? p : period - p;
-  }
-}
-
-/* Splits the positions [-before, d + after) into segments; the inside stays whole. */
-static int pad_segments(PadMode mode, int64_t d, int64_t before, int64_t after, Segment *out) {
-  int count = 0;
-  for (int64_t p = -before; p < d + after; p++) {
-    int64_t from = pad_source(mode, p, d);
-    Segment *last = count > 0 ? &out[count - 1] : NULL;
-    if (last && p != 0 && p != d) {
-      int64_t step = last->n > 1 ? last->step : from - last->from;
-      bool fits = step >= -1 && step <= 1 && from == last->from + step * last->n;
-      if (last->from < 0 ? from < 0 : fits && from >= 0) {
-        last->step = (int)step;
-        last->n++;
-        continue;
-      }
-    }
-    out[count++] = (Segment){p + before, 1, from, 0};
-  }
-  return count;
-}
-
-/* One copy for each combination of the axes' segments. */
-static void pad_axis(Padding *p, int k, Copy *c, int64_t at, int64_t to, bool fill) {
-  if (k == p->out.rank) {
-    c->src = fill ? p->fill : gep_const(p->e, p->src, at * c->size);
-    c->dst = gep_const(p->e, p->dst, to * c->size);
-    Copy part = *c;
-    for (int i = 0; fill && i < part.rank; i++) part.axis[i].src = 0;
-    emit_copy(p->e, &part);
-    return;
-  }
-  for (int i = 0; i < p->count[k]; i++) {
-    const Segment *s = &p->segment[k][i];
-    c->axis[k] = (CopyAxis){s->n, s->step * p->in.stride[k], p->out.stride[k]};
-    int64_t from = s->from < 0 ? 0 : s->from * p->in.stride[k];
-    pad_axis(p, k + 1, c, at + from, to + s->at * p->out.stride[k], fill || s->from < 0);
-  }
-}
-
-/* Memory that holds the constant. */
-static Ref pad_value(Emit *e, const Node *n) {
-  if (n->n_in > 2 && n->in[2]) return value_ptr(e, n->in[2]);
-  LLVMTypeRef type = llvm_type(e, n->in[0]->type);
-  Ref zero = LLVMBuildAlloca(e->b, type, "");
-  LLVMBuildStore(e->b, LLVMConstNull(type), zero);
-  return zero;
-}
-
 static void move_pad(Emit *e, Node *n) {
-  const Value *x = n->in[0], *y = n->out[0];
-  int64_t before[MAX_RANK + 1] = {0}, after[MAX_RANK + 1] = {0};
-  PadMode mode = pad_mode(e->g, n);
-  pad_amounts(e->g, n, before, after);
-  Padding p = {.e = e, .src = value_ptr(e, x), .dst = value_ptr(e, y), .fill = pad_value(e, n)};
-  axes_of(n, x, &p.in);
-  axes_of(n, y, &p.out);
-  assert(p.in.rank == p.out.rank && (p.in.rank == x->shape.rank || (before[1] == 0 && after[1] == 0)));
-  for (int k = 0; k < p.out.rank; k++) {
-    p.segment[k] = alloc_n(e->g->cx, (size_t)p.out.n[k] + 1, sizeof(Segment));
-    p.count[k] = pad_segments(mode, p.in.n[k], before[k], after[k], p.segment[k]);
-  }
-  Copy c = {.size = element(x), .rank = p.out.rank};
-  pad_axis(&p, 0, &c, 0, 0, false);
+  Axes in, out;
+  axes_of(n, n->in[0], &in);
+  axes_of(n, n->out[0], &out);
+  emit_pad(e, n, &in, &out);
 }
 
 /* ==== Gather ==== */

@@ -126,6 +126,23 @@ static void pads(void **state) {
                "z = Pad(x, p) mode=\"wrap\"\noutput y\noutput z\n", 0);
 }
 
+/* More copies than may be code: rows whose elements are looked up; boxes of the constant on many axes. */
+static void pads_of_many_parts(void **state) {
+  (void)state;
+  static const char *const calls[] = {
+    "const p i64 [8] = {1,2,3,4,2,1,4,3}\ny = Pad(x, p) mode=\"reflect\"",
+    "const p i64 [8] = {1,2,-3,40,20,1,4,3}\ny = Pad(x, p) mode=\"edge\"",
+    "const p i64 [8] = {9,2,30,-3,20,-1,4,33}\ny = Pad(x, p) mode=\"wrap\"",
+    "const p i64 [8] = {9,2,30,-3,20,-1,4,33}\ny = Pad(x, p) mode=\"constant\"",
+    "const p i64 [8] = {0,0,0,5000,0,0,0,2000}\ny = Pad(x, p) mode=\"wrap\"",
+    "const p i64 [8] = {0,0,0,-9,0,0,0,4}\ny = Pad(x, p) mode=\"constant\"",
+  };
+  static const int dims[] = {3, 4, 5, 6};
+  for (int i = 0; i < (int)(sizeof calls / sizeof *calls); i++) check(type_at(i), dims, calls[i]);
+  check_kernel("graph move\ninput x f32 [2,1,2,1,2,1,2,1]\nconst p i64 [16] = {1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1}\n"
+               "y = Pad(x, p)\nz = Pad(x, p) mode=\"edge\"\noutput y\noutput z\n", 0);
+}
+
 static void gathers(void **state) {
   (void)state;
   static const char *const graphs[] = {
@@ -174,7 +191,7 @@ static void blocks(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(transposes), cmocka_unit_test(concatenations),
                                      cmocka_unit_test(splits),     cmocka_unit_test(slices),
-                                     cmocka_unit_test(pads),       cmocka_unit_test(gathers),
+                                     cmocka_unit_test(pads), cmocka_unit_test(pads_of_many_parts),       cmocka_unit_test(gathers),
                                      cmocka_unit_test(views),      cmocka_unit_test(blocks),
                                      cmocka_unit_test(phases)};
   return cmocka_run_group_tests(tests, NULL, NULL);
