@@ -79,6 +79,14 @@ Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align) {
   return v;
 }
 
+Ref constant_global(Emit *e, Ref value, const char *name) {
+  Ref global = LLVMAddGlobal(e->m, LLVMTypeOf(value), name);
+  LLVMSetInitializer(global, value);
+  LLVMSetGlobalConstant(global, 1);
+  LLVMSetLinkage(global, LLVMInternalLinkage);
+  return global;
+}
+
 static Ref frame_field(Emit *e, LLVMTypeRef type, int64_t offset) {
   return load_invariant(e, type, e->frame, offset, 4);
 }

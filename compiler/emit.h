@@ -201,6 +201,10 @@ void emit_pool_plain(Emit *e, Node *n); /* emit_pool_plain.c: that part of it */
 void emit_pointwise(Emit *e, Node *n); /* emit_elt.c: Pointwise, every K_UNARY and K_BINARY of any type, BatchNormalization; plain or blocked */
 void emit_reduce(Emit *e, Node *n);    /* emit_reduce.c: Softmax, LogSoftmax, ReduceMean, ArgMax on plain tensors */
 void emit_move(Emit *e, Node *n);      /* emit_move.c: Transpose, Concat, Split, Slice, Pad, Gather, views that need a copy, ConstantOfShape */
+/* emit_parts.c: the parts of a whole along axis k to their places in it, or out of it, size[i] along that axis each; NULL for a
+ * part that nobody wants. For nodes of more than MAX_BOUND values. */
+enum { MAX_BOUND = 48 }; /* values of a node whose function other layers may share */
+void emit_parts(Emit *e, const Value *whole, Value *const *part, int n, int k, const int64_t *size, bool split);
 void emit_pad(Emit *e, Node *n, const Axes *in, const Axes *out); /* emit_pad.c: Pad beside those of emit_bounds */
 void emit_bounds(Emit *e, Node *n);    /* emit_bounds.c: Slice and Pad whose bounds are known at run time only */
 void emit_reorder(Emit *e, Node *n);   /* emit_reorder.c: between any two layouts of one shape */

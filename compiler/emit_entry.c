@@ -50,14 +50,6 @@ static Ref runtime_function(Emit *e, const char *name, LLVMTypeRef type) {
   return fn ? fn : LLVMAddFunction(e->m, name, type);
 }
 
-static Ref constant_global(Emit *e, Ref value, const char *name) {
-  Ref global = LLVMAddGlobal(e->m, LLVMTypeOf(value), name);
-  LLVMSetInitializer(global, value);
-  LLVMSetGlobalConstant(global, 1);
-  LLVMSetLinkage(global, LLVMInternalLinkage);
-  return global;
-}
-
 /* ==== whole images ==== */
 
 /* How many images of the batch threads take as a whole. */

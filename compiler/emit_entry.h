@@ -22,6 +22,7 @@ typedef struct Layer {
 
 /* Makes the layer functions, and lists them in e->g->layer and in `layer`, in the order of their calls. */
 void emit_layers(Emit *e, Layer *layer);
+Ref constant_global(Emit *e, Ref value, const char *name);
 /* A load of what stays as it is while a layer function runs, so that LLVM takes it out of loops, past stores and calls. */
 Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align);
 /* value_ptr and weights_ptr in a function that layers share: the places come from the frame's table. */

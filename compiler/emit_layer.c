@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-enum { MAX_BOUND = 48 }; /* values of a node whose function is shared */
-
 /* ==== which emitter ==== */
 
 static void emit_node(Emit *e, Node *n) {

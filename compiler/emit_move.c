@@ -103,32 +103,31 @@ static void move_part(Emit *e, const Node *n, const Value *whole, const Value *p
   else copy_part(e, part, 0, whole, offset, p.rank, axis);
 }
 
-static void move_concat(Emit *e, Node *n) {
-  const Value *y = n->out[0];
-  int k = axis_of(n, y->shape.rank);
+/* Axis k is the whole's; parts that nobody wants are NULL, `size` are all parts' along the axis. */
+static void move_parts(Emit *e, Node *n, const Value *whole, Value *const *part, int count, int k, const int64_t *size,
+                       bool split) {
+  if (n->n_in + n->n_out > MAX_BOUND) {
+    emit_parts(e, whole, part, count, k, size, split);
+    return;
+  }
   int64_t at = 0;
-  for (int i = 0; i < n->n_in; i++) {
-    if (shape_count(&n->in[i]->shape) > 0) move_part(e, n, y, n->in[i], k, at, false);
-    at += n->in[i]->shape.d[k];
+  for (int i = 0; i < count; i++) {
+    if (part[i] && shape_count(&part[i]->shape) > 0) move_part(e, n, whole, part[i], k, at, split);
+    at += size[i];
   }
 }
 
-static int64_t split_size(const Node *n, int i, int k) {
-  if (n->out[i]) return n->out[i]->shape.d[k];
-  int64_t size[64], whole = n->in[0]->shape.d[k], part = (whole + n->n_out - 1) / n->n_out;
-  int count = 0;
-  if (n->n_in > 1 && n->in[1] && const_ints(n->in[1], (int)COUNT(size), size, &count)) return size[i];
-  return part; /* only the last part may be smaller, and nothing comes after it */
+static void move_concat(Emit *e, Node *n) {
+  int k = axis_of(n, n->out[0]->shape.rank);
+  int64_t *size = alloc_n(e->g->cx, (size_t)n->n_in, sizeof *size);
+  for (int i = 0; i < n->n_in; i++) size[i] = n->in[i]->shape.d[k];
+  move_parts(e, n, n->out[0], n->in, n->n_in, k, size, false);
 }
 
 static void move_split(Emit *e, Node *n) {
-  int k = axis_of(n, n->in[0]->shape.rank);
-  int64_t at = 0;
-  for (int i = 0; i < n->n_out; i++) {
-    const Value *y = n->out[i];
-    if (y && shape_count(&y->shape) > 0) move_part(e, n, n->in[0], y, k, at, true);
-    at += split_size(n, i, k);
-  }
+  int64_t *size = alloc_n(e->g->cx, (size_t)n->n_out, sizeof *size);
+  split_sizes(e->g, n, size);
+  move_parts(e, n, n->in[0], n->out, n->n_out, axis_of(n, n->in[0]->shape.rank), size, true);
 }
 
 /* ==== Slice ==== */

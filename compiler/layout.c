@@ -195,21 +195,22 @@ static void place_on_blocks(Work *w, Node *n) {
   n->out[0]->layout = layout_blocked(&n->out[0]->shape, w->lanes, (Layout){0});
 }
 
+static bool part_joins(const Work *w, const Node *n, const Value *part) {
+  if (!part || part->shape.d[1] % w->lanes != 0) return false;
+  return n->op == OP_Split || (part->layout.block && !part->alias && !part->is_output);
+}
+
 /* Whole blocks beside each other: the parts of a Concat, or of a Split, lie inside the whole. */
 static bool joins_blocks(const Work *w, const Node *n) {
   if ((n->op != OP_Concat && n->op != OP_Split) || !is_image(n->in[0])) return false;
   int64_t axis = attr_int(n, "axis", 0);
   if (axis != 1 && axis != 1 - 4) return false;
-  int parts = n->op == OP_Concat ? n->n_in : n->n_out;
-  for (int i = 0; i < parts; i++) {
-    const Value *part = n->op == OP_Concat ? n->in[i] : n->out[i];
-    if (!part || part->shape.d[1] % w->lanes != 0) return false;
-    if (n->op == OP_Concat && (!part->layout.block || part->alias || part->is_output)) return false;
-    for (int k = 0; k < i; k++) {
-      if (n->op == OP_Concat && n->in[k] == part) return false;
-    }
-  }
-  return n->op == OP_Concat || n->in[0]->layout.block;
+  if (n->op == OP_Split && !n->in[0]->layout.block) return false;
+  int parts = n->op == OP_Concat ? n->n_in : n->n_out, i = 0;
+  Value **part = n->op == OP_Concat ? n->in : n->out;
+  for (; i < parts && part_joins(w, n, part[i]); i++) part[i]->alias = part[i]; /* the same part again does not join */
+  for (int k = 0; k < i; k++) part[k]->alias = NULL;
+  return i == parts;
 }
 
 static void join_blocks(Work *w, Node *n) {

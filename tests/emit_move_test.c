@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "resnetcc.h" /* before cmocka, which has another fail */
 #include <cmocka.h>
 
 #include "cases.h"
@@ -78,6 +79,26 @@ static void splits(void **state) {
                "output a\noutput b\noutput c\n", 0);
   check_kernel("graph move\ninput x i64 [2,8]\na, _, c = Split(x) axis=-1 num_outputs=3\noutput a\n"
                "output c\n", 0);
+}
+
+/* More parts than are copied one by one, of inputs, constants and results, empty ones and one twice among them. */
+static void many_parts(void **state) {
+  (void)state;
+  enum { PARTS = 60 };
+  static const int dims[] = {4, 5, 6};
+  for (int axis = 0; axis < 3; axis++) {
+    Buffer t = {0};
+    buffer_printf(&t, "graph move\ninput x f32 [4,5,6]\nconst c f32 [4,5,6] = random 4 -1 1\nr = Relu(x)\n"
+                      "const s i64 [%d] = {%d", PARTS, dims[axis] + 1);
+    for (int i = 1; i < PARTS; i++) buffer_printf(&t, ",%d", dims[axis] + (i % 2 ? -1 : 1));
+    buffer_printf(&t, "}\ny = Concat(x");
+    for (int i = 1; i < PARTS; i++) buffer_printf(&t, ", %c", "xrc"[i * i % 3]);
+    buffer_printf(&t, ") axis=%d\np0", axis);
+    for (int i = 1; i < PARTS; i++) buffer_printf(&t, i % 3 ? ", _" : ", p%d", i);
+    buffer_printf(&t, " = Split(y, s) axis=%d\nq = Add(p0, p6)\noutput y\noutput q\noutput p57\n", axis);
+    check_kernel(t.data, 0);
+    buffer_free(&t);
+  }
 }
 
 static void slices(void **state) {
@@ -191,7 +212,8 @@ static void blocks(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(transposes), cmocka_unit_test(concatenations),
                                      cmocka_unit_test(splits),     cmocka_unit_test(slices),
-                                     cmocka_unit_test(pads), cmocka_unit_test(pads_of_many_parts),       cmocka_unit_test(gathers),
+                                     cmocka_unit_test(many_parts), cmocka_unit_test(pads),
+                                     cmocka_unit_test(pads_of_many_parts), cmocka_unit_test(gathers),
                                      cmocka_unit_test(views),      cmocka_unit_test(blocks),
                                      cmocka_unit_test(phases)};
   return cmocka_run_group_tests(tests, NULL, NULL);
