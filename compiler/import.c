@@ -71,6 +71,10 @@ static const char *fresh_name(Import *im, const char *base, const char *suffix) 
 
 /* ---- what resnetcc does not know, before anything else is read ---- */
 
+static bool is_named(const char *name) {
+  return name && *name;
+}
+
 static bool is_default_domain(const char *domain) {
   return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
 }
@@ -79,7 +83,10 @@ static void read_opset(Import *im) {
   int64_t version = 0;
   for (size_t i = 0; i < im->model->n_opset_import; i++) {
     const Onnx__OperatorSetIdProto *o = im->model->opset_import[i];
-    if (is_default_domain(o->domain) && o->version > version) version = o->version;
+    if (!is_default_domain(o->domain)) continue;
+    if (version && o->version != version)
+      fail(im->cx, "the model says operator set %lld and operator set %lld", (long long)version, (long long)o->version);
+    version = o->version;
   }
   if (version == 0) fail(im->cx, "the model does not say which operator set it uses");
   if (version < OLDEST_OPSET || version > NEWEST_OPSET)
@@ -111,13 +118,13 @@ static void read_functions(Import *im) {
 /* OP_NONE: unknown, or not in this operator set. */
 static Op find_op(const Import *im, const Onnx__NodeProto *p) {
   Op op = is_default_domain(p->domain) ? op_find("", p->op_type) : OP_NONE;
-  if (op == OP_NONE || map_get(&im->functions, p->op_type)) return OP_NONE;
+  if (op == OP_NONE || map_get(&im->functions, p->op_type) || is_named(p->overload)) return OP_NONE;
   const OpInfo *info = &op_info[op];
   bool in_set = im->g->opset >= info->since && (info->until == 0 || im->g->opset <= info->until);
   return in_set ? op : OP_NONE;
 }
 
-static const char *node_name(const Onnx__NodeProto *p) {
+const char *node_name(const Onnx__NodeProto *p) {
   if (p->name && *p->name) return p->name;
   for (size_t i = 0; i < p->n_output; i++)
     if (*p->output[i]) return p->output[i];
@@ -149,10 +156,6 @@ static void check_operators(Import *im) {
   }
   if (left_out) fail(im->cx, "%s and %d more", line, left_out);
   if (line) fail(im->cx, "%s", line);
-}
-
-static bool is_named(const char *name) {
-  return name && *name;
 }
 
 /* From here on every name that is relied on is text. */
@@ -225,18 +228,6 @@ static void add_inputs(Import *im) {
 
 /* ---- nodes ---- */
 
-/* Files before IR version 2 have no `type`, and some writers still leave it out. */
-static Onnx__AttributeProto__AttributeType attr_type(const Onnx__AttributeProto *p) {
-  if (p->type != ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED) return p->type;
-  if (p->has_f) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT;
-  if (p->has_i) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT;
-  if (p->has_s) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING;
-  if (p->t) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR;
-  if (p->n_floats) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS;
-  if (p->n_ints) return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS;
-  return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
-}
-
 static Value *read_attr_tensor(Import *im, const Node *n, const Onnx__AttributeProto *p) {
   if (!p->t) fail_at(im->g, n, "attribute \"%s\" has no tensor", p->name);
   const char *name = format_text(im->cx, "%s.%s", n->name, p->name);
@@ -244,7 +235,6 @@ static Value *read_attr_tensor(Import *im, const Node *n, const Onnx__AttributeP
 }
 
 static Attr read_attr(Import *im, const Node *n, const Onnx__AttributeProto *p) {
-  if (!is_named(p->name)) fail_at(im->g, n, "an attribute has no name");
   if (is_named(p->ref_attr_name)) fail_at(im->g, n, "attribute \"%s\" refers to a function's", p->name);
   switch (attr_type(p)) {
   case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT:
@@ -461,6 +451,7 @@ static Graph *build(Context *cx, const Options *opt, const Onnx__ModelProto *mod
   check_names(&im);
   read_functions(&im);
   check_operators(&im);
+  check_attributes(&im);
   declare(&im, im.graph->n_value_info, im.graph->value_info);
   declare(&im, im.graph->n_input, im.graph->input);
   declare(&im, im.graph->n_output, im.graph->output);

@@ -48,6 +48,18 @@ typedef struct Name {
 ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *type, const void *data,
                               size_t size, const char **error);
 
+/* ==== import_check.c ==== */
+
+/* Fails where an attribute has two values, is given twice or is not of the kind that its operator takes. */
+void check_attributes(const Import *im);
+/* Files before IR version 2 have no `type`, and some writers still leave it out. */
+Onnx__AttributeProto__AttributeType attr_type(const Onnx__AttributeProto *p);
+
+/* ==== import.c ==== */
+
+/* For messages: the node's own, or that of its first output. */
+const char *node_name(const Onnx__NodeProto *p);
+
 /* ==== import_data.c ==== */
 
 /* The tensor as a constant called `name`; `widen`: 16-bit floats become fp32. Elements are not copied

@@ -45,17 +45,20 @@ static Shape read_dims(Context *cx, size_t rank, const int64_t *dims, const char
 
 /* ---- external data ---- */
 
-static const char *external_entry(const Onnx__TensorProto *t, const char *key) {
+static const char *external_entry(Context *cx, const Onnx__TensorProto *t, const char *key, const char *name) {
+  const char *value = NULL;
   for (size_t i = 0; i < t->n_external_data; i++) {
     const Onnx__StringStringEntryProto *e = t->external_data[i];
-    if (e->key && e->value && strcmp(e->key, key) == 0) return e->value;
+    if (!e->key || !e->value || strcmp(e->key, key) != 0) continue;
+    if (value) fail(cx, "tensor \"%s\": its external data has the %s twice", name, key);
+    value = e->value;
   }
-  return NULL;
+  return value;
 }
 
 static int64_t external_number(Context *cx, const Onnx__TensorProto *t, const char *key, int64_t otherwise,
                                const char *name) {
-  const char *text = external_entry(t, key);
+  const char *text = external_entry(cx, t, key, name);
   if (!text) return otherwise;
   char *end;
   errno = 0;
@@ -113,7 +116,7 @@ static int open_inside(Context *cx, const char *folder, const char *location) {
 }
 
 static int open_external(Context *cx, const Onnx__TensorProto *t, const char *name, const char *folder) {
-  const char *location = external_entry(t, "location");
+  const char *location = external_entry(cx, t, "location", name);
   if (!location || !*location) fail(cx, "tensor \"%s\": its external data has no location", name);
   if (!folder) fail(cx, "tensor \"%s\" has external data, which has no place here", name);
   if (*location == '/' || has_parent_step(location))
@@ -176,16 +179,40 @@ static Elements typed_field(const Onnx__TensorProto *t, Type type) {
   }
 }
 
+/* Of all typed fields. */
+static size_t typed_elements(const Onnx__TensorProto *t) {
+  return t->n_float_data + t->n_double_data + t->n_int64_data + t->n_uint64_data + t->n_int32_data + t->n_string_data;
+}
+
+/* Writers disagree whether small numbers are signed. */
+static void check_range(Context *cx, Elements e, Type type, const char *name) {
+  int bits = (int)(8 * type_size(type));
+  int64_t least = type == T_U32 ? 0 : -(INT64_C(1) << (bits - 1)), end = INT64_C(1) << bits;
+  for (size_t i = 0; i < e.n; i++) {
+    int64_t v = e.size == sizeof(int32_t) ? ((const int32_t *)e.data)[i] : ((const int64_t *)e.data)[i];
+    if (v < least || v >= end)
+      fail(cx, "tensor \"%s\": element %zu, %lld, is no %s", name, i, (long long)v, type_name(type));
+  }
+}
+
 /* Keeps the low bytes of each element, in place. */
 static void narrow(Elements e, size_t size) {
   for (size_t i = 0; i < e.n; i++) memmove((char *)e.data + i * size, (char *)e.data + i * e.size, size);
+}
+
+/* Any number but 0 means true; as a C bool it must be 1. */
+static void make_bools(Elements e) {
+  for (size_t i = 0; i < e.n; i++) ((uint8_t *)e.data)[i] = ((const int32_t *)e.data)[i] != 0;
 }
 
 static void *read_typed(Context *cx, const Onnx__TensorProto *t, Type type, int64_t count, const char *name) {
   Elements e = typed_field(t, type);
   if (e.n != (uint64_t)count)
     fail(cx, "tensor \"%s\" has %zu elements; its shape needs %lld", name, e.n, (long long)count);
-  if (e.size != type_size(type)) narrow(e, type_size(type));
+  if (e.size == type_size(type)) return e.data;
+  if (type != T_BOOL) check_range(cx, e, type, name);
+  if (type == T_BOOL) make_bools(e);
+  else narrow(e, type_size(type));
   return e.data;
 }
 
@@ -199,9 +226,16 @@ static void *read_raw(Context *cx, const Onnx__TensorProto *t, int64_t bytes, co
 static void *read_elements(Context *cx, const Onnx__TensorProto *t, Type type, int64_t count,
                            const char *name, const char *folder) {
   int64_t bytes = count * (int64_t)type_size(type);
+  int location = t->has_data_location ? (int)t->data_location : 0;
+  size_t typed = typed_elements(t);
   if (t->segment) fail(cx, "tensor \"%s\" is stored in segments, which is not supported", name);
-  if (t->has_data_location && t->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
-    return read_external(cx, t, bytes, name, folder);
+  if (location != ONNX__TENSOR_PROTO__DATA_LOCATION__DEFAULT && location != ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
+    fail(cx, "tensor \"%s\" has an unknown data location, %d", name, location);
+  if (location && (t->raw_data.len || typed))
+    fail(cx, "tensor \"%s\" has elements in the model and in another file", name);
+  if (typed != typed_field(t, type).n || (t->raw_data.len && typed))
+    fail(cx, "tensor \"%s\" has elements in several fields, or in one that is not for its type", name);
+  if (location) return read_external(cx, t, bytes, name, folder);
   if (t->raw_data.len) return read_raw(cx, t, bytes, name);
   return read_typed(cx, t, type, count, name);
 }
@@ -281,9 +315,12 @@ static void scatter(Context *cx, Value *dense, const Value *values, const Value 
   size_t size = type_size(values->type);
   const char *from = values->data;
   char *to = (char *)(uintptr_t)dense->data;
+  int64_t last = -1;
   for (int64_t i = 0; i < values->shape.d[0]; i++) {
     int64_t at = sparse_position(&dense->shape, indices->data, indices->shape.rank == 1, i);
     if (at < 0) fail(cx, "sparse tensor \"%s\" has an index outside its shape", dense->name);
+    if (at <= last) fail(cx, "sparse tensor \"%s\": its indices do not ascend", dense->name);
+    last = at;
     memcpy(to + (size_t)at * size, from + (size_t)i * size, size);
   }
 }

@@ -125,15 +125,21 @@ static void upgrade_softmax(Graph *g, Node *n) {
   define_output(node_new(g, OP_Reshape, n->name, 2, in, 1), y);
 }
 
+static _Noreturn void fail_training(Graph *g, const Node *n) {
+  fail_at(g, n, "is in training mode: export the model for inference, in PyTorch after model.eval()");
+}
+
 /* Before set 7 both kinds of node carried this flag. */
 static void upgrade_is_test(Graph *g, Node *n) {
-  if (attr_int(n, "is_test", 0) == 0) fail_at(g, n, "training mode is not supported");
+  if (attr_int(n, "is_test", 0) == 0) fail_training(g, n);
 }
 
 static void upgrade_batch_norm(Graph *g, Node *n) {
   if (attr_int(n, "spatial", 1) == 0) fail_at(g, n, "statistics per element (spatial=0) are not supported");
-  if (attr_int(n, "training_mode", 0) != 0) fail_at(g, n, "training mode is not supported");
-  for (int i = 1; i < n->n_out; i++) drop_output(n, i);
+  if (attr_int(n, "training_mode", 0) != 0) fail_training(g, n);
+  for (int i = 1; i < n->n_out; i++) {
+    if (n->out[i]) fail_training(g, n); /* the statistics of the batch */
+  }
   n->n_out = 1;
 }
 
@@ -144,7 +150,7 @@ static void check_dropout_is_off(Graph *g, const Node *n) {
     fail_at(g, n, "training_mode must be a constant");
   float ratio;
   bool drops = !(const_scalar(n->in[1], &ratio) && ratio == 0);
-  if (*(const bool *)training->data && drops) fail_at(g, n, "training mode is not supported");
+  if (*(const bool *)training->data && drops) fail_training(g, n);
 }
 
 /* At inference every element is kept. */

@@ -83,8 +83,12 @@ static bool walk_delimited(Walk *w, const ProtobufCFieldDescriptor *f) {
   uint64_t length;
   if (!read_varint(w, MAX_LENGTH, &length)) return false;
   if (length > INT32_MAX) return wrong(w, from, "a length is too large");
-  if (!f || f->type != PROTOBUF_C_TYPE_MESSAGE) return skip(w, length);
   const uint8_t *body = w->at;
+  if (!f || f->type != PROTOBUF_C_TYPE_MESSAGE) {
+    bool is_text = f && f->type == PROTOBUF_C_TYPE_STRING;
+    if (!skip(w, length)) return false;
+    return !is_text || !memchr(body, '\0', length) || wrong(w, body, "a text holds a zero byte");
+  }
   if (!skip(w, length)) return false;
   const uint8_t *end = w->at;
   w->at = body;

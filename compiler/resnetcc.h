@@ -221,7 +221,7 @@ int64_t arena_used(const Arena *a);
 int64_t arena_left(const Arena *a); /* before alloc fails */
 
 /* Ends the compilation with "FILE: reason"; with a node, "FILE: node "NAME" (Op): reason". Control characters
- * are escaped, the line is cut at 400 characters. Never returns. */
+ * are escaped; as printed, behind the program's name, the line has at most 400 characters. Never returns. */
 _Noreturn void fail(Context *cx, const char *fmt, ...) PRINTF(2, 3);
 _Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) PRINTF(3, 4);
 
@@ -288,6 +288,9 @@ int node_index(const Graph *g, const Node *n);
 Op op_find(const char *domain, const char *name); /* OP_NONE: unknown */
 
 const Attr *attr_find(const Node *n, const char *name);
+/* attributes.c: the kind of value that an operator's attribute must have; false: it is not known. */
+bool attr_expected(Op op, const char *name, AttrKind *kind);
+const char *attr_kind_name(AttrKind kind); /* "an integer" */
 int64_t attr_int(const Node *n, const char *name, int64_t otherwise);
 float attr_float(const Node *n, const char *name, float otherwise);
 const char *attr_string(const Node *n, const char *name, const char *otherwise);

@@ -484,6 +484,17 @@ static void parse_attr_list(Parser *p, Attr *a) {
   else a->floats = floats;
 }
 
+/* A float may be written without a point. */
+static void convert_attr(Parser *p, const Node *n, Attr *a) {
+  AttrKind expected;
+  if (!attr_expected(n->op, a->name, &expected) || a->kind == expected) return;
+  if (a->kind != A_INT || expected != A_FLOAT)
+    fail(p->cx, "line %d: the attribute %s is %s; %s takes %s", p->line, a->name, attr_kind_name(a->kind),
+         op_info[n->op].name, attr_kind_name(expected));
+  a->kind = A_FLOAT;
+  a->f = (float)a->i;
+}
+
 static void parse_attr(Parser *p, Node *n) {
   Attr a = {.name = parse_name(p)};
   expect(p, '=');
@@ -502,6 +513,8 @@ static void parse_attr(Parser *p, Node *n) {
     if (v.is_int) a.i = v.i;
     else a.f = (float)v.f;
   }
+  convert_attr(p, n, &a);
+  if (attr_find(n, a.name)) fail(p->cx, "line %d: the attribute %s is given twice", p->line, a.name);
   Attr *longer = alloc_n(p->cx, (size_t)n->n_attr + 1, sizeof *longer);
   if (n->n_attr) memcpy(longer, n->attr, (size_t)n->n_attr * sizeof *longer);
   longer[n->n_attr++] = a;

@@ -129,7 +129,7 @@ char *format_text(Context *cx, const char *fmt, ...) {
 
 /* ---- messages ---- */
 
-enum { MESSAGE_MAX = 400, NAME_MAX_SHOWN = 120, FILE_MAX_SHOWN = 160 };
+enum { MESSAGE_MAX = 380 /* of 400 with "resnetcc: error: " and the line's end */, NAME_MAX_SHOWN = 120, FILE_MAX_SHOWN = 160 };
 
 /* Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7); 0: none, or a control character,
  * which a terminal would obey. */

@@ -119,9 +119,59 @@ static void elements_that_do_not_fit_the_shape(void **state) {
   t = tensor(T_F32, 2);
   put_float(&t, FLOATS, 1);
   check_bad_tensor(t, "test: tensor \"t\" has 1 elements; its shape needs 2");
-  t = tensor(T_I64, 1);
+}
+
+static void elements_in_one_field(void **state) {
+  (void)state;
+  static const int64_t one[] = {1, 1};
+  const char *several = "test: tensor \"t\" has elements in several fields, or in one that is not for its type";
+  Buffer t = tensor(T_I64, 1);
   put_float(&t, FLOATS, 1);
-  check_bad_tensor(t, "test: tensor \"t\" has 0 elements; its shape needs 1");
+  check_bad_tensor(t, several);
+  t = tensor(T_F32, 1);
+  put_float(&t, FLOATS, 1);
+  put_packed(&t, INT32S, 1, one);
+  check_bad_tensor(t, several);
+  t = tensor(T_F32, 1);
+  put_float(&t, FLOATS, 1);
+  put_bytes(&t, RAW, "1234", 4);
+  check_bad_tensor(t, several);
+  /* A writer may leave out no field at all. */
+  float f = 1;
+  t = tensor(T_F32, 1);
+  put_bytes(&t, RAW, "", 0);
+  put_float(&t, FLOATS, f);
+  check_tensor(t, T_F32, &f, sizeof f);
+}
+
+static const char *format_number(int type, int64_t v) {
+  static char text[80];
+  snprintf(text, sizeof text, "test: tensor \"t\": element 0, %lld, is no %s", (long long)v, type_name((Type)type));
+  return text;
+}
+
+static void check_number(int type, int field, int64_t v, const void *expected) {
+  Buffer t = tensor(type, 1);
+  put_packed(&t, field, 1, &v);
+  if (expected) check_tensor(t, (Type)type, expected, type_size((Type)type));
+  else check_bad_tensor(t, format_number(type, v));
+}
+
+/* An element in a field of wider numbers must be one of its type, signed or not. */
+static void numbers_that_are_too_large(void **state) {
+  (void)state;
+  check_number(T_U8, INT32S, 255, (uint8_t[]){255});
+  check_number(T_U8, INT32S, 256, NULL);
+  check_number(T_I8, INT32S, -128, (uint8_t[]){128});
+  check_number(T_I8, INT32S, 255, (uint8_t[]){255});
+  check_number(T_I8, INT32S, -129, NULL);
+  check_number(T_I16, INT32S, 65536, NULL);
+  check_number(T_F16, INT32S, 65535, (uint16_t[]){65535});
+  check_number(T_F16, INT32S, -32769, NULL);
+  check_number(T_U32, UINT64S, UINT32_MAX, (uint32_t[]){UINT32_MAX});
+  check_number(T_U32, UINT64S, INT64_C(1) << 32, NULL);
+  check_number(T_U32, UINT64S, -1, NULL);
+  check_number(T_BOOL, INT32S, 256, (uint8_t[]){1});
 }
 
 static void shapes_that_are_none(void **state) {
@@ -230,6 +280,9 @@ static void sparse_tensors_become_dense(void **state) {
   check_bad_parts(sparse(2, (int64_t[]){1, 6}, false), NULL, outside);
   check_bad_parts(sparse(2, (int64_t[]){-1, 5}, false), NULL, outside);
   check_bad_parts(sparse(4, (int64_t[]){0, 3, 1, 0}, true), NULL, outside);
+  const char *order = "test: sparse tensor \"t\": its indices do not ascend";
+  check_bad_parts(sparse(2, (int64_t[]){5, 1}, false), NULL, order);
+  check_bad_parts(sparse(4, (int64_t[]){1, 0, 1, 0}, true), NULL, order);
 }
 
 static void a_sparse_tensor_has_a_limit(void **state) {
@@ -324,6 +377,25 @@ static void external_data_stays_in_the_folder(void **state) {
                   "test: tensor \"t\" has external data, which has no place here");
 }
 
+/* The whole tensor, whose entry `key` comes a second time, or whose elements are in the model as well. */
+static Buffer external_and(const char *key, bool raw, int location) {
+  Buffer t = tensor(T_F32, 1);
+  put_int(&t, LOCATION, location);
+  put_entry(&t, "location", "data");
+  put_entry(&t, key, "data");
+  if (raw) put_bytes(&t, RAW, "1234", 4);
+  return initializer(t);
+}
+
+static void external_data_in_two_places(void **state) {
+  (void)state;
+  check_bad_parts(external_and("location", false, 1), folder,
+                  "test: tensor \"t\": its external data has the location twice");
+  check_bad_parts(external_and("checksum", true, 1), folder,
+                  "test: tensor \"t\" has elements in the model and in another file");
+  check_bad_parts(external_and("checksum", true, 2), folder, "test: tensor \"t\" has an unknown data location, 2");
+}
+
 static char outside[80];
 static bool swaps; /* `sub` for a folder outside, once its place has been found */
 
@@ -380,6 +452,8 @@ int main(void) {
     cmocka_unit_test(typed_floats),
     cmocka_unit_test(tensors_of_no_or_one_element),
     cmocka_unit_test(elements_that_do_not_fit_the_shape),
+    cmocka_unit_test(elements_in_one_field),
+    cmocka_unit_test(numbers_that_are_too_large),
     cmocka_unit_test(shapes_that_are_none),
     cmocka_unit_test(types_that_are_not_stored),
     cmocka_unit_test(halves_as_floats),
@@ -388,6 +462,7 @@ int main(void) {
     cmocka_unit_test(a_sparse_tensor_has_a_limit),
     cmocka_unit_test(external_data),
     cmocka_unit_test(external_data_stays_in_the_folder),
+    cmocka_unit_test(external_data_in_two_places),
     cmocka_unit_test(external_data_that_is_not_there),
     cmocka_unit_test(a_folder_swapped_in_meanwhile_leads_nowhere),
   };

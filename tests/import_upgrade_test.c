@@ -91,14 +91,16 @@ static void an_old_mask_cannot_be_read(void **state) {
 
 static void batch_norm_is_of_inference(void **state) {
   (void)state;
-  check(9, "const s 3 = 1 2 3\ny, a, b, c, d = BatchNormalization(x, s, s, s, s) momentum=0.9",
+  check(9, "const s 3 = 1 2 3\ny, _, _ = BatchNormalization(x, s, s, s, s) momentum=0.9",
         "const s f32 [3] = {1, 2, 3}\ny = BatchNormalization(x, s, s, s, s) momentum=0.9\n");
   check_bad(8, "y = BatchNormalization(x, x, x, x, x) spatial=0",
             "(BatchNormalization): statistics per element (spatial=0) are not supported");
   check_bad(15, "y = BatchNormalization(x, x, x, x, x) training_mode=1",
-            "(BatchNormalization): training mode is not supported");
+            "(BatchNormalization): is in training mode: export the model for inference, in PyTorch after model.eval()");
   check_bad(6, "y = BatchNormalization(x, x, x, x, x)",
-            "(BatchNormalization): training mode is not supported");
+            "(BatchNormalization): is in training mode: export the model for inference, in PyTorch after model.eval()");
+  check_bad(9, "y, a, b, c, d = BatchNormalization(x, x, x, x, x)",
+            "(BatchNormalization): is in training mode: export the model for inference, in PyTorch after model.eval()");
   check_bad(9, "y = BatchNormalization(x, x, x, x)", "(BatchNormalization): input 4 is missing");
 }
 
@@ -128,8 +130,9 @@ static void set_6_broadcasts_by_axis(void **state) {
 
 static void attributes_of_the_wrong_kind_are_refused(void **state) {
   (void)state;
-  check_bad(11, "y = Squeeze(x) axes=1", "(Squeeze): attribute axes is not a list of integers");
-  check_bad(10, "y = Clip(x) min=0", "(Clip): attribute min is not a number");
+  check_bad(11, "y = Squeeze(x) axes=1", 
+            "(Squeeze): attribute \"axes\" is an integer; the operator takes a list of integers");
+  check_bad(10, "y = Clip(x) min=0", "(Clip): attribute \"min\" is an integer; the operator takes a float");
   check_bad(9, "y = Slice(x) starts=[1]", "(Slice): input 2 is missing");
 }
 

@@ -154,6 +154,8 @@ static void errors_name_the_line(void **state) {
     {"input x f32 [4]\ny = Pointwise(x) | Relu(@0)", "test: line 2: the step has the wrong argument"},
     {"input x f32 [4]\ny = Pointwise(x) | Concat", "test: line 2: only elementwise operators can be steps"},
     {"input x f32 [4]\ny = Relu(x) a=&x", "test: line 2: a constant is expected"},
+    {"input x f32 [4]\ny = Concat(x) axis=1.5", "test: line 2: the attribute axis is a float; Concat takes an integer"},
+    {"input x f32 [4]\ny = Concat(x) axis=1 axis=1", "test: line 2: the attribute axis is given twice"},
     {"input x f32 [4]\noutput x\noutput x", "test: line 3: an output must be a value, and only once"},
     {"output \"x", "test: line 1: a quote is not closed"},
     {"const w f32 [2] = {1}", "test: line 1: ',' expected at \"}\""},

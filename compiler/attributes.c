@@ -1,0 +1,81 @@
+/* attributes.c: of what kind the value of each attribute is. Most have the same kind in every operator and version. */
+#include "resnetcc.h"
+
+#include <string.h>
+
+static const struct Row {
+  const char *name;
+  AttrKind kind;
+  Op op;                 /* OP_NONE: any */
+} rows[] = {
+  {"value", A_FLOAT, OP_Pad},
+  {"value", A_TENSOR, OP_NONE},
+  {"allowzero", A_INT, OP_NONE},
+  {"alpha", A_FLOAT, OP_NONE},
+  {"auto_pad", A_STRING, OP_NONE},
+  {"axes", A_INTS, OP_NONE},
+  {"axis", A_INT, OP_NONE},
+  {"beta", A_FLOAT, OP_NONE},
+  {"bias", A_FLOAT, OP_NONE},
+  {"blocksize", A_INT, OP_NONE},
+  {"broadcast", A_INT, OP_NONE},
+  {"ceil_mode", A_INT, OP_NONE},
+  {"consumed_inputs", A_INTS, OP_NONE},
+  {"count_include_pad", A_INT, OP_NONE},
+  {"dilations", A_INTS, OP_NONE},
+  {"end", A_INT, OP_NONE},
+  {"ends", A_INTS, OP_NONE},
+  {"epsilon", A_FLOAT, OP_NONE},
+  {"exclusive", A_INT, OP_NONE},
+  {"gamma", A_FLOAT, OP_NONE},
+  {"group", A_INT, OP_NONE},
+  {"is_test", A_INT, OP_NONE},
+  {"keepdims", A_INT, OP_NONE},
+  {"kernel_shape", A_INTS, OP_NONE},
+  {"max", A_FLOAT, OP_NONE},
+  {"min", A_FLOAT, OP_NONE},
+  {"mode", A_STRING, OP_NONE},
+  {"momentum", A_FLOAT, OP_NONE},
+  {"noop_with_empty_axes", A_INT, OP_NONE},
+  {"num_outputs", A_INT, OP_NONE},
+  {"output_padding", A_INTS, OP_NONE},
+  {"output_shape", A_INTS, OP_NONE},
+  {"pads", A_INTS, OP_NONE},
+  {"perm", A_INTS, OP_NONE},
+  {"ratio", A_FLOAT, OP_NONE},
+  {"round_mode", A_STRING, OP_NONE},
+  {"saturate", A_INT, OP_NONE},
+  {"seed", A_INT, OP_Dropout},
+  {"select_last_index", A_INT, OP_NONE},
+  {"spatial", A_INT, OP_NONE},
+  {"split", A_INTS, OP_NONE},
+  {"start", A_INT, OP_NONE},
+  {"starts", A_INTS, OP_NONE},
+  {"storage_order", A_INT, OP_NONE},
+  {"strides", A_INTS, OP_NONE},
+  {"to", A_INT, OP_NONE},
+  {"training_mode", A_INT, OP_NONE},
+  {"transA", A_INT, OP_NONE},
+  {"transB", A_INT, OP_NONE},
+  {"value_float", A_FLOAT, OP_NONE},
+  {"value_floats", A_FLOATS, OP_NONE},
+  {"value_int", A_INT, OP_NONE},
+  {"value_ints", A_INTS, OP_NONE},
+};
+
+bool attr_expected(Op op, const char *name, AttrKind *kind) {
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    if (strcmp(rows[i].name, name) != 0 || (rows[i].op != OP_NONE && rows[i].op != op)) continue;
+    *kind = rows[i].kind;
+    return true;
+  }
+  return false;
+}
+
+const char *attr_kind_name(AttrKind kind) {
+  static const char *const names[] = {
+    [A_INT] = "an integer", [A_FLOAT] = "a float", [A_INTS] = "a list of integers", [A_FLOATS] = "a list of floats",
+    [A_STRING] = "a string", [A_TENSOR] = "a tensor",
+  };
+  return names[kind];
+}
