@@ -46,8 +46,7 @@ Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n) {
   for (int i = 0; i < n; i++) {
     Node *copy = layer[i].copy = copy_node(to, &layer[i]);
     if (!layer[i].bare) continue;
-    copy->out[0]->is_output = true;
-    to->output[to->n_output++] = copy->out[0];
+    output_set(to, to->n_output++, copy->out[0]);
   }
   pass_batch(to);
   pass_layout(to);

@@ -113,15 +113,8 @@ struct Shared {
   bool serial;
 };
 
-/* FNV-1a, 64 bits (Fowler, Noll, Vo). */
-static uint64_t hash_bytes(const char *s, size_t n) {
-  uint64_t h = UINT64_C(0xcbf29ce484222325);
-  for (size_t i = 0; i < n; i++) h = (h ^ (uint8_t)s[i]) * UINT64_C(0x100000001b3);
-  return h;
-}
-
 static struct Shared *find_shared(Emit *e, const Buffer *key) {
-  uint64_t hash = hash_bytes(key->data, key->size);
+  uint64_t hash = hash_bytes(0, key->data, key->size);
   for (int i = 0; i < e->n_shared; i++) {
     struct Shared *b = &e->shared[i];
     if (b->hash == hash && b->key_size == key->size && memcmp(b->key, key->data, key->size) == 0) return b;

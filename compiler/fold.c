@@ -9,59 +9,20 @@
 enum { FOLD_BYTES = 64 << 20, HASHED_BYTES = 1 << 16 };
 static const int64_t FOLD_PRODUCTS = 1 << 30; /* a slow evaluator must not make compiling slow */
 
-typedef struct Entry {
-  uint64_t hash;
-  void *item; /* a Node or a Value; NULL: free */
-} Entry;
-
-/* Open addressing; made large enough for all that can come. */
-typedef struct Table {
-  Entry *entry;
-  size_t mask;
-} Table;
-
 typedef struct Fold {
   Graph *g;
   Value **forward; /* by id: the value that stands for it; NULL: not looked at yet */
   int n_forward;
-  Table nodes, constants;
+  Map nodes, constants;
 } Fold;
 
-/* ---- hashing ---- */
-
-static uint64_t mix(uint64_t h, uint64_t v) {
-  h = (h ^ v) * 0x9e3779b97f4a7c15u; /* the golden ratio: Knuth, TAOCP 6.4 */
-  return h ^ (h >> 29);
-}
-
-static uint64_t mix_bytes(uint64_t h, const void *data, size_t n) {
-  const char *p = data;
-  uint64_t word;
-  for (; n >= sizeof word; n -= sizeof word, p += sizeof word) {
-    memcpy(&word, p, sizeof word);
-    h = mix(h, word);
-  }
-  word = 0;
-  if (n) memcpy(&word, p, n);
-  return mix(h, word + n);
-}
-
-static Table table_new(Context *cx, int items) {
-  size_t size = 64;
-  while (size < 2 * (size_t)items) size *= 2;
-  return (Table){alloc_n(cx, size, sizeof(Entry)), size - 1};
-}
+/* ---- equal constants ---- */
 
 /* The equal item that is there already, or `item`, now in the table. */
-static void *find_or_add(Table *t, uint64_t hash, void *item, bool (*equal)(const void *, const void *)) {
-  size_t at = hash & t->mask;
-  for (; t->entry[at].item; at = (at + 1) & t->mask)
-    if (t->entry[at].hash == hash && equal(t->entry[at].item, item)) return t->entry[at].item;
-  t->entry[at] = (Entry){hash, item};
-  return item;
+static void *find_or_add(Fold *f, Map *table, uint64_t hash, void *item, bool (*equal)(const void *, const void *)) {
+  void **found = map_at(f->g->cx, table, hash, item, equal);
+  return *found ? *found : (*found = item);
 }
-
-/* ---- equal constants ---- */
 
 static size_t const_bytes(const Value *v) {
   return (size_t)shape_count(&v->shape) * type_size(v->type);
@@ -77,8 +38,8 @@ static bool consts_equal(const void *a, const void *b) {
 static Value *unique_const(Fold *f, Value *v) {
   size_t bytes = const_bytes(v);
   if (bytes > HASHED_BYTES) return v;
-  uint64_t hash = mix_bytes(mix_bytes(v->type, v->shape.d, sizeof v->shape.d), v->data, bytes);
-  return find_or_add(&f->constants, hash, v, consts_equal);
+  uint64_t hash = hash_bytes(hash_bytes(v->type, v->shape.d, sizeof v->shape.d), v->data, bytes);
+  return find_or_add(f, &f->constants, hash, v, consts_equal);
 }
 
 /* The value to read instead of v. */
@@ -124,20 +85,20 @@ static bool nodes_equal(const void *a, const void *b) {
 }
 
 static uint64_t node_hash(const Node *n) {
-  uint64_t h = mix((uint64_t)n->op, (uint64_t)n->n_out);
-  for (int i = 0; i < n->n_in; i++) h = mix(h, n->in[i] ? (uint64_t)n->in[i]->id + 1 : 0);
+  uint64_t h = hash_word((uint64_t)n->op, (uint64_t)n->n_out);
+  for (int i = 0; i < n->n_in; i++) h = hash_word(h, n->in[i] ? (uint64_t)n->in[i]->id + 1 : 0);
   for (int i = 0; i < n->n_attr; i++) {
     const Attr *a = &n->attr[i];
-    h = mix_bytes(h, a->name, strlen(a->name));
-    h = mix(h, (uint64_t)a->i);
-    h = mix_bytes(h, &a->f, sizeof a->f);
-    if (a->kind == A_INTS) h = mix_bytes(h, a->ints, (size_t)a->n * sizeof *a->ints);
+    h = hash_bytes(h, a->name, strlen(a->name));
+    h = hash_word(h, (uint64_t)a->i);
+    h = hash_bytes(h, &a->f, sizeof a->f);
+    if (a->kind == A_INTS) h = hash_bytes(h, a->ints, (size_t)a->n * sizeof *a->ints);
   }
   return h;
 }
 
 static void merge_equal(Fold *f, Node *n) {
-  Node *first = find_or_add(&f->nodes, node_hash(n), n, nodes_equal);
+  Node *first = find_or_add(f, &f->nodes, node_hash(n), n, nodes_equal);
   if (first == n) return;
   n->dead = true;
   for (int i = 0; i < n->n_out; i++) {
@@ -385,7 +346,10 @@ static Value *(*const rules[OP_COUNT])(Graph *, Node *) = {
 /* ---- the walk ---- */
 
 static void fold_node(Fold *f, Node *n) {
-  for (int i = 0; i < n->n_in; i++) n->in[i] = resolve(f, n->in[i]);
+  for (int i = 0; i < n->n_in; i++) {
+    Value *v = resolve(f, n->in[i]);
+    if (v != n->in[i]) node_set_input(f->g, n, i, v);
+  }
   if (results_known(n)) {
     for (int i = 0; i < n->n_out; i++)
       if (n->out[i]) make_const(n->out[i], n->out[i]->data);
@@ -412,10 +376,10 @@ static void fix_output(Fold *f, int i) {
   Value *old = g->output[i], *v = resolve(f, old);
   if (v == old && !v->is_input && !v->data) return;
   if (v == old) { /* a stand-in for graph_replace to replace */
-    old = g->output[i] = value_new(g, v->name, v->type, v->shape);
+    old = value_new(g, v->name, v->type, v->shape);
     if (v->data) v->name = format_text(g->cx, "%s.value", v->name);
     v->is_output = false;
-    old->is_output = true;
+    output_set(g, i, old);
   }
   graph_replace(g, old, v);
 }
@@ -446,8 +410,6 @@ void pass_fold(Graph *g) {
   int room = g->n_value + g->n_node; /* a rule makes at most one constant */
   Fold f = {.g = g, .n_forward = room + g->n_output};
   f.forward = alloc_n(g->cx, (size_t)f.n_forward, sizeof *f.forward);
-  f.nodes = table_new(g->cx, g->n_node);
-  f.constants = table_new(g->cx, room);
   int n_node = g->n_node;
   for (int i = 0; i < n_node; i++) fold_node(&f, g->node[i]);
   for (int i = 0; i < g->n_output; i++) fix_output(&f, i);

@@ -118,9 +118,9 @@ static bool can_chain(const Node *n, int chain) {
 }
 
 /* The anchor whose result is n's operand `chain` and which can take n as one more step; NULL: none. */
-static Node *anchor_for(Graph *g, const Node *n, int chain) {
+static Node *anchor_for(const Node *n, int chain) {
   Node *a = n->in[chain]->def;
-  if (!a || !is_anchor(a) || !can_chain(n, chain) || only_reader(g, n->in[chain]) != n) return NULL;
+  if (!a || !is_anchor(a) || !can_chain(n, chain) || only_reader(n->in[chain]) != n) return NULL;
   if (a->n_step == MAX_STEPS) return NULL;
   if (a->n_out > 1 && a->out[1]) return NULL; /* MaxPool's indices are those of the values before any step */
   return a;
@@ -142,46 +142,46 @@ static void add_step(Graph *g, Node *anchor, const Node *n, int chain) {
   node_add_step(g, anchor, s);
 }
 
-/* The anchor `a`, node number `from`, takes n, node number `at`, as a step. It moves to n's place if the
+/* The anchor `a`, node number `from`, takes n as a step. It moves to n's place if the
  * other operand is computed after it; that is late enough, and nobody but n reads it before. */
-static void absorb(Graph *g, Node *a, int from, Node *n, int at, int chain) {
+static void absorb(Graph *g, Node *a, int from, Node *n, int chain) {
   const Node *other = operand_count(n) == 2 ? n->in[1 - chain]->def : NULL;
   add_step(g, a, n, chain);
   give_output(a, n);
   n->dead = true;
   if (other && node_index(g, other) > from) {
-    g->node[at] = a;
-    g->node[from] = n;
+    node_swap(g, node_index(g, n), from);
   }
 }
 
 /* What no anchor takes starts an epilogue of its own, unless no operand has the result's shape. */
-static void start_pointwise(Graph *g, Node *n, int at) {
+static void start_pointwise(Graph *g, Node *n) {
   int chain = can_chain(n, 0) ? 0 : operand_count(n) == 2 && can_chain(n, 1) ? 1 : -1;
   if (chain < 0) return;
-  Node *p = node_insert(g, at, OP_Pointwise, n->name, 1, &n->in[chain], 1);
+  Node *p = walk_before(g, OP_Pointwise, n->name, 1, &n->in[chain], 1);
   add_step(g, p, n, chain);
   give_output(p, n);
   n->dead = true;
 }
 
-static void fuse_node(Graph *g, int at) {
-  Node *n = g->node[at], *best = NULL;
+static void fuse_node(Graph *g, Node *n) {
+  Node *best = NULL;
   int chain = 0, from = -1;
   for (int i = 0; i < operand_count(n); i++) {
-    Node *a = anchor_for(g, n, i);
+    Node *a = anchor_for(n, i);
     int index = a ? node_index(g, a) : -1;
     if (index <= from) continue;
     best = a, chain = i, from = index;
   }
-  if (best) absorb(g, best, from, n, at, chain);
-  else start_pointwise(g, n, at);
+  if (best) absorb(g, best, from, n, chain);
+  else start_pointwise(g, n);
 }
 
 void pass_fuse(Graph *g) {
-  for (int i = 0; i < g->n_node; i++) {
-    OpKind kind = op_info[g->node[i]->op].kind;
-    if (!g->node[i]->dead && (kind == K_UNARY || kind == K_BINARY)) fuse_node(g, i);
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));) {
+    OpKind kind = op_info[n->op].kind;
+    if (!n->dead && (kind == K_UNARY || kind == K_BINARY)) fuse_node(g, n);
   }
   graph_compact(g);
 }

@@ -140,7 +140,7 @@ static bool compose(Graph *g, Affine *a, const Affine *b) {
 /* Input i as a fresh constant of that shape, to be filled: others may read the old one. */
 static float *renew(Graph *g, Node *n, int i, const Shape *shape) {
   Value *v = value_const_f32(g, n->in[i]->name, *shape);
-  n->in[i] = v;
+  node_set_input(g, n, i, v);
   return f32_of(v);
 }
 
@@ -151,7 +151,7 @@ static float *renew_bias(Graph *g, Node *n, int64_t count) {
   const char *name = old ? old->name : format_text(g->cx, "%s.bias", n->name);
   Value *bias = value_const_f32(g, name, shape_of(1, count));
   if (old) memcpy(f32_of(bias), old->data, (size_t)count * sizeof(float));
-  n->in[2] = bias;
+  node_set_input(g, n, 2, bias);
   return f32_of(bias);
 }
 
@@ -289,8 +289,8 @@ static void scale_rows(Graph *g, Node *n, const Affine *a) {
 }
 
 /* Folds the map from x to y into the one node that reads y, so that it reads x; false: it can't take it. */
-static bool fold_after(Graph *g, const Value *y, Value *x, const Affine *a) {
-  Node *n = only_reader(g, y);
+static bool fold_after(Graph *g, Value *y, Value *x, const Affine *a) {
+  Node *n = only_reader(y);
   if (!n || n->in[0] != y) return false;
   int64_t channels = y->shape.rank > 1 ? y->shape.d[1] : 0;
   if (is_const_conv(n) && goes_by(a, 1, channels)) {
@@ -300,7 +300,7 @@ static bool fold_after(Graph *g, const Value *y, Value *x, const Affine *a) {
   else if (is_const_matmul(n) && !has_shift(a) && goes_by(a, y->shape.rank - 1, n->in[1]->shape.d[0]))
     scale_rows(g, n, a);
   else return false;
-  n->in[0] = x;
+  node_set_input(g, n, 0, x);
   return true;
 }
 
@@ -315,26 +315,26 @@ static Value *channel_constant(Graph *g, const char *name, const Affine *a, int 
   return v;
 }
 
-/* op(x, constant) before node number `at`, with the result `y`, or a fresh one where that is NULL. */
-static Value *insert_binary(Graph *g, int at, Op op, const char *name, Value *x, Value *k, Value *y) {
-  Node *n = node_insert(g, at, op, name, 2, (Value *[]){x, k}, 1);
+/* op(x, constant) before the current node, with the result `y`, or a fresh one where that is NULL. */
+static Value *insert_binary(Graph *g, Op op, const char *name, Value *x, Value *k, Value *y) {
+  Node *n = walk_before(g, op, name, 2, (Value *[]){x, k}, 1);
   n->out[0] = y ? y : value_new(g, name, x->type, x->shape);
   n->out[0]->def = n;
   infer_node(g, n);
   return n->out[0];
 }
 
-static void write_affine(Graph *g, int at, const char *name, Value *x, Value *y, const Affine *a) {
+static void write_affine(Graph *g, const char *name, Value *x, Value *y, const Affine *a) {
   bool scale = has_scale(a), shift = has_shift(a);
   int rank = x->shape.rank;
   Value *v = x;
   if (scale) {
     Value *k = channel_constant(g, format_text(g->cx, "%s.scale", name), a, rank, a->scale);
-    v = insert_binary(g, at++, OP_Mul, name, v, k, shift ? NULL : y);
+    v = insert_binary(g, OP_Mul, name, v, k, shift ? NULL : y);
   }
   if (shift) {
     Value *k = channel_constant(g, format_text(g->cx, "%s.shift", name), a, rank, a->shift);
-    insert_binary(g, at, OP_Add, name, v, k, y);
+    insert_binary(g, OP_Add, name, v, k, y);
   }
   if (!scale && !shift) graph_replace(g, y, x);
 }
@@ -346,7 +346,7 @@ static void write_affine(Graph *g, int at, const char *name, Value *x, Value *y,
 static Node *follow_chain(Graph *g, Node *first, Affine *a) {
   Node *last = first;
   for (;;) {
-    Node *next = only_reader(g, last->out[0]);
+    Node *next = only_reader(last->out[0]);
     Affine b;
     Value *x;
     if (!next || !affine_of(g, next, &b, &x) || x != last->out[0] || !compose(g, a, &b)) return last;
@@ -355,22 +355,21 @@ static Node *follow_chain(Graph *g, Node *first, Affine *a) {
   }
 }
 
-/* New nodes come before node number `at`, so that they are not met again. */
-static void fold_chain(Graph *g, int at) {
-  Node *first = g->node[at];
+static void fold_chain(Graph *g, Node *first) {
   Affine a;
   Value *x;
   if (!affine_of(g, first, &a, &x)) return;
-  bool alone = only_reader(g, x) == first;
+  bool alone = only_reader(x) == first;
   Node *last = follow_chain(g, first, &a);
   last->dead = true;
   if (alone && fold_before(g, x->def, &a)) give_output(x->def, last);
-  else if (!fold_after(g, last->out[0], x, &a)) write_affine(g, at, last->name, x, last->out[0], &a);
+  else if (!fold_after(g, last->out[0], x, &a)) write_affine(g, last->name, x, last->out[0], &a);
 }
 
 void pass_affine(Graph *g) {
   for (int i = 0; i < g->n_node; i++)
     if (g->node[i]->op == OP_Gemm) normalise_gemm(g, g->node[i]);
-  for (int i = 0; i < g->n_node; i++) fold_chain(g, i);
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));) fold_chain(g, n);
   graph_compact(g);
 }

@@ -294,6 +294,10 @@ static Value *slice_constant(Graph *g, Value *v, int axis, const Channels *c) {
   return r;
 }
 
+static void slice_input(Graph *g, Node *n, int i, int axis, const Channels *c) {
+  node_set_input(g, n, i, slice_constant(g, n->in[i], axis, c));
+}
+
 /* What the dropped inputs add to every output. */
 static void add_to_bias(Graph *g, Node *n, const Channels *x) {
   Linear m = linear_of(n);
@@ -305,7 +309,7 @@ static void add_to_bias(Graph *g, Node *n, const Channels *x) {
     f32_of(bias)[o] = (float)sum;
   }
   if (n->n_in < 3) node_add_input(g, n, NULL);
-  n->in[2] = bias;
+  node_set_input(g, n, 2, bias);
 }
 
 static void drop_linear(Study *s, Node *n) {
@@ -316,10 +320,10 @@ static void drop_linear(Study *s, Node *n) {
   for (int64_t c = 0; c < x->n; c++)
     shifts = shifts || (!x->keep[c] && x->known[c] && x->k[c] != 0 && weighs(&m, y, c));
   if (shifts) add_to_bias(s->g, n, x);
-  if (count_kept(x) < x->n) n->in[1] = slice_constant(s->g, n->in[1], input_axis, x);
+  if (count_kept(x) < x->n) slice_input(s->g, n, 1, input_axis, x);
   if (count_kept(y) == y->n) return;
-  n->in[1] = slice_constant(s->g, n->in[1], 1 - input_axis, y);
-  if (n->op != OP_MatMul && n->n_in > 2 && n->in[2]) n->in[2] = slice_constant(s->g, n->in[2], 0, y);
+  slice_input(s->g, n, 1, 1 - input_axis, y);
+  if (n->op != OP_MatMul && n->n_in > 2 && n->in[2]) slice_input(s->g, n, 2, 0, y);
 }
 
 static void drop_binary(Study *s, Node *n) {
@@ -328,7 +332,7 @@ static void drop_binary(Study *s, Node *n) {
   for (int i = 0; i < 2; i++) {
     int rank = n->out[0]->shape.rank;
     if (n->in[i]->data && spans_channels(n->in[i], rank))
-      n->in[i] = slice_constant(s->g, n->in[i], channel_axis(n->in[i], rank), y);
+      slice_input(s->g, n, i, channel_axis(n->in[i], rank), y);
   }
 }
 
@@ -340,7 +344,7 @@ static void drop_view(Study *s, Node *n) {
   Value *target = value_const_i64(s->g, format_text(s->g->cx, "%s.shape", n->name), shape.rank, shape.d);
   if (n->n_in < 2) node_add_input(s->g, n, NULL);
   n->op = OP_Reshape;
-  n->in[1] = target;
+  node_set_input(s->g, n, 1, target);
   n->n_attr = 0;
 }
 
@@ -415,7 +419,7 @@ static bool simplify_binary(Study *s, Node *n, int i) {
   if (v->data || other->data || !shape_equal(&other->shape, &n->out[0]->shape) || !all_known(c)) return false;
   bool adds = n->op == OP_Add || (n->op == OP_Sub && i == 1);
   if (adds && all_zero(c->k, c->n)) replace_result(s->g, n, other);
-  else n->in[i] = known_constant(s->g, v, c);
+  else node_set_input(s->g, n, i, known_constant(s->g, v, c));
   return true;
 }
 

@@ -48,9 +48,7 @@ static bool is_transpose(const Value *v) {
 
 static void become(Graph *g, Node *n, Op op, int n_in, Value *const *in) {
   n->op = op;
-  n->in = alloc_n(g->cx, (size_t)n_in, sizeof *n->in);
-  memcpy(n->in, in, (size_t)n_in * sizeof *n->in);
-  n->n_in = n_in;
+  node_set_inputs(g, n, n_in, in);
   n->n_out = 1;
   n->n_attr = 0;
 }
@@ -71,8 +69,8 @@ static Value *detach_result(Graph *g, Node *n) {
   return old;
 }
 
-static void insert_transpose(Graph *g, int at, const char *name, Value *x, const Perm *p, Value *result) {
-  Node *t = node_insert(g, at, OP_Transpose, name, 1, &x, 1);
+static void transpose_after(Graph *g, const char *name, Value *x, const Perm *p, Value *result) {
+  Node *t = walk_after(g, OP_Transpose, name, 1, &x, 1);
   attr_set_ints(g, t, "perm", p->rank, p->axis);
   t->out[0] = result;
   result->def = t;
@@ -167,7 +165,7 @@ static void permute_axes_input(Graph *g, Node *n, int i, const Perm *inverse) {
   bool ok = read_axes(n, i, inverse->rank, 0, axis, &count);
   assert(ok), (void)ok;
   for (int k = 0; k < count; k++) axis[k] = inverse->axis[axis[k]];
-  n->in[i] = value_const_i64(g, n->in[i]->name, count, axis);
+  node_set_input(g, n, i, value_const_i64(g, n->in[i]->name, count, axis));
 }
 
 static void permute_padding(Graph *g, Node *n, const Perm *p) {
@@ -179,7 +177,7 @@ static void permute_padding(Graph *g, Node *n, const Perm *p) {
     pads[k] = old.lo[p->axis[k]];
     pads[p->rank + k] = old.hi[p->axis[k]];
   }
-  n->in[1] = value_const_i64(g, n->in[1]->name, 2 * p->rank, pads);
+  node_set_input(g, n, 1, value_const_i64(g, n->in[1]->name, 2 * p->rank, pads));
   if (n->n_in > 3) n->n_in = 3;
 }
 
@@ -189,7 +187,7 @@ static void permute_arguments(Graph *g, Node *n, const Perm *p) {
   int operands = permutable_operands(n);
   for (int i = 0; i < operands; i++)
     if (n->in[i]->data && shape_count(&n->in[i]->shape) != 1)
-      n->in[i] = transposed_constant(g, n->in[i], p);
+      node_set_input(g, n, i, transposed_constant(g, n->in[i], p));
   if (n->op == OP_Pad) permute_padding(g, n, p);
   if (n->op == OP_Slice) permute_axes_input(g, n, 3, &inverse);
   if (n->op == OP_ReduceMean) permute_axes_input(g, n, 1, &inverse);
@@ -219,39 +217,36 @@ static void merge_transposes(Graph *g, Node *n) {
   const Node *first = n->in[0]->def;
   Perm p = perm_of(first), q = perm_of(n), r = {.rank = p.rank};
   for (int k = 0; k < r.rank; k++) r.axis[k] = p.axis[q.axis[k]];
-  n->in[0] = first->in[0];
+  node_set_input(g, n, 0, first->in[0]);
   attr_set_ints(g, n, "perm", r.rank, r.axis);
   if (!perm_is_identity(&r)) return;
   n->dead = true;
   graph_replace(g, n->out[0], n->in[0]);
 }
 
-/* Node number `at` reads its operands as they were before their Transposes; one comes behind it instead. */
-static void sink_transposes(Graph *g, int at) {
-  Node *n = g->node[at];
+/* n reads its operands as they were before their Transposes; one comes behind it instead. */
+static void sink_transposes(Graph *g, Node *n) {
   Perm p;
   if (!operands_transposed(n, &p)) return;
   Perm inverse = perm_inverse(&p);
   permute_arguments(g, n, &inverse);
   for (int i = 0; i < permutable_operands(n); i++)
-    if (!n->in[i]->data) n->in[i] = n->in[i]->def->in[0];
+    if (!n->in[i]->data) node_set_input(g, n, i, n->in[i]->def->in[0]);
   Value *result = detach_result(g, n);
   infer_node(g, n);
-  insert_transpose(g, at + 1, n->name, n->out[0], &p, result);
+  transpose_after(g, n->name, n->out[0], &p, result);
 }
 
 /* The input that is not a constant, or the first of two. */
-static Value **data_input(const Node *n) {
-  return op_info[n->op].kind == K_BINARY && n->in[0]->data ? &n->in[1] : &n->in[0];
-}
+static int data_input(const Node *n) { return op_info[n->op].kind == K_BINARY && n->in[0]->data; }
 
 /* Is v computed from a graph input by nodes that have one operand and one reader each? */
-static bool only_prepares_input(Graph *g, const Value *v) {
-  for (; !v->is_input; v = *data_input(v->def)) {
+static bool only_prepares_input(Value *v) {
+  for (; !v->is_input; v = v->def->in[data_input(v->def)]) {
     const Node *n = v->def;
-    if (!n || n->op == OP_Concat || !permutable_operands(n) || !only_reader(g, v)) return false;
+    if (!n || n->op == OP_Concat || !permutable_operands(n) || !only_reader(v)) return false;
     if (op_info[n->op].kind == K_BINARY && !n->in[0]->data && !n->in[1]->data) return false;
-    if ((*data_input(n))->shape.rank != v->shape.rank) return false;
+    if (n->in[data_input(n)]->shape.rank != v->shape.rank) return false;
   }
   return true;
 }
@@ -259,22 +254,20 @@ static bool only_prepares_input(Graph *g, const Value *v) {
 /* T(op(x)) becomes op'(T(x)) until T reads the graph's input: what prepares an image then works on channels
  * where the network expects them. */
 static void hoist_transpose(Graph *g, Node *t) {
-  if (!only_prepares_input(g, t->in[0])) return;
+  if (!only_prepares_input(t->in[0])) return;
   Perm p = perm_of(t);
   while (!t->in[0]->is_input) {
     Value *inner = t->in[0];
     Node *n = inner->def;
-    int from = node_index(g, n), to = node_index(g, t);
     permute_arguments(g, n, &p);
-    t->in[0] = *data_input(n);
-    *data_input(n) = inner;
+    node_set_input(g, t, 0, n->in[data_input(n)]);
+    node_set_input(g, n, data_input(n), inner);
     give_output(n, t);
     t->out[0] = inner;
     inner->def = t;
     infer_node(g, t);
     infer_node(g, n);
-    g->node[from] = t;
-    g->node[to] = n;
+    node_swap(g, node_index(g, n), node_index(g, t));
   }
 }
 
@@ -299,7 +292,7 @@ static bool keep_mean_axes(Graph *g, Node *n) {
   attr_remove(n, "keepdims");
   Value *result = detach_result(g, n);
   infer_node(g, n);
-  Node *view = node_insert(g, node_index(g, n) + 1, OP_Reshape, n->name, 1, &n->out[0], 1);
+  Node *view = walk_after(g, OP_Reshape, n->name, 1, &n->out[0], 1);
   view->out[0] = result;
   result->def = view;
   become_view(g, view, n->out[0]);
@@ -373,7 +366,7 @@ static bool take_padding(Graph *g, Node *n) {
   if (!may_pad(n, pad->in[0], p.value, pads, spatial)) return false;
   attr_set_ints(g, n, "pads", 2 * spatial, pads);
   if (n->op == OP_AveragePool) attr_set_int(g, n, "count_include_pad", 1);
-  n->in[0] = pad->in[0];
+  node_set_input(g, n, 0, pad->in[0]);
   infer_node(g, n);
   return true;
 }
@@ -459,15 +452,16 @@ static bool rewrite_node(Graph *g, Node *n, const Rewrite *rule, size_t rules) {
 }
 
 static void rewrite_all(Graph *g, const Rewrite *rule, size_t rules) {
-  for (int i = 0; i < g->n_node; i++)
-    while (rewrite_node(g, g->node[i], rule, rules)) {}
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));)
+    while (rewrite_node(g, n, rule, rules)) {}
 }
 
 void pass_moves(Graph *g) {
   rewrite_all(g, before_sinking, COUNT(before_sinking));
-  for (int i = 0; i < g->n_node; i++) {
-    Node *n = g->node[i];
-    if (n->op != OP_Transpose) sink_transposes(g, i);
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));) {
+    if (n->op != OP_Transpose) sink_transposes(g, n);
     else if (is_transpose(n->in[0])) merge_transposes(g, n);
   }
   pass_fold(g); /* transpositions that nobody reads any more would be readers themselves */

@@ -161,25 +161,95 @@ float *f32_of(Value *v) {
   return (float *)(uintptr_t)v->data;
 }
 
-Node *node_insert(Graph *g, int at, Op op, const char *name, int n_in, Value *const *in, int n_out) {
-  assert(name && at >= 0 && at <= g->n_node);
+/* ---- the order of the nodes ---- */
+
+static Node *node_put(Graph *g, int at, Node *n) {
+  n->at = at;
+  return g->node[at] = n;
+}
+
+int node_index(const Graph *g, const Node *n) {
+  assert(n->at < g->n_node && g->node[n->at] == n);
+  return n->at;
+}
+
+void node_swap(Graph *g, int i, int k) {
+  Node *n = g->node[i];
+  node_put(g, i, g->node[k]);
+  node_put(g, k, n);
+}
+
+/* During a walk the nodes that it has met are node[0..n_node), those to come node[walk_next..walk_end): what is put beside the
+ * current node goes into the gap between. Makes room for one more there, and behind the last. */
+static void walk_room(Graph *g) {
+  if (g->n_node < g->walk_next && g->walk_end < g->cap_node) return;
+  int to_come = g->walk_end - g->walk_next, count = g->n_node + to_come;
+  if (count > INT32_MAX / 4) fail(g->cx, "the graph is too large");
+  Node **node = alloc_n(g->cx, 2 * (size_t)count + 64, sizeof *node);
+  int next = g->n_node + count / 2 + 32;
+  if (g->n_node) memcpy(node, g->node, (size_t)g->n_node * sizeof *node);
+  if (to_come) memcpy(node + next, g->node + g->walk_next, (size_t)to_come * sizeof *node);
+  g->node = node;
+  g->cap_node = 2 * count + 64;
+  g->walk_next = next;
+  g->walk_end = next + to_come;
+}
+
+void walk_begin(Graph *g) {
+  assert(!g->walking);
+  g->walking = true;
+  g->walk_next = 0;
+  g->walk_end = g->n_node;
+  g->n_node = 0;
+}
+
+Node *walk_next(Graph *g) {
+  assert(g->walking);
+  if (g->walk_next < g->walk_end) return node_put(g, g->n_node++, g->node[g->walk_next++]);
+  g->walking = false;
+  return NULL;
+}
+
+static Node *make_node(Graph *g, Op op, const char *name, int n_in, Value *const *in, int n_out) {
+  assert(name);
   Node *n = alloc(g->cx, sizeof *n);
   n->op = op;
   n->name = name;
-  n->n_in = n_in;
   n->n_out = n_out;
-  n->in = alloc_n(g->cx, (size_t)n_in, sizeof *n->in);
   n->out = alloc_n(g->cx, (size_t)n_out, sizeof *n->out);
-  if (n_in) memcpy(n->in, in, (size_t)n_in * sizeof *n->in);
-  g->node = grow(g->cx, g->node, g->n_node, &g->cap_node, sizeof *g->node);
-  memmove(g->node + at + 1, g->node + at, (size_t)(g->n_node - at) * sizeof *g->node);
-  g->node[at] = n;
-  g->n_node++;
+  node_set_inputs(g, n, n_in, in);
   return n;
 }
 
+Node *node_insert(Graph *g, int at, Op op, const char *name, int n_in, Value *const *in, int n_out) {
+  assert(at >= 0 && at <= g->n_node && !g->walking);
+  g->node = grow(g->cx, g->node, g->n_node, &g->cap_node, sizeof *g->node);
+  for (int i = g->n_node++; i > at; i--) node_put(g, i, g->node[i - 1]);
+  return node_put(g, at, make_node(g, op, name, n_in, in, n_out));
+}
+
 Node *node_new(Graph *g, Op op, const char *name, int n_in, Value *const *in, int n_out) {
-  return node_insert(g, g->n_node, op, name, n_in, in, n_out);
+  Node *n = make_node(g, op, name, n_in, in, n_out);
+  if (g->walking) {
+    walk_room(g);
+    return g->node[g->walk_end++] = n;
+  }
+  g->node = grow(g->cx, g->node, g->n_node, &g->cap_node, sizeof *g->node);
+  return node_put(g, g->n_node++, n);
+}
+
+Node *walk_before(Graph *g, Op op, const char *name, int n_in, Value *const *in, int n_out) {
+  assert(g->walking && g->n_node > 0);
+  walk_room(g);
+  Node *current = g->node[g->n_node - 1], *n = node_put(g, g->n_node - 1, make_node(g, op, name, n_in, in, n_out));
+  node_put(g, g->n_node++, current);
+  return n;
+}
+
+Node *walk_after(Graph *g, Op op, const char *name, int n_in, Value *const *in, int n_out) {
+  assert(g->walking);
+  walk_room(g);
+  return g->node[--g->walk_next] = make_node(g, op, name, n_in, in, n_out);
 }
 
 /* The array of n elements in fresh memory with one zeroed element more. */
@@ -191,72 +261,12 @@ static void *extend(Context *cx, const void *array, int n, size_t size) {
 
 void node_add_input(Graph *g, Node *n, Value *v) {
   n->in = extend(g->cx, n->in, n->n_in, sizeof *n->in);
-  n->in[n->n_in++] = v;
+  node_set_input(g, n, n->n_in++, v);
 }
 
 void node_add_step(Graph *g, Node *n, Step s) {
   n->step = extend(g->cx, n->step, n->n_step, sizeof *n->step);
   n->step[n->n_step++] = s;
-}
-
-/* ---- readers ---- */
-
-/* `with` becomes the output that `old` was, under the name by which the interface knows it. */
-static void output_replace(Graph *g, Value *old, Value *with) {
-  if (with->is_input || with->is_output || with->data) { /* needs memory of its own */
-    Node *copy = node_new(g, OP_Identity, old->name, 1, &with, 1);
-    copy->out[0] = value_new(g, with->name, with->type, with->shape);
-    copy->out[0]->def = copy;
-    with = copy->out[0];
-  }
-  const char *name = old->name;
-  old->name = with->name;
-  with->name = name;
-  with->is_output = true;
-  old->is_output = false;
-  for (int i = 0; i < g->n_output; i++)
-    if (g->output[i] == old) g->output[i] = with;
-}
-
-void graph_replace(Graph *g, Value *old, Value *with) {
-  assert(old != with);
-  for (int i = 0; i < g->n_node; i++) {
-    Node *n = g->node[i];
-    for (int j = 0; j < n->n_in; j++)
-      if (n->in[j] == old) n->in[j] = with;
-  }
-  if (old->is_output) output_replace(g, old, with);
-}
-
-void graph_count_uses(Graph *g) {
-  for (int i = 0; i < g->n_value; i++) g->value[i]->n_uses = 0;
-  for (int i = 0; i < g->n_node; i++) {
-    Node *n = g->node[i];
-    for (int j = 0; j < n->n_in && !n->dead; j++)
-      if (n->in[j]) n->in[j]->n_uses++;
-  }
-  for (int i = 0; i < g->n_output; i++) g->output[i]->n_uses++;
-}
-
-Node *only_reader(Graph *g, const Value *v) {
-  if (v->is_output) return NULL;
-  Node *reader = NULL;
-  for (int i = 0; i < g->n_node; i++) {
-    Node *n = g->node[i];
-    for (int j = 0; j < n->n_in && !n->dead; j++) {
-      if (n->in[j] != v) continue;
-      if (reader) return NULL;
-      reader = n;
-    }
-  }
-  return reader;
-}
-
-int node_index(const Graph *g, const Node *n) {
-  for (int i = 0; i < g->n_node; i++)
-    if (g->node[i] == n) return i;
-  assert(!"a node of the graph");
-  return -1;
 }
 
 /* ---- compaction: an id of -1 marks what goes ---- */
@@ -275,7 +285,7 @@ static void keep_values_of_node(const Node *n) {
 static void compact_nodes(Graph *g) {
   int kept = 0;
   for (int i = 0; i < g->n_node; i++)
-    if (!g->node[i]->dead) g->node[kept++] = g->node[i];
+    if (!g->node[i]->dead) node_put(g, kept++, g->node[i]);
   g->n_node = kept;
 }
 

@@ -12,41 +12,6 @@ enum { OLDEST_IR = 3, OLDEST_OPSET = 6, NEWEST_OPSET = 28 };
 
 /* ---- names ---- */
 
-static uint32_t hash_text(const char *s) { /* FNV-1a */
-  uint32_t h = 2166136261u;
-  for (; *s; s++) h = (h ^ (uint8_t)*s) * 16777619u;
-  return h;
-}
-
-/* The slot that holds the key or would hold it. */
-static size_t map_slot(const Map *m, const char *key) {
-  size_t i = hash_text(key) & (m->cap - 1);
-  while (m->key[i] && strcmp(m->key[i], key) != 0) i = (i + 1) & (m->cap - 1);
-  return i;
-}
-
-void *map_get(const Map *m, const char *key) {
-  return m->cap ? m->value[map_slot(m, key)] : NULL;
-}
-
-static void map_grow(Context *cx, Map *m) {
-  Map old = *m;
-  m->cap = old.cap ? old.cap * 2 : 64;
-  m->key = alloc_n(cx, m->cap, sizeof *m->key);
-  m->value = alloc_n(cx, m->cap, sizeof *m->value);
-  m->n = 0;
-  for (size_t i = 0; i < old.cap; i++)
-    if (old.key[i]) map_put(cx, m, old.key[i], old.value[i]);
-}
-
-void map_put(Context *cx, Map *m, const char *key, void *value) {
-  if (2 * m->n >= m->cap) map_grow(cx, m);
-  size_t i = map_slot(m, key);
-  if (!m->key[i]) m->n++;
-  m->key[i] = key;
-  m->value[i] = value;
-}
-
 static Name *name_entry(Import *im, const char *name) {
   Name *n = map_get(&im->names, name);
   if (n) return n;
@@ -268,7 +233,7 @@ static Value *find_input(Import *im, const Node *n, const char *name) {
 /* Optional inputs left out at the end are not listed. */
 static void read_inputs(Import *im, Node *n, const Onnx__NodeProto *p) {
   for (size_t i = 0; i < p->n_input; i++) {
-    n->in[i] = find_input(im, n, p->input[i]);
+    node_set_input(im->g, n, (int)i, find_input(im, n, p->input[i]));
     if (n->in[i]) n->n_in = (int)i + 1;
   }
 }
@@ -431,8 +396,7 @@ static void add_output(Import *im, const Onnx__ValueInfoProto *p) {
     v->name = fresh_name(im, p->name, "f32");
     v = cast_to(im, v, type, name);
   }
-  v->is_output = true;
-  g->output[g->n_output++] = v;
+  output_set(g, g->n_output++, v);
 }
 
 static void add_outputs(Import *im) {

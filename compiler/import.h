@@ -5,15 +5,6 @@
 #include "onnx.pb-c.h"
 #include "resnetcc.h"
 
-/* A table from text to pointers, for names of values and of dimensions. Keys are not copied. */
-typedef struct Map {
-  const char **key;
-  void **value;
-  size_t n, cap; /* cap: a power of two */
-} Map;
-void *map_get(const Map *m, const char *key); /* NULL: no such key */
-void map_put(Context *cx, Map *m, const char *key, void *value);
-
 typedef struct Import {
   Context *cx;
   const Options *opt;

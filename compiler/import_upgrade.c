@@ -25,7 +25,7 @@ static void drop_output(Node *n, int at) {
 
 static void set_input(Graph *g, Node *n, int at, Value *v) {
   while (n->n_in <= at) node_add_input(g, n, NULL);
-  n->in[at] = v;
+  node_set_input(g, n, at, v);
 }
 
 static void ints_to_input(Graph *g, Node *n, const char *name, int at) {
@@ -84,7 +84,7 @@ static void unsqueeze_second(Graph *g, Node *n, int count) {
   for (int i = 0; i < count; i++) axes[i] = v->shape.rank + i;
   Value *in[] = {v, value_const_i64(g, format_text(g->cx, "%s.axes", n->name), count, axes)};
   Node *unsqueeze = node_insert(g, g->n_node - 1, OP_Unsqueeze, n->name, 2, in, 1);
-  n->in[1] = output_of(g, unsqueeze, "unsqueezed");
+  node_set_input(g, n, 1, output_of(g, unsqueeze, "unsqueezed"));
 }
 
 /* The dimensions of the second operand began at dimension `axis` of the first. */
@@ -119,7 +119,7 @@ static void upgrade_softmax(Graph *g, Node *n) {
   Value *x = n->in[0], *y = n->out[0];
   Node *flatten = node_insert(g, g->n_node - 1, OP_Flatten, n->name, 1, &x, 1);
   attr_set_int(g, flatten, "axis", axis);
-  n->in[0] = output_of(g, flatten, "matrix");
+  node_set_input(g, n, 0, output_of(g, flatten, "matrix"));
   Node *shape = node_new(g, OP_Shape, n->name, 1, &x, 1);
   Value *in[] = {output_of(g, n, "softmax"), output_of(g, shape, "shape")};
   define_output(node_new(g, OP_Reshape, n->name, 2, in, 1), y);

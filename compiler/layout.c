@@ -8,7 +8,6 @@
 typedef struct Work {
   Graph *g;
   int lanes;
-  int at;             /* the node being treated */
   int n_copy;         /* entries of the tables below, by value id */
   Value **blocked, **plain, **planar; /* the copy of a value in another layout, once made */
 } Work;
@@ -99,13 +98,12 @@ static bool steps_fit_blocks(const Node *n) {
 }
 
 /* Steps from the first that can't run on blocks become a Pointwise of their own, on dense tensors. */
-static void split_epilogue(Graph *g, int at) {
-  Node *n = g->node[at];
+static void split_epilogue(Graph *g, Node *n) {
   int first = 0;
   while (first < n->n_step && step_arg_class(n, &n->step[first]) != ARG_OTHER) first++;
   if (first == n->n_step) return;
   Value *y = n->out[0], *x = value_new(g, format_text(g->cx, "%s.blocks", y->name), y->type, y->shape);
-  Node *rest = node_insert(g, at + 1, OP_Pointwise, n->name, 1, &x, 1);
+  Node *rest = walk_after(g, OP_Pointwise, n->name, 1, &x, 1);
   for (int i = first; i < n->n_step; i++) {
     Step s = n->step[i];
     if (s.arg >= 0) {
@@ -129,9 +127,11 @@ static bool is_conv_on_blocks(const Node *n) { return n->op == OP_Conv && n->pla
 
 /* ==== copies in another layout ==== */
 
+/* Before the current node; where there is none, behind all. */
 static Value *reorder(Work *w, Value *v, const char *suffix, Layout l) {
   Graph *g = w->g;
-  Node *n = node_insert(g, w->at++, OP_Reorder, format_text(g->cx, "%s.%s", v->name, suffix), 1, &v, 1);
+  const char *name = format_text(g->cx, "%s.%s", v->name, suffix);
+  Node *n = g->walking ? walk_before(g, OP_Reorder, name, 1, &v, 1) : node_new(g, OP_Reorder, name, 1, &v, 1);
   Value *out = value_new(g, n->name, v->type, v->shape);
   out->def = n;
   out->layout = l;
@@ -184,13 +184,13 @@ static void arguments_on_blocks(Work *w, Node *n) {
   for (int i = 0; i < n->n_step; i++) {
     int arg = n->step[i].arg;
     ArgClass class = step_arg_class(n, &n->step[i]);
-    if (class == ARG_TENSOR || (class == ARG_CHANNEL && !n->in[arg]->data)) n->in[arg] = as_blocked(w, n->in[arg]);
+    if (class == ARG_TENSOR || (class == ARG_CHANNEL && !n->in[arg]->data)) node_set_input(w->g, n, arg, as_blocked(w, n->in[arg]));
   }
 }
 
 static void place_on_blocks(Work *w, Node *n) {
   bool planar = n->op == OP_Conv && n->plan->planar;
-  n->in[0] = planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]);
+  node_set_input(w->g, n, 0, planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]));
   arguments_on_blocks(w, n);
   n->out[0]->layout = layout_blocked(&n->out[0]->shape, w->lanes, (Layout){0});
 }
@@ -226,17 +226,15 @@ static void join_blocks(Work *w, Node *n) {
 
 /* NHWC -> NCHW of which only Reorders read: the same memory under other strides. Decided at the end, when the readers
  * are known. */
-static void view_transposed_input(Work *w, Node *n) {
+static void view_transposed_input(Node *n) {
   static const int64_t perm[] = {0, 3, 1, 2};
   const Attr *a = attr_find(n, "perm");
   Value *x = n->in[0], *y = n->out[0];
   if (n->op != OP_Transpose || !is_image(x) || !a || memcmp(a->ints, perm, sizeof perm) || !layout_is_plain(x)) return;
   if (y->is_output || x->data) return;
-  for (int i = 0; i < w->g->n_node; i++) {
-    const Node *r = w->g->node[i];
-    for (int k = 0; k < r->n_in; k++) {
-      if (r->in[k] == y && r->op != OP_Reorder) return;
-    }
+  Use *at = NULL;
+  for (const Node *r; (r = next_reader(y, &at));) {
+    if (r->op != OP_Reorder) return;
   }
   y->alias = x;
   y->layout = layout_plain(&y->shape);
@@ -252,13 +250,14 @@ static bool makes_blocks(const Node *n) {
 }
 
 static void place_blocks(Work *w, Node *n) {
-  n->in[0] = as_plain(w, n->in[0]);
+  node_set_input(w->g, n, 0, as_plain(w, n->in[0]));
   n->out[0]->layout = layout_blocked(&n->out[0]->shape, w->lanes, (Layout){0});
 }
 
 static void place_plain(Work *w, Node *n) {
   for (int i = 0; i < n->n_in; i++) {
-    if (n->in[i]) n->in[i] = as_plain(w, n->in[i]);
+    Value *v = n->in[i] ? as_plain(w, n->in[i]) : NULL;
+    if (v != n->in[i]) node_set_input(w->g, n, i, v);
   }
   for (int i = 0; i < n->n_out; i++) {
     if (n->out[i]) n->out[i]->layout = layout_plain(&n->out[i]->shape);
@@ -362,20 +361,19 @@ static void outputs_plain(Work *w) {
   for (int i = 0; i < g->n_output; i++) {
     Value *v = g->output[i];
     if (!v->layout.block) continue;
-    w->at = g->n_node;
     Value *out = reorder(w, v, "output", layout_plain(&v->shape));
     const char *name = v->name;
     v->name = out->name;
     out->name = name;
     v->is_output = false;
-    out->is_output = true;
-    g->output[i] = out;
+    output_set(g, i, out);
   }
 }
 
 void pass_layout(Graph *g) {
-  for (int i = 0; i < g->n_node; i++) {
-    if (is_conv_on_blocks(g->node[i])) split_epilogue(g, i);
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));) {
+    if (is_conv_on_blocks(n)) split_epilogue(g, n);
   }
   Work w = {.g = g, .lanes = g->target->lanes, .n_copy = g->n_value};
   for (int i = 0; i < g->n_value; i++) {
@@ -385,15 +383,15 @@ void pass_layout(Graph *g) {
   w.blocked = alloc_n(g->cx, (size_t)g->n_value, sizeof *w.blocked);
   w.plain = alloc_n(g->cx, (size_t)g->n_value, sizeof *w.plain);
   w.planar = alloc_n(g->cx, (size_t)g->n_value, sizeof *w.planar);
-  for (w.at = 0; w.at < g->n_node; w.at++) {
-    Node *n = g->node[w.at];
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));) {
     if (runs_on_blocks(n)) place_on_blocks(&w, n);
     else if (joins_blocks(&w, n)) join_blocks(&w, n);
     else if (makes_blocks(n)) place_blocks(&w, n);
     else place_plain(&w, n);
   }
   outputs_plain(&w);
-  for (int i = 0; i < g->n_node; i++) view_transposed_input(&w, g->node[i]);
+  for (int i = 0; i < g->n_node; i++) view_transposed_input(g->node[i]);
   plan_halos(g, w.lanes);
   graph_count_uses(g);
 }

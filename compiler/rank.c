@@ -6,7 +6,6 @@
 
 typedef struct Widening {
   Graph *g;
-  int at;          /* the node being treated */
   Value **wide;    /* the rank-4 form of a value, by id; NULL: none yet */
   int n_wide;
 } Widening;
@@ -22,7 +21,7 @@ static Value *view(Widening *w, Value *v, Op op, Shape shape, const char *suffix
   Graph *g = w->g;
   int64_t axis = 2;
   Value *axes = value_const_i64(g, "axis", 1, &axis);
-  Node *n = node_insert(g, w->at++, op, format_text(g->cx, "%s.%s", v->name, suffix), 2, (Value *[]){v, axes}, 1);
+  Node *n = walk_before(g, op, format_text(g->cx, "%s.%s", v->name, suffix), 2, (Value *[]){v, axes}, 1);
   n->out[0] = value_new(g, n->name, v->type, shape);
   n->out[0]->def = n;
   return n->out[0];
@@ -60,13 +59,15 @@ static bool is_widened(const Widening *w, const Node *n) {
   }
 }
 
+static void widen_input(Widening *w, Node *n, int i) { node_set_input(w->g, n, i, widen_value(w, n->in[i])); }
+
 static void widen_node(Widening *w, Node *n) {
   Graph *g = w->g;
-  n->in[0] = widen_value(w, n->in[0]);
-  if (n->op == OP_Conv) n->in[1] = widen_value(w, n->in[1]);
+  widen_input(w, n, 0);
+  if (n->op == OP_Conv) widen_input(w, n, 1);
   for (int i = 0; i < n->n_step; i++) {
     int arg = n->step[i].arg;
-    if (arg > 0 && n->in[arg]->shape.rank >= 2) n->in[arg] = widen_value(w, n->in[arg]);
+    if (arg > 0 && n->in[arg]->shape.rank >= 2) widen_input(w, n, arg);
   }
   if (n->op == OP_Conv || n->op == OP_MaxPool || n->op == OP_AveragePool) set_window(g, n);
   Value *narrow = n->out[0];
@@ -76,7 +77,7 @@ static void widen_node(Widening *w, Node *n) {
   if (narrow->id < w->n_wide) w->wide[narrow->id] = y;
   int64_t axis = 2;
   Value *axes = value_const_i64(g, "axis", 1, &axis);
-  Node *back = node_insert(g, ++w->at, OP_Squeeze, narrow->name, 2, (Value *[]){y, axes}, 1);
+  Node *back = walk_after(g, OP_Squeeze, narrow->name, 2, (Value *[]){y, axes}, 1);
   back->out[0] = narrow;
   narrow->def = back;
 }
@@ -94,9 +95,10 @@ void pass_rank(Graph *g) {
   bool any = false;
   for (int i = 0; i < g->n_value; i++) g->value[i]->id = i;
   w.wide = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *w.wide);
-  for (w.at = 0; w.at < g->n_node; w.at++) {
-    if (!is_widened(&w, g->node[w.at])) continue;
-    widen_node(&w, g->node[w.at]);
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));) {
+    if (!is_widened(&w, n)) continue;
+    widen_node(&w, n);
     any = true;
   }
   if (any) drop_unread(g);

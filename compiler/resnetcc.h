@@ -25,6 +25,7 @@ typedef struct Arena Arena;
 typedef struct Graph Graph;
 typedef struct Node Node;
 typedef struct Value Value;
+typedef struct Use Use;
 
 /* ---- element types: the numbers of TensorProto.DataType ---- */
 
@@ -108,7 +109,9 @@ struct Value {
   Shape shape;
   Node *def;             /* who computes it; NULL: input or constant */
   int n_uses;            /* readers (epilogue arguments and graph outputs included); kept by graph_count_uses */
+  Use *use;              /* who reads it: uses.c */
   bool is_input, is_output;
+  int output;            /* of an output: its number */
   const void *data;      /* a constant's elements, dense row-major; NULL: not a constant */
   const bool *sym;       /* of an integer constant: which elements are multiples of the batch symbol; NULL: none */
 
@@ -153,6 +156,7 @@ struct Node {
   ConvPlan *plan;        /* Conv, Gemm, MatMul: filled by select */
   struct Candidates *candidates; /* Conv: what select chose from */
   bool dead;             /* removed; graph_compact drops it */
+  int at;                /* its number in graph->node */
 };
 
 typedef struct Options {
@@ -188,6 +192,10 @@ struct Graph {
   bool symbolic;         /* the batch is symbolic: dims -k; the pass batch puts 1 for the symbol and keeps this */
   Node **node;           /* in an order in which every value is defined before its use */
   int n_node, cap_node;
+  bool walking;          /* between walk_begin and the end of the walk; what follows is for graph.c and uses.c */
+  int walk_next, walk_end;
+  Use *free_use;
+  int n_free_use;
   Value **value;
   int n_value, cap_value;
   Value **input, **output;
@@ -252,6 +260,21 @@ int64_t size_round_up(int64_t n, int64_t to); /* to a multiple */
 int64_t shape_extent(const Shape *s);
 #define MOST_MEMORY (INT64_C(1) << 47) /* bytes: what a process can address on x86-64 */
 
+/* ==== map.c: hash tables, in the arena ==== */
+
+uint64_t hash_word(uint64_t h, uint64_t v);                    /* the hash of what had h, followed by v */
+uint64_t hash_bytes(uint64_t h, const void *data, size_t n);
+/* From keys, which are not copied and not NULL, to pointers. Empty where zeroed. */
+typedef struct Entry Entry;
+typedef struct Map {
+  Entry *entry;
+  size_t n, cap; /* cap: a power of two */
+} Map;
+/* Where the value of a key lies, until the next is added: of an equal one, or else of this one, then with the value NULL. */
+void **map_at(Context *cx, Map *m, uint64_t hash, const void *key, bool (*equal)(const void *, const void *));
+void *map_get(const Map *m, const char *key); /* of texts; NULL: no such key */
+void map_put(Context *cx, Map *m, const char *key, void *value);
+
 /* ==== graph.c: construction and navigation ==== */
 
 size_t type_size(Type t);        /* bytes an element; 0: not a type that resnetcc stores */
@@ -273,18 +296,21 @@ Value *value_const_f32(Graph *g, const char *name, Shape shape);                
 float *f32_of(Value *v);                         /* a constant's elements, to be written by its maker */
 /* Appended to the node list; inputs are copied; out has n_out fresh slots set to NULL. */
 Node *node_new(Graph *g, Op op, const char *name, int n_in, Value *const *in, int n_out);
-/* The same, placed before node number `at`. */
+/* The same, placed before node number `at`, which takes time for every node behind it: a pass makes nodes in a walk. */
 Node *node_insert(Graph *g, int at, Op op, const char *name, int n_in, Value *const *in, int n_out);
+/* A walk meets every node in order; walk_next gives the current one, NULL at the end. Until then g->node has the nodes that it
+ * has met, the current one last. walk_before places a node before it, which is not met, walk_after one that is met next, and
+ * node_new one behind all. A walk that is left early leaves no graph. */
+void walk_begin(Graph *g);
+Node *walk_next(Graph *g);
+Node *walk_before(Graph *g, Op op, const char *name, int n_in, Value *const *in, int n_out);
+Node *walk_after(Graph *g, Op op, const char *name, int n_in, Value *const *in, int n_out);
+void node_swap(Graph *g, int i, int k); /* the places of nodes number i and k */
 void node_add_input(Graph *g, Node *n, Value *v);
 void node_add_step(Graph *g, Node *n, Step s);
-/* Every reader of `old` (graph outputs too: the new value takes the output's place and name, through an appended
- * Identity node where it is an input, a constant or an output already) reads `with`. */
-void graph_replace(Graph *g, Value *old, Value *with);
-void graph_count_uses(Graph *g);
-Node *only_reader(Graph *g, const Value *v);     /* the single node that reads v once, if v is no graph output */
 /* Drops dead nodes, values that nobody reads or defines; renumbers value ids. */
 void graph_compact(Graph *g);
-int node_index(const Graph *g, const Node *n);
+int node_index(const Graph *g, const Node *n); /* during a walk, of a node that it has met */
 Op op_find(const char *domain, const char *name); /* OP_NONE: unknown */
 
 const Attr *attr_find(const Node *n, const char *name);
@@ -301,6 +327,23 @@ void attr_remove(Node *n, const char *name);
 bool const_ints(const Value *v, int max, int64_t *out, int *count);
 /* The one element of a constant float of any rank with one element. */
 bool const_scalar(const Value *v, float *out);
+
+/* ==== uses.c: readers ==== */
+
+/* An input of a node is set by these alone. */
+void node_set_input(Graph *g, Node *n, int i, Value *v);
+void node_set_inputs(Graph *g, Node *n, int n_in, Value *const *in); /* all of them, in a new array */
+Node *only_reader(Value *v);             /* the single node that reads v once, if v is no graph output */
+/* The readers in turn, once for every input that is v; *at is NULL at first. NULL: no more. */
+Node *next_reader(Value *v, Use **at);
+/* v becomes output number i of the graph; what was that is no output any more. */
+void output_set(Graph *g, int i, Value *v);
+/* Every reader of `old` (graph outputs too: the new value takes the output's place and name, through an appended
+ * Identity node where it is an input, a constant or an output already) reads `with`. */
+void graph_replace(Graph *g, Value *old, Value *with);
+void graph_count_uses(Graph *g);
+/* For verify: a node with an input that is not among its value's uses; NULL: there is none. */
+const Node *find_unlisted(const Graph *g);
 
 /* ==== text.c: the graph as text, for -d, --emit=graph and the tests ====
  *   graph tiny

@@ -221,7 +221,7 @@ static void set_axes_as_declared(Graph *g, Node *n) {
     fail_at(g, n, "the axes argument must be known at compile time");
   for (int i = 0; i < declared.rank; i++)
     if (declared.d[i] == 1) axis[count++] = i;
-  n->in[1] = value_const_i64(g, n->in[1]->name, count, axis);
+  node_set_input(g, n, 1, value_const_i64(g, n->in[1]->name, count, axis));
 }
 
 static void infer_reduce_mean(Graph *g, Node *n) {

@@ -92,7 +92,7 @@ static void set_sizes_as_declared(Graph *g, Node *n, int axis) {
     if (declared.rank <= axis) fail_at(g, n, "output %d is declared as %s", i, shape_text(g->cx, &declared));
     size[i] = declared.d[axis];
   }
-  n->in[1] = value_const_i64(g, n->in[1]->name, n->n_out, size);
+  node_set_input(g, n, 1, value_const_i64(g, n->in[1]->name, n->n_out, size));
 }
 
 void infer_split(Graph *g, Node *n) {

@@ -30,7 +30,7 @@ static void infer_as_declared(Graph *g, Node *n, const char *what) {
   Shape declared = declared_output(g, n, 0, what);
   check_same_count(g, n, &n->in[0]->shape, &declared);
   n->op = OP_Reshape;
-  n->in[1] = shape_constant(g, n->in[1]->name, &declared);
+  node_set_input(g, n, 1, shape_constant(g, n->in[1]->name, &declared));
   attr_set_int(g, n, "allowzero", 1);
   set_output(g, n, 0, n->in[0]->type, &declared);
 }
@@ -131,7 +131,7 @@ void infer_unsqueeze(Graph *g, Node *n) {
 void infer_constant_of_shape(Graph *g, Node *n) {
   if (!n->in[0]->data) {
     Shape declared = declared_output(g, n, 0, "the shape");
-    n->in[0] = shape_constant(g, n->in[0]->name, &declared);
+    node_set_input(g, n, 0, shape_constant(g, n->in[0]->name, &declared));
   }
   Ints want = const_input(g, n, 0, "the shape");
   if (want.n > MAX_RANK) fail_at(g, n, "a result of rank %d is not supported", want.n);

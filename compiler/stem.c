@@ -60,27 +60,28 @@ static void set_window(Graph *g, Node *n, const Side *rows, const Side *cols) {
   attr_remove(n, "auto_pad");
 }
 
-static void split_stem(Graph *g, int at) {
-  Node *n = g->node[at];
+static void split_stem(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
   Side rows, cols;
   if (!side_of(n->win.kh, n->win.top, x->d[2], y->d[2], &rows)) return;
   if (!side_of(n->win.kw, n->win.left, x->d[3], y->d[3], &cols) || rows.taps != cols.taps) return;
-  n->in[1] = phase_weights(g, n, &rows, &cols);
+  node_set_input(g, n, 1, phase_weights(g, n, &rows, &cols));
   set_window(g, n, &rows, &cols);
-  Node *phases = node_insert(g, at, OP_SpaceToDepth, format_text(g->cx, "%s.phases", n->name), 1, n->in, 1);
+  Node *phases = walk_before(g, OP_SpaceToDepth, format_text(g->cx, "%s.phases", n->name), 1, n->in, 1);
   attr_set_int(g, phases, "blocksize", 2);
   Value *v = value_new(g, phases->name, T_F32, shape_of(0));
   v->def = phases;
-  phases->out[0] = n->in[0] = v;
+  phases->out[0] = v;
+  node_set_input(g, n, 0, v);
   infer_node(g, phases);
   infer_node(g, n);
 }
 
 void pass_stem(Graph *g) {
   if (g->opt->winograd == WINOGRAD_OFF) return;
-  for (int i = g->n_node - 1; i >= 0; i--) {
-    if (is_stem(g->node[i])) split_stem(g, i);
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));) {
+    if (is_stem(n)) split_stem(g, n);
   }
   graph_compact(g);
   graph_count_uses(g);

@@ -231,6 +231,7 @@ typedef enum Token { TOK_END, TOK_NEWLINE, TOK_WORD, TOK_QUOTED, TOK_CHAR } Toke
 typedef struct Parser {
   Context *cx;
   Graph *g;
+  Map names;      /* of values */
   const char *at; /* behind the current token */
   int line;
   Token token;
@@ -371,9 +372,7 @@ static Shape parse_shape(Parser *p) {
 /* ---- values ---- */
 
 static Value *find_value(Parser *p, const char *name) {
-  for (int i = p->g->n_value - 1; i >= 0; i--)
-    if (strcmp(p->g->value[i]->name, name) == 0) return p->g->value[i];
-  return NULL;
+  return map_get(&p->names, name);
 }
 
 static const char *parse_new_name(Parser *p) {
@@ -452,6 +451,7 @@ static void parse_const(Parser *p) {
   int64_t count = shape_count(&shape);
   void *data = alloc_n(p->cx, (size_t)count, type_size(type));
   Value *v = value_const(p->g, name, type, shape, data);
+  map_put(p->cx, &p->names, name, v);
   expect(p, '=');
   if (is_word(p, "random")) {
     parse_random(p, type, data, count);
@@ -593,6 +593,7 @@ static void parse_assignment(Parser *p, const char *first) {
     if (find_value(p, name[i])) fail(p->cx, "line %d: \"%s\" is defined twice", p->line, name[i]);
     n->out[i] = value_new(p->g, name[i], T_NONE, (Shape){.rank = -1});
     n->out[i]->def = n;
+    map_put(p->cx, &p->names, name[i], n->out[i]);
   }
   if (name[0]) n->name = name[0];
 }
@@ -604,14 +605,15 @@ static void parse_input(Parser *p) {
   Type type = parse_type(p);
   Value *v = value_new(p->g, name, type, parse_shape(p));
   v->is_input = true;
+  map_put(p->cx, &p->names, name, v);
   p->g->input = append_value(p, p->g->input, &p->g->n_input, v);
 }
 
 static void parse_output(Parser *p) {
   Value *v = parse_value(p);
   if (!v || v->is_output) fail_line(p, "an output must be a value, and only once");
-  v->is_output = true;
   p->g->output = append_value(p, p->g->output, &p->g->n_output, v);
+  output_set(p->g, p->g->n_output - 1, v);
 }
 
 static void parse_statement(Parser *p) {

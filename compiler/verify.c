@@ -60,7 +60,7 @@ static void verify_interface(const Verifier *v) {
   }
   for (int i = 0; i < g->n_output; i++) {
     verify_listed(v, NULL, g->output[i]);
-    if (!g->output[i]->is_output) broken(v, NULL, "output \"%s\" is not marked as one", g->output[i]->name);
+    if (!g->output[i]->is_output || g->output[i]->output != i) broken(v, NULL, "output \"%s\" is not marked as one", g->output[i]->name);
     if (!v->defined[g->output[i]->id]) broken(v, NULL, "output \"%s\" is never defined", g->output[i]->name);
   }
 }
@@ -166,4 +166,6 @@ void verify(Graph *g, const char *after) {
     verify_inference(&v, n);
   }
   verify_interface(&v);
+  const Node *unlisted = find_unlisted(g);
+  if (unlisted) broken(&v, unlisted, "reads a value that does not know of it");
 }
