@@ -1,6 +1,7 @@
 /* emit_bounds.c: Slice and Pad whose bounds are known at run time only. The result has the declared shape;
  * index i along axis k of it comes from index start + i step of the input, brought into range, so that
- * bounds which contradict the declaration give wrong elements but touch no foreign memory. */
+ * bounds which contradict the declaration give wrong elements but touch no foreign memory. Sums of bounds wrap: whoever
+ * calls may give any. */
 #include "emit.h"
 
 typedef struct Bounds {
@@ -30,7 +31,7 @@ static Ref argument(Emit *e, const Node *n, int input, int64_t i) {
 static Ref if_axis(Bounds *b, int axes, int k, int64_t j, int input, int64_t offset, Ref so_far) {
   Emit *e = b->e;
   Ref axis = has_argument(b->n, axes) ? argument(e, b->n, axes, j) : const_i64(e, j);
-  axis = pick(e, LLVMIntSLT, axis, const_i64(e, 0), add_i(e, axis, const_i64(e, b->x->rank)), axis);
+  axis = pick(e, LLVMIntSLT, axis, const_i64(e, 0), LLVMBuildAdd(e->b, axis, const_i64(e, b->x->rank), ""), axis);
   return pick(e, LLVMIntEQ, axis, const_i64(e, k), argument(e, b->n, input, j + offset), so_far);
 }
 
@@ -44,7 +45,7 @@ static void read_slice(Bounds *b) {
       start = if_axis(b, 3, k, j, 1, 0, start);
       if (has_argument(b->n, 4)) step = if_axis(b, 3, k, j, 4, 0, step);
     }
-    start = pick(e, LLVMIntSLT, start, const_i64(e, 0), add_i(e, start, d), start);
+    start = pick(e, LLVMIntSLT, start, const_i64(e, 0), LLVMBuildAdd(e->b, start, d, ""), start);
     b->start[k] = clamp_i(e, start, const_i64(e, b->x->d[k] - 1));
     b->step[k] = step;
   }
@@ -102,7 +103,7 @@ static void copy_axis(const Bounds *b, int k, Ref from, Ref to, Ref inside) {
   }
   Loop l;
   loop_begin(e, &l, const_i64(e, 0), const_i64(e, b->y->d[k]), 1, 0, NULL);
-  Ref i = add_i(e, b->start[k], LLVMBuildMul(e->b, l.i, b->step[k], ""));
+  Ref i = LLVMBuildAdd(e->b, b->start[k], LLVMBuildMul(e->b, l.i, b->step[k], ""), "");
   if (b->n->op == OP_Pad && b->mode == PAD_CONSTANT)
     inside = LLVMBuildAnd(e->b, inside, is_inside(e, i, b->x->d[k]), "");
   from = add_i(e, mul_i(e, from, b->x->d[k]), source_index(b, i, b->x->d[k]));

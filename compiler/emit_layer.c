@@ -44,7 +44,17 @@ static bool needs_no_code(const Node *n) {
   return true;
 }
 
-static int phase_count(const Node *n) { return needs_no_code(n) ? 0 : n->plan && n->plan->shared ? 2 : 1; }
+static bool makes_nothing(const Node *n) {
+  for (int i = 0; i < n->n_out; i++) {
+    if (n->out[i] && shape_count(&n->out[i]->shape) != 0) return false;
+  }
+  return true;
+}
+
+static int phase_count(const Node *n) {
+  if (makes_nothing(n) || needs_no_code(n)) return 0;
+  return n->plan && n->plan->shared ? 2 : 1;
+}
 
 /* ==== what a layer function depends on ==== */
 
@@ -72,7 +82,8 @@ static void key_value(const Emit *e, const Value *v, Buffer *key) {
   if (v->place == P_INPUT || v->place == P_OUTPUT) buffer_printf(key, "+%lld", (long long)v->alias_offset);
   for (int k = 0; k < v->shape.rank; k++) buffer_printf(key, ",%lld", (long long)v->shape.d[k]);
   buffer_printf(key, " %d/%lld.%lld.%lld.%lld %lld.%lld.%lld.%lld)", l->block, (long long)l->top, (long long)l->left,
-                (long long)l->bottom, (long long)l->right, (long long)l->n, (long long)l->c, (long long)l->row, (long long)l->pix);
+                (long long)l->bottom, (long long)l->right, (long long)l->n, (long long)l->c, (long long)l->row,
+                (long long)l->pix);
   int64_t count = shape_count(&v->shape);
   if (v->data && count <= SMALL_CONSTANT) buffer_add(key, v->data, (size_t)count * type_size(v->type));
 }

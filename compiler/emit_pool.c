@@ -44,7 +44,7 @@ static Pool pool_of(Emit *e, Node *n) {
   p.count_pad = attr_int(n, "count_include_pad", 0) != 0;
   p.columns = e->t->regs - 2;
   if (is_global(n)) {
-    p.w = (Window){.kh = (int)p.x->shape.d[2], .kw = (int)p.x->shape.d[3], .sh = 1, .sw = 1, .dh = 1,
+    p.w = (Window){.kh = p.x->shape.d[2], .kw = p.x->shape.d[3], .sh = 1, .sw = 1, .dh = 1,
                    .dw = 1};
   }
   return p;
@@ -161,7 +161,7 @@ static void build_tile(const Pool *p, const PoolTile *t) {
 /* ==== a window of any size ==== */
 
 /* min(kernel, taps of a window before `end`, of which index `start` is the first); never negative. */
-static Ref taps_before(const Pool *p, Ref start, int64_t end, int dilation, int kernel) {
+static Ref taps_before(const Pool *p, Ref start, int64_t end, int64_t dilation, int64_t kernel) {
   Emit *e = p->e;
   Ref n = LLVMBuildNSWSub(e->b, const_i64(e, end + dilation - 1), start, "");
   n = LLVMBuildSDiv(e->b, n, const_i64(e, dilation), "");

@@ -244,6 +244,18 @@ static void mean_line(Reduction *r) {
   else store_line(l, mean, const_i64(e, 0), l->valid);
 }
 
+/* Means of nothing, which are NaN. */
+static void store_nans(Emit *e, const Value *y) {
+  LLVMTypeRef type = llvm_type(e, y->type);
+  Ref lo, hi;
+  work_range(e, shape_count(&y->shape), shape_count(&y->shape), &lo, &hi);
+  Loop l;
+  loop_begin(e, &l, lo, hi, 1, 0, NULL);
+  int size = (int)type_size(y->type);
+  store(e, LLVMConstRealOfString(type, "nan"), gep(e, value_ptr(e, y), l.i, size), 0, size);
+  loop_end(e, &l);
+}
+
 /* ==== argmax ==== */
 
 static void store_indices(const Line *l, Ref best) {
@@ -274,6 +286,11 @@ static void argmax_line(Reduction *r) {
 
 void emit_reduce(Emit *e, Node *n) {
   bool reduced[MAX_RANK] = {0};
+  if (shape_count(&n->in[0]->shape) == 0) {
+    assert(n->op == OP_ReduceMean);
+    store_nans(e, n->out[0]);
+    return;
+  }
   int64_t axis = attr_int(n, "axis", n->op == OP_ArgMax ? 0 : -1);
   if (n->op == OP_ReduceMean) reduce_axes(e->g, n, reduced);
   else reduced[axis < 0 ? axis + n->in[0]->shape.rank : axis] = true;

@@ -30,13 +30,13 @@ static void conv_row(double *acc, int64_t count, double w, const float *x, int64
 /* One input channel's part in one output channel. */
 static void conv_channel(const Window *k, const Volume *in, const Volume *out, const float *x, const float *w,
                          double *acc) {
-  for (int ky = 0; ky < k->kh; ky++)
+  for (int64_t ky = 0; ky < k->kh; ky++)
     for (int64_t oy = 0; oy < out->h; oy++) {
-      int64_t iy = oy * k->sh - k->top + (int64_t)ky * k->dh;
+      int64_t iy = oy * k->sh - k->top + ky * k->dh;
       if (iy < 0 || iy >= in->h) continue;
-      for (int kx = 0; kx < k->kw; kx++)
+      for (int64_t kx = 0; kx < k->kw; kx++)
         conv_row(acc + oy * out->w, out->w, w[ky * k->kw + kx], x + iy * in->w, in->w, k->sw,
-                 (int64_t)kx * k->dw - k->left);
+                 kx * k->dw - k->left);
     }
 }
 
@@ -44,7 +44,7 @@ void eval_conv(Graph *g, const Node *n, const void *const *in, void **out) {
   Volume vx = volume_of(&n->in[0]->shape), vy = volume_of(&n->out[0]->shape);
   const float *x = in[0], *w = in[1], *bias = n->n_in > 2 ? in[2] : NULL;
   int64_t group_in = vx.c / n->group, group_out = vy.c / n->group;
-  int64_t map_in = vx.h * vx.w, map_out = vy.h * vy.w, kernel = (int64_t)n->win.kh * n->win.kw;
+  int64_t map_in = vx.h * vx.w, map_out = vy.h * vy.w, kernel = n->win.kh * n->win.kw;
   double *acc = alloc_n(g->cx, (size_t)map_out, sizeof *acc);
   float *y = out[0];
   for (int64_t i = 0; i < vy.n; i++)
@@ -59,44 +59,55 @@ void eval_conv(Graph *g, const Node *n, const void *const *in, void **out) {
 
 /* ---- pools ---- */
 
-/* Place of one element of a window over one channel of the input. */
-typedef struct Tap {
-  int64_t d, h, w;
-} Tap;
+/* The taps of a window along one axis that lie inside: `count` from `at` on, `step` apart. */
+typedef struct Taps {
+  int64_t at, step, count;
+  int64_t counted; /* all before the end of the padding */
+} Taps;
 
-/* Element k of the window of output element o. */
-static Tap tap_of(const Window *k, const Volume *out, int64_t o, int64_t element) {
-  return (Tap){
-    .d = o / (out->h * out->w) * k->sd - k->front + element / (k->kh * k->kw) * k->dd,
-    .h = o / out->w % out->h * k->sh - k->top + element / k->kw % k->kh * k->dh,
-    .w = o % out->w * k->sw - k->left + element % k->kw * k->dw,
-  };
-}
-
-static bool is_inside(const Volume *v, Tap t) {
-  return t.d >= 0 && t.d < v->d && t.h >= 0 && t.h < v->h && t.w >= 0 && t.w < v->w;
+/* How many taps of a window that begins at `start` come before `limit`. */
+static int64_t taps_before(int64_t start, int64_t step, int64_t kernel, int64_t limit) {
+  int64_t n = start < limit ? (limit - start - 1) / step + 1 : 0;
+  return n < kernel ? n : kernel;
 }
 
 /* Windows begin in the padding at the earliest; with ceil_mode they may end behind it. */
-static bool is_inside_padding(const Window *k, const Volume *v, Tap t) {
-  return t.d < v->d + k->back && t.h < v->h + k->bottom && t.w < v->w + k->right;
+static Taps taps_of(int64_t start, int64_t step, int64_t kernel, int64_t size, int64_t after) {
+  int64_t first = taps_before(start, step, kernel, 0);
+  return (Taps){start + first * step, step, taps_before(start, step, kernel, size) - first,
+                taps_before(start, step, kernel, size + after)};
 }
 
-static int64_t offset_of(const Volume *v, Tap t) {
-  return (t.d * v->h + t.h) * v->w + t.w;
+typedef struct Taps3 {
+  Taps d, h, w;
+} Taps3;
+
+/* Those of output element o. */
+static Taps3 window_of(const Window *k, const Volume *in, const Volume *out, int64_t o) {
+  return (Taps3){
+    .d = taps_of(o / (out->h * out->w) * k->sd - k->front, k->dd, k->kd, in->d, k->back),
+    .h = taps_of(o / out->w % out->h * k->sh - k->top, k->dh, k->kh, in->h, k->bottom),
+    .w = taps_of(o % out->w * k->sw - k->left, k->dw, k->kw, in->w, k->right),
+  };
+}
+
+static int64_t taps_inside(const Taps3 *t) { return t->d.count * t->h.count * t->w.count; }
+
+/* Where tap number e of those inside is, in a channel of the input. */
+static int64_t offset_of(const Volume *v, const Taps3 *t, int64_t e) {
+  int64_t d = t->d.at + e / (t->h.count * t->w.count) * t->d.step, h = t->h.at + e / t->w.count % t->h.count * t->h.step;
+  return (d * v->h + h) * v->w + t->w.at + e % t->w.count * t->w.step;
 }
 
 /* The first of the largest elements, NaN being the largest, in the window of output element o, whose input channel begins at
  * `channel`. */
 static int64_t find_maximum(const Node *n, const void *x, const Volume *vx, const Volume *vy, int64_t channel,
                             int64_t o) {
-  const Window *k = &n->win;
+  const Taps3 window = window_of(&n->win, vx, vy, o);
   Type t = n->in[0]->type;
   int64_t best = -1;
-  for (int64_t e = 0; e < (int64_t)k->kd * k->kh * k->kw; e++) {
-    Tap tap = tap_of(k, vy, o, e);
-    if (!is_inside(vx, tap)) continue;
-    int64_t i = channel + offset_of(vx, tap);
+  for (int64_t e = 0; e < taps_inside(&window); e++) {
+    int64_t i = channel + offset_of(vx, &window, e);
     if (best < 0 || number_beats(t, get_number(t, x, i), get_number(t, x, best))) best = i;
   }
   assert(best >= 0);
@@ -124,17 +135,12 @@ void eval_max_pool(Graph *g, const Node *n, const void *const *in, void **out) {
 
 static double window_mean(const Node *n, const void *x, const Volume *vx, const Volume *vy, int64_t channel,
                           int64_t o) {
-  const Window *k = &n->win;
-  bool count_pad = attr_int(n, "count_include_pad", 0) != 0;
-  double sum = 0;
-  int64_t count = 0;
-  for (int64_t e = 0; e < (int64_t)k->kd * k->kh * k->kw; e++) {
-    Tap tap = tap_of(k, vy, o, e);
-    bool inside = is_inside(vx, tap);
-    if (inside) sum += get_number(n->in[0]->type, x, channel + offset_of(vx, tap)).f;
-    if (inside || (count_pad && is_inside_padding(k, vx, tap))) count++;
-  }
-  return sum / (double)count;
+  const Taps3 t = window_of(&n->win, vx, vy, o);
+  int64_t inside = taps_inside(&t);
+  double sum = 0, count = (double)inside;
+  for (int64_t e = 0; e < inside; e++) sum += get_number(n->in[0]->type, x, channel + offset_of(vx, &t, e)).f;
+  if (attr_int(n, "count_include_pad", 0)) count = (double)t.d.counted * (double)t.h.counted * (double)t.w.counted;
+  return sum / count;
 }
 
 void eval_average_pool(Graph *g, const Node *n, const void *const *in, void **out) {

@@ -303,7 +303,7 @@ static bool mean_as_pool(Graph *g, Node *n) {
   const Shape *s = &n->in[0]->shape;
   int64_t axis[MAX_RANK];
   int count;
-  if (n->out[0]->type != T_F32 || s->rank != 4 || !attr_int(n, "keepdims", 1)) return false;
+  if (n->out[0]->type != T_F32 || s->rank != 4 || !attr_int(n, "keepdims", 1) || shape_count(s) == 0) return false;
   if (!read_axes(n, 1, 4, 0, axis, &count) || count != 2 || axis[0] + axis[1] != 5 || axis[0] * axis[1] != 6)
     return false;
   become(g, n, OP_GlobalAveragePool, 1, n->in);

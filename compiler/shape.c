@@ -197,7 +197,6 @@ static void set_reduced(Graph *g, Node *n, Type type, const bool *reduced) {
     if (!reduced[i] || keep) r.d[r.rank++] = reduced[i] ? 1 : s->d[i];
     if (!reduced[i]) continue;
     check_number(g, n, 0, i);
-    if (s->d[i] == 0) fail_at(g, n, "axis %d has no elements", i);
   }
   set_output(g, n, 0, type, &r);
 }
@@ -233,7 +232,9 @@ static void infer_reduce_mean(Graph *g, Node *n) {
 
 static void infer_argmax(Graph *g, Node *n) {
   bool reduced[MAX_RANK] = {false};
-  reduced[check_axis(g, n, attr_int(n, "axis", 0), n->in[0]->shape.rank)] = true;
+  int axis = check_axis(g, n, attr_int(n, "axis", 0), n->in[0]->shape.rank);
+  if (n->in[0]->shape.d[axis] == 0) fail_at(g, n, "axis %d has no elements", axis);
+  reduced[axis] = true;
   set_reduced(g, n, T_I64, reduced);
 }
 

@@ -204,6 +204,7 @@ void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape 
       fail_at(g, n, "axis %d is cut at the symbolic batch; --batch fixes it", i);
     start[i] = starts.v[k];
     out->d[i] = slice_axis(x->d[i], &start[i], ends.v[k], step[i]);
+    if (out->d[i] <= 1) step[i] = 1; /* no step is made, however long */
   }
 }
 
@@ -305,6 +306,7 @@ void infer_gather(Graph *g, Node *n) {
   Type t = n->in[1]->type;
   if (t != T_I32 && t != T_I64) fail_at(g, n, "indices must be i32 or i64, not %s", type_name(t));
   check_indices(g, n, x->d[axis]);
+  if (x->d[axis] == 0 && shape_count(index) != 0) fail_at(g, n, "elements are taken from an axis that has none");
   if (x->rank - 1 + index->rank > MAX_RANK)
     fail_at(g, n, "a result of rank over %d is not supported", MAX_RANK);
   Shape out = {.rank = 0};

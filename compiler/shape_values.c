@@ -50,12 +50,15 @@ static void put(const Value *v, void *data, int64_t i, int64_t k) {
   else ((int64_t *)data)[i] = k;
 }
 
-/* The value's elements when the batch is `batch`. */
+/* The value's elements when the batch is `batch`. What is so large that it wraps has no form that `fit` finds. */
 static const void *at_batch(Graph *g, const Value *v, int64_t batch) {
   if (!v->sym) return v->data;
   int64_t count = shape_count(&v->shape);
   void *data = alloc_n(g->cx, (size_t)count, type_size(v->type));
-  for (int64_t i = 0; i < count; i++) put(v, data, i, get(v, v->data, i) * (v->sym[i] ? batch : 1));
+  for (int64_t i = 0; i < count; i++) {
+    uint64_t k = (uint64_t)get(v, v->data, i);
+    put(v, data, i, (int64_t)(k * (uint64_t)(v->sym[i] ? batch : 1)));
+  }
   return data;
 }
 
@@ -73,7 +76,8 @@ static bool fit(const Value *v, void *const data[TRIALS], int64_t i, int64_t *k,
   for (int t = 0; t < TRIALS; t++) {
     int64_t e = get(v, data[t], i);
     number = number && e == first;
-    multiple = multiple && e == factor * trial[t];
+    int64_t product;
+    multiple = multiple && mul_size(factor, trial[t], &product) && e == product;
   }
   *k = number ? first : factor;
   *sym = !number;

@@ -48,33 +48,34 @@ static void check_conv(const Axis *h, const Axis *w, int channels, int outputs, 
   check_kernel(text, TOLERANCE);
 }
 
-static void both_axes(int channels, int outputs, int group, const char *weights, const char *rest) {
-  for (size_t i = 0; i < COUNT(extreme); i++) {
+/* Every `step`-th of them. */
+static void both_axes(size_t step, int channels, int outputs, int group, const char *weights, const char *rest) {
+  for (size_t i = step / 2; i < COUNT(extreme); i += step) {
     check_conv(&extreme[i], &plain, channels, outputs, group, weights, rest);
     check_conv(&plain, &extreme[i], channels, outputs, group, weights, rest);
-    check_conv(&extreme[i], &extreme[COUNT(extreme) - 1 - i], channels, outputs, group, weights, rest);
+    if (i % 4 == 0) check_conv(&extreme[i], &extreme[COUNT(extreme) - 1 - i], channels, outputs, group, weights, rest);
   }
 }
 
 static void dense(void **state) {
   (void)state;
-  both_axes(5, 3, 1, "const", "output y\n");
+  both_axes(1, 5, 3, 1, "const", "output y\n");
 }
 
 static void with_an_epilogue(void **state) {
   (void)state;
-  both_axes(3, 4, 1, "const", "const c f32 [4,1,1] = random 1 -1 1\nz = Add(y, c)\nt = Relu(z)\noutput t\n");
+  both_axes(3, 3, 4, 1, "const", "const c f32 [4,1,1] = random 1 -1 1\nz = Add(y, c)\nt = Relu(z)\noutput t\n");
 }
 
 static void of_groups(void **state) {
   (void)state;
-  both_axes(8, 8, 4, "const", "output y\n");
-  both_axes(3, 3, 3, "const", "z = Relu(y)\noutput z\n");
+  both_axes(4, 8, 8, 4, "const", "output y\n");
+  both_axes(4, 3, 3, 3, "const", "z = Relu(y)\noutput z\n");
 }
 
 static void with_weights_at_run_time(void **state) {
   (void)state;
-  both_axes(2, 3, 1, "input", "z = Relu(y)\noutput z\n");
+  both_axes(3, 2, 3, 1, "input", "z = Relu(y)\noutput z\n");
 }
 
 /* Signals, and padding that auto_pad asks for. */
@@ -93,6 +94,67 @@ static void of_one_dimension(void **state) {
   }
 }
 
+/* ==== pools ==== */
+
+/* Padding of a pool is less than its window, and no dilated window misses the map. */
+static const Axis pooled[] = {
+  {4, MOST, 1, 1, MOST - 1, 0},         {4, MOST, MOST, 1, MOST - 1, MOST - 1},
+  {17, 3, MOST, 1, 2, 2},               {17, 3, MOST, 17, 34, 34},
+  {1, 100000, 100000, 1, 99999, 99999}, {9, 65535, 7, 1, 65530, 20},
+  {5, MOST, 1000000, 1, MOST - 1, 5},   {33, 2, 5, 31, 31, 31},
+  {3, 1000000, 3, 3, 2999997, 60},      {16, 1, MOST, MOST, 0, 0},
+  {2, 70, 1, 1, 69, 69},                {40, 17, MOST, 2, 0, 32},
+};
+
+static const Axis small = {5, 2, 1, 1, 1, 0};
+
+/* `op` with its further attributes, of a value that lies in blocks as well as of the input itself. */
+static void check_pool(const Axis *h, const Axis *w, const char *op) {
+  char text[1024], window[400];
+  snprintf(window, sizeof window, "kernel_shape=[%lld,%lld] pads=[%lld,%lld,%lld,%lld] strides=[%lld,%lld] dilations=[%lld,%lld]",
+           (long long)h->kernel, (long long)w->kernel, (long long)h->before, (long long)w->before, (long long)h->after,
+           (long long)w->after, (long long)h->stride, (long long)w->stride, (long long)h->dilation, (long long)w->dilation);
+  snprintf(text, sizeof text,
+           "graph pool\ninput x f32 [1,5,%lld,%lld]\nconst w f32 [5,5,1,1] = random 3 -0.5 0.5\nc = Conv(x, w)\n"
+           "y = %s %s\nz = Relu(y)\noutput z\n", (long long)h->size, (long long)w->size, op, window);
+  check_kernel(text, TOLERANCE);
+  snprintf(text, sizeof text, "graph pool\ninput c f32 [1,3,%lld,%lld]\ny = %s %s\nz = Relu(y)\noutput z\n",
+           (long long)h->size, (long long)w->size, op, window);
+  check_kernel(text, TOLERANCE);
+}
+
+/* One operator and the other in turn. */
+static void both_axes_of_pool(const char *op, const char *other) {
+  for (size_t i = 0; i < COUNT(pooled); i++) {
+    check_pool(&pooled[i], &small, i % 2 ? op : other);
+    check_pool(&small, &pooled[i], i % 2 ? other : op);
+  }
+}
+
+static void of_maxima(void **state) {
+  (void)state;
+  both_axes_of_pool("MaxPool(c)", "MaxPool(c) ceil_mode=1");
+}
+
+static void of_means(void **state) {
+  (void)state;
+  both_axes_of_pool("AveragePool(c)", "AveragePool(c) count_include_pad=1 ceil_mode=1");
+}
+
+static void of_three_dimensions(void **state) {
+  (void)state;
+  static const char *const ops[] = {"MaxPool(x)", "AveragePool(x) ceil_mode=1", "AveragePool(x) count_include_pad=1"};
+  char text[1024];
+  for (size_t i = 0; i < COUNT(pooled) * COUNT(ops); i++) {
+    const Axis *a = &pooled[i % COUNT(pooled)];
+    snprintf(text, sizeof text,
+             "graph pool\ninput x f64 [1,2,%lld,3,2]\ny = %s kernel_shape=[%lld,2,1] strides=[%lld,1,2147483647] "
+             "dilations=[%lld,1,1] pads=[%lld,1,0,%lld,0,0]\noutput y\n", (long long)a->size, ops[i / COUNT(pooled)],
+             (long long)a->kernel, (long long)a->stride, (long long)a->dilation, (long long)a->before, (long long)a->after);
+    check_kernel(text, TOLERANCE);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(dense),
@@ -100,6 +162,9 @@ int main(void) {
     cmocka_unit_test(of_groups),
     cmocka_unit_test(with_weights_at_run_time),
     cmocka_unit_test(of_one_dimension),
+    cmocka_unit_test(of_maxima),
+    cmocka_unit_test(of_means),
+    cmocka_unit_test(of_three_dimensions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
