@@ -40,6 +40,7 @@ Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n) {
   int inputs = 0;
   for (int i = 0; i < n; i++) inputs += layer[i].node->n_in;
   to->name = "alone";
+  to->alone = true;
   to->target = g->target;
   to->input = alloc_n(g->cx, (size_t)inputs, sizeof *to->input);
   to->output = alloc_n(g->cx, (size_t)n, sizeof *to->output);

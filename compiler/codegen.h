@@ -37,6 +37,7 @@ typedef enum ConvAlgorithm {
   CONV_DIRECT,
   CONV_DEPTHWISE,
   CONV_GROUPED,        /* several groups of few channels share a vector */
+  CONV_RAGGED,         /* groups that begin and end inside of blocks */
   CONV_WINOGRAD,       /* F(4x4,3x3) and its like: winograd.c */
   CONV_STRASSEN,       /* 1x1 by one level of Strassen's algorithm */
   CONV_PLAIN,          /* weights that are known at run time only, or windows mostly in the padding: dense row-major tensors */
@@ -235,10 +236,18 @@ ArgClass step_arg_class(const Node *n, const Step *s);
  * Value.place and .offset of constants and the offsets of plans. */
 void pass_pack(Graph *g);
 int64_t packed_bytes(Graph *g, const Node *n); /* of a node's packed weights; 0: it has none */
-/* pack_gemm.c: constant B [K,N] of a Gemm or MatMul as column panels of lanes*nb, K rows each, zero-padded; the size in
- * bytes, 0 where B is not packed. */
+int64_t plan_bytes(const Graph *g, const Node *n, const ConvPlan *p); /* the same of a convolution that had this plan */
+/* What so many columns of weights (channels of results) take in a row: whole vectors, unless that is more by a quarter than
+ * there are; then the last vector of a row has no padding, and reading it whole runs on into the next row. */
+int64_t packed_columns(int64_t columns, int lanes);
+/* pack_gemm.c: constant B [K,N], or [K], of a Gemm or MatMul as column panels of lanes*nb, K rows each, zero-padded, then the
+ * narrow columns one by one, K elements each; the size in bytes, 0 where B is not packed. */
 int64_t pack_gemm_size(Graph *g, const Node *n);
-void pack_gemm(Graph *g, Node *n, float *dst);
+void pack_gemm(Graph *g, const Node *n, float *dst);
+bool pack_gemm_alike(const Node *a, const Node *b); /* would equal matrices be packed the same, with the same nb? */
+/* How many columns are narrow: the last ones, where vectors of columns would be mostly padding. Their products are sums along
+ * K, which has to be the dense axis of A; where it is not, the panels have the last columns without padding (packed_columns). */
+int64_t narrow_columns(const Graph *g, const Node *n);
 
 /* ---- plan.c ---- */
 

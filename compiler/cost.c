@@ -234,11 +234,29 @@ static double lanes_cycles(const Cost *c, int64_t products, int64_t sums, int64_
   return (double)vectors * one + calls * CALL + c->input_bytes / c->r->met;
 }
 
+/* ==== groups that do not fill blocks: see emit_ragged.c ==== */
+
+/* Blocks of the result that hold outputs of each group, counted for all of them. */
+static int64_t pieces(const Cost *c) {
+  int64_t lanes = c->t->lanes, each = c->p->ocg, sum = 0, period = lanes; /* after so many groups they lie as before */
+  for (int64_t g = 0; g < period; g++) sum += (g * each + each - 1) / lanes - g * each / lanes + 1;
+  return ceiling(sum * c->p->groups, period);
+}
+
+/* A loop turns for every channel. */
+static double ragged_cycles(const Cost *c) {
+  int64_t tiles = ceiling(c->y[3], c->p->uw), uw = ceiling(c->y[3], tiles), steps = c->p->icg * c->taps;
+  double call = CALL + (double)steps * (LOOP + step_cycles(c, uw, 1)) + 2. * (double)uw;
+  double calls = (double)(c->images * c->y[2] * tiles * pieces(c));
+  return calls * call + c->input_bytes / c->r->met;
+}
+
 static double cycles(const Cost *c) {
   int64_t tile = c->y[3] < c->p->uw ? c->y[3] : c->p->uw;
   switch (c->p->algorithm) {
   case CONV_WINOGRAD: return winograd_cycles(c);
   case CONV_STRASSEN: return strassen_cycles(c);
+  case CONV_RAGGED: return ragged_cycles(c);
   case CONV_GROUPED: return lanes_cycles(c, c->taps * c->p->icg, c->p->sums, c->y[3]);
   case CONV_DEPTHWISE: return lanes_cycles(c, c->taps, 1, tile);
   default: return direct_cycles(c);

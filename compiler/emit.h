@@ -132,6 +132,7 @@ typedef struct Differences {
 /* `uw` rows (pixels) by `nb` vectors of columns (blocks of output channels). */
 typedef struct Tile {
   int uw, nb;
+  int width;             /* floats of a step's weights where the last vector is cut (packed_columns); 0: whole vectors */
   int sets;              /* of sums, that steps add to in turn; 0: one */
   int64_t in[MAX_TILE];  /* element offsets of the rows' inputs from the first */
   int prefetch;          /* cache lines to fetch into L2 in one call of tile_sums, spread over its steps */
@@ -144,6 +145,8 @@ void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *
 /* A row of pixels in as few tiles as possible of at most `most`: those of one size, then those of one less. */
 typedef struct RowTiles { int64_t count, size[2], number[2], first[2] /* pixel */; } RowTiles;
 RowTiles row_tiles(int64_t pixels, int64_t most);
+/* One vector whose lane i is the sum of the lanes of v[i], n of them at most a vector's lanes; the other lanes hold anything. */
+Ref sum_lanes(Emit *e, Ref *v, int n);
 /* Loads stay on their side of it: LLVM would otherwise begin a step's loads in the middle of the step before, for which
  * there are no registers. */
 void end_step(Emit *e);
@@ -192,6 +195,7 @@ void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi);
 void emit_conv(Emit *e, Node *n);      /* emit_conv.c: Conv on blocks */
 void emit_depthwise(Emit *e, Node *n); /* emit_depthwise.c */
 void emit_grouped(Emit *e, Node *n);   /* emit_grouped.c */
+void emit_ragged(Emit *e, Node *n);    /* emit_ragged.c */
 void emit_winograd(Emit *e, Node *n);  /* emit_winograd.c: F(4x4,3x3); in two phases where plan->shared */
 void emit_strassen(Emit *e, Node *n);  /* emit_strassen.c: 1x1; in two phases where plan->shared */
 void emit_conv_plain(Emit *e, Node *n); /* emit_conv_plain.c: run-time weights, dense row-major */

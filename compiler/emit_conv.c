@@ -26,6 +26,8 @@ typedef struct Conv {
   int64_t images, rows, cols;           /* of the result */
   int64_t taps;
   int64_t groups_of_blocks;             /* panels of one group: nb output blocks each, the last one perhaps fewer */
+  int64_t whole_panels;                 /* those with weights for nb whole vectors, */
+  int rest;                             /* floats of a step's weights in the last one if it is no such, else 0 */
   int64_t out_blocks;                   /* of one group */
   int64_t panel;                        /* floats of a full panel */
 } Conv;
@@ -50,6 +52,7 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
                 t->last ? "l" : "", c->plan->planar ? "p" : "", tile->prefetch, tile->ahead ? "a" : "");
   buffer_printf(key, "_k%lldx%lld_d%lldx%lld_in%lld.%lld.%lld_out%lld", (long long)w->kh, (long long)w->kw, (long long)w->dh,
                 (long long)w->dw, (long long)c->in->c, (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c);
+  if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
   for (int u = 1; u < t->tile.uw; u++) buffer_printf(key, "_%lld.%lld", (long long)t->tile.in[u], (long long)t->out[u]);
   if (t->last) step_key(c->n, key);
   buffer_add(key, "", 1);
@@ -146,8 +149,10 @@ static void set_channels(const Conv *c, Kernel *t) {
   t->first = t->last = true;
 }
 
-static Kernel row_tile(const Conv *c, int uw, int nb, int prefetch) {
-  Kernel t = {.tile = {.uw = uw, .nb = nb, .prefetch = prefetch}};
+static int blocks_of(const Conv *c, int width) { return (width + c->e->lanes - 1) / c->e->lanes; }
+
+static Kernel row_tile(const Conv *c, int uw, int width, int prefetch) {
+  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width, .prefetch = prefetch}};
   for (int u = 0; u < uw; u++) {
     t.tile.in[u] = u * c->win->sw * c->in->pix;
     t.out[u] = u * c->out->pix;
@@ -168,7 +173,7 @@ static void locate(const Conv *c, Site *s) {
   Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
   out = gep(e, gep(e, out, s->image, c->out->n * 4), s->row, c->out->row * 4);
   s->out = gep(e, gep(e, out, s->x, c->out->pix * 4), block, c->out->c * 4);
-  int64_t group_floats = c->out_blocks * e->lanes * c->plan->icg * c->taps;
+  int64_t group_floats = packed_columns(c->plan->ocg, e->lanes) * c->plan->icg * c->taps;
   Ref w = gep(e, weights_ptr(e, c->plan->weights), s->group, group_floats * 4);
   s->weights = gep(e, w, s->panel_index, c->panel * 4);
   s->bias = gep(e, weights_ptr(e, c->plan->bias), block, e->lanes * 4);
@@ -176,23 +181,24 @@ static void locate(const Conv *c, Site *s) {
 
 /* ==== loops ==== */
 
-typedef void Body(const Conv *c, Site *s, int nb, void *data);
+/* width: floats of a step's weights in the panel. */
+typedef void Body(const Conv *c, Site *s, int width, void *data);
+
+static int full_width(const Conv *c) { return c->plan->nb * c->e->lanes; }
 
 /* Panels of one group: the full ones in a loop, then the narrower last. */
 static void each_panel(const Conv *c, Site *s, Body *body, void *data) {
   Emit *e = c->e;
-  int64_t full = c->out_blocks / c->plan->nb;
-  int rest = (int)(c->out_blocks % c->plan->nb);
-  if (full > 0) {
+  if (c->whole_panels > 0) {
     Loop panel;
-    loop_begin(e, &panel, const_i64(e, 0), const_i64(e, full), 1, 0, NULL);
+    loop_begin(e, &panel, const_i64(e, 0), const_i64(e, c->whole_panels), 1, 0, NULL);
     s->panel_index = panel.i;
-    body(c, s, c->plan->nb, data);
+    body(c, s, full_width(c), data);
     loop_end(e, &panel);
   }
-  if (rest == 0) return;
-  s->panel_index = const_i64(e, full);
-  body(c, s, rest, data);
+  if (c->rest == 0) return;
+  s->panel_index = const_i64(e, c->whole_panels);
+  body(c, s, c->rest, data);
 }
 
 static int64_t all_panels(const Conv *c) { return c->plan->groups * c->groups_of_blocks; }
@@ -200,20 +206,19 @@ static int64_t all_panels(const Conv *c) { return c->plan->groups * c->groups_of
 /* Panel number `number` of all groups'; the narrower last panel of a group takes its own branch. */
 static void on_panel(const Conv *c, Ref number, Body *body, void *data) {
   Emit *e = c->e;
-  int64_t per_group = c->groups_of_blocks, full = c->out_blocks / c->plan->nb;
-  int rest = (int)(c->out_blocks % c->plan->nb);
+  int64_t per_group = c->groups_of_blocks, full = c->whole_panels;
   Site s = {.group = LLVMBuildSDiv(e->b, number, const_i64(e, per_group), ""),
             .panel_index = LLVMBuildSRem(e->b, number, const_i64(e, per_group), "")};
   If branch;
-  if (rest > 0 && full > 0) {
+  if (c->rest > 0 && full > 0) {
     if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntSLT, s.panel_index, const_i64(e, full), ""));
-    body(c, &s, c->plan->nb, data);
+    body(c, &s, full_width(c), data);
     if_end(e, &branch);
     if_begin(e, &branch, LLVMBuildICmp(e->b, LLVMIntEQ, s.panel_index, const_i64(e, full), ""));
-    body(c, &s, rest, data);
+    body(c, &s, c->rest, data);
     if_end(e, &branch);
   } else {
-    body(c, &s, full > 0 ? c->plan->nb : rest, data);
+    body(c, &s, full > 0 ? full_width(c) : c->rest, data);
   }
 }
 
@@ -246,9 +251,9 @@ static void each_group(const Conv *c, Site *s, void (*body)(const Conv *, Site *
 
 /* ROW_TILE_OC */
 
-static void tile_of_panel(const Conv *c, Site *s, int nb, void *data) {
+static void tile_of_panel(const Conv *c, Site *s, int width, void *data) {
   locate(c, s);
-  Kernel t = row_tile(c, *(int *)data, nb, 0);
+  Kernel t = row_tile(c, *(int *)data, width, 0);
   if (c->plan->ahead) t.tile.ahead = c->in->row * 4;
   call_tile(c, &t, s);
 }
@@ -279,7 +284,7 @@ static void by_rows(const Conv *c) {
 /* OC_ROW_TILE: while a panel is used for a block of rows, the next one is fetched into L2, evenly over the work. */
 
 typedef struct Sweep {
-  int nb;
+  int width;     /* of the panel */
   int lines;     /* to fetch for each step over one block and tap */
   int64_t bytes; /* fetched by one tile */
   Ref first;     /* row of the block */
@@ -304,7 +309,7 @@ static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
   Ref tile = LLVMBuildSDiv(e->b, s->x, const_i64(e, c->plan->uw), "");
   Ref number = add_i(e, mul_i(e, row, tiles_of_row(c)), tile);
   s->prefetch = gep(e, gep_const(e, s->weights, c->panel * 4), number, w->bytes);
-  Kernel t = row_tile(c, uw, w->nb, w->lines);
+  Kernel t = row_tile(c, uw, w->width, w->lines);
   call_tile(c, &t, s);
 }
 
@@ -313,10 +318,10 @@ typedef struct Stripe {
   Ref first, lo, hi; /* the block's first row; counted from the first row of all */
 } Stripe;
 
-static void stripe_of_panel(const Conv *c, Site *s, int nb, void *data) {
+static void stripe_of_panel(const Conv *c, Site *s, int width, void *data) {
   Emit *e = c->e;
   const Stripe *stripe = data;
-  Sweep w = {.nb = nb, .first = stripe->first};
+  Sweep w = {.width = width, .first = stripe->first};
   set_stream(c, &w);
   Loop row;
   loop_begin(e, &row, stripe->lo, stripe->hi, 1, 0, NULL);
@@ -368,8 +373,8 @@ static void by_blocks(const Conv *c) {
 /* OC_FLAT: the whole map a list of pixels cut into tiles; chunks of input channels keep their weights in L1 while all
  * tiles pass, the sums waiting in scratch. */
 
-static Kernel flat_tile(const Conv *c, int first, int uw, int nb) {
-  Kernel t = {.tile = {.uw = uw, .nb = nb}};
+static Kernel flat_tile(const Conv *c, int first, int uw, int width) {
+  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width}};
   int y0 = first / (int)c->cols, x0 = first % (int)c->cols;
   for (int u = 0; u < uw; u++) {
     int y = (first + u) / (int)c->cols, x = (first + u) % (int)c->cols;
@@ -386,16 +391,16 @@ typedef struct Chunk {
   bool begins, ends;
 } Chunk;
 
-static void chunk_of_tiles(const Conv *c, Site *s, int nb, const Chunk *k) {
+static void chunk_of_tiles(const Conv *c, Site *s, int width, const Chunk *k) {
   Emit *e = c->e;
   int pixels = (int)(c->rows * c->cols), count = (pixels + c->plan->uw - 1) / c->plan->uw, first = 0;
   int64_t steps = (int64_t)k->blocks * c->taps + (k->rest > 0 ? c->taps : 0);
-  int64_t row_floats = (int64_t)nb * e->lanes * c->taps;
+  int64_t row_floats = width * c->taps;
   int64_t bytes = row_floats * (k->blocks * e->lanes + k->rest) * 4;
   int lines = (int)((bytes / 64 + steps * count - 1) / (steps * count));
   for (int i = 0; i < count; i++) {
     int uw = pixels / count + (i >= count - pixels % count);
-    Kernel t = flat_tile(c, first, uw, nb);
+    Kernel t = flat_tile(c, first, uw, width);
     t.blocks = k->blocks;
     t.rest = k->rest;
     t.first = k->begins;
@@ -407,13 +412,13 @@ static void chunk_of_tiles(const Conv *c, Site *s, int nb, const Chunk *k) {
     s->in = gep_const(e, s->in, k->first * c->in->c * 4);
     s->weights = gep_const(e, s->weights, k->first * row_floats * e->lanes * 4);
     s->prefetch = gep_const(e, s->weights, bytes + i * steps * lines * 64);
-    s->partial = gep_const(e, scratch_ptr(e), (int64_t)first * nb * e->lanes * 4);
+    s->partial = gep_const(e, scratch_ptr(e), (int64_t)first * t.tile.nb * e->lanes * 4);
     call_tile(c, &t, s);
     first += uw;
   }
 }
 
-static void flat_panel(const Conv *c, Site *s, int nb, void *data) {
+static void flat_panel(const Conv *c, Site *s, int width, void *data) {
   (void)data;
   Emit *e = c->e;
   int whole = c->plan->icg / e->lanes, rest = c->plan->icg % e->lanes, chunk = c->plan->chunk;
@@ -425,7 +430,7 @@ static void flat_panel(const Conv *c, Site *s, int nb, void *data) {
     Chunk k = {.first = first, .blocks = whole - first < chunk ? whole - first : chunk, .begins = first == 0};
     k.ends = first + k.blocks == whole;
     if (k.ends) k.rest = rest;
-    chunk_of_tiles(c, s, nb, &k);
+    chunk_of_tiles(c, s, width, &k);
   }
   loop_end(e, &image);
 }
@@ -446,6 +451,8 @@ void emit_conv(Emit *e, Node *n) {
   c.out_blocks = (c.plan->ocg + e->lanes - 1) / e->lanes;
   c.groups_of_blocks = (c.out_blocks + c.plan->nb - 1) / c.plan->nb;
   c.panel = (int64_t)c.plan->nb * e->lanes * c.plan->icg * c.taps;
+  c.whole_panels = packed_columns(c.plan->ocg, e->lanes) / full_width(&c);
+  c.rest = (int)(packed_columns(c.plan->ocg, e->lanes) % full_width(&c));
   emit_halo(e, n->out[0]);
   switch (c.plan->order) {
   case ROW_TILE_OC: by_rows(&c); break;

@@ -8,24 +8,26 @@ typedef struct Depthwise {
   const Window *win;
   const Layout *in, *out;
   int64_t rows, cols, blocks;
+  int rest;            /* lanes of the last block's weights where these are cut (packed_columns), else 0 */
 } Depthwise;
 
 enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_STEPS };
 
-static void kernel_key(const Depthwise *d, int uw, Buffer *key) {
+static void kernel_key(const Depthwise *d, int uw, int width, Buffer *key) {
   const Window *w = d->win;
   buffer_printf(key, "depthwise_%d_k%lldx%lld_s%lld_d%lldx%lld_in%lld.%lld_out%lld", uw, (long long)w->kh, (long long)w->kw,
                 (long long)w->sw, (long long)w->dh, (long long)w->dw, (long long)d->in->row,
                 (long long)d->in->pix, (long long)d->out->pix);
+  if (width < d->e->lanes) buffer_printf(key, "_w%d", width);
   step_key(d->n, key);
   buffer_add(key, "", 1);
 }
 
 /* One row of taps: the weights of its kw taps are read once for all pixels of the tile. */
-static void sum_row(const Depthwise *d, int uw, Ref line, Ref weights, Ref *acc) {
+static void sum_row(const Depthwise *d, int uw, int width, Ref line, Ref weights, Ref *acc) {
   Emit *e = d->e;
   for (int kw = 0; kw < d->win->kw; kw++) {
-    Ref w = load(e, e->vec, weights, kw * e->lanes * 4, e->lanes * 4);
+    Ref w = load(e, e->vec, weights, kw * width * 4, width < e->lanes ? 4 : e->lanes * 4);
     for (int u = 0; u < uw; u++) {
       int64_t at = (u * d->win->sw + kw * d->win->dw) * d->in->pix * 4;
       acc[u] = fma_(e, load(e, e->vec, line, at, e->lanes * 4), w, acc[u]);
@@ -35,12 +37,12 @@ static void sum_row(const Depthwise *d, int uw, Ref line, Ref weights, Ref *acc)
 
 typedef struct Building {
   const Depthwise *d;
-  int uw;
+  int uw, width;
 } Building;
 
 static void build_kernel(const void *data) {
   const Depthwise *d = ((const Building *)data)->d;
-  int uw = ((const Building *)data)->uw;
+  int uw = ((const Building *)data)->uw, width = ((const Building *)data)->width;
   Emit *e = d->e;
   Ref acc[64], arg[MAX_STEPS];
   Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->lanes * 4);
@@ -48,7 +50,7 @@ static void build_kernel(const void *data) {
   Loop kh;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, d->win->kh), 1, uw, acc);
   Ref line = gep(e, LLVMGetParam(e->fn, ARG_IN), kh.i, d->win->dh * d->in->row * 4);
-  sum_row(d, uw, line, gep(e, LLVMGetParam(e->fn, ARG_W), kh.i, (int64_t)d->win->kw * e->lanes * 4), acc);
+  sum_row(d, uw, width, line, gep(e, LLVMGetParam(e->fn, ARG_W), kh.i, (int64_t)d->win->kw * width * 4), acc);
   loop_end(e, &kh);
   for (int i = 0; i < d->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
   for (int u = 0; u < uw; u++) {
@@ -56,7 +58,7 @@ static void build_kernel(const void *data) {
   }
 }
 
-static void call_tile(const Depthwise *d, int uw, Ref image, Ref row, Ref block, Ref x) {
+static void call_tile(const Depthwise *d, int uw, int width, Ref image, Ref row, Ref block, Ref x) {
   Emit *e = d->e;
   const ConvPlan *plan = d->n->plan;
   int64_t taps = (int64_t)d->win->kh * d->win->kw;
@@ -69,30 +71,41 @@ static void call_tile(const Depthwise *d, int uw, Ref image, Ref row, Ref block,
                               gep(e, weights_ptr(e, plan->bias), block, e->lanes * 4)};
   step_pointers(e, d->n, image, block, row, x, args + ARG_STEPS);
   Buffer key = {0};
-  kernel_key(d, uw, &key);
-  call_kernel(e, key.data, ARG_STEPS + d->n->n_step, args, build_kernel, &(Building){d, uw});
+  kernel_key(d, uw, width, &key);
+  call_kernel(e, key.data, ARG_STEPS + d->n->n_step, args, build_kernel, &(Building){d, uw, width});
   buffer_free(&key);
+}
+
+static void row_of_block(const Depthwise *d, int width, Ref image, Ref row, Ref block) {
+  Emit *e = d->e;
+  const RowTiles t = row_tiles(d->cols, d->n->plan->uw);
+  for (int i = 0; i < 2; i++) {
+    if (t.number[i] == 0) continue;
+    Loop tile;
+    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, t.number[i]), 1, 0, NULL);
+    Ref x = add_i(e, mul_i(e, tile.i, t.size[i]), const_i64(e, t.first[i]));
+    call_tile(d, (int)t.size[i], width, image, row, block, x);
+    loop_end(e, &tile);
+  }
 }
 
 static void row_of_blocks(const Depthwise *d, Ref image, Ref row) {
   Emit *e = d->e;
-  const RowTiles t = row_tiles(d->cols, d->n->plan->uw);
-  Loop block, tile;
-  loop_begin(e, &block, const_i64(e, 0), const_i64(e, d->blocks), 1, 0, NULL);
-  for (int i = 0; i < 2; i++) {
-    if (t.number[i] == 0) continue;
-    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, t.number[i]), 1, 0, NULL);
-    Ref x = add_i(e, mul_i(e, tile.i, t.size[i]), const_i64(e, t.first[i]));
-    call_tile(d, (int)t.size[i], image, row, block.i, x);
-    loop_end(e, &tile);
+  int64_t whole = d->rest ? d->blocks - 1 : d->blocks;
+  if (whole > 0) {
+    Loop block;
+    loop_begin(e, &block, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
+    row_of_block(d, e->lanes, image, row, block.i);
+    loop_end(e, &block);
   }
-  loop_end(e, &block);
+  if (d->rest) row_of_block(d, d->rest, image, row, const_i64(e, whole));
 }
 
 void emit_depthwise(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
   Depthwise d = {.e = e, .n = n, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout, .rows = y->d[2],
                  .cols = y->d[3], .blocks = (y->d[1] + e->lanes - 1) / e->lanes};
+  d.rest = (int)(packed_columns(y->d[1], e->lanes) % e->lanes);
   emit_halo(e, n->out[0]);
   Ref lo, hi;
   task_range(e, y->d[0] * d.rows, &lo, &hi);

@@ -15,6 +15,7 @@ typedef struct Product {
   int64_t a_row, a_k, b_k, b_col; /* strides in elements; of a packed B those of a panel */
   Shape batch, a_batch, b_batch;
   int tile_rows, tile_vectors;
+  int64_t narrow;                /* columns that are packed one by one, the last ones (narrow_columns) */
   bool packed, drops_cols;       /* drops_cols: B is a vector, the result has no column axis */
 } Product;
 
@@ -72,7 +73,10 @@ static Product product_of(Emit *e, Node *n) {
   set_b(&p);
   join_batches(&p);
   p.packed = n->plan != NULL;
-  if (p.packed) p.b_col = 1;
+  if (p.packed) {
+    p.b_col = 1;
+    p.narrow = narrow_columns(e->g, n);
+  }
   bool vectors = p.packed || (p.type == T_F32 && p.b_col == 1 && p.cols > 1);
   p.lanes = vectors ? e->lanes : 1;
   p.tile_rows = p.packed ? n->plan->uw : at_most(vectors ? 4 : 2, p.rows);
@@ -96,7 +100,7 @@ static int lanes_of(const Product *p, const ProductTile *t, int j) {
 static Ref load_b(const Product *p, const ProductTile *t, Ref b, int64_t k, int j) {
   Emit *e = p->e;
   int64_t at = (k * p->b_k + j * p->lanes * p->b_col) * p->size;
-  if (p->packed) return load(e, e->vec, b, at, 4 * e->lanes);
+  if (p->packed) return load(e, e->vec, b, at, p->b_k % e->lanes ? 4 : 4 * e->lanes);
   if (p->lanes == 1) return load(e, p->elem, b, at, p->size);
   return load_lanes(e, b, at, lanes_of(p, t, j), 4);
 }
@@ -148,6 +152,41 @@ static void sum_tile(const Product *p, const ProductTile *t, Ref *acc) {
   }
 }
 
+/* ==== a tile of narrow columns ==== */
+
+/* Elements k and on of all rows and columns, `count` of them. */
+static void step_narrow(const Product *p, const ProductTile *t, Ref a, Ref b, int64_t k, int count, Ref *acc) {
+  Emit *e = p->e;
+  Ref x[MAX_TILE];
+  for (int r = 0; r < t->rows; r++) x[r] = load_lanes(e, a, (r * p->a_row + k) * 4, count, 4);
+  for (int j = 0; j < t->cols; j++) {
+    Ref w = load_lanes(e, b, (j * p->k + k) * 4, count, 4);
+    for (int r = 0; r < t->rows; r++) acc[r * t->cols + j] = fma_(e, x[r], w, acc[r * t->cols + j]);
+  }
+}
+
+/* The tile's sums in the lanes of one vector, row by row: every lane adds up products of its own along K, as in several sets,
+ * and in the end they are added in one order. */
+static Ref sum_narrow(const Product *p, const ProductTile *t) {
+  Emit *e = p->e;
+  Ref acc[64];
+  int n = t->rows * t->cols, sets = n >= 6 ? 1 : n >= 3 ? 2 : 4;
+  int64_t vectors = p->k / e->lanes, whole = vectors / UNROLL * UNROLL;
+  for (int i = 0; i < n * sets; i++) acc[i] = LLVMConstNull(e->vec);
+  if (whole > 0) {
+    Loop l;
+    loop_begin(e, &l, const_i64(e, 0), const_i64(e, whole), UNROLL, n * sets, acc);
+    Ref a = gep(e, t->a, l.i, e->lanes * 4), b = gep(e, t->b, l.i, e->lanes * 4);
+    for (int k = 0; k < UNROLL; k++) step_narrow(p, t, a, b, k * e->lanes, e->lanes, acc + k % sets * n);
+    loop_end(e, &l);
+  }
+  for (int64_t k = whole; k < vectors; k++) step_narrow(p, t, t->a, t->b, k * e->lanes, e->lanes, acc + k % sets * n);
+  int left = (int)(p->k % e->lanes);
+  if (left > 0) step_narrow(p, t, t->a, t->b, vectors * e->lanes, left, acc + vectors % sets * n);
+  for (int i = n; i < n * sets; i++) acc[i % n] = fadd(e, acc[i % n], acc[i]);
+  return sum_lanes(e, acc, n);
+}
+
 /* ==== the result ==== */
 
 static Ref scale(const Product *p, Ref x, float by) {
@@ -188,6 +227,17 @@ static void store_tile(const Product *p, const ProductTile *t, Ref *acc, Ref row
   }
 }
 
+static void store_narrow(const Product *p, const ProductTile *t, Ref sums, Ref row, Ref col) {
+  Emit *e = p->e;
+  for (int r = 0; r < t->rows; r++) {
+    Ref lane[64];
+    for (int l = 0; l < e->lanes; l++) lane[l] = const_i32(e, l < t->cols ? r * t->cols + l : 0);
+    Ref mask = LLVMConstVector(lane, (unsigned)e->lanes);
+    Ref x = LLVMBuildShuffleVector(e->b, sums, LLVMGetPoison(e->vec), mask, "");
+    store_vector(p, x, add_i(e, row, const_i64(e, r)), col, t->cols);
+  }
+}
+
 /* ==== the loops ==== */
 
 /* Rows [row, row + rows) and columns [col, col + cols) of every product of the batch, in tiles that divide
@@ -195,6 +245,7 @@ static void store_tile(const Product *p, const ProductTile *t, Ref *acc, Ref row
 typedef struct Region {
   int64_t row, rows, col, cols;
   int tile_rows, tile_cols;
+  bool narrow;
 } Region;
 
 static Ref operand(const Product *p, int i, const Shape *own, Ref batch, Ref offset) {
@@ -208,13 +259,17 @@ static void build_tile(const Product *p, const Region *g, Ref batch, Ref row, Re
   Emit *e = p->e;
   int vectors = (g->tile_cols + p->lanes - 1) / p->lanes;
   ProductTile t = {.rows = g->tile_rows, .vectors = vectors, .cols = g->tile_cols};
-  t.stream = p->packed && g->tile_rows == p->rows;
+  t.stream = p->packed && g->tile_rows == p->rows && !g->narrow;
   t.a = operand(p, 0, &p->a_batch, batch, mul_i(e, row, p->a_row));
   if (p->packed) t.b = gep(e, weights_ptr(e, p->n->plan->weights), col, p->k * p->size);
   else t.b = operand(p, 1, &p->b_batch, batch, mul_i(e, col, p->b_col));
-  Ref acc[64];
+  Ref acc[64], first = add_i(e, mul_i(e, batch, p->rows), row);
+  if (g->narrow) {
+    store_narrow(p, &t, sum_narrow(p, &t), first, col);
+    return;
+  }
   sum_tile(p, &t, acc);
-  store_tile(p, &t, acc, add_i(e, mul_i(e, batch, p->rows), row), col);
+  store_tile(p, &t, acc, first, col);
 }
 
 static int64_t tiles_of(const Product *p, const Region *g) {
@@ -225,7 +280,8 @@ static int64_t tiles_of(const Product *p, const Region *g) {
 static void build_region(Product *p, const Region *g, Ref lo, Ref hi) {
   Emit *e = p->e;
   int64_t row_tiles = g->rows / g->tile_rows, col_tiles = g->cols / g->tile_cols;
-  if (p->packed) p->b_k = (g->tile_cols + p->lanes - 1) / p->lanes * p->lanes;
+  bool cut = p->packed && packed_columns(p->cols, p->lanes) == p->cols; /* no padding */
+  if (p->packed) p->b_k = cut ? g->tile_cols : (g->tile_cols + p->lanes - 1) / p->lanes * p->lanes;
   Loop l;
   loop_begin(e, &l, lo, hi, 1, 0, NULL);
   Ref batch = const_i64(e, 0), row = LLVMBuildURem(e->b, l.i, const_i64(e, row_tiles), "");
@@ -240,17 +296,33 @@ static void build_region(Product *p, const Region *g, Ref lo, Ref hi) {
   loop_end(e, &l);
 }
 
-/* Whole tiles, and what is left over at the right, below and in the corner; returns how many of these there are. */
-static int regions_of(const Product *p, Region *g) {
-  int full_cols = p->tile_vectors * p->lanes, n = 0;
-  int64_t rows = p->rows / p->tile_rows * p->tile_rows, cols = p->cols / full_cols * full_cols;
-  int64_t row[] = {0, rows}, n_rows[] = {rows, p->rows - rows}, col[] = {0, cols}, n_cols[] = {cols, p->cols - cols};
-  for (int i = 0; i < 4; i++) {
-    int y = i / 2, x = i % 2;
-    if (n_rows[y] == 0 || n_cols[x] == 0) continue;
-    g[n++] = (Region){row[y], n_rows[y], col[x], n_cols[x], y ? (int)n_rows[y] : p->tile_rows, x ? (int)n_cols[x] : full_cols};
+enum { MAX_REGIONS = 6 };
+
+/* All rows of some columns: whole tiles, and what is left over below. */
+static int regions_of_columns(const Product *p, Region r, int tile_rows, Region *g) {
+  int64_t whole = p->rows / tile_rows * tile_rows, row[] = {0, whole}, rows[] = {whole, p->rows - whole};
+  int n = 0;
+  for (int i = 0; i < 2 && r.cols > 0; i++) {
+    if (rows[i] == 0) continue;
+    r.row = row[i];
+    r.rows = rows[i];
+    r.tile_rows = i ? (int)rows[i] : tile_rows;
+    g[n++] = r;
   }
   return n;
+}
+
+/* Whole tiles, what is left over at the right, and narrow columns; returns how many regions there are. */
+static int regions_of(const Product *p, Region *g) {
+  int full_cols = p->tile_vectors * p->lanes, narrow = (int)p->narrow;
+  int64_t wide = p->cols - narrow, cols = wide / full_cols * full_cols;
+  int narrow_rows = narrow ? at_most(at_most(p->e->t->regs == 32 ? 6 : 4, p->lanes / narrow), p->rows) : 1;
+  const Region whole = {.cols = cols, .tile_cols = full_cols};
+  const Region rest = {.col = cols, .cols = wide - cols, .tile_cols = (int)(wide - cols)};
+  const Region last = {.col = wide, .cols = narrow, .tile_cols = narrow, .narrow = true};
+  int n = regions_of_columns(p, whole, p->tile_rows, g);
+  n += regions_of_columns(p, rest, p->tile_rows, g + n);
+  return n + regions_of_columns(p, last, narrow_rows, g + n);
 }
 
 /* The tiles of all regions are one list: tasks would otherwise all get the same share of each region, and the last one every
@@ -258,7 +330,7 @@ static int regions_of(const Product *p, Region *g) {
 void emit_gemm(Emit *e, Node *n) {
   if (shape_count(&n->out[0]->shape) == 0) return;
   Product p = product_of(e, n);
-  Region region[4];
+  Region region[MAX_REGIONS];
   int count = regions_of(&p, region);
   int64_t all = 0, first = 0;
   for (int i = 0; i < count; i++) all += tiles_of(&p, &region[i]);

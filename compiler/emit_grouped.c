@@ -21,6 +21,7 @@ typedef struct Grouped {
   const Window *win;
   const Layout *in, *out;
   int64_t rows, cols, blocks;
+  int width;           /* lanes of the weights in the block at hand: all, or as many as the last block has (packed_columns) */
 } Grouped;
 
 enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_STEPS };
@@ -30,11 +31,12 @@ static void kernel_key(const Grouped *g, Buffer *key) {
   buffer_printf(key, "grouped%d_%lldx%d_k%lldx%lld_s%lld_d%lldx%lld_in%lld.%lld_out%lld", g->plan->icg, (long long)g->cols,
                 g->plan->uw, (long long)w->kh, (long long)w->kw, (long long)w->sw, (long long)w->dh, (long long)w->dw,
                 (long long)g->in->row, (long long)g->in->pix, (long long)g->out->pix);
+  if (g->width < g->e->lanes) buffer_printf(key, "_w%d", g->width);
   step_key(g->n, key);
   buffer_add(key, "", 1);
 }
 
-static int64_t tap_bytes(const Grouped *g) { return (int64_t)g->plan->icg * g->e->lanes * 4; }
+static int64_t tap_bytes(const Grouped *g) { return (int64_t)g->plan->icg * g->width * 4; }
 
 /* Lane l of the result is lane (l & keep) ^ flip of v. */
 static Ref shuffle(Emit *e, Ref v, int keep, int flip) {
@@ -62,7 +64,8 @@ static void sum_tap(const Grouped *g, int uw, Ref line, int kw, Ref weights, Ref
       x[u] = load_part(g, line, (u * g->win->sw + kw * g->win->dw) * g->in->pix * 4, part);
     }
     for (int r = 0; r < sums; r++) {
-      Ref w = load(e, e->vec, weights, kw * tap_bytes(g) + (part * sums + r) * e->lanes * 4, e->lanes * 4);
+      int64_t at = kw * tap_bytes(g) + (part * sums + r) * g->width * 4;
+      Ref w = load(e, e->vec, weights, at, g->width < e->lanes ? 4 : e->lanes * 4);
       for (int u = 0; u < uw; u++) acc[u * sums + r] = fma_(e, x[u], w, acc[u * sums + r]);
       end_step(e);
     }
@@ -124,7 +127,7 @@ static void build_kernel(const void *data) {
 
 static void call_row(const Grouped *g, Ref image, Ref block, Ref row) {
   Emit *e = g->e;
-  int64_t filter = g->win->kh * g->win->kw * tap_bytes(g);
+  int64_t filter = (int64_t)g->win->kh * g->win->kw * g->plan->icg * e->lanes * 4;
   int64_t border = g->win->top * g->in->row + g->win->left * g->in->pix;
   Ref in = gep_const(e, value_ptr(e, g->n->in[0]), -border * 4);
   in = gep(e, gep(e, in, image, g->in->n * 4), row, g->win->sh * g->in->row * 4);
@@ -137,6 +140,24 @@ static void call_row(const Grouped *g, Ref image, Ref block, Ref row) {
   kernel_key(g, &key);
   call_kernel(e, key.data, ARG_STEPS + g->n->n_step, args, build_kernel, g);
   buffer_free(&key);
+}
+
+/* The last block's weights may be cut, and then its code is another. */
+static void call_block(Grouped *g, Ref image, Ref block, Ref row) {
+  Emit *e = g->e;
+  int rest = (int)(packed_columns(g->n->out[0]->shape.d[1], e->lanes) % e->lanes);
+  If branch;
+  g->width = rest > 0 && g->blocks == 1 ? rest : e->lanes;
+  if (rest == 0 || g->blocks == 1) {
+    call_row(g, image, block, row);
+    return;
+  }
+  for (int last = 0; last < 2; last++) {
+    g->width = last ? rest : e->lanes;
+    if_begin(e, &branch, LLVMBuildICmp(e->b, last ? LLVMIntEQ : LLVMIntSLT, block, const_i64(e, g->blocks - 1), ""));
+    call_row(g, image, block, row);
+    if_end(e, &branch);
+  }
 }
 
 /* All blocks of a row one after the other, as they lie in memory. */
@@ -152,7 +173,7 @@ void emit_grouped(Emit *e, Node *n) {
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
   Ref line = LLVMBuildSDiv(e->b, item.i, blocks, "");
-  call_row(&g, LLVMBuildSDiv(e->b, line, rows, ""), LLVMBuildSRem(e->b, item.i, blocks, ""),
-           LLVMBuildSRem(e->b, line, rows, ""));
+  call_block(&g, LLVMBuildSDiv(e->b, line, rows, ""), LLVMBuildSRem(e->b, item.i, blocks, ""),
+             LLVMBuildSRem(e->b, line, rows, ""));
   loop_end(e, &item);
 }

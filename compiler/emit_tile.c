@@ -14,6 +14,39 @@ void end_step(Emit *e) {
   call(e, LLVMGetInlineAsm(type, "", 0, clobber, sizeof clobber - 1, 1, 0, LLVMInlineAsmDialectATT, 0), type, 0, NULL);
 }
 
+/* `count` runs of `half` lanes, the first of them at lane `from` and each `step` behind the one before, from a and then from b;
+ * the lanes that are left hold anything. */
+static Ref gather_runs(Emit *e, Ref a, Ref b, int count, int half, int step, int from) {
+  Ref lane[64], none = LLVMGetPoison(e->i32);
+  int n = 0;
+  for (int source = 0; source < (b ? 2 : 1); source++) {
+    for (int run = 0; run < count; run++) {
+      for (int k = 0; k < half; k++) lane[n++] = const_i32(e, source * e->lanes + run * step + from + k);
+    }
+  }
+  while (n < e->lanes) lane[n++] = none;
+  return LLVMBuildShuffleVector(e->b, a, b ? b : LLVMGetPoison(e->vec), LLVMConstVector(lane, (unsigned)e->lanes), "");
+}
+
+/* Each vector holds `runs` runs of lanes that are yet to be summed: the lower half of each meets the upper half, two vectors
+ * become one with twice as many runs of half the length. */
+Ref sum_lanes(Emit *e, Ref *v, int n) {
+  Ref sum[64];
+  assert(n >= 1 && n <= e->lanes && n <= 64);
+  for (int i = 0; i < n; i++) sum[i] = v[i];
+  for (int length = e->lanes, runs = 1; length > 1; length /= 2) {
+    int pairs = (n + 1) / 2;
+    for (int i = 0; i < pairs; i++) {
+      Ref a = sum[2 * i], b = 2 * i + 1 < n ? sum[2 * i + 1] : NULL;
+      Ref lower = gather_runs(e, a, b, runs, length / 2, length, 0);
+      sum[i] = fadd(e, lower, gather_runs(e, a, b, runs, length / 2, length, length / 2));
+    }
+    if (n > 1) runs *= 2;
+    n = pairs;
+  }
+  return sum[0];
+}
+
 static void difference(Emit *e, const Differences *d, int i) {
   int bytes = e->lanes * 4;
   Ref a = load(e, e->vec, d->a, i * bytes, bytes), b = load(e, e->vec, d->b, i * bytes, bytes);
@@ -21,11 +54,12 @@ static void difference(Emit *e, const Differences *d, int i) {
 }
 
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
-  int lanes = e->lanes, done = 0, taken = 0;
+  int lanes = e->lanes, done = 0, taken = 0, width = t->width ? t->width : t->nb * lanes;
+  int align = width % lanes ? 4 : lanes * 4;
   assert(t->uw <= MAX_TILE && t->nb <= MAX_ACC);
   for (int k = 0; k < steps; k++) {
     Ref weight[MAX_ACC], *sum = acc + (t->sets ? k % t->sets : 0) * t->uw * t->nb;
-    for (int b = 0; b < t->nb; b++) weight[b] = load(e, e->vec, *w, (k * t->nb + b) * lanes * 4, lanes * 4);
+    for (int b = 0; b < t->nb; b++) weight[b] = load(e, e->vec, *w, (k * width + b * lanes) * 4, align);
     for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, false, 2);
     for (; taken < t->meanwhile.n * (k + 1) / steps; taken++) difference(e, &t->meanwhile, taken);
     if (t->ahead && k < t->uw) prefetch(e, x, t->in[k] * 4 + t->ahead, false, 2);
@@ -35,6 +69,6 @@ void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *
     }
     end_step(e);
   }
-  *w = gep_const(e, *w, (int64_t)steps * t->nb * lanes * 4);
+  *w = gep_const(e, *w, (int64_t)steps * width * 4);
   if (t->prefetch) *pf = gep_const(e, *pf, t->prefetch * 64);
 }

@@ -4,10 +4,22 @@
 
 #include <string.h>
 
+/* Bytes of a node's weights, as it reads them packed, or of a constant as it is; the same bytes have one place. */
+typedef struct Item {
+  uint64_t hash;
+  const Node *packed; /* NULL: as it is */
+  const void *data;
+  size_t bytes;       /* of data; 0: an empty place of the table below */
+  int64_t offset;
+} Item;
+
 typedef struct Packer {
   Graph *g;
   int64_t size;
-  uint8_t *data;      /* NULL while sizes are counted */
+  uint8_t *data;
+  Item *item;         /* a hash table with open addresses */
+  size_t mask;
+  int64_t zeros;      /* offset of the bias where there is none; -1: no layer needs it so far */
 } Packer;
 
 /* Reserves `bytes`, aligned to 64; returns their offset. */
@@ -19,28 +31,45 @@ static int64_t reserve(Packer *p, int64_t bytes) {
 
 /* ==== convolution ==== */
 
-/* w[oc][ic][k] of the convolution as packed, where ic counts the packed group's channels: zero outside the own group and
- * past the last channel. */
+/* w[oc][ic][k], where ic counts the channels of the group. */
 static float conv_weight(const Node *n, int64_t oc, int64_t ic, int64_t k) {
   const Shape *w = &n->in[1]->shape;
-  int64_t taps = w->d[2] * w->d[3], per_group = w->d[0] / n->group;
-  if (oc >= w->d[0]) return 0;
-  int64_t c = ic - oc / per_group * w->d[1];
-  if (c < 0 || c >= w->d[1]) return 0;
-  return ((const float *)n->in[1]->data)[(oc * w->d[1] + c) * taps + k];
+  return ((const float *)n->in[1]->data)[(oc * w->d[1] + ic) * w->d[2] * w->d[3] + k];
 }
 
-static int64_t conv_floats(const Packer *p, const Node *n) {
-  const ConvPlan *plan = n->plan;
+int64_t packed_columns(int64_t columns, int lanes) {
+  int64_t whole = size_round_up(columns, lanes);
+  return whole - columns > columns / 4 ? columns : whole;
+}
+
+/* So many rows of weights with `columns` each, one vector or a part of it after the other; where the last part of a row is no
+ * vector, what is read behind the last one is part of it. */
+static int64_t floats_of(int64_t rows, int64_t columns, int lanes) {
+  int64_t packed = packed_columns(columns, lanes);
+  return rows * packed + (packed % lanes ? lanes - packed % lanes : 0);
+}
+
+static int64_t conv_floats(int lanes, const Node *n, const ConvPlan *plan) {
   const Shape *w = &n->in[1]->shape;
-  int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
-  if (plan->algorithm == CONV_DEPTHWISE) return size_round_up(w->d[0], lanes) * taps;
-  if (plan->algorithm == CONV_GROUPED) return size_round_up(w->d[0], lanes) * taps * plan->icg;
-  if (plan->algorithm == CONV_WINOGRAD && plan->stored) {
-    const WinogradForm f = winograd_form_of(n, n->plan);
-    taps = f.points * f.points;
+  int64_t taps = w->d[2] * w->d[3];
+  switch (plan->algorithm) {
+  case CONV_DEPTHWISE: return floats_of(taps, w->d[0], lanes);
+  case CONV_GROUPED: return floats_of(taps * plan->icg, w->d[0], lanes);
+  case CONV_RAGGED: return w->d[0] * w->d[1] * taps + lanes; /* the last vector, wherever it begins */
+  case CONV_WINOGRAD:
+    if (plan->stored) {
+      const WinogradForm f = winograd_form_of(n, plan);
+      taps = f.points * f.points;
+    }
+    return size_round_up(plan->ocg, lanes) * plan->icg * taps;
+  default: return floats_of(plan->groups * plan->icg * taps, plan->ocg, lanes);
   }
-  return plan->groups * size_round_up(plan->ocg, lanes) * plan->icg * taps;
+}
+
+/* Columns of the block that begins at channel `first`, as packed. */
+static int64_t block_width(int64_t first, int64_t channels, int64_t lanes) {
+  int64_t left = packed_columns(channels, (int)lanes) - first;
+  return left < lanes ? left : lanes;
 }
 
 /* [block][tap][lane]. */
@@ -49,7 +78,8 @@ static void pack_depthwise(const Packer *p, const Node *n, float *dst) {
   const float *src = n->in[1]->data;
   int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
   for (int64_t c = 0; c < w->d[0]; c++) {
-    for (int64_t k = 0; k < taps; k++) dst[(c / lanes * taps + k) * lanes + c % lanes] = src[c * taps + k];
+    int64_t first = c / lanes * lanes, width = block_width(first, w->d[0], lanes);
+    for (int64_t k = 0; k < taps; k++) dst[first * taps + k * width + c % lanes] = src[c * taps + k];
   }
 }
 
@@ -61,9 +91,10 @@ static void pack_grouped(const Packer *p, const Node *n, float *dst) {
   int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
   int64_t icg = n->plan->icg, sums = n->plan->sums;
   for (int64_t first = 0; first < w->d[0]; first += lanes) {
+    int64_t width = block_width(first, w->d[0], lanes);
     for (int64_t k = 0; k < taps; k++) {
-      for (int64_t i = 0; i < icg * lanes; i++, dst++) {
-        int64_t lane = i % lanes, r = i / lanes % sums, part = i / lanes / sums, out = first + (lane ^ r);
+      for (int64_t i = 0; i < icg * width; i++, dst++) {
+        int64_t lane = i % width, r = i / width % sums, part = i / width / sums, out = first + (lane ^ r);
         int64_t in = sums == icg ? lane % icg : part * sums + lane % sums;
         if (out < w->d[0]) *dst = src[(out * icg + in) * taps + k];
       }
@@ -81,7 +112,7 @@ static float *pack_panel(const Packer *p, const Node *n, int64_t group, int64_t 
     int64_t c1 = c0 + lanes < plan->icg ? c0 + lanes : plan->icg;
     for (int64_t k = 0; k < taps; k++) {
       for (int64_t c = c0; c < c1; c++, dst += width) {
-        for (int64_t o = 0; o < width && o < left; o++) dst[o] = conv_weight(n, first + o, group * plan->icg + c, k);
+        for (int64_t o = 0; o < width && o < left; o++) dst[o] = conv_weight(n, first + o, c, k);
       }
     }
   }
@@ -102,7 +133,7 @@ static float *pack_planar_panel(const Node *n, int64_t oc0, int64_t width, float
 
 static void pack_direct(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
-  int64_t lanes = p->g->target->lanes, channels = size_round_up(plan->ocg, lanes), full = plan->nb * lanes;
+  int64_t lanes = p->g->target->lanes, channels = packed_columns(plan->ocg, (int)lanes), full = plan->nb * lanes;
   for (int64_t group = 0; group < plan->groups; group++) {
     for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
       int64_t width = channels - oc0 < full ? channels - oc0 : full;
@@ -154,81 +185,152 @@ static void pack_winograd(const Packer *p, const Node *n, float *dst) {
   }
 }
 
-static void pack_conv(Packer *p, Node *n) {
-  ConvPlan *plan = n->plan;
-  int64_t lanes = p->g->target->lanes, channels = n->out[0]->shape.d[1];
-  plan->weights = reserve(p, conv_floats(p, n) * 4);
-  plan->bias = reserve(p, size_round_up(channels, lanes) * 4);
-  if (!p->data) return;
-  float *dst = (float *)(p->data + plan->weights);
-  if (plan->algorithm == CONV_DEPTHWISE) pack_depthwise(p, n, dst);
-  else if (plan->algorithm == CONV_GROUPED) pack_grouped(p, n, dst);
-  else if (plan->algorithm == CONV_WINOGRAD) pack_winograd(p, n, dst);
-  else if (plan->algorithm == CONV_STRASSEN) pack_strassen(p, n, dst);
-  else pack_direct(p, n, dst);
-  if (n->n_in > 2 && n->in[2]) memcpy(p->data + plan->bias, n->in[2]->data, (size_t)channels * 4);
+/* Where the outputs [*o, end) of a group leave the block of the first one, which is the next *o. */
+static int64_t next_block(int64_t o, int64_t end, int64_t lanes) {
+  int64_t next = (o / lanes + 1) * lanes;
+  return next < end ? next : end;
 }
 
-/* ==== the rest ==== */
+/* [piece][run][tap][channel of the run][output of the piece]: pieces are the parts of a group's outputs that lie in one block
+ * each, runs those of its inputs. */
+static void pack_ragged(const Packer *p, const Node *n, float *dst) {
+  const ConvPlan *plan = n->plan;
+  const float *src = n->in[1]->data;
+  int64_t taps = (int64_t)n->win.kh * n->win.kw, lanes = p->g->target->lanes, icg = plan->icg;
+  for (int64_t o = 0, o1; o < (int64_t)plan->groups * plan->ocg; o = o1) {
+    int64_t group = o / plan->ocg, c0 = group * icg;
+    o1 = next_block(o, (group + 1) * plan->ocg, lanes);
+    for (int64_t c = c0, c1; c < c0 + icg; c = c1) {
+      c1 = next_block(c, c0 + icg, lanes);
+      for (int64_t k = 0; k < taps; k++) {
+        for (int64_t i = c - c0; i < c1 - c0; i++) {
+          for (int64_t out = o; out < o1; out++) *dst++ = src[(out * icg + i) * taps + k];
+        }
+      }
+    }
+  }
+}
+
+static void pack_conv(const Packer *p, const Node *n, float *dst) {
+  switch (n->plan->algorithm) {
+  case CONV_DEPTHWISE: pack_depthwise(p, n, dst); return;
+  case CONV_GROUPED: pack_grouped(p, n, dst); return;
+  case CONV_RAGGED: pack_ragged(p, n, dst); return;
+  case CONV_WINOGRAD: pack_winograd(p, n, dst); return;
+  case CONV_STRASSEN: pack_strassen(p, n, dst); return;
+  default: pack_direct(p, n, dst);
+  }
+}
+
+/* ==== places ==== */
+
+static bool is_packed_conv(const Node *n) { return n->op == OP_Conv && n->plan->algorithm != CONV_PLAIN; }
+
+int64_t plan_bytes(const Graph *g, const Node *n, const ConvPlan *p) { return conv_floats(g->target->lanes, n, p) * 4; }
+
+int64_t packed_bytes(Graph *g, const Node *n) {
+  if (n->op == OP_Gemm || n->op == OP_MatMul) return pack_gemm_size(g, n);
+  return is_packed_conv(n) ? plan_bytes(g, n, n->plan) : 0;
+}
+
+/* Would these nodes read equal weights in the same order? */
+static bool packed_alike(const Node *a, const Node *b) {
+  const ConvPlan *p = a->plan, *q = b->plan;
+  if (!shape_equal(&a->in[1]->shape, &b->in[1]->shape) || p->nb != q->nb) return false;
+  if (a->op != OP_Conv || b->op != OP_Conv) return a->op == b->op && pack_gemm_alike(a, b);
+  bool same = p->algorithm == q->algorithm && p->planar == q->planar && p->groups == q->groups && p->sums == q->sums;
+  bool form = p->m == q->m && p->stored == q->stored && p->chunk == q->chunk && a->win.sh == b->win.sh;
+  return same && (p->algorithm != CONV_WINOGRAD || form);
+}
+
+static bool items_equal(const Item *a, const Item *b) {
+  if (a->hash != b->hash || a->bytes != b->bytes || !a->packed != !b->packed) return false;
+  return (!a->packed || packed_alike(a->packed, b->packed)) && memcmp(a->data, b->data, a->bytes) == 0;
+}
+
+static uint64_t hash_of(const Item *i) {
+  uint64_t hash = i->bytes, word;
+  const uint8_t *data = i->data;
+  size_t at = 0;
+  for (; at + sizeof word <= i->bytes; at += sizeof word) {
+    memcpy(&word, data + at, sizeof word);
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    hash ^= hash >> 29;
+  }
+  for (; at < i->bytes; at++) hash = (hash ^ data[at]) * UINT64_C(0x9e3779b97f4a7c15);
+  return hash ^ hash >> 32;
+}
+
+/* The offset of the item, which takes `bytes` where it is new. */
+static int64_t place(Packer *p, Item i, int64_t bytes) {
+  if (i.bytes == 0) return reserve(p, bytes);
+  i.hash = hash_of(&i);
+  size_t at = i.hash & p->mask;
+  for (; p->item[at].bytes; at = (at + 1) & p->mask) {
+    if (!p->g->alone && items_equal(&p->item[at], &i)) return p->item[at].offset;
+  }
+  i.offset = reserve(p, bytes);
+  p->item[at] = i;
+  return i.offset;
+}
+
+static Item item_of(const Value *v, const Node *packed) {
+  return (Item){.packed = packed, .data = v->data, .bytes = (size_t)shape_count(&v->shape) * type_size(v->type)};
+}
+
+/* Zeros for the layer with the most channels of those that have no bias. */
+static int64_t place_zeros(Packer *p) {
+  int64_t most = 0;
+  if (p->zeros >= 0) return p->zeros;
+  for (int i = 0; i < p->g->n_node; i++) {
+    const Node *n = p->g->node[i];
+    bool bare = is_packed_conv(n) && (n->n_in < 3 || !n->in[2]);
+    if (bare && n->out[0]->shape.d[1] > most) most = n->out[0]->shape.d[1];
+  }
+  return p->zeros = reserve(p, most * 4);
+}
 
 /* Rounded up to 64 bytes by `reserve`, so that a whole vector can be read at the last channel. A constant that several
  * nodes read has one place. */
 static void place_constant(Packer *p, Value *v) {
   if (!v->data || v->place == P_CONST) return;
-  v->offset = reserve(p, shape_count(&v->shape) * (int64_t)type_size(v->type));
+  Item i = item_of(v, NULL);
+  v->offset = place(p, i, (int64_t)i.bytes);
   v->place = P_CONST;
 }
 
-static void copy_constants(const Packer *p) {
-  for (int i = 0; i < p->g->n_value; i++) {
-    const Value *v = p->g->value[i];
-    size_t bytes = (size_t)shape_count(&v->shape) * type_size(v->type);
-    if (v->place == P_CONST && bytes) memcpy(p->data + v->offset, v->data, bytes);
+static void place_weights(Packer *p, Node *n) {
+  int64_t bytes = packed_bytes(p->g, n);
+  if (bytes == 0 && !is_packed_conv(n)) return;
+  n->plan->weights = place(p, item_of(n->in[1], n), bytes);
+  if (n->op != OP_Conv) return;
+  const Value *bias = n->n_in > 2 ? n->in[2] : NULL;
+  n->plan->bias = bias ? place(p, item_of(bias, NULL), shape_count(&bias->shape) * 4) : place_zeros(p);
+}
+
+static void place_others(Packer *p, Node *n) {
+  bool packed = packed_bytes(p->g, n) > 0;
+  for (int k = 0; k < n->n_in; k++) {
+    bool placed = packed && (k == 1 || (k == 2 && n->op == OP_Conv));
+    if (n->in[k] && !placed) place_constant(p, n->in[k]);
   }
 }
 
-static bool is_packed(const Node *n) {
-  return (n->op == OP_Conv && n->plan->algorithm != CONV_PLAIN);
-}
-
-/* Places the packed weights, and fills them in once there is memory. */
-static void pack_nodes(Packer *p) {
-  Graph *g = p->g;
-  for (int i = 0; i < g->n_node; i++) {
-    Node *n = g->node[i];
-    if (is_packed(n)) pack_conv(p, n);
-    int64_t bytes = n->op == OP_Gemm || n->op == OP_MatMul ? pack_gemm_size(g, n) : 0;
-    if (bytes == 0) continue;
-    n->plan->weights = reserve(p, bytes);
-    if (p->data) pack_gemm(g, n, (float *)(p->data + n->plan->weights));
-  }
-}
-
-int64_t packed_bytes(Graph *g, const Node *n) {
-  if (n->op == OP_Gemm || n->op == OP_MatMul) return pack_gemm_size(g, n);
-  return is_packed(n) ? conv_floats(&(Packer){.g = g}, n) * 4 : 0;
-}
-
-static void place_constants(Packer *p) {
-  Graph *g = p->g;
-  for (int i = 0; i < g->n_node; i++) {
-    Node *n = g->node[i];
-    bool gemm = (n->op == OP_Gemm || n->op == OP_MatMul) && pack_gemm_size(g, n) > 0;
-    for (int k = 0; k < n->n_in; k++) {
-      bool packed = (is_packed(n) && (k == 1 || k == 2)) || (gemm && k == 1);
-      if (n->in[k] && !packed) place_constant(p, n->in[k]);
-    }
-  }
+static void fill(const Packer *p, const Item *i) {
+  if (!i->packed) memcpy(p->data + i->offset, i->data, i->bytes);
+  else if (i->packed->op == OP_Conv) pack_conv(p, i->packed, (float *)(p->data + i->offset));
+  else pack_gemm(p->g, i->packed, (float *)(p->data + i->offset));
 }
 
 void pass_pack(Graph *g) {
-  Packer p = {.g = g};
-  pack_nodes(&p);
-  place_constants(&p);
+  Packer p = {.g = g, .mask = 63, .zeros = -1};
+  while (p.mask < 2 * ((size_t)g->n_value + 2 * (size_t)g->n_node)) p.mask = 2 * p.mask + 1;
+  p.item = alloc_n(g->cx, p.mask + 1, sizeof *p.item);
+  for (int i = 0; i < g->n_node; i++) place_weights(&p, g->node[i]);
+  for (int i = 0; i < g->n_node; i++) place_others(&p, g->node[i]);
   g->weights_size = p.size;
-  p.data = alloc(g->cx, (size_t)p.size);
-  p.size = 0;
-  pack_nodes(&p);
-  copy_constants(&p);
-  g->weights = p.data;
+  g->weights = p.data = alloc(g->cx, (size_t)p.size);
+  for (size_t i = 0; i <= p.mask; i++) {
+    if (p.item[i].bytes) fill(&p, &p.item[i]);
+  }
 }

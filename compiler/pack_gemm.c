@@ -12,6 +12,7 @@ typedef struct Matrix {
 
 static Matrix matrix_of(const Node *n) {
   const Value *b = n->in[1];
+  if (b->shape.rank == 1) return (Matrix){.data = b->data, .k = b->shape.d[0], .n = 1, .row = 1, .col = 1, .alpha = 1};
   bool turned = n->op == OP_Gemm && attr_int(n, "transB", 0) != 0;
   Matrix m = {.data = b->data, .k = b->shape.d[turned], .n = b->shape.d[!turned], .alpha = 1};
   m.row = turned ? 1 : b->shape.d[1];
@@ -33,7 +34,7 @@ static void choose_tile(const Target *t, int64_t rows, int64_t vectors, ConvPlan
 
 void select_gemm(Graph *g, Node *n) {
   const Value *b = n->in[1];
-  if (!b->data || b->type != T_F32 || b->shape.rank != 2 || shape_count(&b->shape) == 0) return;
+  if (!b->data || b->type != T_F32 || b->shape.rank < 1 || b->shape.rank > 2 || shape_count(&b->shape) == 0) return;
   Matrix m = matrix_of(n);
   int lanes = g->target->lanes;
   int64_t rows = shape_count(&n->out[0]->shape) / m.n;
@@ -43,26 +44,41 @@ void select_gemm(Graph *g, Node *n) {
   choose_tile(g->target, rows, (m.n + lanes - 1) / lanes, n->plan);
 }
 
-/* The last panel is as narrow as its columns, in whole vectors, allow. */
+int64_t narrow_columns(const Graph *g, const Node *n) {
+  int64_t columns = matrix_of(n).n;
+  bool a_turned = n->op == OP_Gemm && attr_int(n, "transA", 0) != 0;
+  return a_turned ? 0 : packed_columns(columns, g->target->lanes) % g->target->lanes;
+}
+
+/* The last panel is as narrow as its columns, in whole vectors, allow, or narrower: then one vector more can be read. */
 int64_t pack_gemm_size(Graph *g, const Node *n) {
   if (!n->plan) return 0;
   Matrix m = matrix_of(n);
-  int64_t lanes = g->target->lanes, bytes;
-  if (!mul_size((m.n + lanes - 1) / lanes * lanes, m.k, &bytes) || !mul_size(bytes, 4, &bytes)) {
+  int64_t lanes = g->target->lanes, columns = packed_columns(m.n, (int)lanes), count;
+  bool runs_on = columns % lanes != 0 && narrow_columns(g, n) == 0;
+  if (!mul_size(columns, m.k, &count) || !add_size(count, runs_on ? lanes : 0, &count) || !mul_size(count, 4, &count)) {
     fail_at(g, n, "weights too large");
   }
-  return bytes;
+  return count;
 }
 
-void pack_gemm(Graph *g, Node *n, float *dst) {
+bool pack_gemm_alike(const Node *a, const Node *b) {
+  if (a->op != OP_Gemm || b->op != OP_Gemm) return a->op == b->op;
+  bool turned = attr_int(a, "transB", 0) == attr_int(b, "transB", 0) && attr_int(a, "transA", 0) == attr_int(b, "transA", 0);
+  return turned && attr_float(a, "alpha", 1) == attr_float(b, "alpha", 1);
+}
+
+void pack_gemm(Graph *g, const Node *n, float *dst) {
   Matrix m = matrix_of(n);
-  int64_t lanes = g->target->lanes, full = n->plan->nb * lanes;
-  for (int64_t j0 = 0; j0 < m.n; j0 += full) {
-    int64_t left = m.n - j0, width = left < full ? (left + lanes - 1) / lanes * lanes : full;
+  int64_t full = n->plan->nb * (int64_t)g->target->lanes, narrow = narrow_columns(g, n);
+  int64_t columns = packed_columns(m.n, g->target->lanes) - narrow;
+  for (int64_t j0 = 0, width; j0 < columns; j0 += width) {
+    width = columns - j0 < full ? columns - j0 : full;
     for (int64_t i = 0; i < m.k; i++, dst += width) {
-      for (int64_t j = 0; j < width; j++) {
-        dst[j] = j < left ? m.alpha * m.data[i * m.row + (j0 + j) * m.col] : 0;
-      }
+      for (int64_t j = 0; j < width; j++) dst[j] = j0 + j < m.n ? m.alpha * m.data[i * m.row + (j0 + j) * m.col] : 0;
     }
+  }
+  for (int64_t j = columns; j < m.n; j++) {
+    for (int64_t i = 0; i < m.k; i++) *dst++ = m.alpha * m.data[i * m.row + j * m.col];
   }
 }

@@ -202,6 +202,7 @@ struct Graph {
   int n_input, n_output;
   Shape *input_shape, *output_shape;     /* as the interface shows them, -1 for the batch: kept by the pass batch */
   struct Target *target; /* from select on */
+  bool alone;            /* layers outside their network: equal weights are not shared */
   struct Tuning *tuning; /* for select: measured times; NULL: none */
   const uint8_t *weights;                /* pack: the object's read-only data */
   int64_t weights_size;

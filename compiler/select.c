@@ -33,16 +33,6 @@ static int64_t blocks(int64_t channels, int lanes) { return (channels + lanes - 
 
 /* ==== direct ==== */
 
-/* How the groups are packed: each alone where its channels fill whole blocks; else as one dense convolution,
- * with zero weights between groups. */
-static void choose_groups(ConvPlan *p, int groups, int icg, int ocg, int lanes) {
-  *p = (ConvPlan){.groups = groups, .icg = icg, .ocg = ocg, .bias = -1};
-  if (groups == 1 || (icg % lanes == 0 && ocg % lanes == 0)) return;
-  p->groups = 1;
-  p->icg = groups * icg;
-  p->ocg = groups * ocg;
-}
-
 /* A flat map's tiles are code each. */
 static bool small_map(const Layer *l) { return l->rows * l->cols <= 64 && l->rows > 1 && l->cols < 14; }
 static bool short_sum(const Layer *l) { return l->depth <= 128 && l->out_blocks >= 16; }
@@ -227,6 +217,12 @@ static bool plan_grouped(const Target *t, const Node *n, ConvPlan *p) {
   return true;
 }
 
+/* Groups that do not fill whole blocks. Registers hold the sums, a vector of weights, and without FMA a product. */
+static void plan_ragged(const Target *t, ConvPlan *p) {
+  p->algorithm = CONV_RAGGED;
+  p->uw = t->regs - (t->fma ? 2 : 3);
+}
+
 /* ==== candidates ==== */
 
 static const char *candidate_name(Graph *g, const ConvPlan *p) {
@@ -234,6 +230,7 @@ static const char *candidate_name(Graph *g, const ConvPlan *p) {
     [ROW_TILE_OC] = "row_tile_oc", [OC_ROW_TILE] = "oc_row_tile", [OC_FLAT] = "oc_flat"};
   switch (p->algorithm) {
   case CONV_GROUPED: return "grouped";
+  case CONV_RAGGED: return "ragged";
   case CONV_DEPTHWISE: return "depthwise";
   case CONV_WINOGRAD: return format_text(g->cx, "winograd%d%s", p->m, p->stored ? ".stored" : p->fused ? ".fused" : "");
   case CONV_STRASSEN: return "strassen";
@@ -319,11 +316,11 @@ static int by_cost(const void *a, const void *b) {
 
 static Candidates *list_candidates(Graph *g, const Node *n) {
   const int64_t *x = n->in[0]->shape.d, *w = n->in[1]->shape.d, *y = n->out[0]->shape.d;
+  int lanes = g->target->lanes;
   Candidates *list = alloc(g->cx, sizeof *list);
-  ConvPlan p, grouped;
+  ConvPlan p = {.groups = n->group, .icg = (int)w[1], .ocg = (int)(w[0] / n->group), .bias = -1}, grouped;
   list->shape = shape_key(g, n);
-  choose_groups(&p, n->group, (int)w[1], (int)(w[0] / n->group), g->target->lanes);
-  p.planar = p.groups == 1 && x[1] <= 4;
+  p.planar = n->group == 1 && x[1] <= 4;
   if (n->group > 1 && n->group == x[1] && n->group == y[1]) {
     p.algorithm = CONV_DEPTHWISE;
     p.planar = false;
@@ -332,6 +329,11 @@ static Candidates *list_candidates(Graph *g, const Node *n) {
     return list;
   }
   if (plan_grouped(g->target, n, &grouped)) add_candidate(g, n, list, &grouped);
+  if (n->group > 1 && (p.icg % lanes != 0 || p.ocg % lanes != 0)) {
+    plan_ragged(g->target, &p);
+    add_candidate(g, n, list, &p);
+    return list;
+  }
   bool winograd = add_winograds(g, n, list, &p);
   if (add_strassen(g, n, list, &p) && g->opt->strassen == STRASSEN_ON) return list;
   if (!winograd || g->opt->winograd == WINOGRAD_AUTO) add_direct(g, n, list, &p);
@@ -354,10 +356,20 @@ static void choose(Node *n, int i) {
   n->plan = &n->candidates->item[i].plan;
 }
 
-/* The least costly that does not store transformed weights; room for these is given out later. */
-static void choose_least(Node *n) {
+/* Does the plan take more room than the weights, for being faster? Transformed ones do, and whole vectors of channels for
+ * Winograd's algorithm where there are few channels. */
+static bool grows(const Graph *g, const ConvPlan *p) {
+  int lanes = g->target->lanes;
+  return p->algorithm == CONV_WINOGRAD && (p->stored || packed_columns(p->ocg, lanes) % lanes != 0);
+}
+
+/* The least costly that does not grow, or if all do, does not store transformed weights; room is given out later. */
+static void choose_least(const Graph *g, Node *n) {
+  const Candidates *list = n->candidates;
   int i = 0;
-  while (n->candidates->item[i].plan.stored) i++;
+  while (i < list->n && grows(g, &list->item[i].plan)) i++;
+  if (i == list->n) i = 0;
+  while (list->item[i].plan.stored) i++;
   choose(n, i);
 }
 
@@ -366,47 +378,51 @@ static int64_t weight_bytes(const Node *n) {
   return has_weights && n->in[1]->data ? shape_count(&n->in[1]->shape) * 4 : 0;
 }
 
-/* Which candidate with stored weights beats the chosen one? -1: none. */
-static int better_stored(const Node *n) {
+/* Weights that grow save time. Those that save most for their size may, as long as all weights together grow by no more than
+ * this. */
+enum { MOST_GROWTH_PERCENT = 18 };
+
+/* Bytes that the candidate's weights take more. */
+static int64_t growth(const Graph *g, const Node *n, int i) {
+  return plan_bytes(g, n, &n->candidates->item[i].plan) - weight_bytes(n);
+}
+
+/* Which candidate with weights that grow by no more than `room` beats the chosen one? -1: none. */
+static int better_larger(const Graph *g, const Node *n, int64_t room) {
   const Candidates *list = n->candidates;
   for (int i = 0; list && i < list->chosen; i++) {
-    if (list->item[i].plan.stored && list->item[i].measured == list->item[list->chosen].measured) return i;
+    bool comparable = list->item[i].measured == list->item[list->chosen].measured;
+    if (comparable && grows(g, &list->item[i].plan) && growth(g, n, i) <= room) return i;
   }
   return -1;
 }
 
-/* Weights stored transformed save time and take room. Those that save most for their size are stored as long as all weights
- * together grow by no more than this. */
-enum { MOST_GROWTH_PERCENT = 18 };
-
-/* Bytes that storing a convolution's weights transformed takes more. */
-static int64_t growth(const Node *n, int stored) {
-  const WinogradForm f = winograd_form_of(n, &n->candidates->item[stored].plan);
-  return weight_bytes(n) / (f.kernel * f.kernel) * f.points * f.points - weight_bytes(n);
-}
-
 /* Milliseconds saved a byte. */
-static double saving(const Node *n, int stored) {
+static double saving(const Graph *g, const Node *n, int i) {
   const Candidates *list = n->candidates;
-  return (list->item[list->chosen].ms - list->item[stored].ms) / (double)growth(n, stored);
+  int64_t more = growth(g, n, i) - growth(g, n, list->chosen);
+  return (list->item[list->chosen].ms - list->item[i].ms) / (double)(more > 1 ? more : 1);
 }
 
-static void choose_stored(Graph *g) {
+static void choose_larger(Graph *g) {
   int64_t room = 0;
+  if (g->opt->small) return;
   for (int i = 0; i < g->n_node; i++) room += weight_bytes(g->node[i]);
   room = room / 100 * MOST_GROWTH_PERCENT;
   for (;;) {
     Node *best = NULL;
+    double most = 0;
     for (int i = 0; i < g->n_node; i++) {
       Node *n = g->node[i];
-      int stored = better_stored(n);
-      if (stored < 0 || growth(n, stored) > room) continue;
-      if (!best || saving(n, stored) > saving(best, better_stored(best))) best = n;
+      int larger = better_larger(g, n, room);
+      if (larger < 0 || (best && saving(g, n, larger) <= most)) continue;
+      best = n;
+      most = saving(g, n, larger);
     }
     if (!best) return;
-    int stored = better_stored(best);
-    room -= growth(best, stored);
-    choose(best, stored);
+    int larger = better_larger(g, best, room);
+    room -= growth(g, best, larger) - growth(g, best, best->candidates->chosen);
+    choose(best, larger);
   }
 }
 
@@ -442,7 +458,7 @@ static void select_conv(Graph *g, Node *n) {
   }
   n->candidates = list_candidates(g, n);
   sort_candidates(n->candidates);
-  choose_least(n);
+  choose_least(g, n);
 }
 
 void pass_select(Graph *g) {
@@ -451,7 +467,7 @@ void pass_select(Graph *g) {
     if (n->op == OP_Conv) select_conv(g, n);
     if (n->op == OP_Gemm || n->op == OP_MatMul) select_gemm(g, n);
   }
-  choose_stored(g);
+  choose_larger(g);
 }
 
 void select_report(Graph *g, FILE *f) {

@@ -48,6 +48,25 @@ static void classifier(void **state) {
                "y = Gemm(a, b, c) beta=0.0\noutput y\n", TOLERANCE);
 }
 
+/* Few columns, or few beyond whole vectors, are summed along K; with A transposed they are not. */
+static void narrow_columns_of_constants(void **state) {
+  (void)state;
+  static const int columns[] = {1, 2, 3, 5, 10, 17, 19, 34}, depths[] = {1, 3, 16, 63, 64, 257}, rows[] = {1, 2, 7};
+  for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+    for (size_t k = 0; k < sizeof depths / sizeof *depths; k++) {
+      int m = rows[(i + k) % 3];
+      check_gemm(m, columns[i], depths[k], k == 1 || k == 4, k % 2, "const", "f32", (int)(i + k) % 5, k % 2 ? " alpha=0.5" : "");
+    }
+  }
+  check_gemm(1, 1, 5000, 0, 0, "const", "f32", 0, "");
+  check_kernel("graph g\ninput a f32 [2,5,70]\nconst b f32 [70] = random 2 -1 1\ninput r f32 [2,5]\n"
+               "p = MatMul(a, b)\ns = Add(p, r)\ny = Relu(s)\noutput y\n", TOLERANCE);
+  check_kernel("graph g\ninput a f32 [70]\nconst b f32 [70] = random 2 -1 1\ny = MatMul(a, b)\noutput y\n",
+               1e-5 /* of a single result */);
+  check_kernel("graph g\ninput a f32 [3,4,40]\nconst b f32 [40,3] = random 2 -1 1\nconst c f32 [3] = random 3 -1 1\n"
+               "p = MatMul(a, b)\ns = Add(p, c)\ny = Sigmoid(s)\noutput y\n", TOLERANCE);
+}
+
 static void products(void **state) {
   (void)state;
   static const char *const graphs[] = {
@@ -76,6 +95,7 @@ static void products(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(random_gemms), cmocka_unit_test(classifier),
+                                     cmocka_unit_test(narrow_columns_of_constants),
                                      cmocka_unit_test(products)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,22 +144,37 @@ static void groups_of_whole_blocks_stay_apart(void **state) {
   }
 }
 
-/* 3 groups of 4 to 6 channels: dense, with zeros between the groups. */
-static void other_groups_get_zero_weights(void **state) {
+/* 3 groups of 4 to 6 channels: pieces of outputs in one block, runs of inputs in one block, and no padding. */
+static void ragged_groups_have_their_own_weights(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   Graph *g;
-  Node *n = pack_conv_as(CONV("[1,12,6,6]", "[18,4,2,1]", ") group=3"),
-                         (ConvPlan){.uw = 4, .nb = 1, .groups = 1, .icg = 12, .ocg = 18}, &g);
+  Node *n = pack_conv_as(CONV("[1,18,6,6]", "[12,6,2,1]", ") group=3"),
+                         (ConvPlan){.algorithm = CONV_RAGGED, .uw = 4, .groups = 3, .icg = 6, .ocg = 4}, &g);
   const float *w = packed(g, n->plan->weights);
-  for (int64_t oc = 0; oc < 24; oc++) {
-    for (int64_t ic = 0; ic < 12; ic++) {
-      for (int64_t tap = 0; tap < 2; tap++) {
-        int64_t in_block = ic < V ? V : 4, step = ic / V * V * 2 + tap * in_block + ic % V;
-        bool own = oc < 18 && oc / 6 == ic / 4;
-        assert_number(w[panel_index(n->plan, oc, step, 24)], own ? weight(n, oc, ic % 4, tap) : 0);
+  static const int piece[] = {0, 4, 8, 12}; /* outputs 0-3, 4-7 and 8-11: block 0, 0 and 1 */
+  static const int cut[] = {6, 2, 4};       /* inputs of the group before the next block: 0-5, 6-7, 12-15 */
+  for (int p = 0; p < 3; p++) {
+    for (int run = 0; run < 2; run++) {
+      for (int tap = 0; tap < 2; tap++) {
+        for (int ic = run ? cut[p] : 0; ic < (run ? 6 : cut[p]); ic++) {
+          for (int oc = piece[p]; oc < piece[p + 1]; oc++) assert_number(*w++, weight(n, oc, ic, tap));
+        }
       }
     }
+  }
+}
+
+/* Three channels make no vector of eight: rows of three. */
+static void few_channels_have_no_padding(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g;
+  Node *n = pack_conv_as(CONV("[1,10,6,6]", "[3,10,1,1]", ")"),
+                         (ConvPlan){.uw = 4, .nb = 1, .groups = 1, .icg = 10, .ocg = 3}, &g);
+  const float *w = packed(g, n->plan->weights);
+  for (int ic = 0; ic < 10; ic++) {
+    for (int oc = 0; oc < 3; oc++) assert_number(w[ic * 3 + oc], weight(n, oc, ic, 0));
   }
 }
 
@@ -302,7 +317,7 @@ static void packed_weights_have_no_second_place(void **state) {
   assert_int_equal(constant_named(g, "w")->place, P_NONE);
   assert_int_equal(constant_named(g, "b")->place, P_NONE);
   assert_int_equal(constant_named(g, "m")->place, P_NONE);
-  assert_int_equal(g->weights_size, 16 * 16 * 4 + 16 * 4 + 256 * 16 * 4);
+  assert_int_equal(g->weights_size, 16 * 16 * 4 + 16 * 4 + 256 * 10 * 4);
 }
 
 /* A filter that an operator on dense tensors reads too, in its own order. */
@@ -332,6 +347,104 @@ static void run_time_weights_are_not_packed(void **state) {
   assert_int_equal(g->weights_size, 64);
 }
 
+/* ==== one place for equal weights ==== */
+
+/* Filters that are equal though they are different constants, two layers a time; biases are shared alike. */
+static void equal_weights_have_one_place(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = unpacked("graph g\ninput x f32 [1,16,8,8]\nconst w f32 [16,16,1,1] = random 1 -1 1\n"
+                      "const v f32 [16,16,1,1] = random 1 -1 1\nconst b f32 [16] = random 2 -1 1\n"
+                      "const m f32 [16,16] = random 3 -1 1\nconst s i64 [2] = {64, 16}\n"
+                      "y = Conv(x, w, b)\nz = Conv(y, v, b)\nf = Conv(z, w)\nh = Flatten(f) axis=3\n"
+                      "i = Reshape(h, s)\n"
+                      "j = Gemm(i, m)\nk = Gemm(j, m)\nl = Gemm(k, m) alpha=2.0\noutput l\n");
+  pass_layout(g);
+  pass_pack(g);
+  const ConvPlan *plan[6];
+  int count = 0;
+  for (int i = 0; i < g->n_node; i++) {
+    if (g->node[i]->plan) plan[count++] = g->node[i]->plan;
+  }
+  assert_int_equal(count, 6);
+  assert_int_equal(plan[0]->weights, plan[1]->weights);
+  assert_int_equal(plan[0]->weights, plan[2]->weights);
+  assert_int_equal(plan[0]->bias, plan[1]->bias);
+  assert_int_not_equal(plan[0]->bias, plan[2]->bias); /* zeros */
+  assert_int_equal(plan[3]->weights, plan[4]->weights);
+  assert_int_not_equal(plan[3]->weights, plan[5]->weights);
+}
+
+/* ==== no more than the model holds ==== */
+
+static uint64_t seed = 1;
+
+static int pick(int lo, int hi) {
+  seed = seed * 6364136223846793005u + 1442695040888963407u;
+  return lo + (int)((seed >> 33) % (uint64_t)(hi - lo + 1));
+}
+
+static const Target targets[] = {
+  {.lanes = 4, .regs = 16, .l1 = 32 << 10, .l2 = 512 << 10},
+  {.lanes = 8, .regs = 16, .fma = true, .l1 = 32 << 10, .l2 = 512 << 10},
+  {.lanes = 16, .regs = 32, .fma = true, .l1 = 48 << 10, .l2 = 2 << 20},
+};
+
+/* A quarter more than the weights, a vector for each output, and for Winograd's algorithm what all of them may grow. */
+static void check_bytes(Graph *g, const Node *n) {
+  const Value *w = n->in[1];
+  int64_t given = shape_count(&w->shape) * 4, outputs = shape_count(&w->shape) / w->shape.d[1];
+  if (n->op == OP_Conv) outputs = w->shape.d[0];
+  int64_t most = given + given / 4 + outputs * g->target->lanes * 4, got = packed_bytes(g, n);
+  assert_true(got > 0);
+  if (got > most) fail_msg("%lld bytes for %lld", (long long)got, (long long)given);
+  pass_layout(g);
+  pass_pack(g);
+  assert_true(g->weights_size <= most + outputs * 8 + 256);
+}
+
+static void check_text(const char *text) {
+  for (size_t i = 0; i < COUNT(targets); i++) {
+    EXPECT_NO_FAIL(cx);
+    Graph *g = text_parse(cx, &options, text);
+    pass_shape(g);
+    g->target = alloc(cx, sizeof *g->target);
+    *g->target = targets[i];
+    pass_select(g);
+    check_bytes(g, g->node[0]);
+  }
+}
+
+static void check_random_conv(void) {
+  static const int groups[] = {1, 1, 2, 3, 5, 16, 32, 33}, kernels[] = {1, 3, 3, 5, 7};
+  int g = groups[pick(0, 7)], icg = pick(0, 1) ? 1 : pick(1, 40), ocg = pick(0, 1) ? pick(1, 3) : pick(1, 40);
+  int kh = kernels[pick(0, 4)], kw = kernels[pick(0, 4)], map = pick(0, 2) ? pick(1, 20) : 1, s = pick(1, 2);
+  check_text(format_text(cx, "graph g\ninput x f32 [1,%d,%d,%d]\nconst w f32 [%d,%d,%d,%d] = random 1 -1 1\n"
+                         "y = Conv(x, w) group=%d pads=[3,3,3,3] strides=[%d,%d]\noutput y\n",
+                         g * icg, map, map, g * ocg, icg, kh, kw, g, s, s));
+}
+
+static void convolutions_are_packed_tightly(void **state) {
+  (void)state;
+  for (int i = 0; i < 300; i++) {
+    check_random_conv();
+    context_free(cx);
+    cx = context_new();
+  }
+}
+
+static void matrices_are_packed_tightly(void **state) {
+  (void)state;
+  for (int i = 0; i < 100; i++) {
+    int m = pick(1, 9), k = pick(1, 300), n = pick(1, 70), turned = pick(0, 1), b_turned = pick(0, 1);
+    check_text(format_text(cx, "graph g\ninput x f32 [%d,%d]\nconst w f32 [%d,%d] = random 1 -1 1\n"
+                           "y = Gemm(x, w) transA=%d transB=%d\noutput y\n",
+                           turned ? k : m, turned ? m : k, b_turned ? n : k, b_turned ? k : n, turned, b_turned));
+    check_text(format_text(cx, "graph g\ninput x f32 [2,%d,%d]\nconst w f32 [%d,%d] = random 1 -1 1\n"
+                           "y = MatMul(x, w)\noutput y\n", m, k, k, n));
+  }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -339,7 +452,8 @@ int main(void) {
     TEST(panels_of_blocks),
     TEST(panels_of_planes),
     TEST(groups_of_whole_blocks_stay_apart),
-    TEST(other_groups_get_zero_weights),
+    TEST(ragged_groups_have_their_own_weights),
+    TEST(few_channels_have_no_padding),
     TEST(one_channel_a_group),
     TEST(few_channels_a_group),
     TEST(winograd_weights_for_the_fly),
@@ -349,6 +463,9 @@ int main(void) {
     TEST(packed_weights_have_no_second_place),
     TEST(weights_that_others_read_have_two_places),
     TEST(run_time_weights_are_not_packed),
+    TEST(equal_weights_have_one_place),
+    TEST(convolutions_are_packed_tightly),
+    TEST(matrices_are_packed_tightly),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

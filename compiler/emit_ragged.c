@@ -1,0 +1,159 @@
+/* emit_ragged.c: convolution in groups that begin and end inside of channel blocks, of any number and width.
+ *
+ * A block of the result holds outputs of one group or of several. The part that belongs to one group is a piece: a range of
+ * lanes, whose weights alone are stored. A vector of weights is read as if all lanes had some, so that the piece's own lie
+ * where they belong and the others hold a neighbour's; the sums there mean nothing, and are not stored. With V = 8, three
+ * groups of 5 outputs:
+ *
+ *     block 0: 0 0 0 0 0 1 1 1     pieces: lanes 0-4 of block 0, lanes 5-7 of block 0,
+ *     block 1: 1 1 2 2 2 2 2 .             lanes 0-1 of block 1, lanes 2-7 of block 1
+ *
+ * Everything that differs between groups is known at run time only: the code is one tile for all. */
+#include "emit.h"
+
+typedef struct Ragged {
+  Emit *e;
+  Node *n;
+  const ConvPlan *plan;
+  const Window *win;
+  const Layout *in, *out;
+  int64_t rows, cols, taps, channels; /* of the result */
+} Ragged;
+
+typedef struct Piece {
+  Ref image, row;
+  Ref group;
+  Ref block, lo, hi;  /* of the result's lanes */
+  Ref weights, width; /* the first vector of weights, whose lane lo is the piece's first; floats from one to the next */
+} Piece;
+
+static Ref min_i(Emit *e, Ref a, Ref b) { return intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){a, b}); }
+static Ref max_i(Emit *e, Ref a, Ref b) { return intrinsic(e, "llvm.smax", 1, &e->i64, 2, (Ref[]){a, b}); }
+
+static Ref sub_i(Emit *e, Ref a, Ref b) { return LLVMBuildNSWSub(e->b, a, b, ""); }
+
+static Ref block_of(Emit *e, Ref channel) { return LLVMBuildSDiv(e->b, channel, const_i64(e, e->lanes), ""); }
+
+/* The lanes of `block` that the channels [first, end) take. */
+static void lanes_of(Emit *e, Ref first, Ref end, Ref block, Ref *lo, Ref *hi) {
+  Ref start = mul_i(e, block, e->lanes);
+  *lo = max_i(e, sub_i(e, first, start), const_i64(e, 0));
+  *hi = min_i(e, sub_i(e, end, start), const_i64(e, e->lanes));
+}
+
+/* One channel of the input and one tap; acc[uw] is the pointer to the weights. */
+static void sum_channel(const Ragged *r, const Piece *p, int uw, Ref x, Ref *acc) {
+  Emit *e = r->e;
+  Ref w = load(e, e->vec, acc[uw], 0, 4);
+  for (int u = 0; u < uw; u++) {
+    Ref value = splat(e, load(e, e->f32, x, u * r->win->sw * r->in->pix * 4, 4), e->lanes);
+    acc[u] = fma_(e, value, w, acc[u]);
+  }
+  acc[uw] = gep(e, acc[uw], p->width, 4);
+}
+
+/* `in` is at the first pixel's window, in channel 0. */
+static void sum_group(const Ragged *r, const Piece *p, int uw, Ref in, Ref *acc) {
+  Emit *e = r->e;
+  Ref first = mul_i(e, p->group, r->plan->icg), end = add_i(e, first, const_i64(e, r->plan->icg)), lo, hi;
+  Loop run, kh, kw, channel;
+  Ref last = block_of(e, add_i(e, end, const_i64(e, -1)));
+  loop_begin(e, &run, block_of(e, first), add_i(e, last, const_i64(e, 1)), 1, uw + 1, acc);
+  lanes_of(e, first, end, run.i, &lo, &hi);
+  Ref block = gep(e, in, run.i, r->in->c * 4);
+  loop_begin(e, &kh, const_i64(e, 0), const_i64(e, r->win->kh), 1, uw + 1, acc);
+  Ref line = gep(e, block, kh.i, r->win->dh * r->in->row * 4);
+  loop_begin(e, &kw, const_i64(e, 0), const_i64(e, r->win->kw), 1, uw + 1, acc);
+  Ref pixel = gep(e, line, kw.i, r->win->dw * r->in->pix * 4);
+  loop_begin(e, &channel, lo, hi, 1, uw + 1, acc);
+  sum_channel(r, p, uw, gep(e, pixel, channel.i, 4), acc);
+  loop_end(e, &channel);
+  loop_end(e, &kw);
+  loop_end(e, &kh);
+  loop_end(e, &run);
+}
+
+/* Which lanes the piece stores. Behind the last channel of all it fills its block, lest the rest be never written. */
+static Ref own_lanes(const Ragged *r, const Piece *p) {
+  Emit *e = r->e;
+  Ref lane[64], vector = add_i(e, mul_i(e, p->block, e->lanes), p->hi);
+  for (int l = 0; l < e->lanes; l++) lane[l] = const_i32(e, l);
+  Ref index = LLVMConstVector(lane, (unsigned)e->lanes);
+  Ref all = LLVMBuildICmp(e->b, LLVMIntEQ, vector, const_i64(e, r->channels), "");
+  Ref hi = LLVMBuildSelect(e->b, all, const_i64(e, e->lanes), p->hi, "");
+  Ref from = splat(e, LLVMBuildTrunc(e->b, p->lo, e->i32, ""), e->lanes);
+  Ref to = splat(e, LLVMBuildTrunc(e->b, hi, e->i32, ""), e->lanes);
+  return LLVMBuildAnd(e->b, LLVMBuildICmp(e->b, LLVMIntSGE, index, from, ""), LLVMBuildICmp(e->b, LLVMIntSLT, index, to, ""), "");
+}
+
+/* The pixels x .. x+uw. */
+static void build_tile(const Ragged *r, const Piece *p, int uw, Ref x) {
+  Emit *e = r->e;
+  Ref acc[64], arg[MAX_STEPS], mask = own_lanes(r, p);
+  Ref bias = load(e, e->vec, gep(e, weights_ptr(e, r->plan->bias), p->block, e->lanes * 4), 0, e->lanes * 4);
+  for (int u = 0; u < uw; u++) acc[u] = bias;
+  acc[uw] = p->weights;
+  Ref in = gep_const(e, value_ptr(e, r->n->in[0]), -(r->win->top * r->in->row + r->win->left * r->in->pix) * 4);
+  in = gep(e, gep(e, in, p->image, r->in->n * 4), p->row, r->win->sh * r->in->row * 4);
+  sum_group(r, p, uw, gep(e, in, x, r->win->sw * r->in->pix * 4), acc);
+  Ref out = gep(e, gep(e, value_ptr(e, r->n->out[0]), p->image, r->out->n * 4), p->row, r->out->row * 4);
+  out = gep(e, gep(e, out, p->block, r->out->c * 4), x, r->out->pix * 4);
+  step_pointers(e, r->n, p->image, p->block, p->row, x, arg);
+  for (int u = 0; u < uw; u++) {
+    Ref y = apply_steps(e, r->n, acc[u], arg, 0, 0, u), old = load(e, e->vec, out, u * r->out->pix * 4, e->lanes * 4);
+    store(e, LLVMBuildSelect(e->b, mask, y, old, ""), out, u * r->out->pix * 4, e->lanes * 4);
+  }
+}
+
+/* The tiles [from, to) of the row. */
+static void tiles_of_piece(const Ragged *r, const Piece *p, Ref from, Ref to) {
+  Emit *e = r->e;
+  const RowTiles t = row_tiles(r->cols, r->plan->uw);
+  for (int i = 0; i < 2; i++) {
+    if (t.number[i] == 0) continue;
+    Ref lo, hi;
+    Loop tile;
+    part_of_range(e, from, to, const_i64(e, i ? t.number[0] : 0), const_i64(e, t.number[i]), &lo, &hi);
+    loop_begin(e, &tile, lo, hi, 1, 0, NULL);
+    build_tile(r, p, (int)t.size[i], add_i(e, mul_i(e, tile.i, t.size[i]), const_i64(e, t.first[i])));
+    loop_end(e, &tile);
+  }
+}
+
+static void pieces_of_row(const Ragged *r, Piece *p, Ref from, Ref to) {
+  Emit *e = r->e;
+  Ref weights = weights_ptr(e, r->plan->weights), one = const_i64(e, 1);
+  int64_t each = r->plan->icg * r->taps; /* weights of an output */
+  Loop group, block;
+  loop_begin(e, &group, const_i64(e, 0), const_i64(e, r->plan->groups), 1, 0, NULL);
+  Ref first = mul_i(e, group.i, r->plan->ocg), end = add_i(e, first, const_i64(e, r->plan->ocg));
+  loop_begin(e, &block, block_of(e, first), add_i(e, block_of(e, sub_i(e, end, one)), one), 1, 0, NULL);
+  p->group = group.i;
+  p->block = block.i;
+  lanes_of(e, first, end, block.i, &p->lo, &p->hi);
+  p->width = sub_i(e, p->hi, p->lo);
+  Ref output = add_i(e, mul_i(e, block.i, e->lanes), p->lo);
+  p->weights = gep(e, gep(e, weights, output, each * 4), p->lo, -4);
+  tiles_of_piece(r, p, from, to);
+  loop_end(e, &block);
+  loop_end(e, &group);
+}
+
+/* Tasks share out the tiles of all rows: a block's lanes are written by one task, whichever groups they belong to. */
+void emit_ragged(Emit *e, Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  Ragged r = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
+              .rows = y->d[2], .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw, .channels = y->d[1]};
+  int64_t tiles = row_tiles(r.cols, r.plan->uw).count;
+  emit_halo(e, n->out[0]);
+  Ref lo, hi, from, to, count = const_i64(e, tiles), one = const_i64(e, 1);
+  task_range(e, y->d[0] * r.rows * tiles, &lo, &hi);
+  Loop row;
+  Ref last = LLVMBuildSDiv(e->b, sub_i(e, hi, one), count, "");
+  loop_begin(e, &row, LLVMBuildSDiv(e->b, lo, count, ""), add_i(e, last, one), 1, 0, NULL);
+  Piece p = {.image = LLVMBuildSDiv(e->b, row.i, const_i64(e, r.rows), ""),
+             .row = LLVMBuildSRem(e->b, row.i, const_i64(e, r.rows), "")};
+  part_of_range(e, lo, hi, mul_i(e, row.i, tiles), count, &from, &to);
+  pieces_of_row(&r, &p, from, to);
+  loop_end(e, &row);
+}
