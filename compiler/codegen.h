@@ -256,6 +256,20 @@ void pass_plan(Graph *g);
 /* --report: every buffer and layer. */
 void plan_report(Graph *g, FILE *f);
 
+/* ---- plan_place.c ---- */
+
+typedef struct Span {
+  int first, last;     /* node numbers between which storage is in use */
+  int64_t bytes, align;
+  int64_t offset;      /* set by place_spans */
+  int rank;            /* its own */
+} Span;
+
+/* Pairs of spans alive together that are looked at one by one. */
+enum { PLACE_MOST = 1 << 22 };
+/* Gives every span an offset, so that those which are in use at one time lie apart. The bytes that takes. */
+int64_t place_spans(Context *cx, Span *s, int n);
+
 /* ---- emit.c, object.c, header.c: to files ---- */
 
 /* The compiled object in memory: data, then tail, which are the graph's weights as they are. */

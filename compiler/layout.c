@@ -266,10 +266,8 @@ static void place_plain(Work *w, Node *n) {
 
 /* ==== halos ==== */
 
-static bool widen(int64_t *side, int64_t need) {
-  if (need <= *side) return false;
-  *side = need;
-  return true;
+static void widen(int64_t *side, int64_t need) {
+  if (need > *side) *side = need;
 }
 
 static void need_halo(const Node *n) {
@@ -284,30 +282,29 @@ static void need_halo(const Node *n) {
   widen(&l->right, (out[3] - 1) * win->sw + (win->kw - 1) * win->dw - win->left - (in[3] - 1));
 }
 
-/* Both get the wider halo; true: one of them grew. */
-static bool share_halo(Layout *a, Layout *b) {
-  bool top = widen(&a->top, b->top) || widen(&b->top, a->top);
-  bool left = widen(&a->left, b->left) || widen(&b->left, a->left);
-  bool bottom = widen(&a->bottom, b->bottom) || widen(&b->bottom, a->bottom);
-  bool right = widen(&a->right, b->right) || widen(&b->right, a->right);
-  return top || left || bottom || right;
+static void share_halo(Layout *a, const Layout *b) {
+  widen(&a->top, b->top);
+  widen(&a->left, b->left);
+  widen(&a->bottom, b->bottom);
+  widen(&a->right, b->right);
 }
 
-/* A result can take the place of its residual only if both have one halo; parts of a Concat have the whole's. */
-static bool share_halos(Graph *g) {
-  bool grew = false;
-  for (int i = g->n_node - 1; i >= 0; i--) {
-    Node *n = g->node[i];
+/* A result can take the place of its residual only if both have one halo; parts of a Concat have the whole's. All that are joined
+ * so, in however many steps, get the widest halo among them. */
+static void share_halos(Graph *g) {
+  int *set = sets_new(g->cx, g->n_value);
+  for (int i = 0; i < g->n_node; i++) {
+    const Node *n = g->node[i];
     for (int k = 0; k < n->n_step && n->out[0]->layout.block; k++) {
-      if (step_arg_class(n, &n->step[k]) != ARG_TENSOR) continue;
-      grew |= share_halo(&n->in[n->step[k].arg]->layout, &n->out[0]->layout);
+      if (step_arg_class(n, &n->step[k]) == ARG_TENSOR) set_join(set, n->in[n->step[k].arg]->id, n->out[0]->id);
     }
   }
   for (int i = 0; i < g->n_value; i++) {
-    Value *v = g->value[i];
-    if (v->alias && v->layout.block) grew |= share_halo(&v->layout, &v->alias->layout);
+    const Value *v = g->value[i];
+    if (v->alias && v->layout.block) set_join(set, i, v->alias->id);
   }
-  return grew;
+  for (int i = 0; i < g->n_value; i++) share_halo(&g->value[set_of(set, i)]->layout, &g->value[i]->layout);
+  for (int i = 0; i < g->n_value; i++) share_halo(&g->value[i]->layout, &g->value[set_of(set, i)]->layout);
 }
 
 /* Strides too, lest the addresses of an empty tensor's border overflow. */
@@ -346,7 +343,7 @@ static void plan_halos(Graph *g, int lanes) {
   for (int i = 0; i < g->n_node; i++) {
     if (is_conv_on_blocks(g->node[i])) need_halo(g->node[i]);
   }
-  while (share_halos(g)) continue;
+  share_halos(g);
   set_strides(g, lanes);
   for (int i = g->n_node - 1; i >= 0; i--) { /* a whole before its parts, which may be wholes too */
     if (g->node[i]->op == OP_Concat) set_part_strides(g->node[i]);

@@ -6,28 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Span {
-  Value *root;
-  int first, last;    /* node numbers between which the storage is in use */
-  int64_t bytes, align;
-} Span;
-
 typedef struct Plan {
   Graph *g;
   Span *span;         /* by value id; of the root of an alias chain all members' */
+  int *root;          /* sets of the values that share storage, each known by the root's id */
 } Plan;
 
-static Value *root_of(Value *v) {
-  while (v->alias) v = v->alias;
-  return v;
-}
+/* Whose storage it is. */
+static Value *root_of(const Plan *p, const Value *v) { return p->g->value[set_of(p->root, v->id)]; }
 
 static bool is_outside(const Value *v) { return v->is_input || v->is_output || v->data; }
 
 /* ==== lifetimes ==== */
 
 static void extend(Plan *p, Value *v, int at) {
-  Span *s = &p->span[root_of(v)->id];
+  Span *s = &p->span[root_of(p, v)->id];
   if (at < s->first) s->first = at;
   if (at > s->last) s->last = at;
 }
@@ -45,7 +38,7 @@ static void add_work_values(Graph *g) {
 
 static void measure(Plan *p) {
   Graph *g = p->g;
-  for (int i = 0; i < g->n_value; i++) p->span[i] = (Span){.root = g->value[i], .first = g->n_node, .last = -1, .align = 64};
+  for (int i = 0; i < g->n_value; i++) p->span[i] = (Span){.first = g->n_node, .last = -1, .align = 64};
   for (int i = 0; i < g->n_node; i++) {
     const Node *n = g->node[i];
     for (int k = 0; k < n->n_in; k++) {
@@ -63,9 +56,10 @@ static void measure(Plan *p) {
 /* ==== shared storage ==== */
 
 static void share(Plan *p, Value *v, Value *with) {
-  Span s = p->span[root_of(v)->id];
+  Span s = p->span[root_of(p, v)->id];
   v->alias = with;
   v->alias_offset = 0;
+  set_join(p->root, v->id, with->id);
   extend(p, with, s.first);
   extend(p, with, s.last);
 }
@@ -75,7 +69,7 @@ static void share_view(Plan *p, Node *n) {
   Value *x = n->in[0], *y = n->out[0];
   if (x->data || y->alias || !layout_is_plain(x) || !layout_is_plain(y)) return;
   if (!y->is_output) share(p, y, x);
-  else if (!is_outside(root_of(x)) && !x->alias && !x->layout.block) share(p, x, y);
+  else if (!is_outside(root_of(p, x)) && !x->alias && !x->layout.block) share(p, x, y);
 }
 
 static bool same_layout(const Value *a, const Value *b) {
@@ -83,11 +77,11 @@ static bool same_layout(const Value *a, const Value *b) {
 }
 
 static bool may_overwrite(const Plan *p, const Node *n, int at, Value *arg) {
-  Value *root = root_of(arg), *y = n->out[0];
+  Value *root = root_of(p, arg), *y = n->out[0];
   if (is_outside(root) || is_outside(y) || y->alias || !same_layout(arg, y)) return false;
   if (p->span[root->id].last != at) return false;
   for (int k = 0; k < n->n_in; k++) { /* a window or another place of the same storage must not be read after */
-    bool elsewhere = n->in[k] && root_of(n->in[k]) == root && (n->in[k] != arg || (k == 0 && n->op != OP_Pointwise));
+    bool elsewhere = n->in[k] && root_of(p, n->in[k]) == root && (n->in[k] != arg || (k == 0 && n->op != OP_Pointwise));
     if (elsewhere) return false;
   }
   return true;
@@ -112,34 +106,6 @@ static void share_in_place(Plan *p, Node *n, int at) {
 
 /* ==== offsets ==== */
 
-static int by_size(const void *a, const void *b) {
-  const Span *x = a, *y = b;
-  if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
-  return x->root->id - y->root->id;
-}
-
-static int by_offset(const void *a, const void *b) {
-  const Span *x = *(Span *const *)a, *y = *(Span *const *)b;
-  return (x->root->offset > y->root->offset) - (x->root->offset < y->root->offset);
-}
-
-/* The lowest gap among the spans placed so far that live at the same time. Largest first is within a few per cent of the
- * lower bound for networks like these. */
-static int64_t lowest_gap(const Span *s, Span *placed, int n, Span **alive) {
-  int count = 0;
-  for (int i = 0; i < n; i++) {
-    if (placed[i].first <= s->last && s->first <= placed[i].last) alive[count++] = &placed[i];
-  }
-  qsort(alive, (size_t)count, sizeof *alive, by_offset);
-  int64_t at = 0;
-  for (int i = 0; i < count; i++) {
-    int64_t begin = alive[i]->root->offset, end = size_round_up(size_add(begin, alive[i]->bytes), s->align);
-    if (size_add(at, s->bytes) <= begin) break;
-    if (end > at) at = end;
-  }
-  return at;
-}
-
 static int64_t storage_bytes(const Plan *p, const Value *v) {
   int64_t bytes;
   if (!mul_size(v->layout.size, (int64_t)type_size(v->type), &bytes) || bytes > p->g->opt->max_memory) {
@@ -148,23 +114,22 @@ static int64_t storage_bytes(const Plan *p, const Value *v) {
   return size_round_up(bytes, 64);
 }
 
-static void place_spans(Plan *p) {
+static void place_work(Plan *p) {
   Graph *g = p->g;
   Span *list = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *list);
-  Span **alive = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *alive);
+  Value **value = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *value);
   int n = 0;
   for (int i = 0; i < g->n_value; i++) {
     Value *v = g->value[i];
     if (v->alias || is_outside(v) || p->span[i].last < 0) continue;
     list[n] = p->span[i];
-    list[n++].bytes = storage_bytes(p, v);
+    list[n].bytes = storage_bytes(p, v);
+    value[n++] = v;
   }
-  qsort(list, (size_t)n, sizeof *list, by_size);
+  g->work_size = place_spans(g->cx, list, n);
   for (int i = 0; i < n; i++) {
-    list[i].root->place = P_WORK;
-    list[i].root->offset = lowest_gap(&list[i], list, i, alive);
-    int64_t end = size_add(list[i].root->offset, list[i].bytes);
-    if (end > g->work_size) g->work_size = end;
+    value[i]->place = P_WORK;
+    value[i]->offset = list[i].offset;
   }
 }
 
@@ -179,16 +144,26 @@ static void place_outside(Graph *g) {
   }
 }
 
-/* Chains are followed by the offsets that layout gave, so none may be replaced by its sum before all are summed. */
-static void place_aliases(Graph *g) {
+/* Chains are followed by the offsets that layout gave, so none may be replaced by its sum before all are summed: from the first
+ * in a chain whose sum is known, or the root, back. */
+static void place_aliases(Plan *p) {
+  Graph *g = p->g;
   int64_t *sum = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *sum);
+  bool *known = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *known);
+  const Value **chain = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *chain);
   for (int i = 0; i < g->n_value; i++) {
-    for (const Value *v = g->value[i]; v->alias; v = v->alias) sum[i] += v->alias_offset;
+    int n = 0;
+    for (const Value *v = g->value[i]; v->alias && !known[v->id]; v = v->alias) chain[n++] = v;
+    while (n-- > 0) {
+      const Value *v = chain[n];
+      sum[v->id] = sum[v->alias->id] + v->alias_offset;
+      known[v->id] = true;
+    }
   }
   for (int i = 0; i < g->n_value; i++) {
     Value *v = g->value[i];
     if (!v->alias) continue;
-    const Value *root = root_of(v);
+    const Value *root = root_of(p, v);
     v->place = root->place;
     v->offset = root->offset;
     v->alias_offset = sum[i];
@@ -216,7 +191,10 @@ static void check_memory(Graph *g) {
 void pass_plan(Graph *g) {
   graph_compact(g);
   add_work_values(g);
-  Plan p = {.g = g, .span = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *p.span)};
+  Plan p = {.g = g, .span = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *p.span), .root = sets_new(g->cx, g->n_value)};
+  for (int i = 0; i < g->n_value; i++) {
+    if (g->value[i]->alias) set_join(p.root, i, g->value[i]->alias->id);
+  }
   measure(&p);
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
@@ -225,8 +203,8 @@ void pass_plan(Graph *g) {
     else share_in_place(&p, n, i);
   }
   place_outside(g);
-  place_spans(&p);
-  place_aliases(g);
+  place_work(&p);
+  place_aliases(&p);
   size_scratch(g);
   check_memory(g);
 }

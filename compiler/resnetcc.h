@@ -276,6 +276,12 @@ void **map_at(Context *cx, Map *m, uint64_t hash, const void *key, bool (*equal)
 void *map_get(const Map *m, const char *key); /* of texts; NULL: no such key */
 void map_put(Context *cx, Map *m, const char *key, void *value);
 
+/* ==== sets.c: sets of the numbers [0, n), at first of one each ==== */
+
+int *sets_new(Context *cx, int n);
+int set_of(int *up, int i);                 /* the number by which i's set is known */
+void set_join(int *up, int i, int with);    /* i's set becomes part of the other, and is known by its number */
+
 /* ==== graph.c: construction and navigation ==== */
 
 size_t type_size(Type t);        /* bytes an element; 0: not a type that resnetcc stores */
