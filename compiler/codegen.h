@@ -30,6 +30,11 @@ Target *target_new(Context *cx, const Options *opt);
 char *host_triple(Context *cx);
 char *host_cpu(Context *cx);
 char *host_features(Context *cx);
+/* The triple with all its parts: ARCHITECTURE-VENDOR-SYSTEM, and -ENVIRONMENT where it has one. */
+char *normal_triple(Context *cx, const char *triple);
+
+/* object_memory.c: out_of_memory() is called where LLVM gets no more memory. */
+void object_watch_memory(void);
 
 /* ---- select.c: the algorithm and tile of every Conv, Gemm and MatMul ---- */
 

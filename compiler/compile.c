@@ -54,34 +54,7 @@ void run_passes(Graph *g) {
   }
 }
 
-/* ==== names ==== */
-
-/* `path` without the ending of its last part. */
-static char *without_ending(Context *cx, const char *path) {
-  const char *base = path_base(path), *dot = strrchr(base, '.');
-  size_t n = dot && dot != base ? (size_t)(dot - path) : strlen(path);
-  return copy_bytes_as_text(cx, path, n);
-}
-
-static const char *output_path(Context *cx, const Options *opt) {
-  static const char *const ending[] = {
-    [EMIT_OBJ] = "o", [EMIT_ASM] = "s", [EMIT_LLVM] = "ll", [EMIT_GRAPH] = "txt",
-  };
-  if (opt->output) return opt->output;
-  return format_text(cx, "%s.%s", without_ending(cx, path_base(opt->input)), ending[opt->emit]);
-}
-
-static const char *header_path(Context *cx, const char *object) {
-  size_t n = strlen(object);
-  bool ends = n > 2 && strcmp(object + n - 2, ".o") == 0 && object[n - 3] != '/';
-  return format_text(cx, "%s.h", ends ? copy_bytes_as_text(cx, object, n - 2) : object);
-}
-
-/* Where measured times go; NULL: nowhere. */
-static const char *tuning_path(Context *cx, const Options *opt, const char *output) {
-  if (!opt->tune || opt->tune_file) return opt->tune_file;
-  return output_is_file(output) ? format_text(cx, "%s.tune", without_ending(cx, output)) : NULL;
-}
+/* ==== a compilation ==== */
 
 static const char *model_name(Context *cx, const Options *opt, const char *output) {
   if (opt->name) {
@@ -89,10 +62,8 @@ static const char *model_name(Context *cx, const Options *opt, const char *outpu
     fail(cx, "--name: '%s' is no C identifier", opt->name);
   }
   const char *path = output_is_file(output) ? output : opt->input;
-  return c_identifier(cx, without_ending(cx, path_base(path)));
+  return c_identifier(cx, path_without_ending(cx, path_base(path)));
 }
-
-/* ==== a compilation ==== */
 
 static double mib(int64_t bytes) { return (double)bytes / (1 << 20); }
 
@@ -107,10 +78,6 @@ static void print_summary(Graph *g, const char *path) {
 
 /* Where reports go: standard output, but for the output's bytes. */
 static FILE *text_file(const char *path) { return strcmp(path, "-") == 0 ? stderr : stdout; }
-
-static bool wants_header(const Options *opt, const char *path) {
-  return opt->emit == EMIT_OBJ && output_is_file(path);
-}
 
 static void write_graph(Graph *g, Output *out) {
   Buffer text = {0};
@@ -143,32 +110,36 @@ static void write_tuning(Graph *g, Output *out) {
   buffer_free(&text);
 }
 
-/* `tuning`: where the times go that were measured; NULL: nowhere. */
-static void write_files(Graph *g, const char *path, const char *tuning) {
-  Output *out[3] = {output_open(g->cx, path)};
+static void write_depend(Graph *g, const Paths *paths, Output *out) {
+  Buffer text = {0};
+  const char **source = alloc_n(g->cx, (size_t)g->n_external + 2, sizeof *source);
+  int n = 0;
+  source[n++] = g->opt->input;
+  if (g->opt->tune_file && !paths->tuning) source[n++] = g->opt->tune_file;
+  for (int i = 0; i < g->n_external; i++) source[n++] = g->external[i];
+  depend_print(g->cx, (const char *const[]){paths->output, paths->header}, paths->header ? 2 : 1, source, n, &text);
+  output_write(out, text.data, text.size);
+  buffer_free(&text);
+}
+
+static void write_files(Graph *g, const Paths *paths) {
+  Context *cx = g->cx;
+  Output *out[4] = {output_open(cx, paths->output)};
   int n = 1;
   double last = wall_seconds();
   if (g->opt->emit == EMIT_GRAPH) write_graph(g, out[0]);
-  else write_code(g, out[0], text_file(path));
-  if (wants_header(g->opt, path)) write_header(g, out[n++] = output_open(g->cx, header_path(g->cx, path)));
-  if (tuning) write_tuning(g, out[n++] = output_open(g->cx, tuning));
-  output_finish(g->cx, out, n);
+  else write_code(g, out[0], text_file(paths->output));
+  if (paths->header) write_header(g, out[n++] = output_open(cx, paths->header));
+  if (paths->tuning) write_tuning(g, out[n++] = output_open(cx, paths->tuning));
+  if (paths->depend) write_depend(g, paths, out[n++] = output_open(cx, paths->depend));
+  output_finish(cx, out, n);
   print_time(g->opt, "emit", &last);
 }
 
-static void check_output_paths(Context *cx, const Options *opt, const char *path) {
-  const char *tuning = tuning_path(cx, opt, path);
-  output_check(cx, path);
-  if (wants_header(opt, path)) output_check(cx, header_path(cx, path));
-  if (!tuning) return;
-  if (strcmp(tuning, path) == 0) fail(cx, "--tune: '%s' is the output", tuning);
-  output_check(cx, tuning);
-}
-
-/* From the file where there is one, else measured, with *path then saying where they go. */
-static Tuning *tuning_of(Context *cx, const Options *opt, const Target *target, const char **path) {
+/* From the file where there is one, else measured, with paths->tuning then saying where they go. */
+static Tuning *tuning_of(Context *cx, const Options *opt, const Target *target, Paths *paths) {
   Tuning *t = opt->tune_file ? tuning_read(cx, target, opt->tune_file) : NULL;
-  if (t) *path = NULL;
+  if (t) paths->tuning = NULL;
   return t ? t : tuning_measure(cx, opt);
 }
 
@@ -181,26 +152,29 @@ static void print_reports(Graph *g, const char *path) {
 
 static void compile_or_unwind(Context *cx, const Options *opt) {
   Target *target = target_new(cx, opt);
-  const char *path = output_path(cx, opt), *name = model_name(cx, opt, path);
-  const char *tuned = tuning_path(cx, opt, path);
+  Paths paths = paths_of(cx, opt);
+  const char *name = model_name(cx, opt, paths.output);
   cx->file = opt->input;
-  check_output_paths(cx, opt, path);
-  Tuning *tuning = opt->tune ? tuning_of(cx, opt, target, &tuned) : NULL;
+  paths_check(cx, &paths, opt);
+  Tuning *tuning = opt->tune ? tuning_of(cx, opt, target, &paths) : NULL;
   double last = wall_seconds();
   Graph *g = import_model(cx, opt);
   print_time(opt, "import", &last);
+  for (int i = 0; i < g->n_external; i++) paths_check_input(cx, &paths, g->external[i]);
   g->name = name;
   g->target = target;
   g->tuning = tuning;
   run_passes(g);
   if (tuning && opt->tune_file) tuning_warn(tuning, opt->tune_file);
-  print_reports(g, path);
-  write_files(g, path, tuned);
+  print_reports(g, paths.output);
+  write_files(g, &paths);
 }
 
 int compile(Context *cx, const Options *opt) {
   cx->arena = arena_new(opt->max_memory);
   cx->max_memory = opt->max_memory;
+  memory_name_file(opt->input);
+  object_watch_memory();
   int failed = setjmp(cx->unwind);
   if (!failed) compile_or_unwind(cx, opt);
   else output_abandon();

@@ -115,7 +115,21 @@ static int open_inside(Context *cx, const char *folder, const char *location) {
   return path ? open_beneath(cx, root, path) : -1;
 }
 
-static int open_external(Context *cx, const Onnx__TensorProto *t, const char *name, const char *folder) {
+/* Tensors that follow each other mostly lie in the same file. */
+static void note_external(Graph *g, const char *folder, const char *location) {
+  Context *cx = g->cx;
+  const char *path = strcmp(folder, ".") == 0 ? location : format_text(cx, "%s/%s", folder, location);
+  if (g->n_external && strcmp(g->external[g->n_external - 1], path) == 0) return;
+  if ((g->n_external & (g->n_external - 1)) == 0) {
+    const char **larger = alloc_n(cx, 2 * (size_t)g->n_external + 1, sizeof *larger);
+    if (g->n_external) memcpy(larger, g->external, (size_t)g->n_external * sizeof *larger);
+    g->external = larger;
+  }
+  g->external[g->n_external++] = path;
+}
+
+static int open_external(Graph *g, const Onnx__TensorProto *t, const char *name, const char *folder) {
+  Context *cx = g->cx;
   const char *location = external_entry(cx, t, "location", name);
   if (!location || !*location) fail(cx, "tensor \"%s\": its external data has no location", name);
   if (!folder) fail(cx, "tensor \"%s\" has external data, which has no place here", name);
@@ -140,14 +154,15 @@ static bool read_fully(int fd, char *to, int64_t size, int64_t offset) {
   return true;
 }
 
-static void *read_external(Context *cx, const Onnx__TensorProto *t, int64_t bytes, const char *name,
+static void *read_external(Graph *g, const Onnx__TensorProto *t, int64_t bytes, const char *name,
                            const char *folder) {
+  Context *cx = g->cx;
   int64_t offset = external_number(cx, t, "offset", 0, name);
   int64_t length = external_number(cx, t, "length", bytes, name);
   if (length != bytes)
     fail(cx, "tensor \"%s\" has %lld bytes of external data; its shape needs %lld", name, (long long)length,
          (long long)bytes);
-  int fd = open_external(cx, t, name, folder);
+  int fd = open_external(g, t, name, folder);
   struct stat st = {0};
   bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
   ok = ok && offset <= st.st_size && bytes <= st.st_size - offset;
@@ -157,6 +172,7 @@ static void *read_external(Context *cx, const Onnx__TensorProto *t, int64_t byte
   ok = read_fully(fd, data, bytes, offset);
   close(fd);
   if (!ok) fail(cx, "tensor \"%s\": its external data cannot be read", name);
+  note_external(g, folder, external_entry(cx, t, "location", name));
   return data;
 }
 
@@ -223,9 +239,10 @@ static void *read_raw(Context *cx, const Onnx__TensorProto *t, int64_t bytes, co
   return t->raw_data.data;
 }
 
-static void *read_elements(Context *cx, const Onnx__TensorProto *t, Type type, int64_t count,
+static void *read_elements(Graph *g, const Onnx__TensorProto *t, Type type, int64_t count,
                            const char *name, const char *folder) {
   int64_t bytes = count * (int64_t)type_size(type);
+  Context *cx = g->cx;
   int location = t->has_data_location ? (int)t->data_location : 0;
   size_t typed = typed_elements(t);
   if (t->segment) fail(cx, "tensor \"%s\" is stored in segments, which is not supported", name);
@@ -235,7 +252,7 @@ static void *read_elements(Context *cx, const Onnx__TensorProto *t, Type type, i
     fail(cx, "tensor \"%s\" has elements in the model and in another file", name);
   if (typed != typed_field(t, type).n || (t->raw_data.len && typed))
     fail(cx, "tensor \"%s\" has elements in several fields, or in one that is not for its type", name);
-  if (location) return read_external(cx, t, bytes, name, folder);
+  if (location) return read_external(g, t, bytes, name, folder);
   if (t->raw_data.len) return read_raw(cx, t, bytes, name);
   return read_typed(cx, t, type, count, name);
 }
@@ -279,7 +296,7 @@ Value *read_tensor(Context *cx, Graph *g, const Onnx__TensorProto *t, const char
   Type type = stored_type(cx, t->data_type, "tensor", name);
   Shape shape = read_dims(cx, t->n_dims, t->dims, name);
   int64_t count = shape_count(&shape);
-  void *data = read_elements(cx, t, type, count, name, folder);
+  void *data = read_elements(g, t, type, count, name, folder);
   if (!data) data = alloc(cx, 1); /* no elements; but a constant has data */
   if (type == T_BOOL) normalize_bools(data, count);
   if (widen && widened_type(type) != type) {

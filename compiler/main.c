@@ -91,6 +91,13 @@ static void set_time(Options *o, const char *value) { (void)value, o->time = tru
 static void set_verify(Options *o, const char *value) { (void)value, o->verify = true; }
 static void set_each_pass(Options *o, const char *value) { (void)value, o->each_pass = true; }
 
+static void set_depend(Options *o, const char *value) { (void)value, o->depend = true; }
+
+static void set_depend_file(Options *o, const char *value) {
+  if (!*value) usage_error("-MF: the file name is empty");
+  o->depend_file = value;
+}
+
 static void set_tune(Options *o, const char *value) {
   if (value && !*value) usage_error("--tune=: the file name is empty");
   o->tune = true;
@@ -149,6 +156,7 @@ static void set_shape(Options *o, const char *value) {
     usage_error("--shape %s: it is NAME=1,3,224,224 with up to %d numbers from 1 on", value, MAX_RANK);
   }
   pin->input = strndup(value, (size_t)(equals - value));
+  if (!pin->input) out_of_memory();
 }
 
 static void set_dump(Options *o, const char *value) {
@@ -194,6 +202,8 @@ static const struct Option {
   const char *help;
 } options[] = {
   {"-o", "FILE", EITHER, set_output, "write to FILE, the header beside it; - is standard output (no header)"},
+  {"-MD", NULL, NONE, set_depend, "write a Makefile rule beside the output, ending .d: what it was made from"},
+  {"-MF", "FILE", EITHER, set_depend_file, "write that rule to FILE"},
   {"--name", "NAME", EITHER, set_name, "prefix of the C names; default: the output's file name"},
   {"--shape", "INPUT=1,3,224,224", EITHER, set_shape, "fix the shape of an input"},
   {"--batch", "N", EITHER, set_batch, "fix a symbolic batch: the code works on N images at once"},
@@ -310,7 +320,7 @@ static void catch_signals(void) {
 int main(int argc, char **argv) {
   Options o = {.max_memory = default_memory};
   o.shape = calloc((size_t)argc + 1, sizeof *o.shape);
-  if (!o.shape) usage_error("out of memory");
+  if (!o.shape) out_of_memory();
   read_arguments(&o, argv);
   catch_signals();
   Context cx = {0};

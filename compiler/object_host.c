@@ -6,11 +6,13 @@
 #include <llvm-c/TargetMachine.h>
 
 static char *keep(Context *cx, char *message) {
+  if (!message) out_of_memory();
   char *copy = copy_text(cx, message);
   LLVMDisposeMessage(message);
   return copy;
 }
 
 char *host_triple(Context *cx) { return keep(cx, LLVMGetDefaultTargetTriple()); }
+char *normal_triple(Context *cx, const char *triple) { return keep(cx, LLVMNormalizeTargetTriple(triple)); }
 char *host_cpu(Context *cx) { return keep(cx, LLVMGetHostCPUName()); }
 char *host_features(Context *cx) { return keep(cx, LLVMGetHostCPUFeatures()); }

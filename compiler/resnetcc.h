@@ -165,6 +165,8 @@ typedef struct Options {
   enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH } emit;
   bool verbose, time, strict, verify, each_pass, report, profile, small, why, tune;
   const char *tune_file;                 /* --tune=FILE */
+  bool depend;                           /* -MD */
+  const char *depend_file;               /* -MF */
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_2, WINOGRAD_4 } winograd;
   enum { STRASSEN_AUTO, STRASSEN_OFF, STRASSEN_ON } strassen;
   const char *dump;                      /* letters of the passes to print the graph after */
@@ -201,6 +203,8 @@ struct Graph {
   Value **input, **output;
   int n_input, n_output;
   Shape *input_shape, *output_shape;     /* as the interface shows them, -1 for the batch: kept by the pass batch */
+  const char **external; /* import: the files that hold data of the model */
+  int n_external;
   struct Target *target; /* from select on */
   bool alone;            /* layers outside their network: equal weights are not shared */
   struct Tuning *tuning; /* for select: measured times; NULL: none */
@@ -244,6 +248,11 @@ typedef struct Buffer {
 void buffer_add(Buffer *b, const void *data, size_t n);
 void buffer_printf(Buffer *b, const char *fmt, ...) PRINTF(2, 3);
 void buffer_free(Buffer *b);
+
+/* ==== memory.c: where the system has no memory left and no context exists that could unwind ==== */
+
+_Noreturn void out_of_memory(void); /* ends the program with one line, status 1, and no file left */
+void memory_name_file(const char *file); /* in that line */
 
 /* ==== size.c: arithmetic on numbers that come from a model ==== */
 
@@ -461,5 +470,22 @@ void output_finish(Context *cx, Output **o, int n); /* all appear under their na
 void output_discard(void); /* removes what is unfinished; may be called by a signal handler */
 void output_abandon(void); /* closes it as well */
 
+/* ==== paths.c: where the outputs of a compilation go ==== */
+
+char *path_without_ending(Context *cx, const char *path); /* of its last part */
+typedef struct Paths {
+  const char *output;
+  const char *header, *tuning, *depend; /* NULL: none is written */
+} Paths;
+Paths paths_of(Context *cx, const Options *opt);
+/* Fails where one is a folder, the input cx->file or another of them, or where its ending says that it is something else. */
+void paths_check(Context *cx, const Paths *paths, const Options *opt);
+/* Fails where one is that file. */
+void paths_check_input(Context *cx, const Paths *paths, const char *input);
+
+/* ==== depend.c ==== */
+
+/* The rule of a Makefile by which `target` is made from the others. */
+void depend_print(Context *cx, const char *const *target, int n_target, const char *const *source, int n_source, Buffer *out);
 /* The code generator's half of the map (target, select, layout, pack, plan, emit, object, header) is codegen.h. */
 #endif

@@ -162,11 +162,43 @@ static char *feature_string(Context *cx, uint64_t bits) {
   return s;
 }
 
-static void check_triple(Context *cx, const char *triple) {
-  if (strncmp(triple, "x86_64-", 7) != 0) fail(cx, "--target=%s: only x86_64 targets are supported", triple);
-  if (strstr(triple, "windows") || strstr(triple, "darwin") || strstr(triple, "macos")) {
-    fail(cx, "--target=%s: only targets with ELF objects are supported", triple);
+/* ==== systems ==== */
+
+/* The part of a triple is the name, with a version perhaps. */
+static bool is_part(const char *part, size_t length, const char *name) {
+  size_t n = strlen(name);
+  return length >= n && strncmp(part, name, n) == 0 && strspn(part + n, "0123456789.") >= length - n;
+}
+
+static bool is_one_of(const char *part, size_t length, const char *const *names, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if (is_part(part, length, names[i])) return true;
   }
+  return false;
+}
+
+/* ELF objects and the calls of the System V ABI, with pointers of 64 bits: nothing else is generated. `none` and `unknown` are
+ * programs without a system. */
+static bool is_supported(const char *normal) {
+  static const char *const systems[] = {"linux", "freebsd", "netbsd", "openbsd", "dragonfly", "none", "unknown"};
+  static const char *const environments[] = {"gnu", "musl", "android", "elf", "unknown"};
+  const char *vendor = strchr(normal, '-'), *system = vendor ? strchr(vendor + 1, '-') : NULL;
+  if (!system) return false;
+  const char *environment = strchr(++system, '-');
+  if (!environment) return is_one_of(system, strlen(system), systems, COUNT(systems));
+  if (!is_one_of(system, (size_t)(environment - system), systems, COUNT(systems))) return false;
+  environment++;
+  return is_one_of(environment, strlen(environment), environments, COUNT(environments));
+}
+
+static const char *triple_of(Context *cx, const Options *opt) {
+  if (!opt->triple) return host_triple(cx);
+  const char *normal = normal_triple(cx, opt->triple);
+  if (strncmp(normal, "x86_64-", 7) != 0) fail(cx, "--target=%s: only x86_64 targets are supported", opt->triple);
+  if (!is_supported(normal)) {
+    fail(cx, "--target=%s: only 64-bit systems with ELF objects are supported, such as x86_64-linux-gnu", opt->triple);
+  }
+  return normal;
 }
 
 static void choose_cpu(Context *cx, const Options *opt, Target *t) {
@@ -186,8 +218,7 @@ static void choose_cpu(Context *cx, const Options *opt, Target *t) {
 
 Target *target_new(Context *cx, const Options *opt) {
   Target *t = alloc(cx, sizeof *t);
-  t->triple = opt->triple ? opt->triple : host_triple(cx);
-  check_triple(cx, t->triple);
+  t->triple = triple_of(cx, opt);
   choose_cpu(cx, opt, t);
   if (opt->attr) t->cpu_bits = change_features(cx, t->cpu_bits, opt->attr, true);
   t->features = feature_string(cx, t->cpu_bits);

@@ -19,12 +19,6 @@ struct Arena {
   int64_t used, limit;
 };
 
-/* Where no context exists that could unwind. */
-static _Noreturn void out_of_memory(void) {
-  fputs("resnetcc: out of memory\n", stderr);
-  exit(1);
-}
-
 Arena *arena_new(int64_t limit) {
   Arena *a = calloc(1, sizeof *a);
   if (!a) out_of_memory();
@@ -85,7 +79,7 @@ void *alloc(Context *cx, size_t size) {
   size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
   if ((int64_t)size > a->limit - a->used) fail_memory(cx);
   char *p = arena_take(a, size);
-  if (!p) fail(cx, "the system has no memory left");
+  if (!p) fail(cx, "out of memory");
   a->used += (int64_t)size;
   return p;
 }
@@ -111,7 +105,7 @@ char *copy_text(Context *cx, const char *s) {
 static PRINTF(1, 0) size_t formatted_length(const char *fmt, va_list args) {
   assert(fmt);
   int n = vsnprintf(NULL, 0, fmt, args);
-  assert(n >= 0);
+  if (n < 0) out_of_memory(); /* the formats are ours, and long numbers take some */
   return (size_t)n;
 }
 

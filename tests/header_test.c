@@ -49,7 +49,7 @@ static void text_is_as_designed(void **state) {
   assert_string_equal(header_of(g),
     "/* net.h: made by resnetcc " RESNETCC_VERSION " from tiny.onnx.\n"
     " *\n"
-    " * Compiled for x86_64-linux-gnu, x86-64.\n"
+    " * Compiled for x86_64-unknown-linux-gnu, x86-64.\n"
     " *\n"
     " * Inputs:\n"
     " *   image: float [batch, 3, 8, 8]\n"

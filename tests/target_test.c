@@ -185,6 +185,17 @@ static void another_system_gets_the_baseline(void **state) {
   assert_string_equal(target_of_triple("x86_64-linux-gnu", "native")->cpu, host_cpu(cx));
 }
 
+static void triples_are_completed(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const char *const all[][2] = {
+    {"x86_64-linux-gnu", "x86_64-unknown-linux-gnu"},        {"x86_64-linux", "x86_64-unknown-linux"},
+    {"x86_64-pc-linux-musl", "x86_64-pc-linux-musl"},        {"x86_64-linux-android21", "x86_64-unknown-linux-android21"},
+    {"x86_64-unknown-freebsd14.0", "x86_64-unknown-freebsd14.0"}, {"x86_64-none-elf", "x86_64-unknown-none-elf"},
+  };
+  for (size_t i = 0; i < COUNT(all); i++) assert_string_equal(target_of_triple(all[i][0], NULL)->triple, all[i][1]);
+}
+
 /* ==== refusals ==== */
 
 static void unknown_names_are_refused(void **state) {
@@ -206,11 +217,13 @@ static void other_machines_are_refused(void **state) {
   EXPECT_FAIL(cx, target_of_triple("", NULL), "--target=: only x86_64 targets are supported");
   EXPECT_FAIL(cx, target_of_triple("x86_64", NULL), "--target=x86_64: only x86_64 targets are supported");
   EXPECT_FAIL(cx, target_of_triple("x86_64-pc-windows-msvc", NULL),
-              "--target=x86_64-pc-windows-msvc: only targets with ELF objects are supported");
+              "--target=x86_64-pc-windows-msvc: only 64-bit systems with ELF objects are supported, such as x86_64-linux-gnu");
   EXPECT_FAIL(cx, target_of_triple("x86_64-apple-macosx12", NULL),
-              "--target=x86_64-apple-macosx12: only targets with ELF objects are supported");
+              "--target=x86_64-apple-macosx12: only 64-bit systems with ELF objects are supported, such as x86_64-linux-gnu");
+  EXPECT_FAIL(cx, target_of_triple("x86_64-w64-mingw32", NULL),
+              "--target=x86_64-w64-mingw32: only 64-bit systems with ELF objects are supported, such as x86_64-linux-gnu");
   EXPECT_FAIL(cx, target_of_triple("x86_64-apple-darwin", NULL),
-              "--target=x86_64-apple-darwin: only targets with ELF objects are supported");
+              "--target=x86_64-apple-darwin: only 64-bit systems with ELF objects are supported, such as x86_64-linux-gnu");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -223,6 +236,7 @@ int main(void) {
     TEST(nothing_unchecked_is_used),
     TEST(the_host_runs_what_is_made_for_it),
     TEST(another_system_gets_the_baseline),
+    TEST(triples_are_completed),
     TEST(unknown_names_are_refused),
     TEST(other_machines_are_refused),
   };

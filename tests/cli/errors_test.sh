@@ -39,7 +39,13 @@ refuses "unknown CPU 'foo' in -mcpu=" -mcpu=foo "$tiny"
 refuses "unknown feature '+foo' in -mattr=" -mattr=+foo "$tiny"
 refuses "unknown feature 'avx2' in -mattr=" -mattr=avx2 "$tiny"
 refuses "--target=aarch64-linux-gnu: only x86_64" --target=aarch64-linux-gnu "$tiny"
-refuses "--target=x86_64-pc-windows-msvc" --target=x86_64-pc-windows-msvc "$tiny"
+for triple in "" garbage x86_64 i386-linux-gnu x86_64h-apple-darwin amd64-linux-gnu; do
+  refuses "--target=$triple: only x86_64 targets are supported" "--target=$triple" "$tiny"
+done
+for triple in x86_64-pc-windows-msvc x86_64-w64-mingw32 x86_64-cygwin x86_64-apple-darwin x86_64-linux-gnux32 \
+  x86_64-linux-muslx32 x86_64-uefi x86_64-foo x86_64-linux-coff x86_64-linux-gnu-macho; do
+  refuses "--target=$triple: only 64-bit systems with ELF objects are supported" "--target=$triple" "$tiny"
+done
 
 # Inputs.
 refuses "resnetcc: missing.onnx: " missing.onnx
@@ -70,6 +76,24 @@ ln net.onnx same.o
 refuses "same.o: cannot be written: it is the input file" -o same.o net.onnx
 ln -s net.onnx alias.h
 refuses "alias.h: cannot be written: it is the input file" -o alias.o net.onnx
+for ending in so dylib dll a lib exe EXE c cc cpp onnx so.1.2; do
+  refuses "-o net.$ending: resnetcc writes an object file, not a " -o "net.$ending" "$tiny"
+done
+refuses "-o net.c: resnetcc writes LLVM IR, not a C file" --emit=llvm -o net.c "$tiny"
+cp "$here/external.onnx" .
+printf '0123456789abcdef' >"my weights.bin"
+ln "my weights.bin" data.o
+ln -s "my weights.bin" data.h
+refuses "data.o: cannot be written: it holds data of the model" -o data.o external.onnx
+rm data.o
+refuses "data.h: cannot be written: it holds data of the model" -o data.o external.onnx
+rm data.h external.onnx "my weights.bin"
+refuses "./net.h: cannot be written: two outputs have this name" -MF ./net.h -o net.o "$tiny"
+refuses "-: cannot be written: two outputs have this name" -MF - -o - "$tiny"
+refuses "-MD: '-' is no file to write beside; name one with -MF" -MD -o - "$tiny"
+refuses "error: -MF: the file name is empty" -MF "" "$tiny"
+refuses "does not fit into a Makefile" -MD -o "a
+b.o" "$tiny"
 mkdir taken.h
 refuses "taken.h: cannot be written: Is a directory" -o taken.o "$tiny"
 cmp -s net.onnx "$tiny" || failed "the input was changed"

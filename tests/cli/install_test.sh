@@ -30,7 +30,35 @@ project(app C)
 find_package(resnetcc 0.1 REQUIRED)
 add_executable(app program.c)
 resnetcc_add_model(app $here/tiny.onnx -mcpu=x86-64)
+resnetcc_add_model(app external.onnx -mcpu=x86-64)
 END
-CFLAGS=$RESNETCC_CFLAGS cmake -B build -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$work.out" 2>&1 &&
-  cmake --build build >>"$work.out" 2>&1 && ./build/app || failed "a program by CMake: $(cat "$work.out")"
+cp "$here/external.onnx" .
+weights="my weights.bin"
+printf '0123456789abcdef' >"$weights"
+
+# made BUILD PATTERN: builds it again; the commands that ran do, or with a ! do not, have the pattern
+made() {
+  sleep 0.01 # the clock of files is coarse
+  cmake --build "$1" -v >"$work.out" 2>&1 || failed "$1: $(cat "$work.out")"
+  case $2 in
+  !*) grep -qF -- "${2#!}" "$work.out" && failed "$1 was made again: $(cat "$work.out")" ;;
+  *) grep -qF -- "$2" "$work.out" || failed "$1 was not made again" ;;
+  esac
+}
+
+for generator in Ninja "Unix Makefiles"; do
+  command -v make >/dev/null || [ "$generator" = Ninja ] || continue
+  CFLAGS=$RESNETCC_CFLAGS cmake -B "$generator" -G "$generator" -DCMAKE_PREFIX_PATH="$prefix" >"$work.out" 2>&1 &&
+    cmake --build "$generator" >>"$work.out" 2>&1 && "./$generator/app" ||
+    failed "a program by CMake: $(cat "$work.out")"
+  made "$generator" "!-o "
+  touch "$weights"
+  made "$generator" external.onnx
+  made "$generator" "!-o "
+  touch external.onnx
+  made "$generator" external.onnx
+  touch "$prefix/bin/resnetcc"
+  made "$generator" tiny.onnx
+  made "$generator" "!-o "
+done
 finish

@@ -3,7 +3,7 @@
 tiny=$here/tiny.onnx
 
 succeeds --help
-for option in -o --name --shape --batch --emit -mcpu -mattr --target --strict --winograd --strassen --max-memory --report --profile --threads --why --tune -v --time \
+for option in -o -MD -MF --name --shape --batch --emit -mcpu -mattr --target --strict --winograd --strassen --max-memory --report --profile --threads --why --tune -v --time \
   --passes -d --verify --each-pass --help --version; do
   holds "$work.out" "  $option"
 done
@@ -50,6 +50,26 @@ succeeds "$tiny" -o tiny.o
 succeeds "$tiny" -o -
 cmp -s tiny.o "$work.out" || failed "-o - writes another object"
 files tiny.h tiny.o
+
+# What the outputs were made from.
+succeeds "$tiny" -MD
+[ "$(cat tiny.d)" = "tiny.o tiny.h: \\
+  $tiny" ] || failed "-MD: $(cat tiny.d)"
+files tiny.d tiny.h tiny.o
+cp "$here/external.onnx" .
+printf '0123456789abcdef' >"my weights.bin"
+succeeds external.onnx -MF rule '-oa#b$.o'
+[ "$(cat rule)" = 'a\#b$$.o a\#b$$.h: \
+  external.onnx \
+  my\ weights.bin' ] || failed "-MF: $(cat rule)"
+files 'a#b$.h' 'a#b$.o' external.onnx "my weights.bin" rule
+succeeds "$tiny" --emit=asm -MD -o net.s
+[ "$(head -n 1 net.d)" = 'net.s: \' ] || failed "-MD: $(cat net.d)"
+files net.d net.s
+succeeds "$tiny" --tune=times
+succeeds "$tiny" --tune=times -MD
+holds tiny.d "  times"
+files times tiny.d tiny.h tiny.o
 
 succeeds "$tiny" --name=other -o net.o
 holds net.h "int other_run("

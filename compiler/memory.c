@@ -1,0 +1,24 @@
+/* memory.c: the end of a program that gets no more memory, in whatever code and thread that happens. */
+#include "resnetcc.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+static char line[sizeof((Context *)0)->error + 16] = "resnetcc: out of memory\n";
+
+void memory_name_file(const char *file) {
+  Context cx = {.file = file};
+  if (setjmp(cx.unwind) == 0) fail(&cx, "out of memory");
+  snprintf(line, sizeof line, "resnetcc: %s\n", cx.error);
+}
+
+/* It allocates nothing and takes no lock. */
+_Noreturn void out_of_memory(void) {
+  static atomic_flag taken = ATOMIC_FLAG_INIT;
+  while (atomic_flag_test_and_set(&taken)) pause(); /* another thread is on its way out */
+  output_discard();
+  ssize_t written = write(STDERR_FILENO, line, strlen(line));
+  (void)written;
+  _exit(1);
+}

@@ -1,0 +1,41 @@
+/* object_memory.c: LLVM ends in our own line where it gets no more memory. It and the C++ library would abort with words of
+ * theirs. What they offer against that has no C interface, so the functions are looked up by the names that C++ gives them;
+ * one that is missing leaves that way to end as it is. */
+#include "codegen.h"
+
+#include <dlfcn.h>
+#include <llvm-c/ErrorHandling.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void new_failed(void) { out_of_memory(); }
+
+static void malloc_failed(void *ignored, const char *reason, bool diagnostics) {
+  (void)ignored, (void)reason, (void)diagnostics;
+  out_of_memory();
+}
+
+/* LLVM's own mistakes are told from a system that refuses to map memory by the text only. */
+static void llvm_failed(const char *reason) {
+  if (strstr(reason, "memory") || strstr(reason, "alloc")) out_of_memory();
+  fprintf(stderr, "resnetcc: internal error: LLVM: %s\n", reason);
+  abort();
+}
+
+void object_watch_memory(void) {
+  static bool done;
+  void (*(*set_new_handler)(void (*)(void)))(void);
+  void (*install)(void (*)(void *, const char *, bool), void *);
+  if (done) return;
+  done = true;
+  *(void **)&set_new_handler = dlsym(RTLD_DEFAULT, "_ZSt15set_new_handlerPFvvE");
+  *(void **)&install = dlsym(RTLD_DEFAULT, "_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_");
+  if (set_new_handler) set_new_handler(new_failed);
+  if (install) install(malloc_failed, NULL);
+  LLVMInstallFatalErrorHandler(llvm_failed);
+}
+
+/* LLVM's libraries take memory before main begins. Sanitizers set themselves up there, and fail in their own way. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+__attribute__((section(".preinit_array"), used)) static void (*const before_libraries)(void) = object_watch_memory;
+#endif
