@@ -387,7 +387,8 @@ static Kernel flat_tile(const Conv *c, int first, int uw, int width) {
 }
 
 typedef struct Chunk {
-  int first, blocks, rest; /* channel blocks, then channels of a partial one */
+  Ref first;               /* channel block */
+  int blocks, rest;        /* channel blocks, then channels of a partial one */
   bool begins, ends;
 } Chunk;
 
@@ -409,8 +410,8 @@ static void chunk_of_tiles(const Conv *c, Site *s, int width, const Chunk *k) {
     s->row = const_i64(e, first / c->cols);
     s->x = const_i64(e, first % c->cols);
     locate(c, s);
-    s->in = gep_const(e, s->in, k->first * c->in->c * 4);
-    s->weights = gep_const(e, s->weights, k->first * row_floats * e->lanes * 4);
+    s->in = gep(e, s->in, k->first, c->in->c * 4);
+    s->weights = gep(e, s->weights, k->first, row_floats * e->lanes * 4);
     s->prefetch = gep_const(e, s->weights, bytes + i * steps * lines * 64);
     s->partial = gep_const(e, scratch_ptr(e), (int64_t)first * t.tile.nb * e->lanes * 4);
     call_tile(c, &t, s);
@@ -418,20 +419,29 @@ static void chunk_of_tiles(const Conv *c, Site *s, int width, const Chunk *k) {
   }
 }
 
+/* Chunks [from, to) of a panel, which have the same code. */
+static void chunks_of_panel(const Conv *c, Site *s, int width, int from, int to, Chunk k) {
+  Emit *e = c->e;
+  if (from >= to) return;
+  Loop number;
+  loop_begin(e, &number, const_i64(e, from), const_i64(e, to), 1, 0, NULL);
+  k.first = mul_i(e, number.i, c->plan->chunk);
+  chunk_of_tiles(c, s, width, &k);
+  loop_end(e, &number);
+}
+
 static void flat_panel(const Conv *c, Site *s, int width, void *data) {
   (void)data;
   Emit *e = c->e;
-  int whole = c->plan->icg / e->lanes, rest = c->plan->icg % e->lanes, chunk = c->plan->chunk;
+  int whole = (int)(c->plan->icg / e->lanes), rest = (int)(c->plan->icg % e->lanes), chunk = c->plan->chunk;
+  int last = chunk && whole ? (whole - 1) / chunk : 0;
   Loop image;
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, c->images), 1, 0, NULL);
   s->image = image.i;
-  if (chunk == 0) chunk = whole;
-  for (int first = 0; first < whole || first == 0; first += chunk ? chunk : 1) {
-    Chunk k = {.first = first, .blocks = whole - first < chunk ? whole - first : chunk, .begins = first == 0};
-    k.ends = first + k.blocks == whole;
-    if (k.ends) k.rest = rest;
-    chunk_of_tiles(c, s, width, &k);
-  }
+  chunks_of_panel(c, s, width, 0, last > 0, (Chunk){.blocks = chunk, .begins = true});
+  chunks_of_panel(c, s, width, 1, last, (Chunk){.blocks = chunk});
+  Chunk end = {.blocks = whole - last * chunk, .rest = rest, .begins = last == 0, .ends = true};
+  chunks_of_panel(c, s, width, last, last + 1, end);
   loop_end(e, &image);
 }
 

@@ -23,16 +23,30 @@ static void kernel_key(const Depthwise *d, int uw, int width, Buffer *key) {
   buffer_add(key, "", 1);
 }
 
-/* One row of taps: the weights of its kw taps are read once for all pixels of the tile. */
-static void sum_row(const Depthwise *d, int uw, int width, Ref line, Ref weights, Ref *acc) {
+/* So many taps of a row: the weights are read once for all pixels of the tile. */
+static void sum_taps(const Depthwise *d, int uw, int width, int64_t taps, Ref line, Ref weights, Ref *acc) {
   Emit *e = d->e;
-  for (int kw = 0; kw < d->win->kw; kw++) {
+  for (int64_t kw = 0; kw < taps; kw++) {
     Ref w = load(e, e->vec, weights, kw * width * 4, width < e->lanes ? 4 : e->lanes * 4);
     for (int u = 0; u < uw; u++) {
       int64_t at = (u * d->win->sw + kw * d->win->dw) * d->in->pix * 4;
       acc[u] = fma_(e, load(e, e->vec, line, at, e->lanes * 4), w, acc[u]);
     }
   }
+}
+
+enum { MAX_TAPS = 16, UNROLL = 8 }; /* longer rows of taps are a loop over so many of them */
+
+static void sum_row(const Depthwise *d, int uw, int width, Ref line, Ref weights, Ref *acc) {
+  Emit *e = d->e;
+  int64_t kw = d->win->kw, step = d->win->dw * d->in->pix * 4, whole = kw > MAX_TAPS ? kw / UNROLL * UNROLL : 0;
+  if (whole > 0) {
+    Loop tap;
+    loop_begin(e, &tap, const_i64(e, 0), const_i64(e, whole), UNROLL, uw, acc);
+    sum_taps(d, uw, width, UNROLL, gep(e, line, tap.i, step), gep(e, weights, tap.i, width * 4), acc);
+    loop_end(e, &tap);
+  }
+  sum_taps(d, uw, width, kw - whole, gep_const(e, line, whole * step), gep_const(e, weights, whole * width * 4), acc);
 }
 
 typedef struct Building {

@@ -55,7 +55,7 @@ static Ref load_part(const Grouped *g, Ref pixel, int64_t at, int part) {
   return shuffle(e, x, sums - 1, 0);
 }
 
-static void sum_tap(const Grouped *g, int uw, Ref line, int kw, Ref weights, Ref *acc) {
+static void sum_tap(const Grouped *g, int uw, Ref line, int64_t kw, Ref weights, Ref *acc) {
   Emit *e = g->e;
   int sums = g->plan->sums;
   for (int part = 0; part < g->plan->icg / sums; part++) {
@@ -70,6 +70,20 @@ static void sum_tap(const Grouped *g, int uw, Ref line, int kw, Ref weights, Ref
       end_step(e);
     }
   }
+}
+
+enum { MAX_TAPS = 16 }; /* longer rows of taps are a loop */
+
+static void sum_row(const Grouped *g, int uw, Ref line, Ref weights, Ref *acc) {
+  Emit *e = g->e;
+  if (g->win->kw > MAX_TAPS) {
+    Loop tap;
+    loop_begin(e, &tap, const_i64(e, 0), const_i64(e, g->win->kw), 1, uw * g->plan->sums, acc);
+    sum_tap(g, uw, gep(e, line, tap.i, g->win->dw * g->in->pix * 4), 0, gep(e, weights, tap.i, tap_bytes(g)), acc);
+    loop_end(e, &tap);
+    return;
+  }
+  for (int64_t kw = 0; kw < g->win->kw; kw++) sum_tap(g, uw, line, kw, weights, acc);
 }
 
 /* One pixel's sums, each lane where its output belongs: half of them at a time move to meet the others. */
@@ -100,7 +114,7 @@ static void build_tile(const Grouped *g, int uw, Ref x) {
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, g->win->kh), 1, uw * sums, acc);
   Ref line = gep(e, in, kh.i, g->win->dh * g->in->row * 4);
   Ref weights = gep(e, LLVMGetParam(e->fn, ARG_W), kh.i, g->win->kw * tap_bytes(g));
-  for (int kw = 0; kw < g->win->kw; kw++) sum_tap(g, uw, line, kw, weights, acc);
+  sum_row(g, uw, line, weights, acc);
   loop_end(e, &kh);
   Ref out = gep(e, LLVMGetParam(e->fn, ARG_OUT), x, g->out->pix * 4);
   step_arguments(g, x, arg);

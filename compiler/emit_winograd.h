@@ -80,7 +80,7 @@ int winograd_ranges(const WinogradForm *f, int cut, WinogradRange *r);
 
 /* The numbers of a group's tiles. */
 typedef struct WinogradTiles {
-  int *number;
+  int *number;      /* NULL: they count up from 0, being many */
   int64_t n;
 } WinogradTiles;
 

@@ -16,13 +16,20 @@ int winograd_ranges(const WinogradForm *f, int cut, WinogradRange *r) {
   return n;
 }
 
+/* Groups of several rows have few tiles, see choose_group in select.c. */
+enum { MAX_LISTED = 64 };
+
 WinogradTiles winograd_tiles(const Winograd *w, int64_t images, int64_t rows, bool cut_row, bool cut_col) {
-  int64_t cols = w->s.tile_cols;
-  WinogradTiles t = {.number = alloc_n(w->e->g->cx, (size_t)(images * rows * cols), sizeof *t.number)};
-  for (int64_t i = 0; i < images; i++) {
-    for (int64_t r = 0; r < rows - cut_row; r++) {
-      for (int64_t c = 0; c < cols - cut_col; c++) t.number[t.n++] = (int)((i * rows + r) * cols + c);
-    }
+  int64_t cols = w->s.tile_cols, all = images * rows * cols;
+  WinogradTiles t = {.n = images * (rows - cut_row) * (cols - cut_col)};
+  if (all > MAX_LISTED) {
+    assert(images * rows == 1);
+    return t;
+  }
+  t.number = alloc_n(w->e->g->cx, (size_t)all, sizeof *t.number);
+  int n = 0;
+  for (int i = 0; i < all; i++) {
+    if (i / cols % rows < rows - cut_row && i % cols < cols - cut_col) t.number[n++] = i;
   }
   return t;
 }
@@ -102,7 +109,7 @@ static void build_product(const void *data) {
   for (int i = 0; i < n; i++) store(e, acc[i], m, sum_at(p, i), e->lanes * 4);
 }
 
-static void product(const WinogradProduct *p, const WinogradOperands *o, int64_t tile, int64_t prefetched) {
+static void product(const WinogradProduct *p, const WinogradOperands *o, Ref tile, Ref prefetched) {
   Emit *e = p->w->e;
   Buffer key = {0};
   buffer_printf(&key, "winograd_product_%dx%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d.%lld", p->tile.uw, p->tile.nb, p->blocks, p->rest,
@@ -110,23 +117,51 @@ static void product(const WinogradProduct *p, const WinogradOperands *o, int64_t
                 (long long)p->w->s.in_blocks, p->tile.prefetch, (long long)p->tile.ahead);
   for (int i = 1; i < p->tile.uw; i++) buffer_printf(&key, "_%lld", (long long)p->tile.in[i]);
   buffer_add(&key, "", 1);
-  Ref args[ARG_COUNT] = {gep_const(e, o->v, tile * e->lanes * 4), gep_const(e, o->m, tile * e->lanes * 4),
-                         gep_const(e, o->pf, prefetched), o->u[0], o->u[1], o->u[2], o->u[3]};
+  Ref args[ARG_COUNT] = {gep(e, o->v, tile, e->lanes * 4), gep(e, o->m, tile, e->lanes * 4), gep(e, o->pf, prefetched, 1),
+                         o->u[0], o->u[1], o->u[2], o->u[3]};
   call_kernel(e, key.data, p->w->f.stride == 1 ? ARG_U + 1 : ARG_COUNT, args, build_product, p);
   buffer_free(&key);
 }
 
-/* All these tiles for one frequency; `lines` of what comes next are fetched meanwhile. */
+/* One product of tiles [first, first + p->tile.uw) of a list. */
+static void listed_product(WinogradProduct p, const WinogradTiles *t, const WinogradOperands *o, int64_t first, int64_t fetched) {
+  Emit *e = p.w->e;
+  for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = (t->number[first + k] - t->number[first]) * (int64_t)e->lanes;
+  p.tile.sets = set_count(&p.tile);
+  product(&p, o, const_i64(e, t->number[first]), const_i64(e, fetched));
+}
+
+/* `count` products of p.tile.uw tiles each, from `first` on, in a row of many. */
+static void row_of_products(WinogradProduct p, const WinogradOperands *o, int64_t first, int64_t count, int64_t fetched, int64_t step) {
+  Emit *e = p.w->e;
+  if (count == 0) return;
+  for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = k * (int64_t)e->lanes;
+  p.tile.sets = set_count(&p.tile);
+  Loop i;
+  loop_begin(e, &i, const_i64(e, 0), const_i64(e, count), 1, 0, NULL);
+  Ref tile = add_i(e, mul_i(e, i.i, p.tile.uw), const_i64(e, first));
+  product(&p, o, tile, add_i(e, mul_i(e, i.i, step), const_i64(e, fetched)));
+  loop_end(e, &i);
+}
+
+/* All these tiles for one frequency; `lines` of what comes next are fetched meanwhile. The smaller products come first. */
 static void products(WinogradProduct p, const WinogradTiles *t, const WinogradOperands *o, int64_t lines) {
   int64_t most = p.w->plan->uw, count = (t->n + most - 1) / most, first = 0;
-  int64_t sums = (p.blocks + (p.rest > 0)) * p.row_phases * p.col_phases;
-  p.tile.prefetch = count ? (int)((lines + sums * count - 1) / (sums * count)) : 0;
-  for (int64_t i = 0; i < count; i++) {
-    p.tile.uw = (int)(t->n / count + (i >= count - t->n % count));
-    for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = (t->number[first + k] - t->number[first]) * (int64_t)p.w->e->lanes;
-    p.tile.sets = set_count(&p.tile);
-    product(&p, o, t->number[first], i * sums * p.tile.prefetch * 64);
-    first += p.tile.uw;
+  if (count == 0) return;
+  int64_t sums = (p.blocks + (p.rest > 0)) * p.row_phases * p.col_phases, smaller = count - t->n % count;
+  p.tile.prefetch = (int)((lines + sums * count - 1) / (sums * count));
+  int64_t step = sums * p.tile.prefetch * 64;
+  int size = (int)(t->n / count);
+  if (!t->number) {
+    p.tile.uw = size;
+    row_of_products(p, o, 0, smaller, 0, step);
+    p.tile.uw = size + 1;
+    row_of_products(p, o, smaller * size, count - smaller, smaller * step, step);
+    return;
+  }
+  for (int64_t i = 0; i < count; i++, first += p.tile.uw) {
+    p.tile.uw = size + (i >= smaller);
+    listed_product(p, t, o, first, i * step);
   }
 }
 

@@ -177,7 +177,7 @@ static bool strassen_fits(const Target *t, const Node *n, const ConvPlan *p, int
   return n->win.kh * n->win.kw == 1 && n->group == 1 && !p->planar && halves;
 }
 
-enum { FEW_PIXELS = 56 };
+enum { FEW_PIXELS = 56, MAX_LINE = 512 /* pixels: its tiles are code each */ };
 
 /* A group has the pairs of lines whose input, three quarters of it read in place and four sums of quarters, take no
  * more than half of L2, but not so few pixels in one line of each pair that preparing the weights weighs. */
@@ -197,6 +197,7 @@ static bool plan_strassen(const Target *t, const Node *n, ConvPlan *p) {
   if (!strassen_fits(t, n, p, p->nb)) return false;
   p->algorithm = CONV_STRASSEN;
   p->order = small_map(&l) ? OC_FLAT : OC_ROW_TILE;
+  if (strassen_line(p, y) > MAX_LINE) return false;
   p->uw = (t->regs - 1 - p->nb) / p->nb;
   p->group_pairs = strassen_group(t, n, p);
   strassen_memory(p, y, t->lanes);

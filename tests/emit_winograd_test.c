@@ -14,6 +14,7 @@
 static void shapes(void **state) {
   (void)state;
   static const Case cases[] = {
+    {1, 20, 5, 301, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, /* a row of more tiles than are listed */
     {1, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {1, 64, 14, 14, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {2, 24, 9, 13, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
@@ -50,6 +51,7 @@ static void phases(void **state) {
     {1, 100, 14, 14, 72, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
     {1, 17, 59, 61, 19, 3, 3, 1, 2, 2, 1, 1, 0, 1, 0, 2},
     {1, 33, 9, 130, 65, 3, 3, 1, 2, 2, 1, 1, 2, 0, 1, 1},
+    {1, 9, 9, 601, 17, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
   };
   check_convs(check_winograd, cases, COUNT(cases), "output y\n", TOLERANCE);
   for (int rest = 0; rest < 8; rest++) {
