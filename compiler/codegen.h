@@ -277,17 +277,22 @@ int64_t place_spans(Context *cx, Span *s, int n);
 
 /* ---- emit.c, object.c, header.c: to files ---- */
 
+/* What LLVM is given at most: instructions, of a layer and of all; and about the bytes that it needs for one. */
+enum { MAX_LAYER_CODE = 500000, MAX_CODE = 10000000, CODE_BYTES = 512 };
+
 /* The compiled object in memory: data, then tail, which are the graph's weights as they are. */
 typedef struct Object {
   char *data;
   size_t size;
   const uint8_t *tail; /* not owned */
   size_t tail_size;
+  int64_t instructions; /* that LLVM was given */
 } Object;
 
 /* Sets up LLVM; to be called before several threads call object_emit. */
 void object_prepare(void);
-/* Generates code for the graph after plan; the result is malloc'ed: ELF bytes (EMIT_OBJ), assembly or LLVM IR text. */
+/* Generates code for the graph after plan; the result is malloc'ed: ELF bytes (EMIT_OBJ), assembly or LLVM IR text. Fails where
+ * that is more than LLVM is given. */
 void object_emit(Graph *g, Object *out);
 void object_free(Object *o);
 /* The text of model.h, and the exact C names it uses. */

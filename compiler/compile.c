@@ -97,6 +97,7 @@ static void write_header(Graph *g, Output *out) {
 static void write_code(Graph *g, Output *out, FILE *text) {
   Object object;
   object_emit(g, &object);
+  if (g->opt->verbose) fprintf(stderr, "code: %lld instructions of LLVM's\n", (long long)object.instructions);
   output_write(out, object.data, object.size);
   output_write(out, object.tail, object.tail_size);
   if (g->opt->profile) profile(g, &object, text);

@@ -40,8 +40,15 @@ bool kernel_begin(Emit *e, const char *key, LLVMTypeRef type, Ref *fn, Resume *s
   return true;
 }
 
+void count_instructions(Emit *e, Ref fn) {
+  for (LLVMBasicBlockRef b = LLVMGetFirstBasicBlock(fn); b; b = LLVMGetNextBasicBlock(b)) {
+    for (Ref i = LLVMGetFirstInstruction(b); i; i = LLVMGetNextInstruction(i)) e->instructions++;
+  }
+}
+
 void kernel_end(Emit *e, Resume *saved) {
   LLVMBuildRetVoid(e->b);
+  count_instructions(e, e->fn);
   e->fn = saved->fn;
   e->frame = saved->frame;
   e->task = saved->task;
@@ -207,5 +214,5 @@ void emit_module(Emit *e) {
   declare_weights(e);
   Layer *layer = alloc_n(e->g->cx, 2 * (size_t)e->g->n_node + 1, sizeof *layer);
   emit_layers(e, layer);
-  emit_entry(e, layer, e->g->n_layer);
+  if (!e->too_large) emit_entry(e, layer, e->g->n_layer);
 }

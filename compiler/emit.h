@@ -29,10 +29,12 @@ typedef struct Emit {
   struct Shared *shared; /* emit_layer.c: those functions so far */
   int n_shared;
   int phase;             /* of an operator that needs a barrier inside: a layer function each */
+  int64_t instructions;  /* of the functions made so far */
+  const Node *too_large; /* its code goes beyond what is allowed, see emit_layers; NULL: none does */
 } Emit;
 
 /* ==== emit.c: layers ==== */
-void emit_module(Emit *e); /* all layers, net_run, net_model */
+void emit_module(Emit *e); /* all layers, net_run, net_model; with e->too_large, only a part of them */
 /* Pointer to the first element of a value's storage (inputs and outputs: the caller's memory, aligned to its element
  * only), or to pixel (0,0) of channel 0 where the layout has a halo. Inside a layer function. */
 Ref value_ptr(Emit *e, const Value *v);
@@ -47,7 +49,8 @@ void only_task_zero(Emit *e);
  * e->fn set; *saved keeps the caller's place), false if it exists. Layers of one shape so share one kernel. */
 typedef struct Resume { LLVMBasicBlockRef block; Ref fn, frame, task, worker; } Resume;
 bool kernel_begin(Emit *e, const char *key, LLVMTypeRef type, Ref *fn, Resume *saved);
-void kernel_end(Emit *e, Resume *saved); /* adds `ret void` and returns to the caller's place */
+void kernel_end(Emit *e, Resume *saved); /* adds `ret void`, counts, and returns to the caller's place */
+void count_instructions(Emit *e, Ref fn); /* of a finished function */
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
 /* Calls the kernel of that key, whose arguments are n pointers (NULL: one that it does not use), and lets `build` make its
  * code where no layer has needed it yet. */

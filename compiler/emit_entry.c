@@ -89,11 +89,20 @@ static void build_workspace_size(Entry *y) {
 
 enum { RUN_INPUTS, RUN_OUTPUTS, RUN_BATCH, RUN_WORK, RUN_SIZE, RUN_PAR, RUN_N };
 
+enum { FEW = 16 }; /* more inputs, or outputs, go through loops */
+
 static Ref array_item(Emit *e, Ref array, int i) { return load(e, e->ptr, array, 8 * i, 8); }
 
 static void check_pointers(Emit *e, Ref array, int n) {
   if (n == 0) return;
   return_if(e, is_null(e, array), RCC_ERR_ARGUMENT);
+  if (n > FEW) {
+    Loop item;
+    loop_begin(e, &item, const_i64(e, 0), const_i64(e, n), 1, 0, NULL);
+    return_if(e, is_null(e, load(e, e->ptr, gep(e, array, item.i, 8), 0, 8)), RCC_ERR_ARGUMENT);
+    loop_end(e, &item);
+    return;
+  }
   for (int i = 0; i < n; i++) return_if(e, is_null(e, array_item(e, array, i)), RCC_ERR_ARGUMENT);
 }
 
@@ -137,7 +146,22 @@ static Ref check_run(Entry *y, Ref *arg) {
 
 static int64_t image_bytes(const Value *v) { return shape_count(&v->shape) * (int64_t)type_size(v->type); }
 
+static void fill_frame_of_many(Emit *e, Ref frame, Ref array, Value *const *v, int n, int first, Ref image) {
+  Ref *bytes = alloc_n(e->g->cx, (size_t)n, sizeof *bytes);
+  for (int i = 0; i < n; i++) bytes[i] = const_i64(e, image_bytes(v[i]));
+  Ref table = constant_global(e, LLVMConstArray2(e->i64, bytes, (uint64_t)n), "steps");
+  Loop item;
+  loop_begin(e, &item, const_i64(e, 0), const_i64(e, n), 1, 0, NULL);
+  Ref step = load(e, e->i64, gep(e, table, item.i, 8), 0, 8), p = load(e, e->ptr, gep(e, array, item.i, 8), 0, 8);
+  store(e, gep(e, p, LLVMBuildMul(e->b, image, step, ""), 1), gep(e, frame, item.i, 8), FRAME_IO + 8 * first, 8);
+  loop_end(e, &item);
+}
+
 static void fill_frame(Emit *e, Ref frame, Ref array, Value *const *v, int n, int first, Ref image) {
+  if (n > FEW) {
+    fill_frame_of_many(e, frame, array, v, n, first, image);
+    return;
+  }
   for (int i = 0; i < n; i++) {
     Ref p = gep(e, array_item(e, array, i), image, image_bytes(v[i]));
     store(e, p, frame, FRAME_IO + 8 * (first + i), 8);
@@ -274,7 +298,30 @@ static void build_run(Entry *y) {
 
 /* ==== int NAME_run([batch,] inputs..., outputs..., workspace, workspace_size, par) ==== */
 
-static void build_typed_run(Entry *y) {
+static Ref typed_function(Entry *y, LLVMTypeRef *types, int count) {
+  LLVMTypeRef type = LLVMFunctionType(y->e->i32, types, (unsigned)count, 0);
+  return new_function(y, format_text(y->e->g->cx, "%s_run", y->e->g->name), type, true);
+}
+
+enum { IN_REGISTERS = 6 };
+
+/* The function of many parameters; sets *array to where they all are. Those that the System V ABI has in memory are one
+ * argument by value: code for each would take long to compile. */
+static Ref function_of_many(Entry *y, LLVMTypeRef *types, int count, Ref *array) {
+  Emit *e = y->e;
+  LLVMTypeRef rest = LLVMArrayType2(e->i64, (uint64_t)(count - IN_REGISTERS));
+  types[IN_REGISTERS] = e->ptr;
+  Ref fn = typed_function(y, types, IN_REGISTERS + 1);
+  unsigned by_value = LLVMGetEnumAttributeKindForName("byval", 5);
+  LLVMAddAttributeAtIndex(fn, IN_REGISTERS + 1, LLVMCreateTypeAttribute(e->c, by_value, rest));
+  *array = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)count), "");
+  for (int i = 0; i < IN_REGISTERS; i++) store(e, LLVMGetParam(fn, (unsigned)i), *array, 8 * i, 8);
+  Ref size = const_i64(e, 8 * (count - IN_REGISTERS));
+  LLVMBuildMemCpy(e->b, gep_const(e, *array, 8 * IN_REGISTERS), 8, LLVMGetParam(fn, IN_REGISTERS), 8, size);
+  return fn;
+}
+
+static Ref build_typed_run(Entry *y) {
   Emit *e = y->e;
   const Graph *g = e->g;
   int n = g->n_input + g->n_output, first = g->symbolic;
@@ -282,13 +329,18 @@ static void build_typed_run(Entry *y) {
   for (int i = 0; i < n + 4; i++) types[i] = e->ptr;
   if (first) types[0] = e->i64;
   types[first + n + 1] = e->i64;
-  LLVMTypeRef type = LLVMFunctionType(e->i32, types, (unsigned)(first + n + 3), 0);
-  Ref fn = new_function(y, format_text(g->cx, "%s_run", g->name), type, true);
-  Ref array = LLVMBuildAlloca(e->b, LLVMArrayType2(e->ptr, (uint64_t)n + 1), "");
-  for (int i = 0; i < n; i++) store(e, LLVMGetParam(fn, (unsigned)(first + i)), array, 8 * i, 8);
-  Ref args[RUN_N] = {array, gep_const(e, array, 8 * g->n_input), first ? LLVMGetParam(fn, 0) : const_i64(e, 1)};
-  for (int i = 0; i < 3; i++) args[RUN_WORK + i] = LLVMGetParam(fn, (unsigned)(first + n + i));
+  bool many = n > FEW;
+  Ref array, fn = many ? function_of_many(y, types, first + n + 3, &array) : typed_function(y, types, first + n + 3);
+  if (!many) array = LLVMBuildAlloca(e->b, LLVMArrayType2(e->ptr, (uint64_t)n + 1), "");
+  for (int i = 0; i < n && !many; i++) store(e, LLVMGetParam(fn, (unsigned)(first + i)), array, 8 * i, 8);
+  Ref tensors = many ? gep_const(e, array, 8 * first) : array;
+  Ref args[RUN_N] = {tensors, gep_const(e, tensors, 8 * g->n_input), first ? LLVMGetParam(fn, 0) : const_i64(e, 1)};
+  for (int i = 0; i < 3; i++) {
+    args[RUN_WORK + i] = many ? load(e, i == 1 ? e->i64 : e->ptr, tensors, 8 * (n + i), 8)
+                              : LLVMGetParam(fn, (unsigned)(first + n + i));
+  }
   LLVMBuildRet(e->b, call(e, y->run, y->run_type, RUN_N, args));
+  return fn;
 }
 
 /* ==== the table ==== */
@@ -332,6 +384,7 @@ void emit_entry(Emit *e, const Layer *layer, int count) {
   build_workspace_size(&y);
   if (e->g->symbolic) build_image_task(&y);
   build_run(&y);
-  build_typed_run(&y);
+  Ref made[] = {y.workspace_size, y.run, build_typed_run(&y), y.image_task};
+  for (int i = 0; i < (e->g->symbolic ? 4 : 3); i++) count_instructions(e, made[i]);
   build_table(&y);
 }

@@ -20,7 +20,9 @@ typedef struct Layer {
   int n_place;
 } Layer;
 
-/* Makes the layer functions, and lists them in e->g->layer and in `layer`, in the order of their calls. */
+/* Makes the layer functions, and lists them in e->g->layer and in `layer`, in the order of their calls. Stops with e->too_large
+ * at a layer of more than MAX_LAYER_CODE instructions, or where all so far are more than MAX_CODE or, by CODE_BYTES, than the
+ * memory that is left. */
 void emit_layers(Emit *e, Layer *layer);
 Ref constant_global(Emit *e, Ref value, const char *name);
 /* A load of what stays as it is while a layer function runs, so that LLVM takes it out of loops, past stores and calls. */

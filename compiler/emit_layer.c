@@ -227,6 +227,12 @@ static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
   return layer;
 }
 
+/* `before` instructions were there before the layer. */
+static bool is_too_large(const Emit *e, int64_t before) {
+  int64_t all = e->instructions;
+  return all - before > MAX_LAYER_CODE || all > MAX_CODE || all * CODE_BYTES > arena_left(e->g->cx->arena);
+}
+
 void emit_layers(Emit *e, Layer *layer) {
   Graph *g = e->g;
   g->layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *g->layer);
@@ -236,7 +242,11 @@ void emit_layers(Emit *e, Layer *layer) {
     Node *n = g->node[i];
     for (int phase = 0; phase < phase_count(n); phase++) {
       g->layer[g->n_layer] = (struct LayerInfo){n, phase};
+      int64_t before = e->instructions;
       layer[g->n_layer++] = emit_layer(e, n, i, phase);
+      if (!is_too_large(e, before)) continue;
+      e->too_large = n;
+      return;
     }
   }
 }

@@ -185,6 +185,17 @@ static void write_module(Emit *e, LLVMTargetMachineRef machine, Object *out) {
   else write_ir(e, out);
 }
 
+static _Noreturn void fail_too_large(const Emit *e) {
+  Graph *g = e->g;
+  double mib = (double)(e->instructions * CODE_BYTES) / (1 << 20);
+  if (e->instructions * CODE_BYTES > arena_left(g->cx->arena)) {
+    fail_at(g, e->too_large, "needs too much code: compiling what there is so far takes %.6g MiB; the memory limit is %.6g MiB",
+            mib, (double)g->cx->max_memory / (1 << 20));
+  }
+  fail_at(g, e->too_large, "needs too much code: %lld instructions so far; a layer may have %d, the model %d",
+          (long long)e->instructions, MAX_LAYER_CODE, MAX_CODE);
+}
+
 void object_emit(Graph *g, Object *out) {
   if (g->weights_size > max_weights) {
     fail(g->cx, "its weights take %.2f GiB; code can address %.2f GiB", (double)g->weights_size / (1 << 30),
@@ -194,10 +205,14 @@ void object_emit(Graph *g, Object *out) {
   Emit e;
   emit_open(&e, g, machine);
   emit_module(&e);
-  optimise(&e, machine);
-  write_module(&e, machine, out);
+  if (!e.too_large) {
+    optimise(&e, machine);
+    write_module(&e, machine, out);
+    out->instructions = e.instructions;
+  }
   emit_close(&e);
   LLVMDisposeTargetMachine(machine);
+  if (e.too_large) fail_too_large(&e);
 }
 
 void object_emit_peak(Graph *g, Object *out) {

@@ -71,6 +71,45 @@ static void unload(Loaded *l) {
   object_free(&l->object);
 }
 
+/* ==== many inputs and outputs ==== */
+
+/* y[i] = x[i] + i, for a batch, through the typed function and the table. */
+static void many_tensors(void **state) {
+  (void)state;
+  enum { N = 20, BATCH = 3 };
+  EXPECT_NO_FAIL(cx);
+  Buffer text = {0};
+  buffer_printf(&text, "graph net\n");
+  for (int i = 0; i < N; i++) buffer_printf(&text, "input x%d f32 [N,2]\nconst c%d f32 [] = {%d}\n", i, i, i);
+  for (int i = 0; i < N; i++) buffer_printf(&text, "y%d = Add(x%d, c%d)\noutput y%d\n", i, i, i, i);
+  Loaded l = load_model(text.data);
+  buffer_free(&text);
+  float x[N][BATCH * 2], y[2][N][BATCH * 2];
+  const void *in[N];
+  void *out[N];
+  for (int i = 0; i < N; i++) {
+    for (int k = 0; k < BATCH * 2; k++) x[i][k] = (float)(100 * i + k);
+    in[i] = x[i];
+    out[i] = y[1][i];
+  }
+#define FOUR(v, i) v[i], v[i + 1], v[i + 2], v[i + 3]
+#define ALL(v) FOUR(v, 0), FOUR(v, 4), FOUR(v, 8), FOUR(v, 12), FOUR(v, 16)
+#define FOUR_OF(t) t, t, t, t
+#define ALL_OF(t) FOUR_OF(t), FOUR_OF(t), FOUR_OF(t), FOUR_OF(t), FOUR_OF(t)
+  typedef int Run(int64_t batch, ALL_OF(const float *), ALL_OF(float *), void *work, size_t size, const rcc_parallel *par);
+  Run *run = (Run *)(uintptr_t)jit_symbol(cx, l.jit, "net_run");
+  assert_int_equal(run(BATCH, ALL(x), ALL(y[0]), l.work, l.size, NULL), RCC_OK);
+  assert_int_equal(l.m->run(in, out, BATCH, l.work, l.size, NULL), RCC_OK);
+  for (int i = 0; i < N; i++) {
+    for (int k = 0; k < BATCH * 2; k++) {
+      assert_true(y[0][i][k] == x[i][k] + (float)i && y[1][i][k] == y[0][i][k]);
+    }
+  }
+  in[17] = NULL;
+  assert_int_equal(l.m->run(in, out, BATCH, l.work, l.size, NULL), RCC_ERR_ARGUMENT);
+  unload(&l);
+}
+
 /* ==== symbols ==== */
 
 static const Elf64_Shdr *find_section(const char *file, uint32_t type) {
@@ -532,6 +571,7 @@ int main(void) {
     TEST(only_two_symbols_are_global),
     TEST(tables_of_symbolic_and_fixed_batches),
     TEST(tables_of_scalars_and_no_inputs),
+    TEST(many_tensors),
     TEST(workspace_grows_with_threads_alone),
     TEST(bad_arguments_are_found_before_anything_is_written),
     TEST(fixed_batches_are_one_run),

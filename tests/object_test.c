@@ -123,6 +123,21 @@ static void too_many_weights_are_refused(void **state) {
   EXPECT_FAIL(cx, object_emit(g, &o), "test: its weights take 2.00 GiB; code can address 1.88 GiB");
 }
 
+static void too_much_code_is_refused(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = planned(tiny);
+  while (arena_left(cx->arena) > 200 << 10) alloc(cx, 64 << 10); /* less than the code of a convolution takes */
+  static const char text[] = "needs too much code: compiling what there is so far takes ";
+  Object o;
+  if (setjmp(cx->unwind) == 0) {
+    object_emit(g, &o);
+    fail_msg("no error");
+  }
+  assert_non_null(strstr(cx->error, text));
+  assert_non_null(strstr(cx->error, " (Conv): "));
+}
+
 /* ==== the interface ==== */
 
 typedef struct Loaded {
@@ -258,6 +273,7 @@ int main(void) {
     TEST(weights_are_a_read_only_section),
     TEST(text_is_whole), TEST(text_without_weights),
     TEST(too_many_weights_are_refused),
+    TEST(too_much_code_is_refused),
     TEST(table_describes_the_model),
     TEST(bad_arguments_are_error_codes),
     TEST(cpus_that_lack_a_feature_are_refused),
