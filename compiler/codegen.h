@@ -43,6 +43,7 @@ typedef enum ConvAlgorithm {
   CONV_DEPTHWISE,
   CONV_GROUPED,        /* several groups of few channels share a vector */
   CONV_RAGGED,         /* groups that begin and end inside of blocks */
+  CONV_INTERLEAVED,    /* a vector holds one channel each of many groups */
   CONV_WINOGRAD,       /* F(4x4,3x3) and its like: winograd.c */
   CONV_STRASSEN,       /* 1x1 by one level of Strassen's algorithm */
   CONV_PLAIN,          /* weights that are known at run time only, or windows mostly in the padding: dense row-major tensors */

@@ -251,12 +251,26 @@ static double ragged_cycles(const Cost *c) {
   return calls * call + c->input_bytes / c->r->met;
 }
 
+/* ==== many groups of few channels: see emit_interleaved.c ==== */
+
+/* Every pixel's sums are joined by shuffles, and where a group has several inputs, those of kh rows are parted by shuffles,
+ * stored and loaded again. */
+static double interleaved_cycles(const Cost *c) {
+  double icg = c->p->icg, ocg = c->p->ocg, taps = (double)c->taps;
+  int64_t tiles = ceiling(c->y[3], c->p->uw), uw = ceiling(c->y[3], tiles);
+  double tile = CALL + taps * (LOOP + icg * step_cycles(c, uw, c->p->ocg)) + (double)uw * ocg * (ocg + 1);
+  double parted = icg > 1 ? (double)(c->n->win.kh * c->x[3]) * icg * (icg + 1) : 0;
+  double batches = (double)(c->images * c->y[2] * ceiling(c->p->groups, c->t->lanes));
+  return batches * ((double)tiles * tile + parted) + c->input_bytes / c->r->met;
+}
+
 static double cycles(const Cost *c) {
   int64_t tile = c->y[3] < c->p->uw ? c->y[3] : c->p->uw;
   switch (c->p->algorithm) {
   case CONV_WINOGRAD: return winograd_cycles(c);
   case CONV_STRASSEN: return strassen_cycles(c);
   case CONV_RAGGED: return ragged_cycles(c);
+  case CONV_INTERLEAVED: return interleaved_cycles(c);
   case CONV_GROUPED: return lanes_cycles(c, c->taps * c->p->icg, c->p->sums, c->y[3]);
   case CONV_DEPTHWISE: return lanes_cycles(c, c->taps, 1, tile);
   default: return direct_cycles(c);

@@ -56,6 +56,7 @@ static int64_t conv_floats(int lanes, const Node *n, const ConvPlan *plan) {
   case CONV_DEPTHWISE: return floats_of(taps, w->d[0], lanes);
   case CONV_GROUPED: return floats_of(taps * plan->icg, w->d[0], lanes);
   case CONV_RAGGED: return w->d[0] * w->d[1] * taps + lanes; /* the last vector, wherever it begins */
+  case CONV_INTERLEAVED: return floats_of(taps * plan->icg * plan->ocg, plan->groups, lanes);
   case CONV_WINOGRAD:
     if (plan->stored) {
       const WinogradForm f = winograd_form_of(n, plan);
@@ -211,11 +212,31 @@ static void pack_ragged(const Packer *p, const Node *n, float *dst) {
   }
 }
 
+/* [batch][tap][input of the group][output of the group][group of the batch]. */
+static void pack_interleaved(const Packer *p, const Node *n, float *dst) {
+  const ConvPlan *plan = n->plan;
+  const float *src = n->in[1]->data;
+  int64_t taps = (int64_t)n->win.kh * n->win.kw, lanes = p->g->target->lanes, groups = plan->groups;
+  for (int64_t first = 0, width; first < groups; first += width) {
+    width = block_width(first, groups, lanes);
+    for (int64_t k = 0; k < taps; k++) {
+      for (int64_t i = 0; i < plan->icg; i++) {
+        for (int64_t j = 0; j < plan->ocg; j++, dst += width) {
+          for (int64_t g = 0; g < width && first + g < groups; g++) {
+            dst[g] = src[(((first + g) * plan->ocg + j) * plan->icg + i) * taps + k];
+          }
+        }
+      }
+    }
+  }
+}
+
 static void pack_conv(const Packer *p, const Node *n, float *dst) {
   switch (n->plan->algorithm) {
   case CONV_DEPTHWISE: pack_depthwise(p, n, dst); return;
   case CONV_GROUPED: pack_grouped(p, n, dst); return;
   case CONV_RAGGED: pack_ragged(p, n, dst); return;
+  case CONV_INTERLEAVED: pack_interleaved(p, n, dst); return;
   case CONV_WINOGRAD: pack_winograd(p, n, dst); return;
   case CONV_STRASSEN: pack_strassen(p, n, dst); return;
   default: pack_direct(p, n, dst);

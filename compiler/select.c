@@ -224,6 +224,21 @@ static void plan_ragged(const Target *t, ConvPlan *p) {
   p->uw = t->regs - (t->fma ? 2 : 3);
 }
 
+enum { MOST_INTERLEAVED = 8, MOST_PARTED = 1 << 20 /* bytes of scratch */ };
+
+/* Groups of few channels, a vector of which are treated at a time. Registers hold the sums and inputs of `uw` pixels, a vector
+ * of weights, and without FMA a product. */
+static bool plan_interleaved(const Target *t, const Node *n, ConvPlan *p) {
+  int64_t cols = n->out[0]->shape.d[3];
+  if (p->icg > MOST_INTERLEAVED || p->ocg > MOST_INTERLEAVED || n->win.kw > MOST_PARTED || n->win.kh > MOST_PARTED) return false;
+  p->algorithm = CONV_INTERLEAVED;
+  p->uw = (t->regs - (t->fma ? 1 : 2)) / (p->ocg + 1);
+  if (p->icg == 1) return true;
+  int64_t span = size_add(size_mul(cols, n->win.sw), size_mul(n->win.kw, n->win.dw));
+  p->scratch = size_mul(size_mul(span, n->win.kh), p->icg * t->lanes * 4);
+  return p->scratch <= MOST_PARTED;
+}
+
 /* ==== candidates ==== */
 
 static const char *candidate_name(Graph *g, const ConvPlan *p) {
@@ -232,6 +247,7 @@ static const char *candidate_name(Graph *g, const ConvPlan *p) {
   switch (p->algorithm) {
   case CONV_GROUPED: return "grouped";
   case CONV_RAGGED: return "ragged";
+  case CONV_INTERLEAVED: return "interleaved";
   case CONV_DEPTHWISE: return "depthwise";
   case CONV_WINOGRAD: return format_text(g->cx, "winograd%d%s", p->m, p->stored ? ".stored" : p->fused ? ".fused" : "");
   case CONV_STRASSEN: return "strassen";
@@ -331,6 +347,8 @@ static Candidates *list_candidates(Graph *g, const Node *n) {
   }
   if (plan_grouped(g->target, n, &grouped)) add_candidate(g, n, list, &grouped);
   if (n->group > 1 && (p.icg % lanes != 0 || p.ocg % lanes != 0)) {
+    ConvPlan interleaved = p;
+    if (plan_interleaved(g->target, n, &interleaved)) add_candidate(g, n, list, &interleaved);
     plan_ragged(g->target, &p);
     add_candidate(g, n, list, &p);
     return list;

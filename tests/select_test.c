@@ -127,6 +127,10 @@ static void check_plan(const Conv *k, const ConvPlan *p, const Target *t, const 
     assert_true(k->group > 1 && k->c == k->oc && k->c / k->group == p->icg && t->lanes % p->icg == 0);
     assert_true(p->uw >= 1 && p->sums >= 1 && p->uw * (p->sums + 1) + 1 <= t->regs);
     return;
+  case CONV_INTERLEAVED:
+    assert_true(p->groups == k->group && p->groups * p->icg == k->c && p->groups * p->ocg == k->oc);
+    assert_true(p->uw >= 1 && p->uw * (p->ocg + 1) + 1 <= t->regs && p->scratch >= 0);
+    return;
   case CONV_RAGGED:
     assert_true(p->groups == k->group && (p->icg % t->lanes != 0 || p->ocg % t->lanes != 0));
     assert_true(p->uw >= 1 && p->uw + 2 <= t->regs);

@@ -1,0 +1,187 @@
+/* emit_interleaved.c: convolution in many groups of few channels: a vector holds one channel of each of V groups.
+ *
+ * With V = 4 and groups of 2 inputs and 3 outputs, four groups have the inputs a0 a1 b0 b1 c0 c1 d0 d1, which lie in two
+ * blocks. They are parted into a0 b0 c0 d0 and a1 b1 c1 d1, each product is one of whole vectors, and the three vectors of
+ * sums are joined into the three blocks of the result, A0 A1 A2 B0, B1 B2 C0 C1, C2 D0 D1 D2. Such a batch of V groups
+ * begins and ends at blocks whatever the groups' widths are, so all batches have the same code, but for a last one of fewer
+ * groups. Where a group has one input (a depthwise convolution with a multiplier) nothing has to be parted; else the rows that
+ * a row of the result needs are parted into scratch. */
+#include "emit.h"
+
+typedef struct Interleaved {
+  Emit *e;
+  Node *n;
+  const ConvPlan *plan;
+  const Window *win;
+  const Layout *in, *out;
+  int64_t rows, cols, span; /* of the result; pixels of an input row that a row of the result reads */
+  int groups;               /* of the batch at hand */
+  int width;                /* lanes of its weights (packed_columns) */
+} Interleaved;
+
+/* Where a batch finds its inputs. */
+typedef struct Source {
+  Ref first;                /* the first pixel's window, channel 0 of each group */
+  int64_t row, channel;     /* floats from one to the next */
+} Source;
+
+typedef struct Site { Ref image, row, batch; } Site;
+
+static int blocks_of(const Interleaved *t, int channels) {
+  return (t->groups * channels + t->e->lanes - 1) / t->e->lanes;
+}
+
+/* Lane l of the result is lane from[l] % V of v[from[l] / V]. */
+static Ref gather(Emit *e, Ref *v, int n, const int *from) {
+  Ref all = NULL, lane[64];
+  for (int s = 0; s < n; s++) {
+    bool used = false;
+    for (int l = 0; l < e->lanes; l++) {
+      bool own = from[l] / e->lanes == s;
+      used |= own;
+      lane[l] = const_i32(e, own ? (all ? e->lanes : 0) + from[l] % e->lanes : l);
+    }
+    if (!used) continue;
+    Ref mask = LLVMConstVector(lane, (unsigned)e->lanes);
+    all = LLVMBuildShuffleVector(e->b, all ? all : v[s], all ? v[s] : LLVMGetPoison(e->vec), mask, "");
+  }
+  return all;
+}
+
+/* ==== parting the input ==== */
+
+static void part_pixel(const Interleaved *t, Ref in, Ref to, int64_t channel) {
+  Emit *e = t->e;
+  int icg = t->plan->icg, blocks = blocks_of(t, icg), from[64];
+  Ref v[64];
+  for (int b = 0; b < blocks; b++) v[b] = load(e, e->vec, in, b * t->in->c * 4, e->lanes * 4);
+  for (int i = 0; i < icg; i++) {
+    for (int l = 0; l < e->lanes; l++) from[l] = l < t->groups ? l * icg + i : i;
+    store(e, gather(e, v, blocks, from), to, i * channel * 4, e->lanes * 4);
+  }
+}
+
+/* `in` is at the first pixel's window. */
+static Source part_rows(const Interleaved *t, Ref in) {
+  Emit *e = t->e;
+  Source s = {.first = scratch_ptr(e), .channel = t->span * e->lanes};
+  s.row = s.channel * t->plan->icg;
+  Loop kh, x;
+  loop_begin(e, &kh, const_i64(e, 0), const_i64(e, t->win->kh), 1, 0, NULL);
+  Ref line = gep(e, in, kh.i, t->win->dh * t->in->row * 4), to = gep(e, s.first, kh.i, s.row * 4);
+  loop_begin(e, &x, const_i64(e, 0), const_i64(e, t->span), 1, 0, NULL);
+  part_pixel(t, gep(e, line, x.i, t->in->pix * 4), gep(e, to, x.i, e->lanes * 4), s.channel);
+  loop_end(e, &x);
+  loop_end(e, &kh);
+  return s;
+}
+
+/* ==== a tile ==== */
+
+/* One tap: acc[u*ocg + j] += x[u] * w[j], for every input of a group. */
+static void sum_tap(const Interleaved *t, const Source *s, int uw, Ref in, Ref weights, Ref *acc) {
+  Emit *e = t->e;
+  int ocg = t->plan->ocg, align = t->width < e->lanes ? 4 : e->lanes * 4;
+  for (int i = 0; i < t->plan->icg; i++) {
+    Ref x[MAX_TILE];
+    for (int u = 0; u < uw; u++) x[u] = load(e, e->vec, in, (i * s->channel + u * t->win->sw * e->lanes) * 4, e->lanes * 4);
+    for (int j = 0; j < ocg; j++) {
+      Ref w = load(e, e->vec, weights, (i * ocg + j) * t->width * 4, align);
+      for (int u = 0; u < uw; u++) acc[u * ocg + j] = fma_(e, x[u], w, acc[u * ocg + j]);
+    }
+    end_step(e);
+  }
+}
+
+static void sum_taps(const Interleaved *t, const Source *s, int uw, Ref in, Ref weights, Ref *acc) {
+  Emit *e = t->e;
+  int n = uw * t->plan->ocg, tap = t->plan->icg * t->plan->ocg * t->width * 4;
+  Loop kh, kw;
+  loop_begin(e, &kh, const_i64(e, 0), const_i64(e, t->win->kh), 1, n, acc);
+  Ref line = gep(e, in, kh.i, (t->plan->icg > 1 ? 1 : t->win->dh) * s->row * 4);
+  Ref filter = gep(e, weights, kh.i, t->win->kw * tap);
+  loop_begin(e, &kw, const_i64(e, 0), const_i64(e, t->win->kw), 1, n, acc);
+  sum_tap(t, s, uw, gep(e, line, kw.i, t->win->dw * e->lanes * 4), gep(e, filter, kw.i, tap), acc);
+  loop_end(e, &kw);
+  loop_end(e, &kh);
+}
+
+/* The pixels x .. x+uw; the sums are joined into blocks, which get the bias and the epilogue. */
+static void build_tile(const Interleaved *t, const Source *s, const Site *p, Ref weights, int uw, Ref x) {
+  Emit *e = t->e;
+  int ocg = t->plan->ocg, from[64];
+  Ref acc[64], arg[MAX_STEPS], block = mul_i(e, p->batch, ocg);
+  for (int i = 0; i < uw * ocg; i++) acc[i] = LLVMConstNull(e->vec);
+  sum_taps(t, s, uw, gep(e, s->first, x, t->win->sw * e->lanes * 4), weights, acc);
+  Ref out = gep(e, gep(e, value_ptr(e, t->n->out[0]), p->image, t->out->n * 4), p->row, t->out->row * 4);
+  out = gep(e, gep(e, out, block, t->out->c * 4), x, t->out->pix * 4);
+  Ref bias = gep(e, weights_ptr(e, t->plan->bias), block, e->lanes * 4);
+  step_pointers(e, t->n, p->image, block, p->row, x, arg);
+  for (int b = 0; b < blocks_of(t, ocg); b++) {
+    Ref offset = load(e, e->vec, bias, b * e->lanes * 4, e->lanes * 4);
+    for (int l = 0; l < e->lanes; l++) from[l] = (b * e->lanes + l) % ocg * e->lanes + (b * e->lanes + l) / ocg;
+    for (int u = 0; u < uw; u++) {
+      Ref y = apply_steps(e, t->n, fadd(e, gather(e, acc + u * ocg, ocg, from), offset), arg, b, 0, u);
+      store(e, y, out, (b * t->out->c + u * t->out->pix) * 4, e->lanes * 4);
+    }
+  }
+}
+
+/* ==== the loops ==== */
+
+/* A row of a batch. */
+static void build_row(const Interleaved *t, const Site *p) {
+  Emit *e = t->e;
+  int64_t filter = (int64_t)t->win->kh * t->win->kw * t->plan->icg * t->plan->ocg * e->lanes;
+  Ref weights = gep(e, weights_ptr(e, t->plan->weights), p->batch, filter * 4);
+  Ref in = gep_const(e, value_ptr(e, t->n->in[0]), -(t->win->top * t->in->row + t->win->left * t->in->pix) * 4);
+  in = gep(e, gep(e, in, p->image, t->in->n * 4), p->row, t->win->sh * t->in->row * 4);
+  in = gep(e, in, p->batch, t->plan->icg * t->in->c * 4);
+  Source s = {.first = in, .row = t->in->row};
+  if (t->plan->icg > 1) s = part_rows(t, in);
+  const RowTiles tiles = row_tiles(t->cols, t->plan->uw);
+  for (int i = 0; i < 2; i++) {
+    if (tiles.number[i] == 0) continue;
+    Loop tile;
+    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, tiles.number[i]), 1, 0, NULL);
+    Ref x = add_i(e, mul_i(e, tile.i, tiles.size[i]), const_i64(e, tiles.first[i]));
+    build_tile(t, &s, p, weights, (int)tiles.size[i], x);
+    loop_end(e, &tile);
+  }
+}
+
+/* Batches of V groups; the last one, if it has fewer, is code of its own. */
+static void build_batch(Interleaved *t, const Site *p) {
+  Emit *e = t->e;
+  int groups = t->plan->groups, rest = groups % e->lanes;
+  int64_t whole = groups / e->lanes;
+  for (int last = 0; last < 2; last++) {
+    If branch;
+    bool alone = rest == 0 || whole == 0;
+    if (last ? rest == 0 : whole == 0) continue;
+    t->groups = last ? rest : e->lanes;
+    t->width = last && packed_columns(groups, e->lanes) % e->lanes ? rest : e->lanes;
+    LLVMIntPredicate is = last ? LLVMIntEQ : LLVMIntSLT;
+    if (!alone) if_begin(e, &branch, LLVMBuildICmp(e->b, is, p->batch, const_i64(e, whole), ""));
+    build_row(t, p);
+    if (!alone) if_end(e, &branch);
+  }
+}
+
+void emit_interleaved(Emit *e, Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  Interleaved t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
+                   .rows = y->d[2], .cols = y->d[3]};
+  t.span = (t.cols - 1) * t.win->sw + (t.win->kw - 1) * t.win->dw + 1;
+  int64_t batches = (t.plan->groups + e->lanes - 1) / e->lanes;
+  emit_halo(e, n->out[0]);
+  Ref lo, hi, rows = const_i64(e, t.rows), count = const_i64(e, batches);
+  task_range(e, y->d[0] * t.rows * batches, &lo, &hi);
+  Loop item;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  Ref line = LLVMBuildSDiv(e->b, item.i, count, "");
+  Site p = {.image = LLVMBuildSDiv(e->b, line, rows, ""), .row = LLVMBuildSRem(e->b, line, rows, ""),
+             .batch = LLVMBuildSRem(e->b, item.i, count, "")};
+  build_batch(&t, &p);
+  loop_end(e, &item);
+}
