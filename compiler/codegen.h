@@ -44,6 +44,7 @@ typedef enum ConvAlgorithm {
   CONV_GROUPED,        /* several groups of few channels share a vector */
   CONV_RAGGED,         /* groups that begin and end inside of blocks */
   CONV_INTERLEAVED,    /* a vector holds one channel each of many groups */
+  CONV_NARROW,         /* few outputs: a vector holds input channels */
   CONV_WINOGRAD,       /* F(4x4,3x3) and its like: winograd.c */
   CONV_STRASSEN,       /* 1x1 by one level of Strassen's algorithm */
   CONV_PLAIN,          /* weights that are known at run time only, or windows mostly in the padding: dense row-major tensors */
@@ -59,7 +60,7 @@ typedef enum LoopOrder {
 struct ConvPlan {
   ConvAlgorithm algorithm;
   LoopOrder order;
-  int uw, nb;          /* tile: pixels x output channel blocks */
+  int uw, nb;          /* tile: pixels x output channel blocks; CONV_NARROW: x outputs */
   int block_rows;      /* OC_ROW_TILE: rows of the result whose input stays in L2; all images' rows count as one list */
   int group_pairs;     /* Strassen: pairs of lines treated at a time */
   bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */

@@ -264,12 +264,23 @@ static double interleaved_cycles(const Cost *c) {
   return batches * ((double)tiles * tile + parted) + c->input_bytes / c->r->met;
 }
 
+/* ==== few outputs: see emit_narrow.c ==== */
+
+/* Of each sum its lanes are summed at the end, by three operations, and it is put into place. */
+static double narrow_cycles(const Cost *c) {
+  int64_t panels = ceiling(c->p->ocg, c->p->nb), tiles = ceiling(c->y[3], c->p->uw), uw = ceiling(c->y[3], tiles);
+  double steps = (double)(c->taps * ceiling(c->p->icg, c->t->lanes)), sums = (double)(uw * c->p->nb * panels);
+  double tile = CALL + (double)panels * steps * (LOOP + step_cycles(c, uw, c->p->nb)) + 5 * sums;
+  return (double)(c->images * c->y[2] * tiles) * tile + c->input_bytes / c->r->met;
+}
+
 static double cycles(const Cost *c) {
   int64_t tile = c->y[3] < c->p->uw ? c->y[3] : c->p->uw;
   switch (c->p->algorithm) {
   case CONV_WINOGRAD: return winograd_cycles(c);
   case CONV_STRASSEN: return strassen_cycles(c);
   case CONV_RAGGED: return ragged_cycles(c);
+  case CONV_NARROW: return narrow_cycles(c);
   case CONV_INTERLEAVED: return interleaved_cycles(c);
   case CONV_GROUPED: return lanes_cycles(c, c->taps * c->p->icg, c->p->sums, c->y[3]);
   case CONV_DEPTHWISE: return lanes_cycles(c, c->taps, 1, tile);

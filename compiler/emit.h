@@ -200,6 +200,7 @@ void emit_depthwise(Emit *e, Node *n); /* emit_depthwise.c */
 void emit_grouped(Emit *e, Node *n);   /* emit_grouped.c */
 void emit_ragged(Emit *e, Node *n);    /* emit_ragged.c */
 void emit_interleaved(Emit *e, Node *n); /* emit_interleaved.c */
+void emit_narrow(Emit *e, Node *n);    /* emit_narrow.c */
 void emit_winograd(Emit *e, Node *n);  /* emit_winograd.c: F(4x4,3x3); in two phases where plan->shared */
 void emit_strassen(Emit *e, Node *n);  /* emit_strassen.c: 1x1; in two phases where plan->shared */
 void emit_conv_plain(Emit *e, Node *n); /* emit_conv_plain.c: run-time weights, dense row-major */

@@ -56,6 +56,7 @@ static int64_t conv_floats(int lanes, const Node *n, const ConvPlan *plan) {
   case CONV_DEPTHWISE: return floats_of(taps, w->d[0], lanes);
   case CONV_GROUPED: return floats_of(taps * plan->icg, w->d[0], lanes);
   case CONV_RAGGED: return w->d[0] * w->d[1] * taps + lanes; /* the last vector, wherever it begins */
+  case CONV_NARROW: return w->d[0] * w->d[1] * taps;
   case CONV_INTERLEAVED: return floats_of(taps * plan->icg * plan->ocg, plan->groups, lanes);
   case CONV_WINOGRAD:
     if (plan->stored) {
@@ -231,12 +232,30 @@ static void pack_interleaved(const Packer *p, const Node *n, float *dst) {
   }
 }
 
+/* [panel][tap][channel block][output][channel in the block]; the last block holds what is left. */
+static void pack_narrow(const Packer *p, const Node *n, float *dst) {
+  const ConvPlan *plan = n->plan;
+  int64_t taps = (int64_t)n->win.kh * n->win.kw, lanes = p->g->target->lanes;
+  for (int64_t first = 0; first < plan->ocg; first += plan->nb) {
+    int64_t end = first + plan->nb < plan->ocg ? first + plan->nb : plan->ocg;
+    for (int64_t k = 0; k < taps; k++) {
+      for (int64_t c = 0, c1; c < plan->icg; c = c1) {
+        c1 = next_block(c, plan->icg, lanes);
+        for (int64_t o = first; o < end; o++) {
+          for (int64_t i = c; i < c1; i++) *dst++ = conv_weight(n, o, i, k);
+        }
+      }
+    }
+  }
+}
+
 static void pack_conv(const Packer *p, const Node *n, float *dst) {
   switch (n->plan->algorithm) {
   case CONV_DEPTHWISE: pack_depthwise(p, n, dst); return;
   case CONV_GROUPED: pack_grouped(p, n, dst); return;
   case CONV_RAGGED: pack_ragged(p, n, dst); return;
   case CONV_INTERLEAVED: pack_interleaved(p, n, dst); return;
+  case CONV_NARROW: pack_narrow(p, n, dst); return;
   case CONV_WINOGRAD: pack_winograd(p, n, dst); return;
   case CONV_STRASSEN: pack_strassen(p, n, dst); return;
   default: pack_direct(p, n, dst);

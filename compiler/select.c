@@ -239,6 +239,21 @@ static bool plan_interleaved(const Target *t, const Node *n, ConvPlan *p) {
   return p->scratch <= MOST_PARTED;
 }
 
+/* ==== few outputs ==== */
+
+enum { MOST_NARROW = 4 /* outputs of a panel, of which there are two at most */ };
+
+/* No more than half a vector of outputs. A tile has no more sums than a vector has lanes; registers hold them, a vector of
+ * weights for each output, one of inputs, and without FMA a product. */
+static bool plan_narrow(const Target *t, const Node *n, ConvPlan *p) {
+  if (n->group > 1 || p->planar || p->ocg > t->lanes / 2 || p->ocg > 2 * MOST_NARROW) return false;
+  p->algorithm = CONV_NARROW;
+  p->nb = p->ocg > MOST_NARROW ? (p->ocg + 1) / 2 : p->ocg;
+  int fit = (t->regs - p->nb - (t->fma ? 1 : 2)) / p->nb;
+  p->uw = fit < t->lanes / p->nb ? fit : t->lanes / p->nb;
+  return true;
+}
+
 /* ==== candidates ==== */
 
 static const char *candidate_name(Graph *g, const ConvPlan *p) {
@@ -247,6 +262,7 @@ static const char *candidate_name(Graph *g, const ConvPlan *p) {
   switch (p->algorithm) {
   case CONV_GROUPED: return "grouped";
   case CONV_RAGGED: return "ragged";
+  case CONV_NARROW: return "narrow";
   case CONV_INTERLEAVED: return "interleaved";
   case CONV_DEPTHWISE: return "depthwise";
   case CONV_WINOGRAD: return format_text(g->cx, "winograd%d%s", p->m, p->stored ? ".stored" : p->fused ? ".fused" : "");
@@ -355,7 +371,9 @@ static Candidates *list_candidates(Graph *g, const Node *n) {
   }
   bool winograd = add_winograds(g, n, list, &p);
   if (add_strassen(g, n, list, &p) && g->opt->strassen == STRASSEN_ON) return list;
-  if (!winograd || g->opt->winograd == WINOGRAD_AUTO) add_direct(g, n, list, &p);
+  if (winograd && g->opt->winograd != WINOGRAD_AUTO) return list;
+  add_direct(g, n, list, &p);
+  if (plan_narrow(g->target, n, &p)) add_candidate(g, n, list, &p);
   return list;
 }
 

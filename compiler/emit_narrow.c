@@ -1,0 +1,127 @@
+/* emit_narrow.c: convolution with so few outputs that they fill no vector: a vector holds input channels.
+ *
+ * Every lane adds up the products of its own channels; sums[u][j] of pixel u and output j are then summed over their lanes, as
+ * many of them at a time as a vector has lanes (sum_lanes), and each pixel takes its own out of the vector that results. For
+ * a single output that is V times fewer products than broadcasting every input against a vector of outputs. The order of
+ * the additions does not depend on the tasks. */
+#include "emit.h"
+
+typedef struct Narrow {
+  Emit *e;
+  Node *n;
+  const ConvPlan *plan;
+  const Window *win;
+  const Layout *in, *out;
+  int64_t rows, cols;
+  int64_t whole;       /* input blocks that are full */
+  int rest;            /* channels of the last one, if it is not */
+} Narrow;
+
+/* A panel of outputs. */
+typedef struct Panel { int uw, nb; } Panel;
+
+/* `lanes` channels of a block; acc[uw*nb] is the pointer to the weights. */
+static void sum_block(const Narrow *t, const Panel *p, Ref x, int lanes, Ref *acc) {
+  Emit *e = t->e;
+  int n = p->uw * p->nb;
+  Ref w[MAX_TILE];
+  for (int j = 0; j < p->nb; j++) w[j] = load_lanes(e, acc[n], j * lanes * 4, lanes, 4);
+  for (int u = 0; u < p->uw; u++) {
+    Ref value = load_lanes(e, x, u * t->win->sw * t->in->pix * 4, lanes, e->lanes * 4);
+    for (int j = 0; j < p->nb; j++) acc[u * p->nb + j] = fma_(e, value, w[j], acc[u * p->nb + j]);
+  }
+  acc[n] = gep_const(e, acc[n], p->nb * lanes * 4);
+}
+
+/* The sums of a tile, pixel by pixel in the lanes of one vector; *weights moves past what was used. */
+static Ref sum_tile(const Narrow *t, const Panel *p, Ref in, Ref *weights) {
+  Emit *e = t->e;
+  int n = p->uw * p->nb;
+  Ref acc[64];
+  for (int i = 0; i < n; i++) acc[i] = LLVMConstNull(e->vec);
+  acc[n] = *weights;
+  Loop kh, kw, block;
+  loop_begin(e, &kh, const_i64(e, 0), const_i64(e, t->win->kh), 1, n + 1, acc);
+  Ref line = gep(e, in, kh.i, t->win->dh * t->in->row * 4);
+  loop_begin(e, &kw, const_i64(e, 0), const_i64(e, t->win->kw), 1, n + 1, acc);
+  Ref pixel = gep(e, line, kw.i, t->win->dw * t->in->pix * 4);
+  if (t->whole > 0) {
+    loop_begin(e, &block, const_i64(e, 0), const_i64(e, t->whole), 1, n + 1, acc);
+    sum_block(t, p, gep(e, pixel, block.i, t->in->c * 4), e->lanes, acc);
+    loop_end(e, &block);
+  }
+  if (t->rest > 0) sum_block(t, p, gep_const(e, pixel, t->whole * t->in->c * 4), t->rest, acc);
+  loop_end(e, &kw);
+  loop_end(e, &kh);
+  *weights = acc[n];
+  return sum_lanes(e, acc, n);
+}
+
+/* Outputs of pixel u in the first lanes, the others repeat one; panels of nb outputs each, the last one perhaps fewer. */
+static Ref outputs_of(const Narrow *t, Ref *sums, int panels, int u) {
+  Emit *e = t->e;
+  int nb = t->plan->nb, last = t->plan->ocg - (panels - 1) * nb;
+  Ref lane[64];
+  for (int l = 0; l < e->lanes; l++) {
+    int j = l < t->plan->ocg ? l : 0, panel = j / nb;
+    lane[l] = const_i32(e, panel * e->lanes + u * (panel == panels - 1 ? last : nb) + j % nb);
+  }
+  Ref mask = LLVMConstVector(lane, (unsigned)e->lanes);
+  return LLVMBuildShuffleVector(e->b, sums[0], panels > 1 ? sums[1] : LLVMGetPoison(e->vec), mask, "");
+}
+
+/* The pixels x .. x+uw. */
+static void build_tile(const Narrow *t, Ref image, Ref row, int uw, Ref x) {
+  Emit *e = t->e;
+  int nb = t->plan->nb, panels = (t->plan->ocg + nb - 1) / nb;
+  Ref sums[2], arg[MAX_STEPS], weights = weights_ptr(e, t->plan->weights), none = const_i64(e, 0);
+  Ref in = gep_const(e, value_ptr(e, t->n->in[0]), -(t->win->top * t->in->row + t->win->left * t->in->pix) * 4);
+  in = gep(e, gep(e, in, image, t->in->n * 4), row, t->win->sh * t->in->row * 4);
+  in = gep(e, in, x, t->win->sw * t->in->pix * 4);
+  assert(panels <= 2);
+  for (int i = 0; i < panels; i++) {
+    const Panel p = {uw, i < panels - 1 ? nb : t->plan->ocg - i * nb};
+    sums[i] = sum_tile(t, &p, in, &weights);
+  }
+  Ref out = gep(e, gep(e, value_ptr(e, t->n->out[0]), image, t->out->n * 4), row, t->out->row * 4);
+  Ref bias = load(e, e->vec, weights_ptr(e, t->plan->bias), 0, e->lanes * 4);
+  out = gep(e, out, x, t->out->pix * 4);
+  step_pointers(e, t->n, image, none, row, x, arg);
+  for (int u = 0; u < uw; u++) {
+    Ref y = apply_steps(e, t->n, fadd(e, outputs_of(t, sums, panels, u), bias), arg, 0, 0, u);
+    store(e, y, out, u * t->out->pix * 4, e->lanes * 4);
+  }
+}
+
+/* The tiles [from, to) of a row. */
+static void build_row(const Narrow *t, Ref image, Ref row, Ref from, Ref to) {
+  Emit *e = t->e;
+  const RowTiles tiles = row_tiles(t->cols, t->plan->uw);
+  for (int i = 0; i < 2; i++) {
+    if (tiles.number[i] == 0) continue;
+    Ref lo, hi;
+    Loop tile;
+    part_of_range(e, from, to, const_i64(e, i ? tiles.number[0] : 0), const_i64(e, tiles.number[i]), &lo, &hi);
+    loop_begin(e, &tile, lo, hi, 1, 0, NULL);
+    Ref x = add_i(e, mul_i(e, tile.i, tiles.size[i]), const_i64(e, tiles.first[i]));
+    build_tile(t, image, row, (int)tiles.size[i], x);
+    loop_end(e, &tile);
+  }
+}
+
+/* Tasks share out the tiles of all rows. */
+void emit_narrow(Emit *e, Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  Narrow t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
+              .rows = y->d[2], .cols = y->d[3], .whole = n->plan->icg / e->lanes, .rest = n->plan->icg % e->lanes};
+  int64_t tiles = row_tiles(t.cols, t.plan->uw).count;
+  emit_halo(e, n->out[0]);
+  Ref lo, hi, from, to, rows = const_i64(e, t.rows), count = const_i64(e, tiles), one = const_i64(e, 1);
+  task_range(e, y->d[0] * t.rows * tiles, &lo, &hi);
+  Loop row;
+  Ref last = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, one, ""), count, "");
+  loop_begin(e, &row, LLVMBuildSDiv(e->b, lo, count, ""), add_i(e, last, one), 1, 0, NULL);
+  part_of_range(e, lo, hi, mul_i(e, row.i, tiles), count, &from, &to);
+  build_row(&t, LLVMBuildSDiv(e->b, row.i, rows, ""), LLVMBuildSRem(e->b, row.i, rows, ""), from, to);
+  loop_end(e, &row);
+}
