@@ -19,14 +19,18 @@ typedef struct Entry {
   Ref image_task;      /* where the batch is symbolic */
 } Entry;
 
-static Ref new_function(Entry *y, const char *name, LLVMTypeRef type, bool visible) {
-  Emit *e = y->e;
-  Ref fn = LLVMAddFunction(e->m, name, type);
-  if (!visible) LLVMSetLinkage(fn, LLVMInternalLinkage);
+void baseline_attributes(Emit *e, Ref fn) {
   add_attribute(e, fn, "nounwind", NULL);
   add_attribute(e, fn, "noinline", NULL);
   add_attribute(e, fn, "target-cpu", "x86-64");
   add_attribute(e, fn, "target-features", "");
+}
+
+static Ref new_function(Entry *y, const char *name, LLVMTypeRef type, bool visible) {
+  Emit *e = y->e;
+  Ref fn = LLVMAddFunction(e->m, name, type);
+  if (!visible) LLVMSetLinkage(fn, LLVMInternalLinkage);
+  baseline_attributes(e, fn);
   e->fn = fn;
   LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, fn, ""));
   return fn;
@@ -209,6 +213,7 @@ static void run_layers(Entry *y, Ref frame, Ref par, Ref threads) {
   loop_begin(e, &layer, const_i64(e, 0), const_i64(e, y->count), 1, 0, NULL);
   Ref row = gep(e, y->table, layer.i, ROW_BYTES), fn = load(e, e->ptr, row, ROW_FUNCTION, 8);
   store(e, gep(e, y->places, load(e, e->i64, row, ROW_PLACES, 8), 1), frame, FRAME_PLACES, 8);
+  fn = flush_denormals(e, fn, layer_type, frame);
   If branch;
   if_begin(e, &branch, alone);
   call(e, fn, layer_type, 3, (Ref[]){frame, const_i32(e, 0), const_i32(e, 0)});
@@ -224,7 +229,7 @@ static void run_layers(Entry *y, Ref frame, Ref par, Ref threads) {
 
 /* A frame on the stack. */
 static Ref new_frame(Emit *e, Ref work, Ref scratch, Ref threads) {
-  int64_t size = FRAME_IO + 8 * (e->g->n_input + e->g->n_output);
+  int64_t size = FRAME_IO + 8 * (e->g->n_input + e->g->n_output) + flush_frame_bytes(e->g);
   Ref frame = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)size / 8), "");
   LLVMSetAlignment(frame, 8);
   store(e, work, frame, FRAME_WORK, 8);

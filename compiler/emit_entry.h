@@ -30,6 +30,12 @@ Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align);
 /* value_ptr and weights_ptr in a function that layers share: the places come from the frame's table. */
 Ref bound_value(Emit *e, const Value *v);
 Ref bound_weights(Emit *e, int64_t offset);
+/* emit_flush.c: what to call for a layer: itself, or with --flush-denormals a function that calls it, for which the frame has so
+ * many bytes more at its end. */
+Ref flush_denormals(Emit *e, Ref layer, LLVMTypeRef layer_type, Ref frame);
+int64_t flush_frame_bytes(const Graph *g);
+/* Of a function that runs on every CPU of the architecture. */
+void baseline_attributes(Emit *e, Ref fn);
 /* The functions and tables of the interface: NAME_run, NAME_model and what they need. */
 void emit_entry(Emit *e, const Layer *layer, int count);
 #endif

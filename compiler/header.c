@@ -176,6 +176,9 @@ static void add_comment(Graph *g, Buffer *out, const Params *all, const char *up
   add_tensors(out, all, false);
   buffer_printf(out, " * Outputs:\n");
   add_tensors(out, all, true);
+  if (g->opt->flush_denormals) {
+    buffer_printf(out, " * A run takes denormal numbers for zeros, in every thread that works for it; the CPU's mode is then as before.\n");
+  }
   buffer_printf(out,
                 " * All are dense and row-major. The workspace is aligned to 64 bytes; %lld bytes serve one\n"
                 " * thread, %s_model.workspace_size(%s, threads) tells for more. Link with resnetcc_rt.\n",

@@ -82,6 +82,7 @@ static void set_cpu(Options *o, const char *value) { o->cpu = value; }
 static void set_attr(Options *o, const char *value) { o->attr = value; }
 static void set_triple(Options *o, const char *value) { o->triple = value; }
 static void set_strict(Options *o, const char *value) { (void)value, o->strict = true; }
+static void set_flush(Options *o, const char *value) { (void)value, o->flush_denormals = true; }
 static void set_report(Options *o, const char *value) { (void)value, o->report = true; }
 static void set_profile(Options *o, const char *value) { (void)value, o->profile = true; }
 static void set_why(Options *o, const char *value) { (void)value, o->why = true; }
@@ -211,7 +212,8 @@ static const struct Option {
   {"-mcpu", "CPU", JOINED, set_cpu, "generate code for CPU; default: the CPU of this machine"},
   {"-mattr", "LIST", JOINED, set_attr, "features of it, as in +avx2,-fma"},
   {"--target", "TRIPLE", EITHER, set_triple, "such as x86_64-linux-gnu; default: this machine"},
-  {"--strict", NULL, NONE, set_strict, "keep channels that are constant for finite activations only"},
+  {"--strict", NULL, NONE, set_strict, "nothing that rests on activations being finite, or changes the sign of a zero"},
+  {"--flush-denormals", NULL, NONE, set_flush, "denormal numbers count as zeros while the object runs"},
   {"-Os", NULL, NONE, set_small, "no weights that take more room for being faster"},
   {"--winograd", "WHEN", EITHER, set_winograd, "auto (default), off, or, wherever it fits, 2 or 4: F(2x2,3x3) or F(4x4,3x3)"},
   {"--strassen", "WHEN", EITHER, set_strassen, "auto (default), off, or on: Strassen's algorithm wherever it fits"},

@@ -163,7 +163,7 @@ typedef struct Options {
   const char *input, *output, *name;     /* paths; the model's prefix */
   const char *cpu, *attr, *triple;       /* -mcpu, -mattr, --target; NULL: the host */
   enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH } emit;
-  bool verbose, time, strict, verify, each_pass, report, profile, small, why, tune;
+  bool verbose, time, strict, flush_denormals, verify, each_pass, report, profile, small, why, tune;
   const char *tune_file;                 /* --tune=FILE */
   bool depend;                           /* -MD */
   const char *depend_file;               /* -MF */

@@ -3,7 +3,7 @@
 tiny=$here/tiny.onnx
 
 succeeds --help
-for option in -o -MD -MF --name --shape --batch --emit -mcpu -mattr --target --strict --winograd --strassen --max-memory --report --profile --threads --why --tune -v --time \
+for option in -o -MD -MF --name --shape --batch --emit -mcpu -mattr --target --strict --flush-denormals --winograd --strassen --max-memory --report --profile --threads --why --tune -v --time \
   --passes -d --verify --each-pass --help --version; do
   holds "$work.out" "  $option"
 done
@@ -160,6 +160,9 @@ succeeds "$tiny" --verify -o /dev/null
 succeeds "$tiny" --each-pass -o /dev/null
 holds "$work.err" "layout: outputs as after batch"
 succeeds "$tiny" --strict -o /dev/null
+succeeds "$tiny" --flush-denormals
+holds tiny.h "denormal numbers for zeros"
+files tiny.h tiny.o
 for when in auto off on; do succeeds "$tiny" --strassen=$when -o /dev/null; done
 for when in auto off 2 4; do succeeds "$tiny" --winograd=$when -o /dev/null; done
 succeeds "$tiny" --max-memory=64M -o /dev/null

@@ -1,0 +1,44 @@
+/* emit_flush.c: --flush-denormals. Layers are called through a function that has the CPU take denormal numbers for zeros meanwhile,
+ * in whatever thread that is. */
+#include "emit_entry.h"
+
+enum {
+  MXCSR_DENORMALS_ARE_ZEROS = 1 << 6, /* Intel, Software Developer's Manual, volume 1, 10.2.3 */
+  MXCSR_FLUSH_TO_ZERO = 1 << 15,
+};
+
+static int64_t layer_field(const Graph *g) { return FRAME_IO + 8 * (g->n_input + g->n_output); }
+
+int64_t flush_frame_bytes(const Graph *g) { return g->opt->flush_denormals ? 8 : 0; }
+
+static void control(Emit *e, const char *name, Ref place) { intrinsic(e, name, 0, NULL, 1, &place); }
+
+/* void flushed(Frame *frame, i32 task, i32 worker): the layer of the frame. Its exceptions leave no flags: the register is as
+ * it was. */
+static Ref flushed_function(Emit *e, LLVMTypeRef layer_type) {
+  static const char name[] = "flushed";
+  Ref fn = LLVMGetNamedFunction(e->m, name);
+  if (fn) return fn;
+  LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
+  fn = LLVMAddFunction(e->m, name, layer_type);
+  LLVMSetLinkage(fn, LLVMInternalLinkage);
+  baseline_attributes(e, fn);
+  LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, fn, ""));
+  Ref old = LLVMBuildAlloca(e->b, e->i32, ""), now = LLVMBuildAlloca(e->b, e->i32, ""), arg[3];
+  LLVMGetParams(fn, arg);
+  control(e, "llvm.x86.sse.stmxcsr", old);
+  Ref both = const_i32(e, MXCSR_DENORMALS_ARE_ZEROS | MXCSR_FLUSH_TO_ZERO);
+  store(e, LLVMBuildOr(e->b, load(e, e->i32, old, 0, 4), both, ""), now, 0, 4);
+  control(e, "llvm.x86.sse.ldmxcsr", now);
+  call(e, load(e, e->ptr, arg[0], layer_field(e->g), 8), layer_type, 3, arg);
+  control(e, "llvm.x86.sse.ldmxcsr", old);
+  LLVMBuildRetVoid(e->b);
+  LLVMPositionBuilderAtEnd(e->b, caller);
+  return fn;
+}
+
+Ref flush_denormals(Emit *e, Ref layer, LLVMTypeRef layer_type, Ref frame) {
+  if (!e->g->opt->flush_denormals) return layer;
+  store(e, layer, frame, layer_field(e->g), 8);
+  return flushed_function(e, layer_type);
+}
