@@ -47,7 +47,7 @@ typedef enum ConvAlgorithm {
   CONV_NARROW,         /* few outputs: a vector holds input channels */
   CONV_WINOGRAD,       /* F(4x4,3x3) and its like: winograd.c */
   CONV_STRASSEN,       /* 1x1 by one level of Strassen's algorithm */
-  CONV_PLAIN,          /* weights that are known at run time only, or windows mostly in the padding: dense row-major tensors */
+  CONV_PLAIN,          /* weights known at run time only, or not finite, or windows mostly in the padding: dense row-major tensors */
 } ConvAlgorithm;
 
 /* The nesting of a direct convolution's loops over rows, pixel tiles and output-channel groups, outermost first. */

@@ -17,10 +17,11 @@ void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi) {
 
 /* ==== one element, or a vector of them ==== */
 
-/* The divisors 0 and -1 can trap: nothing is promised for the one, a quotient by the other wraps. */
+/* The divisors 0 and -1 can trap: quotients by the one are 0, by the other they wrap. */
 static Ref divide_int(Emit *e, Type t, Ref a, Ref b) {
   Ref zero = LLVMConstNull(LLVMTypeOf(a)), ones = LLVMConstAllOnes(LLVMTypeOf(a));
   Ref one = LLVMConstSub(zero, ones), bad = LLVMBuildICmp(e->b, LLVMIntEQ, b, zero, "");
+  a = choose(e, bad, zero, a);
   if (!type_is_signed(t)) return LLVMBuildUDiv(e->b, a, choose(e, bad, one, b), "");
   Ref minus = LLVMBuildICmp(e->b, LLVMIntEQ, b, ones, "");
   Ref safe = choose(e, LLVMBuildOr(e->b, bad, minus, ""), one, b);
@@ -48,9 +49,15 @@ static Ref combine_float(Emit *e, const Node *n, Ref a, Ref b) {
   return math_step(e, &s, a, b);
 }
 
+/* x, or the bound where `past` or where that is NaN. */
+static Ref bounded(Emit *e, Type t, Ref x, Ref bound, Ref past) {
+  if (type_is_float(t)) past = LLVMBuildOr(e->b, past, LLVMBuildFCmp(e->b, LLVMRealUNO, bound, bound, ""), "");
+  return choose(e, past, bound, x);
+}
+
 static Ref clip(Emit *e, Type t, Ref x, Ref lo, Ref hi) {
-  if (lo) x = choose(e, math_less(e, t, x, lo), lo, x);
-  if (hi) x = choose(e, math_less(e, t, hi, x), hi, x);
+  if (lo) x = bounded(e, t, x, lo, math_less(e, t, x, lo));
+  if (hi) x = bounded(e, t, x, hi, math_less(e, t, hi, x));
   return x;
 }
 

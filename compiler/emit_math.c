@@ -124,8 +124,8 @@ static Ref math_tanh(Emit *e, Ref x) {
   Ref a = absolute(e, x), s = fmul(e, x, x);
   Ref near = fma_(e, fmul(e, x, s), horner(e, s, COUNT(tanh_poly), tanh_poly), x);
   Ref far = fma_(e, logistic_tail(e, fadd(e, a, a)), real(e, x, -2), real(e, x, 1));
-  far = intrinsic(e, "llvm.copysign", 1, (LLVMTypeRef[]){LLVMTypeOf(x)}, 2, (Ref[]){far, x});
-  return choose(e, LLVMBuildFCmp(e->b, LLVMRealOLT, a, real(e, x, 0.55), ""), near, far);
+  Ref y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOLT, a, real(e, x, 0.55), ""), near, far);
+  return intrinsic(e, "llvm.copysign", 1, (LLVMTypeRef[]){LLVMTypeOf(x)}, 2, (Ref[]){y, x});
 }
 
 /* log(1 + y) = y - (h - s (h + R)) with s = y / (2 + y), h = y^2 / 2 and R = 2 (s^2/3 + s^4/5 + ...): the
@@ -159,6 +159,7 @@ Ref math_log(Emit *e, Ref x) {
 /* ==== operators ==== */
 
 static Ref clip(Emit *e, Ref x, double lo, double hi) {
+  if (lo != lo || hi != hi) return real(e, x, infinity - infinity);
   Ref y = lo == -infinity ? x : fmax_(e, real(e, x, lo), x);
   return hi == infinity ? y : fmin_(e, real(e, x, hi), y);
 }

@@ -134,12 +134,21 @@ Cursor broadcast_cursor(const Shape *s, const Shape *to) {
 
 /* ---- elementwise operators ---- */
 
+/* Past both bounds, the upper one; a bound that is NaN makes everything NaN. */
+static Number clip_number(Type t, Number x, const Number *lo, const Number *hi) {
+  if (lo && number_less(t, x, *lo)) x = *lo;
+  if (hi && number_less(t, *hi, x)) x = *hi;
+  if (type_is_float(t) && lo && isnan(lo->f)) x = *lo;
+  if (type_is_float(t) && hi && isnan(hi->f)) x = *hi;
+  return x;
+}
+
 /* Parameters a and b as in Step. */
 static double unary_float(Op op, double x, double a, double b) {
   switch (op) {
     case OP_Relu: return x < 0 ? 0 : x;
     case OP_LeakyRelu: return x < 0 ? a * x : x;
-    case OP_Clip: x = x < a ? a : x; return x > b ? b : x;
+    case OP_Clip: return clip_number(T_F64, (Number){x}, &(Number){a}, &(Number){b}).f;
     case OP_Sigmoid: return 1 / (1 + exp(-x));
     case OP_HardSigmoid: x = a * x + b; return x < 0 ? 0 : x > 1 ? 1 : x;
     case OP_HardSwish: return x * unary_float(OP_HardSigmoid, x, 1.0 / 6, 0.5);
@@ -163,8 +172,9 @@ static double binary_float(Op op, double a, double b) {
   return 0;
 }
 
-/* Quotients go towards zero; the one that overflows wraps. */
+/* Quotients go towards zero; the one that overflows wraps, and by zero they are 0. */
 static Number divide_int(Type t, Number a, Number b) {
+  if (b.u == 0) return b;
   if (is_unsigned(t)) return (Number){.u = a.u / b.u};
   if (b.i == -1) return (Number){.u = -a.u};
   return (Number){.i = a.i / b.i};
@@ -176,7 +186,7 @@ static Number binary_int(Graph *g, const Node *n, Type t, Number a, Number b) {
     case OP_Sub: return (Number){.u = a.u - b.u};
     case OP_Mul: return (Number){.u = a.u * b.u};
     case OP_Div:
-      if (b.u == 0) fail_at(g, n, "an integer is divided by zero");
+      if (b.u == 0 && n->in[1]->data) fail_at(g, n, "an integer is divided by zero");
       return divide_int(t, a, b);
     case OP_PRelu: return number_less(t, a, (Number){0}) ? (Number){.u = a.u * b.u} : a;
     default: break;
@@ -202,12 +212,11 @@ static void eval_clip(Graph *g, const Node *n, const void *const *in, void **out
   (void)g;
   Type t = n->in[0]->type;
   int64_t count = shape_count(&n->in[0]->shape);
-  const void *lo = n->n_in > 1 ? in[1] : NULL, *hi = n->n_in > 2 ? in[2] : NULL;
+  bool has_lo = n->n_in > 1 && in[1], has_hi = n->n_in > 2 && in[2];
+  Number lo = has_lo ? get_number(t, in[1], 0) : (Number){0}, hi = has_hi ? get_number(t, in[2], 0) : (Number){0};
   for (int64_t i = 0; i < count; i++) {
     Number x = get_number(t, in[0], i);
-    if (lo && number_less(t, x, get_number(t, lo, 0))) x = get_number(t, lo, 0);
-    if (hi && number_less(t, get_number(t, hi, 0), x)) x = get_number(t, hi, 0);
-    put_number(t, out[0], i, x);
+    put_number(t, out[0], i, clip_number(t, x, has_lo ? &lo : NULL, has_hi ? &hi : NULL));
   }
 }
 

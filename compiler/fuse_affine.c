@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* y = scale[c] x + shift[c] where c is the index along `axis`; with n = 1, one pair for every element. */
+/* y = scale[c] x + shift[c] where c is the index along `axis`; with n = 1, one pair for every element. A shift of -0 is none:
+ * one of +0 makes a zero of -0, which only --strict asks for. */
 typedef struct Affine {
   int axis;
   int64_t n;
@@ -28,24 +29,32 @@ static double shift_at(const Affine *a, int64_t c) {
   return a->shift[a->n == 1 ? 0 : c];
 }
 
-static bool all_equal(const double *v, int64_t n, double k) {
-  for (int64_t i = 0; i < n; i++)
-    if (v[i] != k) return false;
-  return true;
+static bool has_scale(const Affine *a) {
+  for (int64_t i = 0; i < a->n; i++)
+    if (a->scale[i] != 1) return true;
+  return false;
 }
 
-static bool has_scale(const Affine *a) {
-  return !all_equal(a->scale, a->n, 1);
+static bool is_shift(double v) {
+  return v != 0 || !signbit(v);
 }
 
 static bool has_shift(const Affine *a) {
-  return !all_equal(a->shift, a->n, 0);
+  for (int64_t i = 0; i < a->n; i++)
+    if (is_shift(a->shift[i])) return true;
+  return false;
 }
 
+/* As the constants that it becomes. */
 static bool is_finite(const Affine *a) {
   for (int64_t i = 0; i < a->n; i++)
-    if (!isfinite(a->scale[i]) || !isfinite(a->shift[i])) return false;
+    if (!isfinite((float)a->scale[i]) || !isfinite((float)a->shift[i])) return false;
   return true;
+}
+
+static void drop_zero_shifts(const Graph *g, Affine *a) {
+  for (int64_t i = 0; i < a->n; i++)
+    if (a->shift[i] == 0 && !(g->opt && g->opt->strict)) a->shift[i] = -0.0;
 }
 
 /* Does the affine map go by this axis of this size? */
@@ -82,7 +91,7 @@ static int axis_of_constant(const Value *k, int rank) {
 }
 
 static bool set_binary(Op op, bool constant_first, double k, double *scale, double *shift) {
-  *scale = 1, *shift = 0;
+  *scale = 1, *shift = -0.0;
   switch (op) {
     case OP_Add: *shift = k; return true;
     case OP_Mul: *scale = k; return true;
@@ -118,6 +127,7 @@ static bool affine_of(Graph *g, const Node *n, Affine *a, Value **x) {
     found = affine_of_binary(g, n, chain, a);
   }
   *x = n->in[chain];
+  if (found) drop_zero_shifts(g, a);
   return found && a->n > 0 && is_finite(a);
 }
 
@@ -128,8 +138,10 @@ static bool compose(Graph *g, Affine *a, const Affine *b) {
   Affine r = affine_new(g, wide->axis, wide->n);
   for (int64_t c = 0; c < r.n; c++) {
     r.scale[c] = scale_at(b, c) * scale_at(a, c);
-    r.shift[c] = scale_at(b, c) * shift_at(a, c) + shift_at(b, c);
+    double shift = shift_at(a, c);
+    r.shift[c] = is_shift(shift) ? scale_at(b, c) * shift + shift_at(b, c) : shift_at(b, c);
   }
+  drop_zero_shifts(g, &r);
   if (!is_finite(&r)) return false;
   *a = r;
   return true;
@@ -155,10 +167,16 @@ static float *renew_bias(Graph *g, Node *n, int64_t count) {
   return f32_of(bias);
 }
 
-static void scale_bias(Graph *g, Node *n, const Affine *a, int64_t count) {
-  if (!has_shift(a) && (n->n_in < 3 || !n->in[2])) return;
+/* False: a number would not be finite, which a result may be all the same. So of all functions that scale. */
+static bool scale_bias(Graph *g, Node *n, const Affine *a, int64_t count) {
+  if (!has_shift(a) && (n->n_in < 3 || !n->in[2])) return true;
   float *b = renew_bias(g, n, count);
-  for (int64_t c = 0; c < count; c++) b[c] = (float)(b[c] * scale_at(a, c) + shift_at(a, c));
+  bool finite = true;
+  for (int64_t c = 0; c < count; c++) {
+    b[c] = (float)(b[c] * scale_at(a, c) + shift_at(a, c));
+    finite &= isfinite(b[c]) != 0;
+  }
+  return finite;
 }
 
 /* ---- Gemm's plainest form: what alpha, beta and the transpositions ask of constants is done to them ---- */
@@ -211,44 +229,58 @@ static void normalise_gemm(Graph *g, Node *n) {
 
 /* ---- into the node before ---- */
 
-static void scale_conv_outputs(Graph *g, Node *n, const Affine *a) {
+static bool scale_conv_outputs(Graph *g, Node *n, const Affine *a) {
   const float *old = n->in[1]->data;
   Shape s = n->in[1]->shape;
   int64_t outputs = s.d[0], size = outputs ? shape_count(&s) / outputs : 0;
+  bool finite = true;
   if (has_scale(a)) {
     float *w = renew(g, n, 1, &s);
     for (int64_t o = 0; o < outputs; o++) {
       double k = scale_at(a, o);
-      for (int64_t i = o * size; i < (o + 1) * size; i++) w[i] = (float)(old[i] * k);
+      for (int64_t i = o * size; i < (o + 1) * size; i++) {
+        w[i] = (float)(old[i] * k);
+        finite &= isfinite(w[i]) != 0;
+      }
     }
   }
-  scale_bias(g, n, a, outputs);
+  return scale_bias(g, n, a, outputs) && finite;
 }
 
-static void scale_columns(Graph *g, Node *n, const Affine *a) {
+static bool scale_columns(Graph *g, Node *n, const Affine *a) {
   const float *old = n->in[1]->data;
   Shape s = n->in[1]->shape;
   int64_t columns = s.d[1];
-  if (!has_scale(a)) return;
+  bool finite = true;
+  if (!has_scale(a)) return true;
   float *w = renew(g, n, 1, &s);
   for (int64_t k = 0; k < s.d[0]; k++)
-    for (int64_t c = 0; c < columns; c++) w[k * columns + c] = (float)(old[k * columns + c] * scale_at(a, c));
+    for (int64_t c = 0; c < columns; c++) {
+      w[k * columns + c] = (float)(old[k * columns + c] * scale_at(a, c));
+      finite &= isfinite(w[k * columns + c]) != 0;
+    }
+  return finite;
+}
+
+/* n reads again the weights and bias that it had before it was scaled; false. */
+static bool unscale(Graph *g, Node *n, Value *weights, Value *bias) {
+  node_set_input(g, n, 1, weights);
+  if (n->n_in > 2) node_set_input(g, n, 2, bias);
+  return false;
 }
 
 /* Folds what it can of the map into n, whose result nobody else reads; true: all of it. */
 static bool fold_before(Graph *g, Node *n, Affine *a) {
-  if (!n) return false;
-  if (is_const_conv(n) && goes_by(a, 1, n->in[1]->shape.d[0])) {
-    scale_conv_outputs(g, n, a);
-    return true;
-  }
+  if (!n || n->n_in < 2) return false;
+  Value *weights = n->in[1], *bias = n->n_in > 2 ? n->in[2] : NULL;
+  if (is_const_conv(n) && goes_by(a, 1, n->in[1]->shape.d[0]))
+    return scale_conv_outputs(g, n, a) || unscale(g, n, weights, bias);
   if (is_const_gemm(n) && goes_by(a, 1, n->in[1]->shape.d[1])) {
-    scale_columns(g, n, a);
-    scale_bias(g, n, a, n->in[1]->shape.d[1]);
-    return true;
+    bool finite = scale_columns(g, n, a);
+    return (scale_bias(g, n, a, n->in[1]->shape.d[1]) && finite) || unscale(g, n, weights, bias);
   }
   if (is_const_matmul(n) && goes_by(a, n->out[0]->shape.rank - 1, n->in[1]->shape.d[1])) {
-    scale_columns(g, n, a);
+    if (!scale_columns(g, n, a)) return unscale(g, n, weights, bias);
     for (int64_t c = 0; c < a->n; c++) a->scale[c] = 1; /* a MatMul has no bias: the shift stays an Add */
   }
   return false;
@@ -257,11 +289,12 @@ static bool fold_before(Graph *g, Node *n, Affine *a) {
 /* ---- into the node after ---- */
 
 /* W (scale x + shift) = (W scale) x + W shift. Zeros of a border would not be shifted. */
-static void scale_conv_inputs(Graph *g, Node *n, const Affine *a) {
+static bool scale_conv_inputs(Graph *g, Node *n, const Affine *a) {
   const float *old = n->in[1]->data;
   Shape s = n->in[1]->shape;
   int64_t outputs = s.d[0], inputs = s.d[1], taps = shape_count(&s) / (outputs * inputs);
   int64_t per_group = outputs / n->group;
+  bool finite = true;
   float *w = renew(g, n, 1, &s), *bias = has_shift(a) ? renew_bias(g, n, outputs) : NULL;
   for (int64_t o = 0; o < outputs; o++) {
     double sum = 0;
@@ -269,23 +302,30 @@ static void scale_conv_inputs(Graph *g, Node *n, const Affine *a) {
       int64_t c = o / per_group * inputs + i / taps, at = o * inputs * taps + i;
       w[at] = (float)(old[at] * scale_at(a, c));
       sum += old[at] * shift_at(a, c);
+      finite &= isfinite(w[at]) != 0;
     }
     if (bias) bias[o] = (float)(bias[o] + sum);
+    finite &= !bias || isfinite(bias[o]);
   }
+  return finite;
 }
 
-static void scale_rows(Graph *g, Node *n, const Affine *a) {
+static bool scale_rows(Graph *g, Node *n, const Affine *a) {
   const float *old = n->in[1]->data;
   Shape s = n->in[1]->shape;
   float *w = renew(g, n, 1, &s), *bias = has_shift(a) ? renew_bias(g, n, s.d[1]) : NULL;
+  bool finite = true;
   for (int64_t c = 0; c < s.d[1]; c++) {
     double sum = 0;
     for (int64_t k = 0; k < s.d[0]; k++) {
       w[k * s.d[1] + c] = (float)(old[k * s.d[1] + c] * scale_at(a, k));
       sum += old[k * s.d[1] + c] * shift_at(a, k);
+      finite &= isfinite(w[k * s.d[1] + c]) != 0;
     }
     if (bias) bias[c] = (float)(bias[c] + sum);
+    finite &= !bias || isfinite(bias[c]);
   }
+  return finite;
 }
 
 /* Folds the map from x to y into the one node that reads y, so that it reads x; false: it can't take it. */
@@ -293,13 +333,16 @@ static bool fold_after(Graph *g, Value *y, Value *x, const Affine *a) {
   Node *n = only_reader(y);
   if (!n || n->in[0] != y) return false;
   int64_t channels = y->shape.rank > 1 ? y->shape.d[1] : 0;
+  Value *weights = n->n_in > 1 ? n->in[1] : NULL, *bias = n->n_in > 2 ? n->in[2] : NULL;
+  bool finite;
   if (is_const_conv(n) && goes_by(a, 1, channels)) {
     if ((has_shift(a) && has_padding(n)) || shape_count(&n->in[1]->shape) == 0) return false;
-    scale_conv_inputs(g, n, a);
-  } else if (is_const_gemm(n) && goes_by(a, 1, channels)) scale_rows(g, n, a);
+    finite = scale_conv_inputs(g, n, a);
+  } else if (is_const_gemm(n) && goes_by(a, 1, channels)) finite = scale_rows(g, n, a);
   else if (is_const_matmul(n) && !has_shift(a) && goes_by(a, y->shape.rank - 1, n->in[1]->shape.d[0]))
-    scale_rows(g, n, a);
+    finite = scale_rows(g, n, a);
   else return false;
+  if (!finite) return unscale(g, n, weights, bias);
   node_set_input(g, n, 0, x);
   return true;
 }

@@ -4,6 +4,7 @@
 #include "fuse.h"
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- permutations of axes: axis k of the result is axis perm[k] of the operand ---- */
@@ -334,9 +335,12 @@ static bool windows_hold_elements(const Node *n, const int64_t *pads, int spatia
   return !attr_int(n, "ceil_mode", 0);
 }
 
+/* Up to what is a value never greater than an element? */
+static float least_padding(const Graph *g) { return assumes_finite(g) ? -FLT_MAX : -INFINITY; }
+
 /* May the node's own padding, `pads` in all, stand for Pad's? That of a maximum is minus infinity: any
  * value that is never the greatest is as good. */
-static bool may_pad(const Node *n, const Value *x, float value, const int64_t *pads, int spatial) {
+static bool may_pad(const Graph *g, const Node *n, const Value *x, float value, const int64_t *pads, int spatial) {
   switch (n->op) {
     case OP_Conv:
       return value == 0;
@@ -345,7 +349,7 @@ static bool may_pad(const Node *n, const Value *x, float value, const int64_t *p
              (attr_int(n, "count_include_pad", 0) || !has_padding(n)) && spatial <= 2;
     default:
       if (n->n_out > 1 && n->out[1]) return false;
-      if (value > -FLT_MAX && !(value == 0 && never_negative(x))) return false;
+      if (!(value <= least_padding(g)) && !(value == 0 && never_negative(x))) return false;
       return windows_hold_elements(n, pads, spatial);
   }
 }
@@ -363,7 +367,7 @@ static bool take_padding(Graph *g, Node *n) {
     pads[i] += p.lo[2 + i];
     pads[spatial + i] += p.hi[2 + i];
   }
-  if (!may_pad(n, pad->in[0], p.value, pads, spatial)) return false;
+  if (!may_pad(g, n, pad->in[0], p.value, pads, spatial)) return false;
   attr_set_ints(g, n, "pads", 2 * spatial, pads);
   if (n->op == OP_AveragePool) attr_set_int(g, n, "count_include_pad", 1);
   node_set_input(g, n, 0, pad->in[0]);

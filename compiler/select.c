@@ -3,7 +3,9 @@
 #include "codegen.h"
 #include "fuse.h"
 
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -313,19 +315,22 @@ static void add_winograd(Graph *g, const Node *n, Candidates *list, const ConvPl
   if (!g->opt->small && f->stride == 1) add_candidate(g, n, list, &w);
 }
 
-/* Winograd's algorithm in the forms that --winograd leaves to choose from. */
+/* Winograd's algorithm in the forms that --winograd leaves to choose from. Its differences of activations are NaN where two are
+ * infinite, and reach all results of a tile. */
 static bool add_winograds(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
   static const int results[] = {[WINOGRAD_AUTO] = 0, [WINOGRAD_4] = 0, [WINOGRAD_2] = 2};
   WinogradForm f;
+  if (!assumes_finite(g) && g->opt->winograd == WINOGRAD_AUTO) return false;
   if (g->opt->winograd == WINOGRAD_OFF || !winograd_fits(n, p, results[g->opt->winograd], &f)) return false;
   add_winograd(g, n, list, p, &f);
   if (g->opt->winograd == WINOGRAD_AUTO && f.m > 2 && winograd_fits(n, p, 2, &f)) add_winograd(g, n, list, p, &f);
   return true;
 }
 
-/* False: it is no candidate. */
+/* False: it is no candidate. It has differences of activations, too. */
 static bool add_strassen(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
   ConvPlan s = *p;
+  if (!assumes_finite(g) && g->opt->strassen == STRASSEN_AUTO) return false;
   if (g->opt->strassen == STRASSEN_OFF || !plan_strassen(g->target, n, &s)) return false;
   add_candidate(g, n, list, &s);
   return true;
@@ -488,8 +493,18 @@ static bool fits_blocks(const Node *n) {
          x->d[1] <= MOST_CHANNELS && y->d[1] <= MOST_CHANNELS;
 }
 
+/* A weight that is not finite would be NaN where it meets padding, which takes no part in the sum, or, in Winograd's
+ * algorithm, its neighbours. */
+static bool weights_finite(const Node *n) {
+  const float *w = n->in[1]->data;
+  int64_t count = shape_count(&n->in[1]->shape);
+  bool finite = true;
+  for (int64_t i = 0; i < count; i++) finite &= fabsf(w[i]) <= FLT_MAX;
+  return finite;
+}
+
 static void select_conv(Graph *g, Node *n) {
-  if (!is_const_conv(n) || !fits_blocks(n)) {
+  if (!is_const_conv(n) || !fits_blocks(n) || !weights_finite(n)) {
     n->plan = plan_plain_conv(g);
     return;
   }

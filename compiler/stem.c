@@ -78,7 +78,7 @@ static void split_stem(Graph *g, Node *n) {
 }
 
 void pass_stem(Graph *g) {
-  if (g->opt->winograd == WINOGRAD_OFF) return;
+  if (g->opt->winograd == WINOGRAD_OFF || (g->opt->strict && g->opt->winograd == WINOGRAD_AUTO)) return;
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
     if (is_stem(n)) split_stem(g, n);

@@ -69,6 +69,15 @@ static void division_that_traps_on_the_cpu(void **state) {
                   "m = Sub(least, a)\nq = Div(m, b)\noutput q\n", 0, 1, 2);
 }
 
+static void division_by_zero(void **state) {
+  (void)state;
+  static const char *const types[] = {"u8", "i8", "u16", "i16", "i32", "i64", "u32", "u64"};
+  for (size_t i = 0; i < COUNT(types); i++) {
+    check_with("graph t\ninput a %s [5,21]\ninput b %s [21]\nq = Div(a, b)\noutput q\n", types[i], 0,
+               strchr(types[i], 'i') ? -3 : 0, 3);
+  }
+}
+
 static void doubles(void **state) {
   (void)state;
   check_kernel("graph t\ninput a f64 [5,13]\ninput b f64 [13]\ns = Add(a, b)\nm = Mul(s, b)\nr = Relu(m)\n"
@@ -130,6 +139,99 @@ static void batch_norm_with_run_time_parameters(void **state) {
   }
 }
 
+/* "\ny0 = CALL\noutput y0" and so on: one graph for many calls. */
+static int add_calls(char *text, size_t size, int at, const char *const *call, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    at += snprintf(text + at, size - (size_t)at, "y%zu = %s\noutput y%zu\n", i, call[i], i);
+  }
+  assert_true((size_t)at < size);
+  return at;
+}
+
+static void special_values_of_one_operand(void **state) {
+  (void)state;
+  static const char *const calls[] = {
+    "Relu(x)", "LeakyRelu(x) alpha=0.3", "HardSigmoid(x) alpha=0.3 beta=0.4", "HardSwish(x)", "Clip(x, lo, hi)",
+    "Clip(x, _, hi)", "Clip(x, hi, lo)", "Clip(x, zero, zero)", "Clip(x, nan, hi)", "Clip(x, lo, nan)", "Clip(x, inf, hi)",
+    "Clip(x, _, least)", "Sigmoid(x)", "Tanh(x)", /* these two of f32 alone */
+  };
+  static const char *const types[] = {"f64", "f32"};
+  for (size_t t = 0; t < COUNT(types); t++) {
+    char text[2048];
+    int n = snprintf(text, sizeof text, "graph t\ninput x %s [301]\n", types[t]);
+    static const char *const bounds[] = {"lo", "-0.5", "hi", "0.75", "zero", "-0", "nan", "nan", "inf", "inf", "least", "-inf"};
+    for (size_t i = 0; i < COUNT(bounds); i += 2) {
+      n += snprintf(text + n, sizeof text - (size_t)n, "const %s %s [] = {%s}\n", bounds[i], types[t], bounds[i + 1]);
+    }
+    add_calls(text, sizeof text, n, calls, COUNT(calls) - (t == 0 ? 2 : 0));
+    check_special(text, 3e-7, true);
+  }
+}
+
+/* Bounds of Clip that are known at run time only. */
+static void special_bounds(void **state) {
+  (void)state;
+  char text[2048];
+  int n = snprintf(text, sizeof text, "graph t\ninput x f32 [83]\ninput b u8 []\nf = Cast(b) to=1\nzero = Sub(f, f)\n");
+  static const char *const bounds[] = {"nan", "-0", "inf", "-inf", "0.5"};
+  for (size_t i = 0; i < COUNT(bounds); i++) {
+    n += snprintf(text + n, sizeof text - (size_t)n, "const k%zu f32 [] = {%s}\nb%zu = Sub(k%zu, zero)\n", i, bounds[i], i, i);
+  }
+  for (size_t i = 0; i < COUNT(bounds) * COUNT(bounds); i++) {
+    n += snprintf(text + n, sizeof text - (size_t)n, "y%zu = Clip(x, b%zu, b%zu)\noutput y%zu\n", i, i / COUNT(bounds),
+                  i % COUNT(bounds), i);
+  }
+  assert_true((size_t)n < sizeof text);
+  check_special(text, 0, true);
+}
+
+static void special_values_of_two_operands(void **state) {
+  (void)state;
+  static const char *const ops[] = {"Add", "Sub", "Mul", "Div", "PRelu"};
+  for (size_t i = 0; i < COUNT(ops); i++) {
+    char text[256];
+    snprintf(text, sizeof text, "graph t\ninput a f32 [5,61]\ninput b f32 [61]\ny = %s(a, b)\noutput y\n", ops[i]);
+    check_special(text, 1e-6, true);
+    snprintf(text, sizeof text, "graph t\ninput a f64 [5,61]\ninput b f64 [5,1]\ny = %s(a, b)\noutput y\n", ops[i]);
+    check_special(text, 1e-15, true);
+  }
+}
+
+static void casts_of_special_values(void **state) {
+  (void)state;
+  static const struct { const char *name; int number; } types[] = {{"f32", 1}, {"f64", 11}, {"f16", 10}, {"bf16", 16}};
+  static const int to[] = {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 16};
+  for (size_t i = 0; i < COUNT(types); i++) {
+    char text[1024];
+    int n = snprintf(text, sizeof text, "graph t\ninput x %s [333]\n", types[i].name);
+    for (size_t k = 0; k < COUNT(to); k++) {
+      if (to[k] == types[i].number) continue;
+      n += snprintf(text + n, sizeof text - (size_t)n, "y%zu = Cast(x) to=%d\noutput y%zu\n", k, to[k], k);
+    }
+    check_special(text, 0, true);
+  }
+}
+
+/* Lanes past the last channel hold what the chain makes of zeros there, which nobody may read: 0/0, say. */
+static void lanes_past_the_channels(void **state) {
+  (void)state;
+  static const char *const readers[] = {
+    "Conv(q, w) pads=[1,1,1,1]", "Conv(q, v)", "Conv(q, d) group=19 pads=[1,1,1,1]", "Conv(q, u) group=19",
+    "GlobalAveragePool(q)", "MaxPool(q) kernel_shape=[2,2]", "Softmax(q) axis=1", "ArgMax(q) axis=1", "MatMul(f, m)",
+    "Concat(q, q) axis=1", "Transpose(q) perm=[0,2,3,1]",
+  };
+  char text[2048];
+  int n = snprintf(text, sizeof text,
+                   "graph t\ninput x f32 [2,19,9,11]\nconst one f32 [19,1,1,1] = splat 1\n"
+                   "const w f32 [21,19,3,3] = random 1 -0.1 0.1\nconst v f32 [21,19,1,1] = random 2 -0.1 0.1\n"
+                   "const d f32 [19,1,3,3] = random 3 -0.5 0.5\nconst u f32 [38,1,1,1] = random 4 -0.5 0.5\n"
+                   "const m f32 [1881,5] = random 5 -0.1 0.1\n"
+                   "b = Conv(x, one) group=19\np = Conv(x, one) group=19\nq = Div(b, p)\nf = Flatten(q)\n");
+  add_calls(text, sizeof text, n, readers, COUNT(readers));
+  check_kernel_in(text, 1e-5, 1, 2);
+  check_winograd(text, 1e-5);
+}
+
 /* Convolutions on both sides make the chain run on channel blocks, with its reader's halo. Its gate needs
  * all of the convolution's result, so that it can't be that one's epilogue. */
 static void chains_on_channel_blocks(void **state) {
@@ -152,6 +254,7 @@ int main(void) {
     cmocka_unit_test(broadcasting),
     cmocka_unit_test(integers),
     cmocka_unit_test(division_that_traps_on_the_cpu),
+    cmocka_unit_test(division_by_zero),
     cmocka_unit_test(doubles),
     cmocka_unit_test(casts_between_all_types),
     cmocka_unit_test(small_numbers_to_half),
@@ -159,6 +262,11 @@ int main(void) {
     cmocka_unit_test(chains_on_dense_tensors),
     cmocka_unit_test(batch_norm_with_run_time_parameters),
     cmocka_unit_test(chains_on_channel_blocks),
+    cmocka_unit_test(special_values_of_one_operand),
+    cmocka_unit_test(special_bounds),
+    cmocka_unit_test(special_values_of_two_operands),
+    cmocka_unit_test(casts_of_special_values),
+    cmocka_unit_test(lanes_past_the_channels),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,6 +159,43 @@ static void a_lone_batch_norm(void **state) {
          "y = BatchNormalization(x, gamma, gamma, mean, var)\noutput y\n", "BatchNormalization");
 }
 
+/* Only --strict asks what becomes of -0. */
+static void shifts_by_zero(void **state) {
+  (void)state;
+  static const char *const zero = "input x f32 [2,3]\nconst z f32 [] = {0}\ny = Add(x, z)\noutput y\n";
+  static const char *const norm = "input x f32 [2,3]\nconst z f32 [3] = splat 0\nconst o f32 [3] = splat 1\n"
+                                  "y = BatchNormalization(x, o, z, z, o) epsilon=0.0\noutput y\n";
+  static const char *const two = "input x f32 [2,3]\nconst k f32 [] = {2}\nm = Mul(x, k)\ny = Div(m, k)\noutput y\n";
+  expect(zero, "Identity");
+  expect(norm, "Identity");
+  expect(two, "Identity");
+  expect_ops(&strict_options, pass_affine, zero, "Add");
+  expect_ops(&strict_options, pass_affine, norm, "Add");
+  expect_ops(&strict_options, pass_affine, two, "Identity");
+}
+
+/* Numbers that are not finite as weights, although results may be. */
+static void what_would_overflow_stays(void **state) {
+  (void)state;
+  static const char *const head = "input x f32 [2,4,5,5]\nconst big f32 [4,4,1,1] = splat 1e30\nconst m f32 [4,4] = splat 1e30\n"
+                                  "const k f32 [] = {1e30}\nconst d f32 [] = {1e-40}\nconst t f32 [] = {1e-30}\nz = Mul(x, t)\n";
+  static const char *const rest[][2] = {
+    {"u = Relu(z)\nc = Conv(u, big)\ny = Mul(c, k)\noutput y\n", "Mul Relu Conv Mul"},
+    {"u = Relu(z)\nv = Mul(u, k)\ny = Conv(v, big)\noutput y\n", "Mul Relu Mul Conv"},
+    {"u = Relu(z)\nc = MatMul(u, m)\ny = Mul(c, k)\noutput y\n", "Mul Relu MatMul Mul"},
+    {"u = Relu(z)\ny = Div(u, d)\noutput y\n", "Mul Relu Div"},
+  };
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  for (size_t i = 0; i < COUNT(rest); i++) {
+    const char *text = format_text(cx, "%s%s", head, rest[i][0]);
+    if (i == 2) text = "input x f32 [3,4]\nconst m f32 [4,4] = splat 1e30\nconst k f32 [] = {1e30}\n"
+                       "const t f32 [] = {1e-30}\nz = Mul(x, t)\nu = Relu(z)\nc = MatMul(u, m)\ny = Mul(c, k)\noutput y\n";
+    expect(text, rest[i][1]);
+  }
+  context_free(cx);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(batch_norm_behind_a_convolution),
@@ -173,6 +210,8 @@ int main(void) {
     cmocka_unit_test(matmul_takes_the_scale),
     cmocka_unit_test(matmul_of_rank_3),
     cmocka_unit_test(a_lone_batch_norm),
+    cmocka_unit_test(shifts_by_zero),
+    cmocka_unit_test(what_would_overflow_stays),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,10 @@ typedef struct Run {
   double tolerance, lo, hi;
   int special;           /* one float in so many is a special one; 0: none */
   bool signs;            /* of zeros count */
+  bool strict;           /* of Options */
+  const double *const *given; /* the inputs; NULL: random ones */
+  const double *want;    /* the output, which the evaluator must have as well; NULL: what it has */
+  int n_want;
   const void **input;
   void **expected;
 } Run;
@@ -121,6 +125,10 @@ static void make_inputs(Run *r, const Graph *g) {
     char *data = alloc(r->cx, value_bytes(v));
     int64_t n = shape_count(&v->shape);
     for (int64_t k = 0; k < n; k++) {
+      if (r->given) {
+        set_element(v->type, data, k, r->given[i][k]);
+        continue;
+      }
       double x = lo + (hi - lo) * random_unit(&state);
       set_element(v->type, data, k, is_float ? x : floor(x));
       make_special(r, v->type, data, k, &state);
@@ -149,6 +157,22 @@ static void compare(const Run *r, const Graph *g, int output, const void *got, i
       fail_msg("output %d [%lld]: %.9g, expected %.9g (largest %g, cpu %s, %d tasks)\n%s", output,
                (long long)i, y, x, largest, r->cpu ? r->cpu : "host", tasks, r->text);
     }
+  }
+}
+
+static bool same_number(double x, double y) {
+  if (isnan(x) || isnan(y)) return isnan(x) && isnan(y);
+  if (x == 0 && y == 0) return signbit(x) == signbit(y);
+  return x == y || fabs(x - y) <= 1e-6 * fabs(x) + 0x1p-149;
+}
+
+/* What the evaluator has against what the caller wants. */
+static void check_wanted(const Run *r, const Graph *g) {
+  const Value *v = g->output[0];
+  if (shape_count(&v->shape) != r->n_want) fail_msg("%d results are wanted\n%s", r->n_want, r->text);
+  for (int i = 0; i < r->n_want; i++) {
+    double x = element(v->type, r->expected[0], i);
+    if (!same_number(x, r->want[i])) fail_msg("[%d] evaluates to %.9g, not %.9g\n%s", i, x, r->want[i], r->text);
   }
 }
 
@@ -187,7 +211,7 @@ static void run_model(const Run *r, const rcc_model *m, const Graph *g, int task
 
 static Options options_for(const Run *r) {
   return (Options){.name = "kernel", .cpu = r->cpu, .max_memory = r->cx->max_memory, .verify = true,
-                   .winograd = r->winograd, .strassen = r->strassen ? STRASSEN_ON : STRASSEN_AUTO};
+                   .winograd = r->winograd, .strassen = r->strassen ? STRASSEN_ON : STRASSEN_AUTO, .strict = r->strict};
 }
 
 static void compile_and_run(Run *r) {
@@ -215,6 +239,7 @@ static void check_all_targets(Run *r) {
   make_inputs(r, g);
   r->expected = alloc_n(r->cx, (size_t)g->n_output, sizeof *r->expected);
   eval_graph(g, r->input, r->expected);
+  if (r->want) check_wanted(r, g);
   compile_and_run(r);
   int host_lanes = target_new(r->cx, &opt)->lanes;
   for (size_t i = 0; i < COUNT(narrower); i++) {
@@ -246,6 +271,15 @@ void check_kernel(const char *graph, double tolerance) {
 void check_special(const char *graph, double tolerance, bool signs) {
   check((Run){.text = graph, .tolerance = tolerance, .special = 3, .signs = signs});
   check((Run){.text = graph, .tolerance = tolerance, .special = 40, .signs = signs});
+}
+
+void check_values(const char *graph, const double *const *inputs, const double *output, int n) {
+  check((Run){.text = graph, .tolerance = 1e-6, .signs = true, .given = inputs, .want = output, .n_want = n});
+}
+
+void check_strict(const char *graph, double tolerance, bool signs) {
+  check((Run){.text = graph, .tolerance = tolerance, .special = 150, .signs = signs, .strict = true});
+  check((Run){.text = graph, .tolerance = tolerance, .special = 3, .signs = signs, .strict = true});
 }
 
 void check_winograd(const char *graph, double tolerance) {

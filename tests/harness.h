@@ -24,4 +24,11 @@ void check_kernel_in(const char *graph, double tolerance, double lo, double hi);
  * and infinities must come out where the evaluator has them; with `signs`, zeros with their signs as well. */
 void check_special(const char *graph, double tolerance, bool signs);
 
+/* Runs the graph on these inputs: the one output must be the n numbers, with the signs of zeros, from the evaluator and from the
+ * code. */
+void check_values(const char *graph, const double *const *inputs, const double *output, int n);
+
+/* check_special with --strict, fewer of them at first. */
+void check_strict(const char *graph, double tolerance, bool signs);
+
 #endif

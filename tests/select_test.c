@@ -279,6 +279,47 @@ static void run_time_weights_are_plain(void **state) {
   assert_int_equal(g->node[1]->plan->algorithm, CONV_PLAIN);
 }
 
+static Graph *with_plans(const char *text) {
+  Graph *g = text_parse(cx, &options, text);
+  pass_shape(g);
+  g->target = target_new(cx, &options);
+  pass_select(g);
+  return g;
+}
+
+/* Padding takes no part in a sum: zero times such a weight would. */
+static void weights_that_are_not_finite_are_plain(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const char *const weights[] = {"1", "inf", "-inf", "nan"};
+  for (size_t i = 0; i < COUNT(weights); i++) {
+    Graph *g = with_plans(format_text(cx, "graph g\ninput x f32 [1,1,8,8]\nconst w f32 [1,1,1,2] = {3, %s}\n"
+                                    "y = Conv(x, w) pads=[0,1,0,1]\noutput y\n", weights[i]));
+    assert_int_equal(g->node[0]->plan->algorithm == CONV_PLAIN, i > 0);
+  }
+}
+
+/* Differences of activations are for finite ones; what is asked for by name is done. */
+static void strict_is_direct(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const char text[] = "graph g\ninput x f32 [1,256,56,56]\nconst w f32 [256,256,3,3] = splat 1\n"
+                             "const v f32 [256,256,1,1] = splat 1\na = Conv(x, w) pads=[1,1,1,1]\ny = Conv(a, v)\noutput y\n";
+  options.cpu = "x86-64-v3";
+  assert_int_equal(with_plans(text)->node[0]->plan->algorithm, CONV_WINOGRAD);
+  options.strict = true;
+  Graph *g = with_plans(text);
+  for (int i = 0; i < 2; i++) {
+    const Candidates *list = g->node[i]->candidates;
+    for (int k = 0; k < list->n; k++) assert_int_equal(list->item[k].plan.algorithm, CONV_DIRECT);
+  }
+  options.winograd = WINOGRAD_4;
+  options.strassen = STRASSEN_ON;
+  g = with_plans(text);
+  assert_int_equal(g->node[0]->plan->algorithm, CONV_WINOGRAD);
+  assert_int_equal(g->node[1]->plan->algorithm, CONV_STRASSEN);
+}
+
 static void others_have_no_plan(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
@@ -301,6 +342,8 @@ int main(void) {
     TEST(layers_of_networks),
     TEST(groups_of_blocks),
     TEST(run_time_weights_are_plain),
+    TEST(weights_that_are_not_finite_are_plain),
+    TEST(strict_is_direct),
     TEST(others_have_no_plan),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,7 @@ static void others_stay(void **state) {
   (void)state;
   static const Options off = {.name = "test", .winograd = WINOGRAD_OFF};
   expect(&off, "[1,3,32,32]", "[8,3,7,7]", "strides=[2,2] pads=[3,3,3,3]", "Conv|Relu");
+  expect(&strict_options, "[1,3,32,32]", "[8,3,7,7]", "strides=[2,2] pads=[3,3,3,3]", "Conv|Relu");
   expect(&lax_options, "[1,3,32,32]", "[8,3,7,7]", "pads=[3,3,3,3]", "Conv|Relu");
   expect(&lax_options, "[1,3,31,32]", "[8,3,7,7]", "strides=[2,2] pads=[3,3,3,3]", "Conv|Relu"); /* an odd row */
   expect(&lax_options, "[1,3,32,32]", "[8,3,3,3]", "strides=[2,2] pads=[1,1,1,1]", "Conv|Relu");
