@@ -1,4 +1,4 @@
-/* eval.h: shared by eval*.c. */
+/* eval.h: shared by eval*.c; witness.c has elements from here. */
 #ifndef EVAL_H
 #define EVAL_H
 

@@ -19,7 +19,7 @@ tally() {
   fi
 }
 
-# cases WHAT DIR...: test cases in ONNX's form, as compiled by resnetcc.
+# cases WHAT [--each-pass] DIR...: test cases in ONNX's form, as compiled by resnetcc.
 cases() {
   say "$1"
   shift
@@ -49,6 +49,8 @@ cases "whole models: residual designs, exported by torch" tests/models
 cases "trained models, against ONNX Runtime" "$build/outside/trained"
 cases "ONNX's models: simple and from PyTorch" "$data/simple" "$data/pytorch-converted" "$data/pytorch-operator"
 cases "ONNX's operator tests" "$data/node"
+cases "the same and whole models, evaluated after every pass" --each-pass tests/models "$data/simple" \
+  "$data/pytorch-converted" "$data/pytorch-operator" "$data/node"
 
 say "all together"
 echo "$passed passed, $failed failed"

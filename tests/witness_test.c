@@ -57,6 +57,71 @@ static void names_the_wrong_pass(void **state) {
   assert_change("i64", "1, 2, 3", 1, true);
 }
 
+/* A change that shows only in numbers of some size, or of either sign. */
+static void assert_noticed(const char *text) {
+  Graph *g = text_parse(cx, &options, text);
+  pass_shape(g);
+  Witness *w = witness_new(g);
+  if (setjmp(cx->unwind) == 0) {
+    witness_check(w, g, &good);
+    Value *k = NULL;
+    for (int i = 0; i < g->n_value; i++) {
+      if (strcmp(g->value[i]->name, "k") == 0) k = g->value[i];
+    }
+    if (k->type == T_F32) f32_of(k)[0] *= 2;
+    else memset((void *)(uintptr_t)k->data, 3, type_size(k->type));
+    witness_check(w, g, &bad);
+    fail_msg("not noticed: %s", text);
+  }
+  assert_string_equal(cx->error, "test: internal error: the pass bad changed the output \"y\"");
+}
+
+static void inputs_of_every_type_are_real_numbers(void **state) {
+  (void)state;
+  static const char *const types[] = {"f16", "bf16", "f64", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64"};
+  for (size_t i = 0; i < COUNT(types); i++) {
+    assert_noticed(format_text(cx, "graph g\ninput x %s [2,30]\nconst k f32 [] = {0.75}\nf = Cast(x) to=1\ny = Mul(f, k)\n"
+                               "output y\n", types[i]));
+    if (strchr("iu", types[i][0])) {
+      assert_noticed(format_text(cx, "graph g\ninput x %s [2,30]\nconst k %s [] = {17}\ny = Clip(x, _, k)\noutput y\n",
+                                 types[i], types[i]));
+    }
+  }
+}
+
+static void check_gather(const char *call, int size) {
+  EXPECT_NO_FAIL(cx);
+  Graph *g = text_parse(cx, &options,
+                        format_text(cx, "graph g\ninput x i64 [40,1]\nconst one i64 [1] = {1}\ninput t f32 [4,%d]\n"
+                                    "%s\ny = Gather(t, i) axis=-1\noutput y\n", size, call));
+  pass_shape(g);
+  Witness *w = witness_new(g);
+  witness_check(w, g, &good);
+  witness_check(w, g, &good);
+}
+
+/* Indices, and what they are made of, stay within the axis. */
+static void indices_are_in_range(void **state) {
+  (void)state;
+  static const char *const calls[] = {"i = Cast(x) to=7", "i = Squeeze(x, one)", "i = Mul(x, one)"};
+  for (size_t i = 0; i < COUNT(calls); i++) {
+    for (int size = 1; size <= 3; size++) check_gather(calls[i], size);
+  }
+}
+
+/* Bounds that come at run time are no random numbers. */
+static void inputs_that_do_not_fit_are_none(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = text_parse(cx, &options, "graph g\ninput x f32 [4]\ninput s i64 [1]\ninput e i64 [1]\n"
+                                      "y = Slice(x, s, e)\noutput y\n");
+  g->output[0]->shape = shape_of(1, (int64_t)4);
+  pass_shape(g);
+  Witness *w = witness_new(g);
+  witness_check(w, g, &good);
+  witness_check(w, g, &bad);
+}
+
 static void bears_roundings(void **state) {
   (void)state;
   assert_change("f32", "1, 2, 3", 1e-5, false);
@@ -77,6 +142,9 @@ static void waits_for_numbers(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(names_the_wrong_pass, setup, teardown),
+    cmocka_unit_test_setup_teardown(inputs_of_every_type_are_real_numbers, setup, teardown),
+    cmocka_unit_test_setup_teardown(indices_are_in_range, setup, teardown),
+    cmocka_unit_test_setup_teardown(inputs_that_do_not_fit_are_none, setup, teardown),
     cmocka_unit_test_setup_teardown(bears_roundings, setup, teardown),
     cmocka_unit_test_setup_teardown(waits_for_numbers, setup, teardown),
   };

@@ -1,10 +1,10 @@
 /* conformance.c: runs test cases in ONNX's form: a folder with model.onnx and test_data_set_*, which hold
  * the tensors input_*.pb and output_*.pb.
  *
- *   conformance [--eval] [-v] DIR...
+ *   conformance [--eval] [--each-pass] [-v] DIR...
  *
- * DIR is a case or holds cases. Each is compiled and run (with --eval: evaluated) in a process of its own,
- * so that a crash is the failure of that case alone. A case is left out if it needs an operator or a
+ * DIR is a case or holds cases. Each is compiled and run (with --eval: evaluated; with --each-pass: evaluated after every pass
+ * as well) in a process of its own, so that a crash is the failure of that case alone. A case is left out if it needs an operator or a
  * version of the operator set that resnetcc does not have, or if expected-refusals.txt names it and it is
  * refused. */
 #include "codegen.h"
@@ -27,7 +27,7 @@ static const int64_t MEMORY_LIMIT = INT64_C(8) << 30;
 
 typedef enum Result { PASSED, FAILED, REFUSED, NOT_SUPPORTED, RESULTS } Result;
 
-static bool only_eval, verbose;
+static bool only_eval, each_pass, verbose;
 static int total[RESULTS + 1];
 enum { LEFT_OUT = RESULTS };
 
@@ -187,7 +187,7 @@ static Result refusal(const Context *cx) {
 /* Leaves the reason in cx->error. Refusals come before code is made; a later error is a failure. */
 static Result run_case(Context *cx, const char *folder) {
   const char *model_path = format_text(cx, "%s/model.onnx", folder);
-  Options opt = {.input = model_path, .max_memory = MEMORY_LIMIT, .verify = true};
+  Options opt = {.input = model_path, .max_memory = MEMORY_LIMIT, .verify = true, .each_pass = each_pass};
   volatile bool compiled = false;
   if (setjmp(cx->unwind)) return compiled ? FAILED : refusal(cx);
   Graph *g = import_model(cx, &opt);
@@ -211,6 +211,7 @@ static Result run_case(Context *cx, const char *folder) {
 static Result run_child(const char *folder, int message) {
   Context cx = {.max_memory = MEMORY_LIMIT};
   alarm(TIME_LIMIT);
+  if (each_pass && !freopen("/dev/null", "w", stderr)) return FAILED; /* every pass has a line */
   cx.arena = arena_new(MEMORY_LIMIT);
   Result r = run_case(&cx, folder);
   if (write(message, cx.error, strlen(cx.error)) < 0) r = FAILED;
@@ -322,11 +323,12 @@ int main(int argc, char **argv) {
   int first = 1;
   for (; first < argc && argv[first][0] == '-'; first++) {
     if (strcmp(argv[first], "--eval") == 0) only_eval = true;
+    else if (strcmp(argv[first], "--each-pass") == 0) each_pass = true;
     else if (strcmp(argv[first], "-v") == 0) verbose = true;
     else break;
   }
   if (first == argc || argv[first][0] == '-') {
-    fprintf(stderr, "usage: conformance [--eval] [-v] DIR...\n");
+    fprintf(stderr, "usage: conformance [--eval] [--each-pass] [-v] DIR...\n");
     return 2;
   }
   read_refusals();
