@@ -53,8 +53,17 @@ static void among_others(void **state) {
                "y = Conv(x, v)\nz = Conv(y, v, b)\nt = Add(z, y)\ns = Conv(t, v)\noutput s\n", TOLERANCE);
 }
 
+/* Weights too, whether they come at run time or not: padding does not meet them. */
+static void special_values(void **state) {
+  (void)state;
+  check_strict("graph free\ninput x f32 [1,6,9,7]\ninput w f32 [8,3,3,2]\ny = Conv(x, w) pads=[1,0,2,1] group=2\n"
+               "output y\n", TOLERANCE);
+  check_strict("graph free\ninput x f32 [1,2,8,9]\nconst w f32 [2,2,2,2] = {1, inf, -1, 2, 3, 4, 5, -inf, 1, 2, 3, 4, 0, 1, 0, nan}\n"
+               "y = Conv(x, w) pads=[1,1,1,1]\nz = Relu(y)\noutput z\n", TOLERANCE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(windows), cmocka_unit_test(wide_padding),
-                                     cmocka_unit_test(biases), cmocka_unit_test(among_others)};
+                                     cmocka_unit_test(biases), cmocka_unit_test(among_others), cmocka_unit_test(special_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,11 +113,23 @@ static void one_dimension(void **state) {
                TOLERANCE);
 }
 
+static void special_values(void **state) {
+  (void)state;
+  static const Case cases[] = {
+    {1, 33, 14, 14, 17, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},   {1, 16, 12, 13, 32, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+    {1, 20, 15, 15, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},   {1, 130, 8, 8, 40, 3, 3, 1, 2, 1, 1, 1, 1, 1, 1, 1},
+    {1, 3, 33, 35, 64, 7, 7, 1, 2, 2, 1, 1, 3, 3, 3, 3},    {1, 64, 9, 9, 64, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 12, 8, 8, 18, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, /* groups of any width: a NaN stays within its own */
+    {1, 6, 8, 8, 12, 3, 3, 6, 1, 1, 1, 1, 1, 1, 1, 1},      {1, 40, 9, 9, 20, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+  };
+  check_convs(check_strict, cases, COUNT(cases), "r = Relu(y)\noutput y\noutput r\n", TOLERANCE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(pointwise),      cmocka_unit_test(windows),        cmocka_unit_test(few_channels),
     cmocka_unit_test(groups),         cmocka_unit_test(residual_after), cmocka_unit_test(chained_blocks),
-    cmocka_unit_test(activations),    cmocka_unit_test(one_dimension),
+    cmocka_unit_test(activations),    cmocka_unit_test(one_dimension), cmocka_unit_test(special_values),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,8 +59,15 @@ static void between_others(void **state) {
                "i = Conv(h, p)\ny = Add(i, x)\noutput y\n", 4e-6);
 }
 
+static void special_values(void **state) {
+  (void)state;
+  static const Case cases[] = {{1, 32, 14, 14, 32, 3, 3, 32, 1, 1, 1, 1, 1, 1, 1, 1},
+                               {2, 19, 9, 40, 19, 3, 3, 19, 2, 2, 1, 1, 1, 1, 1, 1}};
+  check_convs(check_strict, cases, COUNT(cases), "r = Relu(y)\noutput r\n", TOLERANCE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(windows), cmocka_unit_test(widths),
-                                     cmocka_unit_test(epilogues), cmocka_unit_test(between_others)};
+                                     cmocka_unit_test(epilogues), cmocka_unit_test(between_others), cmocka_unit_test(special_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

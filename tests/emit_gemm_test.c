@@ -93,9 +93,17 @@ static void products(void **state) {
   }
 }
 
+static void special_values(void **state) {
+  (void)state;
+  check_strict("graph gemm\ninput a f32 [14,33]\nconst b f32 [33,77] = random 1 -1 1\ninput c f32 [77]\n"
+               "y = Gemm(a, b, c)\nr = Relu(y)\noutput r\n", TOLERANCE);
+  check_strict("graph gemm\ninput a f32 [2,14,9]\ninput b f32 [9,77]\ny = MatMul(a, b)\noutput y\n", TOLERANCE);
+  check_strict("graph gemm\ninput a f64 [14,9]\ninput b f64 [9,7]\ny = MatMul(a, b)\noutput y\n", TOLERANCE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(random_gemms), cmocka_unit_test(classifier),
                                      cmocka_unit_test(narrow_columns_of_constants),
-                                     cmocka_unit_test(products)};
+                                     cmocka_unit_test(products), cmocka_unit_test(special_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,10 +95,21 @@ static void epilogues(void **state) {
   }
 }
 
+/* A NaN stays within its group. */
+static void special_values(void **state) {
+  (void)state;
+  for (int group = 2; group <= 8; group *= 2) {
+    char text[512];
+    snprintf(text, sizeof text, "graph grouped\ninput x f32 [1,40,9,10]\nconst w f32 [40,%d,3,3] = random 3 -0.5 0.5\n"
+             "y = Conv(x, w) pads=[1,1,1,1] group=%d\nr = Relu(y)\noutput r\n", group, 40 / group);
+    check_strict(text, TOLERANCE);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(group_sizes),    cmocka_unit_test(windows),   cmocka_unit_test(widths),
-    cmocka_unit_test(partial_blocks), cmocka_unit_test(epilogues),
+    cmocka_unit_test(partial_blocks), cmocka_unit_test(epilogues), cmocka_unit_test(special_values),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

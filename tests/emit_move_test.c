@@ -209,12 +209,28 @@ static void blocks(void **state) {
   }
 }
 
+/* Elements move as they are. */
+static void special_values(void **state) {
+  (void)state;
+  static const char *const kinds[] = {"f32", "f64", "f16"};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    char text[1024];
+    snprintf(text, sizeof text,
+             "graph move\ninput x %s [3,5,17]\nconst p i64 [6] = {1,0,2,0,1,3}\nconst s i64 [1] = {-1}\nconst e i64 [1] = {-99}\n"
+             "const k i64 [1] = {2}\nconst t i64 [1] = {-2}\nconst i i64 [2] = {4,1}\n"
+             "a = Transpose(x) perm=[2,0,1]\nb = Concat(x, x) axis=2\nc, d = Split(x) axis=2 num_outputs=2\n"
+             "f = Slice(x, s, e, k, t)\ng = Pad(x, p)\nh = Gather(x, i) axis=1\nj = Flatten(x)\n"
+             "output a\noutput b\noutput c\noutput d\noutput f\noutput g\noutput h\noutput j\n", kinds[i]);
+    check_special(text, 0, true);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(transposes), cmocka_unit_test(concatenations),
                                      cmocka_unit_test(splits),     cmocka_unit_test(slices),
                                      cmocka_unit_test(many_parts), cmocka_unit_test(pads),
                                      cmocka_unit_test(pads_of_many_parts), cmocka_unit_test(gathers),
                                      cmocka_unit_test(views),      cmocka_unit_test(blocks),
-                                     cmocka_unit_test(phases)};
+                                     cmocka_unit_test(phases), cmocka_unit_test(special_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

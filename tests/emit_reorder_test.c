@@ -60,8 +60,15 @@ static void arguments(void **state) {
                "c = Conv(x, w) pads=[1,1,1,1]\na = Add(c, t)\ny = Softmax(a) axis=3\noutput y\n", 1e-5);
 }
 
+static void special_values(void **state) {
+  (void)state;
+  check_signs("graph reorder\ninput x f32 [1,19,6,7]\nt = Transpose(x) perm=[0,2,3,1]\noutput t\n", 0);
+  check_strict("graph reorder\ninput x f32 [1,19,6,7]\nconst one f32 [19,1,1,1] = splat 1\ny = Conv(x, one) group=19\n"
+               "output y\n", 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(channels_first), cmocka_unit_test(channels_last),
-                                     cmocka_unit_test(planes), cmocka_unit_test(arguments)};
+                                     cmocka_unit_test(planes), cmocka_unit_test(arguments), cmocka_unit_test(special_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

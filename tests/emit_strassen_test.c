@@ -72,10 +72,17 @@ static void blocks(void **state) {
   }
 }
 
+static void special_values(void **state) {
+  (void)state;
+  static const Case cases[] = {{1, 64, 14, 14, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+                               {1, 128, 7, 7, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}};
+  check_convs(check_spread, cases, COUNT(cases), "output y\n", TOLERANCE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(rows),      cmocka_unit_test(small_maps), cmocka_unit_test(images),
-    cmocka_unit_test(epilogues), cmocka_unit_test(blocks),
+    cmocka_unit_test(epilogues), cmocka_unit_test(blocks), cmocka_unit_test(special_values),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

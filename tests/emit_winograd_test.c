@@ -114,11 +114,19 @@ static void blocks(void **state) {
                  "e = Conv(z, c) strides=[2,2]\noutput e\noutput z\n", 2e-5);
 }
 
+static void special_values(void **state) {
+  (void)state;
+  static const Case cases[] = {{1, 24, 30, 31, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+                               {1, 16, 29, 28, 24, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+                               {1, 16, 29, 28, 24, 5, 5, 1, 1, 1, 1, 1, 2, 2, 2, 2}};
+  check_convs(check_spread, cases, COUNT(cases), "output y\n", TOLERANCE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(shapes),       cmocka_unit_test(edges),   cmocka_unit_test(epilogues),
     cmocka_unit_test(sides),        cmocka_unit_test(phases),  cmocka_unit_test(batches),
-    cmocka_unit_test(heavy_models), cmocka_unit_test(blocks),
+    cmocka_unit_test(heavy_models), cmocka_unit_test(blocks), cmocka_unit_test(special_values),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

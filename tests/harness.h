@@ -28,7 +28,12 @@ void check_special(const char *graph, double tolerance, bool signs);
  * code. */
 void check_values(const char *graph, const double *const *inputs, const double *output, int n);
 
-/* check_special with --strict, fewer of them at first. */
-void check_strict(const char *graph, double tolerance, bool signs);
+/* check_special with --strict and few special values, as for sums; with many, and the signs of zeros. */
+void check_strict(const char *graph, double tolerance);
+void check_signs(const char *graph, double tolerance);
+
+/* With very few of them and Winograd's or Strassen's algorithm wherever they can be: what is not finite with the evaluator must not
+ * be finite here, and what is finite here must be right. */
+void check_spread(const char *graph, double tolerance);
 
 #endif
