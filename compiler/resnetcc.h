@@ -89,7 +89,7 @@ typedef struct Attr {
  * block 0: the dense row-major order of the shape, except that the rows of a rank-4 tensor may have a halo
  * (a stem's input). block V: channels in blocks of V, [N][H][C/V][W][V] or [N][C/V][H][W][V], by the strides alone.
  * Strides and sizes count elements; the halo is the border of zeros that readers with padding rely on. The lanes
- * past C in the last block hold some finite value. `origin` is the offset of pixel (0,0) of channel 0. */
+ * past C in the last block hold anything, NaN as well: what is computed of them stays in such lanes. `origin` is the offset of pixel (0,0) of channel 0. */
 
 typedef struct Layout {
   int block;

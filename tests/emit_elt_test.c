@@ -212,6 +212,14 @@ static void casts_of_special_values(void **state) {
   }
 }
 
+/* Parameters too: variances that are negative, zero or infinite, scales of 0. */
+static void special_batch_norms(void **state) {
+  (void)state;
+  check_special("graph t\ninput x f32 [2,61,7]\ninput s f32 [61]\ninput b f32 [61]\ninput m f32 [61]\ninput v f32 [61]\n"
+                "y = BatchNormalization(x, s, b, m, v) epsilon=0.01\nz = BatchNormalization(x, s, b, m, v) epsilon=0.0\n"
+                "output y\noutput z\n", 1e-5, false);
+}
+
 /* Lanes past the last channel hold what the chain makes of zeros there, which nobody may read: 0/0, say. */
 static void lanes_past_the_channels(void **state) {
   (void)state;
@@ -266,6 +274,7 @@ int main(void) {
     cmocka_unit_test(special_bounds),
     cmocka_unit_test(special_values_of_two_operands),
     cmocka_unit_test(casts_of_special_values),
+    cmocka_unit_test(special_batch_norms),
     cmocka_unit_test(lanes_past_the_channels),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
