@@ -57,30 +57,34 @@ typedef enum LoopOrder {
   OC_FLAT,     /* one panel for a whole small map: tiles run over row ends, input channels go in chunks */
 } LoopOrder;
 
+/* All up to the weights is what the code depends on; emit_key.c compares its bytes, so there is no padding: what is largest
+ * comes first. */
 struct ConvPlan {
+  int64_t scratch;     /* bytes each thread needs */
+  int64_t shared;      /* bytes of workspace that all threads share while the node runs */
   ConvAlgorithm algorithm;
   LoopOrder order;
   int uw, nb;          /* tile: pixels x output channel blocks; CONV_NARROW: x outputs */
   int block_rows;      /* OC_ROW_TILE: rows of the result whose input stays in L2; all images' rows count as one list */
   int group_pairs;     /* Strassen: pairs of lines treated at a time */
-  bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */
-  bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
   int chunk;           /* OC_FLAT: input channel blocks whose weights stay in L1; 0: all */
-  bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
   int groups;          /* independent groups left after packing; 1: dense */
   int icg, ocg;        /* channels per group as packed */
   int sums;            /* grouped: partial sums of a pixel; icg, or half of it where a group fills the vector */
-  int64_t weights;     /* offset in bytes of the packed weights, in graph->weights */
-  int64_t bias;        /* offset of the padded bias; -1: none */
-  int64_t scratch;     /* bytes each thread needs */
   int m;               /* Winograd: results of a tile in each dimension */
   int tile_rows;       /* Winograd: rows of tiles treated at a time, ... */
   int group_images;    /* ... of so many images, which divide the batch */
+  bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */
+  bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
+  bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
   bool fused;          /* Winograd: on the fly in registers, for maps of few tiles */
   bool stored;         /* Winograd: the weights are stored transformed; else they are transformed on the fly, in chunks */
-  int64_t shared;      /* bytes of workspace that all threads share while the node runs, ... */
-  Value *work;         /* ... and their place, set by plan; NULL: none */
+  bool unused[3];      /* in place of padding */
+  int64_t weights;     /* offset in bytes of the packed weights, in graph->weights */
+  int64_t bias;        /* offset of the padded bias; -1: none */
+  Value *work;         /* what threads share, set by plan; NULL: nothing */
 };
+static_assert(offsetof(ConvPlan, weights) == offsetof(ConvPlan, unused) + 3, "a plan has no padding");
 
 /* One of the plans that a convolution can have. */
 typedef struct Candidate {

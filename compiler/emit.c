@@ -29,7 +29,10 @@ void compute_attributes(Emit *e, Ref fn) {
 
 bool kernel_begin(Emit *e, const char *key, LLVMTypeRef type, Ref *fn, Resume *saved) {
   *fn = LLVMGetNamedFunction(e->m, key);
-  if (*fn) return false;
+  if (*fn) {
+    assert(LLVMGlobalGetValueType(*fn) == type);
+    return false;
+  }
   *fn = LLVMAddFunction(e->m, key, type);
   LLVMSetLinkage(*fn, LLVMInternalLinkage);
   compute_attributes(e, *fn);
@@ -66,6 +69,7 @@ void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const
   LLVMTypeRef type = LLVMFunctionType(e->void_, types, (unsigned)n, 0);
   Ref fn;
   Resume saved;
+  if (e->g->opt->unshared) key = format_text(e->g->cx, "%s_%d", key, e->n_kernels++);
   if (kernel_begin(e, key, type, &fn, &saved)) {
     build(data);
     kernel_end(e, &saved);
@@ -110,16 +114,6 @@ Ref value_ptr(Emit *e, const Value *v) {
   }
 }
 
-int value_align(const Emit *e, const Value *v) {
-  (void)e;
-  int size = (int)type_size(v->type);
-  if (v->place == P_INPUT || v->place == P_OUTPUT) return size;
-  int64_t at = v->alias_offset + v->layout.origin * size;
-  int align = 64;
-  while (at % align != 0) align /= 2;
-  return align;
-}
-
 Ref scratch_ptr(Emit *e) {
   Ref worker = LLVMBuildSExt(e->b, e->worker, e->i64, "");
   return gep(e, frame_field(e, e->ptr, FRAME_SCRATCH), worker, e->g->scratch_size);
@@ -161,8 +155,7 @@ static void zero_pixels(Emit *e, const Value *v, Ref p, int64_t x, int64_t n) {
   if (n == 0) return;
   int64_t channels = l->block ? (v->shape.d[1] + l->block - 1) / l->block : v->shape.d[1];
   Border b = {e, channels, l->c, n * l->pix * 4};
-  char key[96];
-  snprintf(key, sizeof key, "halo_%lldx%lld_%lld", (long long)channels, (long long)b.stride, (long long)b.bytes);
+  const char *key = format_text(e->g->cx, "halo_%lldx%lld_%lld", (long long)channels, (long long)b.stride, (long long)b.bytes);
   call_kernel(e, key, 1, (Ref[]){gep_const(e, p, x * l->pix * 4)}, build_border, &b);
 }
 
@@ -180,10 +173,19 @@ static void zero_rows(Emit *e, const Value *v, Ref p, Ref row, int64_t where, in
   if_end(e, &here);
 }
 
+/* Whether v is written over an input of the node, whose halo is zero already. */
+static bool is_over_input(const Emit *e, const Value *v) {
+  for (int i = 0; i < e->node->n_in; i++) {
+    const Value *x = e->node->in[i];
+    bool there = x && x->place == v->place && x->offset == v->offset && x->alias_offset == v->alias_offset;
+    if (there && x->type == v->type && shape_equal(&x->shape, &v->shape) && layout_equal(&x->layout, &v->layout)) return true;
+  }
+  return false;
+}
+
 void emit_halo(Emit *e, const Value *v) {
   const Layout *l = &v->layout;
-  if (l->top + l->left + l->bottom + l->right == 0) return;
-  if (v->alias && shape_equal(&v->shape, &v->alias->shape)) return; /* written in place: still zero */
+  if (l->top + l->left + l->bottom + l->right == 0 || is_over_input(e, v)) return;
   int64_t height = v->shape.d[2], width = v->shape.d[3];
   Ref lo = const_i64(e, 0), hi = const_i64(e, v->shape.d[0] * height);
   if (!e->serial) task_range(e, v->shape.d[0] * height, &lo, &hi);

@@ -25,9 +25,10 @@ typedef struct Emit {
   Ref fn;                /* the function being built */
   Ref frame, task, worker; /* its arguments, inside a layer function */
   bool serial;           /* only_task_zero was called for this layer */
-  const Node *bound;     /* while a function that layers share is built, the node whose values stand for all; else NULL */
-  struct Shared *shared; /* emit_layer.c: those functions so far */
-  int n_shared;
+  const Node *node;      /* whose layer function is built: the graph's own, or if `bound` ... */
+  bool bound;            /* ... one that stands for all of the same key, whose values' places come from a table */
+  Map shared;            /* emit_layer.c: functions that layers share, so far */
+  int n_kernels;         /* so far */
   int phase;             /* of an operator that needs a barrier inside: a layer function each */
   int64_t instructions;  /* of the functions made so far */
   const Node *too_large; /* its code goes beyond what is allowed, see emit_layers; NULL: none does */
@@ -38,7 +39,6 @@ void emit_module(Emit *e); /* all layers, net_run, net_model; with e->too_large,
 /* Pointer to the first element of a value's storage (inputs and outputs: the caller's memory, aligned to its element
  * only), or to pixel (0,0) of channel 0 where the layout has a halo. Inside a layer function. */
 Ref value_ptr(Emit *e, const Value *v);
-int value_align(const Emit *e, const Value *v); /* what may be assumed of value_ptr: 64, or the element's size */
 Ref weights_ptr(Emit *e, int64_t offset);
 Ref scratch_ptr(Emit *e);  /* this worker's scratch */
 /* [lo, hi) of `total` items for this task, as i64. */

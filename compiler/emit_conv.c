@@ -54,6 +54,7 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
                 (long long)w->dw, (long long)c->in->c, (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c);
   if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
   for (int u = 1; u < t->tile.uw; u++) buffer_printf(key, "_%lld.%lld", (long long)t->tile.in[u], (long long)t->out[u]);
+  for (int u = 1; t->last && u < t->tile.uw; u++) buffer_printf(key, "_%d.%d", t->dy[u], t->dx[u]);
   if (t->last) step_key(c->n, key);
   buffer_add(key, "", 1);
 }
@@ -90,7 +91,7 @@ static void init_sums(const Conv *c, const Kernel *t, Ref *acc) {
 static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Emit *e = c->e;
   Ref arg[MAX_STEPS], out = LLVMGetParam(e->fn, ARG_OUT);
-  for (int i = 0; i < c->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  for (int i = 0; t->last && i < c->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
   for (int b = 0; b < t->tile.nb; b++) {
     for (int u = 0; u < t->tile.uw; u++) {
       Ref v = acc[b * t->tile.uw + u];
@@ -138,7 +139,7 @@ static void call_tile(const Conv *c, const Kernel *t, const Site *s) {
   step_pointers(e, c->n, s->image, block, s->row, s->x, args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(c, t, &key);
-  call_kernel(e, key.data, ARG_STEPS + c->n->n_step, args, build_kernel, &(Building){c, t});
+  call_kernel(e, key.data, ARG_STEPS + (t->last ? c->n->n_step : 0), args, build_kernel, &(Building){c, t});
   buffer_free(&key);
 }
 

@@ -27,6 +27,20 @@ void emit_layers(Emit *e, Layer *layer);
 Ref constant_global(Emit *e, Ref value, const char *name);
 /* A load of what stays as it is while a layer function runs, so that LLVM takes it out of loops, past stores and calls. */
 Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align);
+
+/* ==== emit_key.c ==== */
+
+/* Appends all that the code of a layer depends on; false: the function is the node's own, as it rests on more than a key should
+ * hold. */
+bool layer_key(const Node *n, int phase, Buffer *key);
+/* A node of that key, which has nothing that the key lacks. Its values have their numbers for ids. */
+Node *layer_node(Context *cx, Buffer *key);
+/* What such a node has for the places of packed weights and bias. */
+enum { BOUND_WEIGHTS = 1 << 29, BOUND_BIAS };
+/* Value number i of a node: inputs, results, and what threads share meanwhile; NULL: there is none. */
+const Value *layer_value(const Node *n, int i);
+int layer_values(const Node *n);
+
 /* value_ptr and weights_ptr in a function that layers share: the places come from the frame's table. */
 Ref bound_value(Emit *e, const Value *v);
 Ref bound_weights(Emit *e, int64_t offset);

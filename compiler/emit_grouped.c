@@ -28,9 +28,9 @@ enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_STEPS };
 
 static void kernel_key(const Grouped *g, Buffer *key) {
   const Window *w = g->win;
-  buffer_printf(key, "grouped%d_%lldx%d_k%lldx%lld_s%lld_d%lldx%lld_in%lld.%lld_out%lld", g->plan->icg, (long long)g->cols,
-                g->plan->uw, (long long)w->kh, (long long)w->kw, (long long)w->sw, (long long)w->dh, (long long)w->dw,
-                (long long)g->in->row, (long long)g->in->pix, (long long)g->out->pix);
+  buffer_printf(key, "grouped%d.%d_%lldx%d_k%lldx%lld_s%lld_d%lldx%lld_in%lld.%lld_out%lld", g->plan->icg,
+                g->plan->sums, (long long)g->cols, g->plan->uw, (long long)w->kh, (long long)w->kw, (long long)w->sw,
+                (long long)w->dh, (long long)w->dw, (long long)g->in->row, (long long)g->in->pix, (long long)g->out->pix);
   if (g->width < g->e->lanes) buffer_printf(key, "_w%d", g->width);
   step_key(g->n, key);
   buffer_add(key, "", 1);

@@ -58,93 +58,22 @@ static int phase_count(const Node *n) {
   return n->plan && n->plan->shared ? 2 : 1;
 }
 
-/* ==== what a layer function depends on ==== */
-
-enum { SMALL_CONSTANT = 64 }; /* elements; larger ones are read at run time */
-
-static void key_attributes(const Node *n, Buffer *key) {
-  for (int i = 0; i < n->n_attr; i++) {
-    const Attr *a = &n->attr[i];
-    buffer_printf(key, " %s=%lld,%a,%s", a->name, (long long)a->i, (double)a->f, a->s ? a->s : "");
-    for (int k = 0; a->kind == A_INTS && k < a->n; k++) buffer_printf(key, ",%lld", (long long)a->ints[k]);
-    for (int k = 0; a->kind == A_FLOATS && k < a->n; k++) buffer_printf(key, ",%a", (double)a->floats[k]);
-  }
-}
-
-static void key_plan(const ConvPlan *p, Buffer *key) {
-  buffer_printf(key, " plan %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d %d", p->algorithm, p->order, p->uw, p->nb,
-                p->block_rows, p->stream, p->chunk, p->planar, p->groups, p->icg, p->ocg, p->m, p->tile_rows, p->group_images,
-                p->fused, p->stored, p->sums, p->ahead, p->group_pairs);
-}
-
-static void key_value(const Emit *e, const Value *v, Buffer *key) {
-  const Layout *l = &v->layout;
-  bool halo_is_zero = v->alias && shape_equal(&v->shape, &v->alias->shape); /* see emit_halo */
-  buffer_printf(key, " (%d:%d:%d:%d", v->type, v->place, v->place == P_NONE ? 0 : value_align(e, v), halo_is_zero);
-  if (v->place == P_INPUT || v->place == P_OUTPUT) buffer_printf(key, "+%lld", (long long)v->alias_offset);
-  for (int k = 0; k < v->shape.rank; k++) buffer_printf(key, ",%lld", (long long)v->shape.d[k]);
-  buffer_printf(key, " %d/%lld.%lld.%lld.%lld %lld.%lld.%lld.%lld)", l->block, (long long)l->top, (long long)l->left,
-                (long long)l->bottom, (long long)l->right, (long long)l->n, (long long)l->c, (long long)l->row,
-                (long long)l->pix);
-  int64_t count = shape_count(&v->shape);
-  if (v->data && count <= SMALL_CONSTANT) buffer_add(key, v->data, (size_t)count * type_size(v->type));
-}
-
-/* False: this node's function is its own, as it rests on more than a key should hold. */
-static bool layer_key(const Emit *e, const Node *n, int phase, Buffer *key) {
-  if (n->n_in + n->n_out > MAX_BOUND) return false;
-  buffer_printf(key, "%s %d", op_info[n->op].name, phase);
-  key_attributes(n, key);
-  if (n->plan) key_plan(n->plan, key);
-  for (int i = 0; i < n->n_step; i++) {
-    const Step *s = &n->step[i];
-    buffer_printf(key, " |%d %d %d %a %a", s->op, s->arg, s->swap, (double)s->a, (double)s->b);
-  }
-  for (int i = 0; i < n->n_in + n->n_out; i++) {
-    const Value *v = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
-    if (!v) buffer_printf(key, " _");
-    else key_value(e, v, key);
-    bool parameter = v && v->data && type_is_int(v->type) && n->op != OP_Gather && n->op != OP_Concat;
-    if (parameter && shape_count(&v->shape) > SMALL_CONSTANT) return false;
-  }
-  for (int i = 0; i < n->n_in + n->n_out; i++) { /* the same value twice is one argument */
-    const Value *v = i < n->n_in ? n->in[i] : n->out[i - n->n_in];
-    for (int k = 0; v && k < i && k < n->n_in; k++) {
-      if (n->in[k] == v) buffer_printf(key, " %d=%d", i, k);
-    }
-  }
-  return true;
-}
-
 /* ==== shared functions ==== */
 
-struct Shared {
-  uint64_t hash;
-  char *key;
-  size_t key_size;
-  Ref fn;          /* NULL: not built yet */
+typedef struct Shared {
+  Buffer key;
+  Ref fn;
   bool serial;
-};
+} Shared;
 
-static struct Shared *find_shared(Emit *e, const Buffer *key) {
-  uint64_t hash = hash_bytes(0, key->data, key->size);
-  for (int i = 0; i < e->n_shared; i++) {
-    struct Shared *b = &e->shared[i];
-    if (b->hash == hash && b->key_size == key->size && memcmp(b->key, key->data, key->size) == 0) return b;
-  }
-  struct Shared *b = &e->shared[e->n_shared++];
-  *b = (struct Shared){.hash = hash, .key = copy_bytes_as_text(e->g->cx, key->data, key->size), .key_size = key->size};
-  return b;
+static bool keys_equal(const void *a, const void *b) {
+  const Shared *x = a, *y = b;
+  return x->key.size == y->key.size && memcmp(x->key.data, y->key.data, x->key.size) == 0;
 }
 
 /* A layer's places: the offsets of packed weights and bias, then those of inputs, results and shared work, in the memory
  * that a value's Place says; of inputs and outputs of the network the offset of their pointer in the frame. */
 enum { PLACE_WEIGHTS, PLACE_BIAS, PLACE_VALUES };
-
-static const Value *value_number(const Node *n, int i) {
-  if (i < n->n_in) return n->in[i];
-  return i < n->n_in + n->n_out ? n->out[i - n->n_in] : n->plan ? n->plan->work : NULL;
-}
 
 static int64_t inner_offset(const Value *v) { return v->alias_offset + v->layout.origin * (int64_t)type_size(v->type); }
 
@@ -161,11 +90,8 @@ static Ref place_field(Emit *e, int i) {
 }
 
 Ref bound_value(Emit *e, const Value *v) {
-  const Node *n = e->bound;
-  int i = 0;
-  while (value_number(n, i) != v) i++;
-  assert(i <= n->n_in + n->n_out);
-  Ref offset = place_field(e, PLACE_VALUES + i);
+  assert(layer_value(e->node, v->id) == v);
+  Ref offset = place_field(e, PLACE_VALUES + v->id);
   switch (v->place) {
   case P_WORK: return gep(e, load_invariant(e, e->ptr, e->frame, FRAME_WORK, 8), offset, 1);
   case P_CONST: return gep(e, e->weights, offset, 1);
@@ -174,14 +100,13 @@ Ref bound_value(Emit *e, const Value *v) {
 }
 
 Ref bound_weights(Emit *e, int64_t offset) {
-  const ConvPlan *p = e->bound->plan;
-  assert(p && (offset == p->weights || offset == p->bias));
-  return gep(e, e->weights, place_field(e, offset == p->weights ? PLACE_WEIGHTS : PLACE_BIAS), 1);
+  assert(offset == BOUND_WEIGHTS || offset == BOUND_BIAS);
+  return gep(e, e->weights, place_field(e, offset == BOUND_WEIGHTS ? PLACE_WEIGHTS : PLACE_BIAS), 1);
 }
 
 /* ==== layers ==== */
 
-static Ref build_function(Emit *e, Node *n, int phase, const char *name, bool shared) {
+static Ref build_function(Emit *e, Node *n, int phase, const char *name, bool bound) {
   LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
   Ref fn;
   Resume saved;
@@ -189,22 +114,38 @@ static Ref build_function(Emit *e, Node *n, int phase, const char *name, bool sh
   e->frame = LLVMGetParam(fn, 0);
   e->task = LLVMGetParam(fn, 1);
   e->worker = LLVMGetParam(fn, 2);
-  e->bound = shared ? n : NULL;
+  e->node = n;
+  e->bound = bound;
   e->serial = false;
   e->phase = phase;
   emit_node(e, n);
-  e->bound = NULL;
+  e->node = NULL;
+  e->bound = false;
   kernel_end(e, &saved);
   return fn;
 }
 
 static int64_t *places_of(const Graph *g, const Node *n, int *count) {
-  *count = PLACE_VALUES + n->n_in + n->n_out + 1;
+  *count = PLACE_VALUES + layer_values(n);
   int64_t *place = alloc_n(g->cx, (size_t)*count, sizeof *place);
   place[PLACE_WEIGHTS] = n->plan ? n->plan->weights : 0;
   place[PLACE_BIAS] = n->plan ? n->plan->bias : 0;
-  for (int i = PLACE_VALUES; i < *count; i++) place[i] = place_of(g, value_number(n, i - PLACE_VALUES));
+  for (int i = PLACE_VALUES; i < *count; i++) place[i] = place_of(g, layer_value(n, i - PLACE_VALUES));
   return place;
+}
+
+/* The function of all layers with this key. */
+static const Shared *shared_function(Emit *e, Buffer key, int phase, const char *name) {
+  Shared *s = alloc(e->g->cx, sizeof *s);
+  s->key.data = copy_bytes_as_text(e->g->cx, key.data, key.size);
+  s->key.size = key.size;
+  void **found = map_at(e->g->cx, &e->shared, hash_bytes(0, key.data, key.size), s, keys_equal);
+  if (!*found) {
+    s->fn = build_function(e, layer_node(e->g->cx, &s->key), phase, name, true);
+    s->serial = e->serial;
+    *found = s;
+  }
+  return *found;
 }
 
 static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
@@ -212,12 +153,8 @@ static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
   Layer layer = {0};
   Buffer key = {0};
   snprintf(name, sizeof name, "layer%d%s_%s", index, phase ? "b" : "", op_info[n->op].name);
-  if (layer_key(e, n, phase, &key)) {
-    struct Shared *s = find_shared(e, &key);
-    if (!s->fn) {
-      s->fn = build_function(e, n, phase, name, true);
-      s->serial = e->serial;
-    }
+  if (!e->g->opt->unshared && layer_key(n, phase, &key)) {
+    const Shared *s = shared_function(e, key, phase, name);
     layer = (Layer){.fn = s->fn, .serial = s->serial};
     layer.place = places_of(e->g, n, &layer.n_place);
   } else {
@@ -238,7 +175,6 @@ void emit_layers(Emit *e, Layer *layer) {
   Graph *g = e->g;
   g->layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *g->layer);
   g->n_layer = 0;
-  e->shared = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *e->shared);
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
     for (int phase = 0; phase < phase_count(n); phase++) {

@@ -9,8 +9,9 @@ static int element(const Value *v) { return (int)type_size(v->type); }
 /* Whether element `at` of x and element `to` of y are the same memory: the plan has some results
  * computed in place. */
 static bool in_place(const Value *x, int64_t at, const Value *y, int64_t to) {
-  int64_t from = x->offset + x->alias_offset + (x->layout.origin + at) * element(x);
-  return x->place == y->place && from == y->offset + y->alias_offset + (y->layout.origin + to) * element(y);
+  int64_t from = x->alias_offset + (x->layout.origin + at) * element(x);
+  bool same = x->place == y->place && x->offset == y->offset;
+  return same && from == y->alias_offset + (y->layout.origin + to) * element(y);
 }
 
 /* Copies from element `at` of x to element `to` of y, along the axes given. */

@@ -157,11 +157,11 @@ static void build_sums(const void *data) {
 /* Of one channel block of each half; `sums` has the pair `first` first. */
 static void sums_of_block(const Strassen *s, Ref sums, Ref first, Ref pair, Ref block) {
   Emit *e = s->e;
-  char key[160];
   const Window *w = &s->n->win;
-  snprintf(key, sizeof key, "strassen_in_%lld_%d.%d_s%lldx%lld_sum%lld_in%lld.%lld.%lld", (long long)s->half, s->line,
-           s->flat ? (int)s->cols : 0, (long long)w->sh, (long long)w->sw, (long long)s->sum, (long long)s->in->c,
-           (long long)s->in->row, (long long)s->in->pix);
+  const char *key = format_text(e->g->cx, "strassen_in_%lld_%d.%dx%d_s%lldx%lld_sum%lld_in%lld.%lld.%lld", (long long)s->half,
+                                s->line, s->flat ? (int)s->rows : 0, s->flat ? (int)s->cols : 0, (long long)w->sh,
+                                (long long)w->sw, (long long)s->sum, (long long)s->in->c, (long long)s->in->row,
+                                (long long)s->in->pix);
   int64_t pixels = s->line * e->lanes * 4;
   Ref number = LLVMBuildSub(e->b, pair, first, ""), v = gep(e, gep(e, sums, number, s->half * pixels), block, pixels);
   Ref args[] = {input_at(s, start_of(s, pair, 0)), input_at(s, start_of(s, pair, 1)), v};
@@ -374,7 +374,7 @@ static void one_tile(const Strassen *s, const Turn *t, const Product *p, Ref pai
   }
   Buffer key = {0};
   kernel_key(&k, &key);
-  call_kernel(e, key.data, ARG_STEPS + s->n->n_step, args, build_kernel, &k);
+  call_kernel(e, key.data, ARG_STEPS + (p->c != NONE ? s->n->n_step : 0), args, build_kernel, &k);
   buffer_free(&key);
 }
 

@@ -95,7 +95,7 @@ typedef struct WinogradProduct {
   bool first;       /* M starts at zero */
 } WinogradProduct;
 
-/* The kernel's arguments; u are the weights of phases (0, 0), (0, 1), (1, 0), (1, 1), with stride 1 only the first. */
+/* The kernel's arguments; u are the weights of phases (0, 0), (0, 1), (1, 0), (1, 1), with one phase only the first. */
 enum { PHASES = 4 };
 
 typedef struct WinogradOperands {

@@ -77,9 +77,10 @@ void winograd_fused_chunk(const Winograd *w, Ref m, Ref g, Ref v, int blocks, bo
   int64_t bytes = (int64_t)w->f.kernel * w->f.kernel * blocks * e->lanes * e->lanes * 4;
   for (int i = 0; i < points; i++) {
     FusedRow r = fused_row(w, i, blocks, first);
-    char key[128];
-    snprintf(key, sizeof key, "winograd_fused_m%d_r%d_%d_b%d_%s_t%lld_cut%dx%d_v%lld", w->f.m, w->f.taps, i, blocks,
-             first ? "f" : "", (long long)w->s.group_tiles, w->s.cut_rows, w->s.cut_cols, (long long)w->s.v_frequency);
+    const char *key = format_text(e->g->cx, "winograd_fused_m%d_r%d_%d_b%d_%s_t%dx%lldx%lld_cut%dx%d_v%lld.%lld", w->f.m,
+                                  w->f.taps, i, blocks, first ? "f" : "", w->plan->group_images, (long long)w->s.tile_rows,
+                                  (long long)w->s.tile_cols, w->s.cut_rows, w->s.cut_cols, (long long)w->s.v_frequency,
+                                  (long long)w->s.m_frequency);
     Ref args[] = {g, gep_const(e, v, i * points * w->s.v_frequency * 4), gep_const(e, m, i * points * w->s.m_frequency * 4),
                   gep_const(e, g, bytes + bytes / points * i)};
     call_kernel(e, key, 4, args, build_fused_row, &r);

@@ -69,11 +69,13 @@ static Ref select_phase(Emit *e, Ref phase, Ref first, Ref second) {
   return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntEQ, phase, const_i64(e, 0), ""), first, second, "");
 }
 
+static bool one_phase(const WinogradProduct *p) { return p->row_phases * p->col_phases == 1; }
+
 /* U of phase (row, col); there are so many of each. */
 static Ref weights_of_phase(const WinogradProduct *p, Ref row, Ref col) {
   Emit *e = p->w->e;
   Ref u[PHASES] = {LLVMGetParam(e->fn, ARG_U)};
-  for (int i = 1; p->w->f.stride > 1 && i < PHASES; i++) u[i] = LLVMGetParam(e->fn, (unsigned)(ARG_U + i));
+  for (int i = 1; !one_phase(p) && i < PHASES; i++) u[i] = LLVMGetParam(e->fn, (unsigned)(ARG_U + i));
   Ref first = p->col_phases > 1 ? select_phase(e, col, u[0], u[1]) : u[0];
   if (p->row_phases == 1) return first;
   return select_phase(e, row, first, p->col_phases > 1 ? select_phase(e, col, u[2], u[3]) : u[2]);
@@ -112,14 +114,14 @@ static void build_product(const void *data) {
 static void product(const WinogradProduct *p, const WinogradOperands *o, Ref tile, Ref prefetched) {
   Emit *e = p->w->e;
   Buffer key = {0};
-  buffer_printf(&key, "winograd_product_%dx%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d.%lld", p->tile.uw, p->tile.nb, p->blocks, p->rest,
-                p->first ? "f" : "", p->row_phases, p->col_phases, (long long)p->w->s.group_tiles,
-                (long long)p->w->s.in_blocks, p->tile.prefetch, (long long)p->tile.ahead);
+  buffer_printf(&key, "winograd_product_%dx%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d.%lld", p->tile.uw, p->tile.nb,
+                p->blocks, p->rest, p->first ? "f" : "", p->row_phases, p->col_phases,
+                (long long)p->w->s.group_tiles, (long long)p->w->s.in_blocks, p->tile.prefetch, (long long)p->tile.ahead);
   for (int i = 1; i < p->tile.uw; i++) buffer_printf(&key, "_%lld", (long long)p->tile.in[i]);
   buffer_add(&key, "", 1);
   Ref args[ARG_COUNT] = {gep(e, o->v, tile, e->lanes * 4), gep(e, o->m, tile, e->lanes * 4), gep(e, o->pf, prefetched, 1),
                          o->u[0], o->u[1], o->u[2], o->u[3]};
-  call_kernel(e, key.data, p->w->f.stride == 1 ? ARG_U + 1 : ARG_COUNT, args, build_product, p);
+  call_kernel(e, key.data, one_phase(p) ? ARG_U + 1 : ARG_COUNT, args, build_product, p);
   buffer_free(&key);
 }
 

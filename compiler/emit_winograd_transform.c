@@ -119,10 +119,9 @@ void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool l
   const Window *win = &w->n->win;
   InputRow r = {w, {.row_points = f->points, .col_points = f->points}};
   if (last && w->s.cut_rows) r.tile.row_points = winograd_points(f, w->s.cut_rows);
-  char key[200];
-  snprintf(key, sizeof key, "winograd_in_m%d_k%d_s%d_%lld_of%lldx%lld_cut%d.%d_in%lld.%lld", f->m, f->kernel, f->stride,
-           (long long)w->s.tile_cols, (long long)w->s.in_blocks, (long long)w->s.group_tiles, r.tile.row_points, w->s.cut_cols,
-           (long long)w->in->row, (long long)w->in->pix);
+  const char *key = format_text(e->g->cx, "winograd_in_m%d_k%d_s%d_%lld_of%lldx%lld_cut%d.%d_in%lld.%lld", f->m, f->kernel,
+                                f->stride, (long long)w->s.tile_cols, (long long)w->s.in_blocks, (long long)w->s.group_tiles,
+                                r.tile.row_points, w->s.cut_cols, (long long)w->in->row, (long long)w->in->pix);
   Ref x = value_ptr(e, w->n->in[0]);
   x = gep_const(e, x, -(win->top * w->in->row + win->left * w->in->pix) * 4);
   x = gep(e, gep(e, x, image, w->in->n * 4), row, f->m * f->stride * w->in->row * 4);

@@ -59,9 +59,8 @@ static void build_weights_row(const void *data) {
 
 void winograd_weights_row(const WinogradRow *r, Ref g, Ref u) {
   const WinogradForm *f = &r->w->f;
-  char key[128];
-  snprintf(key, sizeof key, "winograd_weights_m%d_k%d_s%d_%d_%dx%d_%d", f->m, f->kernel, f->stride, r->i, r->channels, r->nb,
-           r->w->plan->chunk);
+  const char *key = format_text(r->w->e->g->cx, "winograd_weights_m%d_k%d_s%d_%d_%dx%d_%d", f->m, f->kernel, f->stride, r->i,
+                                r->channels, r->nb, r->w->plan->chunk);
   call_kernel(r->w->e, key, 2, (Ref[]){g, u}, build_weights_row, r);
 }
 

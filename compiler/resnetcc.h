@@ -169,6 +169,7 @@ typedef struct Options {
   const char *depend_file;               /* -MF */
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_2, WINOGRAD_4 } winograd;
   enum { STRASSEN_AUTO, STRASSEN_OFF, STRASSEN_ON } strassen;
+  bool unshared;                         /* for tests: every layer and kernel is a function of its own */
   const char *dump;                      /* letters of the passes to print the graph after */
   int threads;                           /* that --profile lends; 0: not given */
   int64_t max_memory;                    /* bytes */

@@ -1,0 +1,224 @@
+/* emit_key.c: the key of a layer function: all that its code may depend on, as bytes. The function is built from a node that is
+ * read back from them and has nothing else, so what an emitter looks at and the key lacks is 0 or NULL there for every layer: it
+ * fails where it is needed, and is never taken from another layer of the same key.
+ *
+ * Of places the key has the kind, and which values lie in the same memory, how far apart. One routine for each type writes and
+ * reads, so that the two cannot differ. */
+#include "emit_entry.h"
+
+#include <string.h>
+
+enum { SMALL_CONSTANT = 64 }; /* elements; larger ones are read at run time */
+
+typedef struct Coder {
+  Context *cx;
+  Buffer *key;
+  bool reads;
+  size_t at;           /* of what is read next */
+} Coder;
+
+static void code(Coder *c, void *field, size_t size) {
+  if (!c->reads) {
+    buffer_add(c->key, field, size);
+    return;
+  }
+  assert(c->at + size <= c->key->size);
+  memcpy(field, c->key->data + c->at, size);
+  c->at += size;
+}
+#define CODE(c, field) code(c, &(field), sizeof(field))
+
+/* n elements, which are read to memory of their own; NULL stays so. */
+static void *code_array(Coder *c, const void *array, size_t n, size_t size) {
+  bool given = array != NULL;
+  CODE(c, given);
+  if (!given || !c->reads) {
+    if (given) buffer_add(c->key, array, n * size);
+    return NULL;
+  }
+  void *copy = alloc_n(c->cx, n + 1, size);
+  code(c, copy, n * size);
+  return copy;
+}
+
+static void *code_text(Coder *c, const char *text) {
+  size_t n = text ? strlen(text) : 0;
+  CODE(c, n);
+  return code_array(c, text, n, 1);
+}
+
+/* ==== values ==== */
+
+static void code_shape(Coder *c, Shape *s) {
+  CODE(c, s->rank);
+  code(c, s->d, (size_t)s->rank * sizeof *s->d);
+}
+
+static void code_layout(Coder *c, Layout *l) {
+  int64_t *const field[] = {&l->top, &l->left, &l->bottom, &l->right, &l->n, &l->c, &l->row, &l->pix, &l->origin, &l->size};
+  CODE(c, l->block);
+  for (size_t i = 0; i < COUNT(field); i++) CODE(c, *field[i]);
+}
+
+/* A large constant is known to be one, but whoever reads its elements meets an address that no process has. */
+static void code_data(Coder *c, Value *v) {
+  static const intptr_t nowhere = -4096;
+  bool is_constant = v->data != NULL;
+  CODE(c, is_constant);
+  if (!is_constant) return;
+  int64_t count = shape_count(&v->shape);
+  if (count <= SMALL_CONSTANT) v->data = code_array(c, v->data, (size_t)count, type_size(v->type));
+  else v->data = (const void *)nowhere;
+}
+
+static void code_value(Coder *c, Value *v) {
+  CODE(c, v->type);
+  CODE(c, v->place);
+  CODE(c, v->offset);
+  CODE(c, v->alias_offset);
+  code_shape(c, &v->shape);
+  code_layout(c, &v->layout);
+  code_data(c, v);
+}
+
+/* ==== memory ==== */
+
+const Value *layer_value(const Node *n, int i) {
+  if (i < n->n_in) return n->in[i];
+  return i < n->n_in + n->n_out ? n->out[i - n->n_in] : n->plan ? n->plan->work : NULL;
+}
+
+int layer_values(const Node *n) { return n->n_in + n->n_out + 1; }
+
+static bool same_memory(const Value *a, const Value *b) { return a && a->place == b->place && a->offset == b->offset; }
+
+/* Replaces v's place by one that only says how it lies to the node's values before it, number i and on: the number of the first
+ * in the same memory stands for that. Bytes from the start of an input or output are in the code, others in the layer's table. */
+static void relate(const Node *n, int i, Value *v) {
+  enum { APART = 48 }; /* bits: more than any offset has, see MOST_MEMORY */
+  int first = 0;
+  while (first < i && !same_memory(layer_value(n, first), v)) first++;
+  bool outside = v->place == P_INPUT || v->place == P_OUTPUT;
+  if (!outside) v->alias_offset -= layer_value(n, first)->alias_offset;
+  v->offset = (int64_t)first << APART;
+}
+
+static int number_of(const Node *n, const Value *v) {
+  int i = 0;
+  while (layer_value(n, i) != v) i++;
+  return i;
+}
+
+/* Value number i of n; `so_far` has those before it, where it is read. */
+static Value *code_place(Coder *c, const Node *n, int i, Value **so_far) {
+  const Value *real = c->reads ? NULL : layer_value(n, i);
+  int number = real ? number_of(n, real) : -1;
+  CODE(c, number);
+  if (number < 0) return NULL;
+  if (number < i) return c->reads ? so_far[number] : NULL; /* the same value again */
+  if (c->reads) {
+    Value *v = alloc(c->cx, sizeof *v);
+    code_value(c, v);
+    v->id = i;
+    return v;
+  }
+  Value v = *real;
+  relate(n, i, &v);
+  code_value(c, &v);
+  return NULL;
+}
+
+/* ==== nodes ==== */
+
+static void code_attr(Coder *c, Attr *a) {
+  a->name = code_text(c, a->name);
+  CODE(c, a->kind);
+  CODE(c, a->n);
+  CODE(c, a->i);
+  CODE(c, a->f);
+  a->ints = code_array(c, a->kind == A_INTS ? a->ints : NULL, (size_t)a->n, sizeof *a->ints);
+  a->floats = code_array(c, a->kind == A_FLOATS ? a->floats : NULL, (size_t)a->n, sizeof *a->floats);
+  a->s = code_text(c, a->s);
+  a->tensor = NULL;
+}
+
+static void code_step(Coder *c, Step *s) {
+  CODE(c, s->op);
+  CODE(c, s->arg);
+  CODE(c, s->swap);
+  CODE(c, s->a);
+  CODE(c, s->b);
+}
+
+/* All of a plan but where weights, bias and work lie; read, the bias is a number that weights_ptr knows, or none. */
+static ConvPlan *code_plan(Coder *c, const ConvPlan *plan) {
+  bool has_bias = plan && plan->bias >= 0;
+  ConvPlan *copy = NULL;
+  void *fixed = code_array(c, plan, offsetof(ConvPlan, weights), 1);
+  CODE(c, has_bias);
+  if (!fixed) return NULL;
+  copy = alloc(c->cx, sizeof *copy);
+  memcpy(copy, fixed, offsetof(ConvPlan, weights));
+  copy->weights = BOUND_WEIGHTS;
+  copy->bias = has_bias ? BOUND_BIAS : -1;
+  return copy;
+}
+
+/* `n` is a copy of the node that is written, or zeroed; what is read is in it then, but for its values. */
+static void code_node(Coder *c, Node *n) {
+  CODE(c, n->op);
+  CODE(c, n->group);
+  CODE(c, n->win);
+  CODE(c, n->n_in);
+  CODE(c, n->n_out);
+  CODE(c, n->n_attr);
+  CODE(c, n->n_step);
+  if (c->reads) {
+    n->attr = alloc_n(c->cx, (size_t)n->n_attr + 1, sizeof *n->attr);
+    n->step = alloc_n(c->cx, (size_t)n->n_step + 1, sizeof *n->step);
+  }
+  for (int i = 0; i < n->n_attr; i++) {
+    Attr a = n->attr[i];
+    code_attr(c, &a);
+    if (c->reads) n->attr[i] = a;
+  }
+  for (int i = 0; i < n->n_step; i++) {
+    Step s = n->step[i];
+    code_step(c, &s);
+    if (c->reads) n->step[i] = s;
+  }
+  ConvPlan *plan = code_plan(c, n->plan);
+  if (c->reads) n->plan = plan;
+}
+
+/* ==== the key ==== */
+
+bool layer_key(const Node *n, int phase, Buffer *key) {
+  if (n->n_in + n->n_out > MAX_BOUND) return false;
+  for (int i = 0; i < n->n_in; i++) { /* parameters that emitters read whole, however many there are */
+    const Value *v = n->in[i];
+    bool parameter = v && v->data && type_is_int(v->type) && n->op != OP_Gather && n->op != OP_Concat;
+    if (parameter && shape_count(&v->shape) > SMALL_CONSTANT) return false;
+  }
+  Coder c = {.key = key};
+  Node copy = *n;
+  CODE(&c, phase);
+  code_node(&c, &copy);
+  for (int i = 0; i < layer_values(n); i++) code_place(&c, n, i, NULL);
+  return true;
+}
+
+Node *layer_node(Context *cx, Buffer *key) {
+  Coder c = {.cx = cx, .key = key, .reads = true};
+  Node *n = alloc(cx, sizeof *n);
+  int phase;
+  CODE(&c, phase);
+  code_node(&c, n);
+  Value **value = alloc_n(cx, (size_t)layer_values(n), sizeof *value);
+  n->in = value;
+  n->out = value + n->n_in;
+  for (int i = 0; i < layer_values(n); i++) value[i] = code_place(&c, n, i, value);
+  if (n->plan) n->plan->work = value[n->n_in + n->n_out];
+  assert(c.at == key->size);
+  return n;
+}
