@@ -255,10 +255,10 @@ static double ragged_cycles(const Cost *c) {
  * stored and loaded again. */
 static double interleaved_cycles(const Cost *c) {
   double icg = c->p->icg, ocg = c->p->ocg, taps = (double)c->taps;
-  int64_t tiles = ceiling(c->y[3], c->p->uw), uw = ceiling(c->y[3], tiles);
+  int64_t tiles = size_ceiling(c->y[3], c->p->uw), uw = size_ceiling(c->y[3], tiles);
   double tile = CALL + taps * (LOOP + icg * step_cycles(c, uw, c->p->ocg)) + (double)uw * ocg * (ocg + 1);
   double parted = icg > 1 ? (double)(c->n->win.kh * c->x[3]) * icg * (icg + 1) : 0;
-  double batches = (double)(c->images * c->y[2] * ceiling(c->p->groups, c->t->lanes));
+  double batches = (double)(c->images * c->y[2] * size_ceiling(c->p->groups, c->t->lanes));
   return batches * ((double)tiles * tile + parted) + c->input_bytes / c->r->met;
 }
 
@@ -266,8 +266,8 @@ static double interleaved_cycles(const Cost *c) {
 
 /* Of each sum its lanes are summed at the end, by three operations, and it is put into place. */
 static double narrow_cycles(const Cost *c) {
-  int64_t panels = ceiling(c->p->ocg, c->p->nb), tiles = ceiling(c->y[3], c->p->uw), uw = ceiling(c->y[3], tiles);
-  double steps = (double)(c->taps * ceiling(c->p->icg, c->t->lanes)), sums = (double)(uw * c->p->nb * panels);
+  int64_t panels = size_ceiling(c->p->ocg, c->p->nb), tiles = size_ceiling(c->y[3], c->p->uw), uw = size_ceiling(c->y[3], tiles);
+  double steps = (double)(c->taps * size_ceiling(c->p->icg, c->t->lanes)), sums = (double)(uw * c->p->nb * panels);
   double tile = CALL + (double)panels * steps * (LOOP + step_cycles(c, uw, c->p->nb)) + 5 * sums;
   return (double)(c->images * c->y[2] * tiles) * tile + c->input_bytes / c->r->met;
 }
