@@ -8,6 +8,9 @@
 /* ---- rank.c: one-dimensional convolutions and pools as two-dimensional of height 1; after fuse ---- */
 void pass_rank(Graph *g);
 
+/* ---- trim.c: windows without taps that never meet the image; after rank ---- */
+void pass_trim(Graph *g);
+
 /* ---- stem.c: convolutions of few channels and stride 2 as SpaceToDepth and one of stride 1; after rank ---- */
 void pass_stem(Graph *g);
 

@@ -16,6 +16,7 @@ const Pass pass_list[] = {
   {'f', "fold", "again, for what that left", pass_fold, true},
   {'u', "fuse", "elementwise operators become epilogues", pass_fuse, true},
   {'r', "rank", "one-dimensional convolutions as two-dimensional of height 1", pass_rank, true},
+  {'t', "trim", "windows without what lies in the padding for every result", pass_trim, true},
   {'e', "stem", "convolutions of few channels and stride 2 over the four phases of their input", pass_stem, true},
   {'k', "select", "algorithm and tile of each convolution and product", pass_select, true},
   {'l', "layout", "where elements lie: channel blocks, halos, reorders", pass_layout, true},

@@ -47,8 +47,6 @@ static const Rates *rates_of(const Target *t) {
   return &rates[0];
 }
 
-static int64_t ceiling(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 static double larger(double a, double b) { return a > b ? a : b; }
 
 /* Of two things that go on at once the shorter hides behind the longer, but for a fifth. */
@@ -71,7 +69,7 @@ static double tile_cycles(const Cost *c, int64_t uw, int64_t nb, double steps, d
 /* `pixels` in as few tiles as possible, all of one size or one less, for panels of nb blocks and a narrower
  * last one. */
 static double pixels_cycles(const Cost *c, int64_t pixels, double steps, double loops) {
-  int64_t count = ceiling(pixels, c->p->uw), uw = pixels / count, wider = pixels % count;
+  int64_t count = size_ceiling(pixels, c->p->uw), uw = pixels / count, wider = pixels % count;
   int64_t panels = c->out_blocks / c->p->nb, rest = c->out_blocks % c->p->nb;
   double sum = 0;
   for (int i = 0; i < 2; i++) {
@@ -100,11 +98,11 @@ static double reread_cycles(const Cost *c, double bytes, double times, double se
 
 /* ==== direct ==== */
 
-static double tiles(const Cost *c) { return (double)(c->images * c->y[2] * ceiling(c->y[3], c->p->uw)); }
+static double tiles(const Cost *c) { return (double)(c->images * c->y[2] * size_ceiling(c->y[3], c->p->uw)); }
 
 /* Each tile meets all weights. */
 static double row_tile_oc_cycles(const Cost *c, double arithmetic) {
-  double rows_bytes = c->taps > 1 ? (double)(c->n->win.kh * c->x[3] * c->x[1] * 4) : 0;
+  double rows_bytes = c->taps > 1 ? (double)c->n->win.kh * (double)(c->x[3] * c->x[1]) * 4 : 0;
   double again = reread_cycles(c, c->weight_bytes, tiles(c), c->weight_bytes + rows_bytes, c->r->weights_l2);
   return arithmetic + again + c->weight_bytes / c->r->met_weights + (c->p->ahead ? 0 : c->input_bytes / c->r->met);
 }
@@ -112,8 +110,8 @@ static double row_tile_oc_cycles(const Cost *c, double arithmetic) {
 /* Each tile of a block of rows meets a panel, from L2 if L1 can't hold it; each panel meets the block's
  * input. */
 static double oc_row_tile_cycles(const Cost *c, double arithmetic) {
-  double number = (double)ceiling(c->images * c->y[2], c->p->block_rows);
-  double panels = (double)(ceiling(c->out_blocks, c->p->nb) * c->p->groups);
+  double number = (double)size_ceiling(c->images * c->y[2], c->p->block_rows);
+  double panels = (double)(size_ceiling(c->out_blocks, c->p->nb) * c->p->groups);
   double block_bytes = c->input_bytes / number;
   double not_in_l1 = miss_share(c->weight_bytes / panels, 2 * c->t->l1);
   double panel = c->weight_bytes * tiles(c) * not_in_l1 / c->r->weights_l2;
@@ -126,18 +124,18 @@ static double oc_row_tile_cycles(const Cost *c, double arithmetic) {
 /* Between chunks the sums wait in scratch. */
 static double oc_flat_cycles(const Cost *c, double arithmetic, double chunks) {
   double sums = (double)(c->images * c->p->groups * c->out_blocks * c->y[2] * c->y[3]) * 2 * (chunks - 1);
-  double panels = (double)ceiling(c->out_blocks, c->p->nb);
+  double panels = (double)size_ceiling(c->out_blocks, c->p->nb);
   double input = reread_cycles(c, c->input_bytes, panels, c->input_bytes, c->r->input_l2);
   double work = arithmetic + sums + input + c->input_bytes / c->r->met;
   return overlap(work, c->weight_bytes * (double)c->images / c->r->fetched);
 }
 
 static double direct_cycles(const Cost *c) {
-  int64_t lanes = c->p->planar ? 1 : c->t->lanes, in_blocks = ceiling(c->p->icg, lanes);
+  int64_t lanes = c->p->planar ? 1 : c->t->lanes, in_blocks = size_ceiling(c->p->icg, lanes);
   double steps = (double)(c->p->icg * c->taps), loops = (double)(in_blocks * c->taps);
   double maps = (double)(c->images * c->p->groups);
   if (c->p->order == OC_FLAT) {
-    double chunks = c->p->chunk ? (double)ceiling(in_blocks, c->p->chunk) : 1;
+    double chunks = c->p->chunk ? (double)size_ceiling(in_blocks, c->p->chunk) : 1;
     double one = pixels_cycles(c, c->y[2] * c->y[3], steps / chunks, loops / chunks);
     return oc_flat_cycles(c, maps * chunks * one, chunks);
   }
@@ -163,7 +161,7 @@ static int64_t tiles_at(const WinogradForm *f, int64_t tiles, int cut, int i) {
 
 /* All products of a group of tiles: its tile of registers is full where it is fused. */
 static double group_products(const Cost *c, const WinogradForm *f, const WinogradSizes *s) {
-  double sum = 0, chunks = c->p->stored ? 1 : (double)ceiling(s->in_blocks, c->p->chunk);
+  double sum = 0, chunks = c->p->stored ? 1 : (double)size_ceiling(s->in_blocks, c->p->chunk);
   int64_t rows = c->p->tile_rows < s->tile_rows ? c->p->tile_rows : s->tile_rows;
   for (int i = 0; i < f->points; i++) {
     for (int j = 0; j < f->points; j++) {
@@ -181,7 +179,7 @@ static double winograd_cycles(const Cost *c) {
   const WinogradForm f = winograd_form_of(c->n, c->p);
   const WinogradSizes s = winograd_sizes(&f, c->p, &c->n->out[0]->shape, c->t->lanes);
   int64_t group = c->p->tile_rows < s.tile_rows ? c->p->tile_rows : s.tile_rows;
-  double groups = (double)(ceiling(s.tile_rows, group) * c->images / c->p->group_images);
+  double groups = (double)(size_ceiling(s.tile_rows, group) * c->images / c->p->group_images);
   double each = (double)(s.in_blocks * winograd_products(&f) + s.out_blocks * f.points * f.points) * TRANSFORM;
   double transforms = (double)(s.tile_rows * s.tile_cols * c->images) * each;
   double bytes = c->weight_bytes / (f.kernel * f.kernel) * (c->p->stored ? f.points * f.points : f.kernel * f.kernel);
@@ -213,8 +211,8 @@ static double strassen_scratch_cycles(const Cost *c, double pixels) {
 static double strassen_cycles(const Cost *c) {
   const Shape *y = &c->n->out[0]->shape;
   int64_t line = strassen_line(c->p, y), pairs = strassen_pairs(c->p, y), half = c->p->icg / 2;
-  double groups = (double)ceiling(pairs, c->p->group_pairs), panels = (double)c->out_blocks / (2. * c->p->nb);
-  double tiles = (double)(pairs * ceiling(line, c->p->uw)), steps = (double)half;
+  double groups = (double)size_ceiling(pairs, c->p->group_pairs), panels = (double)c->out_blocks / (2. * c->p->nb);
+  double tiles = (double)(pairs * size_ceiling(line, c->p->uw)), steps = (double)half;
   double one = (double)pairs * pixels_cycles(c, line, steps, steps / c->t->lanes) / 2 + tiles * panels * PRODUCT_CALL;
   double group_bytes = (double)(14 * c->p->group_pairs * line * c->p->icg);
   double beyond = groups * panels * group_bytes * miss_share(group_bytes, 2 * c->t->l2) + c->input_bytes;
@@ -228,7 +226,7 @@ static double strassen_cycles(const Cost *c) {
 
 /* Every product loads its input; each `sums` of a tap share it. A call does `pixels` of a row. */
 static double lanes_cycles(const Cost *c, int64_t products, int64_t sums, int64_t pixels) {
-  int64_t vectors = c->images * ceiling(c->y[1], c->t->lanes) * c->y[2] * c->y[3];
+  int64_t vectors = c->images * size_ceiling(c->y[1], c->t->lanes) * c->y[2] * c->y[3];
   double product = step_cycles(c, c->p->uw, sums) / (double)(c->p->uw * sums);
   double one = (double)products * product + (double)sums / 2, calls = (double)vectors / (double)pixels;
   return (double)vectors * one + calls * CALL + c->input_bytes / c->r->met;
@@ -240,12 +238,12 @@ static double lanes_cycles(const Cost *c, int64_t products, int64_t sums, int64_
 static int64_t pieces(const Cost *c) {
   int64_t lanes = c->t->lanes, each = c->p->ocg, sum = 0, period = lanes; /* after so many groups they lie as before */
   for (int64_t g = 0; g < period; g++) sum += (g * each + each - 1) / lanes - g * each / lanes + 1;
-  return ceiling(sum * c->p->groups, period);
+  return size_ceiling(sum * c->p->groups, period);
 }
 
 /* A loop turns for every channel. */
 static double ragged_cycles(const Cost *c) {
-  int64_t tiles = ceiling(c->y[3], c->p->uw), uw = ceiling(c->y[3], tiles), steps = c->p->icg * c->taps;
+  int64_t tiles = size_ceiling(c->y[3], c->p->uw), uw = size_ceiling(c->y[3], tiles), steps = c->p->icg * c->taps;
   double call = CALL + (double)steps * (LOOP + step_cycles(c, uw, 1)) + 2. * (double)uw;
   double calls = (double)(c->images * c->y[2] * tiles * pieces(c));
   return calls * call + c->input_bytes / c->r->met;
@@ -257,10 +255,10 @@ static double ragged_cycles(const Cost *c) {
  * stored and loaded again. */
 static double interleaved_cycles(const Cost *c) {
   double icg = c->p->icg, ocg = c->p->ocg, taps = (double)c->taps;
-  int64_t tiles = ceiling(c->y[3], c->p->uw), uw = ceiling(c->y[3], tiles);
+  int64_t tiles = size_ceiling(c->y[3], c->p->uw), uw = size_ceiling(c->y[3], tiles);
   double tile = CALL + taps * (LOOP + icg * step_cycles(c, uw, c->p->ocg)) + (double)uw * ocg * (ocg + 1);
   double parted = icg > 1 ? (double)(c->n->win.kh * c->x[3]) * icg * (icg + 1) : 0;
-  double batches = (double)(c->images * c->y[2] * ceiling(c->p->groups, c->t->lanes));
+  double batches = (double)(c->images * c->y[2] * size_ceiling(c->p->groups, c->t->lanes));
   return batches * ((double)tiles * tile + parted) + c->input_bytes / c->r->met;
 }
 
@@ -268,8 +266,8 @@ static double interleaved_cycles(const Cost *c) {
 
 /* Of each sum its lanes are summed at the end, by three operations, and it is put into place. */
 static double narrow_cycles(const Cost *c) {
-  int64_t panels = ceiling(c->p->ocg, c->p->nb), tiles = ceiling(c->y[3], c->p->uw), uw = ceiling(c->y[3], tiles);
-  double steps = (double)(c->taps * ceiling(c->p->icg, c->t->lanes)), sums = (double)(uw * c->p->nb * panels);
+  int64_t panels = size_ceiling(c->p->ocg, c->p->nb), tiles = size_ceiling(c->y[3], c->p->uw), uw = size_ceiling(c->y[3], tiles);
+  double steps = (double)(c->taps * size_ceiling(c->p->icg, c->t->lanes)), sums = (double)(uw * c->p->nb * panels);
   double tile = CALL + (double)panels * steps * (LOOP + step_cycles(c, uw, c->p->nb)) + 5 * sums;
   return (double)(c->images * c->y[2] * tiles) * tile + c->input_bytes / c->r->met;
 }
@@ -291,10 +289,10 @@ static double cycles(const Cost *c) {
 double plan_cost(const Target *t, const Node *n, const ConvPlan *p) {
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
   Cost c = {.r = rates_of(t), .t = t, .n = n, .p = p, .x = x->d, .y = y->d, .images = y->d[0],
-            .taps = (int64_t)n->win.kh * n->win.kw, .out_blocks = ceiling(p->ocg, t->lanes)};
+            .taps = n->win.kh * n->win.kw, .out_blocks = size_ceiling(p->ocg, t->lanes)};
   /* Rows that a window skips are not read. */
   int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh;
-  c.input_bytes = (double)(c.images * y->d[2] * new_rows * x->d[3] * x->d[1]) * 4;
+  c.input_bytes = (double)(c.images * y->d[2]) * (double)new_rows * (double)(x->d[3] * x->d[1]) * 4;
   c.sets = p->algorithm == CONV_WINOGRAD;
   c.weight_bytes = (double)p->groups * (double)p->icg * (double)(c.out_blocks * t->lanes * c.taps) * 4;
   return cycles(&c) / (c.r->ghz * 1e6);

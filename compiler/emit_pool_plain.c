@@ -18,7 +18,7 @@ typedef struct PlainPool {
   Ref plane;                                 /* image and channel: the item */
   Ref at[SPACE];                             /* the output element */
   Ref lo[SPACE], hi[SPACE];                  /* taps inside the image */
-  Ref count;                                 /* elements that count for the mean */
+  Ref count;                                 /* of a mean: elements that count, as a float */
 } PlainPool;
 
 static bool is_global(const Node *n) { return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool; }
@@ -72,16 +72,16 @@ static Ref window_start(const PlainPool *p, int i) {
 
 static void clip_window(PlainPool *p) {
   Emit *e = p->e;
-  p->count = const_i64(e, 1);
   for (int i = 0; i < SPACE; i++) {
     Ref start = window_start(p, i);
     p->lo[i] = taps_before(p, i, start, 0);
     p->hi[i] = taps_before(p, i, start, p->in[i]);
     Ref n = LLVMBuildSub(e->b, p->hi[i], p->lo[i], "");
     if (p->count_pad) n = taps_before(p, i, start, p->in[i] + p->after[i]);
-    p->count = LLVMBuildMul(e->b, p->count, n, "");
+    if (p->max) continue;
+    n = LLVMBuildSIToFP(e->b, n, p->elem, ""); /* of three axes the product may not fit in 64 bits */
+    p->count = i == 0 ? n : fmul(e, p->count, n);
   }
-  p->count = largest(e, p->count, 1);
 }
 
 /* acc[0]: the maximum or sum so far, acc[1]: the index of the maximum. */
@@ -141,10 +141,7 @@ static void build_element(PlainPool *p) {
   Ref acc[] = {LLVMConstNull(p->wide ? e->f64 : p->elem), const_i64(e, -1)}, index = p->plane;
   reduce_axis(p, 0, index, acc);
   if (p->wide) acc[0] = LLVMBuildFPTrunc(e->b, acc[0], e->f32, "");
-  if (!p->max) {
-    Ref count = LLVMBuildSIToFP(e->b, p->count, p->elem, "");
-    acc[0] = LLVMBuildFDiv(e->b, acc[0], count, "");
-  }
+  if (!p->max) acc[0] = LLVMBuildFDiv(e->b, acc[0], p->count, "");
   Ref at = p->plane;
   for (int i = 0; i < SPACE; i++) at = add_i(e, mul_i(e, at, p->out[i]), p->at[i]);
   const Node *n = p->n;

@@ -74,10 +74,11 @@ int64_t strassen_pairs(const ConvPlan *p, const Shape *y) {
 
 /* Where all is one group, the sums of inputs are shared. */
 void strassen_memory(ConvPlan *p, const Shape *y, int lanes) {
-  int64_t pixels = p->group_pairs * strassen_line(p, y), half = p->icg / 2, sums = SUMS * pixels * half * 4;
+  int64_t pixels = size_mul(p->group_pairs, strassen_line(p, y)), half = p->icg / 2, sums = size_mul(pixels, SUMS * half * 4);
   bool one_group = strassen_pairs(p, y) <= p->group_pairs;
   p->shared = one_group ? sums : 0;
-  p->scratch = (KEPT * pixels + BUFFERS * half) * p->nb * lanes * 4 + (one_group ? 0 : sums);
+  int64_t kept = size_mul(size_add(size_mul(KEPT, pixels), BUFFERS * half), p->nb * lanes * 4);
+  p->scratch = size_add(kept, one_group ? 0 : sums);
 }
 
 /* ==== where a line's pixels are ==== */

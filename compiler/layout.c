@@ -168,12 +168,23 @@ static Value *as_planar(Work *w, Value *v) {
 
 static bool is_image(const Value *v) { return v->type == T_F32 && v->shape.rank == 4; }
 
+/* Can places in the window of a pool, in bytes from the map, be computed in 64 bits, wherever it lies? */
+static bool window_fits(const Node *n) {
+  const Window *w = &n->win;
+  const int64_t part[] = {w->kh, w->kw, w->sh, w->sw, w->dh, w->dw, w->top, w->left, w->bottom, w->right};
+  int64_t largest = 1;
+  for (size_t i = 0; i < COUNT(part); i++) {
+    if (part[i] > largest) largest = part[i];
+  }
+  return size_mul(size_mul(largest, 64), n->in[0]->layout.n) < SIZE_OVERFLOW;
+}
+
 static bool runs_on_blocks(const Node *n) {
   const Value *x = n->in[0], *y = n->out[0];
   switch (n->op) {
   case OP_Conv: return is_conv_on_blocks(n);
   case OP_MaxPool: case OP_AveragePool: case OP_GlobalAveragePool: case OP_GlobalMaxPool:
-    return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n);
+    return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n) && window_fits(n);
   case OP_Pointwise:
     return is_image(x) && x->layout.block && shape_equal(&x->shape, &y->shape) && steps_fit_blocks(n);
   default: return false;

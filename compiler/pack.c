@@ -46,7 +46,7 @@ int64_t packed_columns(int64_t columns, int lanes) {
  * vector, what is read behind the last one is part of it. */
 static int64_t floats_of(int64_t rows, int64_t columns, int lanes) {
   int64_t packed = packed_columns(columns, lanes);
-  return rows * packed + (packed % lanes ? lanes - packed % lanes : 0);
+  return size_add(size_mul(rows, packed), packed % lanes ? lanes - packed % lanes : 0);
 }
 
 static int64_t conv_floats(int lanes, const Node *n, const ConvPlan *plan) {
@@ -54,7 +54,7 @@ static int64_t conv_floats(int lanes, const Node *n, const ConvPlan *plan) {
   int64_t taps = w->d[2] * w->d[3];
   switch (plan->algorithm) {
   case CONV_DEPTHWISE: return floats_of(taps, w->d[0], lanes);
-  case CONV_GROUPED: return floats_of(taps * plan->icg, w->d[0], lanes);
+  case CONV_GROUPED: return floats_of(size_mul(taps, plan->icg), w->d[0], lanes);
   case CONV_RAGGED: return w->d[0] * w->d[1] * taps + lanes; /* the last vector, wherever it begins */
   case CONV_NARROW: return w->d[0] * w->d[1] * taps;
   case CONV_INTERLEAVED: return floats_of(taps * plan->icg * plan->ocg, plan->groups, lanes);
@@ -63,8 +63,8 @@ static int64_t conv_floats(int lanes, const Node *n, const ConvPlan *plan) {
       const WinogradForm f = winograd_form_of(n, plan);
       taps = f.points * f.points;
     }
-    return size_round_up(plan->ocg, lanes) * plan->icg * taps;
-  default: return floats_of(plan->groups * plan->icg * taps, plan->ocg, lanes);
+    return size_mul(size_mul(size_round_up(plan->ocg, lanes), plan->icg), taps);
+  default: return floats_of(size_mul(size_mul(plan->groups, plan->icg), taps), plan->ocg, lanes);
   }
 }
 
@@ -266,7 +266,7 @@ static void pack_conv(const Packer *p, const Node *n, float *dst) {
 
 static bool is_packed_conv(const Node *n) { return n->op == OP_Conv && n->plan->algorithm != CONV_PLAIN; }
 
-int64_t plan_bytes(const Graph *g, const Node *n, const ConvPlan *p) { return conv_floats(g->target->lanes, n, p) * 4; }
+int64_t plan_bytes(const Graph *g, const Node *n, const ConvPlan *p) { return size_mul(conv_floats(g->target->lanes, n, p), 4); }
 
 int64_t packed_bytes(Graph *g, const Node *n) {
   if (n->op == OP_Gemm || n->op == OP_MatMul) return pack_gemm_size(g, n);

@@ -24,13 +24,14 @@ typedef struct Profile {
 
 /* ==== what a layer does ==== */
 
-static int64_t multiplications(const Node *n) {
+static double multiplications(const Node *n) {
   const Shape *y = &n->out[0]->shape;
-  if (n->op == OP_Conv) return shape_count(y) * shape_count(&n->in[1]->shape) / n->in[1]->shape.d[0];
+  double results = (double)shape_count(y);
+  if (n->op == OP_Conv) return results * (double)shape_count(&n->in[1]->shape) / (double)n->in[1]->shape.d[0];
   if (n->op == OP_Gemm || n->op == OP_MatMul) {
     const Shape *a = &n->in[0]->shape;
     bool transposed = n->op == OP_Gemm && attr_int(n, "transA", 0);
-    return shape_count(y) * a->d[transposed ? 0 : a->rank - 1];
+    return results * (double)a->d[transposed ? 0 : a->rank - 1];
   }
   return 0;
 }
@@ -84,7 +85,7 @@ static void add_to(Row *sum, const Row *r) {
 static Row row_of(Graph *g, const Node *n) {
   Row r = {.node = n, .layers = 1, .algorithm = algorithm_of(n)};
   r.what = format_text(g->cx, "%s %s", op_info[n->op].name, layer_text(g, n));
-  r.gflop = 2e-9 * (double)multiplications(n);
+  r.gflop = 2e-9 * multiplications(n);
   r.bytes = bytes_moved(g, n);
   return r;
 }

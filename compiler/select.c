@@ -65,12 +65,12 @@ static void choose_block(ConvPlan *p, const Layer *l) {
 static Layer layer_of(const Graph *g, const Node *n, const ConvPlan *p) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
   int lanes = g->target->lanes;
-  Layer l = {.rows = y->d[2], .cols = y->d[3], .images = y->d[0], .depth = p->icg * w->d[2] * w->d[3],
+  Layer l = {.rows = y->d[2], .cols = y->d[3], .images = y->d[0], .depth = size_mul(p->icg, w->d[2] * w->d[3]),
              .out_blocks = blocks(p->ocg, lanes), .in_blocks = blocks(p->icg, lanes), .t = g->target};
-  l.weight_bytes = l.depth * p->ocg * p->groups * 4;
+  l.weight_bytes = size_mul(size_mul(size_mul(l.depth, p->ocg), p->groups), 4);
   /* Rows that a window skips are not read. */
   int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh;
-  l.row_bytes = new_rows * x->d[3] * x->d[1] * 4;
+  l.row_bytes = size_mul(size_mul(new_rows, x->d[3] * x->d[1]), 4);
   return l;
 }
 
@@ -476,21 +476,27 @@ static ConvPlan *plan_plain_conv(Graph *g) {
 
 /* A border of zeros this much longer than the map that it surrounds is out of proportion: all kernels with a use come with
  * less. A few results of huge windows, strides and padding are cheaper, in memory above all, where the window is clipped. */
-enum { LONGEST_BORDER = 64, BORDER_OF_MAP = 4, MOST_CHANNELS = 1 << 28 };
+enum { LONGEST_BORDER = 64, BORDER_OF_MAP = 4, MOST_SIZE = 1 << 28 };
 
 static bool border_fits(int64_t in, int64_t out, int64_t before, int64_t kernel, int64_t stride, int64_t dilation) {
   int64_t after = (out - 1) * stride + (kernel - 1) * dilation - before - (in - 1), most = LONGEST_BORDER + BORDER_OF_MAP * in;
   return before <= most && after <= most;
 }
 
-/* Can the layer work on channel blocks? Counts of channels as packed are ints. */
+static bool sizes_fit(const Shape *s) {
+  for (int i = 0; i < s->rank; i++) {
+    if (s->d[i] > MOST_SIZE) return false;
+  }
+  return true;
+}
+
+/* Can the layer work on channel blocks? Plans count channels and pixels of a row in ints. */
 static bool fits_blocks(const Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
   const Window *k = &n->win;
   if (shape_count(x) == 0 || shape_count(w) == 0 || shape_count(y) == 0) return false;
   return border_fits(x->d[2], y->d[2], k->top, k->kh, k->sh, k->dh) &&
-         border_fits(x->d[3], y->d[3], k->left, k->kw, k->sw, k->dw) &&
-         x->d[1] <= MOST_CHANNELS && y->d[1] <= MOST_CHANNELS;
+         border_fits(x->d[3], y->d[3], k->left, k->kw, k->sw, k->dw) && sizes_fit(x) && sizes_fit(y) && sizes_fit(w);
 }
 
 /* A weight that is not finite would be NaN where it meets padding, which takes no part in the sum, or, in Winograd's

@@ -44,6 +44,7 @@ static void check_window(Graph *g, const Node *n, const Axis *a) {
  * behind the input. */
 static int64_t resolve_axis(Graph *g, const Node *n, Axis *a, AutoPad mode, bool ceil_mode) {
   check_window(g, n, a);
+  if (a->kernel == 1) a->dilation = 1; /* of which there is nothing to see */
   int64_t extent = (a->kernel - 1) * a->dilation + 1;
   if (mode != AUTO_NOTSET) a->lo = a->hi = 0;
   if (mode == AUTO_SAME_UPPER || mode == AUTO_SAME_LOWER) {

@@ -119,8 +119,8 @@ void winograd_weights(const WinogradPowers *p, const float *g, double *u) {
 /* V and M begin half a page apart, as far as two addresses can be of which a CPU at first compares no more than the place in
  * the page: where these agree, loads of V wait for the stores to M before them. */
 static int64_t place_of_sums(const WinogradForm *f, const WinogradSizes *s) {
-  int64_t v = s->one_group ? 0 : f->points * f->points * s->v_frequency * 4;
-  return (v + WORK_ALIGN - 1) / WORK_ALIGN * WORK_ALIGN + WORK_ALIGN / 2;
+  int64_t v = s->one_group ? 0 : size_mul(f->points * f->points * 4, s->v_frequency);
+  return size_add(size_round_up(v, WORK_ALIGN), WORK_ALIGN / 2);
 }
 
 WinogradSizes winograd_sizes(const WinogradForm *f, const ConvPlan *p, const Shape *y, int lanes) {
@@ -128,11 +128,11 @@ WinogradSizes winograd_sizes(const WinogradForm *f, const ConvPlan *p, const Sha
   s.in_blocks = (p->icg + lanes - 1) / lanes;
   s.out_blocks = (p->ocg + lanes - 1) / lanes;
   s.one_group = p->tile_rows >= s.tile_rows;
-  s.group_tiles = p->group_images * p->tile_rows * s.tile_cols;
+  s.group_tiles = size_mul((int64_t)p->group_images * p->tile_rows, s.tile_cols);
   s.cut_cols = (int)(y->d[3] % f->m);
   s.cut_rows = s.one_group ? (int)(y->d[2] % f->m) : 0;
-  s.v_frequency = s.in_blocks * f->stride * f->stride * s.group_tiles * lanes + lanes;
-  s.m_frequency = p->nb * s.group_tiles * lanes + lanes;
+  s.v_frequency = size_add(size_mul(s.in_blocks * f->stride * f->stride * lanes, s.group_tiles), lanes);
+  s.m_frequency = size_add(size_mul(p->nb * lanes, s.group_tiles), lanes);
   s.m_at = place_of_sums(f, &s);
   return s;
 }
@@ -152,8 +152,8 @@ int64_t winograd_rows(const Node *n) {
 void winograd_memory(const WinogradForm *f, ConvPlan *p, const Shape *y, int lanes) {
   WinogradSizes s = winograd_sizes(f, p, y, lanes);
   int64_t frequencies = (int64_t)f->points * f->points;
-  int64_t v = frequencies * s.v_frequency * 4, m = frequencies * s.m_frequency * 4;
+  int64_t v = size_mul(frequencies * 4, s.v_frequency), m = size_mul(frequencies * 4, s.m_frequency);
   int64_t u = winograd_regions(f) * winograd_region(p->chunk, p->nb, lanes) * 4;
-  p->shared = s.one_group ? y->d[0] / p->group_images * v : 0;
-  p->scratch = s.m_at + m + (p->stored ? 0 : u);
+  p->shared = s.one_group ? size_mul(y->d[0] / p->group_images, v) : 0;
+  p->scratch = size_add(size_add(s.m_at, m), p->stored ? 0 : u);
 }

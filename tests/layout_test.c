@@ -332,6 +332,18 @@ static void dense_blocks(void **state) {
   assert_true(layout_is_plain(g->output[3]->def->in[0]));
 }
 
+/* Two readers of one value, each with a border that is in proportion, do not add up to one that is not. */
+static void borders_stay_in_proportion(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = laid_out("graph g\ninput x f32 [1,16,1,1]\nconst w f32 [16,16,1,1] = splat 1\na = Conv(x, w)\n"
+                      "b = Conv(a, w) pads=[100000,0,0,0] strides=[100000,1]\n"
+                      "c = Conv(a, w) pads=[0,100000,0,0] strides=[1,100000]\n"
+                      "d = Conv(a, w) pads=[60,0,0,0] strides=[60,1]\ne = Conv(a, w) pads=[0,60,0,0] strides=[1,60]\n"
+                      "output b\noutput c\noutput d\noutput e\n");
+  for (int i = 0; i < g->n_value; i++) assert_true(g->value[i]->layout.size <= 61 * 61 * 16);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -349,6 +361,7 @@ int main(void) {
     TEST(some_concatenations_are_copies),
     TEST(nested_parts_compute_right),
     TEST(dense_blocks),
+    TEST(borders_stay_in_proportion),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

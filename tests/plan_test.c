@@ -463,6 +463,15 @@ static void too_large_values_are_refused(void **state) {
               "test: value \"a\" alone is larger than the memory limit");
 }
 
+/* Each fits, and the weights too, but not all together. */
+static void the_sum_of_all_is_held_against_the_limit(void **state) {
+  (void)state;
+  options.max_memory = 5 << 19;
+  EXPECT_FAIL(cx, planned("graph g\ninput x f32 [256,1024]\na = Softmax(x)\nb = Softmax(a) axis=0\n"
+                          "c = Softmax(b)\nd = Add(a, c)\ne = Softmax(d)\noutput e\n"),
+              "test: needs 0 MiB of weights and 3 MiB of workspace; the memory limit is 2.5 MiB");
+}
+
 /* ==== --report ==== */
 
 static void report_names_every_buffer(void **state) {
@@ -499,7 +508,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(nothing_alive_is_written_over), TEST(random_graphs_compute_right), TEST(residuals_are_written_over),
     TEST(residuals_stay_where_they_are_needed), TEST(views_cost_nothing), TEST(dense_blocks_are_views),
-    TEST(sizes_cover_everything), TEST(too_large_values_are_refused), TEST(report_names_every_buffer),
+    TEST(sizes_cover_everything), TEST(too_large_values_are_refused),
+    TEST(the_sum_of_all_is_held_against_the_limit), TEST(report_names_every_buffer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -330,6 +330,29 @@ static void others_have_no_plan(void **state) {
   assert_non_null(g->node[3]->plan);
 }
 
+/* Borders in proportion to the map, and what has no elements, decide whether blocks are worked on. */
+static void windows_in_the_padding_are_plain(void **state) {
+  (void)state;
+  static const struct { const char *x, *w, *attributes; bool plain; } cases[] = {
+    {"1,8,7,7", "8,8,31,31", "pads=[15,15,15,15]", false},
+    {"1,8,1,1", "8,8,3,3", "pads=[1,1,1,1]", false},
+    {"1,8,1,1000", "8,8,1,3", "pads=[0,4000,0,4000]", false},
+    {"1,8,1,1000", "8,8,1,3", "pads=[0,100000,0,0]", true},
+    {"1,8,1,1", "8,8,1,1", "pads=[2147483647,0,0,0] strides=[2147483647,1]", true},
+    {"1,8,1,1", "8,1,1,1", "pads=[0,0,0,2147483647] strides=[1,2147483647] group=8", true},
+    {"1,8,4,4", "8,8,2,1", "pads=[0,0,1073741824,0] dilations=[1073741824,1]", true},
+    {"1,8,0,4", "8,8,1,1", "pads=[1,0,0,0]", true},
+    {"1,0,4,4", "8,0,1,1", "", true},
+  };
+  EXPECT_NO_FAIL(cx);
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    const char *text = format_text(cx, "graph g\ninput x f32 [%s]\nconst w f32 [%s] = splat 1\ny = Conv(x, w) %s\noutput y\n",
+                                   cases[i].x, cases[i].w, cases[i].attributes);
+    Graph *g = selected(text, "x86-64-v3");
+    if ((g->node[0]->plan->algorithm == CONV_PLAIN) != cases[i].plain) fail_msg("%s", text);
+  }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -345,6 +368,7 @@ int main(void) {
     TEST(weights_that_are_not_finite_are_plain),
     TEST(strict_is_direct),
     TEST(others_have_no_plan),
+    TEST(windows_in_the_padding_are_plain),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

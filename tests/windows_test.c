@@ -2,6 +2,7 @@
  * Against the evaluator, behind pages that must not be touched. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -48,11 +49,11 @@ static void check_conv(const Axis *h, const Axis *w, int channels, int outputs, 
   check_kernel(text, TOLERANCE);
 }
 
-/* Every `step`-th of them. */
+/* Every `step`-th of them, along rows and columns in turn. */
 static void both_axes(size_t step, int channels, int outputs, int group, const char *weights, const char *rest) {
   for (size_t i = step / 2; i < COUNT(extreme); i += step) {
-    check_conv(&extreme[i], &plain, channels, outputs, group, weights, rest);
-    check_conv(&plain, &extreme[i], channels, outputs, group, weights, rest);
+    bool rows = i / step % 2;
+    check_conv(rows ? &extreme[i] : &plain, rows ? &plain : &extreme[i], channels, outputs, group, weights, rest);
     if (i % 4 == 0) check_conv(&extreme[i], &extreme[COUNT(extreme) - 1 - i], channels, outputs, group, weights, rest);
   }
 }
@@ -123,11 +124,11 @@ static void check_pool(const Axis *h, const Axis *w, const char *op) {
   check_kernel(text, TOLERANCE);
 }
 
-/* One operator and the other in turn. */
+/* Rows with one operator, columns with the other. */
 static void both_axes_of_pool(const char *op, const char *other) {
   for (size_t i = 0; i < COUNT(pooled); i++) {
-    check_pool(&pooled[i], &small, i % 2 ? op : other);
-    check_pool(&small, &pooled[i], i % 2 ? other : op);
+    check_pool(&pooled[i], &small, op);
+    check_pool(&small, &pooled[i], other);
   }
 }
 
@@ -145,7 +146,7 @@ static void of_three_dimensions(void **state) {
   (void)state;
   static const char *const ops[] = {"MaxPool(x)", "AveragePool(x) ceil_mode=1", "AveragePool(x) count_include_pad=1"};
   char text[1024];
-  for (size_t i = 0; i < COUNT(pooled) * COUNT(ops); i++) {
+  for (size_t i = 0; i < COUNT(pooled) * COUNT(ops); i += 2) {
     const Axis *a = &pooled[i % COUNT(pooled)];
     snprintf(text, sizeof text,
              "graph pool\ninput x f64 [1,2,%lld,3,2]\ny = %s kernel_shape=[%lld,2,1] strides=[%lld,1,2147483647] "
