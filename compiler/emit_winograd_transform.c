@@ -271,7 +271,7 @@ static void output_any_row(const Winograd *w, Spot *s, Ref m) {
 
 void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel) {
   Emit *e = w->e;
-  Spot s = {NULL};
+  Spot s = {0};
   Loop block, image, row;
   loop_begin(e, &block, const_i64(e, 0), const_i64(e, nb), 1, 0, NULL);
   s.block = add_i(e, mul_i(e, panel, w->plan->nb), block.i);

@@ -127,6 +127,7 @@ static bool walk_message(Walk *w) {
 typedef struct Budget {
   Context *cx;
   int64_t left;
+  bool refused;
 } Budget;
 
 /* Refuses rather than unwinds, as does protobuf-c when it gets NULL. The pieces stay until the arena goes;
@@ -135,7 +136,11 @@ static void *budget_alloc(void *budget, size_t size) {
   enum { PIECE = 64 };
   Budget *b = budget;
   int64_t cost = (int64_t)size / PIECE * PIECE + PIECE;
-  if (size > INT32_MAX + (size_t)PIECE || cost > b->left) return NULL;
+  if (size > INT32_MAX + (size_t)PIECE) return NULL;
+  if (cost > b->left) {
+    b->refused = true;
+    return NULL;
+  }
   b->left -= cost;
   return alloc(b->cx, size);
 }
@@ -147,11 +152,12 @@ static void budget_free(void *budget, void *piece) {
 
 /* What unpacking may take: the bytes themselves, twice over for numbers that are shorter on the wire, and
  * a share for small messages; but never so much that the arena would unwind. */
-static int64_t budget_for(Context *cx, size_t size) {
+static int64_t budget_for(Context *cx, size_t size, bool *limited) {
   const int64_t base = 256 << 20;
   int64_t budget = base + 3 * (int64_t)size;
   int64_t room = arena_left(cx->arena) - 4096;
-  return budget < room ? budget : room;
+  *limited = room < budget;
+  return *limited ? room : budget;
 }
 
 ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *type, const void *data,
@@ -162,9 +168,11 @@ ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *typ
     *error = w.error;
     return NULL;
   }
-  Budget budget = {cx, budget_for(cx, size)};
+  bool limited;
+  Budget budget = {.cx = cx, .left = budget_for(cx, size, &limited)};
   ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
   ProtobufCMessage *m = protobuf_c_message_unpack(type, &allocator, size, data);
   if (!m) *error = "not a valid ONNX file, or too large when unpacked";
+  if (budget.refused && limited) *error = "needs more than the memory limit to be unpacked";
   return m;
 }

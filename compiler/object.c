@@ -153,7 +153,7 @@ static void attach_weights(Object *o, const Graph *g) {
 
 static void take(Object *o, const char *data, size_t size) {
   *o = (Object){.data = malloc(size + LINE), .size = size};
-  if (!o->data) internal_error("object file", "out of memory");
+  if (!o->data) out_of_memory();
   memcpy(o->data, data, size);
 }
 
@@ -196,23 +196,33 @@ static _Noreturn void fail_too_large(const Emit *e) {
           (long long)e->instructions, MAX_LAYER_CODE, MAX_CODE);
 }
 
+/* False: it failed, with the message in the context. */
+static bool make_object(Emit *e, LLVMTargetMachineRef machine, Object *out) {
+  if (setjmp(e->g->cx->unwind)) return false;
+  emit_module(e);
+  if (e->too_large) fail_too_large(e);
+  optimise(e, machine);
+  write_module(e, machine, out);
+  out->instructions = e->instructions;
+  return true;
+}
+
+/* LLVM's memory is given back before a failure goes on. */
 void object_emit(Graph *g, Object *out) {
   if (g->weights_size > max_weights) {
     fail(g->cx, "its weights take %.2f GiB; code can address %.2f GiB", (double)g->weights_size / (1 << 30),
          (double)max_weights / (1 << 30));
   }
+  jmp_buf outer;
   LLVMTargetMachineRef machine = machine_new(g->target);
   Emit e;
   emit_open(&e, g, machine);
-  emit_module(&e);
-  if (!e.too_large) {
-    optimise(&e, machine);
-    write_module(&e, machine, out);
-    out->instructions = e.instructions;
-  }
+  memcpy(&outer, &g->cx->unwind, sizeof outer);
+  bool made = make_object(&e, machine, out);
+  memcpy(&g->cx->unwind, &outer, sizeof outer);
   emit_close(&e);
   LLVMDisposeTargetMachine(machine);
-  if (e.too_large) fail_too_large(&e);
+  if (!made) longjmp(outer, 1);
 }
 
 void object_emit_peak(Graph *g, Object *out) {

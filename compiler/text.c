@@ -399,8 +399,15 @@ static Value **append_value(Parser *p, Value **list, int *n, Value *v) {
 
 /* ---- constants ---- */
 
+/* An integer element may be written as a float. */
+static int64_t whole_number(Number n) {
+  if (n.is_int) return n.i;
+  double below = floor(n.f);
+  return below >= -0x1p63 && below < 0x1p63 ? (int64_t)below : 0;
+}
+
 static void set_element(Type t, void *data, int64_t i, Number n) {
-  int64_t v = n.is_int ? n.i : (int64_t)floor(n.f);
+  int64_t v = whole_number(n);
   switch (t) {
   case T_F32: ((float *)data)[i] = (float)n.f; return;
   case T_F64: ((double *)data)[i] = n.f; return;
