@@ -48,6 +48,7 @@ typedef enum ConvAlgorithm {
   CONV_RAGGED,         /* groups that begin and end inside of blocks */
   CONV_INTERLEAVED,    /* a vector holds one channel each of many groups */
   CONV_NARROW,         /* few outputs: a vector holds input channels */
+  CONV_PIXELS,         /* few inputs, in planes, and few outputs: a vector holds pixels */
   CONV_WINOGRAD,       /* F(4x4,3x3) and its like: winograd.c */
   CONV_STRASSEN,       /* 1x1 by one level of Strassen's algorithm */
   CONV_PLAIN,          /* weights known at run time only, or not finite, or windows mostly in the padding: dense row-major tensors */
@@ -67,7 +68,8 @@ struct ConvPlan {
   int64_t shared;      /* bytes of workspace that all threads share while the node runs */
   ConvAlgorithm algorithm;
   LoopOrder order;
-  int uw, nb;          /* tile: pixels x output channel blocks; CONV_NARROW: x outputs */
+  int uw, nb;          /* tile: pixels x output channel blocks; CONV_NARROW: x outputs; CONV_PIXELS:
+                          nb vectors of pixels */
   int block_rows;      /* OC_ROW_TILE: rows of the result whose input stays in L2; all images' rows count as one list */
   int group_pairs;     /* Strassen: pairs of lines treated at a time */
   int chunk;           /* OC_FLAT: input channel blocks whose weights stay in L1; 0: all */
