@@ -45,6 +45,7 @@ typedef enum ConvAlgorithm {
   CONV_RAGGED,         /* groups that begin and end inside of blocks */
   CONV_INTERLEAVED,    /* a vector holds one channel each of many groups */
   CONV_NARROW,         /* few outputs: a vector holds input channels */
+  CONV_PIXELS,         /* few inputs, in planes, and few outputs: a vector holds pixels */
   CONV_WINOGRAD,       /* F(4x4,3x3) and its like: winograd.c */
   CONV_STRASSEN,       /* 1x1 by one level of Strassen's algorithm */
   CONV_PLAIN,          /* weights known at run time only, or not finite, or windows mostly in the padding: dense row-major tensors */
@@ -60,7 +61,8 @@ typedef enum LoopOrder {
 struct ConvPlan {
   ConvAlgorithm algorithm;
   LoopOrder order;
-  int uw, nb;          /* tile: pixels x output channel blocks; CONV_NARROW: x outputs */
+  int uw, nb;          /* tile: pixels x output channel blocks; CONV_NARROW: x outputs; CONV_PIXELS:
+                          nb vectors of pixels */
   int block_rows;      /* OC_ROW_TILE: rows of the result whose input stays in L2; all images' rows count as one list */
   int group_pairs;     /* Strassen: pairs of lines treated at a time */
   bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */

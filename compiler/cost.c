@@ -274,6 +274,14 @@ static double narrow_cycles(const Cost *c) {
   return (double)(c->images * c->y[2] * tiles) * tile + c->input_bytes / c->r->met;
 }
 
+/* See emit_pixels.c: every pixel is put together from the sums of its outputs. */
+static double pixels_across_cycles(const Cost *c) {
+  int64_t vectors = ceiling(c->y[3], c->t->lanes), strips = ceiling(vectors, c->p->nb), nb = ceiling(vectors, strips);
+  double steps = (double)(c->taps * c->p->icg), pixels = (double)(c->images * c->y[2] * c->y[3]);
+  double strip = CALL + steps * (LOOP + step_cycles(c, nb, c->p->ocg));
+  return (double)(c->images * c->y[2] * strips) * strip + pixels * (c->p->ocg + 2) + c->input_bytes / c->r->met;
+}
+
 static double cycles(const Cost *c) {
   int64_t tile = c->y[3] < c->p->uw ? c->y[3] : c->p->uw;
   switch (c->p->algorithm) {
@@ -281,6 +289,7 @@ static double cycles(const Cost *c) {
   case CONV_STRASSEN: return strassen_cycles(c);
   case CONV_RAGGED: return ragged_cycles(c);
   case CONV_NARROW: return narrow_cycles(c);
+  case CONV_PIXELS: return pixels_across_cycles(c);
   case CONV_INTERLEAVED: return interleaved_cycles(c);
   case CONV_GROUPED: return lanes_cycles(c, c->taps * c->p->icg, c->p->sums, c->y[3]);
   case CONV_DEPTHWISE: return lanes_cycles(c, c->taps, 1, tile);

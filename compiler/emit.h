@@ -150,6 +150,8 @@ typedef struct RowTiles { int64_t count, size[2], number[2], first[2] /* pixel *
 RowTiles row_tiles(int64_t pixels, int64_t most);
 /* One vector whose lane i is the sum of the lanes of v[i], n of them at most a vector's lanes; the other lanes hold anything. */
 Ref sum_lanes(Emit *e, Ref *v, int n);
+/* Lane l of the result is lane from[l] % V of v[from[l] / V], which is one of n vectors. */
+Ref gather_lanes(Emit *e, Ref *v, int n, const int *from);
 /* Loads stay on their side of it: LLVM would otherwise begin a step's loads in the middle of the step before, for which
  * there are no registers. */
 void end_step(Emit *e);
@@ -201,6 +203,7 @@ void emit_grouped(Emit *e, Node *n);   /* emit_grouped.c */
 void emit_ragged(Emit *e, Node *n);    /* emit_ragged.c */
 void emit_interleaved(Emit *e, Node *n); /* emit_interleaved.c */
 void emit_narrow(Emit *e, Node *n);    /* emit_narrow.c */
+void emit_pixels(Emit *e, Node *n);    /* emit_pixels.c */
 void emit_winograd(Emit *e, Node *n);  /* emit_winograd.c: F(4x4,3x3); in two phases where plan->shared */
 void emit_strassen(Emit *e, Node *n);  /* emit_strassen.c: 1x1; in two phases where plan->shared */
 void emit_conv_plain(Emit *e, Node *n); /* emit_conv_plain.c: run-time weights, dense row-major */

@@ -31,23 +31,6 @@ static int blocks_of(const Interleaved *t, int channels) {
   return (t->groups * channels + t->e->lanes - 1) / t->e->lanes;
 }
 
-/* Lane l of the result is lane from[l] % V of v[from[l] / V]. */
-static Ref gather(Emit *e, Ref *v, int n, const int *from) {
-  Ref all = NULL, lane[64];
-  for (int s = 0; s < n; s++) {
-    bool used = false;
-    for (int l = 0; l < e->lanes; l++) {
-      bool own = from[l] / e->lanes == s;
-      used |= own;
-      lane[l] = const_i32(e, own ? (all ? e->lanes : 0) + from[l] % e->lanes : l);
-    }
-    if (!used) continue;
-    Ref mask = LLVMConstVector(lane, (unsigned)e->lanes);
-    all = LLVMBuildShuffleVector(e->b, all ? all : v[s], all ? v[s] : LLVMGetPoison(e->vec), mask, "");
-  }
-  return all;
-}
-
 /* ==== parting the input ==== */
 
 static void part_pixel(const Interleaved *t, Ref in, Ref to, int64_t channel) {
@@ -57,7 +40,7 @@ static void part_pixel(const Interleaved *t, Ref in, Ref to, int64_t channel) {
   for (int b = 0; b < blocks; b++) v[b] = load(e, e->vec, in, b * t->in->c * 4, e->lanes * 4);
   for (int i = 0; i < icg; i++) {
     for (int l = 0; l < e->lanes; l++) from[l] = l < t->groups ? l * icg + i : i;
-    store(e, gather(e, v, blocks, from), to, i * channel * 4, e->lanes * 4);
+    store(e, gather_lanes(e, v, blocks, from), to, i * channel * 4, e->lanes * 4);
   }
 }
 
@@ -121,7 +104,7 @@ static void build_tile(const Interleaved *t, const Source *s, const Site *p, Ref
     Ref offset = load(e, e->vec, bias, b * e->lanes * 4, e->lanes * 4);
     for (int l = 0; l < e->lanes; l++) from[l] = (b * e->lanes + l) % ocg * e->lanes + (b * e->lanes + l) / ocg;
     for (int u = 0; u < uw; u++) {
-      Ref y = apply_steps(e, t->n, fadd(e, gather(e, acc + u * ocg, ocg, from), offset), arg, b, 0, u);
+      Ref y = apply_steps(e, t->n, fadd(e, gather_lanes(e, acc + u * ocg, ocg, from), offset), arg, b, 0, u);
       store(e, y, out, (b * t->out->c + u * t->out->pix) * 4, e->lanes * 4);
     }
   }

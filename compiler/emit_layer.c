@@ -11,7 +11,7 @@ static void emit_node(Emit *e, Node *n) {
   static void (*const conv[])(Emit *, Node *) = {
     [CONV_DIRECT] = emit_conv, [CONV_DEPTHWISE] = emit_depthwise, [CONV_GROUPED] = emit_grouped,
     [CONV_RAGGED] = emit_ragged, [CONV_INTERLEAVED] = emit_interleaved,
-    [CONV_NARROW] = emit_narrow,
+    [CONV_NARROW] = emit_narrow, [CONV_PIXELS] = emit_pixels,
     [CONV_WINOGRAD] = emit_winograd, [CONV_STRASSEN] = emit_strassen,
     [CONV_PLAIN] = emit_conv_plain};
   switch (n->op) {

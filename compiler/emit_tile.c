@@ -47,6 +47,22 @@ Ref sum_lanes(Emit *e, Ref *v, int n) {
   return sum[0];
 }
 
+Ref gather_lanes(Emit *e, Ref *v, int n, const int *from) {
+  Ref all = NULL, lane[64];
+  for (int s = 0; s < n; s++) {
+    bool used = false;
+    for (int l = 0; l < e->lanes; l++) {
+      bool own = from[l] / e->lanes == s;
+      used |= own;
+      lane[l] = const_i32(e, own ? (all ? e->lanes : 0) + from[l] % e->lanes : l);
+    }
+    if (!used) continue;
+    Ref mask = LLVMConstVector(lane, (unsigned)e->lanes);
+    all = LLVMBuildShuffleVector(e->b, all ? all : v[s], all ? v[s] : LLVMGetPoison(e->vec), mask, "");
+  }
+  return all;
+}
+
 static void difference(Emit *e, const Differences *d, int i) {
   int bytes = e->lanes * 4;
   Ref a = load(e, e->vec, d->a, i * bytes, bytes), b = load(e, e->vec, d->b, i * bytes, bytes);

@@ -56,7 +56,7 @@ static int64_t conv_floats(int lanes, const Node *n, const ConvPlan *plan) {
   case CONV_DEPTHWISE: return floats_of(taps, w->d[0], lanes);
   case CONV_GROUPED: return floats_of(taps * plan->icg, w->d[0], lanes);
   case CONV_RAGGED: return w->d[0] * w->d[1] * taps + lanes; /* the last vector, wherever it begins */
-  case CONV_NARROW: return w->d[0] * w->d[1] * taps;
+  case CONV_NARROW: case CONV_PIXELS: return w->d[0] * w->d[1] * taps;
   case CONV_INTERLEAVED: return floats_of(taps * plan->icg * plan->ocg, plan->groups, lanes);
   case CONV_WINOGRAD:
     if (plan->stored) {
@@ -249,6 +249,16 @@ static void pack_narrow(const Packer *p, const Node *n, float *dst) {
   }
 }
 
+/* [tap][channel][output]. */
+static void pack_pixels(const Node *n, float *dst) {
+  int64_t taps = (int64_t)n->win.kh * n->win.kw;
+  for (int64_t k = 0; k < taps; k++) {
+    for (int64_t c = 0; c < n->plan->icg; c++) {
+      for (int64_t o = 0; o < n->plan->ocg; o++) *dst++ = conv_weight(n, o, c, k);
+    }
+  }
+}
+
 static void pack_conv(const Packer *p, const Node *n, float *dst) {
   switch (n->plan->algorithm) {
   case CONV_DEPTHWISE: pack_depthwise(p, n, dst); return;
@@ -256,6 +266,7 @@ static void pack_conv(const Packer *p, const Node *n, float *dst) {
   case CONV_RAGGED: pack_ragged(p, n, dst); return;
   case CONV_INTERLEAVED: pack_interleaved(p, n, dst); return;
   case CONV_NARROW: pack_narrow(p, n, dst); return;
+  case CONV_PIXELS: pack_pixels(n, dst); return;
   case CONV_WINOGRAD: pack_winograd(p, n, dst); return;
   case CONV_STRASSEN: pack_strassen(p, n, dst); return;
   default: pack_direct(p, n, dst);

@@ -256,6 +256,19 @@ static bool plan_narrow(const Target *t, const Node *n, ConvPlan *p) {
   return true;
 }
 
+enum { STRIP = 32 /* pixels at a time: each is code */ };
+
+/* Few inputs, in planes: vectors of pixels, which lie side by side with a stride of 1 only. Registers hold the sums and inputs
+ * of nb vectors, and a weight. */
+static bool plan_pixels(const Target *t, const Node *n, ConvPlan *p) {
+  if (!p->planar || n->win.sw != 1 || p->ocg > MOST_NARROW || p->ocg > t->lanes / 2) return false;
+  p->algorithm = CONV_PIXELS;
+  p->uw = 1;
+  p->nb = (t->regs - 2) / (p->ocg + 1);
+  if (p->nb > STRIP / t->lanes) p->nb = STRIP / t->lanes;
+  return true;
+}
+
 /* ==== candidates ==== */
 
 static const char *candidate_name(Graph *g, const ConvPlan *p) {
@@ -265,6 +278,7 @@ static const char *candidate_name(Graph *g, const ConvPlan *p) {
   case CONV_GROUPED: return "grouped";
   case CONV_RAGGED: return "ragged";
   case CONV_NARROW: return "narrow";
+  case CONV_PIXELS: return "pixels";
   case CONV_INTERLEAVED: return "interleaved";
   case CONV_DEPTHWISE: return "depthwise";
   case CONV_WINOGRAD: return format_text(g->cx, "winograd%d%s", p->m, p->stored ? ".stored" : p->fused ? ".fused" : "");
@@ -368,6 +382,7 @@ static Candidates *list_candidates(Graph *g, const Node *n) {
   }
   if (plan_grouped(g->target, n, &grouped)) add_candidate(g, n, list, &grouped);
   if (n->group > 1 && (p.icg % lanes != 0 || p.ocg % lanes != 0)) {
+    if (list->n > 0) return list;
     ConvPlan interleaved = p;
     if (plan_interleaved(g->target, n, &interleaved)) add_candidate(g, n, list, &interleaved);
     plan_ragged(g->target, &p);
@@ -378,7 +393,7 @@ static Candidates *list_candidates(Graph *g, const Node *n) {
   if (add_strassen(g, n, list, &p) && g->opt->strassen == STRASSEN_ON) return list;
   if (winograd && g->opt->winograd != WINOGRAD_AUTO) return list;
   add_direct(g, n, list, &p);
-  if (plan_narrow(g->target, n, &p)) add_candidate(g, n, list, &p);
+  if (plan_narrow(g->target, n, &p) || plan_pixels(g->target, n, &p)) add_candidate(g, n, list, &p);
   return list;
 }
 

@@ -5,10 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "cases.h"
 #include "conv_cases.h"
 
 #define TOLERANCE 2e-6
 #define WINOGRAD_TOLERANCE 1e-5
+
+enum { RANDOM_CASES = 25 };
 
 /* A depthwise convolution with m results a channel. */
 #define MULTIPLIER(channels, m) {1, channels, 7, 9, (channels) * (m), 3, 3, channels, 1, 1, 1, 1, 1, 1, 1, 1}
@@ -74,8 +77,48 @@ static void epilogues(void **state) {
              "a = Conv(y, v)\nd = Conv(a, u) group=7 pads=[1,1,1,1]\nc = Relu(d)\noutput c\n", TOLERANCE);
 }
 
+/* One to four inputs, one to four outputs. */
+static void few_of_both(void **state) {
+  (void)state;
+  static const Case cases[] = {
+    {1, 3, 20, 37, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {2, 1, 9, 64, 1, 5, 5, 1, 1, 1, 1, 1, 2, 2, 2, 2},
+    {1, 4, 12, 130, 4, 3, 3, 1, 2, 1, 1, 2, 1, 2, 1, 2}, {1, 3, 7, 16, 2, 3, 2, 1, 1, 1, 2, 1, 2, 0, 2, 1},
+    {1, 2, 5, 5, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},    {3, 1, 1, 300, 3, 1, 9, 1, 1, 1, 1, 3, 0, 12, 0, 12},
+    {1, 3, 9, 33, 3, 3, 3, 1, 1, 2, 1, 1, 1, 1, 1, 1},
+  };
+  check_convs(check_kernel, cases, COUNT(cases), "output y\n", TOLERANCE);
+  static const Case residual = {2, 3, 11, 41, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  check_conv(check_kernel, &residual, "r = Relu(x)\nz = Add(y, r)\no = Tanh(z)\noutput o\n", TOLERANCE);
+}
+
+static Case random_case(uint64_t *r) {
+  Case k = {.n = pick(r, 1, 2), .group = pick(r, 0, 2) ? pick(r, 2, 40) : 1, .h = pick(r, 1, 12), .w = pick(r, 1, 34)};
+  k.c = k.group * (pick(r, 0, 2) ? pick(r, 1, 9) : pick(r, 1, k.group > 1 ? 40 : 200));
+  k.oc = k.group * (pick(r, 0, 2) ? pick(r, 1, 9) : pick(r, 1, 40));
+  k.kh = pick(r, 1, 3);
+  k.kw = pick(r, 1, 3);
+  k.sh = pick(r, 1, 2);
+  k.sw = pick(r, 1, 3);
+  k.dh = pick(r, 1, 2);
+  k.dw = pick(r, 1, 2);
+  k.top = k.bottom = 2;
+  k.left = pick(r, 0, 3);
+  k.right = 4;
+  return k;
+}
+
+static void random_groups(void **state) {
+  (void)state;
+  uint64_t r = 5;
+  for (int i = 0; i < RANDOM_CASES; i++) {
+    Case k = random_case(&r);
+    check_conv(check_kernel, &k, "s = Sigmoid(y)\noutput s\n", WINOGRAD_TOLERANCE);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(multipliers), cmocka_unit_test(groups), cmocka_unit_test(few_results),
-                                     cmocka_unit_test(epilogues)};
+                                     cmocka_unit_test(epilogues), cmocka_unit_test(few_of_both),
+                                     cmocka_unit_test(random_groups)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

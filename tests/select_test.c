@@ -131,6 +131,10 @@ static void check_plan(const Conv *k, const ConvPlan *p, const Target *t, const 
     assert_true(p->groups == k->group && p->groups * p->icg == k->c && p->groups * p->ocg == k->oc);
     assert_true(p->uw >= 1 && p->uw * (p->ocg + 1) + 1 <= t->regs && p->scratch >= 0);
     return;
+  case CONV_PIXELS:
+    assert_true(k->group == 1 && p->planar && k->stride == 1 && p->ocg <= t->lanes / 2);
+    assert_true(p->nb >= 1 && p->nb * (p->ocg + 1) + 1 <= t->regs);
+    return;
   case CONV_NARROW:
     assert_true(k->group == 1 && !p->planar && p->ocg <= t->lanes / 2 && p->nb >= 1 && 2 * p->nb >= p->ocg);
     assert_true(p->uw >= 1 && p->uw * p->nb <= t->lanes && p->uw * p->nb + p->nb + 1 <= t->regs);

@@ -1,0 +1,121 @@
+/* emit_pixels.c: convolution of few input channels, which lie in planes, to few outputs: a vector holds the pixels of a row.
+ *
+ * A vector of pixels is as dense in a plane as the weights are in a row of outputs elsewhere, so that one output costs a V-th
+ * of what it would as a vector of outputs. In the end every pixel takes its outputs out of the vectors of sums. */
+#include "emit.h"
+
+typedef struct Pixels {
+  Emit *e;
+  Node *n;
+  const ConvPlan *plan;
+  const Window *win;
+  const Layout *in, *out;
+  int64_t rows, whole; /* of the result; vectors of a row that are full */
+  int rest;            /* pixels of the last one, if it is not */
+} Pixels;
+
+/* So many vectors, each of so many pixels. */
+typedef struct Strip { int vectors, pixels; } Strip;
+
+/* One tap: acc[j*vectors + v] += x[v] * w[j], for every channel. */
+static void sum_tap(const Pixels *t, const Strip *s, Ref in, Ref weights, Ref *acc) {
+  Emit *e = t->e;
+  int ocg = t->plan->ocg;
+  for (int c = 0; c < t->plan->icg; c++) {
+    Ref x[MAX_TILE];
+    for (int v = 0; v < s->vectors; v++) x[v] = load_lanes(e, in, (c * t->in->c + v * e->lanes) * 4, s->pixels, 4);
+    for (int j = 0; j < ocg; j++) {
+      Ref w = splat(e, load(e, e->f32, weights, (c * ocg + j) * 4, 4), e->lanes);
+      for (int v = 0; v < s->vectors; v++) acc[j * s->vectors + v] = fma_(e, x[v], w, acc[j * s->vectors + v]);
+    }
+  }
+}
+
+static void sum_taps(const Pixels *t, const Strip *s, Ref in, Ref *acc) {
+  Emit *e = t->e;
+  int n = s->vectors * t->plan->ocg, tap = t->plan->icg * t->plan->ocg * 4;
+  Loop kh, kw;
+  loop_begin(e, &kh, const_i64(e, 0), const_i64(e, t->win->kh), 1, n, acc);
+  Ref line = gep(e, in, kh.i, t->win->dh * t->in->row * 4);
+  Ref filter = gep(e, weights_ptr(e, t->plan->weights), kh.i, t->win->kw * tap);
+  loop_begin(e, &kw, const_i64(e, 0), const_i64(e, t->win->kw), 1, n, acc);
+  sum_tap(t, s, gep(e, line, kw.i, t->win->dw * 4), gep(e, filter, kw.i, tap), acc);
+  loop_end(e, &kw);
+  loop_end(e, &kh);
+}
+
+/* Pixel p of the vectors v[0], v[step], ..., one for each output; the lanes past the last output repeat the first. */
+static Ref outputs_of(const Pixels *t, Ref *v, int step, int p) {
+  Emit *e = t->e;
+  Ref output[MAX_TILE];
+  int from[64];
+  for (int j = 0; j < t->plan->ocg; j++) output[j] = v[j * step];
+  for (int l = 0; l < e->lanes; l++) from[l] = (l < t->plan->ocg ? l : 0) * e->lanes + p;
+  return gather_lanes(e, output, t->plan->ocg, from);
+}
+
+/* The pixels from x on. */
+static void build_strip(const Pixels *t, Ref image, Ref row, const Strip *s, Ref x) {
+  Emit *e = t->e;
+  Ref acc[64], arg[MAX_STEPS];
+  for (int i = 0; i < s->vectors * t->plan->ocg; i++) acc[i] = LLVMConstNull(e->vec);
+  Ref in = gep_const(e, value_ptr(e, t->n->in[0]), -(t->win->top * t->in->row + t->win->left) * 4);
+  in = gep(e, gep(e, in, image, t->in->n * 4), row, t->win->sh * t->in->row * 4);
+  sum_taps(t, s, gep(e, in, x, 4), acc);
+  Ref out = gep(e, gep(e, value_ptr(e, t->n->out[0]), image, t->out->n * 4), row, t->out->row * 4);
+  Ref bias = load(e, e->vec, weights_ptr(e, t->plan->bias), 0, e->lanes * 4);
+  out = gep(e, out, x, t->out->pix * 4);
+  step_pointers(e, t->n, image, const_i64(e, 0), row, x, arg);
+  for (int v = 0; v < s->vectors; v++) {
+    for (int p = 0; p < s->pixels; p++) {
+      int at = v * e->lanes + p;
+      Ref y = apply_steps(e, t->n, fadd(e, outputs_of(t, acc + v, s->vectors, p), bias), arg, 0, 0, at);
+      store(e, y, out, at * t->out->pix * 4, e->lanes * 4);
+    }
+  }
+}
+
+static int64_t strips(const Pixels *t) {
+  return (t->whole ? row_tiles(t->whole, t->plan->nb).count : 0) + (t->rest > 0);
+}
+
+/* The strips [from, to) of a row. */
+static void build_row(const Pixels *t, Ref image, Ref row, Ref from, Ref to) {
+  Emit *e = t->e;
+  RowTiles tiles = {0};
+  If last;
+  if (t->whole > 0) tiles = row_tiles(t->whole, t->plan->nb);
+  for (int i = 0; i < 2; i++) {
+    if (tiles.number[i] == 0) continue;
+    Ref lo, hi;
+    Loop tile;
+    part_of_range(e, from, to, const_i64(e, i ? tiles.number[0] : 0), const_i64(e, tiles.number[i]), &lo, &hi);
+    loop_begin(e, &tile, lo, hi, 1, 0, NULL);
+    Ref first = add_i(e, mul_i(e, tile.i, tiles.size[i]), const_i64(e, tiles.first[i]));
+    build_strip(t, image, row, &(Strip){(int)tiles.size[i], e->lanes}, mul_i(e, first, e->lanes));
+    loop_end(e, &tile);
+  }
+  if (t->rest == 0) return;
+  Ref reached = LLVMBuildICmp(e->b, LLVMIntEQ, to, const_i64(e, strips(t)), "");
+  Ref any = LLVMBuildICmp(e->b, LLVMIntSLT, from, to, "");
+  if_begin(e, &last, LLVMBuildAnd(e->b, reached, any, ""));
+  build_strip(t, image, row, &(Strip){1, t->rest}, const_i64(e, t->whole * e->lanes));
+  if_end(e, &last);
+}
+
+/* Tasks share out the strips of all rows. */
+void emit_pixels(Emit *e, Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  Pixels t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
+              .rows = y->d[2], .whole = y->d[3] / e->lanes, .rest = (int)(y->d[3] % e->lanes)};
+  assert(n->win.sw == 1 && n->plan->planar);
+  emit_halo(e, n->out[0]);
+  Ref lo, hi, from, to, rows = const_i64(e, t.rows), count = const_i64(e, strips(&t)), one = const_i64(e, 1);
+  task_range(e, y->d[0] * t.rows * strips(&t), &lo, &hi);
+  Loop row;
+  Ref last = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, one, ""), count, "");
+  loop_begin(e, &row, LLVMBuildSDiv(e->b, lo, count, ""), add_i(e, last, one), 1, 0, NULL);
+  part_of_range(e, lo, hi, mul_i(e, row.i, strips(&t)), count, &from, &to);
+  build_row(&t, LLVMBuildSDiv(e->b, row.i, rows, ""), LLVMBuildSRem(e->b, row.i, rows, ""), from, to);
+  loop_end(e, &row);
+}
