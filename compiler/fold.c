@@ -6,8 +6,18 @@
 #include <math.h>
 #include <string.h>
 
-enum { FOLD_BYTES = 64 << 20, HASHED_BYTES = 1 << 16 };
-static const int64_t FOLD_PRODUCTS = 1 << 30; /* a slow evaluator must not make compiling slow */
+enum { HASHED_BYTES = 1 << 16 };
+
+/* Evaluating must neither take long nor fill the memory or the object. So much of each for all that is folded, and more by the
+ * size of the model's own constants: a large model may have every weight changed a few times. What is left is computed at run
+ * time. */
+enum {
+  FOLD_WORK = 1 << 28,  /* elements and products of the evaluator, a few ns each */
+  FOLD_BYTES = 1 << 27, /* of results */
+  FOLD_GROWN = 1 << 24, /* bytes of results that are more than FOLD_RATIO times as large as what they are computed from ... */
+  FOLD_GROWN_ONE = 1 << 22, /* ... and of one of these */
+  FOLD_RATIO = 4,
+};
 
 typedef struct Fold {
   Graph *g;
@@ -126,35 +136,71 @@ static bool results_known(const Node *n) {
   return true;
 }
 
-/* Products summed for one element of the result. */
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Products summed, or elements compared, for one element of the result. */
 static int64_t products_per_element(const Node *n) {
   const Shape *a = &n->in[0]->shape, *b = n->n_in > 1 && n->in[1] ? &n->in[1]->shape : NULL;
   switch (n->op) {
   case OP_Conv: return shape_count(b) / (b->d[0] ? b->d[0] : 1);
   case OP_MatMul: return a->d[a->rank - 1];
   case OP_Gemm: return a->d[0] > a->d[1] ? a->d[0] : a->d[1];
-  case OP_MaxPool: case OP_AveragePool: return (int64_t)n->win.kh * n->win.kw;
+  case OP_MaxPool: case OP_AveragePool:
+    return least(size_mul(size_mul(n->win.kd, n->win.kh), n->win.kw), shape_count(a));
   default: return 1;
   }
 }
 
-static bool can_evaluate(const Node *n) {
-  int64_t in_bytes = 0, out_bytes = 0, products = n->n_in ? products_per_element(n) : 1;
+typedef struct Cost {
+  int64_t work, in_bytes, out_bytes;
+} Cost;
+
+/* False: the node can't be evaluated now. */
+static bool cost_of(const Node *n, Cost *c) {
+  int64_t products = n->n_in ? products_per_element(n) : 1;
+  *c = (Cost){0};
   for (int i = 0; i < n->n_in; i++) {
     const Value *v = n->in[i];
     if (!v) continue;
     if (!v->data || v->sym) return false;
-    in_bytes += (int64_t)const_bytes(v);
+    c->in_bytes = size_add(c->in_bytes, (int64_t)const_bytes(v));
+    c->work = size_add(c->work, shape_count(&v->shape));
   }
   for (int i = 0; i < n->n_out; i++) {
     const Value *v = n->out[i];
     if (!v) continue;
-    int64_t count = shape_count(&v->shape), size = (int64_t)type_size(v->type), bytes, work;
+    int64_t count = shape_count(&v->shape), size = (int64_t)type_size(v->type);
     if (shape_is_symbolic(&v->shape) || size == 0) return false;
-    if (!mul_size(count, size, &bytes) || !add_size(out_bytes, bytes, &out_bytes)) return false;
-    if (!mul_size(count, products, &work) || work > FOLD_PRODUCTS) return false;
+    c->out_bytes = size_add(c->out_bytes, size_mul(count, size));
+    c->work = size_add(c->work, size_mul(count, products));
   }
-  return out_bytes <= FOLD_BYTES || out_bytes / 4 <= in_bytes;
+  return true;
+}
+
+/* Is there enough left for it? Then it is taken. */
+static bool can_afford(Graph *g, const Cost *c) {
+  int64_t model = g->folded.model_bytes, grown = c->out_bytes / FOLD_RATIO > c->in_bytes ? c->out_bytes : 0;
+  if (grown > FOLD_GROWN_ONE || size_add(g->folded.grown, grown) > FOLD_GROWN) return false;
+  if (size_add(g->folded.work, c->work) > size_add(FOLD_WORK, size_mul(model, 4))) return false;
+  if (size_add(g->folded.bytes, c->out_bytes) > size_add(FOLD_BYTES, size_mul(model, 4))) return false;
+  g->folded.work += c->work;
+  g->folded.bytes += c->out_bytes;
+  g->folded.grown += grown;
+  return true;
+}
+
+static bool can_evaluate(Graph *g, const Node *n) {
+  Cost c;
+  return cost_of(n, &c) && can_afford(g, &c);
+}
+
+/* Before the first folding. */
+static void measure_model(Graph *g) {
+  if (g->folded.measured) return;
+  g->folded.measured = true;
+  for (int i = 0; i < g->n_value; i++) {
+    if (g->value[i]->data) g->folded.model_bytes = size_add(g->folded.model_bytes, (int64_t)const_bytes(g->value[i]));
+  }
 }
 
 static void evaluate(Graph *g, Node *n) {
@@ -164,6 +210,25 @@ static void evaluate(Graph *g, Node *n) {
   eval_node(g, n, in, out);
   for (int i = 0; i < n->n_out; i++)
     if (n->out[i]) make_const(n->out[i], out[i]);
+}
+
+/* What is too large to be kept is filled at run time: the one element with a padding of itself. */
+static void fill_by_padding(Graph *g, Node *n) {
+  const Attr *value = attr_find(n, "value");
+  const Shape *s = &n->out[0]->shape;
+  static const double zero = 0;
+  Shape one = {.rank = s->rank};
+  int64_t pads[2 * MAX_RANK] = {0};
+  for (int i = 0; i < s->rank; i++) {
+    one.d[i] = 1;
+    pads[s->rank + i] = s->d[i] - 1;
+  }
+  const void *data = value ? value->tensor->data : &zero;
+  Value *in[] = {value_const(g, n->name, n->out[0]->type, one, data), value_const_i64(g, n->name, 2 * s->rank, pads),
+                 value_const(g, n->name, n->out[0]->type, shape_of(0), data)};
+  n->op = OP_Pad;
+  n->n_attr = 0;
+  node_set_inputs(g, n, 3, in);
 }
 
 /* ---- operators that change nothing: each rule gives the value that the first result equals, or NULL ---- */
@@ -356,11 +421,13 @@ static void fold_node(Fold *f, Node *n) {
     n->dead = true;
     return;
   }
-  if (n->n_step == 0 && can_evaluate(n)) {
+  if (n->n_step == 0 && can_evaluate(f->g, n)) {
     evaluate(f->g, n);
     n->dead = true;
     return;
   }
+  bool fills = n->op == OP_ConstantOfShape && !n->in[0]->sym && !shape_is_symbolic(&n->out[0]->shape);
+  if (fills) fill_by_padding(f->g, n);
   Value *same = n->n_step == 0 && n->out[0] && rules[n->op] ? rules[n->op](f->g, n) : NULL;
   if (same) {
     f->forward[n->out[0]->id] = same;
@@ -407,7 +474,8 @@ static void remove_dead(Graph *g) {
 void pass_fold(Graph *g) {
   graph_compact(g);
   graph_count_uses(g);
-  int room = g->n_value + g->n_node; /* a rule makes at most one constant */
+  measure_model(g);
+  int room = g->n_value + 3 * g->n_node; /* a rule makes at most three constants */
   Fold f = {.g = g, .n_forward = room + g->n_output};
   f.forward = alloc_n(g->cx, (size_t)f.n_forward, sizeof *f.forward);
   int n_node = g->n_node;

@@ -43,18 +43,30 @@ void give_output(Node *n, const Node *from) {
   n->out[0]->def = n;
 }
 
+/* What an operator that keeps the sign computes with is looked for so many nodes before; beyond that nothing is known. */
+enum { MAX_BEFORE = 16 };
+
+static bool keeps_sign(const Node *n) {
+  switch (n->op) {
+    case OP_MaxPool: case OP_AveragePool: case OP_GlobalAveragePool: case OP_GlobalMaxPool: case OP_Transpose:
+    case OP_Reshape: case OP_Flatten:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool never_negative(const Value *v) {
+  if (v->type != T_F32) return false;
+  for (int i = 0; i < MAX_BEFORE && v->def && keeps_sign(v->def); i++) v = v->def->in[0];
   const Node *n = v->def;
   float lo;
-  if (!n || v->type != T_F32) return false;
+  if (!n) return false;
   switch (n->op) {
     case OP_Relu: case OP_Sigmoid: case OP_HardSigmoid: case OP_Softmax:
       return true;
     case OP_Clip:
       return n->n_in > 1 && const_scalar(n->in[1], &lo) && lo >= 0;
-    case OP_MaxPool: case OP_AveragePool: case OP_GlobalAveragePool: case OP_GlobalMaxPool: case OP_Transpose:
-    case OP_Reshape: case OP_Flatten:
-      return never_negative(n->in[0]);
     default:
       return false;
   }

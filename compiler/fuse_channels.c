@@ -21,6 +21,7 @@ typedef struct Channels {
 typedef struct Study {
   Graph *g;
   Channels *of; /* by value id */
+  int64_t looked_at; /* channels */
   bool changed;
 } Study;
 
@@ -440,9 +441,15 @@ static bool simplify(Study *s) {
 
 /* ---- the pass ---- */
 
+/* In a large graph this pass must not take long. Channels beyond so many are not looked at, which keeps them; constants found
+ * may lead to others so many times; and a graph that has not settled after so many rounds keeps everything. */
+enum { MAX_CHANNELS = 1 << 25, MAX_ROUNDS = 16 };
+
 static void look_at(Study *s, const Value *v) {
   Channels *c = channels_of(s, v);
   if (v->type != T_F32 || v->data || v->shape.rank < 2 || shape_count(&v->shape) == 0) return;
+  if (size_add(s->looked_at, v->shape.d[1]) > MAX_CHANNELS) return;
+  s->looked_at += v->shape.d[1];
   c->n = v->shape.d[1];
   c->known = alloc_n(s->g->cx, (size_t)c->n, sizeof *c->known);
   c->keep = alloc_n(s->g->cx, (size_t)c->n, sizeof *c->keep);
@@ -477,11 +484,14 @@ static void choose_kept(Study *s) {
   Graph *g = s->g;
   for (int i = 0; i < g->n_value; i++)
     if (g->value[i]->is_input || g->value[i]->is_output) keep_all(s, g->value[i]);
-  do {
+  s->changed = true;
+  for (int round = 0; s->changed && round < MAX_ROUNDS; round++) { /* from the outputs to the inputs and back */
     s->changed = false;
     for (int i = g->n_node - 1; i >= 0; i--) keep_for_node(s, g->node[i]);
     for (int i = 0; i < g->n_value; i++) keep_first_or_more(s, g->value[i]);
-  } while (s->changed);
+    for (int i = 0; i < g->n_node && s->changed; i++) keep_for_node(s, g->node[i]);
+  }
+  for (int i = 0; i < g->n_value && s->changed; i++) keep_all(s, g->value[i]);
 }
 
 static bool drops_any(const Study *s) {
@@ -504,7 +514,7 @@ void pass_channels(Graph *g) {
   if (!assumes_finite(g)) return;
   graph_compact(g);
   Study s = study(g);
-  while (simplify(&s)) {
+  for (int round = 0; round < MAX_ROUNDS && simplify(&s); round++) {
     pass_fold(g);
     s = study(g);
   }

@@ -403,6 +403,11 @@ static bool subsamples(const Node *n, int64_t *step) {
   return true;
 }
 
+enum {
+  MAX_SHORTCUT = 8,                  /* nodes that subsample, one after the other */
+  MAX_SHORTCUT_WEIGHTS = 1 << 22,    /* with more channels the zeros would take too much room */
+};
+
 /* Every other pixel, and channels of zeros added: option A of He et al., "Deep residual learning", 3.3, for
  * shortcuts, as a convolution 1x1 with weights 0 and 1. Zero times an infinity would be NaN. */
 static bool shortcut_as_conv(Graph *g, Node *n) {
@@ -412,9 +417,10 @@ static bool shortcut_as_conv(Graph *g, Node *n) {
   if (p.value != 0 || !pads_only(&p, 4, 1, 2)) return false;
   int64_t step[MAX_RANK] = {1, 1, 1, 1}, channels = s->d[1];
   Value *x = n->in[0];
-  while (x->def && x->shape.rank == 4 && subsamples(x->def, step)) x = x->def->in[0];
+  for (int i = 0; i < MAX_SHORTCUT && x->def && x->shape.rank == 4 && subsamples(x->def, step); i++) x = x->def->in[0];
   if (step[0] != 1 || step[1] != 1 || step[2] * step[3] == 1) return false;
-  int64_t outputs = p.lo[1] + channels + p.hi[1];
+  int64_t outputs = size_add(size_add(p.lo[1], channels), p.hi[1]);
+  if (size_mul(outputs, channels) > MAX_SHORTCUT_WEIGHTS) return false;
   Shape shape = {.rank = 4, .d = {outputs, channels, 1, 1}};
   Value *w = value_const_f32(g, format_text(g->cx, "%s.select", n->name), shape);
   for (int64_t c = 0; c < channels; c++) f32_of(w)[(p.lo[1] + c) * channels + c] = 1;

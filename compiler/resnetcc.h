@@ -199,6 +199,11 @@ struct Graph {
   int walk_next, walk_end;
   Use *free_use;
   int n_free_use;
+  struct Folded {         /* for fold.c: what has been evaluated so far */
+    bool measured;
+    int64_t model_bytes;   /* of the constants that the model has */
+    int64_t work, bytes, grown;
+  } folded;
   Value **value;
   int n_value, cap_value;
   Value **input, **output;
