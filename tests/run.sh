@@ -1,12 +1,19 @@
 #!/bin/sh
 # Builds resnetcc and runs all its tests. The last line is the total, `N passed, N failed`; the exit status is 0 only
-# if none failed. usage: sh tests/run.sh
+# if none failed. usage: sh tests/run.sh [--fuzz MINUTES]
+# With --fuzz, random graphs with new seeds are compiled and run for so long instead: see tests/random_test.c.
 set -eu
 cd "$(dirname "$0")/.."
 . examples/packages.sh
 build=build/release
 passed=0
 failed=0
+minutes=
+case ${1-} in
+'') ;;
+--fuzz) minutes=${2:?--fuzz needs a number of minutes} ;;
+*) die "usage: sh tests/run.sh [--fuzz MINUTES]" ;;
+esac
 
 # tally OUTPUT: adds the figures of its last line, `N passed, N failed`.
 tally() {
@@ -33,6 +40,11 @@ need $build_packages libcmocka-dev libpng-dev python3 python3-venv
 say "building (in $build)"
 cmake --preset release -DBUILD_TESTING=ON >/dev/null
 cmake --build --preset release
+
+if [ -n "$minutes" ]; then
+  say "random graphs for $minutes minutes"
+  exec "$build/random_test" --minutes "$minutes"
+fi
 
 say "unit and command-line tests (ctest)"
 ctest --preset release -j "$(nproc)" >"$build/ctest.log" 2>&1 || :
