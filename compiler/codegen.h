@@ -256,8 +256,10 @@ int64_t narrow_columns(const Graph *g, const Node *n);
 
 /* ---- plan.c ---- */
 
-/* Lifetimes, aliases and offsets: Value.place, .offset, graph->work_size, .scratch_size. */
+/* Lifetimes, aliases and offsets: Value.place, .offset, graph->n_once, .once_size, .work_size, .scratch_size. Moves the nodes
+ * that do not depend on the image before the others. */
 void pass_plan(Graph *g);
+int64_t workspace_bytes(const Graph *g); /* for one thread and one image */
 /* --report: every buffer and layer. */
 void plan_report(Graph *g, FILE *f);
 

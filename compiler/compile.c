@@ -70,7 +70,7 @@ static double mib(int64_t bytes) { return (double)bytes / (1 << 20); }
 static void print_summary(Graph *g, const char *path) {
   fprintf(stderr, "%s: opset %d, %d inputs, %d outputs\n", g->opt->input, g->opset, g->n_input, g->n_output);
   const Target *t = g->target;
-  int64_t work = g->work_size + g->scratch_size, used = arena_used(g->cx->arena);
+  int64_t work = workspace_bytes(g), used = arena_used(g->cx->arena);
   fprintf(stderr, "target: %s, %s, vectors of %d floats\n", t->triple, t->cpu, t->lanes);
   fprintf(stderr, "%s: %d layers, %.2f MiB of weights, %.2f MiB of workspace, %.2f MiB used to compile\n",
           path, g->n_node, mib(g->weights_size), mib(work), mib(used));

@@ -167,6 +167,15 @@ static void add_example(Graph *g, Buffer *out, const Params *all, const char *up
   buffer_printf(out, " *   rcc_workspace_free(work, %s_WORKSPACE_SIZE);\n", upper);
 }
 
+/* Which tensors the images of a batch share. */
+static void add_batch_note(Graph *g, Buffer *out, const Params *all) {
+  bool all_batched = true;
+  for (int i = 0; i < all->n; i++) all_batched = all_batched && all->p[i].value->batched;
+  if (!g->symbolic) return;
+  buffer_printf(out, " * The batch is any number of images, from 0 on.%s\n",
+                all_batched ? "" : " Tensors without it are read or written once for all.");
+}
+
 static void add_comment(Graph *g, Buffer *out, const Params *all, const char *upper) {
   buffer_printf(out, "/* %s.h: made by resnetcc %s from ", g->name, RESNETCC_VERSION);
   add_escaped(out, path_base(g->opt->input));
@@ -176,10 +185,11 @@ static void add_comment(Graph *g, Buffer *out, const Params *all, const char *up
   add_tensors(out, all, false);
   buffer_printf(out, " * Outputs:\n");
   add_tensors(out, all, true);
+  add_batch_note(g, out, all);
   buffer_printf(out,
                 " * All are dense and row-major. The workspace is aligned to 64 bytes; %lld bytes serve one\n"
                 " * thread, %s_model.workspace_size(%s, threads) tells for more. Link with resnetcc_rt.\n",
-                (long long)(g->work_size + g->scratch_size), g->name, g->symbolic ? "batch" : "1");
+                (long long)workspace_bytes(g), g->name, g->symbolic ? "batch" : "1");
   add_example(g, out, all, upper);
   buffer_printf(out, " */\n");
 }
@@ -202,7 +212,7 @@ void header_print(Graph *g, Buffer *out) {
   buffer_printf(out, "#include \"resnetcc_rt.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   buffer_printf(out, "extern const rcc_model %s_model;\n\n", g->name);
   buffer_printf(out, "/* Bytes, for one thread%s. */\n", g->symbolic ? " and a batch of 1" : "");
-  long long size = g->work_size + g->scratch_size;
+  long long size = workspace_bytes(g);
   buffer_printf(out, "#define %s_WORKSPACE_SIZE %lld\n\n", upper, size);
   add_prototype(g, out, &all);
   buffer_printf(out, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");

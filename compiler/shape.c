@@ -327,6 +327,7 @@ void infer_node(Graph *g, Node *n) {
   check_inputs(g, n);
   rule[n->op].infer(g, n);
   check_steps(g, n);
+  node_mark_batched(n);
 }
 
 /* Inputs, and constants with their data. */

@@ -184,7 +184,8 @@ static void workspace_grows_with_threads_alone(void **state) {
   assert_int_equal(size(2, 2), 2 * size(1, 1)); /* ... or each thread has its own */
   assert_int_equal(size(7, 3), 3 * size(1, 1));
   assert_int_equal(size(2, 3), size(1, 3));
-  assert_int_equal(size(0, 1), 0);
+  assert_int_equal(size(0, 1), size(1, 1));
+  assert_int_equal(size(0, 3), size(1, 3));
   assert_int_equal(size(-1, 1), 0);
   assert_int_equal(size(INT64_MIN, 1), 0);
   assert_int_equal(size(1, 0), 0);
@@ -239,7 +240,7 @@ static void check_errors(const char *batch) {
   cases[5].call.out[1] = NULL;
   cases[6].call.threads = 0;
   cases[7].call.threads = -1;
-  cases[8].call.batch = 0;
+  cases[8].call.batch = INT64_MAX;
   cases[9].call.batch = -1;
   cases[10].call.batch = INT64_MIN;
   cases[11].call.size = good.size - 1;
