@@ -296,6 +296,8 @@ void object_free(Object *o);
 void header_print(Graph *g, Buffer *out);
 /* `s` as a C identifier: other characters become _, a leading digit gets one before it, C and C++ keywords one behind. */
 char *c_identifier(Context *cx, const char *s);
+/* The names that begin with it are those of resnetcc_rt.h. */
+bool is_runtime_prefix(const char *name);
 
 /* The function peak(values, task, worker): PEAK_STEPS multiply-adds of all but two of so many vectors of registers. `values`
  * are as many vectors for each task, the last two of which are factor and addend. */

@@ -58,11 +58,13 @@ void run_passes(Graph *g) {
 
 static const char *model_name(Context *cx, const Options *opt, const char *output) {
   if (opt->name) {
+    if (is_runtime_prefix(opt->name)) fail(cx, "--name: '%s' is the prefix of resnetcc_rt.h's own names", opt->name);
     if (strcmp(opt->name, c_identifier(cx, opt->name)) == 0) return opt->name;
     fail(cx, "--name: '%s' is no C identifier", opt->name);
   }
   const char *path = output_is_file(output) ? output : opt->input;
-  return c_identifier(cx, path_without_ending(cx, path_base(path)));
+  const char *name = c_identifier(cx, path_without_ending(cx, path_base(path)));
+  return is_runtime_prefix(name) ? format_text(cx, "model_%s", name) : name;
 }
 
 static double mib(int64_t bytes) { return (double)bytes / (1 << 20); }

@@ -303,12 +303,13 @@ static void build_run(Entry *y) {
   LLVMGetParams(y->run, arg);
   Ref threads = check_run(y, arg);
   Ref once = arg[RUN_WORK], work = gep_const(e, once, g->once_size), zero = const_i64(e, 0);
-  Ref frame = new_frame(e, once, work, gep_const(e, work, g->work_size), threads);
-  if (y->n_once) run_image(y, 0, y->n_once, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], zero, arg[RUN_PAR], threads);
+  Ref many = compare(e, LLVMIntSGT, threads, MOST_TASKS), tasks = LLVMBuildSelect(e->b, many, const_i32(e, MOST_TASKS), threads, "");
+  Ref frame = new_frame(e, once, work, gep_const(e, work, g->work_size), tasks);
+  if (y->n_once) run_image(y, 0, y->n_once, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], zero, arg[RUN_PAR], tasks);
   Ref first = g->symbolic ? run_apart(y, arg, threads) : zero;
   Loop image;
   loop_begin(e, &image, first, g->symbolic ? arg[RUN_BATCH] : const_i64(e, 1), 1, 0, NULL);
-  run_image(y, y->n_once, y->count, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], image.i, arg[RUN_PAR], threads);
+  run_image(y, y->n_once, y->count, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], image.i, arg[RUN_PAR], tasks);
   loop_end(e, &image);
   LLVMBuildRet(e->b, const_i32(e, RCC_OK));
 }

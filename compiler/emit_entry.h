@@ -12,6 +12,8 @@ enum {
   FRAME_PLACES = 24,  /* ptr: the running layer's places, i64 each */
   FRAME_IO = 32,      /* ptr each: the inputs, then the outputs, of this image; then the workspace that all images share */
 };
+/* Into more tasks no layer is split, however many threads there are: then items times tasks do not overflow. */
+enum { MOST_TASKS = 1 << 16 };
 int64_t frame_once(const Graph *g); /* the offset of the latter */
 
 typedef struct Layer {

@@ -26,12 +26,30 @@ static const char *const reserved[] = {
   "stdin", "stdout", "unix",
 };
 
+static bool ends_with(const char *s, const char *end) {
+  size_t n = strlen(s), m = strlen(end);
+  return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* Names of resnetcc_rt.h and stdint.h, and macros of models' headers. */
+static bool is_of_headers(const char *s) {
+  static const char *const begin[] = {"rcc_", "RCC_", "RESNETCC_"}, *const end[] = {"_WORKSPACE_SIZE", "_MAX", "_MIN", "_WIDTH"};
+  for (size_t i = 0; i < COUNT(begin); i++)
+    if (strncmp(s, begin[i], strlen(begin[i])) == 0) return true;
+  for (size_t i = 0; i < COUNT(end); i++)
+    if (ends_with(s, end[i])) return true;
+  bool integer = strncmp(s, "INT", 3) == 0 || strncmp(s, "UINT", 4) == 0;
+  return integer && ends_with(s, "_C");
+}
+
+bool is_runtime_prefix(const char *name) { return strcmp(name, "rcc") == 0 || strncmp(name, "rcc_", 4) == 0; }
+
 static bool is_reserved(const char *s) {
   if (s[0] == '_' && (s[1] == '_' || (s[1] >= 'A' && s[1] <= 'Z'))) return true;
   for (size_t i = 0; i < COUNT(reserved); i++) {
     if (strcmp(reserved[i], s) == 0) return true;
   }
-  return false;
+  return is_of_headers(s);
 }
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
