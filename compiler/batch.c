@@ -82,6 +82,7 @@ static void name_axes(Graph *g, Node *n) {
 }
 
 static void make_one_image(Value *v) {
+  v->batched = has_batch(v);
   for (int i = 0; i < v->shape.rank; i++)
     if (v->shape.d[i] < 0) v->shape.d[i] = -v->shape.d[i];
   v->sym = NULL;

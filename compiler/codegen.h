@@ -267,8 +267,10 @@ int64_t narrow_columns(const Graph *g, const Node *n);
 
 /* ---- plan.c ---- */
 
-/* Lifetimes, aliases and offsets: Value.place, .offset, graph->work_size, .scratch_size. */
+/* Lifetimes, aliases and offsets: Value.place, .offset, graph->n_once, .once_size, .work_size, .scratch_size. Moves the nodes
+ * that do not depend on the image before the others. */
 void pass_plan(Graph *g);
+int64_t workspace_bytes(const Graph *g); /* for one thread and one image */
 /* --report: every buffer and layer. */
 void plan_report(Graph *g, FILE *f);
 
@@ -310,6 +312,8 @@ void object_free(Object *o);
 void header_print(Graph *g, Buffer *out);
 /* `s` as a C identifier: other characters become _, a leading digit gets one before it, C and C++ keywords one behind. */
 char *c_identifier(Context *cx, const char *s);
+/* The names that begin with it are those of resnetcc_rt.h. */
+bool is_runtime_prefix(const char *name);
 
 /* The function peak(values, task, worker): PEAK_STEPS multiply-adds of all but two of so many vectors of registers. `values`
  * are as many vectors for each task, the last two of which are factor and addend. */

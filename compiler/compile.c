@@ -59,11 +59,13 @@ void run_passes(Graph *g) {
 
 static const char *model_name(Context *cx, const Options *opt, const char *output) {
   if (opt->name) {
+    if (is_runtime_prefix(opt->name)) fail(cx, "--name: '%s' is the prefix of resnetcc_rt.h's own names", opt->name);
     if (strcmp(opt->name, c_identifier(cx, opt->name)) == 0) return opt->name;
     fail(cx, "--name: '%s' is no C identifier", opt->name);
   }
   const char *path = output_is_file(output) ? output : opt->input;
-  return c_identifier(cx, path_without_ending(cx, path_base(path)));
+  const char *name = c_identifier(cx, path_without_ending(cx, path_base(path)));
+  return is_runtime_prefix(name) ? format_text(cx, "model_%s", name) : name;
 }
 
 static double mib(int64_t bytes) { return (double)bytes / (1 << 20); }
@@ -71,7 +73,7 @@ static double mib(int64_t bytes) { return (double)bytes / (1 << 20); }
 static void print_summary(Graph *g, const char *path) {
   fprintf(stderr, "%s: opset %d, %d inputs, %d outputs\n", g->opt->input, g->opset, g->n_input, g->n_output);
   const Target *t = g->target;
-  int64_t work = g->work_size + g->scratch_size, used = arena_used(g->cx->arena);
+  int64_t work = workspace_bytes(g), used = arena_used(g->cx->arena);
   fprintf(stderr, "target: %s, %s, vectors of %d floats\n", t->triple, t->cpu, t->lanes);
   fprintf(stderr, "%s: %d layers, %.2f MiB of weights, %.2f MiB of workspace, %.2f MiB used to compile\n",
           path, g->n_node, mib(g->weights_size), mib(work), mib(used));

@@ -107,6 +107,7 @@ Ref value_ptr(Emit *e, const Value *v) {
   int64_t at = v->alias_offset + v->layout.origin * (int64_t)type_size(v->type);
   switch (v->place) {
   case P_WORK: return gep_const(e, frame_field(e, e->ptr, FRAME_WORK), v->offset + at);
+  case P_ONCE: return gep_const(e, frame_field(e, e->ptr, frame_once(e->g)), v->offset + at);
   case P_CONST: return weights_ptr(e, v->offset + at);
   case P_INPUT: return gep_const(e, frame_field(e, e->ptr, FRAME_IO + 8 * v->offset), at);
   case P_OUTPUT: return gep_const(e, frame_field(e, e->ptr, FRAME_IO + 8 * (e->g->n_input + v->offset)), at);

@@ -2,8 +2,9 @@
  * resnetcc_rt.h) and the functions it points to. They check every argument before a layer runs, and are compiled for the
  * baseline of the architecture, so that they can refuse a CPU that lacks what the layers need.
  *
- * Of a batch with at least as many images as threads each thread takes whole images, in a workspace of its own: nobody
- * waits for anyone between layers. What is left over, and a smaller batch, goes image by image through all threads. */
+ * Layers that do not depend on the image run first, once, on all threads. Of a batch with at least as many images as
+ * threads each thread then takes whole images, in a workspace of its own: nobody waits for anyone between layers. What is
+ * left over, and a smaller batch, goes image by image through all threads. */
 #include "emit_entry.h"
 
 #include "resnetcc_rt.h"
@@ -12,7 +13,7 @@
 typedef struct Entry {
   Emit *e;
   const Layer *layer;
-  int count;
+  int count, n_once;   /* of them, the first ones run once */
   LLVMTypeRef size_type, run_type;
   Ref workspace_size, run;
   Ref table, places;   /* of the layers */
@@ -65,13 +66,24 @@ static Ref images_apart(Emit *e, Ref batch, Ref threads) {
 
 /* ==== size_t workspace_size(int64_t batch, int32_t threads): 0 for senseless arguments ==== */
 
-/* What all threads need that work on one image, and that they need for one each. */
+/* What all threads need that work on one image, and that they need for one each. Neither overflows: too_many_threads. */
 static Ref size_together(Emit *e, Ref threads) {
-  return add_i(e, mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), e->g->scratch_size), const_i64(e, e->g->work_size));
+  const Graph *g = e->g;
+  Ref scratch = mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), g->scratch_size);
+  return add_i(e, scratch, const_i64(e, g->once_size + g->work_size));
 }
 
 static Ref size_apart(Emit *e, Ref threads) {
-  return mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), e->g->work_size + e->g->scratch_size);
+  const Graph *g = e->g;
+  Ref all = mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), g->work_size + g->scratch_size);
+  return g->once_size ? add_i(e, all, const_i64(e, g->once_size)) : all;
+}
+
+/* The workspaces of so many threads would be larger than memory can be. */
+static Ref too_many_threads(Emit *e, Ref threads) {
+  const Graph *g = e->g;
+  int64_t each = g->work_size + g->scratch_size, most = each ? (PTRDIFF_MAX - workspace_bytes(g)) / each : INT32_MAX;
+  return most >= INT32_MAX ? LLVMConstInt(e->i1, 0, 0) : compare(e, LLVMIntSGT, threads, most);
 }
 
 static void build_workspace_size(Entry *y) {
@@ -79,8 +91,9 @@ static void build_workspace_size(Entry *y) {
   y->size_type = LLVMFunctionType(e->i64, (LLVMTypeRef[]){e->i64, e->i32}, 2, 0);
   y->workspace_size = new_function(y, "workspace_size", y->size_type, false);
   Ref batch = LLVMGetParam(y->workspace_size, 0), threads = LLVMGetParam(y->workspace_size, 1);
-  Ref bad = LLVMBuildOr(e->b, compare(e, LLVMIntSLT, batch, 1), compare(e, LLVMIntSLT, threads, 1), "");
-  return_if(e, bad, 0);
+  int64_t least = e->g->symbolic ? 0 : 1;
+  Ref bad = LLVMBuildOr(e->b, compare(e, LLVMIntSLT, batch, least), compare(e, LLVMIntSLT, threads, 1), "");
+  return_if(e, LLVMBuildOr(e->b, bad, too_many_threads(e, threads), ""), 0);
   Ref size = size_together(e, threads);
   if (e->g->symbolic) {
     Ref apart = compare(e, LLVMIntSGT, images_apart(e, batch, threads), 0);
@@ -97,17 +110,37 @@ enum { FEW = 16 }; /* more inputs, or outputs, go through loops */
 
 static Ref array_item(Emit *e, Ref array, int i) { return load(e, e->ptr, array, 8 * i, 8); }
 
-static void check_pointers(Emit *e, Ref array, int n) {
-  if (n == 0) return;
+/* One table row a tensor: the largest batch with which it has no elements, -1 where it always has some. */
+static void check_many_pointers(Emit *e, Ref array, Value *const *v, int n, Ref batch) {
+  Ref *most = alloc_n(e->g->cx, (size_t)n, sizeof *most);
+  for (int i = 0; i < n; i++) {
+    most[i] = const_i64(e, shape_count(&v[i]->shape) == 0 ? INT64_MAX : v[i]->batched ? 0 : -1);
+  }
+  Ref table = constant_global(e, LLVMConstArray2(e->i64, most, (uint64_t)n), "empty");
+  Loop item;
+  loop_begin(e, &item, const_i64(e, 0), const_i64(e, n), 1, 0, NULL);
+  Ref limit = load(e, e->i64, gep(e, table, item.i, 8), 0, 8), p = load(e, e->ptr, gep(e, array, item.i, 8), 0, 8);
+  Ref needed = LLVMBuildICmp(e->b, LLVMIntSGT, batch, limit, "");
+  return_if(e, LLVMBuildAnd(e->b, is_null(e, p), needed, ""), RCC_ERR_ARGUMENT);
+  loop_end(e, &item);
+}
+
+/* A tensor without elements need not be anywhere. */
+static void check_pointers(Emit *e, Ref array, Value *const *v, int n, Ref batch) {
+  int64_t any = 0;
+  for (int i = 0; i < n; i++) any += shape_count(&v[i]->shape);
+  if (any == 0) return;
   return_if(e, is_null(e, array), RCC_ERR_ARGUMENT);
   if (n > FEW) {
-    Loop item;
-    loop_begin(e, &item, const_i64(e, 0), const_i64(e, n), 1, 0, NULL);
-    return_if(e, is_null(e, load(e, e->ptr, gep(e, array, item.i, 8), 0, 8)), RCC_ERR_ARGUMENT);
-    loop_end(e, &item);
+    check_many_pointers(e, array, v, n, batch);
     return;
   }
-  for (int i = 0; i < n; i++) return_if(e, is_null(e, array_item(e, array, i)), RCC_ERR_ARGUMENT);
+  for (int i = 0; i < n; i++) {
+    if (shape_count(&v[i]->shape) == 0) continue;
+    Ref missing = is_null(e, array_item(e, array, i));
+    if (v[i]->batched) missing = LLVMBuildAnd(e->b, missing, compare(e, LLVMIntNE, batch, 0), "");
+    return_if(e, missing, RCC_ERR_ARGUMENT);
+  }
 }
 
 /* par->threads, or 1 where par is NULL. */
@@ -131,28 +164,40 @@ static void check_cpu(Emit *e) {
   return_if(e, compare(e, LLVMIntNE, result, 0), RCC_ERR_CPU);
 }
 
+static int64_t image_bytes(const Value *v) { return shape_count(&v->shape) * (int64_t)type_size(v->type); }
+
+/* Tensors of more images would be larger than memory can be. */
+static int64_t most_images(const Graph *g) {
+  int64_t bytes = 1;
+  for (int i = 0; i < g->n_input + g->n_output; i++) {
+    const Value *v = i < g->n_input ? g->input[i] : g->output[i - g->n_input];
+    if (v->batched && image_bytes(v) > bytes) bytes = image_bytes(v);
+  }
+  return PTRDIFF_MAX / bytes;
+}
+
 static Ref check_run(Entry *y, Ref *arg) {
   Emit *e = y->e;
   const Graph *g = e->g;
-  check_pointers(e, arg[RUN_INPUTS], g->n_input);
-  check_pointers(e, arg[RUN_OUTPUTS], g->n_output);
-  return_if(e, compare(e, g->symbolic ? LLVMIntSLT : LLVMIntNE, arg[RUN_BATCH], 1), RCC_ERR_SHAPE);
+  check_pointers(e, arg[RUN_INPUTS], g->input, g->n_input, arg[RUN_BATCH]);
+  check_pointers(e, arg[RUN_OUTPUTS], g->output, g->n_output, arg[RUN_BATCH]);
+  if (g->symbolic) return_if(e, LLVMBuildICmp(e->b, LLVMIntUGT, arg[RUN_BATCH], const_i64(e, most_images(g)), ""), RCC_ERR_SHAPE);
+  else return_if(e, compare(e, LLVMIntNE, arg[RUN_BATCH], 1), RCC_ERR_SHAPE);
   Ref threads = thread_count(e, arg[RUN_PAR]);
   return_if(e, compare(e, LLVMIntSLT, threads, 1), RCC_ERR_ARGUMENT);
+  return_if(e, too_many_threads(e, threads), RCC_ERR_WORKSPACE);
   return_if(e, LLVMBuildICmp(e->b, LLVMIntULT, arg[RUN_SIZE], size_together(e, threads), ""), RCC_ERR_WORKSPACE);
   Ref address = LLVMBuildPtrToInt(e->b, arg[RUN_WORK], e->i64, "");
   Ref low = LLVMBuildAnd(e->b, address, const_i64(e, 63), "");
   Ref bad = LLVMBuildOr(e->b, compare(e, LLVMIntNE, low, 0), is_null(e, arg[RUN_WORK]), "");
-  if (g->work_size + g->scratch_size > 0) return_if(e, bad, RCC_ERR_WORKSPACE);
+  if (workspace_bytes(g) > 0) return_if(e, bad, RCC_ERR_WORKSPACE);
   check_cpu(e);
   return threads;
 }
 
-static int64_t image_bytes(const Value *v) { return shape_count(&v->shape) * (int64_t)type_size(v->type); }
-
 static void fill_frame_of_many(Emit *e, Ref frame, Ref array, Value *const *v, int n, int first, Ref image) {
   Ref *bytes = alloc_n(e->g->cx, (size_t)n, sizeof *bytes);
-  for (int i = 0; i < n; i++) bytes[i] = const_i64(e, image_bytes(v[i]));
+  for (int i = 0; i < n; i++) bytes[i] = const_i64(e, v[i]->batched ? image_bytes(v[i]) : 0);
   Ref table = constant_global(e, LLVMConstArray2(e->i64, bytes, (uint64_t)n), "steps");
   Loop item;
   loop_begin(e, &item, const_i64(e, 0), const_i64(e, n), 1, 0, NULL);
@@ -167,7 +212,8 @@ static void fill_frame(Emit *e, Ref frame, Ref array, Value *const *v, int n, in
     return;
   }
   for (int i = 0; i < n; i++) {
-    Ref p = gep(e, array_item(e, array, i), image, image_bytes(v[i]));
+    Ref p = array_item(e, array, i);
+    if (v[i]->batched) p = gep(e, p, image, image_bytes(v[i]));
     store(e, p, frame, FRAME_IO + 8 * (first + i), 8);
   }
 }
@@ -203,14 +249,14 @@ static Ref layer_table(Entry *y) {
 
 /* With threads lent, every layer goes through them, a serial one as a single task: whoever lends them sees all layers in
  * order, which is what a profile needs. */
-static void run_layers(Entry *y, Ref frame, Ref par, Ref threads) {
+static void run_layers(Entry *y, int from, int to, Ref frame, Ref par, Ref threads) {
   Emit *e = y->e;
-  if (y->count == 0) return;
+  if (from == to) return;
   LLVMTypeRef layer_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
   LLVMTypeRef lend_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->i32}, 4, 0);
   Ref alone = is_null(e, par);
   Loop layer;
-  loop_begin(e, &layer, const_i64(e, 0), const_i64(e, y->count), 1, 0, NULL);
+  loop_begin(e, &layer, const_i64(e, from), const_i64(e, to), 1, 0, NULL);
   Ref row = gep(e, y->table, layer.i, ROW_BYTES), fn = load(e, e->ptr, row, ROW_FUNCTION, 8);
   store(e, gep(e, y->places, load(e, e->i64, row, ROW_PLACES, 8), 1), frame, FRAME_PLACES, 8);
   fn = flush_denormals(e, fn, layer_type, frame);
@@ -227,37 +273,42 @@ static void run_layers(Entry *y, Ref frame, Ref par, Ref threads) {
   loop_end(e, &layer);
 }
 
-/* A frame on the stack. */
-static Ref new_frame(Emit *e, Ref work, Ref scratch, Ref threads) {
-  int64_t size = FRAME_IO + 8 * (e->g->n_input + e->g->n_output) + flush_frame_bytes(e->g);
+int64_t frame_once(const Graph *g) { return FRAME_IO + 8 * ((int64_t)g->n_input + g->n_output); }
+
+/* A frame on the stack; `once` is what all images share. */
+static Ref new_frame(Emit *e, Ref once, Ref work, Ref scratch, Ref threads) {
+  int64_t size = frame_once(e->g) + (e->g->once_size ? 8 : 0) + flush_frame_bytes(e->g);
   Ref frame = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)size / 8), "");
   LLVMSetAlignment(frame, 8);
   store(e, work, frame, FRAME_WORK, 8);
   store(e, scratch, frame, FRAME_SCRATCH, 8);
   store(e, threads, frame, FRAME_TASKS, 4);
+  if (e->g->once_size) store(e, once, frame, frame_once(e->g), 8);
   return frame;
 }
 
-static void run_image(Entry *y, Ref frame, Ref inputs, Ref outputs, Ref image, Ref par, Ref threads) {
+/* The layers from `from` to `to` on that image. */
+static void run_image(Entry *y, int from, int to, Ref frame, Ref inputs, Ref outputs, Ref image, Ref par, Ref threads) {
   const Graph *g = y->e->g;
   fill_frame(y->e, frame, inputs, g->input, g->n_input, 0, image);
   fill_frame(y->e, frame, outputs, g->output, g->n_output, g->n_input, image);
-  run_layers(y, frame, par, threads);
+  run_layers(y, from, to, frame, par, threads);
 }
 
 enum { JOB_INPUTS = 0, JOB_OUTPUTS = 8, JOB_WORK = 16, JOB_WORDS = 3 };
 
-/* void image_task(void *job, int32_t image, int32_t worker): all layers on one image. */
+/* void image_task(void *job, int32_t image, int32_t worker): the layers of an image on one. */
 static void build_image_task(Entry *y) {
   Emit *e = y->e;
   LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
   y->image_task = new_function(y, "image_task", type, false);
   Ref job = LLVMGetParam(y->image_task, 0), image = LLVMBuildSExt(e->b, LLVMGetParam(y->image_task, 1), e->i64, "");
   Ref worker = LLVMBuildSExt(e->b, LLVMGetParam(y->image_task, 2), e->i64, "");
-  Ref work = gep(e, load(e, e->ptr, job, JOB_WORK, 8), worker, e->g->work_size + e->g->scratch_size);
-  Ref one = const_i32(e, 1), frame = new_frame(e, work, gep_const(e, work, e->g->work_size), one);
+  Ref once = load(e, e->ptr, job, JOB_WORK, 8);
+  Ref work = gep(e, gep_const(e, once, e->g->once_size), worker, e->g->work_size + e->g->scratch_size);
+  Ref one = const_i32(e, 1), frame = new_frame(e, once, work, gep_const(e, work, e->g->work_size), one);
   Ref inputs = load(e, e->ptr, job, JOB_INPUTS, 8), outputs = load(e, e->ptr, job, JOB_OUTPUTS, 8);
-  run_image(y, frame, inputs, outputs, image, LLVMConstNull(e->ptr), one);
+  run_image(y, y->n_once, y->count, frame, inputs, outputs, image, LLVMConstNull(e->ptr), one);
   LLVMBuildRetVoid(e->b);
 }
 
@@ -292,11 +343,14 @@ static void build_run(Entry *y) {
   Ref arg[RUN_N];
   LLVMGetParams(y->run, arg);
   Ref threads = check_run(y, arg);
-  Ref first = g->symbolic ? run_apart(y, arg, threads) : const_i64(e, 0);
-  Ref frame = new_frame(e, arg[RUN_WORK], gep_const(e, arg[RUN_WORK], g->work_size), threads);
+  Ref once = arg[RUN_WORK], work = gep_const(e, once, g->once_size), zero = const_i64(e, 0);
+  Ref many = compare(e, LLVMIntSGT, threads, MOST_TASKS), tasks = LLVMBuildSelect(e->b, many, const_i32(e, MOST_TASKS), threads, "");
+  Ref frame = new_frame(e, once, work, gep_const(e, work, g->work_size), tasks);
+  if (y->n_once) run_image(y, 0, y->n_once, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], zero, arg[RUN_PAR], tasks);
+  Ref first = g->symbolic ? run_apart(y, arg, threads) : zero;
   Loop image;
   loop_begin(e, &image, first, g->symbolic ? arg[RUN_BATCH] : const_i64(e, 1), 1, 0, NULL);
-  run_image(y, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], image.i, arg[RUN_PAR], threads);
+  run_image(y, y->n_once, y->count, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], image.i, arg[RUN_PAR], tasks);
   loop_end(e, &image);
   LLVMBuildRet(e->b, const_i32(e, RCC_OK));
 }
@@ -385,6 +439,7 @@ static void build_table(Entry *y) {
 
 void emit_entry(Emit *e, const Layer *layer, int count) {
   Entry y = {.e = e, .layer = layer, .count = count};
+  while (e->g->symbolic && y.n_once < count && !node_is_batched(e->g->layer[y.n_once].node)) y.n_once++;
   if (count > 0) y.table = layer_table(&y), y.places = place_table(&y);
   build_workspace_size(&y);
   if (e->g->symbolic) build_image_task(&y);

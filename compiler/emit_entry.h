@@ -6,12 +6,15 @@
 
 /* The frame that every layer function gets: byte offsets of its fields. */
 enum {
-  FRAME_WORK = 0,     /* ptr: the workspace */
+  FRAME_WORK = 0,     /* ptr: the workspace of this image */
   FRAME_SCRATCH = 8,  /* ptr: the first worker's scratch */
   FRAME_TASKS = 16,   /* i32: tasks a layer is split into */
   FRAME_PLACES = 24,  /* ptr: the running layer's places, i64 each */
-  FRAME_IO = 32,      /* ptr each: the inputs, then the outputs, of this image */
+  FRAME_IO = 32,      /* ptr each: the inputs, then the outputs, of this image; then the workspace that all images share */
 };
+/* Into more tasks no layer is split, however many threads there are: then items times tasks do not overflow. */
+enum { MOST_TASKS = 1 << 16 };
+int64_t frame_once(const Graph *g); /* the offset of the latter */
 
 typedef struct Layer {
   Ref fn;      /* void (Frame *, i32 task, i32 worker) */

@@ -7,7 +7,7 @@ enum {
   MXCSR_FLUSH_TO_ZERO = 1 << 15,
 };
 
-static int64_t layer_field(const Graph *g) { return FRAME_IO + 8 * (g->n_input + g->n_output); }
+static int64_t layer_field(const Graph *g) { return frame_once(g) + (g->once_size ? 8 : 0); }
 
 int64_t flush_frame_bytes(const Graph *g) { return g->opt->flush_denormals ? 8 : 0; }
 

@@ -94,6 +94,7 @@ Ref bound_value(Emit *e, const Value *v) {
   Ref offset = place_field(e, PLACE_VALUES + v->id);
   switch (v->place) {
   case P_WORK: return gep(e, load_invariant(e, e->ptr, e->frame, FRAME_WORK, 8), offset, 1);
+  case P_ONCE: return gep(e, load_invariant(e, e->ptr, e->frame, frame_once(e->g), 8), offset, 1);
   case P_CONST: return gep(e, e->weights, offset, 1);
   default: return gep_const(e, load_invariant(e, e->ptr, gep(e, e->frame, offset, 1), 0, 8), inner_offset(v));
   }

@@ -84,7 +84,7 @@ static bool steps_equal(const Step *a, const Step *b) {
 static bool nodes_equal(const void *a, const void *b) {
   const Node *x = a, *y = b;
   if (x->op != y->op || x->n_in != y->n_in || x->n_out != y->n_out) return false;
-  if (x->n_attr != y->n_attr || x->n_step != y->n_step) return false;
+  if (x->n_attr != y->n_attr || x->n_step != y->n_step || node_is_batched(x) != node_is_batched(y)) return false;
   for (int i = 0; i < x->n_in; i++)
     if (x->in[i] != y->in[i]) return false;
   for (int i = 0; i < x->n_attr; i++)
@@ -127,6 +127,7 @@ static void merge_equal(Fold *f, Node *n) {
 static void make_const(Value *v, const void *data) {
   v->data = data;
   v->def = NULL;
+  v->batched = false;
 }
 
 /* Shape inference knows the elements of some results. */
@@ -444,6 +445,7 @@ static void fix_output(Fold *f, int i) {
   if (v == old && !v->is_input && !v->data) return;
   if (v == old) { /* a stand-in for graph_replace to replace */
     old = value_new(g, v->name, v->type, v->shape);
+    old->batched = g->output_shape && shape_is_symbolic(&g->output_shape[i]);
     if (v->data) v->name = format_text(g->cx, "%s.value", v->name);
     v->is_output = false;
     output_set(g, i, old);

@@ -134,6 +134,7 @@ static Node *anchor_for(const Node *n, int chain) {
   Node *a = n->in[chain]->def;
   if (!a || !is_anchor(a) || !can_chain(n, chain) || only_reader(n->in[chain]) != n) return NULL;
   if (a->n_step == MAX_STEPS) return NULL;
+  if (node_is_batched(a) != node_is_batched(n)) return NULL; /* it would be computed for every image */
   if (a->n_out > 1 && a->out[1]) return NULL; /* MaxPool's indices are those of the values before any step */
   return a;
 }

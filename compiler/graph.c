@@ -269,6 +269,21 @@ void node_add_step(Graph *g, Node *n, Step s) {
   n->step[n->n_step++] = s;
 }
 
+/* ---- the batch ---- */
+
+bool node_is_batched(const Node *n) {
+  for (int i = 0; i < n->n_out; i++)
+    if (n->out[i]) return n->out[i]->batched;
+  return false;
+}
+
+void node_mark_batched(Node *n) {
+  bool batched = node_is_batched(n);
+  for (int i = 0; i < n->n_in; i++) batched = batched || (n->in[i] && n->in[i]->batched);
+  for (int i = 0; i < n->n_out; i++)
+    if (n->out[i]) n->out[i]->batched = batched;
+}
+
 /* ---- compaction: an id of -1 marks what goes ---- */
 
 static void keep_values(Value *const *v, int n) {

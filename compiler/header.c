@@ -26,12 +26,30 @@ static const char *const reserved[] = {
   "stdin", "stdout", "unix",
 };
 
+static bool ends_with(const char *s, const char *end) {
+  size_t n = strlen(s), m = strlen(end);
+  return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* Names of resnetcc_rt.h and stdint.h, and macros of models' headers. */
+static bool is_of_headers(const char *s) {
+  static const char *const begin[] = {"rcc_", "RCC_", "RESNETCC_"}, *const end[] = {"_WORKSPACE_SIZE", "_MAX", "_MIN", "_WIDTH"};
+  for (size_t i = 0; i < COUNT(begin); i++)
+    if (strncmp(s, begin[i], strlen(begin[i])) == 0) return true;
+  for (size_t i = 0; i < COUNT(end); i++)
+    if (ends_with(s, end[i])) return true;
+  bool integer = strncmp(s, "INT", 3) == 0 || strncmp(s, "UINT", 4) == 0;
+  return integer && ends_with(s, "_C");
+}
+
+bool is_runtime_prefix(const char *name) { return strcmp(name, "rcc") == 0 || strncmp(name, "rcc_", 4) == 0; }
+
 static bool is_reserved(const char *s) {
   if (s[0] == '_' && (s[1] == '_' || (s[1] >= 'A' && s[1] <= 'Z'))) return true;
   for (size_t i = 0; i < COUNT(reserved); i++) {
     if (strcmp(reserved[i], s) == 0) return true;
   }
-  return false;
+  return is_of_headers(s);
 }
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -167,6 +185,15 @@ static void add_example(Graph *g, Buffer *out, const Params *all, const char *up
   buffer_printf(out, " *   rcc_workspace_free(work, %s_WORKSPACE_SIZE);\n", upper);
 }
 
+/* Which tensors the images of a batch share. */
+static void add_batch_note(Graph *g, Buffer *out, const Params *all) {
+  bool all_batched = true;
+  for (int i = 0; i < all->n; i++) all_batched = all_batched && all->p[i].value->batched;
+  if (!g->symbolic) return;
+  buffer_printf(out, " * The batch is any number of images, from 0 on.%s\n",
+                all_batched ? "" : " Tensors without it are read or written once for all.");
+}
+
 static void add_comment(Graph *g, Buffer *out, const Params *all, const char *upper) {
   buffer_printf(out, "/* %s.h: made by resnetcc %s from ", g->name, RESNETCC_VERSION);
   add_escaped(out, path_base(g->opt->input));
@@ -179,10 +206,11 @@ static void add_comment(Graph *g, Buffer *out, const Params *all, const char *up
   if (g->opt->flush_denormals) {
     buffer_printf(out, " * A run takes denormal numbers for zeros, in every thread that works for it; the CPU's mode is then as before.\n");
   }
+  add_batch_note(g, out, all);
   buffer_printf(out,
                 " * All are dense and row-major. The workspace is aligned to 64 bytes; %lld bytes serve one\n"
                 " * thread, %s_model.workspace_size(%s, threads) tells for more. Link with resnetcc_rt.\n",
-                (long long)(g->work_size + g->scratch_size), g->name, g->symbolic ? "batch" : "1");
+                (long long)workspace_bytes(g), g->name, g->symbolic ? "batch" : "1");
   add_example(g, out, all, upper);
   buffer_printf(out, " */\n");
 }
@@ -205,7 +233,7 @@ void header_print(Graph *g, Buffer *out) {
   buffer_printf(out, "#include \"resnetcc_rt.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   buffer_printf(out, "extern const rcc_model %s_model;\n\n", g->name);
   buffer_printf(out, "/* Bytes, for one thread%s. */\n", g->symbolic ? " and a batch of 1" : "");
-  long long size = g->work_size + g->scratch_size;
+  long long size = workspace_bytes(g);
   buffer_printf(out, "#define %s_WORKSPACE_SIZE %lld\n\n", upper, size);
   add_prototype(g, out, &all);
   buffer_printf(out, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");

@@ -24,10 +24,20 @@ static bool is_empty_list(const Onnx__TensorShapeProto *s) {
          s->dim[0]->dim_value == 0;
 }
 
+/* What some tools write for any unknown size: two of these need not be one. */
+static bool says_unknown(const char *name) {
+  static const char *const words[] = {"None", "none", "unknown", "Unknown", "unk", "null", "nan"};
+  bool has_word = false;
+  for (size_t i = 0; i < COUNT(words); i++)
+    if (strcmp(words[i], name) == 0) return true;
+  for (const char *p = name; *p; p++) has_word = has_word || !strchr("?*-_. 01", *p);
+  return !has_word;
+}
+
 /* NULL: the dimension has no name. */
 static const char *name_of(const Dim *d) {
   bool named = d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && d->dim_param;
-  return named && *d->dim_param ? d->dim_param : NULL;
+  return named && !says_unknown(d->dim_param) ? d->dim_param : NULL;
 }
 
 static const Shape *pin_of(const Import *im, const char *input) {
@@ -55,13 +65,16 @@ static void bind(Import *im, const char *dim, int64_t value) {
 }
 
 static void bind_pinned(Import *im, const char *input, const Onnx__TensorShapeProto *s, const Shape *pin) {
-  for (int i = 0; i < pin->rank; i++)
-    if (pin->d[i] <= 0) fail(im->cx, "--shape %s: a dimension must be 1 or more", input);
+  for (int i = 0; i < pin->rank; i++) {
+    if (pin->d[i] == -1 && i > 0) fail(im->cx, "--shape %s: only the first dimension, the batch, may stay symbolic", input);
+    if (pin->d[i] <= 0 && pin->d[i] != -1) fail(im->cx, "--shape %s: a dimension must be 1 or more", input);
+  }
   if (!s) return;
   if (s->n_dim != (size_t)pin->rank)
     fail(im->cx, "--shape %s: the input has %zu dimensions, not %d", input, s->n_dim, pin->rank);
   for (int i = 0; i < pin->rank; i++) {
     int64_t number = number_of(s->dim[i]);
+    if (pin->d[i] == -1) continue; /* bind_batch takes it */
     if (number && number != pin->d[i])
       fail(im->cx, "--shape %s: dimension %d of the input is %lld, not %lld", input, i, (long long)number,
            (long long)pin->d[i]);
@@ -119,9 +132,21 @@ static _Noreturn void fail_unknown_dim(const Import *im, const char *input, cons
        s ? "dimension" : "shape", dim ? " " : "", dim ? dim : "", input, s ? example : "1,3,224,224");
 }
 
+/* A dimension that --shape leaves symbolic is the batch, whether the model has a number there or not. */
+static Shape pinned_shape(Import *im, const Onnx__ValueInfoProto *input, const Shape *pin) {
+  Shape shape = *pin;
+  const Onnx__TensorShapeProto *s = shape_proto(input->type);
+  if (shape.rank == 0 || shape.d[0] != -1) return shape;
+  if (s && s->n_dim && number_of(s->dim[0]))
+    fail(im->cx, "--shape %s: dimension 0 of the input is %lld, not symbolic", input->name, (long long)number_of(s->dim[0]));
+  shape.d[0] = batch(im);
+  if (shape_is_symbolic(&shape)) im->g->symbolic = true;
+  return shape;
+}
+
 Shape input_shape(Import *im, const Onnx__ValueInfoProto *input) {
   const Shape *pin = pin_of(im, input->name);
-  if (pin) return *pin;
+  if (pin) return pinned_shape(im, input, pin);
   const Onnx__TensorShapeProto *s = shape_proto(input->type);
   if (!s) fail_unknown_dim(im, input->name, NULL, NULL);
   if (s->n_dim > MAX_RANK) fail(im->cx, "input \"%s\" has more than %d dimensions", input->name, MAX_RANK);

@@ -119,6 +119,7 @@ static void split_epilogue(Graph *g, Node *n) {
   }
   n->out[0] = x;
   x->def = n;
+  x->batched = y->batched;
   rest->out[0] = y;
   y->def = rest;
 }
@@ -134,6 +135,7 @@ static Value *reorder(Work *w, Value *v, const char *suffix, Layout l) {
   Node *n = g->walking ? walk_before(g, OP_Reorder, name, 1, &v, 1) : node_new(g, OP_Reorder, name, 1, &v, 1);
   Value *out = value_new(g, n->name, v->type, v->shape);
   out->def = n;
+  out->batched = v->batched;
   out->layout = l;
   n->out[0] = out;
   return out;
@@ -208,6 +210,7 @@ static void place_on_blocks(Work *w, Node *n) {
 
 static bool part_joins(const Work *w, const Node *n, const Value *part) {
   if (!part || part->shape.d[1] % w->lanes != 0) return false;
+  if (part->batched != node_is_batched(n)) return false; /* it outlives the image's whole */
   return n->op == OP_Split || (part->layout.block && !part->alias && !part->is_output);
 }
 

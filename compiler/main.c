@@ -141,10 +141,18 @@ static void set_batch(Options *o, const char *value) {
   if (o->batch == 0 || *end) usage_error("--batch=%s: it is a number from 1 on", value);
 }
 
+/* A name at s, which stands for a dimension that stays symbolic; *end is behind it. */
+static bool name(const char *s, char **end) {
+  size_t n = strcspn(s, ",");
+  *end = (char *)s + n;
+  return n > 0 && (*s < '0' || *s > '9') && !strchr("+-.", *s);
+}
+
 static bool read_shape(const char *s, Shape *shape) {
   for (char *end;; s = end + 1) {
     int64_t n = number(s, &end);
-    if (n <= 0 || shape->rank == MAX_RANK) return false;
+    if (n <= 0) n = shape->rank == 0 && name(s, &end) ? -1 : 0; /* the first, the batch */
+    if (n == 0 || shape->rank == MAX_RANK) return false;
     shape->d[shape->rank++] = n;
     if (*end != ',') return !*end;
   }
@@ -154,7 +162,7 @@ static void set_shape(Options *o, const char *value) {
   const char *equals = strrchr(value, '='); /* an input's name may hold one */
   struct ShapePin *pin = &o->shape[o->n_shape++]; /* main made room for one an argument */
   if (!equals || equals == value || !read_shape(equals + 1, &pin->shape)) {
-    usage_error("--shape %s: it is NAME=1,3,224,224 with up to %d numbers from 1 on", value, MAX_RANK);
+    usage_error("--shape %s: it is NAME=1,3,224,224 with up to %d numbers from 1 on, or N for the batch", value, MAX_RANK);
   }
   pin->input = strndup(value, (size_t)(equals - value));
   if (!pin->input) out_of_memory();
@@ -206,7 +214,7 @@ static const struct Option {
   {"-MD", NULL, NONE, set_depend, "write a Makefile rule beside the output, ending .d: what it was made from"},
   {"-MF", "FILE", EITHER, set_depend_file, "write that rule to FILE"},
   {"--name", "NAME", EITHER, set_name, "prefix of the C names; default: the output's file name"},
-  {"--shape", "INPUT=1,3,224,224", EITHER, set_shape, "fix the shape of an input"},
+  {"--shape", "INPUT=1,3,224,224", EITHER, set_shape, "fix the shape of an input; N: the batch stays symbolic"},
   {"--batch", "N", EITHER, set_batch, "fix a symbolic batch: the code works on N images at once"},
   {"--emit", "KIND", EITHER, set_emit, "obj (default), asm, llvm or graph"},
   {"-mcpu", "CPU", JOINED, set_cpu, "generate code for CPU; default: the CPU of this machine"},

@@ -73,6 +73,7 @@ static void check_ending(Context *cx, const Options *opt, const char *path) {
   static const struct { const char *ending, *what; } others[] = {
     {".so", "shared library"}, {".dylib", "shared library"}, {".dll", "shared library"}, {".a", "library"},
     {".lib", "library"}, {".exe", "program"}, {".c", "C file"}, {".cc", "C++ file"}, {".cpp", "C++ file"},
+    {".h", "header"}, {".hpp", "header"},
     {".onnx", "model"},
   };
   static const char *const names[] = {[EMIT_OBJ] = "an object file", [EMIT_ASM] = "assembly", [EMIT_LLVM] = "LLVM IR",

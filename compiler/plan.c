@@ -25,6 +25,22 @@ static void extend(Plan *p, Value *v, int at) {
   if (at > s->last) s->last = at;
 }
 
+/* What does not depend on the image comes first, in the order that it had. */
+static void sort_once_first(Graph *g) {
+  if (!g->symbolic) return;
+  Node **batched = alloc_n(g->cx, (size_t)g->n_node + 1, sizeof *batched);
+  int n = 0;
+  for (int i = 0; i < g->n_node; i++) {
+    if (node_is_batched(g->node[i])) batched[n++] = g->node[i];
+    else g->node[g->n_once++] = g->node[i];
+  }
+  if (n) memcpy(g->node + g->n_once, batched, (size_t)n * sizeof *batched);
+  for (int i = 0; i < g->n_node; i++) g->node[i]->at = i;
+}
+
+/* Do the images read what is made once? */
+static bool outlives_once(const Graph *g, const Span *s) { return s->first < g->n_once && s->last >= g->n_once; }
+
 /* What all threads share while a node runs is a value of its own. */
 static void add_work_values(Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
@@ -69,7 +85,7 @@ static void share_view(Plan *p, Node *n) {
   Value *x = n->in[0], *y = n->out[0];
   if (x->data || y->alias || !layout_is_plain(x) || !layout_is_plain(y)) return;
   if (!y->is_output) share(p, y, x);
-  else if (!is_outside(root_of(p, x)) && !x->alias && !x->layout.block) share(p, x, y);
+  else if (x->batched == y->batched && !is_outside(root_of(p, x)) && !x->alias && !x->layout.block) share(p, x, y);
 }
 
 static bool same_layout(const Value *a, const Value *b) {
@@ -79,7 +95,7 @@ static bool same_layout(const Value *a, const Value *b) {
 static bool may_overwrite(const Plan *p, const Node *n, int at, Value *arg) {
   Value *root = root_of(p, arg), *y = n->out[0];
   if (is_outside(root) || is_outside(y) || y->alias || !same_layout(arg, y)) return false;
-  if (p->span[root->id].last != at) return false;
+  if (p->span[root->id].last != at || outlives_once(p->g, &p->span[root->id])) return false; /* the next image reads it */
   for (int k = 0; k < n->n_in; k++) { /* a window or another place of the same storage must not be read after */
     bool elsewhere = n->in[k] && root_of(p, n->in[k]) == root && (n->in[k] != arg || (k == 0 && n->op != OP_Pointwise));
     if (elsewhere) return false;
@@ -114,6 +130,13 @@ static int64_t storage_bytes(const Plan *p, const Value *v) {
   return size_round_up(bytes, 64);
 }
 
+/* All of these live through all images, so none shares memory with another. */
+static void place_once(Graph *g, Value *v, const Span *s) {
+  v->place = P_ONCE;
+  v->offset = size_round_up(g->once_size, s->align);
+  g->once_size = size_add(v->offset, s->bytes);
+}
+
 static void place_work(Plan *p) {
   Graph *g = p->g;
   Span *list = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *list);
@@ -124,7 +147,8 @@ static void place_work(Plan *p) {
     if (v->alias || is_outside(v) || p->span[i].last < 0) continue;
     list[n] = p->span[i];
     list[n].bytes = storage_bytes(p, v);
-    value[n++] = v;
+    if (outlives_once(g, &list[n])) place_once(g, v, &list[n]);
+    else value[n++] = v;
   }
   g->work_size = place_spans(g->cx, list, n);
   for (int i = 0; i < n; i++) {
@@ -178,10 +202,13 @@ static void size_scratch(Graph *g) {
   int64_t align = g->scratch_size < WORK_ALIGN ? 64 : WORK_ALIGN;
   g->scratch_size = size_round_up(g->scratch_size, align);
   if (g->scratch_size > 0) g->work_size = size_round_up(g->work_size, align);
+  g->once_size = size_round_up(g->once_size, align);
 }
 
+int64_t workspace_bytes(const Graph *g) { return size_add(g->once_size, size_add(g->work_size, g->scratch_size)); }
+
 static void check_memory(Graph *g) {
-  int64_t work = size_add(g->work_size, g->scratch_size);
+  int64_t work = workspace_bytes(g);
   double mib = 1 << 20;
   if (size_add(work, g->weights_size) <= g->opt->max_memory) return;
   fail(g->cx, "needs %.6g MiB of weights and %.6g MiB of workspace; the memory limit is %.6g MiB",
@@ -190,6 +217,7 @@ static void check_memory(Graph *g) {
 
 void pass_plan(Graph *g) {
   graph_compact(g);
+  sort_once_first(g);
   add_work_values(g);
   Plan p = {.g = g, .span = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *p.span), .root = sets_new(g->cx, g->n_value)};
   for (int i = 0; i < g->n_value; i++) {
@@ -212,13 +240,14 @@ void pass_plan(Graph *g) {
 /* ==== --report ==== */
 
 static const char *place_name(const Value *v) {
-  static const char *const names[] = {"-", "input", "output", "workspace", "weights"};
+  static const char *const names[] = {"-", "input", "output", "workspace", "weights", "shared"};
   return names[v->place];
 }
 
 void plan_report(Graph *g, FILE *f) {
   fprintf(f, "weights %lld bytes, workspace %lld bytes, scratch %lld bytes a thread\n", (long long)g->weights_size,
           (long long)g->work_size, (long long)g->scratch_size);
+  if (g->once_size) fprintf(f, "shared by all images %lld bytes, made by %d nodes\n", (long long)g->once_size, g->n_once);
   fprintf(f, "%-10s %12s %12s %-6s %-14s %-24s %s\n", "place", "offset", "bytes", "layout", "halo", "shape", "value");
   for (int i = 0; i < g->n_value; i++) {
     const Value *v = g->value[i];

@@ -24,6 +24,7 @@ static Value *view(Widening *w, Value *v, Op op, Shape shape, const char *suffix
   Node *n = walk_before(g, op, format_text(g->cx, "%s.%s", v->name, suffix), 2, (Value *[]){v, axes}, 1);
   n->out[0] = value_new(g, n->name, v->type, shape);
   n->out[0]->def = n;
+  node_mark_batched(n);
   return n->out[0];
 }
 
@@ -73,6 +74,7 @@ static void widen_node(Widening *w, Node *n) {
   Value *narrow = n->out[0];
   Value *y = value_new(g, format_text(g->cx, "%s.wide", narrow->name), narrow->type, widened(&narrow->shape));
   y->def = n;
+  y->batched = narrow->batched;
   n->out[0] = y;
   if (narrow->id < w->n_wide) w->wide[narrow->id] = y;
   int64_t axis = 2;

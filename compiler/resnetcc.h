@@ -98,7 +98,10 @@ typedef struct Layout {
   int64_t origin, size;
 } Layout;
 
-typedef enum Place { P_NONE, P_INPUT, P_OUTPUT, P_WORK, P_CONST } Place;
+typedef enum Place {
+  P_NONE, P_INPUT, P_OUTPUT, P_WORK, P_CONST,
+  P_ONCE, /* the first part of the workspace, which all images of a symbolic batch share */
+} Place;
 
 /* ---- values and nodes ---- */
 
@@ -114,6 +117,7 @@ struct Value {
   int output;            /* of an output: its number */
   const void *data;      /* a constant's elements, dense row-major; NULL: not a constant */
   const bool *sym;       /* of an integer constant: which elements are multiples of the batch symbol; NULL: none */
+  bool batched;          /* from the pass batch on: every image of a symbolic batch has its own */
 
   Layout layout;         /* from the pass layout on */
   Place place;           /* from the pass plan on */
@@ -216,7 +220,9 @@ struct Graph {
   struct Tuning *tuning; /* for select: measured times; NULL: none */
   const uint8_t *weights;                /* pack: the object's read-only data */
   int64_t weights_size;
-  int64_t work_size;     /* plan: bytes of workspace that all threads share ... */
+  int n_once;            /* plan: so many nodes, the first ones, run once for all images of a symbolic batch; ... */
+  int64_t once_size;     /* ... bytes of workspace for what they leave to the images, before those of an image, ... */
+  int64_t work_size;     /* ... which all threads share that work on it ... */
   int64_t scratch_size;  /* ... and that each thread has for itself, behind them */
   struct LayerInfo {     /* emit: the layer functions in the order of their calls */
     Node *node;
@@ -330,6 +336,8 @@ Node *walk_after(Graph *g, Op op, const char *name, int n_in, Value *const *in, 
 void node_swap(Graph *g, int i, int k); /* the places of nodes number i and k */
 void node_add_input(Graph *g, Node *n, Value *v);
 void node_add_step(Graph *g, Node *n, Step s);
+bool node_is_batched(const Node *n);    /* are its results, see Value.batched? All are or none is */
+void node_mark_batched(Node *n);        /* they are if an input is; infer_node does it */
 /* Drops dead nodes, values that nobody reads or defines; renumbers value ids. */
 void graph_compact(Graph *g);
 int node_index(const Graph *g, const Node *n); /* during a walk, of a node that it has met */

@@ -16,6 +16,30 @@ static bool fits_memory(const Graph *g, Type type, const Shape *s) {
   return bytes <= g->cx->max_memory && bytes <= MOST_MEMORY;
 }
 
+/* Is v, which is not known, computed from shapes and constants alone? */
+static bool follows_from_shapes(const Graph *g, const Value *v) {
+  bool *follows = alloc_n(g->cx, (size_t)g->n_value, sizeof *follows);
+  for (int i = 0; i < g->n_value; i++) follows[i] = g->value[i]->data;
+  for (int i = 0; i < g->n_node; i++) {
+    const Node *n = g->node[i];
+    bool all = true;
+    for (int k = 0; k < n->n_in && n->op != OP_Shape; k++) all = all && (!n->in[k] || follows[n->in[k]->id]);
+    for (int k = 0; k < n->n_out && all; k++)
+      if (n->out[k]) follows[n->out[k]->id] = true;
+  }
+  return follows[v->id];
+}
+
+const char *batch_remedy(const Graph *g, const Node *n) {
+  bool symbolic = false;
+  if (!g->symbolic || g->input_shape) return ""; /* the pass batch has been */
+  for (int i = 0; i < n->n_in && !symbolic; i++) {
+    const Value *v = n->in[i];
+    symbolic = v && (shape_is_symbolic(&v->shape) || v->sym || (!v->data && v->def && follows_from_shapes(g, v)));
+  }
+  return symbolic ? "; --batch N fixes the batch" : "";
+}
+
 void set_output(Graph *g, Node *n, int i, Type type, const Shape *s) {
   if (i >= n->n_out || !n->out[i]) return;
   if (!fits_memory(g, type, s))
@@ -53,7 +77,7 @@ void check_number(Graph *g, const Node *n, int i, int axis) {
 Ints const_input(Graph *g, const Node *n, int i, const char *what) {
   Ints a = {0};
   const Value *v = n->in[i];
-  if (!v->data) fail_at(g, n, "%s must be known at compile time, but \"%s\" is not constant", what, v->name);
+  if (!v->data) fail_at(g, n, "%s must be known at compile time, but \"%s\" is not constant%s", what, v->name, batch_remedy(g, n));
   if (!const_ints(v, MAX_INTS, a.v, &a.n))
     fail_at(g, n, "%s must be a list of at most %d integers", what, MAX_INTS);
   if (v->sym) memcpy(a.sym, v->sym, (size_t)a.n * sizeof *a.sym);
@@ -62,7 +86,7 @@ Ints const_input(Graph *g, const Node *n, int i, const char *what) {
 
 Shape declared_output(Graph *g, const Node *n, int i, const char *what) {
   if (!n->out[i] || n->out[i]->shape.rank < 0)
-    fail_at(g, n, "%s must be known at compile time", what);
+    fail_at(g, n, "%s must be known at compile time%s", what, batch_remedy(g, n));
   return n->out[i]->shape;
 }
 
@@ -115,7 +139,7 @@ bool shape_broadcast(const Shape *a, const Shape *b, Shape *out) {
 static void broadcast_input(Graph *g, const Node *n, int i, Shape *s) {
   const Shape *t = &n->in[i]->shape;
   if (!shape_broadcast(s, t, s))
-    fail_at(g, n, "shapes %s and %s do not broadcast", shape_text(g->cx, s), shape_text(g->cx, t));
+    fail_at(g, n, "shapes %s and %s do not broadcast%s", shape_text(g->cx, s), shape_text(g->cx, t), batch_remedy(g, n));
 }
 
 /* Input i may be smaller than s, not larger. */
@@ -123,8 +147,8 @@ static void broadcast_into(Graph *g, const Node *n, int i, const Shape *s) {
   Shape r = *s;
   broadcast_input(g, n, i, &r);
   if (!shape_equal(&r, s))
-    fail_at(g, n, "input %d of shape %s does not broadcast to %s", i, shape_text(g->cx, &n->in[i]->shape),
-            shape_text(g->cx, s));
+    fail_at(g, n, "input %d of shape %s does not broadcast to %s%s", i, shape_text(g->cx, &n->in[i]->shape),
+            shape_text(g->cx, s), batch_remedy(g, n));
 }
 
 /* ---- elementwise operators ---- */
@@ -138,7 +162,7 @@ static void infer_clip(Graph *g, Node *n) {
     if (!n->in[i]) continue;
     check_same_type(g, n, i);
     const Shape *s = &n->in[i]->shape;
-    if (shape_is_symbolic(s) || shape_count(s) != 1) fail_at(g, n, "input %d must be one number", i);
+    if (shape_is_symbolic(s) || shape_count(s) != 1) fail_at(g, n, "input %d must be one number%s", i, batch_remedy(g, n));
   }
   infer_same(g, n);
 }
@@ -217,7 +241,7 @@ static void set_axes_as_declared(Graph *g, Node *n) {
   int64_t axis[MAX_RANK];
   int count = 0;
   if (declared.rank != n->in[0]->shape.rank || !attr_int(n, "keepdims", 1))
-    fail_at(g, n, "the axes argument must be known at compile time");
+    fail_at(g, n, "the axes argument must be known at compile time%s", batch_remedy(g, n));
   for (int i = 0; i < declared.rank; i++)
     if (declared.d[i] == 1) axis[count++] = i;
   node_set_input(g, n, 1, value_const_i64(g, n->in[1]->name, count, axis));
@@ -327,6 +351,7 @@ void infer_node(Graph *g, Node *n) {
   check_inputs(g, n);
   rule[n->op].infer(g, n);
   check_steps(g, n);
+  node_mark_batched(n);
 }
 
 /* Inputs, and constants with their data. */

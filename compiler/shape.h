@@ -8,6 +8,8 @@
 
 bool has_input(const Node *n, int i);
 /* Sets output i if it is used; fails if the tensor's size overflows. */
+/* For the end of a message: the remedy, where what n refuses may come from the symbolic batch; else nothing. */
+const char *batch_remedy(const Graph *g, const Node *n);
 void set_output(Graph *g, Node *n, int i, Type type, const Shape *s);
 /* The axis counted from the front; fails outside [-rank, rank). */
 int check_axis(Graph *g, const Node *n, int64_t axis, int rank);

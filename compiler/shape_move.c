@@ -24,7 +24,7 @@ void infer_space_to_depth(Graph *g, Node *n) {
   int64_t b = attr_int(n, "blocksize", 0);
   if (out.rank != 4) fail_at(g, n, "the input has %d dimensions, not 4", out.rank);
   if (b < 1) fail_at(g, n, "attribute blocksize is not a positive number");
-  if (out.d[1] < 0 || out.d[2] < 0 || out.d[3] < 0) fail_at(g, n, "the batch is not the first dimension");
+  if (out.d[1] < 0 || out.d[2] < 0 || out.d[3] < 0) fail_at(g, n, "the batch is not the first dimension%s", batch_remedy(g, n));
   if (out.d[2] % b || out.d[3] % b) fail_at(g, n, "%s is no whole number of blocks", shape_text(g->cx, &out));
   if (!mul_size(out.d[1], b, &out.d[1]) || !mul_size(out.d[1], b, &out.d[1])) fail_at(g, n, "a size overflows");
   out.d[2] /= b;
@@ -35,7 +35,7 @@ void infer_space_to_depth(Graph *g, Node *n) {
 /* ---- Concat and Split ---- */
 
 static void add_dim(Graph *g, const Node *n, int64_t *sum, int64_t d) {
-  if (*sum && d && (*sum < 0) != (d < 0)) fail_at(g, n, "the symbolic batch is joined with a number");
+  if (*sum && d && (*sum < 0) != (d < 0)) fail_at(g, n, "the symbolic batch is joined with a number%s", batch_remedy(g, n));
   int64_t s;
   if (!add_size(*sum < 0 ? -*sum : *sum, d < 0 ? -d : d, &s)) fail_at(g, n, "a size overflows");
   *sum = *sum < 0 || d < 0 ? -s : s;
@@ -52,8 +52,8 @@ void infer_concat(Graph *g, Node *n) {
     Shape rest = *s;
     if (s->rank == out.rank) rest.d[axis] = out.d[axis];
     if (!shape_equal(&rest, &out))
-      fail_at(g, n, "input %d of shape %s does not join %s along axis %d", i, shape_text(g->cx, s),
-              shape_text(g->cx, &out), axis);
+      fail_at(g, n, "input %d of shape %s does not join %s along axis %d%s", i, shape_text(g->cx, s),
+              shape_text(g->cx, &out), axis, batch_remedy(g, n));
     add_dim(g, n, &out.d[axis], s->d[axis]);
   }
   set_output(g, n, 0, n->in[0]->type, &out);
@@ -78,7 +78,7 @@ void split_sizes(Graph *g, const Node *n, int64_t *size) {
   const Value *v = n->in[1];
   int count;
   if (v->sym || !const_ints(v, n->n_out, size, &count) || count != n->n_out)
-    fail_at(g, n, "the sizes must be %d integers", n->n_out);
+    fail_at(g, n, "the sizes must be %d integers%s", n->n_out, batch_remedy(g, n));
   for (int i = 0; i < count; i++)
     if (size[i] < 0 || !add_size(sum, size[i], &sum))
       fail_at(g, n, "size %lld is out of range", (long long)size[i]);
@@ -142,7 +142,7 @@ static void infer_bounds_as_declared(Graph *g, Node *n) {
   check_bounds(g, n, count);
   if (declared.rank != x->rank) fail_at(g, n, "the result is declared with another rank");
   for (int i = 0; i < x->rank; i++) check_number(g, n, 0, i);
-  if (shape_is_symbolic(&declared)) fail_at(g, n, "the result is declared with the symbolic batch");
+  if (shape_is_symbolic(&declared)) fail_at(g, n, "the result is declared with the symbolic batch; --batch N fixes it");
   set_output(g, n, 0, n->in[0]->type, &declared);
 }
 
@@ -242,7 +242,7 @@ void pad_amounts(Graph *g, const Node *n, int64_t *lo, int64_t *hi) {
     int i = check_axis(g, n, axes.v[k], rank);
     lo[i] = pads.v[k];
     hi[i] = pads.v[axes.n + k];
-    if (pads.sym[k] || pads.sym[axes.n + k]) fail_at(g, n, "padding depends on the symbolic batch");
+    if (pads.sym[k] || pads.sym[axes.n + k]) fail_at(g, n, "padding depends on the symbolic batch; --batch N fixes it");
   }
 }
 
@@ -264,7 +264,7 @@ static void check_padding_value(Graph *g, const Node *n) {
   if (!has_input(n, 2)) return;
   check_same_type(g, n, 2);
   const Shape *s = &n->in[2]->shape;
-  if (shape_is_symbolic(s) || shape_count(s) != 1) fail_at(g, n, "the padding value must be one element");
+  if (shape_is_symbolic(s) || shape_count(s) != 1) fail_at(g, n, "the padding value must be one element%s", batch_remedy(g, n));
 }
 
 void infer_pad(Graph *g, Node *n) {

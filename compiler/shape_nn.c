@@ -217,7 +217,7 @@ void infer_gemm(Graph *g, Node *n) {
   check_number(g, n, 0, !ta);
   check_number(g, n, 1, tb);
   if (a[!ta] != b[tb])
-    fail_at(g, n, "the product's inner sizes differ: %lld and %lld", (long long)a[!ta], (long long)b[tb]);
+    fail_at(g, n, "the product's inner sizes differ: %lld and %lld%s", (long long)a[!ta], (long long)b[tb], batch_remedy(g, n));
   Shape out = {.rank = 2, .d = {a[ta], b[!tb]}};
   Shape both;
   if (has_input(n, 2)) {
@@ -240,13 +240,14 @@ void infer_matmul(Graph *g, Node *n) {
   check_number(g, n, 0, ka);
   check_number(g, n, 1, kb);
   if (a.d[ka] != b.d[kb])
-    fail_at(g, n, "the product's inner sizes differ: %lld and %lld", (long long)a.d[ka], (long long)b.d[kb]);
+    fail_at(g, n, "the product's inner sizes differ: %lld and %lld%s", (long long)a.d[ka], (long long)b.d[kb],
+            batch_remedy(g, n));
   bool rows = a.rank > 1, columns = b.rank > 1;
   int64_t m = rows ? a.d[a.rank - 2] : 1, p = b.d[b.rank - 1];
   a.rank = rows ? a.rank - 2 : 0;
   b.rank = columns ? b.rank - 2 : 0;
   if (!shape_broadcast(&a, &b, &out))
-    fail_at(g, n, "batches %s and %s do not broadcast", shape_text(g->cx, &a), shape_text(g->cx, &b));
+    fail_at(g, n, "batches %s and %s do not broadcast%s", shape_text(g->cx, &a), shape_text(g->cx, &b), batch_remedy(g, n));
   if (rows) out.d[out.rank++] = m;
   if (columns) out.d[out.rank++] = p;
   set_output(g, n, 0, n->in[0]->type, &out);

@@ -1,14 +1,16 @@
 /* shape_values.c: integers that follow from shapes, evaluated while shapes are inferred.
  *
  * An element that depends on the batch N is taken as k N or not at all. The operators that such chains are
- * made of map numbers and multiples of N to functions of N whose form three batch sizes tell: the node is
- * evaluated at each of them. */
+ * made of map numbers and multiples of N to functions of N whose form a few batch sizes tell: the node is
+ * evaluated at each of them. Some exporters compute in floats; these count while they are whole. */
 #include "shape.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { MAX_ELEMENTS = 1024, TRIALS = 3 };
-static const int64_t trial[TRIALS] = {101, 211, 307}; /* primes: no quotient is whole by accident */
+enum { MAX_ELEMENTS = 1024, TRIALS = 4 };
+/* 1 tells what is divided by the batch from a 0; the others are primes: no quotient is whole by accident. */
+static const int64_t trial[TRIALS] = {1, 101, 211, 307};
 
 static bool is_arithmetic(Op op) {
   return op == OP_Add || op == OP_Sub || op == OP_Mul || op == OP_Div || op == OP_Cast;
@@ -41,58 +43,81 @@ static bool has_symbols(const Node *n) {
   return false;
 }
 
-static int64_t get(const Value *v, const void *data, int64_t i) {
-  return v->type == T_I32 ? ((const int32_t *)data)[i] : ((const int64_t *)data)[i];
+static bool is_number_type(Type t) { return t == T_I32 || t == T_I64 || t == T_F32 || t == T_F64; }
+
+/* Whole numbers from here on may have been rounded. */
+static double first_inexact(Type t) { return t == T_F32 ? 0x1p24 : 0x1p53; }
+
+/* False: it is not whole, or not exact. */
+static bool get(const Value *v, const void *data, int64_t i, int64_t *k) {
+  if (v->type == T_I32 || v->type == T_I64) {
+    *k = v->type == T_I32 ? ((const int32_t *)data)[i] : ((const int64_t *)data)[i];
+    return true;
+  }
+  double f = v->type == T_F32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
+  if (!(fabs(f) < first_inexact(v->type)) || f != trunc(f)) return false;
+  *k = (int64_t)f;
+  return true;
 }
 
-static void put(const Value *v, void *data, int64_t i, int64_t k) {
-  if (v->type == T_I32) ((int32_t *)data)[i] = (int32_t)k;
-  else ((int64_t *)data)[i] = k;
+/* False: it does not fit. */
+static bool put(const Value *v, void *data, int64_t i, int64_t k) {
+  switch (v->type) {
+  case T_I32: ((int32_t *)data)[i] = (int32_t)k; return k == (int32_t)k;
+  case T_I64: ((int64_t *)data)[i] = k; return true;
+  case T_F32: ((float *)data)[i] = (float)k; break;
+  default: ((double *)data)[i] = (double)k;
+  }
+  return fabs((double)k) < first_inexact(v->type);
 }
 
-/* The value's elements when the batch is `batch`. What is so large that it wraps has no form that `fit` finds. */
+/* The value's elements when the batch is `batch`; NULL: one of them does not fit. */
 static const void *at_batch(Graph *g, const Value *v, int64_t batch) {
   if (!v->sym) return v->data;
-  int64_t count = shape_count(&v->shape);
+  int64_t count = shape_count(&v->shape), k;
   void *data = alloc_n(g->cx, (size_t)count, type_size(v->type));
+  memcpy(data, v->data, (size_t)count * type_size(v->type));
   for (int64_t i = 0; i < count; i++) {
-    uint64_t k = (uint64_t)get(v, v->data, i);
-    put(v, data, i, (int64_t)(k * (uint64_t)(v->sym[i] ? batch : 1)));
+    if (!v->sym[i]) continue;
+    if (!get(v, v->data, i, &k) || __builtin_mul_overflow(k, batch, &k) || !put(v, data, i, k)) return NULL;
   }
   return data;
 }
 
-static void evaluate_at(Graph *g, const Node *n, int64_t batch, void **out) {
+static bool evaluate_at(Graph *g, const Node *n, int64_t batch, void **out) {
   const void **in = alloc_n(g->cx, (size_t)n->n_in, sizeof *in);
-  for (int i = 0; i < n->n_in; i++)
+  for (int i = 0; i < n->n_in; i++) {
     if (n->in[i]) in[i] = at_batch(g, n->in[i], batch);
+    if (n->in[i] && !in[i]) return false;
+  }
   eval_node(g, n, in, out);
+  return true;
 }
 
 /* Finds the form of element i: *k, times the batch where *sym; false: neither. */
 static bool fit(const Value *v, void *const data[TRIALS], int64_t i, int64_t *k, bool *sym) {
   bool number = true, multiple = true;
-  int64_t first = get(v, data[0], i), factor = first / trial[0];
-  for (int t = 0; t < TRIALS; t++) {
-    int64_t e = get(v, data[t], i);
+  int64_t first;
+  if (!get(v, data[0], i, &first)) return false;
+  for (int t = 1; t < TRIALS; t++) {
+    int64_t e, expected;
+    if (!get(v, data[t], i, &e)) return false;
     number = number && e == first;
-    int64_t product;
-    multiple = multiple && mul_size(factor, trial[t], &product) && e == product;
+    multiple = multiple && !__builtin_mul_overflow(first, trial[t], &expected) && e == expected;
   }
-  *k = number ? first : factor;
+  *k = first; /* the first trial is a batch of 1 */
   *sym = !number;
   return number || multiple;
 }
 
 static void fit_output(Graph *g, Value *v, void *const data[TRIALS]) {
-  if (v->type != T_I32 && v->type != T_I64) return;
+  if (!is_number_type(v->type)) return;
   int64_t count = shape_count(&v->shape);
   void *result = alloc_n(g->cx, (size_t)count, type_size(v->type));
   bool *sym = alloc_n(g->cx, (size_t)count, sizeof *sym), any = false;
   for (int64_t i = 0; i < count; i++) {
     int64_t k;
-    if (!fit(v, data, i, &k, &sym[i])) return;
-    put(v, result, i, k);
+    if (!fit(v, data, i, &k, &sym[i]) || !put(v, result, i, k)) return;
     any = any || sym[i];
   }
   v->data = result;
@@ -103,10 +128,10 @@ static void evaluate_symbolic(Graph *g, Node *n) {
   void **out[TRIALS];
   for (int t = 0; t < TRIALS; t++) {
     out[t] = alloc_n(g->cx, (size_t)n->n_out, sizeof *out[t]);
-    evaluate_at(g, n, trial[t], out[t]);
+    if (!evaluate_at(g, n, trial[t], out[t])) return;
   }
   for (int i = 0; i < n->n_out; i++)
-    if (n->out[i]) fit_output(g, n->out[i], (void *[]){out[0][i], out[1][i], out[2][i]});
+    if (n->out[i]) fit_output(g, n->out[i], (void *[]){out[0][i], out[1][i], out[2][i], out[3][i]});
 }
 
 static void evaluate_constant(Graph *g, Node *n) {

@@ -7,7 +7,7 @@
 /* ---- products of dimensions: a number, or a number times the batch symbol (negative, as in Shape) ---- */
 
 static int64_t mul_dim(Graph *g, const Node *n, int64_t a, int64_t b) {
-  if (a < 0 && b < 0) fail_at(g, n, "the symbolic batch would be multiplied by itself");
+  if (a < 0 && b < 0) fail_at(g, n, "the symbolic batch would be multiplied by itself%s", batch_remedy(g, n));
   int64_t p;
   if (!mul_size(a < 0 ? -a : a, b < 0 ? -b : b, &p)) fail_at(g, n, "a size overflows");
   return a < 0 || b < 0 ? -p : p;
@@ -19,10 +19,19 @@ static int64_t product(Graph *g, const Node *n, const int64_t *d, int count) {
   return p;
 }
 
+/* The batch for which a multiple of it is the other count; 0: none, or neither has the batch. */
+static int64_t fitting_batch(int64_t a, int64_t b) {
+  int64_t multiple = a < 0 ? -a : b < 0 ? -b : 0, number = a < 0 ? b : a;
+  return multiple && number > 0 && number % multiple == 0 ? number / multiple : 0;
+}
+
 static void check_same_count(Graph *g, const Node *n, const Shape *from, const Shape *to) {
-  if (product(g, n, from->d, from->rank) != product(g, n, to->d, to->rank))
-    fail_at(g, n, "shapes %s and %s do not have the same number of elements", shape_text(g->cx, from),
-            shape_text(g->cx, to));
+  int64_t a = product(g, n, from->d, from->rank), b = product(g, n, to->d, to->rank), batch = fitting_batch(a, b);
+  const char *remedy = batch_remedy(g, n);
+  if (a == b) return;
+  if (batch) remedy = format_text(g->cx, "; with --batch %lld they do", (long long)batch);
+  fail_at(g, n, "shapes %s and %s do not have the same number of elements%s", shape_text(g->cx, from),
+          shape_text(g->cx, to), remedy);
 }
 
 /* A view whose argument `what` is known at run time only becomes a Reshape to the declared shape. */
@@ -51,7 +60,8 @@ void infer_flatten(Graph *g, Node *n) {
 static int64_t missing_dim(Graph *g, const Node *n, int64_t count, int64_t others) {
   int64_t a = count < 0 ? -count : count, b = others < 0 ? -others : others;
   if (b == 0 || a % b || (others < 0 && count > 0))
-    fail_at(g, n, "%s cannot be reshaped: its size does not fit", shape_text(g->cx, &n->in[0]->shape));
+    fail_at(g, n, "%s cannot be reshaped: its size does not fit%s", shape_text(g->cx, &n->in[0]->shape),
+            batch_remedy(g, n));
   bool symbolic = (count < 0) != (others < 0);
   return symbolic ? -(a / b) : a / b;
 }
@@ -106,7 +116,7 @@ void infer_squeeze(Graph *g, Node *n) {
   Shape out = {0};
   for (int i = 0; i < x->rank; i++) {
     if (!axes[i]) out.d[out.rank++] = x->d[i];
-    else if (x->d[i] != 1) fail_at(g, n, "axis %d of %s is not 1", i, shape_text(g->cx, x));
+    else if (x->d[i] != 1) fail_at(g, n, "axis %d of %s is not 1%s", i, shape_text(g->cx, x), batch_remedy(g, n));
   }
   set_output(g, n, 0, n->in[0]->type, &out);
 }

@@ -76,10 +76,12 @@ void output_set(Graph *g, int i, Value *v) {
 
 /* `with` becomes the output that `old` was, under the name by which the interface knows it. */
 static void output_replace(Graph *g, Value *old, Value *with) {
-  if (with->is_input || with->is_output || with->data) { /* needs memory of its own */
+  bool outside = with->is_input || with->is_output || with->data;
+  if (outside || with->batched != old->batched) { /* needs memory of its own */
     Node *copy = node_new(g, OP_Identity, old->name, 1, &with, 1);
     copy->out[0] = value_new(g, with->name, with->type, with->shape);
     copy->out[0]->def = copy;
+    copy->out[0]->batched = old->batched;
     with = copy->out[0];
   }
   const char *name = old->name;

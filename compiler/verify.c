@@ -111,6 +111,23 @@ static void verify_steps(const Verifier *v, const Node *n) {
   if (n->n_step && n->out[0] && n->out[0]->type != T_F32) broken(v, n, "has steps on other than f32");
 }
 
+/* ---- the batch ---- */
+
+/* What follows from an image is an image's; what the interface shows without the batch is not. */
+static void verify_batch(const Verifier *v, const Node *n) {
+  bool batched = node_is_batched(n);
+  for (int i = 0; i < n->n_in; i++)
+    if (n->in[i] && n->in[i]->batched && !batched) broken(v, n, "forgets that \"%s\" has the batch", n->in[i]->name);
+  for (int i = 0; i < n->n_out; i++)
+    if (n->out[i] && n->out[i]->batched != batched) broken(v, n, "has the batch in some results only");
+}
+
+static void verify_interface_batch(const Verifier *v, Value *const *value, const Shape *shape, int n) {
+  for (int i = 0; shape && i < n; i++)
+    if (value[i]->batched != shape_is_symbolic(&shape[i]))
+      broken(v, NULL, "\"%s\" and the interface differ in whether it has the batch", value[i]->name);
+}
+
 /* ---- shapes, inferred once more on a copy ---- */
 
 /* infer_node takes a user's model and may fail; here that is a broken graph. */
@@ -163,9 +180,12 @@ void verify(Graph *g, const char *after) {
     verify_reads(&v, n);
     verify_results(&v, n);
     verify_steps(&v, n);
+    verify_batch(&v, n);
     verify_inference(&v, n);
   }
   verify_interface(&v);
+  verify_interface_batch(&v, g->input, g->input_shape, g->n_input);
+  verify_interface_batch(&v, g->output, g->output_shape, g->n_output);
   const Node *unlisted = find_unlisted(g);
   if (unlisted) broken(&v, unlisted, "reads a value that does not know of it");
 }

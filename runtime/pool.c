@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
   CACHE_LINE = 64,
@@ -161,10 +162,9 @@ static bool start_workers(rcc_pool *p, int32_t n) {
 
 /* Threads that outnumber the CPUs would only keep each other from their work. */
 static int32_t useful_threads(int32_t threads) {
-  cpu_set_t cpus;
-  if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) return threads;
-  int32_t n = CPU_COUNT(&cpus);
-  return threads < n ? threads : n;
+  cpu_set_t cpus; /* too small a set where there are more CPUs */
+  long n = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : sysconf(_SC_NPROCESSORS_ONLN);
+  return threads < n ? threads : n > 0 ? (int32_t)n : 1;
 }
 
 rcc_pool *rcc_pool_create(int32_t threads) {

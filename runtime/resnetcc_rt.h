@@ -47,7 +47,8 @@ void rcc_pool_destroy(rcc_pool *pool);
 
 /* ---- models ---- */
 
-/* An input or output: dense, row-major, at any address that is aligned for one element. */
+/* An input or output: dense, row-major, at any address that is aligned for one element. Without a symbolic batch in its
+ * dimensions it is the same for all images. NULL where it has no elements, as where the batch is 0. */
 typedef struct rcc_tensor {
   const char *name;
   int32_t type;        /* ONNX TensorProto.DataType: 1 float, 2 uint8, 7 int64, ... */
@@ -60,10 +61,11 @@ typedef struct rcc_model {
   const char *name, *target;    /* as given by --name; CPU and features it was compiled for */
   int32_t n_inputs, n_outputs;
   const rcc_tensor *inputs, *outputs; /* in the model's order, initializers left out */
-  /* Bytes of workspace, aligned to 64, that run needs. The batch is 1 where the model has no symbolic one. With what
-   * suffices for a batch of 1, all threads work on one image after the other. */
+  /* Bytes of workspace, aligned to 64, that run needs; 0 as well for a batch or a number of threads that can't be. The
+   * batch is 1 where the model has no symbolic one. With what suffices for a batch of 1, all threads work on one image
+   * after the other. */
   size_t (*workspace_size)(int64_t batch, int32_t threads);
-  /* Returns RCC_OK or an error code; with an error nothing has been written. */
+  /* Returns RCC_OK or an error code; with an error nothing has been written. A batch of 0 writes what has no batch. */
   int (*run)(const void *const *inputs, void *const *outputs, int64_t batch, void *workspace,
              size_t workspace_size, const rcc_parallel *par);
 } rcc_model;
@@ -75,7 +77,7 @@ enum {
   RCC_ERR_ARGUMENT,  /* an input or output pointer is missing, or par lends no thread */
   RCC_ERR_WORKSPACE, /* the workspace is too small or not aligned to 64 bytes */
   RCC_ERR_CPU,       /* the CPU, or the system, lacks a feature the model was compiled for */
-  RCC_ERR_SHAPE      /* the batch is less than 1, or not 1 where the model has no symbolic batch */
+  RCC_ERR_SHAPE      /* the batch is negative, larger than memory, or not 1 where the model has no symbolic one */
 };
 /* A constant English sentence without a full stop; never NULL. */
 const char *rcc_strerror(int error);

@@ -223,12 +223,55 @@ static void workspace_grows_with_threads_alone(void **state) {
   assert_int_equal(size(2, 2), 2 * size(1, 1)); /* ... or each thread has its own */
   assert_int_equal(size(7, 3), 3 * size(1, 1));
   assert_int_equal(size(2, 3), size(1, 3));
-  assert_int_equal(size(0, 1), 0);
+  assert_int_equal(size(0, 1), size(1, 1));
+  assert_int_equal(size(0, 3), size(1, 3));
   assert_int_equal(size(-1, 1), 0);
   assert_int_equal(size(INT64_MIN, 1), 0);
   assert_int_equal(size(1, 0), 0);
   assert_int_equal(size(1, -1), 0);
   assert_int_equal(size(1, INT32_MIN), 0);
+  unload(&l);
+}
+
+/* Two billion threads of a workspace that is too large for so many. */
+static void absurd_threads_have_no_workspace(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Options before = options;
+  options.max_memory = cx->max_memory = INT64_C(64) << 30;
+  Loaded l = load_model("graph net\ninput x f32 [N,65536,1]\ninput z f32 [N,1,65536]\na = Add(x, z)\nb = Softmax(a)\n"
+                        "y = GlobalMaxPool(b)\noutput y\n");
+  options = before;
+  size_t one = l.m->workspace_size(1, 1);
+  assert_true(one > UINT64_C(8) << 30);
+  size_t most = l.m->workspace_size(INT32_MAX, INT32_MAX);
+  assert_true(most == 0 || most / INT32_MAX >= one / 2);
+  unload(&l);
+}
+
+/* Into so many tasks as are lent, but not more than 2^16. */
+static int32_t most_tasks;
+
+static void first_and_last(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
+  (void)self;
+  if (count > most_tasks) most_tasks = count;
+  for (int32_t i = 0; i < count; i++) task(arg, i, 0);
+}
+
+static void a_layer_has_a_bounded_number_of_tasks(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Loaded l = load_model("graph net\ninput x f32 [N,500]\ny = Relu(x)\noutput y\n");
+  static float x[500], y[500];
+  for (int i = 0; i < 500; i++) x[i] = (float)i;
+  const void *in[] = {x};
+  void *out[] = {y};
+  rcc_parallel par = {.threads = INT32_MAX, .run = first_and_last};
+  size_t size = l.m->workspace_size(1, INT32_MAX);
+  assert_true(size < 4096); /* none at all: no scratch */
+  assert_int_equal(l.m->run(in, out, 1, l.work, l.size, &par), RCC_OK);
+  assert_memory_equal(x, y, sizeof x);
+  assert_true(most_tasks <= 1 << 16);
   unload(&l);
 }
 
@@ -278,7 +321,7 @@ static void check_errors(const char *batch) {
   cases[5].call.out[1] = NULL;
   cases[6].call.threads = 0;
   cases[7].call.threads = -1;
-  cases[8].call.batch = 0;
+  cases[8].call.batch = INT64_MAX;
   cases[9].call.batch = -1;
   cases[10].call.batch = INT64_MIN;
   cases[11].call.size = good.size - 1;
@@ -573,6 +616,8 @@ int main(void) {
     TEST(tables_of_scalars_and_no_inputs),
     TEST(many_tensors),
     TEST(workspace_grows_with_threads_alone),
+    TEST(absurd_threads_have_no_workspace),
+    TEST(a_layer_has_a_bounded_number_of_tasks),
     TEST(bad_arguments_are_found_before_anything_is_written),
     TEST(fixed_batches_are_one_run),
     TEST(any_batch_is_so_many_images),

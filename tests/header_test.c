@@ -57,6 +57,7 @@ static void text_is_as_designed(void **state) {
     " * Outputs:\n"
     " *   logits: float [batch, 3, 8, 8]\n"
     " *   h: uint16_t [4], the bits of IEEE half precision\n"
+    " * The batch is any number of images, from 0 on. Tensors without it are read or written once for all.\n"
     " * All are dense and row-major. The workspace is aligned to 64 bytes; 1024 bytes serve one\n"
     " * thread, net_model.workspace_size(batch, threads) tells for more. Link with resnetcc_rt.\n"
     " *\n"

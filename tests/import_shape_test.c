@@ -65,6 +65,31 @@ static void check_pin(struct ShapePin pin, const char *text, const char *expecte
   context_free(cx);
 }
 
+static void check_bad_pin(struct ShapePin pin, const char *text, const char *expected);
+
+static void sizes_named_unknown_may_differ(void **state) {
+  (void)state;
+  static const char *const names[] = {"None", "?", "unknown", "-", "*"};
+  for (size_t i = 0; i < COUNT(names); i++) {
+    char text[128];
+    snprintf(text, sizeof text, "input x 1 n,3,%s,%s\noutput y 0 -\ny = Relu(x)\n", names[i], names[i]);
+    struct ShapePin pin = {"x", {.rank = 4, .d = {1, 3, 7, 8}}};
+    check_pin(pin, text, "input x f32 [1,3,7,8]\ny = Relu(x)\noutput y\n");
+  }
+}
+
+static void the_batch_stays_symbolic_where_shape_says_so(void **state) {
+  (void)state;
+  const char *text = "input x 1 n,3,h,w\ninput z 1 n,2\noutput y 0 -\ny = Relu(x)\n";
+  struct ShapePin pin = {"x", {.rank = 4, .d = {-1, 3, 7, 8}}};
+  check_pin(pin, text, "input x f32 [N,3,7,8]\ninput z f32 [N,2]\ny = Relu(x)\noutput y\n");
+  check_pin(pin, "input x 1 -\noutput y 0 -\ny = Relu(x)\n", "input x f32 [N,3,7,8]\ny = Relu(x)\noutput y\n");
+  check_bad_pin(pin, "input x 1 2,3,h,w\noutput y 0 -\ny = Relu(x)\n",
+                "test: --shape x: dimension 0 of the input is 2, not symbolic");
+  pin = (struct ShapePin){"x", {.rank = 4, .d = {1, 3, -1, 8}}};
+  check_bad_pin(pin, text, "test: --shape x: only the first dimension, the batch, may stay symbolic");
+}
+
 static void check_bad_pin(struct ShapePin pin, const char *text, const char *expected) {
   Context *cx = context_new();
   EXPECT_FAIL(cx, import_pinned(cx, pin, text), expected);
@@ -157,6 +182,8 @@ int main(void) {
     cmocka_unit_test(numbers_are_not_symbolic),
     cmocka_unit_test(declared_shapes_are_kept_where_they_are_known),
     cmocka_unit_test(other_dimensions_must_be_given),
+    cmocka_unit_test(sizes_named_unknown_may_differ),
+    cmocka_unit_test(the_batch_stays_symbolic_where_shape_says_so),
     cmocka_unit_test(a_pin_gives_numbers_to_names),
     cmocka_unit_test(an_unpinned_input_keeps_its_batch),
     cmocka_unit_test(a_pin_must_fit),

@@ -29,12 +29,14 @@ done
 for batch in 0 -1 "" 2x 99999999999999999999; do
   refuses "error: --batch=$batch: it is a number from 1 on" "--batch=$batch" "$tiny"
 done
-for shape in image image= =1,3 image=1,,3 image=1,3, image=0,3 image=-1,3 image=a image=1,2,3,4,5,6,7,8,9 \
+for shape in image image= =1,3 image=1,,3 image=1,3, image=0,3 image=-1,3 image=1,a image=1,2,3,4,5,6,7,8,9 \
   image=99999999999999999999; do
   refuses "error: --shape $shape: it is NAME=1,3,224,224" --shape "$shape" "$tiny"
 done
 refuses "--name: '3x' is no C identifier" --name 3x "$tiny"
 refuses "--name: 'int' is no C identifier" --name=int "$tiny"
+refuses "--name: 'rcc' is the prefix of resnetcc_rt.h's own names" --name=rcc "$tiny"
+refuses "--name: 'rcc_pool' is the prefix of resnetcc_rt.h's own names" --name=rcc_pool "$tiny"
 refuses "unknown CPU 'foo' in -mcpu=" -mcpu=foo "$tiny"
 refuses "unknown feature '+foo' in -mattr=" -mattr=+foo "$tiny"
 refuses "unknown feature 'avx2' in -mattr=" -mattr=avx2 "$tiny"

@@ -97,6 +97,9 @@ succeeds "$here/sized.onnx" --shape image=1,3,9,10
 holds sized.h "image[270]"
 files sized.h sized.o
 succeeds "$here/sized.onnx" --shape=image=1,3,9,10
+succeeds "$here/sized.onnx" --shape=image=N,3,9,10 --name net -o kept.o
+holds kept.h "int net_run(int64_t batch, "
+rm -f kept.h kept.o
 files sized.h sized.o
 
 # A fixed batch is part of the interface.

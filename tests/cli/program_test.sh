@@ -27,7 +27,7 @@ int main(void) {
     if (one[i] == 0 || fabsf(one[i] - two[i]) > 1e-6f) return 2;
   static _Alignas(64) char work[NET_WORKSPACE_SIZE + 64];
   if (net_run(1, NULL, one, work, sizeof work, NULL) != RCC_ERR_ARGUMENT) return 3;
-  if (net_run(0, image, one, work, sizeof work, NULL) != RCC_ERR_SHAPE) return 4;
+  if (net_run(-1, image, one, work, sizeof work, NULL) != RCC_ERR_SHAPE) return 4;
   if (net_run(1, image, one, work, NET_WORKSPACE_SIZE - 1, NULL) != RCC_ERR_WORKSPACE) return 5;
   if (net_run(1, image, one, work + 4, NET_WORKSPACE_SIZE, NULL) != RCC_ERR_WORKSPACE) return 6;
   if (net_model.abi != RCC_ABI || strcmp(net_model.name, "net") || net_model.flags != 1) return 7;

@@ -1,0 +1,351 @@
+/* batch_test.c: tensors with and without a symbolic batch in one model: every batch against one image at a time, in the
+ * evaluator; what has no batch is read and written once. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "codegen.h"
+#include "fixture.h"
+#include "resnetcc_rt.h"
+
+#include <math.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static Context *cx;
+static Options options;
+
+static int setup(void **state) {
+  (void)state;
+  cx = context_new();
+  options = (Options){.name = "net", .input = "net.onnx", .max_memory = 1 << 30, .verify = true};
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  context_free(cx);
+  return 0;
+}
+
+/* ==== memory that ends at a page without access ==== */
+
+typedef struct Guarded {
+  char *base, *data;
+  size_t mapped;
+} Guarded;
+
+static Guarded guarded_new(size_t size, size_t align) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  Guarded m = {.mapped = (size + page - 1) / page * page + page};
+  m.base = mmap(NULL, m.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_true(m.base != MAP_FAILED);
+  m.data = m.base + m.mapped - page - (size + align - 1) / align * align;
+  memset(m.base, 0xff, m.mapped - page);
+  assert_int_equal(mprotect(m.base + m.mapped - page, page, PROT_NONE), 0);
+  return m;
+}
+
+static void guarded_free(Guarded *m) {
+  for (const char *p = m->base; p < m->data; p++) assert_int_equal((unsigned char)*p, 0xff);
+  munmap(m->base, m->mapped);
+}
+
+/* ==== a model and what is right ==== */
+
+enum { MOST = 5, MAX_TENSORS = 4 };
+
+typedef struct Model {
+  Graph *g;                       /* one image, to evaluate */
+  Object object;
+  Jit *jit;
+  const rcc_model *m;
+  float *input[MAX_TENSORS];      /* of MOST images, or without a batch */
+  float *expected[MAX_TENSORS];
+} Model;
+
+static size_t image_bytes(const Value *v) { return (size_t)shape_count(&v->shape) * type_size(v->type); }
+static size_t tensor_bytes(const Value *v, int64_t batch) { return image_bytes(v) * (size_t)(v->batched ? batch : 1); }
+
+static void evaluate(Model *m) {
+  Graph *g = m->g;
+  for (int i = 0; i < g->n_input; i++) {
+    size_t n = tensor_bytes(g->input[i], MOST) / sizeof(float);
+    m->input[i] = alloc_n(cx, n, sizeof(float));
+    for (size_t k = 0; k < n; k++) m->input[i][k] = (float)((k * 37 + (size_t)i * 11) % 101) / 50 - 1;
+  }
+  for (int i = 0; i < g->n_output; i++) m->expected[i] = alloc(cx, tensor_bytes(g->output[i], MOST));
+  for (int image = 0; image < MOST; image++) {
+    const void *in[MAX_TENSORS];
+    void *out[MAX_TENSORS];
+    for (int i = 0; i < g->n_input; i++) {
+      in[i] = (char *)m->input[i] + (g->input[i]->batched ? (size_t)image * image_bytes(g->input[i]) : 0);
+    }
+    eval_graph(g, in, out);
+    for (int i = 0; i < g->n_output; i++) {
+      size_t at = g->output[i]->batched ? (size_t)image * image_bytes(g->output[i]) : 0;
+      memcpy((char *)m->expected[i] + at, out[i], image_bytes(g->output[i]));
+    }
+  }
+}
+
+static Model model_new(const char *text) {
+  Model m = {.g = text_parse(cx, &options, text)};
+  pass_shape(m.g);
+  pass_fold(m.g);
+  pass_batch(m.g);
+  assert_true(m.g->n_input <= MAX_TENSORS && m.g->n_output <= MAX_TENSORS);
+  evaluate(&m);
+  Graph *g = text_parse(cx, &options, text);
+  g->name = "net";
+  run_passes(g);
+  object_emit(g, &m.object);
+  m.jit = jit_open(cx, "net", &m.object);
+  m.m = jit_model(m.jit);
+  return m;
+}
+
+static void model_free(Model *m) {
+  jit_close(m->jit);
+  object_free(&m->object);
+}
+
+/* ==== runs ==== */
+
+static void backwards(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
+  for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
+}
+
+static void compare(const Model *m, int output, const void *got, int64_t batch, int32_t threads) {
+  const Value *v = m->g->output[output];
+  size_t bytes = tensor_bytes(v, batch);
+  if (v->type != T_F32) {
+    assert_memory_equal(got, m->expected[output], bytes);
+    return;
+  }
+  const float *x = got, *y = m->expected[output];
+  for (size_t i = 0; i < bytes / sizeof *x; i++) {
+    if (!(fabsf(x[i] - y[i]) <= 1e-4f)) {
+      fail_msg("\"%s\"[%zu] is %g, not %g: a batch of %d, %d threads", v->name, i, (double)x[i], (double)y[i], (int)batch,
+               (int)threads);
+    }
+  }
+}
+
+/* With threads 0 on the caller's; without a batch's elements there is no pointer. */
+static void run_batch(const Model *m, int64_t batch, int32_t threads, size_t size) {
+  const Graph *g = m->g;
+  rcc_parallel par = {.threads = threads, .run = backwards};
+  Guarded in[MAX_TENSORS], out[MAX_TENSORS], work = guarded_new(size, 64);
+  const void *inputs[MAX_TENSORS] = {0};
+  void *outputs[MAX_TENSORS] = {0};
+  for (int i = 0; i < g->n_input; i++) {
+    size_t bytes = tensor_bytes(g->input[i], batch);
+    in[i] = guarded_new(bytes, 1);
+    if (bytes) inputs[i] = memcpy(in[i].data, m->input[i], bytes);
+  }
+  for (int i = 0; i < g->n_output; i++) {
+    size_t bytes = tensor_bytes(g->output[i], batch);
+    out[i] = guarded_new(bytes, 1);
+    if (bytes) outputs[i] = out[i].data;
+  }
+  int error = m->m->run(inputs, outputs, batch, work.data, size, threads ? &par : NULL);
+  if (error) fail_msg("%s: a batch of %d, %d threads", rcc_strerror(error), (int)batch, (int)threads);
+  for (int i = 0; i < g->n_output; i++) compare(m, i, outputs[i], batch, threads);
+  for (int i = 0; i < g->n_input; i++) guarded_free(&in[i]);
+  for (int i = 0; i < g->n_output; i++) guarded_free(&out[i]);
+  guarded_free(&work);
+}
+
+static void check(const char *text) {
+  static const int32_t threads[] = {0, 1, 2, 3};
+  static const int64_t batches[] = {0, 1, 2, 3, MOST};
+  EXPECT_NO_FAIL(cx);
+  Model m = model_new(text);
+  for (size_t t = 0; t < COUNT(threads); t++) {
+    for (size_t b = 0; b < COUNT(batches); b++) {
+      int32_t n = threads[t] ? threads[t] : 1;
+      run_batch(&m, batches[b], threads[t], m.m->workspace_size(batches[b], n));
+      run_batch(&m, batches[b], threads[t], m.m->workspace_size(1, n));
+    }
+  }
+  model_free(&m);
+}
+
+/* ==== the models ==== */
+
+static const char template_match[] =
+  "graph net\ninput x f32 [N,3,9,9]\ninput template f32 [1,3,9,9]\n"
+  "const w f32 [16,3,3,3] = random 1 -0.3 0.3\nconst v f32 [16,16,3,3] = random 2 -0.2 0.2\n"
+  "a = Conv(x, w) pads=[1,1,1,1]\nb = Relu(a)\nc = Conv(template, w) pads=[1,1,1,1]\nd = Relu(c)\n"
+  "e = Conv(d, v) pads=[1,1,1,1]\nf = Relu(e)\nh = Add(b, f)\ni = Relu(h)\noutput i\noutput f\n";
+
+static const char side_inputs[] =
+  "graph net\ninput x f32 [N,4,5,5]\ninput scale f32 [1,4,1,1]\ninput shift f32 [4,1,1]\n"
+  "a = Mul(x, scale)\nb = Add(a, shift)\nc = Relu(scale)\noutput b\noutput c\n";
+
+static const char gate[] =
+  "graph net\ninput x f32 [N,8,6,6]\ninput size f32 [1,2]\nconst w f32 [2,8] = random 1 -1 1\n"
+  "const p i64 [4] = {1, 8, 1, 1}\nconst q f32 [8,8,1,1] = random 2 -1 1\n"
+  "a = MatMul(size, w)\nb = Sigmoid(a)\nc = Reshape(b, p)\nd = Conv(x, q)\ne = Mul(d, c)\noutput e\n";
+
+/* Outputs that no input and no image decides. */
+static const char constants[] =
+  "graph net\ninput x f32 [N,3]\nconst boxes f32 [7,4] = random 1 0 1\ns = Shape(x) start=1\n"
+  "b = Identity(boxes)\ny = Relu(x)\noutput y\noutput b\noutput s\n";
+
+/* One tensor of zeros for every image, one for all; alike as soon as there is one image. */
+static const char alike[] =
+  "graph net\ninput x f32 [N,3]\ninput side f32 [1,3]\nconst tail i64 [1] = {3}\n"
+  "const whole f32 [1,3] = {1, 2, 3}\n"
+  "n = Shape(x) end=1\nshape = Concat(n, tail) axis=0\none = ConstantOfShape(shape)\n"
+  "a = Add(side, one)\nb = Add(side, whole)\nc = Mul(a, whole)\nd = Mul(side, whole)\n"
+  "output a\noutput b\noutput c\noutput d\n";
+
+/* Views: of what is made once, as an image's output, and the other way round. */
+static const char views[] =
+  "graph net\ninput x f32 [N,2,6]\ninput side f32 [2,6]\nconst flat i64 [2] = {1, 12}\n"
+  "a = Relu(side)\nb = Reshape(a, flat)\nc = Flatten(x)\nd = Add(c, b)\ne = Tanh(a)\noutput d\noutput b\noutput e\n";
+
+/* Parts of a Concat in place, one of them made once and read by every image. */
+static const char parts[] =
+  "graph net\ninput x f32 [N,3,4,4]\ninput side f32 [1,3,4,4]\nconst w f32 [16,3,1,1] = random 1 -1 1\n"
+  "const v f32 [8,16,1,1] = random 2 -1 1\n"
+  "a = Conv(x, w)\nb = Conv(side, w)\nc = Add(a, b)\nd = Concat(a, c) axis=1\ne = Concat(b, b) axis=1\n"
+  "f = Mul(d, e)\ng = MaxPool(b) kernel_shape=[2,2]\nh = Conv(g, v)\noutput f\noutput h\n";
+
+/* All that is computed is computed once; the batch passes through. */
+static const char only_once[] =
+  "graph net\ninput x f32 [N,2]\ninput side f32 [3,4]\nconst w f32 [4,5] = random 1 -1 1\n"
+  "a = MatMul(side, w)\nb = Softmax(a)\ny = Identity(x)\noutput b\noutput y\n";
+
+static const char run_time_weights[] =
+  "graph net\ninput x f32 [N,3,6,6]\ninput w f32 [5,3,3,3]\ninput bias f32 [5]\n"
+  "const up f32 [1] = {0.5}\nv = Mul(w, up)\ny = Conv(x, v, bias)\noutput y\n";
+
+static const char transposed[] =
+  "graph net\ninput x f32 [N,5,4,3]\ninput side f32 [1,5,4,3]\nconst w f32 [8,3,1,1] = random 1 -1 1\n"
+  "a = Transpose(x) perm=[0,3,1,2]\nb = Transpose(side) perm=[0,3,1,2]\nc = Add(a, b)\nd = Conv(c, w)\n"
+  "e = Conv(b, w)\nf = Mul(d, e)\noutput f\n";
+
+static const char lines[] =
+  "graph net\ninput x f32 [N,3,20]\ninput side f32 [1,3,20]\nconst w f32 [16,3,5] = random 1 -1 1\n"
+  "a = Conv(x, w)\nb = Conv(side, w)\nc = Relu(b)\nd = Add(a, c)\noutput d\noutput c\n";
+
+static const char multiples[] =
+  "graph net\ninput x f32 [N,6]\ninput side f32 [1,3]\nconst two i64 [2] = {-1, 3}\nconst six i64 [2] = {-1, 6}\n"
+  "a = Reshape(x, two)\nb = Mul(a, side)\nc = Reshape(b, six)\noutput c\n";
+
+#define CHECK(name) \
+  static void name##_are_right(void **state) { (void)state, check(name); }
+CHECK(template_match)
+CHECK(side_inputs)
+CHECK(gate)
+CHECK(constants)
+CHECK(alike)
+CHECK(views)
+CHECK(parts)
+CHECK(only_once)
+CHECK(run_time_weights)
+CHECK(transposed)
+CHECK(lines)
+CHECK(multiples)
+
+/* ==== how often ==== */
+
+static int layers_lent;
+
+static void counted(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
+  layers_lent++;
+  backwards(self, task, arg, count);
+}
+
+/* Layers that all threads share: so many for a batch of 0, and so many more for an image. */
+static void what_does_not_depend_on_the_image_runs_once(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Model m = model_new(template_match);
+  static float x[MOST * 3 * 9 * 9], side[3 * 9 * 9], y[MOST * 16 * 9 * 9], f[16 * 9 * 9];
+  const void *in[] = {x, side};
+  void *out[] = {y, f};
+  rcc_parallel par = {.threads = 7, .run = counted}; /* more than images: these go one by one */
+  size_t size = m.m->workspace_size(1, 7);
+  void *work = rcc_workspace_alloc(size);
+  int lent[3];
+  for (int batch = 0; batch < 3; batch++) {
+    layers_lent = 0;
+    assert_int_equal(m.m->run(in, out, batch, work, size, &par), RCC_OK);
+    lent[batch] = layers_lent;
+  }
+  assert_true(lent[0] >= 3); /* two convolutions and a reorder */
+  assert_true(lent[1] > lent[0]);
+  assert_int_equal(lent[2] - lent[1], lent[1] - lent[0]);
+  rcc_workspace_free(work, size);
+  model_free(&m);
+}
+
+static void pointers_may_be_missing_without_elements_alone(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Model m = model_new(side_inputs);
+  float x[100], scale[4] = {1, 2, 3, 4}, shift[4] = {0}, b[100], c[4];
+  char *work = rcc_workspace_alloc(4096);
+  const void *in[] = {NULL, scale, shift};
+  void *out[] = {NULL, c};
+  size_t size = m.m->workspace_size(0, 1);
+  assert_true(size <= 4096);
+  assert_int_equal(m.m->run(in, out, 0, work, size, NULL), RCC_OK);
+  assert_memory_equal(c, scale, sizeof c);
+  assert_int_equal(m.m->run(in, out, 1, work, size, NULL), RCC_ERR_ARGUMENT);
+  in[0] = x;
+  assert_int_equal(m.m->run(in, out, 1, work, size, NULL), RCC_ERR_ARGUMENT);
+  out[0] = b;
+  in[1] = NULL;
+  assert_int_equal(m.m->run(in, out, 0, work, size, NULL), RCC_ERR_ARGUMENT);
+  in[1] = scale;
+  out[1] = NULL;
+  assert_int_equal(m.m->run(in, out, 0, work, size, NULL), RCC_ERR_ARGUMENT);
+  rcc_workspace_free(work, 4096);
+  model_free(&m);
+}
+
+/* What comes first is marked by the layout of the workspace, not only by the order of nodes. */
+static void the_plan_keeps_what_images_read(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = text_parse(cx, &options, parts);
+  run_passes(g);
+  assert_true(g->n_once > 0 && g->n_once < g->n_node && g->once_size > 0);
+  for (int i = 0; i < g->n_node; i++) assert_int_equal(node_is_batched(g->node[i]), i >= g->n_once);
+  for (int i = g->n_once; i < g->n_node; i++) {
+    for (int k = 0; k < g->node[i]->n_in; k++) {
+      const Value *v = g->node[i]->in[k];
+      if (v && v->def && !v->batched && !v->is_output) assert_int_equal(v->place, P_ONCE);
+    }
+  }
+  assert_int_equal(workspace_bytes(g), g->once_size + g->work_size + g->scratch_size);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    TEST(template_match_are_right),
+    TEST(side_inputs_are_right),
+    TEST(gate_are_right),
+    TEST(constants_are_right),
+    TEST(alike_are_right),
+    TEST(views_are_right),
+    TEST(parts_are_right),
+    TEST(only_once_are_right),
+    TEST(run_time_weights_are_right),
+    TEST(transposed_are_right),
+    TEST(lines_are_right),
+    TEST(multiples_are_right),
+    TEST(what_does_not_depend_on_the_image_runs_once),
+    TEST(pointers_may_be_missing_without_elements_alone),
+    TEST(the_plan_keeps_what_images_read),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
