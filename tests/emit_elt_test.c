@@ -225,6 +225,7 @@ static void lanes_past_the_channels(void **state) {
   (void)state;
   static const char *const readers[] = {
     "Conv(q, w) pads=[1,1,1,1]", "Conv(q, v)", "Conv(q, d) group=19 pads=[1,1,1,1]", "Conv(q, u) group=19",
+    "Conv(q, few) pads=[1,1,1,1]", "Conv(q, one_output)",
     "GlobalAveragePool(q)", "MaxPool(q) kernel_shape=[2,2]", "Softmax(q) axis=1", "ArgMax(q) axis=1", "MatMul(f, m)",
     "Concat(q, q) axis=1", "Transpose(q) perm=[0,2,3,1]",
   };
@@ -233,7 +234,8 @@ static void lanes_past_the_channels(void **state) {
                    "graph t\ninput x f32 [2,19,9,11]\nconst one f32 [19,1,1,1] = splat 1\n"
                    "const w f32 [21,19,3,3] = random 1 -0.1 0.1\nconst v f32 [21,19,1,1] = random 2 -0.1 0.1\n"
                    "const d f32 [19,1,3,3] = random 3 -0.5 0.5\nconst u f32 [38,1,1,1] = random 4 -0.5 0.5\n"
-                   "const m f32 [1881,5] = random 5 -0.1 0.1\n"
+                   "const m f32 [1881,5] = random 5 -0.1 0.1\nconst few f32 [2,19,3,3] = random 6 -0.1 0.1\n"
+                   "const one_output f32 [1,19,1,1] = random 7 -0.1 0.1\n"
                    "b = Conv(x, one) group=19\np = Conv(x, one) group=19\nq = Div(b, p)\nf = Flatten(q)\n");
   add_calls(text, sizeof text, n, readers, COUNT(readers));
   check_kernel_in(text, 1e-5, 1, 2);

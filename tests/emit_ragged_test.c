@@ -116,9 +116,19 @@ static void random_groups(void **state) {
   }
 }
 
+/* A NaN stays within its group. */
+static void special_values(void **state) {
+  (void)state;
+  static const Case cases[] = {
+    MULTIPLIER(20, 3), GROUPS(3, 5, 7), GROUPS(40, 3, 3), GROUPS(33, 2, 4), GROUPS(2, 20, 20),
+    {1, 70, 8, 30, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 20, 9, 9, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+  };
+  check_convs(check_strict, cases, COUNT(cases), "output y\n", TOLERANCE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(multipliers), cmocka_unit_test(groups), cmocka_unit_test(few_results),
                                      cmocka_unit_test(epilogues), cmocka_unit_test(few_of_both),
-                                     cmocka_unit_test(random_groups)};
+                                     cmocka_unit_test(random_groups), cmocka_unit_test(special_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
