@@ -3,7 +3,7 @@
  * for. */
 #include "emit.h"
 
-enum { SPACE = 3 };
+enum { SPACE = 3, MANY_TAPS = 256 };
 
 typedef struct PlainPool {
   Emit *e;
@@ -12,6 +12,7 @@ typedef struct PlainPool {
   LLVMTypeRef elem;
   int size;
   bool max, count_pad;
+  bool wide;                                 /* many elements of fp32 are summed in double */
   int64_t in[SPACE], out[SPACE];             /* D, H, W */
   int64_t kernel[SPACE], stride[SPACE], dilation[SPACE], before[SPACE], after[SPACE];
   Ref plane;                                 /* image and channel: the item */
@@ -88,7 +89,7 @@ static void take(const PlainPool *p, Ref index, Ref *acc) {
   Emit *e = p->e;
   Ref x = load(e, p->elem, gep(e, value_ptr(e, p->n->in[0]), index, p->size), 0, p->size);
   if (!p->max) {
-    acc[0] = fadd(e, acc[0], x);
+    acc[0] = fadd(e, acc[0], p->wide ? LLVMBuildFPExt(e->b, x, e->f64, "") : x);
     return;
   }
   Ref first = LLVMBuildICmp(e->b, LLVMIntSLT, acc[1], const_i64(e, 0), "");
@@ -137,8 +138,9 @@ static Ref with_steps(const PlainPool *p, Ref x) {
 static void build_element(PlainPool *p) {
   Emit *e = p->e;
   clip_window(p);
-  Ref acc[] = {LLVMConstNull(p->elem), const_i64(e, -1)}, index = p->plane;
+  Ref acc[] = {LLVMConstNull(p->wide ? e->f64 : p->elem), const_i64(e, -1)}, index = p->plane;
   reduce_axis(p, 0, index, acc);
+  if (p->wide) acc[0] = LLVMBuildFPTrunc(e->b, acc[0], e->f32, "");
   if (!p->max) {
     Ref count = LLVMBuildSIToFP(e->b, p->count, p->elem, "");
     acc[0] = LLVMBuildFDiv(e->b, acc[0], count, "");
@@ -172,6 +174,8 @@ void emit_pool_plain(Emit *e, Node *n) {
   p.count_pad = attr_int(n, "count_include_pad", 0) != 0;
   if (is_global(n)) set_global(&p);
   else set_window(&p, &n->win);
+  int64_t taps = size_mul(size_mul(p.kernel[0], p.kernel[1]), p.kernel[2]);
+  p.wide = !p.max && p.type == T_F32 && taps > MANY_TAPS;
   Ref lo, hi;
   task_range(e, x->d[0] * x->d[1], &lo, &hi);
   Loop l;

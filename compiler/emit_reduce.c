@@ -15,6 +15,7 @@ typedef struct Line {
   Ref src, dst;        /* the first element */
   bool log;            /* of softmax: its logarithm */
   Ref max, sum;
+  bool wide;           /* sums are doubles */
 } Line;
 
 /* Takes `valid` lanes of the vector at index `at` of the line into acc. */
@@ -30,6 +31,38 @@ static Ref walk(const Line *l, Visit *visit, Ref acc) {
     loop_end(e, &k);
   }
   return whole < l->n ? visit(l, const_i64(e, whole * l->stride), (int)(l->n - whole), acc) : acc;
+}
+
+enum { CHUNK = 256 }; /* steps of a line that are summed in its own type */
+
+/* Is what so many elements of lines sum up to kept in double? fp32 would lose what the last of many bring. */
+static bool sums_in_double(const Line *l, int64_t elements) {
+  return l->type == T_F32 && elements / (l->beside ? l->lanes : 1) > CHUNK;
+}
+
+static LLVMTypeRef doubles(const Line *l) { return vec_of(l->e->f64, l->lanes); }
+
+static Ref add_to_double(const Line *l, Ref total, Ref part) {
+  return fadd(l->e, total, LLVMBuildFPExt(l->e->b, part, doubles(l), ""));
+}
+
+/* `walk` for a sum, chunk by chunk: the total is in double. */
+static Ref walk_chunks(const Line *l, Visit *visit, Ref total) {
+  int64_t step = l->beside ? l->lanes : 1, whole = l->n / step * step;
+  Emit *e = l->e;
+  Ref zero = LLVMConstNull(vec_of(e->f32, l->lanes)), part = zero;
+  Loop chunk, k;
+  if (whole == 0) return add_to_double(l, total, visit(l, const_i64(e, 0), (int)l->n, zero));
+  loop_begin(e, &chunk, const_i64(e, 0), const_i64(e, whole), CHUNK * step, 1, &total);
+  Ref end = add_i(e, chunk.i, const_i64(e, CHUNK * step));
+  end = intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){end, const_i64(e, whole)});
+  loop_begin(e, &k, chunk.i, end, step, 1, &part);
+  part = visit(l, mul_i(e, k.i, l->stride), l->valid, part);
+  loop_end(e, &k);
+  total = add_to_double(l, total, part);
+  loop_end(e, &chunk);
+  if (whole == l->n) return total;
+  return add_to_double(l, total, visit(l, const_i64(e, whole * l->stride), (int)(l->n - whole), zero));
 }
 
 static Ref load_line(const Line *l, Ref at, int valid) {
@@ -210,7 +243,12 @@ static void softmax_line(Reduction *r) {
   Ref zero = constant(l, 0);
   l->log = r->n->op == OP_LogSoftmax;
   l->max = across(l, walk(l, visit_max, constant(l, minus_infinity)), fmax_);
-  l->sum = across(l, walk(l, visit_exp, zero), fadd);
+  if (sums_in_double(l, l->n)) {
+    Ref sum = walk_chunks(l, visit_exp, LLVMConstNull(doubles(l)));
+    l->sum = across(l, LLVMBuildFPTrunc(l->e->b, sum, LLVMTypeOf(zero), ""), fadd);
+  } else {
+    l->sum = across(l, walk(l, visit_exp, zero), fadd);
+  }
   if (l->log) l->sum = math_log(l->e, l->sum);
   walk(l, l->log ? visit_log : visit_divide, zero);
 }
@@ -223,7 +261,7 @@ static Ref visit_sum(const Line *l, Ref at, int valid, Ref acc) {
 
 /* The lines of all reduced groups that surround them. */
 static Ref sum_lines(const Line *l, const Group *group, int n, Ref acc) {
-  if (n == 0) return walk(l, visit_sum, acc);
+  if (n == 0) return l->wide ? walk_chunks(l, visit_sum, acc) : walk(l, visit_sum, acc);
   Emit *e = l->e;
   Line part = *l;
   Loop k;
@@ -235,9 +273,12 @@ static Ref sum_lines(const Line *l, const Group *group, int n, Ref acc) {
 }
 
 static void mean_line(Reduction *r) {
-  const Line *l = &r->line;
+  Line *l = &r->line;
   Emit *e = l->e;
-  Ref sum = across(l, sum_lines(l, r->more, r->n_more, constant(l, 0)), fadd);
+  l->wide = sums_in_double(l, r->count);
+  Ref sum = sum_lines(l, r->more, r->n_more, l->wide ? LLVMConstNull(doubles(l)) : constant(l, 0));
+  if (l->wide) sum = LLVMBuildFPTrunc(e->b, sum, vec_of(e->f32, l->lanes), "");
+  sum = across(l, sum, fadd);
   Ref mean = LLVMBuildFDiv(e->b, sum, constant(l, (double)r->count), "");
   if (l->beside && l->lanes > 1) mean = LLVMBuildExtractElement(e->b, mean, const_i32(e, 0), "");
   if (l->beside) store(e, mean, l->dst, 0, (int)type_size(l->type));

@@ -60,6 +60,7 @@ static void global_pools(void **state) {
   check("f32", "2,3,17", "y = GlobalMaxPool(x)\nz = GlobalAveragePool(x)\noutput y\noutput z\n");
   check("f64", "2,3,5,7", "y = GlobalMaxPool(x)\nz = GlobalAveragePool(x)\noutput y\noutput z\n");
   check("f32", "2,3,2,3,4", "y = GlobalMaxPool(x)\nz = GlobalAveragePool(x)\noutput y\noutput z\n");
+  check_kernel_in("graph pool\ninput x f32 [1,2,100001]\ny = GlobalAveragePool(x)\noutput y\n", 3e-7, 0.99, 1.01);
 }
 
 /* Arguments that can't stand beside blocks keep the pool on dense tensors. */

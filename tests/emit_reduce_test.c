@@ -57,6 +57,22 @@ static void argmax_of_equal_elements_and_other_types(void **state) {
                   "z = ArgMax(x) axis=1 select_last_index=1\noutput y\noutput z\n", 0, 0, 4);
 }
 
+/* Of numbers of one sign, where fp32 sums lose what the last ones bring; along vectors, across them, in several axes, and
+ * with what is no whole vector or chunk. */
+static void sums_of_many(void **state) {
+  (void)state;
+  static const char *const graphs[] = {
+    "input x f32 [200003]\nconst a i64 [1] = {0}\ny = ReduceMean(x, a)\nz = Softmax(x)\nl = LogSoftmax(x)\n",
+    "input x f32 [100000,3]\nconst a i64 [1] = {0}\ny = ReduceMean(x, a)\nz = Softmax(x) axis=0\nl = LogSoftmax(x) axis=0\n",
+    "input x f32 [50000,2,3]\nconst a i64 [2] = {0,2}\ny = ReduceMean(x, a)\nz = Relu(x)\nl = Relu(x)\n",
+    "input x f32 [3000,2,100,2]\nconst a i64 [2] = {0,2}\ny = ReduceMean(x, a)\nz = Relu(x)\nl = Relu(x)\n"};
+  for (size_t i = 0; i < COUNT(graphs); i++) {
+    char text[512];
+    snprintf(text, sizeof text, "graph t\n%soutput y\noutput z\noutput l\n", graphs[i]);
+    check_kernel_in(text, 5e-7, 0.99, 1.01);
+  }
+}
+
 static void means_over_any_axes(void **state) {
   (void)state;
   static const char *const axes[] = {"0", "1", "2", "3", "0,1", "0,2", "1,3", "-1,-2", "0,1,2", "1,2,3",
@@ -113,7 +129,7 @@ int main(void) {
     cmocka_unit_test(softmax_does_not_overflow),
     cmocka_unit_test(argmax),
     cmocka_unit_test(argmax_of_equal_elements_and_other_types),
-    cmocka_unit_test(means_over_any_axes),
+    cmocka_unit_test(sums_of_many), cmocka_unit_test(means_over_any_axes),
     cmocka_unit_test(means_of_doubles_and_of_everything),
     cmocka_unit_test(special_values),
     cmocka_unit_test(rows_of_infinities),
