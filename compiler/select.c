@@ -483,6 +483,38 @@ static void choose_larger(Graph *g) {
   }
 }
 
+/* Strassen's algorithm and the tiles of a flat map take ten thousand instructions and more for each shape of a layer. Networks
+ * in which every layer has another (DenseNet) have them for the first so many shapes; ResNets have a dozen. */
+enum { MOST_LARGE_SHAPES = 24 };
+
+static bool is_much_code(const ConvPlan *p) {
+  return p->algorithm == CONV_STRASSEN || (p->algorithm == CONV_DIRECT && p->order == OC_FLAT);
+}
+
+static void choose_less_code(const Graph *g, Node *n) {
+  const Candidates *list = n->candidates;
+  for (int i = 0; i < list->n; i++) {
+    const ConvPlan *p = &list->item[i].plan;
+    if (is_much_code(p) || grows(g, p)) continue;
+    choose(n, i);
+    return;
+  }
+}
+
+static void limit_code(Graph *g) {
+  const char *shape[MOST_LARGE_SHAPES];
+  int count = 0;
+  for (int i = 0; i < g->n_node; i++) {
+    Node *n = g->node[i];
+    if (!n->candidates || !is_much_code(n->plan)) continue;
+    int k = 0;
+    while (k < count && strcmp(shape[k], n->candidates->shape) != 0) k++;
+    if (k < count) continue;
+    if (count < MOST_LARGE_SHAPES) shape[count++] = n->candidates->shape;
+    else choose_less_code(g, n);
+  }
+}
+
 static ConvPlan *plan_plain_conv(Graph *g) {
   ConvPlan *p = alloc(g->cx, sizeof *p);
   p->algorithm = CONV_PLAIN;
@@ -540,6 +572,7 @@ void pass_select(Graph *g) {
     if (n->op == OP_Conv) select_conv(g, n);
     if (n->op == OP_Gemm || n->op == OP_MatMul) select_gemm(g, n);
   }
+  limit_code(g);
   choose_larger(g);
 }
 

@@ -256,6 +256,30 @@ static void layers_of_networks(void **state) {
 
 /* 32 groups of 16 channels: a group is a block, 2 or 4. Groups of 12 fill no block of 8. Several groups of 4 share a vector,
  * if it is longer. */
+/* A shape for every layer, as in DenseNet: kernels that take much code are for the first shapes alone, and for their repetitions. */
+static void many_shapes_have_less_code(void **state) {
+  (void)state;
+  enum { SHAPES = 40, MOST = 24 };
+  for (size_t c = 0; c < COUNT(cpus); c++) {
+    Buffer t = {0};
+    buffer_printf(&t, "graph g\ninput x f32 [1,64,7,7]\n");
+    for (int i = 0; i < SHAPES + 2; i++) {
+      int channels = 32 * (i % SHAPES + 2);
+      buffer_printf(&t, "const v%d f32 [%d,64,1,1] = splat 1\nconst w%d f32 [64,%d,1,1] = splat 1\na%d = Conv(x, v%d)\n"
+                        "y%d = Conv(a%d, w%d)\noutput y%d\n", i, channels, i, channels, i, i, i, i, i, i);
+    }
+    Graph *g = selected(t.data, cpus[c]);
+    buffer_free(&t);
+    int large = 0;
+    for (int i = 0; i < 2 * SHAPES; i++) {
+      const ConvPlan *p = g->node[i]->plan;
+      large += p->algorithm == CONV_STRASSEN || p->order == OC_FLAT;
+    }
+    if (large == 0 || large > MOST + 1) fail_msg("%d layers for %s", large, cpus[c]); /* the first shape is there twice */
+    for (int i = 0; i < 4; i++) assert_int_equal(g->node[2 * SHAPES + i]->plan->order, g->node[i]->plan->order);
+  }
+}
+
 static void groups_of_blocks(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
@@ -367,6 +391,7 @@ int main(void) {
     TEST(winograd_on_is_wherever_it_can),
     TEST(strassen_on_is_wherever_it_can),
     TEST(layers_of_networks),
+    TEST(many_shapes_have_less_code),
     TEST(groups_of_blocks),
     TEST(run_time_weights_are_plain),
     TEST(weights_that_are_not_finite_are_plain),
