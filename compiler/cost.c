@@ -274,7 +274,8 @@ static double narrow_cycles(const Cost *c) {
 
 /* See emit_pixels.c: every pixel is put together from the sums of its outputs. */
 static double pixels_across_cycles(const Cost *c) {
-  int64_t vectors = size_ceiling(c->y[3], c->t->lanes), strips = size_ceiling(vectors, c->p->nb), nb = size_ceiling(vectors, strips);
+  int64_t vectors = size_ceiling(c->y[3], c->t->lanes), strips = size_ceiling(vectors, c->p->nb);
+  int64_t nb = size_ceiling(vectors, strips);
   double steps = (double)(c->taps * c->p->icg), pixels = (double)(c->images * c->y[2] * c->y[3]);
   double strip = CALL + steps * (LOOP + step_cycles(c, nb, c->p->ocg));
   return (double)(c->images * c->y[2] * strips) * strip + pixels * (c->p->ocg + 2) + c->input_bytes / c->r->met;
