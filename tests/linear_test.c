@@ -68,17 +68,24 @@ static void shapes(Buffer *t, int n) {
   buffer_printf(t, "output y%d\n", n - 1);
 }
 
+static void write_branches(Buffer *t, int n) {
+  for (int i = 0; i < n; i++) {
+    buffer_printf(t, "const k%d f32 [] = {%d}\na%d = Add(x, k%d)\n", i, i, i, i);
+    buffer_printf(t, "b%d = Softmax(a%d) axis=1\n", i, i);
+  }
+}
+
 /* All branches of one input, which one node joins. */
 static void branches(Buffer *t, int n) {
   buffer_printf(t, "input x f32 [1,4,4,4]\n");
-  for (int i = 0; i < n; i++) buffer_printf(t, "const k%d f32 [] = {%d}\na%d = Add(x, k%d)\nb%d = Softmax(a%d) axis=1\n", i, i, i, i, i, i);
+  write_branches(t, n);
   for (int i = 0; i < n; i++) buffer_printf(t, "%sb%d", i ? ", " : "y = Concat(", i);
   buffer_printf(t, ") axis=1\noutput y\n");
 }
 
 static void added_branches(Buffer *t, int n) {
   buffer_printf(t, "input x f32 [1,4,4,4]\ny0 = Relu(x)\n");
-  for (int i = 0; i < n; i++) buffer_printf(t, "const k%d f32 [] = {%d}\na%d = Add(x, k%d)\nb%d = Softmax(a%d) axis=1\n", i, i, i, i, i, i);
+  write_branches(t, n);
   for (int i = 1; i < n; i++) buffer_printf(t, "y%d = Add(y%d, b%d)\n", i, i - 1, i);
   buffer_printf(t, "output y%d\n", n - 1);
 }
