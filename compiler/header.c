@@ -76,27 +76,28 @@ typedef struct Param {
 typedef struct Params {
   int n;
   Param *p;
+  Map names; /* that are taken: int, the number that was put behind it last */
 } Params;
 
-static bool is_taken(const Params *all, const char *name) {
-  static const char *const fixed[] = {"batch", "workspace", "workspace_size", "par", "work"};
-  for (size_t i = 0; i < COUNT(fixed); i++) {
-    if (strcmp(fixed[i], name) == 0) return true;
-  }
-  for (int i = 0; i < all->n; i++) {
-    if (strcmp(all->p[i].name, name) == 0) return true;
-  }
-  return false;
-}
-
+/* The number of parameters whose names are made of `base` counts on in its entry, so that a name is looked for once. */
 static void add_param(Context *cx, Params *all, const Value *v, const Shape *shape, bool output) {
   const char *base = c_identifier(cx, v->name), *name = base;
-  for (int k = 2; is_taken(all, name); k++) name = format_text(cx, "%s_%d", base, k);
+  int *count = map_get(&all->names, base);
+  while (map_get(&all->names, name)) name = format_text(cx, "%s_%d", base, ++*count);
+  count = alloc(cx, sizeof *count);
+  *count = 1;
+  map_put(cx, &all->names, name, count);
   all->p[all->n++] = (Param){v, shape, name, output};
 }
 
 static Params params_of(Graph *g) {
-  Params all = {0, alloc_n(g->cx, (size_t)(g->n_input + g->n_output), sizeof *all.p)};
+  static const char *const fixed[] = {"batch", "workspace", "workspace_size", "par", "work"};
+  Params all = {.p = alloc_n(g->cx, (size_t)(g->n_input + g->n_output), sizeof *all.p)};
+  int *first = alloc_n(g->cx, COUNT(fixed), sizeof *first);
+  for (size_t i = 0; i < COUNT(fixed); i++) {
+    first[i] = 1;
+    map_put(g->cx, &all.names, fixed[i], &first[i]);
+  }
   for (int i = 0; i < g->n_input; i++) add_param(g->cx, &all, g->input[i], &g->input_shape[i], false);
   for (int i = 0; i < g->n_output; i++) add_param(g->cx, &all, g->output[i], &g->output_shape[i], true);
   return all;
