@@ -97,6 +97,7 @@ static void special_values(void **state) {
   (void)state;
   check_strict("graph gemm\ninput a f32 [14,33]\nconst b f32 [33,77] = random 1 -1 1\ninput c f32 [77]\n"
                "y = Gemm(a, b, c)\nr = Relu(y)\noutput r\n", TOLERANCE);
+  check_strict("graph gemm\ninput a f32 [5,70]\nconst b f32 [70,3] = random 1 -1 1\ny = MatMul(a, b)\noutput y\n", TOLERANCE);
   check_strict("graph gemm\ninput a f32 [2,14,9]\ninput b f32 [9,77]\ny = MatMul(a, b)\noutput y\n", TOLERANCE);
   check_strict("graph gemm\ninput a f64 [14,9]\ninput b f64 [9,7]\ny = MatMul(a, b)\noutput y\n", TOLERANCE);
 }

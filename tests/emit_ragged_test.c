@@ -116,9 +116,20 @@ static void random_groups(void **state) {
   }
 }
 
+/* A NaN stays within its group and window, and lanes past the channels, which may hold one, count for nothing. */
+static void special_values(void **state) {
+  (void)state;
+  static const Case cases[] = {
+    MULTIPLIER(19, 2), MULTIPLIER(5, 17), GROUPS(3, 5, 7), GROUPS(20, 3, 2), {1, 70, 8, 30, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 40, 6, 7, 5, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 3, 9, 37, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 40, 6, 7, 19, 1, 3, 1, 1, 1, 1, 1, 0, 1, 0, 1},
+  };
+  check_convs(check_strict, cases, COUNT(cases), "r = Relu(y)\noutput y\noutput r\n", TOLERANCE);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(multipliers), cmocka_unit_test(groups), cmocka_unit_test(few_results),
                                      cmocka_unit_test(epilogues), cmocka_unit_test(few_of_both),
-                                     cmocka_unit_test(random_groups)};
+                                     cmocka_unit_test(random_groups), cmocka_unit_test(special_values)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
