@@ -59,6 +59,8 @@ static void check_node(Graph *g, const Node *n) {
   for (int i = 0; i < n->n_in; i++) batched = batched || has_batch(n->in[i]);
   check_arguments(g, n);
   check_axis(g, n);
+  bool counts = n->op == OP_MaxPool && n->n_out > 1 && n->out[1]; /* Indices, of all the batch's elements */
+  if (counts && batched) refuse(g, n, "numbers the elements of all images");
   for (int i = 0; i < n->n_out; i++) {
     const Value *v = n->out[i];
     if (!v) continue;

@@ -247,6 +247,8 @@ static void mixed_images_are_refused(void **state) {
     {"input x f32 [N,4]\nconst s i64 [3] = {1,-1,4}\ny = Reshape(x, s)\nz = Relu(y)\n"
      "const b i64 [2] = {N,4}\nw = Reshape(z, b)\noutput w\n",
      "test: node \"y\" (Reshape): moves the batch from the first axis" FIX},
+    {"input x f32 [N,3,4,4]\ny, z = MaxPool(x) kernel_shape=[2,2]\noutput z\n",
+     "test: node \"y\" (MaxPool): numbers the elements of all images" FIX},
     {"input x f32 [N,4]\ny = Shape(x)\noutput y\n",
      "test: node \"y\" (Identity): needs the size of the batch" FIX},
   };
