@@ -403,16 +403,18 @@ static void check_bytes(Graph *g, const Node *n) {
   assert_true(g->weights_size <= most + outputs * 8 + 256);
 }
 
+static void check_on(const Target *t, const char *text) {
+  EXPECT_NO_FAIL(cx);
+  Graph *g = text_parse(cx, &options, text);
+  pass_shape(g);
+  g->target = alloc(cx, sizeof *g->target);
+  *g->target = *t;
+  pass_select(g);
+  check_bytes(g, g->node[0]);
+}
+
 static void check_text(const char *text) {
-  for (size_t i = 0; i < COUNT(targets); i++) {
-    EXPECT_NO_FAIL(cx);
-    Graph *g = text_parse(cx, &options, text);
-    pass_shape(g);
-    g->target = alloc(cx, sizeof *g->target);
-    *g->target = targets[i];
-    pass_select(g);
-    check_bytes(g, g->node[0]);
-  }
+  for (size_t i = 0; i < COUNT(targets); i++) check_on(&targets[i], text);
 }
 
 static void check_random_conv(void) {
