@@ -29,6 +29,7 @@ typedef struct Emit {
   bool bound;            /* ... one that stands for all of the same key, whose values' places come from a table */
   Map shared;            /* emit_layer.c: functions that layers share, so far */
   int n_kernels;         /* so far */
+  Buffer key;            /* of the layer being made; here, so that a failure leaves nothing of it behind */
   int phase;             /* of an operator that needs a barrier inside: a layer function each */
   int64_t instructions;  /* of the functions made so far */
   const Node *too_large; /* its code goes beyond what is allowed, see emit_layers; NULL: none does */

@@ -152,17 +152,16 @@ static const Shared *shared_function(Emit *e, Buffer key, int phase, const char 
 static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
   char name[64];
   Layer layer = {0};
-  Buffer key = {0};
+  e->key.size = 0;
   snprintf(name, sizeof name, "layer%d%s_%s", index, phase ? "b" : "", op_info[n->op].name);
-  if (!e->g->opt->unshared && layer_key(n, phase, &key)) {
-    const Shared *s = shared_function(e, key, phase, name);
+  if (!e->g->opt->unshared && layer_key(n, phase, &e->key)) {
+    const Shared *s = shared_function(e, e->key, phase, name);
     layer = (Layer){.fn = s->fn, .serial = s->serial};
     layer.place = places_of(e->g, n, &layer.n_place);
   } else {
     layer.fn = build_function(e, n, phase, name, false);
     layer.serial = e->serial;
   }
-  buffer_free(&key);
   return layer;
 }
 

@@ -70,6 +70,7 @@ static void emit_open(Emit *e, Graph *g, LLVMTargetMachineRef machine) {
 }
 
 static void emit_close(Emit *e) {
+  buffer_free(&e->key);
   LLVMDisposeBuilder(e->b);
   LLVMDisposeModule(e->m);
   LLVMContextDispose(e->c);

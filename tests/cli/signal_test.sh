@@ -25,7 +25,9 @@ interrupted() {
 }
 
 ulimit -c 0
-for signal in HUP INT QUIT TERM ABRT SEGV BUS FPE ILL KILL; do
+faults="SEGV BUS FPE"
+[ -z "$RESNETCC_CFLAGS" ] || faults= # a sanitizer's handlers end the program otherwise
+for signal in HUP INT QUIT TERM ABRT $faults ILL KILL; do
   tries=0
   until interrupted $signal 2>/dev/null || [ $tries -eq 100 ]; do
     tries=$((tries + 1))
