@@ -19,7 +19,7 @@ static Shape widened(const Shape *s) {
 
 static Value *view(Widening *w, Value *v, Op op, Shape shape, const char *suffix) {
   Graph *g = w->g;
-  int64_t axis = 2;
+  int64_t axis = v->shape.rank - 1; /* an argument may have fewer axes */
   Value *axes = value_const_i64(g, "axis", 1, &axis);
   Node *n = walk_before(g, op, format_text(g->cx, "%s.%s", v->name, suffix), 2, (Value *[]){v, axes}, 1);
   n->out[0] = value_new(g, n->name, v->type, shape);

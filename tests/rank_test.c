@@ -83,6 +83,17 @@ static void windows_lie_along_the_width(void **state) {
   context_free(cx);
 }
 
+/* [6,9] becomes [6,1,9]. */
+static void arguments_of_fewer_axes(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = run_pass(cx, &lax_options, X "input y f32 [6,9]\nz = AveragePool(x, y) kernel_shape=[3] | Sub(@1)\noutput z\n",
+                      pass_rank);
+  verify(g, "rank");
+  context_free(cx);
+}
+
 static void automatic_padding_is_spelled_out(void **state) {
   (void)state;
   Context *cx = context_new();
@@ -99,7 +110,7 @@ int main(void) {
     cmocka_unit_test(one_view_before_and_one_behind),    cmocka_unit_test(chains_stay_wide),
     cmocka_unit_test(others_read_what_they_read_before), cmocka_unit_test(arguments_get_the_dimension_too),
     cmocka_unit_test(images_and_indices_stay),           cmocka_unit_test(windows_lie_along_the_width),
-    cmocka_unit_test(automatic_padding_is_spelled_out),
+    cmocka_unit_test(automatic_padding_is_spelled_out),  cmocka_unit_test(arguments_of_fewer_axes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
