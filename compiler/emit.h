@@ -146,9 +146,6 @@ typedef struct Tile {
 /* acc[b*uw + u] += x[in[u] + k] * w[k][b] for k = 0..steps-1, x being broadcast; w and pf move past what was used. The sets of
  * acc follow each other. */
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf);
-/* A row of pixels in as few tiles as possible of at most `most`: those of one size, then those of one less. */
-typedef struct RowTiles { int64_t count, size[2], number[2], first[2] /* pixel */; } RowTiles;
-RowTiles row_tiles(int64_t pixels, int64_t most);
 /* One vector whose lane i is the sum of the lanes of v[i], n of them at most a vector's lanes; the other lanes hold anything. */
 Ref sum_lanes(Emit *e, Ref *v, int n);
 /* Lane l of the result is lane from[l] % V of v[from[l] / V], which is one of n vectors. */
@@ -156,6 +153,21 @@ Ref gather_lanes(Emit *e, Ref *v, int n, const int *from);
 /* Loads stay on their side of it: LLVM would otherwise begin a step's loads in the middle of the step before, for which
  * there are no registers. */
 void end_step(Emit *e);
+
+/* ==== emit_rows.c: the loops around tiles ==== */
+/* A row of pixels in as few tiles as possible of at most `most`: those of one size, then those of one less. */
+typedef struct RowTiles { int64_t count, size[2], number[2], first[2] /* pixel */; } RowTiles;
+RowTiles row_tiles(int64_t pixels, int64_t most);
+/* A loop, to be ended by loop_end, over the tiles of the larger size (i 0) or the smaller (1) that are among [from, to) of the row;
+ * from NULL: all. *x is a tile's first pixel. False: there are none of that size, and no loop. */
+bool row_tiles_begin(Emit *e, Loop *l, const RowTiles *t, int i, Ref from, Ref to, Ref *x);
+/* Tasks share out the tiles of all rows: a loop over the rows of which this task has some, the tiles [from, to). */
+typedef struct RowShare {
+  Loop loop;
+  Ref image, row, from, to;
+} RowShare;
+void row_share_begin(Emit *e, RowShare *s, int64_t images, int64_t rows, int64_t tiles);
+void row_share_end(Emit *e, RowShare *s);
 
 /* ==== emit_step.c: the epilogue beside blocked results ==== */
 /* Pointers to each step's argument at (image, channel block, row, x) given as i64 values; constants of one element have none

@@ -231,12 +231,8 @@ static void each_tile(const Conv *c, Site *s, Ref from, Ref to, void (*body)(con
   Emit *e = c->e;
   const RowTiles t = row_tiles(c->cols, c->plan->uw);
   for (int i = 0; i < 2; i++) {
-    if (t.number[i] == 0) continue;
-    Ref lo = const_i64(e, 0), hi = const_i64(e, t.number[i]);
-    if (from) part_of_range(e, from, to, const_i64(e, i ? t.number[0] : 0), hi, &lo, &hi);
     Loop tile;
-    loop_begin(e, &tile, lo, hi, 1, 0, NULL);
-    s->x = add_i(e, mul_i(e, tile.i, t.size[i]), const_i64(e, t.first[i]));
+    if (!row_tiles_begin(e, &tile, &t, i, from, to, &s->x)) continue;
     body(c, s, (int)t.size[i], data);
     loop_end(e, &tile);
   }
@@ -269,17 +265,11 @@ static void row_tile_oc(const Conv *c, Site *s) { each_tile(c, s, s->from, s->to
 /* Tasks share out the tiles of all rows. */
 static void by_rows(const Conv *c) {
   Emit *e = c->e;
-  int64_t tiles = tiles_of_row(c);
-  Ref lo, hi, count = const_i64(e, tiles), one = const_i64(e, 1);
-  task_range(e, c->images * c->rows * tiles, &lo, &hi);
-  Loop row;
-  Ref last = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, one, ""), count, "");
-  loop_begin(e, &row, LLVMBuildSDiv(e->b, lo, count, ""), add_i(e, last, one), 1, 0, NULL);
-  Site s = {.image = LLVMBuildSDiv(e->b, row.i, const_i64(e, c->rows), ""),
-            .row = LLVMBuildSRem(e->b, row.i, const_i64(e, c->rows), "")};
-  part_of_range(e, lo, hi, mul_i(e, row.i, tiles), count, &s.from, &s.to);
+  RowShare share;
+  row_share_begin(e, &share, c->images, c->rows, tiles_of_row(c));
+  Site s = {.image = share.image, .row = share.row, .from = share.from, .to = share.to};
   each_group(c, &s, row_tile_oc);
-  loop_end(e, &row);
+  row_share_end(e, &share);
 }
 
 /* OC_ROW_TILE: while a panel is used for a block of rows, the next one is fetched into L2, evenly over the work. */

@@ -130,10 +130,9 @@ static void build_kernel(const void *data) {
   Emit *e = g->e;
   const RowTiles t = row_tiles(g->cols, g->plan->uw);
   for (int i = 0; i < 2; i++) {
-    if (t.number[i] == 0) continue;
     Loop tile;
-    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, t.number[i]), 1, 0, NULL);
-    Ref x = add_i(e, mul_i(e, tile.i, t.size[i]), const_i64(e, t.first[i]));
+    Ref x;
+    if (!row_tiles_begin(e, &tile, &t, i, NULL, NULL, &x)) continue;
     build_tile(g, (int)t.size[i], x);
     loop_end(e, &tile);
   }

@@ -124,10 +124,9 @@ static void build_row(const Interleaved *t, const Site *p) {
   if (t->plan->icg > 1) s = part_rows(t, in);
   const RowTiles tiles = row_tiles(t->cols, t->plan->uw);
   for (int i = 0; i < 2; i++) {
-    if (tiles.number[i] == 0) continue;
     Loop tile;
-    loop_begin(e, &tile, const_i64(e, 0), const_i64(e, tiles.number[i]), 1, 0, NULL);
-    Ref x = add_i(e, mul_i(e, tile.i, tiles.size[i]), const_i64(e, tiles.first[i]));
+    Ref x;
+    if (!row_tiles_begin(e, &tile, &tiles, i, NULL, NULL, &x)) continue;
     build_tile(t, &s, p, weights, (int)tiles.size[i], x);
     loop_end(e, &tile);
   }

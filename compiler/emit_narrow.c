@@ -12,7 +12,7 @@ typedef struct Narrow {
   const ConvPlan *plan;
   const Window *win;
   const Layout *in, *out;
-  int64_t rows, cols;
+  int64_t cols;
   int64_t whole;       /* input blocks that are full */
   int rest;            /* channels of the last one, if it is not */
 } Narrow;
@@ -98,12 +98,9 @@ static void build_row(const Narrow *t, Ref image, Ref row, Ref from, Ref to) {
   Emit *e = t->e;
   const RowTiles tiles = row_tiles(t->cols, t->plan->uw);
   for (int i = 0; i < 2; i++) {
-    if (tiles.number[i] == 0) continue;
-    Ref lo, hi;
     Loop tile;
-    part_of_range(e, from, to, const_i64(e, i ? tiles.number[0] : 0), const_i64(e, tiles.number[i]), &lo, &hi);
-    loop_begin(e, &tile, lo, hi, 1, 0, NULL);
-    Ref x = add_i(e, mul_i(e, tile.i, tiles.size[i]), const_i64(e, tiles.first[i]));
+    Ref x;
+    if (!row_tiles_begin(e, &tile, &tiles, i, from, to, &x)) continue;
     build_tile(t, image, row, (int)tiles.size[i], x);
     loop_end(e, &tile);
   }
@@ -113,15 +110,10 @@ static void build_row(const Narrow *t, Ref image, Ref row, Ref from, Ref to) {
 void emit_narrow(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
   Narrow t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
-              .rows = y->d[2], .cols = y->d[3], .whole = n->plan->icg / e->lanes, .rest = n->plan->icg % e->lanes};
-  int64_t tiles = row_tiles(t.cols, t.plan->uw).count;
+              .cols = y->d[3], .whole = n->plan->icg / e->lanes, .rest = n->plan->icg % e->lanes};
   emit_halo(e, n->out[0]);
-  Ref lo, hi, from, to, rows = const_i64(e, t.rows), count = const_i64(e, tiles), one = const_i64(e, 1);
-  task_range(e, y->d[0] * t.rows * tiles, &lo, &hi);
-  Loop row;
-  Ref last = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, one, ""), count, "");
-  loop_begin(e, &row, LLVMBuildSDiv(e->b, lo, count, ""), add_i(e, last, one), 1, 0, NULL);
-  part_of_range(e, lo, hi, mul_i(e, row.i, tiles), count, &from, &to);
-  build_row(&t, LLVMBuildSDiv(e->b, row.i, rows, ""), LLVMBuildSRem(e->b, row.i, rows, ""), from, to);
-  loop_end(e, &row);
+  RowShare share;
+  row_share_begin(e, &share, y->d[0], y->d[2], row_tiles(t.cols, t.plan->uw).count);
+  build_row(&t, share.image, share.row, share.from, share.to);
+  row_share_end(e, &share);
 }

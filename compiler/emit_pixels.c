@@ -10,7 +10,7 @@ typedef struct Pixels {
   const ConvPlan *plan;
   const Window *win;
   const Layout *in, *out;
-  int64_t rows, whole; /* of the result; vectors of a row that are full */
+  int64_t whole;       /* vectors of a row of the result that are full */
   int rest;            /* pixels of the last one, if it is not */
 } Pixels;
 
@@ -86,12 +86,9 @@ static void build_row(const Pixels *t, Ref image, Ref row, Ref from, Ref to) {
   If last;
   if (t->whole > 0) tiles = row_tiles(t->whole, t->plan->nb);
   for (int i = 0; i < 2; i++) {
-    if (tiles.number[i] == 0) continue;
-    Ref lo, hi;
     Loop tile;
-    part_of_range(e, from, to, const_i64(e, i ? tiles.number[0] : 0), const_i64(e, tiles.number[i]), &lo, &hi);
-    loop_begin(e, &tile, lo, hi, 1, 0, NULL);
-    Ref first = add_i(e, mul_i(e, tile.i, tiles.size[i]), const_i64(e, tiles.first[i]));
+    Ref first; /* vector */
+    if (!row_tiles_begin(e, &tile, &tiles, i, from, to, &first)) continue;
     build_strip(t, image, row, &(Strip){(int)tiles.size[i], e->lanes}, mul_i(e, first, e->lanes));
     loop_end(e, &tile);
   }
@@ -107,15 +104,11 @@ static void build_row(const Pixels *t, Ref image, Ref row, Ref from, Ref to) {
 void emit_pixels(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
   Pixels t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
-              .rows = y->d[2], .whole = y->d[3] / e->lanes, .rest = (int)(y->d[3] % e->lanes)};
+              .whole = y->d[3] / e->lanes, .rest = (int)(y->d[3] % e->lanes)};
   assert(n->win.sw == 1 && n->plan->planar);
   emit_halo(e, n->out[0]);
-  Ref lo, hi, from, to, rows = const_i64(e, t.rows), count = const_i64(e, strips(&t)), one = const_i64(e, 1);
-  task_range(e, y->d[0] * t.rows * strips(&t), &lo, &hi);
-  Loop row;
-  Ref last = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, one, ""), count, "");
-  loop_begin(e, &row, LLVMBuildSDiv(e->b, lo, count, ""), add_i(e, last, one), 1, 0, NULL);
-  part_of_range(e, lo, hi, mul_i(e, row.i, strips(&t)), count, &from, &to);
-  build_row(&t, LLVMBuildSDiv(e->b, row.i, rows, ""), LLVMBuildSRem(e->b, row.i, rows, ""), from, to);
-  loop_end(e, &row);
+  RowShare share;
+  row_share_begin(e, &share, y->d[0], y->d[2], strips(&t));
+  build_row(&t, share.image, share.row, share.from, share.to);
+  row_share_end(e, &share);
 }

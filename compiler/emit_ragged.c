@@ -17,7 +17,7 @@ typedef struct Ragged {
   const ConvPlan *plan;
   const Window *win;
   const Layout *in, *out;
-  int64_t rows, cols, taps, channels; /* of the result */
+  int64_t cols, taps, channels; /* of the result */
 } Ragged;
 
 typedef struct Piece {
@@ -110,12 +110,10 @@ static void tiles_of_piece(const Ragged *r, const Piece *p, Ref from, Ref to) {
   Emit *e = r->e;
   const RowTiles t = row_tiles(r->cols, r->plan->uw);
   for (int i = 0; i < 2; i++) {
-    if (t.number[i] == 0) continue;
-    Ref lo, hi;
     Loop tile;
-    part_of_range(e, from, to, const_i64(e, i ? t.number[0] : 0), const_i64(e, t.number[i]), &lo, &hi);
-    loop_begin(e, &tile, lo, hi, 1, 0, NULL);
-    build_tile(r, p, (int)t.size[i], add_i(e, mul_i(e, tile.i, t.size[i]), const_i64(e, t.first[i])));
+    Ref x;
+    if (!row_tiles_begin(e, &tile, &t, i, from, to, &x)) continue;
+    build_tile(r, p, (int)t.size[i], x);
     loop_end(e, &tile);
   }
 }
@@ -143,17 +141,11 @@ static void pieces_of_row(const Ragged *r, Piece *p, Ref from, Ref to) {
 void emit_ragged(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
   Ragged r = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
-              .rows = y->d[2], .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw, .channels = y->d[1]};
-  int64_t tiles = row_tiles(r.cols, r.plan->uw).count;
+              .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw, .channels = y->d[1]};
   emit_halo(e, n->out[0]);
-  Ref lo, hi, from, to, count = const_i64(e, tiles), one = const_i64(e, 1);
-  task_range(e, y->d[0] * r.rows * tiles, &lo, &hi);
-  Loop row;
-  Ref last = LLVMBuildSDiv(e->b, sub_i(e, hi, one), count, "");
-  loop_begin(e, &row, LLVMBuildSDiv(e->b, lo, count, ""), add_i(e, last, one), 1, 0, NULL);
-  Piece p = {.image = LLVMBuildSDiv(e->b, row.i, const_i64(e, r.rows), ""),
-             .row = LLVMBuildSRem(e->b, row.i, const_i64(e, r.rows), "")};
-  part_of_range(e, lo, hi, mul_i(e, row.i, tiles), count, &from, &to);
-  pieces_of_row(&r, &p, from, to);
-  loop_end(e, &row);
+  RowShare share;
+  row_share_begin(e, &share, y->d[0], y->d[2], row_tiles(r.cols, r.plan->uw).count);
+  Piece p = {.image = share.image, .row = share.row};
+  pieces_of_row(&r, &p, share.from, share.to);
+  row_share_end(e, &share);
 }

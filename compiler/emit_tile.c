@@ -2,12 +2,6 @@
  * against `nb` weight vectors a step. */
 #include "emit.h"
 
-RowTiles row_tiles(int64_t pixels, int64_t most) {
-  int64_t count = (pixels + most - 1) / most, size = pixels / count, larger = pixels % count;
-  return (RowTiles){.count = count, .size = {size + 1, size}, .number = {larger, count - larger},
-                    .first = {0, larger * (size + 1)}};
-}
-
 void end_step(Emit *e) {
   static char clobber[] = "~{memory}";
   LLVMTypeRef type = LLVMFunctionType(e->void_, NULL, 0, 0);

@@ -1,0 +1,29 @@
+/* emit_rows.c: the loops around tiles: how a row is cut into them, and how tasks share those of all rows out. */
+#include "emit.h"
+
+RowTiles row_tiles(int64_t pixels, int64_t most) {
+  int64_t count = (pixels + most - 1) / most, size = pixels / count, larger = pixels % count;
+  return (RowTiles){.count = count, .size = {size + 1, size}, .number = {larger, count - larger},
+                    .first = {0, larger * (size + 1)}};
+}
+
+bool row_tiles_begin(Emit *e, Loop *l, const RowTiles *t, int i, Ref from, Ref to, Ref *x) {
+  if (t->number[i] == 0) return false;
+  Ref lo = const_i64(e, 0), hi = const_i64(e, t->number[i]);
+  if (from) part_of_range(e, from, to, const_i64(e, i ? t->number[0] : 0), hi, &lo, &hi);
+  loop_begin(e, l, lo, hi, 1, 0, NULL);
+  *x = add_i(e, mul_i(e, l->i, t->size[i]), const_i64(e, t->first[i]));
+  return true;
+}
+
+void row_share_begin(Emit *e, RowShare *s, int64_t images, int64_t rows, int64_t tiles) {
+  Ref lo, hi, count = const_i64(e, tiles), one = const_i64(e, 1), height = const_i64(e, rows);
+  task_range(e, images * rows * tiles, &lo, &hi);
+  Ref last = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, one, ""), count, "");
+  loop_begin(e, &s->loop, LLVMBuildSDiv(e->b, lo, count, ""), add_i(e, last, one), 1, 0, NULL);
+  s->image = LLVMBuildSDiv(e->b, s->loop.i, height, "");
+  s->row = LLVMBuildSRem(e->b, s->loop.i, height, "");
+  part_of_range(e, lo, hi, mul_i(e, s->loop.i, tiles), count, &s->from, &s->to);
+}
+
+void row_share_end(Emit *e, RowShare *s) { loop_end(e, &s->loop); }
