@@ -375,7 +375,7 @@ void graph_count_uses(Graph *g);
 /* For verify: a node with an input that is not among its value's uses; NULL: there is none. */
 const Node *find_unlisted(const Graph *g);
 
-/* ==== text.c: the graph as text, for -d, --emit=graph and the tests ====
+/* ==== text.c, text_print.c: the graph as text, for -d, --emit=graph and the tests ====
  *   graph tiny
  *   input x f32 [N,3,8,8]
  *   const w f32 [16,3,3,3] = random 7 -0.5 0.5      (also: = splat 0.5, = {1, 2, 3}; --dumps print "= ..." for large ones)
@@ -383,6 +383,7 @@ const Node *find_unlisted(const Graph *g);
  *   z = Pointwise(y, x) | Add(@1) | Relu | Clip(0, 6)   (an epilogue: @k is input k, numbers are a and b, ~ before an operator swaps)
  *   a, b = Split(z) axis=1
  *   output z */
+bool is_word_char(char c); /* of a name that needs no quotes */
 void text_print(Graph *g, Buffer *out);
 Graph *text_parse(Context *cx, const Options *opt, const char *text);
 
