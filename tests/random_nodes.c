@@ -1,0 +1,387 @@
+/* random_nodes.c: a proposal for each operator. */
+#include "random_nodes.h"
+
+#include <string.h>
+
+enum { HUGE_MAGNITUDE = 100000 };
+
+/* ==== elementwise ==== */
+
+static bool unary(R *r) {
+  static const struct { Op op; bool exact; double most; } table[] = {
+    {OP_Relu, true, HUGE_MAGNITUDE}, {OP_Sigmoid, false, 1}, {OP_Tanh, false, 1}, {OP_HardSwish, false, HUGE_MAGNITUDE},
+    {OP_LeakyRelu, false, HUGE_MAGNITUDE}, {OP_HardSigmoid, false, 1}, {OP_Clip, true, 3}, {OP_Identity, true, HUGE_MAGNITUDE},
+    {OP_Dropout, true, HUGE_MAGNITUDE},
+  };
+  int k = below(r, (int)COUNT(table)), first = r->n_line;
+  const V *x = random_any(r, T_F32, 0, 6);
+  if (!x) return false;
+  double most = x->magnitude < table[k].most ? x->magnitude : table[k].most;
+  const char *name = op_info[table[k].op].name;
+  Shape scalar = {0};
+  if (table[k].op == OP_Clip) {
+    const char *lo = one_in(r, 4) ? "_" : random_constant_between(r, &scalar, -2, 0);
+    const char *hi = one_in(r, 4) ? NULL : random_constant_between(r, &scalar, 0.5, 3);
+    random_say(r, "%s = Clip(%s, %s%s%s)", random_new_value(r), x->name, lo, hi ? ", " : "", hi ? hi : "");
+    most = x->magnitude;
+  } else if (table[k].op == OP_LeakyRelu || table[k].op == OP_HardSigmoid) {
+    random_say(r, "%s = %s(%s) alpha=%.3g", random_new_value(r), name, x->name, random_double(&r->state, 0.01, 0.5));
+  } else {
+    random_say(r, "%s = %s(%s)", random_new_value(r), name, x->name);
+  }
+  return random_keep(r, first, table[k].op, x->exact && table[k].exact, most);
+}
+
+static bool binary(R *r) {
+  static const Op ops[] = {OP_Add, OP_Sub, OP_Mul, OP_Add, OP_PRelu, OP_Div};
+  Op op = ops[below(r, (int)COUNT(ops))];
+  int first = r->n_line;
+  const V *x = random_any(r, T_F32, 0, 6), *y = random_any(r, T_F32, 0, 6);
+  if (!x || !y) return false;
+  const char *arg = y->name;
+  double most = y->magnitude;
+  if (op == OP_Div || op == OP_PRelu || one_in(r, 2) || x->magnitude * most > HUGE_MAGNITUDE) {
+    Shape s = random_smaller_shape(r, &x->shape);
+    arg = op == OP_Div ? random_constant_between(r, &s, 0.5, 2) : random_constant(r, &s, 1);
+    most = op == OP_Div ? 2 : 1;
+  }
+  if (op != OP_Div && op != OP_PRelu && one_in(r, 3)) random_say(r, "%s = %s(%s, %s)", random_new_value(r), op_info[op].name, arg, x->name);
+  else random_say(r, "%s = %s(%s, %s)", random_new_value(r), op_info[op].name, x->name, arg);
+  bool sum = op == OP_Add || op == OP_Sub;
+  return random_keep(r, first, op, false, sum ? x->magnitude + most : x->magnitude * (most > 1 ? most : 1));
+}
+
+/* On integers. */
+static bool integers(R *r) {
+  static const Op ops[] = {OP_Add, OP_Sub, OP_Mul, OP_Relu};
+  static const Type types[] = {T_I32, T_I64, T_U8, T_I8};
+  Type t = types[below(r, (int)COUNT(types))];
+  Op op = ops[below(r, (int)COUNT(ops))];
+  const V *x = random_any(r, t, 0, 6), *y = random_any(r, t, 0, 6);
+  int first = r->n_line;
+  if (!x || !y || x->magnitude * y->magnitude > 100) return false;
+  if (op == OP_Relu) random_say(r, "%s = Relu(%s)", random_new_value(r), x->name);
+  else random_say(r, "%s = %s(%s, %s)", random_new_value(r), op_info[op].name, x->name, y->name);
+  return random_keep(r, first, op, true, op == OP_Mul ? x->magnitude * y->magnitude : x->magnitude + y->magnitude);
+}
+
+static bool cast(R *r) {
+  static const Type types[] = {T_F32, T_I32, T_I64, T_U8, T_I8, T_F64, T_BOOL, T_F16, T_F32};
+  const V *x = random_any(r, T_NONE, 0, 6);
+  int first = r->n_line;
+  Type to = types[below(r, (int)COUNT(types))];
+  if (!x->exact || x->magnitude > 100) return false;
+  random_say(r, "%s = Cast(%s) to=%d", random_new_value(r), x->name, (int)to);
+  return random_keep(r, first, OP_Cast, to != T_F16, x->magnitude);
+}
+
+static bool batch_norm(R *r) {
+  const V *x = random_any(r, T_F32, 2, 5);
+  if (!x || x->shape.d[1] < 0) return false;
+  int first = r->n_line;
+  Shape s = {.rank = 1, .d = {x->shape.d[1]}};
+  const char *scale = random_constant(r, &s, 2), *bias = random_constant(r, &s, 1), *mean = random_constant(r, &s, 1), *var = random_constant_between(r, &s, 0.3, 2);
+  random_say(r, "%s = BatchNormalization(%s, %s, %s, %s, %s)", random_new_value(r), x->name, scale, bias, mean, var);
+  return random_keep(r, first, OP_BatchNormalization, false, 4 * (x->magnitude + 1) + 1);
+}
+
+/* ==== windows ==== */
+
+typedef struct RandomWindow {
+  int64_t kernel[3], stride[3], dilation[3], pad[6];
+} RandomWindow;
+
+/* Over `rank` axes; a pool's padding is smaller than its kernel. */
+static RandomWindow random_window(R *r, int rank, bool pool) {
+  static const int64_t usual[] = {1, 1, 2, 3, 3, 3, 5, 7}, wide[] = {1, 4, 8, 11, 16, 17, 31, 100};
+  RandomWindow w;
+  for (int i = 0; i < rank; i++) {
+    w.kernel[i] = r->extreme && one_in(r, 5) ? wide[below(r, 8)] : usual[below(r, 8)];
+    if (i > 0 && one_in(r, 2)) w.kernel[i] = w.kernel[0];
+    w.stride[i] = 1 + random_extent(r, 1);
+    w.dilation[i] = one_in(r, 4) ? 1 + random_extent(r, 1) : 1;
+    w.pad[i] = one_in(r, 3) ? random_extent(r, 3) : w.kernel[i] / 2;
+    w.pad[rank + i] = one_in(r, 4) ? random_extent(r, 3) : w.pad[i];
+    for (int end = i; end < 2 * rank; end += rank) {
+      if (pool && w.pad[end] >= w.kernel[i]) w.pad[end] = w.kernel[i] - 1;
+      if (w.stride[i] > INT32_MAX) w.stride[i] = INT32_MAX;
+      if (w.dilation[i] > INT32_MAX) w.dilation[i] = INT32_MAX;
+    }
+  }
+  return w;
+}
+
+static const char *window_text(R *r, const RandomWindow *w, int rank, bool dilated) {
+  char *text = format_text(r->cx, "strides=%s pads=%s", random_ints(r, "[]", rank, w->stride), random_ints(r, "[]", 2 * rank, w->pad));
+  return dilated ? format_text(r->cx, "%s dilations=%s", text, random_ints(r, "[]", rank, w->dilation)) : text;
+}
+
+/* As a divisor of the channels. */
+static int64_t random_group(R *r, int64_t channels) {
+  if (one_in(r, 2) || channels < 1) return 1;
+  if (one_in(r, 2)) return channels;
+  int64_t group = 1 + below(r, (int)channels);
+  while (channels % group) group--;
+  return group;
+}
+
+static bool conv(R *r) {
+  const V *x = random_any(r, T_F32, 3, 4);
+  if (!x || x->shape.d[1] < 0) return false;
+  int rank = x->shape.rank - 2, first = r->n_line;
+  int64_t channels = x->shape.d[1], group = random_group(r, channels);
+  RandomWindow w = random_window(r, rank, false);
+  Shape ws = {.rank = rank + 2, .d = {group * (group > 8 ? 1 + below(r, 2) : 1 + below(r, 2) * random_size(r)), channels / group}};
+  double terms = (double)ws.d[1];
+  for (int i = 0; i < rank; i++) ws.d[2 + i] = w.kernel[i], terms *= (double)w.kernel[i];
+  if (ws.d[0] < 1 || terms * (double)ws.d[0] > MOST_WORK / 8) return false;
+  Shape bs = {.rank = 1, .d = {ws.d[0]}};
+  const char *weight = random_constant(r, &ws, 2 / (1 + terms));
+  const char *bias = one_in(r, 3) ? NULL : random_constant(r, &bs, 1);
+  random_say(r, "%s = Conv(%s, %s%s%s) %s group=%lld", random_new_value(r), x->name, weight, bias ? ", " : "", bias ? bias : "",
+      window_text(r, &w, rank, true), (long long)group);
+  return random_keep(r, first, OP_Conv, false, 2 * x->magnitude + 1);
+}
+
+static bool pool(R *r) {
+  const V *x = random_any(r, T_F32, 3, 5);
+  if (!x) return false;
+  int rank = x->shape.rank - 2, first = r->n_line;
+  bool max = one_in(r, 2), indices = max && x->exact && one_in(r, 4);
+  RandomWindow w = random_window(r, rank, true);
+  const char *y = random_new_value(r), *extra = max ? "" : one_in(r, 2) ? " count_include_pad=1" : "";
+  if (indices) random_say(r, "%s, i%d = MaxPool(%s)", y, r->n_line, x->name);
+  else random_say(r, "%s = %s(%s)", y, max ? "MaxPool" : "AveragePool", x->name);
+  char *line = r->line[r->n_line - 1];
+  r->line[r->n_line - 1] = format_text(r->cx, "%s kernel_shape=%s %s ceil_mode=%d%s", line, random_ints(r, "[]", rank, w.kernel),
+                                       window_text(r, &w, rank, max), one_in(r, 4), extra);
+  return random_keep(r, first, max ? OP_MaxPool : OP_AveragePool, max && x->exact, x->magnitude);
+}
+
+static bool global_pool(R *r) {
+  const V *x = random_any(r, T_F32, 3, 5);
+  if (!x) return false;
+  int first = r->n_line;
+  Op op = one_in(r, 3) ? OP_GlobalMaxPool : OP_GlobalAveragePool;
+  random_say(r, "%s = %s(%s)", random_new_value(r), op_info[op].name, x->name);
+  return random_keep(r, first, op, false, x->magnitude);
+}
+
+/* ==== products ==== */
+
+static bool gemm(R *r) {
+  const V *x = random_any(r, T_F32, 2, 2);
+  if (!x || x->shape.d[1] < 0) return false;
+  int first = r->n_line;
+  int64_t k = x->shape.d[1], n = random_size(r);
+  bool turned = one_in(r, 2);
+  Shape b = {.rank = 2, .d = {turned ? n : k, turned ? k : n}}, c = {.rank = 1, .d = {one_in(r, 4) ? 1 : n}};
+  const char *w = random_constant(r, &b, 2 / (1 + (double)k)), *bias = one_in(r, 3) ? NULL : random_constant(r, &c, 1);
+  random_say(r, "%s = Gemm(%s, %s%s%s) transB=%d alpha=%g beta=%g", random_new_value(r), x->name, w, bias ? ", " : "", bias ? bias : "",
+      turned, one_in(r, 4) ? 0.5 : 1, one_in(r, 4) ? -2.0 : 1);
+  return random_keep(r, first, OP_Gemm, false, 2 * x->magnitude + 2);
+}
+
+static bool matmul(R *r) {
+  const V *x = random_any(r, T_F32, 1, 5);
+  if (!x || x->shape.rank < 1) return false;
+  int first = r->n_line;
+  int64_t k = x->shape.d[x->shape.rank - 1];
+  if (k < 0 || x->magnitude > 1000) return false;
+  Shape b = {.rank = 2, .d = {k, random_size(r)}};
+  const V *y = one_in(r, 4) ? random_any(r, T_F32, 1, 4) : NULL;
+  if (y && y->magnitude * x->magnitude * (double)(k + 1) > HUGE_MAGNITUDE) y = NULL;
+  double most = y ? y->magnitude * x->magnitude * (double)(k + 1) : 2 * x->magnitude;
+  const char *w = y ? y->name : random_constant(r, &b, 2 / (1 + (double)k));
+  random_say(r, "%s = MatMul(%s, %s)", random_new_value(r), x->name, w);
+  return random_keep(r, first, OP_MatMul, false, most);
+}
+
+/* ==== along axes ==== */
+
+static bool along_axis(R *r) {
+  static const Op ops[] = {OP_Softmax, OP_LogSoftmax, OP_ArgMax};
+  Op op = ops[below(r, (int)COUNT(ops))];
+  const V *x = random_any(r, T_F32, 1, 5);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  if (axis < 0 || (op == OP_ArgMax && !x->exact) || x->magnitude > 20) return false;
+  if (one_in(r, 2)) axis -= x->shape.rank;
+  if (op == OP_ArgMax) {
+    random_say(r, "%s = ArgMax(%s) axis=%d keepdims=%d select_last_index=%d", random_new_value(r), x->name, axis, one_in(r, 2), one_in(r, 3));
+    return random_keep(r, first, op, true, 1000000);
+  }
+  random_say(r, "%s = %s(%s) axis=%d", random_new_value(r), op_info[op].name, x->name, axis);
+  return random_keep(r, first, op, false, op == OP_Softmax ? 1 : 3 * x->magnitude + 10);
+}
+
+static bool reduce_mean(R *r) {
+  const V *x = random_any(r, T_F32, 1, 5);
+  if (!x) return false;
+  int first = r->n_line, n = 0;
+  int64_t axes[MAX_RANK];
+  for (int i = batched(x); i < x->shape.rank; i++) {
+    if (one_in(r, 2)) axes[n++] = one_in(r, 3) ? i - x->shape.rank : i;
+  }
+  const char *list = random_int_list(r, n, axes);
+  random_say(r, "%s = ReduceMean(%s, %s) keepdims=%d noop_with_empty_axes=%d", random_new_value(r), x->name, list, one_in(r, 2), n == 0);
+  return random_keep(r, first, OP_ReduceMean, false, x->magnitude);
+}
+
+/* ==== moves ==== */
+
+static bool transpose(R *r) {
+  const V *x = random_any(r, one_in(r, 5) ? T_NONE : T_F32, 1, 5);
+  if (!x) return false;
+  int first = r->n_line, fixed = batched(x);
+  int64_t perm[MAX_RANK];
+  for (int i = 0; i < x->shape.rank; i++) perm[i] = i;
+  for (int i = x->shape.rank - 1; i > fixed; i--) {
+    int k = fixed + below(r, i - fixed + 1);
+    int64_t t = perm[i];
+    perm[i] = perm[k], perm[k] = t;
+  }
+  static const int64_t to_last[] = {0, 2, 3, 1}, to_second[] = {0, 3, 1, 2};
+  if (x->shape.rank == 4 && one_in(r, 2)) memcpy(perm, one_in(r, 2) ? to_last : to_second, sizeof to_last);
+  random_say(r, "%s = Transpose(%s) perm=%s", random_new_value(r), x->name, random_ints(r, "[]", x->shape.rank, perm));
+  return random_keep(r, first, OP_Transpose, x->exact, x->magnitude);
+}
+
+static bool concat(R *r) {
+  const V *x = random_any(r, one_in(r, 8) ? T_NONE : T_F32, 1, 5);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  if (axis < 0) return false;
+  char *list = format_text(r->cx, "%s", x->name);
+  double most = x->magnitude;
+  bool exact = x->exact;
+  for (int n = below(r, 4); n > 0; n--) {
+    const V *y = random_any(r, x->type, x->shape.rank, x->shape.rank);
+    bool fits = y && batched(y) == batched(x);
+    for (int i = 0; fits && i < x->shape.rank; i++) fits = i == axis || y->shape.d[i] == x->shape.d[i];
+    if (!fits) y = x;
+    list = format_text(r->cx, "%s, %s", list, y->name);
+    exact &= y->exact;
+    if (y->magnitude > most) most = y->magnitude;
+  }
+  random_say(r, "%s = Concat(%s) axis=%d", random_new_value(r), list, axis);
+  return random_keep(r, first, OP_Concat, exact, most);
+}
+
+static bool split(R *r) {
+  const V *x = random_any(r, T_F32, 1, 5);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  if (axis < 0) return false;
+  int64_t d = x->shape.d[axis], a = below(r, (int)d + 1), b = below(r, (int)(d - a) + 1);
+  if (d % 2 == 0 && one_in(r, 2)) a = b = d / 2;
+  const char *sizes = random_int_list(r, 3, (int64_t[]){a, b, d - a - b});
+  int n = r->n_line;
+  random_say(r, "v%d, w%d, %s = Split(%s, %s) axis=%d", n, n, one_in(r, 4) ? "_" : format_text(r->cx, "u%d", n), x->name, sizes, axis);
+  return random_keep(r, first, OP_Split, x->exact, x->magnitude);
+}
+
+static bool slice(R *r) {
+  static const int64_t starts[] = {0, 1, -1, 2, INT64_MIN, INT64_MAX, -3}, ends[] = {INT64_MAX, -1, 2, 5, INT64_MIN, 100, 3};
+  static const int64_t steps[] = {1, 1, 2, -1, 3, -2, INT64_MAX, INT64_MIN + 1};
+  const V *x = random_any(r, one_in(r, 6) ? T_NONE : T_F32, 1, 5);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  if (axis < 0) return false;
+  int64_t step = steps[below(r, 8)], start = starts[below(r, 7)], end = ends[below(r, 7)];
+  if (step < 0 && one_in(r, 2)) start = -1, end = INT64_MIN;
+  const char *s = random_int_list(r, 1, &start), *e = random_int_list(r, 1, &end), *a = random_int_list(r, 1, (int64_t[]){axis}), *t = random_int_list(r, 1, &step);
+  random_say(r, "%s = Slice(%s, %s, %s, %s, %s)", random_new_value(r), x->name, s, e, a, t);
+  return random_keep(r, first, OP_Slice, x->exact, x->magnitude);
+}
+
+static bool pad(R *r) {
+  static const char *const modes[] = {"constant", "reflect", "edge", "wrap", "constant"};
+  const V *x = random_any(r, one_in(r, 8) ? T_NONE : T_F32, 1, 5);
+  if (!x) return false;
+  int first = r->n_line, rank = x->shape.rank;
+  int64_t pads[2 * MAX_RANK] = {0};
+  for (int i = batched(x); i < rank; i++) {
+    pads[i] = one_in(r, 2) ? below(r, 4) : one_in(r, 6) ? -1 : 0;
+    pads[rank + i] = one_in(r, 2) ? below(r, 4) : one_in(r, 6) ? -1 : 0;
+    if (r->extreme && one_in(r, 8)) pads[rank + i] = 1000;
+  }
+  const char *list = random_int_list(r, 2 * rank, pads), *mode = modes[below(r, 5)];
+  Shape scalar = {0};
+  const char *fill = x->type == T_F32 && one_in(r, 2) ? random_constant(r, &scalar, 1) : NULL;
+  random_say(r, "%s = Pad(%s, %s%s%s) mode=\"%s\"", random_new_value(r), x->name, list, fill ? ", " : "", fill ? fill : "", mode);
+  return random_keep(r, first, OP_Pad, x->exact, x->magnitude + 1);
+}
+
+static bool gather(R *r) {
+  const V *x = random_any(r, T_F32, 1, 4);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  if (axis < 0) return false;
+  int64_t d = x->shape.d[axis], list[5];
+  for (int i = 0; i < 5; i++) list[i] = d ? below(r, (int)d) - (one_in(r, 3) ? d : 0) : 0;
+  const char *index;
+  if (one_in(r, 3)) {
+    index = random_new_constant(r);
+    random_say(r, "const %s i64 [] = {%lld}", index, (long long)list[0]);
+  } else {
+    index = random_int_list(r, 1 + below(r, 5), list);
+  }
+  random_say(r, "%s = Gather(%s, %s) axis=%d", random_new_value(r), x->name, index, axis);
+  return random_keep(r, first, OP_Gather, x->exact, x->magnitude);
+}
+
+static bool space_to_depth(R *r) {
+  const V *x = random_any(r, T_F32, 4, 4);
+  if (!x) return false;
+  int first = r->n_line;
+  random_say(r, "%s = SpaceToDepth(%s) blocksize=%d", random_new_value(r), x->name, 1 + below(r, 3));
+  return random_keep(r, first, OP_SpaceToDepth, x->exact, x->magnitude);
+}
+
+static bool view(R *r) {
+  const V *x = random_any(r, one_in(r, 6) ? T_NONE : T_F32, 0, 5);
+  if (!x) return false;
+  int first = r->n_line, rank = x->shape.rank;
+  Op op = one_in(r, 3) ? OP_Flatten : one_in(r, 2) ? OP_Unsqueeze : one_in(r, 2) ? OP_Squeeze : OP_Reshape;
+  if (op == OP_Flatten) {
+    random_say(r, "%s = Flatten(%s) axis=%d", random_new_value(r), x->name, rank ? 1 : 0);
+  } else if (op == OP_Reshape) {
+    int64_t to[] = {0, -1, rank > 1 && x->shape.d[rank - 1] > 0 ? x->shape.d[rank - 1] : 1};
+    const char *list = random_int_list(r, rank > 1 ? 3 : 2, to);
+    random_say(r, "%s = Reshape(%s, %s)", random_new_value(r), x->name, list);
+  } else {
+    int axis = batched(x) + below(r, rank + 1 - batched(x));
+    if (op == OP_Squeeze && (axis >= rank || x->shape.d[axis] != 1)) return false;
+    const char *list = random_int_list(r, 1, (int64_t[]){axis});
+    random_say(r, "%s = %s(%s, %s)", random_new_value(r), op_info[op].name, x->name, list);
+  }
+  return random_keep(r, first, op, x->exact, x->magnitude);
+}
+
+/* Shape -> Slice -> Concat -> Reshape, as exporters write them. */
+static bool shape_chain(R *r) {
+  const V *x = random_any(r, T_F32, 2, 4);
+  if (!x) return false;
+  int first = r->n_line;
+  char v[2][16];
+  snprintf(v[0], sizeof v[0], "s%d", first);
+  snprintf(v[1], sizeof v[1], "t%d", first);
+  const char *zero = random_int_list(r, 1, (int64_t[]){0}), *one = random_int_list(r, 1, (int64_t[]){1}), *rest = random_int_list(r, 1, (int64_t[]){-1});
+  random_say(r, "%s = Shape(%s)", v[0], x->name);
+  random_say(r, "%s = Slice(%s, %s, %s)", v[1], v[0], zero, one);
+  random_say(r, "z%d = Concat(%s, %s) axis=0", first, v[1], rest);
+  random_say(r, "%s = Reshape(%s, z%d)", random_new_value(r), x->name, first);
+  return random_keep(r, first, OP_Shape, x->exact, x->magnitude);
+}
+
+static bool constant_of_shape(R *r) {
+  int first = r->n_line;
+  const char *list = random_int_list(r, 2, (int64_t[]){1 + below(r, 4), random_size(r)});
+  random_say(r, "%s = ConstantOfShape(%s)", random_new_value(r), list);
+  return random_keep(r, first, OP_ConstantOfShape, true, 0);
+}
+
+bool random_node(R *r) {
+  static bool (*const propose[])(R *) = {
+    conv, conv, conv, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, along_axis,
+    reduce_mean, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
+    constant_of_shape,
+  };
+  return propose[below(r, (int)COUNT(propose))](r);
+}

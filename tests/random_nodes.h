@@ -1,0 +1,41 @@
+/* random_nodes.h: between random_graph.c, which has the words and the state, and random_nodes.c, which makes nodes of them. */
+#ifndef RANDOM_NODES_H
+#define RANDOM_NODES_H
+
+#include "random_graph.h"
+
+typedef RandomGraph R;
+typedef RandomValue V;
+
+enum { MOST_WORK = 1 << 21 /* of a node, in products or elements */ };
+
+static inline int below(R *r, int n) { return (int)random_below(&r->state, (uint64_t)n); }
+static inline bool one_in(R *r, int n) { return below(r, n) == 0; }
+static inline bool batched(const V *v) { return v->shape.rank > 0 && v->shape.d[0] < 0; }
+
+/* A size of an axis: small ones, those around a vector's, seldom an empty one. */
+int64_t random_size(R *r);
+/* A stride, a dilation or an amount of padding of a window. */
+int64_t random_extent(R *r, int usual);
+
+void random_say(R *r, const char *fmt, ...) PRINTF(2, 3); /* a statement more */
+const char *random_ints(R *r, const char *brackets, int n, const int64_t *v);
+/* Names for the next statement's constant or value. */
+const char *random_new_constant(R *r);
+const char *random_new_value(R *r);
+/* Statements of a new constant, whose name they return: floats in [-most, most), in [lo, hi), integers. */
+const char *random_constant(R *r, const Shape *s, double most);
+const char *random_constant_between(R *r, const Shape *s, double lo, double hi);
+const char *random_int_list(R *r, int n, const int64_t *v);
+
+/* A value of a type (T_NONE: any) and rank; the newest are taken most often. NULL: found none. */
+const V *random_any(R *r, Type type, int lo, int hi);
+int random_axis(R *r, const V *v);                   /* that is no batch; -1: there is none */
+Shape random_smaller_shape(R *r, const Shape *s);    /* one that broadcasts to s */
+/* Keeps the statements from line `first` on, the last of which is a node, if shape inference takes them. */
+bool random_keep(R *r, int first, Op op, bool exact, double magnitude);
+
+/* random_nodes.c: proposes a node of a random operator; false: it came to nothing. */
+bool random_node(R *r);
+
+#endif
