@@ -7,11 +7,9 @@
 
 #include "codegen.h"
 #include "fixture.h"
-#include "resnetcc_rt.h"
+#include "harness.h"
 
 #include <math.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 static Context *cx;
 static Options options;
@@ -27,29 +25,6 @@ static int teardown(void **state) {
   (void)state;
   context_free(cx);
   return 0;
-}
-
-/* ==== memory that ends at a page without access ==== */
-
-typedef struct Guarded {
-  char *base, *data;
-  size_t mapped;
-} Guarded;
-
-static Guarded guarded_new(size_t size, size_t align) {
-  size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  Guarded m = {.mapped = (size + page - 1) / page * page + page};
-  m.base = mmap(NULL, m.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  assert_true(m.base != MAP_FAILED);
-  m.data = m.base + m.mapped - page - (size + align - 1) / align * align;
-  memset(m.base, 0xff, m.mapped - page);
-  assert_int_equal(mprotect(m.base + m.mapped - page, page, PROT_NONE), 0);
-  return m;
-}
-
-static void guarded_free(Guarded *m) {
-  for (const char *p = m->base; p < m->data; p++) assert_int_equal((unsigned char)*p, 0xff);
-  munmap(m->base, m->mapped);
 }
 
 /* ==== a model and what is right ==== */
@@ -113,10 +88,6 @@ static void model_free(Model *m) {
 
 /* ==== runs ==== */
 
-static void backwards(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
-  for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
-}
-
 static void compare(const Model *m, int output, const void *got, int64_t batch, int32_t threads) {
   const Value *v = m->g->output[output];
   size_t bytes = tensor_bytes(v, batch);
@@ -136,26 +107,26 @@ static void compare(const Model *m, int output, const void *got, int64_t batch, 
 /* With threads 0 on the caller's; without a batch's elements there is no pointer. */
 static void run_batch(const Model *m, int64_t batch, int32_t threads, size_t size) {
   const Graph *g = m->g;
-  rcc_parallel par = {.threads = threads, .run = backwards};
-  Guarded in[MAX_TENSORS], out[MAX_TENSORS], work = guarded_new(size, 64);
+  rcc_parallel par = {.threads = threads, .run = run_backwards};
+  Guarded in[MAX_TENSORS], out[MAX_TENSORS], work = guarded_new(size, 64, true);
   const void *inputs[MAX_TENSORS] = {0};
   void *outputs[MAX_TENSORS] = {0};
   for (int i = 0; i < g->n_input; i++) {
     size_t bytes = tensor_bytes(g->input[i], batch);
-    in[i] = guarded_new(bytes, 1);
+    in[i] = guarded_new(bytes, 1, true);
     if (bytes) inputs[i] = memcpy(in[i].data, m->input[i], bytes);
   }
   for (int i = 0; i < g->n_output; i++) {
     size_t bytes = tensor_bytes(g->output[i], batch);
-    out[i] = guarded_new(bytes, 1);
+    out[i] = guarded_new(bytes, 1, true);
     if (bytes) outputs[i] = out[i].data;
   }
   int error = m->m->run(inputs, outputs, batch, work.data, size, threads ? &par : NULL);
   if (error) fail_msg("%s: a batch of %d, %d threads", rcc_strerror(error), (int)batch, (int)threads);
   for (int i = 0; i < g->n_output; i++) compare(m, i, outputs[i], batch, threads);
-  for (int i = 0; i < g->n_input; i++) guarded_free(&in[i]);
-  for (int i = 0; i < g->n_output; i++) guarded_free(&out[i]);
-  guarded_free(&work);
+  for (int i = 0; i < g->n_input; i++) free_intact(&in[i]);
+  for (int i = 0; i < g->n_output; i++) free_intact(&out[i]);
+  free_intact(&work);
 }
 
 static void check(const char *text) {
@@ -258,7 +229,7 @@ static int layers_lent;
 
 static void counted(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
   layers_lent++;
-  backwards(self, task, arg, count);
+  run_backwards(self, task, arg, count);
 }
 
 /* Layers that all threads share: so many for a batch of 0, and so many more for an image. */

@@ -10,7 +10,7 @@
 
 #include "codegen.h"
 #include "fixture.h"
-#include "resnetcc_rt.h"
+#include "harness.h"
 
 #include <elf.h>
 #include <math.h>
@@ -416,10 +416,6 @@ static const char all_families[] =
 enum { SCORES = 1003, MAP = 88 * 11 * 12, MANY = 9 };
 
 /* Threads of an application: each lends its own order and number of workers. */
-static void backwards(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
-  for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
-}
-
 static void odd_ones_first(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg,
                            int32_t count) {
   for (int32_t i = 1; i < count; i += 2) task(arg, i, self->threads - 1);
@@ -456,7 +452,7 @@ static void check_any_threads(void) {
   assert_true(expected.scores[0] > 0 && isfinite(expected.map[0]));
   for (int32_t threads = 1; threads <= MANY; threads++) {
     rcc_pool *pool = rcc_pool_create(threads);
-    const rcc_parallel lent[] = {{threads, backwards}, {threads, odd_ones_first}, {threads, on_one_worker}};
+    const rcc_parallel lent[] = {{threads, run_backwards}, {threads, odd_ones_first}, {threads, on_one_worker}};
     for (int i = 0; i < 4; i++) {
       run_with(&l, image, i < 3 ? &lent[i] : rcc_pool_parallel(pool), &got);
       if (memcmp(&got, &expected, sizeof got) != 0) fail_msg("%d threads, lent in way %d", (int)threads, i);

@@ -2,12 +2,9 @@
 #include "harness.h"
 
 #include "codegen.h"
-#include "resnetcc_rt.h"
 
 #include <math.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 typedef struct Run {
@@ -27,29 +24,6 @@ typedef struct Run {
   const void **input;
   void **expected;
 } Run;
-
-/* ==== memory that ends at a page without access ==== */
-
-typedef struct Guarded {
-  char *base, *data; /* the mapping; `size` bytes at its end */
-  size_t size, mapped;
-} Guarded;
-
-static Guarded guarded_new(size_t size) {
-  size_t page = (size_t)sysconf(_SC_PAGESIZE);
-  Guarded m = {.size = size, .mapped = (size + page - 1) / page * page + page};
-  m.base = mmap(NULL, m.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  assert_true(m.base != MAP_FAILED);
-  m.data = m.base + m.mapped - page - size;
-  memset(m.base, 0xff, m.mapped - page);
-  assert_int_equal(mprotect(m.base + m.mapped - page, page, PROT_NONE), 0);
-  return m;
-}
-
-static void guarded_free(Guarded *m) {
-  for (const char *p = m->base; p < m->data; p++) assert_int_equal((unsigned char)*p, 0xff);
-  munmap(m->base, m->mapped);
-}
 
 /* ==== elements ==== */
 
@@ -187,10 +161,14 @@ static void check_wanted(const Run *r, const Graph *g) {
 
 /* ==== runs ==== */
 
-/* The tasks one after the other, the last first: none may wait for another. */
-static void run_backwards(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker),
-                          void *arg, int32_t count) {
+void run_backwards(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker), void *arg,
+                   int32_t count) {
   for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
+}
+
+void free_intact(Guarded *m) {
+  assert_true(guarded_intact(m));
+  guarded_free(m);
 }
 
 static void run_model(const Run *r, const rcc_model *m, const Graph *g, int tasks) {
@@ -200,22 +178,22 @@ static void run_model(const Run *r, const rcc_model *m, const Graph *g, int task
   const void **inputs = alloc_n(r->cx, (size_t)g->n_input + 1, sizeof *inputs);
   void **outputs = alloc_n(r->cx, (size_t)g->n_output, sizeof *outputs);
   for (int i = 0; i < g->n_input; i++) {
-    in[i] = guarded_new(value_bytes(g->input[i]));
+    in[i] = guarded_new(value_bytes(g->input[i]), 1, true);
     inputs[i] = memcpy(in[i].data, r->input[i], in[i].size);
   }
   for (int i = 0; i < g->n_output; i++) {
-    out[i] = guarded_new(value_bytes(g->output[i]));
+    out[i] = guarded_new(value_bytes(g->output[i]), 1, true);
     outputs[i] = out[i].data;
   }
   size_t size = m->workspace_size(1, tasks);
-  Guarded work = guarded_new((size + 63) / 64 * 64);
+  Guarded work = guarded_new(size, 64, true);
   int error = m->run(inputs, outputs, 1, work.data, size, tasks > 1 ? &lent : NULL);
   if (error) fail_msg("run: %s\n%s", rcc_strerror(error), r->text);
   for (int i = 0; i < g->n_output; i++) compare(r, g, i, outputs[i], tasks);
   for (int i = 0; i < g->n_input; i++) assert_memory_equal(inputs[i], r->input[i], in[i].size);
-  guarded_free(&work);
-  for (int i = 0; i < g->n_input; i++) guarded_free(&in[i]);
-  for (int i = 0; i < g->n_output; i++) guarded_free(&out[i]);
+  free_intact(&work);
+  for (int i = 0; i < g->n_input; i++) free_intact(&in[i]);
+  for (int i = 0; i < g->n_output; i++) free_intact(&out[i]);
 }
 
 static Options options_for(const Run *r) {

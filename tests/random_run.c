@@ -2,15 +2,13 @@
 #include "random_run.h"
 
 #include "codegen.h"
-#include "resnetcc_rt.h"
+#include "harness.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-enum { MEMORY = 1 << 30, WHY = 600, FILL = 0xa5 };
+enum { MEMORY = 1 << 30, WHY = 600 };
 
 static const double relative = 2e-4, absolute = 2e-6; /* of the largest element; of the bound of magnitudes */
 
@@ -45,21 +43,6 @@ void random_options_text(uint64_t seed, char *text, size_t size) {
   snprintf(text, size, "-mcpu=%s winograd %d strassen %d%s%s%s%s", o.cpu ? o.cpu : "native", (int)o.winograd, (int)o.strassen,
            o.strict ? " --strict" : "", o.small ? " -Os" : "", o.each_pass ? " --each-pass" : "",
            o.unshared ? " unshared" : "");
-}
-
-/* ==== memory between two pages without access ==== */
-
-static char *guarded(size_t bytes, bool at_end, size_t align, char **base, size_t *mapped) {
-  size_t page = (size_t)sysconf(_SC_PAGESIZE), inside = (bytes + page - 1) / page * page + page;
-  char *p = mmap(NULL, inside + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED) abort();
-  memset(p, FILL, inside + 2 * page);
-  mprotect(p, page, PROT_NONE);
-  mprotect(p + page + inside, page, PROT_NONE);
-  *base = p + page;
-  *mapped = inside;
-  char *data = at_end ? p + page + inside - bytes : p + page;
-  return data - (uintptr_t)data % align;
 }
 
 static size_t bytes_of(const Value *v) { return (size_t)shape_count(&v->shape) * type_size(v->type); }
@@ -107,49 +90,45 @@ static bool compare(const Case *c, int i, const void *got, int tasks) {
 
 /* ==== a run ==== */
 
-/* The last first: none may wait for another. */
-static void run_backwards(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker), void *arg,
-                          int32_t count) {
-  for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
+static bool is_right(Case *c, const Guarded *m, int tasks) {
+  const Graph *g = c->reference;
+  for (int i = 0; i < g->n_output; i++) {
+    const Guarded *out = &m[g->n_input + i];
+    if (!compare(c, i, out->data, tasks)) return false;
+    if (guarded_intact(out)) continue;
+    snprintf(c->why, WHY, "written beside output %s (batch %lld)", g->output[i]->name, (long long)c->batch);
+    return false;
+  }
+  return true;
 }
 
 static bool run_once(Case *c, int tasks, bool at_end) {
   const Graph *g = c->reference;
-  int n = g->n_input + g->n_output + 1;
-  char **data = alloc_n(c->cx, (size_t)n, sizeof *data), **base = alloc_n(c->cx, (size_t)n, sizeof *base);
-  size_t *mapped = alloc_n(c->cx, (size_t)n, sizeof *mapped), work = c->model->workspace_size(c->batch, tasks);
-  for (int i = 0; i < n - 1; i++) {
+  int n = g->n_input + g->n_output;
+  Guarded *m = alloc_n(c->cx, (size_t)n + 1, sizeof *m), work = guarded_new(c->model->workspace_size(c->batch, tasks), 64, at_end);
+  char **data = alloc_n(c->cx, (size_t)n + 1, sizeof *data);
+  for (int i = 0; i < n; i++) {
     const Value *v = i < g->n_input ? g->input[i] : g->output[i - g->n_input];
-    data[i] = guarded(bytes_of(v), at_end, type_size(v->type), &base[i], &mapped[i]);
+    m[i] = guarded_new(bytes_of(v), type_size(v->type), at_end);
+    data[i] = m[i].data;
     if (i >= g->n_input) continue;
     memcpy(data[i], c->input[i], bytes_of(v));
-    mprotect(base[i], mapped[i], PROT_READ);
+    guarded_protect(&m[i]);
   }
-  data[n - 1] = guarded(work, at_end, 64, &base[n - 1], &mapped[n - 1]);
   rcc_parallel lent = {.threads = tasks, .run = run_backwards};
-  int error = c->model->run((const void *const *)data, (void *const *)data + g->n_input, c->batch, data[n - 1], work,
+  int error = c->model->run((const void *const *)data, (void *const *)data + g->n_input, c->batch, work.data, work.size,
                             tasks > 1 ? &lent : NULL);
-  bool right = error == 0;
   if (error) snprintf(c->why, WHY, "run: %s (batch %lld, %d tasks)", rcc_strerror(error), (long long)c->batch, tasks);
-  for (int i = 0; right && i < g->n_output; i++) right = compare(c, i, data[g->n_input + i], tasks);
-  for (int i = g->n_input; right && i < n - 1; i++) {
-    const Value *v = g->output[i - g->n_input];
-    for (const char *p = base[i]; right && p < base[i] + mapped[i]; p++) {
-      if (p >= data[i] && p < data[i] + bytes_of(v)) continue;
-      right = (unsigned char)*p == FILL;
-      if (!right) snprintf(c->why, WHY, "written beside output %s (batch %lld)", v->name, (long long)c->batch);
-    }
-  }
-  for (int i = 0; i < n; i++) munmap(base[i], mapped[i]);
+  bool right = !error && is_right(c, m, tasks);
+  for (int i = 0; i < n; i++) guarded_free(&m[i]);
+  guarded_free(&work);
   return right;
 }
 
-/* False where eval refuses this size of batch. */
-static bool expect(Case *c, uint64_t seed) {
-  static Options opt;
-  opt = options_of(seed);
+/* Inputs, and what eval makes of them. */
+static void expect(Case *c, const Options *opt, uint64_t seed) {
   uint64_t state = seed;
-  c->reference = text_parse(c->cx, &opt, random_graph_text(c->r, c->batch < 0 ? 1 : c->batch));
+  c->reference = text_parse(c->cx, opt, random_graph_text(c->r, c->batch));
   Graph *g = c->reference;
   pass_shape(g);
   c->input = alloc_n(c->cx, (size_t)g->n_input + 1, sizeof *c->input);
@@ -159,19 +138,17 @@ static bool expect(Case *c, uint64_t seed) {
     fill_input(g->input[i], c->input[i], &state);
   }
   eval_graph(g, (const void *const *)c->input, c->expected);
-  return true;
 }
 
-static bool run_batch(Case *c, uint64_t seed) {
+/* eval may refuse an empty batch, which shows nothing then. */
+static bool run_batch(Case *c, const Options *opt, uint64_t seed) {
   Context own = {.file = "random", .max_memory = MEMORY, .arena = arena_new(MEMORY)};
-  Context *volatile outer = c->cx;
   bool volatile right = true, known = false;
   c->cx = &own;
-  if (setjmp(own.unwind) == 0) known = expect(c, seed);
+  if (setjmp(own.unwind) == 0) expect(c, opt, seed), known = true;
   else if (c->batch != 0) snprintf(c->why, WHY, "eval: %s", own.error), right = false;
   for (int k = 0; known && right && k < 4; k++) right = run_once(c, k < 2 ? 1 : 3, k % 2);
   arena_free(own.arena);
-  c->cx = outer;
   return right;
 }
 
@@ -192,7 +169,7 @@ Verdict random_run(const RandomGraph *r, uint64_t seed, char *why) {
   static const int64_t batches[] = {1, 2, 3, 0};
   Context cx = {.file = "random", .max_memory = MEMORY, .arena = arena_new(MEMORY)};
   Options opt = options_of(seed);
-  Case c = {.cx = &cx, .r = r, .why = why};
+  Case c = {.r = r, .why = why};
   if (setjmp(cx.unwind)) {
     snprintf(why, WHY, "%s", cx.error);
     return strstr(why, "internal error") ? V_WRONG : V_REFUSED;
@@ -202,7 +179,7 @@ Verdict random_run(const RandomGraph *r, uint64_t seed, char *why) {
   bool right = true;
   for (size_t i = 0; right && i < (c.model->flags & 1 ? COUNT(batches) : 1); i++) {
     c.batch = batches[i];
-    right = run_batch(&c, seed);
+    right = run_batch(&c, &opt, seed);
   }
   jit_close(jit);
   return right ? V_RIGHT : V_WRONG;
