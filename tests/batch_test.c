@@ -7,7 +7,7 @@
 
 #include "codegen.h"
 #include "fixture.h"
-#include "harness.h"
+#include "loaded.h"
 
 #include <math.h>
 
@@ -33,8 +33,7 @@ enum { MOST = 5, MAX_TENSORS = 4 };
 
 typedef struct Model {
   Graph *g;                       /* one image, to evaluate */
-  Object object;
-  Jit *jit;
+  Loaded loaded;
   const rcc_model *m;
   float *input[MAX_TENSORS];      /* of MOST images, or without a batch */
   float *expected[MAX_TENSORS];
@@ -73,17 +72,9 @@ static Model model_new(const char *text) {
   assert_true(m.g->n_input <= MAX_TENSORS && m.g->n_output <= MAX_TENSORS);
   evaluate(&m);
   Graph *g = text_parse(cx, &options, text);
-  g->name = "net";
-  run_passes(g);
-  object_emit(g, &m.object);
-  m.jit = jit_open(cx, "net", &m.object);
-  m.m = jit_model(m.jit);
+  m.loaded = load_graph(g);
+  m.m = m.loaded.model;
   return m;
-}
-
-static void model_free(Model *m) {
-  jit_close(m->jit);
-  object_free(&m->object);
 }
 
 /* ==== runs ==== */
@@ -141,7 +132,7 @@ static void check(const char *text) {
       run_batch(&m, batches[b], threads[t], m.m->workspace_size(1, n));
     }
   }
-  model_free(&m);
+  unload(&m.loaded);
 }
 
 /* ==== the models ==== */
@@ -253,7 +244,7 @@ static void what_does_not_depend_on_the_image_runs_once(void **state) {
   assert_true(lent[1] > lent[0]);
   assert_int_equal(lent[2] - lent[1], lent[1] - lent[0]);
   rcc_workspace_free(work, size);
-  model_free(&m);
+  unload(&m.loaded);
 }
 
 static void pointers_may_be_missing_without_elements_alone(void **state) {
@@ -278,7 +269,7 @@ static void pointers_may_be_missing_without_elements_alone(void **state) {
   out[1] = NULL;
   assert_int_equal(m.m->run(in, out, 0, work, size, NULL), RCC_ERR_ARGUMENT);
   rcc_workspace_free(work, 4096);
-  model_free(&m);
+  unload(&m.loaded);
 }
 
 /* What comes first is marked by the layout of the workspace, not only by the order of nodes. */

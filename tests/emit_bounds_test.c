@@ -1,8 +1,7 @@
 /* emit_bounds_test.c: Slice and Pad with bounds known at run time only, compiled and run, against the
  * evaluator; and bounds that contradict the declared result. */
-#include "codegen.h"
 #include "fixture.h"
-#include "resnetcc_rt.h"
+#include "loaded.h"
 
 enum { MAX_INPUTS = 6, MAX_BOUNDS = 4, MAX_ELEMENTS = 128 };
 
@@ -29,17 +28,12 @@ static void make_inputs(const Graph *g, const Case *c, float *x, const void **in
 static void run_compiled(Context *cx, const Case *c, const void *const *in, float *y) {
   Options opt = {.name = "bounds", .max_memory = cx->max_memory, .verify = true};
   Graph *g = make_graph(cx, &opt, c);
-  Object object;
-  run_passes(g);
-  object_emit(g, &object);
-  Jit *jit = jit_open(cx, g->name, &object);
-  const rcc_model *model = jit_model(jit);
-  size_t size = model->workspace_size(1, 1);
+  Loaded l = load_graph(g);
+  size_t size = l.model->workspace_size(1, 1);
   void *work = rcc_workspace_alloc(size);
-  assert_int_equal(model->run(in, (void *[]){y}, 1, work, size, NULL), RCC_OK);
+  assert_int_equal(l.model->run(in, (void *[]){y}, 1, work, size, NULL), RCC_OK);
   rcc_workspace_free(work, size);
-  jit_close(jit);
-  object_free(&object);
+  unload(&l);
 }
 
 static void check_against_eval(const Case *c) {

@@ -1,75 +1,10 @@
-/* emit_entry_test.c: the object's interface from outside: symbols, the table, arguments checked one by one,
- * any batch, any threads. What object_test.c has of a model with one input is not repeated. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "codegen.h"
-#include "fixture.h"
-#include "harness.h"
+/* emit_entry_test.c: the object's interface from outside: symbols, the table, arguments checked one by one, any batch. What
+ * object_test.c has of a model with one input is not repeated, and threads are in emit_threads_test.c. */
+#include "entry_fixture.h"
 
 #include <elf.h>
 #include <math.h>
-
-static Context *cx;
-static Options options;
-
-static int setup(void **state) {
-  (void)state;
-  cx = context_new();
-  options = (Options){.name = "net", .input = "net.onnx", .max_memory = 1 << 30};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
-  return 0;
-}
-
-/* Two inputs and two outputs of several types; convolutions, so that there is a workspace; the batch in any
- * place of `batch`. */
-static const char *two_of_each(const char *batch) {
-  return format_text(cx, "graph net\ninput image f32 [%s,3,6,5]\ninput index i64 [%s,4]\n"
-                         "const w f32 [20,3,3,3] = random 1 -0.5 0.5\n"
-                         "const v f32 [20,20,1,1] = random 2 -0.5 0.5\n"
-                         "const three i64 [] = {3}\n"
-                         "a = Conv(image, w) pads=[1,1,1,1]\nb = Relu(a)\nc = Conv(b, v)\nd = Add(c, b)\n"
-                         "k = Add(index, three)\noutput d\noutput k\n", batch, batch);
-}
-
-enum { IMAGE = 3 * 6 * 5, INDEX = 4, D = 20 * 6 * 5, MOST = 5 };
-
-typedef struct Loaded {
-  Object object;
-  Jit *jit;
-  const rcc_model *m;
-  char *work;
-  size_t size;
-} Loaded;
-
-static Loaded load_model(const char *text) {
-  Loaded l;
-  Graph *g = text_parse(cx, &options, text);
-  g->name = "net";
-  run_passes(g);
-  object_emit(g, &l.object);
-  l.jit = jit_open(cx, "net", &l.object);
-  l.m = jit_model(l.jit);
-  l.size = l.m->workspace_size(1, 4);
-  l.work = rcc_workspace_alloc(l.size ? l.size : 64);
-  return l;
-}
-
-static void unload(Loaded *l) {
-  rcc_workspace_free(l->work, l->size ? l->size : 64);
-  jit_close(l->jit);
-  object_free(&l->object);
-}
+#include <stdlib.h>
 
 /* ==== many inputs and outputs ==== */
 
@@ -82,7 +17,7 @@ static void many_tensors(void **state) {
   buffer_printf(&text, "graph net\n");
   for (int i = 0; i < N; i++) buffer_printf(&text, "input x%d f32 [N,2]\nconst c%d f32 [] = {%d}\n", i, i, i);
   for (int i = 0; i < N; i++) buffer_printf(&text, "y%d = Add(x%d, c%d)\noutput y%d\n", i, i, i, i);
-  Loaded l = load_model(text.data);
+  Ready l = load_model(text.data);
   buffer_free(&text);
   float x[N][BATCH * 2], y[2][N][BATCH * 2];
   const void *in[N];
@@ -97,7 +32,7 @@ static void many_tensors(void **state) {
 #define FOUR_OF(t) t, t, t, t
 #define ALL_OF(t) FOUR_OF(t), FOUR_OF(t), FOUR_OF(t), FOUR_OF(t), FOUR_OF(t)
   typedef int Run(int64_t batch, ALL_OF(const float *), ALL_OF(float *), void *work, size_t size, const rcc_parallel *par);
-  Run *run = (Run *)(uintptr_t)jit_symbol(cx, l.jit, "net_run");
+  Run *run = (Run *)(uintptr_t)jit_symbol(cx, l.loaded.jit, "net_run");
   assert_int_equal(run(BATCH, ALL(x), ALL(y[0]), l.work, l.size, NULL), RCC_OK);
   assert_int_equal(l.m->run(in, out, BATCH, l.work, l.size, NULL), RCC_OK);
   for (int i = 0; i < N; i++) {
@@ -107,7 +42,7 @@ static void many_tensors(void **state) {
   }
   in[17] = NULL;
   assert_int_equal(l.m->run(in, out, BATCH, l.work, l.size, NULL), RCC_ERR_ARGUMENT);
-  unload(&l);
+  unload_model(&l);
 }
 
 /* ==== symbols ==== */
@@ -146,18 +81,18 @@ static const char *globals_of(const char *file, bool defined) {
 static void only_two_symbols_are_global(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Loaded l = load_model(two_of_each("N"));
-  assert_string_equal(globals_of(l.object.data, true), "net_model net_run");
+  Ready l = load_model(two_of_each("N"));
+  assert_string_equal(globals_of(l.loaded.object.data, true), "net_model net_run");
   char rest[128];
-  snprintf(rest, sizeof rest, "%s", globals_of(l.object.data, false));
+  snprintf(rest, sizeof rest, "%s", globals_of(l.loaded.object.data, false));
   char *place = rest;
   for (char *name = strtok_r(rest, " ", &place); name; name = strtok_r(NULL, " ", &place)) {
     bool known = strcmp(name, "rcc_cpu_check") == 0 || strcmp(name, "memcpy") == 0 ||
                  strcmp(name, "memset") == 0;
     if (!known) fail_msg("the object asks for %s", name);
   }
-  assert_non_null(strstr(globals_of(l.object.data, false), "rcc_cpu_check"));
-  unload(&l);
+  assert_non_null(strstr(globals_of(l.loaded.object.data, false), "rcc_cpu_check"));
+  unload_model(&l);
 }
 
 /* ==== the table ==== */
@@ -171,7 +106,7 @@ static void assert_tensor(const rcc_tensor *t, const char *name, int type, int r
 
 static void check_table(const char *batch, int64_t number, unsigned flags) {
   EXPECT_NO_FAIL(cx);
-  Loaded l = load_model(two_of_each(batch));
+  Ready l = load_model(two_of_each(batch));
   const rcc_model *m = l.m;
   assert_int_equal(m->abi, RCC_ABI);
   assert_int_equal(m->flags, flags);
@@ -185,7 +120,7 @@ static void check_table(const char *batch, int64_t number, unsigned flags) {
   const char *cpu = host_cpu(cx);
   assert_memory_equal(m->target, cpu, strlen(cpu));
   assert_non_null(strstr(m->target, " +sse3"));
-  unload(&l);
+  unload_model(&l);
 }
 
 static void tables_of_symbolic_and_fixed_batches(void **state) {
@@ -197,17 +132,17 @@ static void tables_of_symbolic_and_fixed_batches(void **state) {
 static void tables_of_scalars_and_no_inputs(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Loaded l = load_model("graph net\ninput x f32 []\ny = Relu(x)\nz = Identity(x)\noutput y\noutput z\n");
+  Ready l = load_model("graph net\ninput x f32 []\ny = Relu(x)\nz = Identity(x)\noutput y\noutput z\n");
   assert_int_equal(l.m->inputs[0].rank, 0);
   assert_int_equal(l.m->outputs[1].rank, 0);
-  unload(&l);
+  unload_model(&l);
   l = load_model("graph net\nconst c f32 [3] = {1, 2, 3}\ny = Identity(c)\noutput y\n");
   assert_int_equal(l.m->n_inputs, 0);
   float y[3] = {0};
   void *out[] = {y};
   assert_int_equal(l.m->run(NULL, out, 1, NULL, 0, NULL), RCC_OK); /* no inputs, no workspace */
   assert_true(y[0] == 1 && y[1] == 2 && y[2] == 3);
-  unload(&l);
+  unload_model(&l);
 }
 
 /* ==== arguments ==== */
@@ -215,7 +150,7 @@ static void tables_of_scalars_and_no_inputs(void **state) {
 static void workspace_grows_with_threads_alone(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Loaded l = load_model(two_of_each("N"));
+  Ready l = load_model(two_of_each("N"));
   size_t (*size)(int64_t, int32_t) = l.m->workspace_size;
   assert_true(size(1, 1) > 0);
   assert_true(size(1, 2) - size(1, 1) == size(1, 3) - size(1, 2)); /* the same for each thread */
@@ -230,7 +165,7 @@ static void workspace_grows_with_threads_alone(void **state) {
   assert_int_equal(size(1, 0), 0);
   assert_int_equal(size(1, -1), 0);
   assert_int_equal(size(1, INT32_MIN), 0);
-  unload(&l);
+  unload_model(&l);
 }
 
 /* Two billion threads of a workspace that is too large for so many. */
@@ -239,14 +174,14 @@ static void absurd_threads_have_no_workspace(void **state) {
   EXPECT_NO_FAIL(cx);
   Options before = options;
   options.max_memory = cx->max_memory = INT64_C(64) << 30;
-  Loaded l = load_model("graph net\ninput x f32 [N,65536,1]\ninput z f32 [N,1,65536]\na = Add(x, z)\nb = Softmax(a)\n"
+  Ready l = load_model("graph net\ninput x f32 [N,65536,1]\ninput z f32 [N,1,65536]\na = Add(x, z)\nb = Softmax(a)\n"
                         "y = GlobalMaxPool(b)\noutput y\n");
   options = before;
   size_t one = l.m->workspace_size(1, 1);
   assert_true(one > UINT64_C(8) << 30);
   size_t most = l.m->workspace_size(INT32_MAX, INT32_MAX);
   assert_true(most == 0 || most / INT32_MAX >= one / 2);
-  unload(&l);
+  unload_model(&l);
 }
 
 /* Into so many tasks as are lent, but not more than 2^16. */
@@ -261,7 +196,7 @@ static void first_and_last(const rcc_parallel *self, void (*task)(void *, int32_
 static void a_layer_has_a_bounded_number_of_tasks(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Loaded l = load_model("graph net\ninput x f32 [N,500]\ny = Relu(x)\noutput y\n");
+  Ready l = load_model("graph net\ninput x f32 [N,500]\ny = Relu(x)\noutput y\n");
   static float x[500], y[500];
   for (int i = 0; i < 500; i++) x[i] = (float)i;
   const void *in[] = {x};
@@ -272,7 +207,7 @@ static void a_layer_has_a_bounded_number_of_tasks(void **state) {
   assert_int_equal(l.m->run(in, out, 1, l.work, l.size, &par), RCC_OK);
   assert_memory_equal(x, y, sizeof x);
   assert_true(most_tasks <= 1 << 16);
-  unload(&l);
+  unload_model(&l);
 }
 
 /* One call of run; each field is what the test breaks. */
@@ -300,7 +235,7 @@ static int run(const rcc_model *m, const Call *c) {
 
 static void check_errors(const char *batch) {
   EXPECT_NO_FAIL(cx);
-  Loaded l = load_model(two_of_each(batch));
+  Ready l = load_model(two_of_each(batch));
   static float image[IMAGE], d[D], untouched[D];
   static int64_t index[INDEX], k[INDEX];
   memset(d, 0x55, sizeof d);
@@ -335,7 +270,7 @@ static void check_errors(const char *batch) {
     assert_memory_equal(d, untouched, sizeof d);
   }
   assert_int_equal(run(l.m, &good), RCC_OK);
-  unload(&l);
+  unload_model(&l);
 }
 
 static void bad_arguments_are_found_before_anything_is_written(void **state) {
@@ -347,7 +282,7 @@ static void bad_arguments_are_found_before_anything_is_written(void **state) {
 static void fixed_batches_are_one_run(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Loaded l = load_model(two_of_each("2"));
+  Ready l = load_model(two_of_each("2"));
   static float image[2 * IMAGE], d[2 * D];
   static int64_t index[2 * INDEX], k[2 * INDEX];
   Call c = {{image, index}, {d, k}, 2, l.work, l.size, 1, false, false};
@@ -355,7 +290,7 @@ static void fixed_batches_are_one_run(void **state) {
   c.batch = 1;
   assert_int_equal(run(l.m, &c), RCC_OK);
   assert_int_equal(k[2 * INDEX - 1], 3);
-  unload(&l);
+  unload_model(&l);
 }
 
 /* ==== batches ==== */
@@ -372,7 +307,7 @@ static void expect_image(Graph *g, const float *image, const int64_t *index, con
 static void any_batch_is_so_many_images(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Loaded l = load_model(two_of_each("N"));
+  Ready l = load_model(two_of_each("N"));
   Graph *g = text_parse(cx, &options, two_of_each("N"));
   pass_shape(g);
   pass_batch(g);
@@ -393,189 +328,7 @@ static void any_batch_is_so_many_images(void **state) {
     memcpy(&behind, &d[batch * D], 4);
     assert_int_equal(behind, 0x55555555);
   }
-  unload(&l);
-}
-
-/* ==== threads ==== */
-
-/* Layers of all families, with rows, panels and columns that no number of threads divides evenly. */
-static const char all_families[] =
-  "graph net\ninput x f32 [1,3,43,45]\n"
-  "const s f32 [32,3,7,7] = random 1 -0.2 0.2\nconst w f32 [32,32,3,3] = random 2 -0.1 0.1\n"
-  "const u f32 [88,32,1,1] = random 3 -0.3 0.3\nconst d f32 [88,1,3,3] = random 4 -0.4 0.4\n"
-  "const g f32 [88,8,3,3] = random 5 -0.2 0.2\nconst t f32 [200,88,3,3] = random 6 -0.1 0.1\n"
-  "const f f32 [1003,200] = random 7 -0.3 0.3\nconst z f32 [1003] = random 8 -1 1\n"
-  "a = Conv(x, s) pads=[3,3,3,3] strides=[2,2]\nb = Relu(a)\n"
-  "p = MaxPool(b) kernel_shape=[3,3] pads=[1,1,1,1]\n"
-  "c = Conv(p, w) pads=[1,1,1,1]\nr = Add(c, p)\ne = Relu(r)\n"
-  "h = Conv(e, u) strides=[2,2]\ni = Conv(h, d) group=88 pads=[1,1,1,1]\nj = Conv(i, g) group=11 pads=[1,1,1,1]\n"
-  "k = Relu(j)\nl = Conv(k, t) pads=[1,1,1,1]\nm = Sigmoid(l)\n"
-  "n = GlobalAveragePool(m)\no = Flatten(n)\nq = Gemm(o, f, z) transB=1\nv = Softmax(q)\n"
-  "output v\noutput k\n";
-
-enum { SCORES = 1003, MAP = 88 * 11 * 12, MANY = 9 };
-
-/* Threads of an application: each lends its own order and number of workers. */
-static void odd_ones_first(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg,
-                           int32_t count) {
-  for (int32_t i = 1; i < count; i += 2) task(arg, i, self->threads - 1);
-  for (int32_t i = 0; i < count; i += 2) task(arg, i, self->threads - 1);
-}
-
-static void on_one_worker(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
-  (void)self;
-  for (int32_t i = 0; i < count; i++) task(arg, i, 0);
-}
-
-typedef struct Outputs {
-  float scores[SCORES], map[MAP];
-} Outputs;
-
-/* The workspace holds NaNs at first. */
-static void run_with(const Loaded *l, const float *image, const rcc_parallel *par, Outputs *y) {
-  size_t size = l->m->workspace_size(1, par ? par->threads : 1);
-  void *work = rcc_workspace_alloc(size);
-  memset(work, 0xff, size);
-  memset(y, 0xff, sizeof *y);
-  const void *in[] = {image};
-  void *out[] = {y->scores, y->map};
-  assert_int_equal(l->m->run(in, out, 1, work, size, par), RCC_OK);
-  rcc_workspace_free(work, size);
-}
-
-static void check_any_threads(void) {
-  Loaded l = load_model(all_families);
-  static float image[3 * 43 * 45];
-  static Outputs expected, got;
-  for (int i = 0; i < (int)COUNT(image); i++) image[i] = (float)(i * 37 % 101) / 50 - 1;
-  run_with(&l, image, NULL, &expected);
-  assert_true(expected.scores[0] > 0 && isfinite(expected.map[0]));
-  for (int32_t threads = 1; threads <= MANY; threads++) {
-    rcc_pool *pool = rcc_pool_create(threads);
-    const rcc_parallel lent[] = {{threads, run_backwards}, {threads, odd_ones_first}, {threads, on_one_worker}};
-    for (int i = 0; i < 4; i++) {
-      run_with(&l, image, i < 3 ? &lent[i] : rcc_pool_parallel(pool), &got);
-      if (memcmp(&got, &expected, sizeof got) != 0) fail_msg("%d threads, lent in way %d", (int)threads, i);
-    }
-    rcc_pool_destroy(pool);
-  }
-  unload(&l);
-}
-
-static void any_threads_give_the_same_bits(void **state) {
-  (void)state;
-  EXPECT_NO_FAIL(cx);
-  check_any_threads();
-  options.winograd = WINOGRAD_4;
-  check_any_threads();
-}
-
-/* Of the tasks of layer number `layer` only the first is done. */
-typedef struct Share {
-  rcc_parallel lent; /* first: run gets the rest by its address */
-  int layer, next;
-} Share;
-
-static void share_of_one_layer(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg,
-                               int32_t count) {
-  Share *s = (Share *)self;
-  if (s->next++ == s->layer) count = 1;
-  for (int32_t i = 0; i < count; i++) task(arg, i, 0);
-}
-
-/* The network's `results` are those of the layer, in another order at most. */
-static void check_share(const char *text, int layer, int64_t results, int32_t tasks) {
-  Loaded l = load_model(text);
-  float *x = alloc_n(cx, 1 << 20, 4), *y = alloc_n(cx, (size_t)results, 4);
-  size_t size = l.m->workspace_size(1, tasks);
-  void *work = rcc_workspace_alloc(size ? size : 64);
-  memset(work, 0xff, size);
-  memset(y, 0xff, (size_t)results * 4);
-  Share share = {.lent = {tasks, share_of_one_layer}, .layer = layer};
-  const void *in[] = {x};
-  void *out[] = {y};
-  assert_int_equal(l.m->run(in, out, 1, work, size, &share.lent), RCC_OK);
-  assert_true(share.next > layer);
-  int64_t done = 0;
-  for (int64_t i = 0; i < results; i++) done += !isnan(y[i]);
-  if (done * tasks < results * 94 / 100 || done * tasks > results * 106 / 100) {
-    fail_msg("one of %d tasks makes %d of %d results of\n%s", (int)tasks, (int)done, (int)results, text);
-  }
-  rcc_workspace_free(work, size ? size : 64);
-  unload(&l);
-}
-
-static void tasks_have_equally_much_to_do(void **state) {
-  (void)state;
-  EXPECT_NO_FAIL(cx);
-  static const char product[] = "graph net\ninput x f32 [1,2048]\nconst w f32 [2048,1000] = random 1 -1 1\n"
-                                "y = MatMul(x, w)\noutput y\n";
-  static const char rows[] = "graph net\ninput x f32 [1,1024,14,14]\nconst w f32 [256,1024,1,1] = random 1 -1 1\n"
-                             "y = Conv(x, w)\noutput y\n";
-  static const char panels[] = "graph net\ninput x f32 [1,512,14,14]\nconst w f32 [64,512,1,1] = random 1 -1 1\n"
-                               "y = Conv(x, w) strides=[2,2]\noutput y\n";
-  static const char tiles[] = "graph net\ninput x f32 [1,128,28,28]\nconst w f32 [512,128,1,1] = random 1 -1 1\n"
-                              "y = Conv(x, w)\noutput y\n";
-  static const char groups[] = "graph net\ninput x f32 [1,512,30,28]\nconst w f32 [128,512,1,1] = random 1 -1 1\n"
-                               "y = Conv(x, w)\noutput y\n"; /* 15 pairs of rows in groups of 3 and 4 */
-  options.strassen = STRASSEN_OFF;
-  check_share(product, 0, 1000, 2);
-  check_share(rows, 1, 256 * 14 * 14, 2);
-  check_share(rows, 1, 256 * 14 * 14, 3);
-  check_share(panels, 1, 64 * 7 * 7, 2);
-  check_share(tiles, 1, 512 * 28 * 28, 8);
-  options.strassen = STRASSEN_ON;
-  check_share(groups, 1, 128 * 30 * 28, 2);
-  options.strassen = STRASSEN_AUTO;
-}
-
-/* Threads that keep count of the tasks they got in one call. */
-typedef struct Counting {
-  rcc_parallel par; /* first: its address is the whole's */
-  int32_t most, calls;
-} Counting;
-
-static void count_tasks(const rcc_parallel *self, void (*task)(void *, int32_t, int32_t), void *arg, int32_t count) {
-  Counting *c = (Counting *)(uintptr_t)self;
-  c->calls++;
-  if (count > c->most) c->most = count;
-  for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
-}
-
-/* Five images and `threads`, with a workspace of NaNs: those of one thread alone, to the bit. `apart`: so many are lent as
- * a whole, in one call. */
-static void check_shared_out(const Loaded *l, int32_t threads, size_t size, int32_t apart) {
-  static float image[MOST * IMAGE], d[MOST * D], want_d[MOST * D];
-  static int64_t index[MOST * INDEX], k[MOST * INDEX], want_k[MOST * INDEX];
-  for (int i = 0; i < MOST * IMAGE; i++) image[i] = (float)(i * 37 % 101) / 50 - 1;
-  for (int i = 0; i < MOST * INDEX; i++) index[i] = i * 7 % 13;
-  const void *in[] = {image, index};
-  void *out[] = {d, k}, *want[] = {want_d, want_k};
-  char *work = rcc_workspace_alloc(size);
-  memset(work, 0xff, size);
-  memset(d, 0xff, sizeof d);
-  Counting c = {.par = {.threads = threads, .run = count_tasks}};
-  assert_int_equal(l->m->run(in, want, MOST, l->work, l->size, NULL), RCC_OK);
-  assert_int_equal(l->m->run(in, out, MOST, work, size, &c.par), RCC_OK);
-  assert_memory_equal(d, want_d, sizeof d);
-  assert_memory_equal(k, want_k, sizeof k);
-  assert_int_equal(c.most, apart > threads ? apart : threads);
-  if (apart == MOST) assert_int_equal(c.calls, 1);
-  rcc_workspace_free(work, size);
-}
-
-static void threads_take_whole_images(void **state) {
-  (void)state;
-  EXPECT_NO_FAIL(cx);
-  Loaded l = load_model(two_of_each("N"));
-  size_t (*size)(int64_t, int32_t) = l.m->workspace_size;
-  check_shared_out(&l, 5, size(MOST, 5), 5);
-  check_shared_out(&l, 2, size(MOST, 2), 4); /* and the fifth together */
-  check_shared_out(&l, 3, size(MOST, 3), 3);
-  check_shared_out(&l, 7, size(MOST, 7), 0);
-  check_shared_out(&l, 2, size(MOST, 2) - 1, 0); /* enough for one image */
-  check_shared_out(&l, 2, size(1, 2), 0);
-  unload(&l);
+  unload_model(&l);
 }
 
 /* ==== the same bytes every time ==== */
@@ -617,9 +370,6 @@ int main(void) {
     TEST(bad_arguments_are_found_before_anything_is_written),
     TEST(fixed_batches_are_one_run),
     TEST(any_batch_is_so_many_images),
-    TEST(any_threads_give_the_same_bits),
-    TEST(tasks_have_equally_much_to_do),
-    TEST(threads_take_whole_images),
     TEST(compiled_twice_are_the_same_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,9 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "codegen.h"
 #include "fixture.h"
-#include "resnetcc_rt.h"
+#include "loaded.h"
 
 #include <pthread.h>
 #include <xmmintrin.h>
@@ -85,17 +84,13 @@ static void check(const char *batch, int64_t images, int parallel, bool flush) {
                         format_text(cx, "graph net\ninput x f32 [%s,%d]\nconst k f32 [] = {7.888609052210118e-31}\n"
                                     "m = Mul(x, k)\nr = Relu(x)\ny = Add(m, r)\noutput y\n",
                                     batch, N));
-  g->name = "net";
-  run_passes(g);
-  Object object;
-  object_emit(g, &object);
-  Jit *jit = jit_open(cx, "net", &object);
+  Loaded l = load_graph(g);
   int64_t n = images * N;
   float *x = alloc_n(cx, (size_t)n, sizeof *x), *y = alloc_n(cx, (size_t)n, sizeof *y);
   for (int64_t i = 0; i < n; i++) x[i] = i % 3 == 0 ? 1e-40f : i % 3 == 1 ? -0x1p-30f : 1;
   rcc_parallel par = {.threads = THREADS, .run = on_threads};
   tasks_run = 0;
-  run(jit_model(jit), x, y, images, parallel ? &par : NULL);
+  run(l.model, x, y, images, parallel ? &par : NULL);
   assert_int_equal(tasks_run > 0, parallel);
   for (int64_t i = 0; i < n; i++) {
     float want = i % 3 == 0 ? 1e-40f : i % 3 == 1 ? -0x1p-130f : 1;
@@ -103,8 +98,7 @@ static void check(const char *batch, int64_t images, int parallel, bool flush) {
     if (y[i] != want) fail_msg("batch %s, %lld images, flush %d: y[%lld] is %g, not %g", batch, (long long)images, flush,
                                (long long)i, (double)y[i], (double)want);
   }
-  jit_close(jit);
-  object_free(&object);
+  unload(&l);
 }
 
 static void in_one_thread(void **state) {

@@ -1,7 +1,7 @@
 /* harness.c: kernels against the evaluator; see harness.h. */
 #include "harness.h"
 
-#include "codegen.h"
+#include "loaded.h"
 
 #include <math.h>
 #include <string.h>
@@ -161,16 +161,6 @@ static void check_wanted(const Run *r, const Graph *g) {
 
 /* ==== runs ==== */
 
-void run_backwards(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker), void *arg,
-                   int32_t count) {
-  for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
-}
-
-void free_intact(Guarded *m) {
-  assert_true(guarded_intact(m));
-  guarded_free(m);
-}
-
 static void run_model(const Run *r, const rcc_model *m, const Graph *g, int tasks) {
   rcc_parallel lent = {.threads = tasks, .run = run_backwards};
   Guarded *in = alloc_n(r->cx, (size_t)g->n_input + 1, sizeof *in);
@@ -206,14 +196,10 @@ static void compile_and_run(Run *r) {
   Graph *g = text_parse(r->cx, &opt, r->text);
   g->target = target_new(r->cx, &opt);
   if (r->wide) g->target->lanes = 16, g->target->regs = 32;
-  run_passes(g);
-  Object object;
-  object_emit(g, &object);
-  Jit *jit = jit_open(r->cx, g->name, &object);
-  run_model(r, jit_model(jit), g, 1);
-  run_model(r, jit_model(jit), g, 3);
-  jit_close(jit);
-  object_free(&object);
+  Loaded l = load_graph(g);
+  run_model(r, l.model, g, 1);
+  run_model(r, l.model, g, 3);
+  unload(&l);
 }
 
 /* The host's vectors, then the narrower ones that it has too, and the shapes of the widest: where the CPU

@@ -2,9 +2,6 @@
 #ifndef HARNESS_H
 #define HARNESS_H
 
-#include "guarded.h"
-#include "resnetcc_rt.h"
-
 #include <stdbool.h>
 
 /* Compiles the graph for the host and for narrower vectors, runs it on random inputs, all at once and as
@@ -38,11 +35,5 @@ void check_signs(const char *graph, double tolerance);
 /* With very few of them and Winograd's or Strassen's algorithm wherever they can be: what is not finite with the evaluator must not
  * be finite here, and what is finite here must be right. */
 void check_spread(const char *graph, double tolerance);
-
-/* An rcc_parallel's run: the tasks one after the other, the last first: none may wait for another. */
-void run_backwards(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker), void *arg, int32_t count);
-
-/* Fails the test where bytes beside the data have changed. */
-void free_intact(Guarded *m);
 
 #endif

@@ -3,7 +3,7 @@
 #include "fixture.h"
 
 #include "codegen.h"
-#include "resnetcc_rt.h"
+#include "loaded.h"
 
 #include <elf.h>
 #include <math.h>
@@ -34,9 +34,14 @@ static const char tiny[] = "graph tiny\n"
                            "output z\n";
 enum { IN = 3 * 9 * 7, OUT = 10 * 9 * 7 };
 
-static Graph *planned(const char *text) {
+static Graph *unplanned(const char *text) {
   Graph *g = text_parse(cx, &options, text);
   g->name = "net";
+  return g;
+}
+
+static Graph *planned(const char *text) {
+  Graph *g = unplanned(text);
   run_passes(g);
   return g;
 }
@@ -140,34 +145,30 @@ static void too_much_code_is_refused(void **state) {
 
 /* ==== the interface ==== */
 
-typedef struct Loaded {
-  Object object;
-  Jit *jit;
+typedef struct Ready {
+  Loaded loaded;
   const rcc_model *model;
   void *work;
   size_t work_size;
-} Loaded;
+} Ready;
 
-static Loaded load_model(void) {
-  Loaded l;
-  object_emit(planned(tiny), &l.object);
-  l.jit = jit_open(cx, "net", &l.object);
-  l.model = jit_model(l.jit);
-  l.work_size = l.model->workspace_size(1, 2);
-  l.work = rcc_workspace_alloc(l.work_size);
-  return l;
+static Ready load_model(void) {
+  Ready r = {.loaded = load_graph(unplanned(tiny))};
+  r.model = r.loaded.model;
+  r.work_size = r.model->workspace_size(1, 2);
+  r.work = rcc_workspace_alloc(r.work_size);
+  return r;
 }
 
-static void unload(Loaded *l) {
-  rcc_workspace_free(l->work, l->work_size);
-  jit_close(l->jit);
-  object_free(&l->object);
+static void unload_model(Ready *r) {
+  rcc_workspace_free(r->work, r->work_size);
+  unload(&r->loaded);
 }
 
 static void table_describes_the_model(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Loaded l = load_model();
+  Ready l = load_model();
   const rcc_model *m = l.model;
   static const int64_t in[] = {-1, 3, 9, 7}, out[] = {-1, 10, 9, 7};
   assert_int_equal(m->abi, RCC_ABI);
@@ -181,13 +182,13 @@ static void table_describes_the_model(void **state) {
   assert_int_equal(m->inputs[0].rank, 4);
   assert_memory_equal(m->inputs[0].dims, in, sizeof in);
   assert_memory_equal(m->outputs[0].dims, out, sizeof out);
-  unload(&l);
+  unload_model(&l);
 }
 
 static void bad_arguments_are_error_codes(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Loaded l = load_model();
+  Ready l = load_model();
   const rcc_model *m = l.model;
   static float x[IN], z[OUT];
   const void *in[] = {x}, *no_in[] = {NULL};
@@ -206,7 +207,7 @@ static void bad_arguments_are_error_codes(void **state) {
   assert_int_equal(m->run(in, out, 1, work, need - 1, NULL), RCC_ERR_WORKSPACE);
   assert_int_equal(m->run(in, out, 1, work + 32, need, NULL), RCC_ERR_WORKSPACE);
   assert_int_equal(m->run(in, out, 1, NULL, need, NULL), RCC_ERR_WORKSPACE);
-  unload(&l);
+  unload_model(&l);
 }
 
 static void cpus_that_lack_a_feature_are_refused(void **state) {
@@ -214,19 +215,19 @@ static void cpus_that_lack_a_feature_are_refused(void **state) {
   if (rcc_cpu_check(RCC_CPU_AVX512FP16 | RCC_CPU_AMX_TILE) == RCC_OK) skip();
   EXPECT_NO_FAIL(cx);
   options.cpu = "sapphirerapids";
-  Loaded l = load_model();
+  Ready l = load_model();
   static float x[IN], z[OUT];
   const void *in[] = {x};
   void *out[] = {z};
   assert_int_equal(l.model->run(in, out, 1, l.work, l.work_size, NULL), RCC_ERR_CPU);
-  unload(&l);
+  unload_model(&l);
 }
 
 /* One thread or two, one image or three: the same numbers, those of eval. */
 static void computes_what_eval_does(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Loaded l = load_model();
+  Ready l = load_model();
   enum { IMAGES = 3 };
   static float x[IMAGES * IN], z[IMAGES * OUT], alone[IMAGES * OUT];
   for (int i = 0; i < IMAGES * IN; i++) x[i] = (float)(i * 37 % 101) / 50 - 1;
@@ -246,7 +247,7 @@ static void computes_what_eval_does(void **state) {
     for (int i = 0; i < OUT; i++) assert_true(fabsf(z[k * OUT + i] - ((float *)expected[0])[i]) < 1e-4f);
   }
   rcc_pool_destroy(pool);
-  unload(&l);
+  unload_model(&l);
 }
 
 static void objects_that_ask_for_more_do_not_load(void **state) {

@@ -1,8 +1,7 @@
 /* random_run.c: see random_run.h. A batch is held against eval of the same text with the number in place of the symbol. */
 #include "random_run.h"
 
-#include "codegen.h"
-#include "harness.h"
+#include "loaded.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -152,19 +151,6 @@ static bool run_batch(Case *c, const Options *opt, uint64_t seed) {
   return right;
 }
 
-/* ==== compilation ==== */
-
-static Jit *compile_graph(Context *cx, const Options *opt, const char *text) {
-  Graph *g = text_parse(cx, opt, text);
-  g->name = "random";
-  run_passes(g);
-  Object object;
-  object_emit(g, &object);
-  Jit *jit = jit_open(cx, g->name, &object);
-  object_free(&object);
-  return jit;
-}
-
 Verdict random_run(const RandomGraph *r, uint64_t seed, char *why) {
   static const int64_t batches[] = {1, 2, 3, 0};
   Context cx = {.file = "random", .max_memory = MEMORY, .arena = arena_new(MEMORY)};
@@ -174,13 +160,13 @@ Verdict random_run(const RandomGraph *r, uint64_t seed, char *why) {
     snprintf(why, WHY, "%s", cx.error);
     return strstr(why, "internal error") ? V_WRONG : V_REFUSED;
   }
-  Jit *jit = compile_graph(&cx, &opt, random_graph_text(r, -1));
-  c.model = jit_model(jit);
+  Loaded l = load_graph(text_parse(&cx, &opt, random_graph_text(r, -1)));
+  c.model = l.model;
   bool right = true;
   for (size_t i = 0; right && i < (c.model->flags & 1 ? COUNT(batches) : 1); i++) {
     c.batch = batches[i];
     right = run_batch(&c, &opt, seed);
   }
-  jit_close(jit);
+  unload(&l);
   return right ? V_RIGHT : V_WRONG;
 }

@@ -1,9 +1,7 @@
 /* threads_test.c: a model that several threads run at once, each with a workspace of its own, alone and with a pool to lend it
  * workers. ThreadSanitizer (preset `tsan`) watches the runtime; generated code is not instrumented. */
 #include "fixture.h"
-
-#include "codegen.h"
-#include "resnetcc_rt.h"
+#include "loaded.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -68,18 +66,14 @@ static void threads_share_a_model(void **state) {
   EXPECT_NO_FAIL(cx);
   Options opt = {.max_memory = 1 << 30};
   Graph *g = text_parse(cx, &opt, text);
-  Object object;
-  run_passes(g);
-  object_emit(g, &object);
-  Jit *jit = jit_open(cx, g->name, &object);
-  model = jit_model(jit);
+  Loaded l = load_graph(g);
+  model = l.model;
   for (int i = 0; i < IMAGES * INPUT; i++) input[i] = (float)(i % 23) * 0.1f - 1;
   assert_true(run(NULL, expected));
   assert_true(expected[0] != 0);
   check_threads(false);
   check_threads(true);
-  jit_close(jit);
-  object_free(&object);
+  unload(&l);
   context_free(cx);
 }
 

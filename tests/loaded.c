@@ -1,0 +1,28 @@
+/* loaded.c: see loaded.h. */
+#include "loaded.h"
+
+#include <cmocka.h>
+
+Loaded load_graph(Graph *g) {
+  Loaded l;
+  run_passes(g);
+  object_emit(g, &l.object);
+  l.jit = jit_open(g->cx, g->name, &l.object);
+  l.model = jit_model(l.jit);
+  return l;
+}
+
+void unload(Loaded *l) {
+  jit_close(l->jit);
+  object_free(&l->object);
+}
+
+void run_backwards(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker), void *arg,
+                   int32_t count) {
+  for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
+}
+
+void free_intact(Guarded *m) {
+  assert_true(guarded_intact(m));
+  guarded_free(m);
+}

@@ -1,0 +1,25 @@
+/* loaded.h: a graph as an object that runs in this process. */
+#ifndef LOADED_H
+#define LOADED_H
+
+#include "codegen.h"
+#include "guarded.h"
+#include "resnetcc_rt.h"
+
+typedef struct Loaded {
+  Object object;
+  Jit *jit;
+  const rcc_model *model;
+} Loaded;
+
+/* After all passes. */
+Loaded load_graph(Graph *g);
+void unload(Loaded *l);
+
+/* An rcc_parallel's run: the tasks one after the other, the last first: none may wait for another. */
+void run_backwards(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker), void *arg, int32_t count);
+
+/* Fails the test where bytes beside the data have changed. */
+void free_intact(Guarded *m);
+
+#endif
