@@ -82,6 +82,8 @@ void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align);
 void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality); /* 3: L1, 2: L2, 1: L3 */
 Ref add_i(Emit *e, Ref a, Ref b);
 Ref mul_i(Emit *e, Ref a, int64_t k);
+Ref min_i(Emit *e, Ref a, Ref b);             /* i64, as max_i */
+Ref max_i(Emit *e, Ref a, Ref b);
 Ref clamp_i(Emit *e, Ref i, Ref most);        /* i64: into [0, most] */
 /* What of the range [lo, hi) lies in the `count` items from `first`, counted from there. */
 void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *from, Ref *to);

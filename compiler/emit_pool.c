@@ -216,7 +216,7 @@ static Ref reduce_taps(const Pool *p, Ref src, const Taps *outer, const Taps *in
   Ref at = gep(e, src, line.i, outer->stride);
   loop_begin(e, &chunk, inner->lo, inner->hi, CHUNK, 1, &total);
   Ref end = add_i(e, chunk.i, const_i64(e, CHUNK));
-  end = intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){end, inner->hi});
+  end = min_i(e, end, inner->hi);
   Ref part = reduce_chunk(p, at, chunk.i, end, inner->stride);
   total = p->max ? combine(p, total, part) : fadd(e, total, LLVMBuildFPExt(e->b, part, wide, ""));
   loop_end(e, &chunk);

@@ -27,9 +27,6 @@ typedef struct Piece {
   Ref weights, width; /* the first vector of weights, whose lane lo is the piece's first; floats from one to the next */
 } Piece;
 
-static Ref min_i(Emit *e, Ref a, Ref b) { return intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){a, b}); }
-static Ref max_i(Emit *e, Ref a, Ref b) { return intrinsic(e, "llvm.smax", 1, &e->i64, 2, (Ref[]){a, b}); }
-
 static Ref sub_i(Emit *e, Ref a, Ref b) { return LLVMBuildNSWSub(e->b, a, b, ""); }
 
 static Ref block_of(Emit *e, Ref channel) { return LLVMBuildSDiv(e->b, channel, const_i64(e, e->lanes), ""); }

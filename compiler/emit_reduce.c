@@ -55,7 +55,7 @@ static Ref walk_chunks(const Line *l, Visit *visit, Ref total) {
   if (whole == 0) return add_to_double(l, total, visit(l, const_i64(e, 0), (int)l->n, zero));
   loop_begin(e, &chunk, const_i64(e, 0), const_i64(e, whole), CHUNK * step, 1, &total);
   Ref end = add_i(e, chunk.i, const_i64(e, CHUNK * step));
-  end = intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){end, const_i64(e, whole)});
+  end = min_i(e, end, const_i64(e, whole));
   loop_begin(e, &k, chunk.i, end, step, 1, &part);
   part = visit(l, mul_i(e, k.i, l->stride), l->valid, part);
   loop_end(e, &k);

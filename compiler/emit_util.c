@@ -88,9 +88,11 @@ Ref mul_i(Emit *e, Ref a, int64_t k) {
   return k == 1 ? a : LLVMBuildNSWMul(e->b, a, LLVMConstInt(LLVMTypeOf(a), (uint64_t)k, 1), "");
 }
 
+Ref min_i(Emit *e, Ref a, Ref b) { return intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){a, b}); }
+Ref max_i(Emit *e, Ref a, Ref b) { return intrinsic(e, "llvm.smax", 1, &e->i64, 2, (Ref[]){a, b}); }
+
 Ref clamp_i(Emit *e, Ref i, Ref most) {
-  i = intrinsic(e, "llvm.smax", 1, &e->i64, 2, (Ref[]){i, const_i64(e, 0)});
-  return intrinsic(e, "llvm.smin", 1, &e->i64, 2, (Ref[]){i, most});
+  return min_i(e, max_i(e, i, const_i64(e, 0)), most);
 }
 
 void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *from, Ref *to) {
