@@ -233,6 +233,9 @@ void emit_move(Emit *e, Node *n);      /* emit_move.c: Transpose, Concat, Split,
 enum { MAX_BOUND = 48 }; /* values of a node whose function other layers may share */
 void emit_parts(Emit *e, const Value *whole, Value *const *part, int n, int k, const int64_t *size, bool split);
 void emit_pad(Emit *e, Node *n, const Axes *in, const Axes *out); /* emit_pad.c: Pad beside those of emit_bounds */
+/* The index inside an axis of d > 0 elements that index i, up to an axis' length outside (wrapped: anywhere), stands for; a constant's
+ * is i. */
+Ref pad_index(Emit *e, PadMode mode, Ref i, int64_t d);
 void emit_bounds(Emit *e, Node *n);    /* emit_bounds.c: Slice and Pad whose bounds are known at run time only */
 void emit_reorder(Emit *e, Node *n);   /* emit_reorder.c: between any two layouts of one shape */
 

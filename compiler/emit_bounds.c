@@ -68,13 +68,7 @@ static void read_pad(Bounds *b) {
 /* The index inside an axis of d elements that index i, maybe outside, stands for. */
 static Ref source_index(const Bounds *b, Ref i, int64_t d) {
   Emit *e = b->e;
-  Ref size = const_i64(e, d), mirror = const_i64(e, 2 * (d - 1));
-  if (b->n->op == OP_Pad && b->mode == PAD_REFLECT) {
-    i = pick(e, LLVMIntSLT, i, const_i64(e, 0), LLVMBuildNeg(e->b, i, ""), i);
-    i = pick(e, LLVMIntSGE, i, size, LLVMBuildSub(e->b, mirror, i, ""), i);
-  }
-  if (b->n->op == OP_Pad && b->mode == PAD_WRAP && d > 0)
-    i = LLVMBuildSRem(e->b, add_i(e, LLVMBuildSRem(e->b, i, size, ""), size), size, "");
+  if (b->n->op == OP_Pad && d > 0) i = pad_index(e, b->mode, i, d);
   return clamp_i(e, i, const_i64(e, d - 1));
 }
 

@@ -131,16 +131,22 @@ static void copy_segments(const Padding *p, int k, Copy *c, int64_t at, int64_t 
 
 /* ==== rows whose elements are looked up ==== */
 
+Ref pad_index(Emit *e, PadMode mode, Ref i, int64_t d) {
+  Ref size = const_i64(e, d), zero = const_i64(e, 0);
+  switch (mode) {
+  case PAD_WRAP: return LLVMBuildSRem(e->b, add_i(e, LLVMBuildSRem(e->b, i, size, ""), size), size, "");
+  case PAD_EDGE: return clamp_i(e, i, const_i64(e, d - 1));
+  case PAD_REFLECT: break;
+  default: return i;
+  }
+  i = choose(e, LLVMBuildICmp(e->b, LLVMIntSLT, i, zero, ""), LLVMBuildNeg(e->b, i, ""), i);
+  Ref mirrored = LLVMBuildSub(e->b, const_i64(e, 2 * (d - 1)), i, "");
+  return choose(e, LLVMBuildICmp(e->b, LLVMIntSGE, i, size, ""), mirrored, i);
+}
+
 /* The element of axis k from which index i of the result comes. */
 static Ref source_index(const Padding *p, int k, Ref i) {
-  Emit *e = p->e;
-  int64_t d = p->in->n[k];
-  Ref size = const_i64(e, d), x = add_i(e, i, const_i64(e, -p->before[k]));
-  if (p->mode == PAD_WRAP) return LLVMBuildSRem(e->b, add_i(e, LLVMBuildSRem(e->b, x, size, ""), size), size, "");
-  if (p->mode == PAD_EDGE) return clamp_i(e, x, const_i64(e, d - 1));
-  Ref zero = const_i64(e, 0), mirrored = LLVMBuildSub(e->b, const_i64(e, 2 * (d - 1)), x, "");
-  x = choose(e, LLVMBuildICmp(e->b, LLVMIntSLT, x, zero, ""), LLVMBuildNeg(e->b, x, ""), x);
-  return choose(e, LLVMBuildICmp(e->b, LLVMIntSGE, x, size, ""), mirrored, x);
+  return pad_index(p->e, p->mode, add_i(p->e, i, const_i64(p->e, -p->before[k])), p->in->n[k]);
 }
 
 /* Elements [lo, hi) of a row of the result at dst, whose source's axis begins at src. */
