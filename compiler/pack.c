@@ -6,10 +6,9 @@
 
 /* Bytes of a node's weights, as it reads them packed, or of a constant as it is; the same bytes have one place. */
 typedef struct Item {
-  uint64_t hash;
   const Node *packed; /* NULL: as it is */
   const void *data;
-  size_t bytes;       /* of data; 0: an empty place of the table below */
+  size_t bytes;       /* of data */
   int64_t offset;
 } Item;
 
@@ -17,8 +16,9 @@ typedef struct Packer {
   Graph *g;
   int64_t size;
   uint8_t *data;
-  Item *item;         /* a hash table with open addresses */
-  size_t mask;
+  Item *item;
+  int n;
+  Map places;         /* of items, each by its data */
   int64_t zeros;      /* offset of the bias where there is none; -1: no layer needs it so far */
 } Packer;
 
@@ -294,35 +294,24 @@ static bool packed_alike(const Node *a, const Node *b) {
   return same && (p->algorithm != CONV_WINOGRAD || form);
 }
 
-static bool items_equal(const Item *a, const Item *b) {
-  if (a->hash != b->hash || a->bytes != b->bytes || !a->packed != !b->packed) return false;
-  return (!a->packed || packed_alike(a->packed, b->packed)) && memcmp(a->data, b->data, a->bytes) == 0;
-}
-
-static uint64_t hash_of(const Item *i) {
-  uint64_t hash = i->bytes, word;
-  const uint8_t *data = i->data;
-  size_t at = 0;
-  for (; at + sizeof word <= i->bytes; at += sizeof word) {
-    memcpy(&word, data + at, sizeof word);
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    hash ^= hash >> 29;
-  }
-  for (; at < i->bytes; at++) hash = (hash ^ data[at]) * UINT64_C(0x9e3779b97f4a7c15);
-  return hash ^ hash >> 32;
+static bool items_equal(const void *a, const void *b) {
+  const Item *x = a, *y = b;
+  if (x->bytes != y->bytes || !x->packed != !y->packed) return false;
+  return (!x->packed || packed_alike(x->packed, y->packed)) && memcmp(x->data, y->data, x->bytes) == 0;
 }
 
 /* The offset of the item, which takes `bytes` where it is new. */
 static int64_t place(Packer *p, Item i, int64_t bytes) {
   if (i.bytes == 0) return reserve(p, bytes);
-  i.hash = hash_of(&i);
-  size_t at = i.hash & p->mask;
-  for (; p->item[at].bytes; at = (at + 1) & p->mask) {
-    if (!p->g->alone && items_equal(&p->item[at], &i)) return p->item[at].offset;
+  Item *item = &p->item[p->n];
+  *item = i;
+  if (!p->g->alone) {
+    void **place_of = map_at(p->g->cx, &p->places, hash_bytes(0, i.data, i.bytes), item, items_equal);
+    if (*place_of) return ((const Item *)*place_of)->offset;
+    *place_of = item;
   }
-  i.offset = reserve(p, bytes);
-  p->item[at] = i;
-  return i.offset;
+  p->n++;
+  return item->offset = reserve(p, bytes);
 }
 
 static Item item_of(const Value *v, const Node *packed) {
@@ -374,14 +363,11 @@ static void fill(const Packer *p, const Item *i) {
 }
 
 void pass_pack(Graph *g) {
-  Packer p = {.g = g, .mask = 63, .zeros = -1};
-  while (p.mask < 2 * ((size_t)g->n_value + 2 * (size_t)g->n_node)) p.mask = 2 * p.mask + 1;
-  p.item = alloc_n(g->cx, p.mask + 1, sizeof *p.item);
+  Packer p = {.g = g, .zeros = -1};
+  p.item = alloc_n(g->cx, (size_t)g->n_value + 2 * (size_t)g->n_node + 1, sizeof *p.item);
   for (int i = 0; i < g->n_node; i++) place_weights(&p, g->node[i]);
   for (int i = 0; i < g->n_node; i++) place_others(&p, g->node[i]);
   g->weights_size = p.size;
   g->weights = p.data = alloc(g->cx, (size_t)p.size);
-  for (size_t i = 0; i <= p.mask; i++) {
-    if (p.item[i].bytes) fill(&p, &p.item[i]);
-  }
+  for (int i = 0; i < p.n; i++) fill(&p, &p.item[i]);
 }
