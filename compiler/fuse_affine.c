@@ -167,16 +167,27 @@ static float *renew_bias(Graph *g, Node *n, int64_t count) {
   return f32_of(bias);
 }
 
-/* False: a number would not be finite, which a result may be all the same. So of all functions that scale. */
-static bool scale_bias(Graph *g, Node *n, const Affine *a, int64_t count) {
-  if (!has_shift(a) && (n->n_in < 3 || !n->in[2])) return true;
+static void scale_bias(Graph *g, Node *n, const Affine *a, int64_t count) {
+  if (!has_shift(a) && (n->n_in < 3 || !n->in[2])) return;
   float *b = renew_bias(g, n, count);
-  bool finite = true;
-  for (int64_t c = 0; c < count; c++) {
-    b[c] = (float)(b[c] * scale_at(a, c) + shift_at(a, c));
-    finite &= isfinite(b[c]) != 0;
-  }
-  return finite;
+  for (int64_t c = 0; c < count; c++) b[c] = (float)(b[c] * scale_at(a, c) + shift_at(a, c));
+}
+
+/* The weights and bias that a node had before it was scaled. */
+typedef struct Unscaled { Value *weights, *bias; } Unscaled;
+
+static Unscaled unscaled(const Node *n) {
+  return (Unscaled){n->n_in > 1 ? n->in[1] : NULL, n->n_in > 2 ? n->in[2] : NULL};
+}
+
+static bool is_finite_or(const Value *v, const Value *old) { return !v || v == old || const_is_finite(v); }
+
+/* False: a number has come to be that is not finite, which a result may be all the same, and n is as before. */
+static bool keep_if_finite(Graph *g, Node *n, const Unscaled *old) {
+  if (is_finite_or(n->in[1], old->weights) && (n->n_in < 3 || is_finite_or(n->in[2], old->bias))) return true;
+  node_set_input(g, n, 1, old->weights);
+  if (n->n_in > 2) node_set_input(g, n, 2, old->bias);
+  return false;
 }
 
 /* ---- Gemm's plainest form: what alpha, beta and the transpositions ask of constants is done to them ---- */
@@ -229,58 +240,46 @@ static void normalise_gemm(Graph *g, Node *n) {
 
 /* ---- into the node before ---- */
 
-static bool scale_conv_outputs(Graph *g, Node *n, const Affine *a) {
+static void scale_conv_outputs(Graph *g, Node *n, const Affine *a) {
   const float *old = n->in[1]->data;
   Shape s = n->in[1]->shape;
   int64_t outputs = s.d[0], size = outputs ? shape_count(&s) / outputs : 0;
-  bool finite = true;
   if (has_scale(a)) {
     float *w = renew(g, n, 1, &s);
     for (int64_t o = 0; o < outputs; o++) {
       double k = scale_at(a, o);
-      for (int64_t i = o * size; i < (o + 1) * size; i++) {
-        w[i] = (float)(old[i] * k);
-        finite &= isfinite(w[i]) != 0;
-      }
+      for (int64_t i = o * size; i < (o + 1) * size; i++) w[i] = (float)(old[i] * k);
     }
   }
-  return scale_bias(g, n, a, outputs) && finite;
+  scale_bias(g, n, a, outputs);
 }
 
-static bool scale_columns(Graph *g, Node *n, const Affine *a) {
+static void scale_columns(Graph *g, Node *n, const Affine *a) {
   const float *old = n->in[1]->data;
   Shape s = n->in[1]->shape;
   int64_t columns = s.d[1];
-  bool finite = true;
-  if (!has_scale(a)) return true;
+  if (!has_scale(a)) return;
   float *w = renew(g, n, 1, &s);
   for (int64_t k = 0; k < s.d[0]; k++)
-    for (int64_t c = 0; c < columns; c++) {
-      w[k * columns + c] = (float)(old[k * columns + c] * scale_at(a, c));
-      finite &= isfinite(w[k * columns + c]) != 0;
-    }
-  return finite;
-}
-
-/* n reads again the weights and bias that it had before it was scaled; false. */
-static bool unscale(Graph *g, Node *n, Value *weights, Value *bias) {
-  node_set_input(g, n, 1, weights);
-  if (n->n_in > 2) node_set_input(g, n, 2, bias);
-  return false;
+    for (int64_t c = 0; c < columns; c++) w[k * columns + c] = (float)(old[k * columns + c] * scale_at(a, c));
 }
 
 /* Folds what it can of the map into n, whose result nobody else reads; true: all of it. */
 static bool fold_before(Graph *g, Node *n, Affine *a) {
   if (!n || n->n_in < 2) return false;
-  Value *weights = n->in[1], *bias = n->n_in > 2 ? n->in[2] : NULL;
-  if (is_const_conv(n) && goes_by(a, 1, n->in[1]->shape.d[0]))
-    return scale_conv_outputs(g, n, a) || unscale(g, n, weights, bias);
+  const Unscaled old = unscaled(n);
+  if (is_const_conv(n) && goes_by(a, 1, n->in[1]->shape.d[0])) {
+    scale_conv_outputs(g, n, a);
+    return keep_if_finite(g, n, &old);
+  }
   if (is_const_gemm(n) && goes_by(a, 1, n->in[1]->shape.d[1])) {
-    bool finite = scale_columns(g, n, a);
-    return (scale_bias(g, n, a, n->in[1]->shape.d[1]) && finite) || unscale(g, n, weights, bias);
+    scale_columns(g, n, a);
+    scale_bias(g, n, a, n->in[1]->shape.d[1]);
+    return keep_if_finite(g, n, &old);
   }
   if (is_const_matmul(n) && goes_by(a, n->out[0]->shape.rank - 1, n->in[1]->shape.d[1])) {
-    if (!scale_columns(g, n, a)) return unscale(g, n, weights, bias);
+    scale_columns(g, n, a);
+    if (!keep_if_finite(g, n, &old)) return false;
     for (int64_t c = 0; c < a->n; c++) a->scale[c] = 1; /* a MatMul has no bias: the shift stays an Add */
   }
   return false;
@@ -289,12 +288,11 @@ static bool fold_before(Graph *g, Node *n, Affine *a) {
 /* ---- into the node after ---- */
 
 /* W (scale x + shift) = (W scale) x + W shift. Zeros of a border would not be shifted. */
-static bool scale_conv_inputs(Graph *g, Node *n, const Affine *a) {
+static void scale_conv_inputs(Graph *g, Node *n, const Affine *a) {
   const float *old = n->in[1]->data;
   Shape s = n->in[1]->shape;
   int64_t outputs = s.d[0], inputs = s.d[1], taps = shape_count(&s) / (outputs * inputs);
   int64_t per_group = outputs / n->group;
-  bool finite = true;
   float *w = renew(g, n, 1, &s), *bias = has_shift(a) ? renew_bias(g, n, outputs) : NULL;
   for (int64_t o = 0; o < outputs; o++) {
     double sum = 0;
@@ -302,30 +300,23 @@ static bool scale_conv_inputs(Graph *g, Node *n, const Affine *a) {
       int64_t c = o / per_group * inputs + i / taps, at = o * inputs * taps + i;
       w[at] = (float)(old[at] * scale_at(a, c));
       sum += old[at] * shift_at(a, c);
-      finite &= isfinite(w[at]) != 0;
     }
     if (bias) bias[o] = (float)(bias[o] + sum);
-    finite &= !bias || isfinite(bias[o]);
   }
-  return finite;
 }
 
-static bool scale_rows(Graph *g, Node *n, const Affine *a) {
+static void scale_rows(Graph *g, Node *n, const Affine *a) {
   const float *old = n->in[1]->data;
   Shape s = n->in[1]->shape;
   float *w = renew(g, n, 1, &s), *bias = has_shift(a) ? renew_bias(g, n, s.d[1]) : NULL;
-  bool finite = true;
   for (int64_t c = 0; c < s.d[1]; c++) {
     double sum = 0;
     for (int64_t k = 0; k < s.d[0]; k++) {
       w[k * s.d[1] + c] = (float)(old[k * s.d[1] + c] * scale_at(a, k));
       sum += old[k * s.d[1] + c] * shift_at(a, k);
-      finite &= isfinite(w[k * s.d[1] + c]) != 0;
     }
     if (bias) bias[c] = (float)(bias[c] + sum);
-    finite &= !bias || isfinite(bias[c]);
   }
-  return finite;
 }
 
 /* Folds the map from x to y into the one node that reads y, so that it reads x; false: it can't take it. */
@@ -333,16 +324,15 @@ static bool fold_after(Graph *g, Value *y, Value *x, const Affine *a) {
   Node *n = only_reader(y);
   if (!n || n->in[0] != y) return false;
   int64_t channels = y->shape.rank > 1 ? y->shape.d[1] : 0;
-  Value *weights = n->n_in > 1 ? n->in[1] : NULL, *bias = n->n_in > 2 ? n->in[2] : NULL;
-  bool finite;
+  const Unscaled old = unscaled(n);
   if (is_const_conv(n) && goes_by(a, 1, channels)) {
     if ((has_shift(a) && has_padding(n)) || shape_count(&n->in[1]->shape) == 0) return false;
-    finite = scale_conv_inputs(g, n, a);
-  } else if (is_const_gemm(n) && goes_by(a, 1, channels)) finite = scale_rows(g, n, a);
+    scale_conv_inputs(g, n, a);
+  } else if (is_const_gemm(n) && goes_by(a, 1, channels)) scale_rows(g, n, a);
   else if (is_const_matmul(n) && !has_shift(a) && goes_by(a, y->shape.rank - 1, n->in[1]->shape.d[0]))
-    finite = scale_rows(g, n, a);
+    scale_rows(g, n, a);
   else return false;
-  if (!finite) return unscale(g, n, weights, bias);
+  if (!keep_if_finite(g, n, &old)) return false;
   node_set_input(g, n, 0, x);
   return true;
 }

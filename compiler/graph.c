@@ -1,6 +1,8 @@
 /* graph.c: building, reading and changing the graph. */
 #include "resnetcc.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -384,6 +386,14 @@ bool const_ints(const Value *v, int max, int64_t *out, int *count) {
     out[i] = v->type == T_I64 ? ((const int64_t *)v->data)[i] : ((const int32_t *)v->data)[i];
   *count = (int)n;
   return true;
+}
+
+bool const_is_finite(const Value *v) {
+  const float *data = v->data;
+  int64_t count = shape_count(&v->shape);
+  bool finite = true;
+  for (int64_t i = 0; i < count; i++) finite &= fabsf(data[i]) <= FLT_MAX; /* without a way out, several at a time */
+  return finite;
 }
 
 bool const_scalar(const Value *v, float *out) {

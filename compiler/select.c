@@ -3,9 +3,7 @@
 #include "codegen.h"
 #include "fuse.h"
 
-#include <float.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -548,13 +546,7 @@ static bool fits_blocks(const Node *n) {
 
 /* A weight that is not finite would be NaN where it meets padding, which takes no part in the sum, or, in Winograd's
  * algorithm, its neighbours. */
-static bool weights_finite(const Node *n) {
-  const float *w = n->in[1]->data;
-  int64_t count = shape_count(&n->in[1]->shape);
-  bool finite = true;
-  for (int64_t i = 0; i < count; i++) finite &= fabsf(w[i]) <= FLT_MAX;
-  return finite;
-}
+static bool weights_finite(const Node *n) { return const_is_finite(n->in[1]); }
 
 static void select_conv(Graph *g, Node *n) {
   if (!is_const_conv(n) || !fits_blocks(n) || !weights_finite(n)) {
