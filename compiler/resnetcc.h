@@ -252,6 +252,10 @@ _Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) PRINTF(3, 
 
 double wall_seconds(void); /* since some moment, by a clock that nobody sets */
 
+/* random.c: 64 bits; a number in [0, 1). Any state is a seed. */
+uint64_t random_bits(uint64_t *state);
+double random_unit(uint64_t *state);
+
 /* A growing byte buffer (malloc'ed). */
 typedef struct Buffer {
   char *data;

@@ -209,14 +209,6 @@ static void set_element(Type t, void *data, int64_t i, Number n) {
   }
 }
 
-/* splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014), in [0, 1). */
-static double random_unit(uint64_t *state) {
-  uint64_t z = *state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
 static void parse_random(Parser *p, Type t, void *data, int64_t count) {
   next(p);
   uint64_t state = (uint64_t)parse_int(p);

@@ -19,14 +19,6 @@ static double tolerance_of(Type t) { return t == T_BF16 ? 2e-2 : t == T_F16 ? 2e
 
 static int64_t value_bytes(const Value *v) { return shape_count(&v->shape) * (int64_t)type_size(v->type); }
 
-/* splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
-static uint64_t next_random(uint64_t *state) {
-  uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-  z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-  return z ^ z >> 31;
-}
-
 static int64_t gather_size(const Node *n) {
   int64_t axis = attr_int(n, "axis", 0);
   const Shape *s = &n->in[0]->shape;
@@ -57,7 +49,7 @@ static void *random_input(Context *cx, const Value *v, int64_t limit, uint64_t *
   int64_t n = shape_count(&v->shape);
   void *data = alloc(cx, (size_t)value_bytes(v));
   for (int64_t i = 0; i < n; i++) {
-    uint64_t r = next_random(state);
+    uint64_t r = random_bits(state);
     Number x = {.i = (int64_t)r >> (type_size(v->type) < 4 ? 32 : 43)};
     if (type_is_float(v->type)) x.f = (double)(int64_t)r / 9223372036854775808.0;
     else if (v->type == T_BOOL) x.i = r & 1;

@@ -63,7 +63,7 @@ static void set_element(Type t, void *data, int64_t i, double v) {
 static size_t value_bytes(const Value *v) { return (size_t)shape_count(&v->shape) * type_size(v->type); }
 
 /* xorshift64 (Marsaglia, Xorshift RNGs, 2003), in [0, 1). */
-static double random_unit(uint64_t *state) {
+static double xorshift_unit(uint64_t *state) {
   *state ^= *state << 13;
   *state ^= *state >> 7;
   *state ^= *state << 17;
@@ -73,19 +73,19 @@ static double random_unit(uint64_t *state) {
 /* Numbers that comparisons, maxima and sums treat in ways of their own. */
 static double special_float(uint64_t *state) {
   static const double list[] = {NAN, -NAN, INFINITY, -INFINITY, 0.0, -0.0, 1e-40, -1e-42};
-  return list[(size_t)(random_unit(state) * COUNT(list))];
+  return list[(size_t)(xorshift_unit(state) * COUNT(list))];
 }
 
 /* Bits of the same, the highest and the lowest among the exponents, for half precision. */
 static uint16_t special_half(Type t, uint64_t *state) {
   static const uint16_t f16[] = {0x7e00, 0xfe00, 0x7c00, 0xfc00, 0x0000, 0x8000, 0x0001, 0x83ff};
   static const uint16_t bf16[] = {0x7fc0, 0xffc0, 0x7f80, 0xff80, 0x0000, 0x8000, 0x0001, 0x807f};
-  size_t i = (size_t)(random_unit(state) * COUNT(f16));
+  size_t i = (size_t)(xorshift_unit(state) * COUNT(f16));
   return t == T_F16 ? f16[i] : bf16[i];
 }
 
 static void make_special(const Run *r, Type t, void *data, int64_t i, uint64_t *state) {
-  if (!r->special || !type_is_float(t) || random_unit(state) * r->special >= 1) return;
+  if (!r->special || !type_is_float(t) || xorshift_unit(state) * r->special >= 1) return;
   if (t == T_F16 || t == T_BF16) ((uint16_t *)data)[i] = special_half(t, state);
   else set_element(t, data, i, special_float(state));
 }
@@ -104,7 +104,7 @@ static void make_inputs(Run *r, const Graph *g) {
         set_element(v->type, data, k, r->given[i][k]);
         continue;
       }
-      double x = lo + (hi - lo) * random_unit(&state);
+      double x = lo + (hi - lo) * xorshift_unit(&state);
       set_element(v->type, data, k, is_float ? x : floor(x));
       make_special(r, v->type, data, k, &state);
     }

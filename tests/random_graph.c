@@ -8,12 +8,7 @@ enum { MOST_ELEMENTS = 1 << 15 };
 
 /* ==== numbers ==== */
 
-uint64_t random_below(uint64_t *state, uint64_t n) {
-  uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-  z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-  return (z ^ z >> 31) % n;
-}
+uint64_t random_below(uint64_t *state, uint64_t n) { return random_bits(state) % n; }
 
 double random_double(uint64_t *state, double lo, double hi) {
   return lo + (hi - lo) * (double)random_below(state, UINT64_C(1) << 40) * 0x1p-40;

@@ -33,7 +33,7 @@ void random_graph(Context *cx, uint64_t seed, RandomGraph *r);
 char *random_graph_text(const RandomGraph *r, int64_t batch);
 const RandomValue *random_value(const RandomGraph *r, const char *name); /* NULL: there is none */
 
-/* A number in [0, n), of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
+/* A number in [0, n). */
 uint64_t random_below(uint64_t *state, uint64_t n);
 double random_double(uint64_t *state, double lo, double hi);
 
