@@ -21,9 +21,6 @@ typedef struct Padding {
   Ref src, dst;
 } Padding;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t clamp(int64_t i, int64_t lo, int64_t hi) { return i < lo ? lo : i > hi ? hi : i; }
-
 /* ==== boxes of the constant ==== */
 
 /* Memory that holds it. */
@@ -68,7 +65,7 @@ static void pad_by_constant(const Padding *p) {
   Box box = {{0}, {0}};
   for (int k = 0; k < p->out->rank; k++) box.hi[k] = p->out->n[k];
   for (int k = 0; k < p->out->rank; k++) {
-    int64_t n = p->out->n[k], lo = clamp(p->before[k], 0, n), hi = clamp(p->before[k] + p->in->n[k], lo, n);
+    int64_t n = p->out->n[k], lo = size_clamp(p->before[k], 0, n), hi = size_clamp(p->before[k] + p->in->n[k], lo, n);
     box.hi[k] = lo;
     fill_box(p, value, &box);
     box.lo[k] = hi;
@@ -84,9 +81,9 @@ static void pad_by_constant(const Padding *p) {
 
 /* The longest segment that begins at position x of an axis of d elements and ends before `end`; x < 0 and x >= d is padding. */
 static Segment segment_at(PadMode mode, int64_t x, int64_t end, int64_t d) {
-  int64_t part = x < 0 ? least(end, 0) - x : end - x, at = (x % d + d) % d;
-  if (x >= 0 && x < d) return (Segment){.n = least(part, d - x), .from = x, .step = 1};
-  if (mode == PAD_WRAP) return (Segment){.n = least(part, d - at), .from = at, .step = 1};
+  int64_t part = x < 0 ? size_min(end, 0) - x : end - x, at = (x % d + d) % d;
+  if (x >= 0 && x < d) return (Segment){.n = size_min(part, d - x), .from = x, .step = 1};
+  if (mode == PAD_WRAP) return (Segment){.n = size_min(part, d - at), .from = at, .step = 1};
   if (mode == PAD_REFLECT) return (Segment){.n = part, .from = x < 0 ? -x : 2 * (d - 1) - x, .step = -1};
   return (Segment){.n = part, .from = x < 0 ? 0 : d - 1};
 }
@@ -163,7 +160,7 @@ static void look_up(const Padding *p, int k, Ref src, Ref dst, int64_t lo, int64
 
 static void pad_row(const Padding *p, Ref src, Ref dst) {
   int k = p->out->rank - 1;
-  int64_t n = p->out->n[k], lo = clamp(p->before[k], 0, n), hi = clamp(p->before[k] + p->in->n[k], lo, n);
+  int64_t n = p->out->n[k], lo = size_clamp(p->before[k], 0, n), hi = size_clamp(p->before[k] + p->in->n[k], lo, n);
   look_up(p, k, src, dst, 0, lo);
   if (lo < hi && p->in->stride[k] == 1 && p->out->stride[k] == 1) {
     Ref from = gep_const(p->e, src, (lo - p->before[k]) * p->size), to = gep_const(p->e, dst, lo * p->size);

@@ -35,9 +35,6 @@ typedef struct Pool {
 
 static bool is_global(const Node *n) { return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool; }
 
-static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t smallest(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static Pool pool_of(Emit *e, Node *n) {
   Pool p = {.e = e, .n = n, .x = n->in[0], .y = n->out[0], .w = n->win};
   p.max = n->op == OP_MaxPool || n->op == OP_GlobalMaxPool;
@@ -142,7 +139,7 @@ static void build_tile(const Pool *p, const PoolTile *t) {
   Ref x = add_i(e, mul_i(e, t->x, p->w.sw), const_i64(e, -(int64_t)p->w.left));
   Ref src = gep(e, p->src, x, p->x->layout.pix * 4);
   for (int from = 0; from < count; from += p->columns) {
-    int n = (int)smallest(count - from, p->columns);
+    int n = (int)size_min(count - from, p->columns);
     reduce_columns(p, src, column + from, n, acc);
     for (int j = 0; j < t->pixels; j++) {
       for (int i = 0; i < n; i++) {
@@ -257,11 +254,11 @@ static int64_t ceil_div(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b :
 /* The window over output pixel x, clipped to the image. */
 static PoolTile clipped_tile(const Pool *p, int64_t x) {
   int64_t start = x * p->w.sw - p->w.left, width = p->x->shape.d[3];
-  int64_t first = ceil_div(-start, p->w.dw), end = smallest(p->w.kw, ceil_div(width - start, p->w.dw));
-  int64_t taps = largest(end - first, 0);
-  int64_t counted = p->count_pad ? smallest(p->w.kw, ceil_div(width + p->w.right - start, p->w.dw)) : taps;
+  int64_t first = ceil_div(-start, p->w.dw), end = size_min(p->w.kw, ceil_div(width - start, p->w.dw));
+  int64_t taps = size_max(end - first, 0);
+  int64_t counted = p->count_pad ? size_min(p->w.kw, ceil_div(width + p->w.right - start, p->w.dw)) : taps;
   return (PoolTile){.pixels = 1, .first = (int)first, .taps = (int)taps, .x = const_i64(p->e, x),
-                    .counted = const_f32(p->e, (double)largest(counted, 1))};
+                    .counted = const_f32(p->e, (double)size_max(counted, 1))};
 }
 
 /* Those of pixels [from, to), in the item that is the given piece of its row. */
@@ -281,7 +278,7 @@ static void build_clipped(const Pool *p, int64_t from, int64_t to, int64_t piece
 static int widest_tile(const Pool *p, int64_t limit) {
   int best = 1;
   int64_t column[MAX_COLUMNS];
-  for (int pixels = 2; pixels <= smallest(limit, MAX_PIXELS); pixels++) {
+  for (int pixels = 2; pixels <= size_min(limit, MAX_PIXELS); pixels++) {
     if (list_columns(p, pixels, 0, p->w.kw, p->columns, column) >= 0) best = pixels;
   }
   return best;
@@ -314,9 +311,9 @@ static void build_inside(const Pool *p, int64_t from, int64_t to) {
 static void build_columns(const Pool *p) {
   int64_t out = p->y->shape.d[3], width = p->x->shape.d[3];
   int64_t reach = (int64_t)(p->w.kw - 1) * p->w.dw + 1 - p->w.left;
-  int64_t from = smallest(out, ceil_div(p->w.left, p->w.sw));
-  int64_t to = width < reach ? from : smallest(out, (width - reach) / p->w.sw + 1);
-  to = largest(from, to);
+  int64_t from = size_min(out, ceil_div(p->w.left, p->w.sw));
+  int64_t to = width < reach ? from : size_min(out, (width - reach) / p->w.sw + 1);
+  to = size_max(from, to);
   if (!is_unrolled(p)) {
     build_windows(p, 0, out);
     return;

@@ -137,8 +137,6 @@ static bool results_known(const Node *n) {
   return true;
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* Products summed, or elements compared, for one element of the result. */
 static int64_t products_per_element(const Node *n) {
   const Shape *a = &n->in[0]->shape, *b = n->n_in > 1 && n->in[1] ? &n->in[1]->shape : NULL;
@@ -147,7 +145,7 @@ static int64_t products_per_element(const Node *n) {
   case OP_MatMul: return a->d[a->rank - 1];
   case OP_Gemm: return a->d[0] > a->d[1] ? a->d[0] : a->d[1];
   case OP_MaxPool: case OP_AveragePool:
-    return least(size_mul(size_mul(n->win.kd, n->win.kh), n->win.kw), shape_count(a));
+    return size_min(size_mul(size_mul(n->win.kd, n->win.kh), n->win.kw), shape_count(a));
   default: return 1;
   }
 }

@@ -281,6 +281,9 @@ int64_t size_mul(int64_t a, int64_t b);
 int64_t size_add(int64_t a, int64_t b);
 int64_t size_ceiling(int64_t n, int64_t by);  /* n / by, rounded up */
 int64_t size_round_up(int64_t n, int64_t to); /* to a multiple */
+int64_t size_min(int64_t a, int64_t b);         /* of any sign, as size_max */
+int64_t size_max(int64_t a, int64_t b);
+int64_t size_clamp(int64_t n, int64_t lo, int64_t hi);
 /* The product of the dimensions that are not 0, k standing for k times the batch: shape inference keeps it within the memory
  * limit, and MOST_MEMORY, for every value, so strides and products of a few sizes fit in 64 bits even where a tensor is empty. */
 int64_t shape_extent(const Shape *s);

@@ -148,22 +148,18 @@ static void infer_bounds_as_declared(Graph *g, Node *n) {
 
 /* ---- Slice ---- */
 
-static int64_t clamp(int64_t v, int64_t lo, int64_t hi) {
-  return v < lo ? lo : v > hi ? hi : v;
-}
-
 /* Elements from *start (clamped here) before end, by ONNX's rules: negative bounds count from the end. */
 static int64_t slice_axis(int64_t dim, int64_t *start, int64_t end, int64_t step) {
   if (dim == 0) return 0;
   if (*start < 0) *start += dim;
   if (end < 0) end += dim;
   if (step > 0) {
-    *start = clamp(*start, 0, dim);
-    end = clamp(end, 0, dim);
+    *start = size_clamp(*start, 0, dim);
+    end = size_clamp(end, 0, dim);
     return end > *start ? (end - *start - 1) / step + 1 : 0;
   }
-  *start = clamp(*start, 0, dim - 1);
-  end = clamp(end, -1, dim - 1);
+  *start = size_clamp(*start, 0, dim - 1);
+  end = size_clamp(end, -1, dim - 1);
   return *start > end ? (*start - end - 1) / -step + 1 : 0;
 }
 

@@ -32,3 +32,7 @@ int64_t shape_extent(const Shape *s) {
   }
   return n;
 }
+
+int64_t size_min(int64_t a, int64_t b) { return a < b ? a : b; }
+int64_t size_max(int64_t a, int64_t b) { return a > b ? a : b; }
+int64_t size_clamp(int64_t n, int64_t lo, int64_t hi) { return n < lo ? lo : n > hi ? hi : n; }

@@ -13,23 +13,19 @@ typedef struct Side {
   int64_t first;        /* which of the taps becomes the first */
 } Side;
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-
 /* Taps that the first window has behind the image meet it in no other. A kernel so short that one more result would fit is
  * too short, unless there is one result, for which the stride can see to that. */
 static void drop_last_taps(Side *s) {
   int64_t met = (s->size - 1 + s->before) / s->dilation + 1, room = s->size + s->before - s->out * s->stride;
-  if (s->out > 1 && room > 0) met = larger(met, size_ceiling(room, s->dilation) + 1);
-  s->kernel = smaller(s->kernel, met);
+  if (s->out > 1 && room > 0) met = size_max(met, size_ceiling(room, s->dilation) + 1);
+  s->kernel = size_min(s->kernel, met);
 }
 
 /* Those that the last window has before it. The padding must not become negative. */
 static void drop_first_taps(Side *s) {
   int64_t last = (s->out - 1) * s->stride - s->before;
   s->first = last < 0 ? size_ceiling(-last, s->dilation) : 0;
-  s->first = smaller(s->first, smaller(s->kernel - 1, s->before / s->dilation));
+  s->first = size_min(s->first, size_min(s->kernel - 1, s->before / s->dilation));
   s->kernel -= s->first;
   s->before -= s->first * s->dilation;
   if (s->kernel == 1) s->dilation = 1;
@@ -37,7 +33,7 @@ static void drop_first_taps(Side *s) {
 
 static void fit_padding(Side *s) {
   int64_t extent = (s->kernel - 1) * s->dilation + 1;
-  s->after = larger(0, (s->out - 1) * s->stride + extent - s->before - s->size);
+  s->after = size_max(0, (s->out - 1) * s->stride + extent - s->before - s->size);
   if (s->out == 1) s->stride = s->size + s->before + s->after - extent + 1;
 }
 
