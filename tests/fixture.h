@@ -46,4 +46,16 @@ static inline char *graph_text(Graph *g) {
   return copy;
 }
 
+/* x -> a -> b -> c, and the output c */
+static inline Graph *chain(Context *cx) {
+  return text_parse(cx, NULL, "input x f32 [4]\na = Relu(x)\nb = Tanh(a)\nc = Sigmoid(b)\noutput c\n");
+}
+
+/* NULL: there is none. */
+static inline Value *value_named(Graph *g, const char *name) {
+  for (int i = 0; i < g->n_value; i++)
+    if (strcmp(g->value[i]->name, name) == 0) return g->value[i];
+  return NULL;
+}
+
 #endif

@@ -8,17 +8,6 @@ static Node *unary(Graph *g, Op op, const char *name, Value *x) {
   return n;
 }
 
-/* x -> a -> b -> c, and the output c */
-static Graph *chain(Context *cx) {
-  return text_parse(cx, NULL, "input x f32 [4]\na = Relu(x)\nb = Tanh(a)\nc = Sigmoid(b)\noutput c\n");
-}
-
-static Value *value_named(Graph *g, const char *name) {
-  for (int i = 0; i < g->n_value; i++)
-    if (strcmp(g->value[i]->name, name) == 0) return g->value[i];
-  return NULL;
-}
-
 static void types_have_sizes(void **state) {
   (void)state;
   assert_int_equal(type_size(T_F32), 4);

@@ -1,17 +1,6 @@
 /* uses_test.c: readers of values. */
 #include "fixture.h"
 
-/* x -> a -> b -> c, and the output c */
-static Graph *chain(Context *cx) {
-  return text_parse(cx, NULL, "input x f32 [4]\na = Relu(x)\nb = Tanh(a)\nc = Sigmoid(b)\noutput c\n");
-}
-
-static Value *value_named(Graph *g, const char *name) {
-  for (int i = 0; i < g->n_value; i++)
-    if (strcmp(g->value[i]->name, name) == 0) return g->value[i];
-  return NULL;
-}
-
 static void readers_are_counted(void **state) {
   (void)state;
   Context *cx = context_new();
