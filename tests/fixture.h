@@ -52,10 +52,16 @@ static inline Graph *chain(Context *cx) {
 }
 
 /* NULL: there is none. */
-static inline Value *value_named(Graph *g, const char *name) {
+static inline Value *find_value(const Graph *g, const char *name) {
   for (int i = 0; i < g->n_value; i++)
     if (strcmp(g->value[i]->name, name) == 0) return g->value[i];
   return NULL;
+}
+
+static inline Value *value_named(const Graph *g, const char *name) {
+  Value *v = find_value(g, name);
+  if (!v) fail_msg("no value %s", name);
+  return v;
 }
 
 #endif

@@ -38,14 +38,6 @@ static Graph *laid_out(const char *text) {
   return g;
 }
 
-static Value *value_named(const Graph *g, const char *name) {
-  for (int i = 0; i < g->n_value; i++) {
-    if (strcmp(g->value[i]->name, name) == 0) return g->value[i];
-  }
-  fail_msg("no value %s", name);
-  return NULL;
-}
-
 static void assert_halo(const Value *v, int top, int left, int bottom, int right) {
   const Layout *l = &v->layout;
   if (l->top != top || l->left != left || l->bottom != bottom || l->right != right) {

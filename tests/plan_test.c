@@ -358,14 +358,6 @@ static void random_graphs_compute_right(void **state) {
 
 /* ==== sharing ==== */
 
-static Value *value_named(const Graph *g, const char *name) {
-  for (int i = 0; i < g->n_value; i++) {
-    if (strcmp(g->value[i]->name, name) == 0) return g->value[i];
-  }
-  fail_msg("no value %s", name);
-  return NULL;
-}
-
 #define RESIDUAL \
   "graph g\ninput x f32 [1,16,8,8]\nconst w f32 [16,16,1,1] = random 1 -1 1\n" \
   "const u f32 [16,16,1,1] = random 2 -1 1\n" \

@@ -34,7 +34,7 @@ static void replacing_moves_readers(void **state) {
   assert_int_equal(g->n_node, 2);
   assert_int_equal(g->n_value, 3);
   for (int i = 0; i < g->n_value; i++) assert_int_equal(g->value[i]->id, i);
-  assert_null(value_named(g, "b"));
+  assert_null(find_value(g, "b"));
   context_free(cx);
 }
 
