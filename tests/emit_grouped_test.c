@@ -87,8 +87,8 @@ static void epilogues(void **state) {
     "s = Add(y, x)\nz = Relu(s)\noutput z\n",
     "const s f32 [32,1,1] = random 5 0 1\nz = PRelu(y, s)\nt = Mul(z, x)\noutput t\n",
     "input gate f32 [1,32,1,1]\nz = Mul(y, gate)\noutput z\n",
-    "r = Relu(y)\nconst v f32 [32,4,3,3] = random 8 -0.3 0.3\nd = Conv(r, v) pads=[1,1,1,1] group=8\n"
-    "z = Add(d, x)\noutput z\n",
+    ("r = Relu(y)\nconst v f32 [32,4,3,3] = random 8 -0.3 0.3\nd = Conv(r, v) pads=[1,1,1,1] group=8\n"
+     "z = Add(d, x)\noutput z\n"),
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
     for (size_t k = 0; k < COUNT(rests); k++) check_conv(&cases[i], rests[k]);

@@ -195,8 +195,8 @@ static void blocks(void **state) {
   (void)state;
   static const char *const calls[] = {
     "y = Concat(a, b) axis=1", "y = Concat(a, b, a) axis=2", "p, y = Split(a) axis=1 num_outputs=2",
-    "const s i64 [2] = {1,0}\nconst e i64 [2] = {9,9}\nconst k i64 [2] = {2,3}\nconst t i64 [2] = {2,3}\n"
-    "y = Slice(a, s, e, k, t)",
+    ("const s i64 [2] = {1,0}\nconst e i64 [2] = {9,9}\nconst k i64 [2] = {2,3}\nconst t i64 [2] = {2,3}\n"
+     "y = Slice(a, s, e, k, t)"),
     "const s i64 [8] = {0,0,1,2,0,0,0,1}\ny = Pad(a, s) mode=\"edge\"",
   };
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {

@@ -41,8 +41,8 @@ static Graph *laid_out(const char *text) {
 static void assert_halo(const Value *v, int top, int left, int bottom, int right) {
   const Layout *l = &v->layout;
   if (l->top != top || l->left != left || l->bottom != bottom || l->right != right) {
-    fail_msg("halo of %s is %d,%d,%d,%d, not %d,%d,%d,%d", v->name, l->top, l->left, l->bottom, l->right, top,
-             left, bottom, right);
+    fail_msg("halo of %s is %d,%d,%d,%d, not %d,%d,%d,%d", v->name, (int)l->top, (int)l->left, (int)l->bottom, (int)l->right,
+             top, left, bottom, right);
   }
 }
 
@@ -263,8 +263,8 @@ static void some_concatenations_are_copies(void **state) {
     "c = Concat(a, b) axis=2\ny = Conv(c, v)\noutput y\n",                 /* along rows */
     "c = Concat(a, b) axis=1\noutput a\noutput c\n",                       /* a part is read outside */
     "c = Concat(a, a) axis=1\noutput c\n",                                 /* a part can't be twice in it */
-    "const k f32 [20,16,1,1] = splat 1\nd = Conv(x, k)\nc = Concat(d, a) axis=1\n" /* blocks not full */
-    "output c\n",
+    ("const k f32 [20,16,1,1] = splat 1\nd = Conv(x, k)\nc = Concat(d, a) axis=1\n" /* blocks not full */
+     "output c\n"),
     "c = Concat(a, x) axis=1\noutput c\n",                                 /* a part is given from outside */
   };
   EXPECT_NO_FAIL(cx);
