@@ -155,10 +155,13 @@ static void transpose(const Nest *t, Ref *row) {
   }
 }
 
-static void copy_tile(const Nest *t, Ref src, Ref dst) {
+static int tile_side(const Nest *t, int axis) { return (int)size_min(t->c.axis[axis].n, t->lanes); }
+
+static void build_tile(const void *data) {
+  const Nest *t = data;
   const CopyAxis *a = &t->c.axis[t->a], *b = &t->c.axis[t->b];
-  int na = a->n < t->lanes ? (int)a->n : t->lanes, nb = b->n < t->lanes ? (int)b->n : t->lanes;
-  Ref v[64];
+  int na = tile_side(t, t->a), nb = tile_side(t, t->b);
+  Ref v[64], src = LLVMGetParam(t->e->fn, 0), dst = LLVMGetParam(t->e->fn, 1);
   if (b->src == na && nb == t->lanes && na < t->lanes && na * nb <= WIDE_LOAD) {
     load_interleaved(t, src, na, v);
   } else {
@@ -171,6 +174,13 @@ static void copy_tile(const Nest *t, Ref src, Ref dst) {
   for (int r = 0; r < na; r++) {
     store_part(t, v[r], gep_const(t->e, dst, r * a->dst * t->c.size), t->c.pad ? t->lanes : nb);
   }
+}
+
+static void copy_tile(const Nest *t, Ref src, Ref dst) {
+  const CopyAxis *a = &t->c.axis[t->a], *b = &t->c.axis[t->b];
+  const char *key = format_text(t->e->g->cx, "transpose_%dx%d_of%d_from%" PRId64 "_to%" PRId64 "%s", tile_side(t, t->a),
+                                tile_side(t, t->b), t->c.size, b->src, a->dst, t->c.pad ? "_pad" : "");
+  call_kernel(t->e, key, 2, (Ref[]){src, dst}, build_tile, t);
 }
 
 static void copy_run(const Nest *t, Ref src, Ref dst) {
