@@ -63,8 +63,8 @@ void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const
   LLVMTypeRef types[MAX_KERNEL_ARGS];
   assert(n <= MAX_KERNEL_ARGS);
   for (int i = 0; i < n; i++) {
-    types[i] = e->ptr;
     if (!args[i]) args[i] = LLVMGetPoison(e->ptr);
+    types[i] = LLVMTypeOf(args[i]);
   }
   LLVMTypeRef type = LLVMFunctionType(e->void_, types, (unsigned)n, 0);
   Ref fn;

@@ -53,8 +53,8 @@ bool kernel_begin(Emit *e, const char *key, LLVMTypeRef type, Ref *fn, Resume *s
 void kernel_end(Emit *e, Resume *saved); /* adds `ret void`, counts, and returns to the caller's place */
 void count_instructions(Emit *e, Ref fn); /* of a finished function */
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
-/* Calls the kernel of that key, whose arguments are n pointers (NULL: one that it does not use), and lets `build` make its
- * code where no layer has needed it yet. */
+/* Calls the kernel of that key, whose arguments are n pointers and integers (NULL: a pointer that it does not use), and lets
+ * `build` make its code where no layer has needed it yet. */
 enum { MAX_KERNEL_ARGS = 9 + MAX_STEPS };
 void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data);
 /* Zeroes the halo of a blocked or planar value, each task that of its share of the rows. Where a layer may be serial, to be
@@ -109,6 +109,7 @@ typedef struct Loop {
   bool guarded, once;
 } Loop;
 void loop_begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc);
+void loop_begin_some(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc); /* the same where lo < hi for sure */
 void loop_end(Emit *e, Loop *l);
 /* if (cond) { ... } */
 typedef struct If { LLVMBasicBlockRef join; } If;

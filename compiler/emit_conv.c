@@ -13,7 +13,8 @@ typedef struct Kernel {
   Tile tile;
   int64_t out[MAX_TILE];                /* element offsets of the result's pixels from the first */
   int dy[MAX_TILE], dx[MAX_TILE];       /* the same in rows and pixels */
-  int blocks, rest;                     /* whole channel blocks to sum over, and channels in a last partial one */
+  int blocks, rest;                     /* whole channel blocks to sum over, more than one given to the kernel when it runs, and
+                                           channels in a last partial one */
   bool first, last;                     /* chunk: starts from the bias; applies the epilogue and writes the result */
 } Kernel;
 
@@ -43,12 +44,12 @@ typedef struct Site {
 
 /* ==== the kernel ==== */
 
-enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_PARTIAL, ARG_PREFETCH, ARG_STEPS };
+enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_PARTIAL, ARG_PREFETCH, ARG_BLOCKS, ARG_STEPS };
 
 static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   const Window *w = c->win;
   const Tile *tile = &t->tile;
-  buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s%s_pf%d%s", tile->uw, tile->nb, t->blocks, t->rest, t->first ? "f" : "",
+  buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s%s_pf%d%s", tile->uw, tile->nb, t->blocks > 1 ? 2 : t->blocks, t->rest, t->first ? "f" : "",
                 t->last ? "l" : "", c->plan->planar ? "p" : "", tile->prefetch, tile->ahead ? "a" : "");
   buffer_printf(key, "_k%lldx%lld_d%lldx%lld_in%lld.%lld.%lld_out%lld", (long long)w->kh, (long long)w->kw, (long long)w->dh,
                 (long long)w->dw, (long long)c->in->c, (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c);
@@ -116,17 +117,17 @@ static void build_kernel(const void *data) {
   Emit *e = c->e;
   int n = t->tile.uw * t->tile.nb, lanes = c->plan->planar ? 1 : e->lanes;
   assert(n + 2 <= 64);
-  Ref acc[64], x = LLVMGetParam(e->fn, ARG_IN);
+  Ref acc[64], x = LLVMGetParam(e->fn, ARG_IN), blocks = LLVMGetParam(e->fn, ARG_BLOCKS);
   init_sums(c, t, acc);
   acc[n] = LLVMGetParam(e->fn, ARG_W);
   acc[n + 1] = LLVMGetParam(e->fn, ARG_PREFETCH);
   if (t->blocks > 0) {
     Loop block;
-    loop_begin(e, &block, const_i64(e, 0), const_i64(e, t->blocks), 1, n + 2, acc);
+    loop_begin_some(e, &block, const_i64(e, 0), t->blocks == 1 ? const_i64(e, 1) : blocks, 1, n + 2, acc);
     sum_taps(c, t, gep(e, x, block.i, c->in->c * 4), lanes, acc);
     loop_end(e, &block);
   }
-  if (t->rest > 0) sum_taps(c, t, gep_const(e, x, t->blocks * c->in->c * 4), t->rest, acc);
+  if (t->rest > 0) sum_taps(c, t, gep(e, x, blocks, c->in->c * 4), t->rest, acc);
   finish_sums(c, t, acc);
 }
 
@@ -134,7 +135,7 @@ static void build_kernel(const void *data) {
 
 static void call_tile(const Conv *c, const Kernel *t, const Site *s) {
   Emit *e = c->e;
-  Ref args[MAX_KERNEL_ARGS] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch};
+  Ref args[MAX_KERNEL_ARGS] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch, const_i64(e, t->blocks)};
   Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
   step_pointers(e, c->n, s->image, block, s->row, s->x, args + ARG_STEPS);
   Buffer key = {0};
@@ -383,6 +384,27 @@ typedef struct Chunk {
   bool begins, ends;
 } Chunk;
 
+static Kernel chunk_tile(const Conv *c, const Chunk *k, int first, int uw, int width) {
+  Kernel t = flat_tile(c, first, uw, width);
+  t.blocks = k->blocks;
+  t.rest = k->rest;
+  t.first = k->begins;
+  t.last = k->ends;
+  return t;
+}
+
+/* The site of the tile that starts at pixel `first`, from that of pixel 0. */
+static Site flat_site(const Conv *c, const Site *origin, int first) {
+  Emit *e = c->e;
+  Site s = *origin;
+  int64_t y = first / c->cols, x = first % c->cols;
+  s.row = const_i64(e, y);
+  s.x = const_i64(e, x);
+  s.in = gep_const(e, s.in, (y * c->win->sh * c->in->row + x * c->win->sw * c->in->pix) * 4);
+  s.out = gep_const(e, s.out, (y * c->out->row + x * c->out->pix) * 4);
+  return s;
+}
+
 static void chunk_of_tiles(const Conv *c, Site *s, int width, const Chunk *k) {
   Emit *e = c->e;
   int pixels = (int)(c->rows * c->cols), count = (pixels + c->plan->uw - 1) / c->plan->uw, first = 0;
@@ -390,22 +412,18 @@ static void chunk_of_tiles(const Conv *c, Site *s, int width, const Chunk *k) {
   int64_t row_floats = width * c->taps;
   int64_t bytes = row_floats * (k->blocks * e->lanes + k->rest) * 4;
   int lines = (int)((bytes / 64 + steps * count - 1) / (steps * count));
+  s->row = s->x = const_i64(e, 0);
+  locate(c, s);
+  s->in = gep(e, s->in, k->first, c->in->c * 4);
+  s->weights = gep(e, s->weights, k->first, row_floats * e->lanes * 4);
   for (int i = 0; i < count; i++) {
     int uw = pixels / count + (i >= count - pixels % count);
-    Kernel t = flat_tile(c, first, uw, width);
-    t.blocks = k->blocks;
-    t.rest = k->rest;
-    t.first = k->begins;
-    t.last = k->ends;
+    Kernel t = chunk_tile(c, k, first, uw, width);
     t.tile.prefetch = lines;
-    s->row = const_i64(e, first / c->cols);
-    s->x = const_i64(e, first % c->cols);
-    locate(c, s);
-    s->in = gep(e, s->in, k->first, c->in->c * 4);
-    s->weights = gep(e, s->weights, k->first, row_floats * e->lanes * 4);
-    s->prefetch = gep_const(e, s->weights, bytes + i * steps * lines * 64);
-    s->partial = gep_const(e, scratch_ptr(e), (int64_t)first * t.tile.nb * e->lanes * 4);
-    call_tile(c, &t, s);
+    Site at = flat_site(c, s, first);
+    at.prefetch = gep_const(e, s->weights, bytes + i * steps * lines * 64);
+    at.partial = gep_const(e, scratch_ptr(e), (int64_t)first * t.tile.nb * e->lanes * 4);
+    call_tile(c, &t, &at);
     first += uw;
   }
 }

@@ -148,17 +148,16 @@ static int64_t turns(Ref lo, Ref hi, int64_t step) {
   return n > 0 ? (n + step - 1) / step : 0;
 }
 
-void loop_begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc) {
+static void begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc, bool guarded) {
   assert(n <= (int)COUNT(l->phi));
-  int64_t known = turns(lo, hi, step);
-  *l = (Loop){.next_hi = hi, .step = step, .n = n, .acc = acc, .before = LLVMGetInsertBlock(e->b), .once = known == 1};
+  *l = (Loop){.next_hi = hi, .step = step, .n = n, .acc = acc, .before = LLVMGetInsertBlock(e->b), .guarded = guarded};
+  l->once = turns(lo, hi, step) == 1;
   if (l->once) {
     l->i = lo;
     return;
   }
   l->body = new_block(e);
   l->exit = new_block(e);
-  l->guarded = known <= 0;
   if (l->guarded) LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, lo, hi, ""), l->body, l->exit);
   else LLVMBuildBr(e->b, l->body);
   LLVMPositionBuilderAtEnd(e->b, l->body);
@@ -170,6 +169,14 @@ void loop_begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc)
     LLVMAddIncoming(l->phi[k], &l->init[k], &l->before, 1);
     acc[k] = l->phi[k];
   }
+}
+
+void loop_begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc) {
+  begin(e, l, lo, hi, step, n, acc, turns(lo, hi, step) <= 0);
+}
+
+void loop_begin_some(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc) {
+  begin(e, l, lo, hi, step, n, acc, false);
 }
 
 /* LLVM must leave the loops as they are written: they are unrolled by hand where that pays. */
