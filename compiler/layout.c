@@ -1,5 +1,5 @@
 /* layout.c: where every tensor's elements lie. Convolutions and what hangs on them work on channel blocks
- * [N][H][C/V][W][V], everything else on dense row-major tensors; a Reorder stands where the two meet. The halo of a
+ * [N][H][C/V][W][V] (Graph.many_shapes: [N][C/V][H][W][V]), everything else on dense row-major tensors; a Reorder stands where the two meet. The halo of a
  * blocked tensor is the border that its readers' padding needs, so that no inner loop tests bounds. */
 #include "codegen.h"
 
@@ -23,13 +23,14 @@ Layout layout_plain(const Shape *s) {
   return l;
 }
 
-/* [N][H][C/V][W][V] with the halo that `l` asks for. */
-static Layout layout_blocked(const Shape *s, int lanes, Layout l) {
-  l.block = lanes;
-  l.pix = lanes;
-  l.c = size_mul(size_add(size_add(l.left, s->d[3]), l.right), l.pix);
-  l.row = size_mul(size_ceiling(s->d[1], lanes), l.c);
-  l.n = size_mul(size_add(size_add(l.top, s->d[2]), l.bottom), l.row);
+/* Channel blocks with the halo that `l` asks for. */
+static Layout layout_blocked(const Graph *g, const Shape *s, Layout l) {
+  int64_t blocks = size_ceiling(s->d[1], g->target->lanes), height = size_add(size_add(l.top, s->d[2]), l.bottom);
+  l.block = l.pix = g->target->lanes;
+  int64_t width = size_mul(size_add(size_add(l.left, s->d[3]), l.right), l.pix);
+  l.c = g->many_shapes ? size_mul(height, width) : width;
+  l.row = g->many_shapes ? width : size_mul(blocks, width);
+  l.n = size_mul(blocks, size_mul(height, width));
   l.origin = size_add(size_mul(l.top, l.row), size_mul(l.left, l.pix));
   l.size = size_mul(s->d[0], l.n);
   return l;
@@ -143,9 +144,9 @@ static Value *reorder(Work *w, Value *v, const char *suffix, Layout l) {
 
 static Value *as_blocked(Work *w, Value *v) {
   if (v->layout.block) return v;
-  if (v->id >= w->n_copy) return reorder(w, v, "blocked", layout_blocked(&v->shape, w->lanes, (Layout){0}));
+  if (v->id >= w->n_copy) return reorder(w, v, "blocked", layout_blocked(w->g, &v->shape, (Layout){0}));
   Value **copy = &w->blocked[v->id];
-  if (!*copy) *copy = reorder(w, v, "blocked", layout_blocked(&v->shape, w->lanes, (Layout){0}));
+  if (!*copy) *copy = reorder(w, v, "blocked", layout_blocked(w->g, &v->shape, (Layout){0}));
   return *copy;
 }
 
@@ -205,7 +206,7 @@ static void place_on_blocks(Work *w, Node *n) {
   bool planar = n->op == OP_Conv && n->plan->planar;
   node_set_input(w->g, n, 0, planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]));
   arguments_on_blocks(w, n);
-  n->out[0]->layout = layout_blocked(&n->out[0]->shape, w->lanes, (Layout){0});
+  n->out[0]->layout = layout_blocked(w->g, &n->out[0]->shape, (Layout){0});
 }
 
 static bool part_joins(const Work *w, const Node *n, const Value *part) {
@@ -229,11 +230,11 @@ static bool joins_blocks(const Work *w, const Node *n) {
 
 static void join_blocks(Work *w, Node *n) {
   Value *whole = n->op == OP_Concat ? n->out[0] : n->in[0];
-  whole->layout = layout_blocked(&whole->shape, w->lanes, (Layout){0});
+  whole->layout = layout_blocked(w->g, &whole->shape, (Layout){0});
   int parts = n->op == OP_Concat ? n->n_in : n->n_out;
   for (int i = 0; i < parts; i++) {
     Value *part = n->op == OP_Concat ? n->in[i] : n->out[i];
-    part->layout = layout_blocked(&part->shape, w->lanes, (Layout){0});
+    part->layout = layout_blocked(w->g, &part->shape, (Layout){0});
     part->alias = whole;
   }
 }
@@ -265,7 +266,7 @@ static bool makes_blocks(const Node *n) {
 
 static void place_blocks(Work *w, Node *n) {
   node_set_input(w->g, n, 0, as_plain(w, n->in[0]));
-  n->out[0]->layout = layout_blocked(&n->out[0]->shape, w->lanes, (Layout){0});
+  n->out[0]->layout = layout_blocked(w->g, &n->out[0]->shape, (Layout){0});
 }
 
 static void place_plain(Work *w, Node *n) {
@@ -329,10 +330,10 @@ static void check_size(Graph *g, const Value *v) {
   fail(g->cx, "value \"%s\" with the border of zeros around it is larger than the memory limit", v->name);
 }
 
-static void set_strides(Graph *g, int lanes) {
+static void set_strides(Graph *g) {
   for (int i = 0; i < g->n_value; i++) {
     Value *v = g->value[i];
-    if (v->layout.block) v->layout = layout_blocked(&v->shape, lanes, v->layout);
+    if (v->layout.block) v->layout = layout_blocked(g, &v->shape, v->layout);
     else if (has_halo(&v->layout)) v->layout = layout_planar(&v->shape, v->layout);
     check_size(g, v);
   }
@@ -353,12 +354,12 @@ static void set_part_strides(Node *n) {
   }
 }
 
-static void plan_halos(Graph *g, int lanes) {
+static void plan_halos(Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
     if (is_conv_on_blocks(g->node[i])) need_halo(g->node[i]);
   }
   share_halos(g);
-  set_strides(g, lanes);
+  set_strides(g);
   for (int i = g->n_node - 1; i >= 0; i--) { /* a whole before its parts, which may be wholes too */
     if (g->node[i]->op == OP_Concat) set_part_strides(g->node[i]);
   }
@@ -403,6 +404,6 @@ void pass_layout(Graph *g) {
   }
   outputs_plain(&w);
   for (int i = 0; i < g->n_node; i++) view_transposed_input(g->node[i]);
-  plan_halos(g, w.lanes);
+  plan_halos(g);
   graph_count_uses(g);
 }

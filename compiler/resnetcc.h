@@ -174,6 +174,7 @@ typedef struct Options {
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_2, WINOGRAD_4 } winograd;
   enum { STRASSEN_AUTO, STRASSEN_OFF, STRASSEN_ON } strassen;
   bool unshared;                         /* for tests: every layer and kernel is a function of its own */
+  bool many_shapes;                      /* for tests: as for a graph that has many, see Graph */
   const char *dump;                      /* letters of the passes to print the graph after */
   int threads;                           /* that --profile lends; 0: not given */
   int64_t max_memory;                    /* bytes */
@@ -196,6 +197,7 @@ struct Graph {
   const Options *opt;
   const char *name;
   int opset;             /* of the default domain */
+  bool many_shapes;      /* of convolutions: code that serves any number of channels is worth more than a few per cent of speed */
   bool symbolic;         /* the batch is symbolic: dims -k; the pass batch puts 1 for the symbol and keeps this */
   Node **node;           /* in an order in which every value is defined before its use */
   int n_node, cap_node;

@@ -460,6 +460,7 @@ static double saving(const Graph *g, const Node *n, int i) {
 }
 
 static void choose_larger(Graph *g) {
+  if (g->many_shapes) return; /* these are Winograd's, see is_much_code */
   int64_t room = 0;
   if (g->opt->small) return;
   for (int i = 0; i < g->n_node; i++) room += weight_bytes(g->node[i]);
@@ -481,19 +482,35 @@ static void choose_larger(Graph *g) {
   }
 }
 
-/* Strassen's algorithm and the tiles of a flat map take ten thousand instructions and more for each shape of a layer. Networks
- * in which every layer has another (DenseNet) have them for the first so many shapes; ResNets have a dozen. */
-enum { MOST_LARGE_SHAPES = 24 };
+/* Some algorithms take ten thousand instructions and more for each shape of a layer. Networks in which every layer has another
+ * (DenseNet) have them for the first so many shapes; ResNets have a dozen. */
+enum { MOST_LARGE_SHAPES = 24, MANY_SHAPES = 96 };
 
-static bool is_much_code(const ConvPlan *p) {
-  return p->algorithm == CONV_STRASSEN || (p->algorithm == CONV_DIRECT && p->order == OC_FLAT);
+static bool has_many_shapes(Graph *g) {
+  Map seen = {0};
+  int count = 0;
+  for (int i = 0; i < g->n_node; i++) {
+    const Candidates *list = g->node[i]->candidates;
+    if (!list || map_get(&seen, list->shape)) continue;
+    map_put(g->cx, &seen, list->shape, g->node[i]);
+    count++;
+  }
+  return count > MANY_SHAPES;
+}
+
+/* The tiles of a flat map are made anew for each shape unless the layout lets layers of all numbers of channels share them; for
+ * Winograd's algorithm that is so much only where there are many shapes. */
+static bool is_much_code(const Graph *g, const ConvPlan *p) {
+  if (p->algorithm == CONV_STRASSEN) return true;
+  if (g->many_shapes) return p->algorithm == CONV_WINOGRAD;
+  return p->algorithm == CONV_DIRECT && p->order == OC_FLAT;
 }
 
 static void choose_less_code(const Graph *g, Node *n) {
   const Candidates *list = n->candidates;
   for (int i = 0; i < list->n; i++) {
     const ConvPlan *p = &list->item[i].plan;
-    if (is_much_code(p) || grows(g, p)) continue;
+    if (is_much_code(g, p) || grows(g, p)) continue;
     choose(n, i);
     return;
   }
@@ -504,7 +521,7 @@ static void limit_code(Graph *g) {
   int count = 0;
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
-    if (!n->candidates || !is_much_code(n->plan)) continue;
+    if (!n->candidates || !is_much_code(g, n->plan)) continue;
     int k = 0;
     while (k < count && strcmp(shape[k], n->candidates->shape) != 0) k++;
     if (k < count) continue;
@@ -564,6 +581,7 @@ void pass_select(Graph *g) {
     if (n->op == OP_Conv) select_conv(g, n);
     if (n->op == OP_Gemm || n->op == OP_MatMul) select_gemm(g, n);
   }
+  g->many_shapes = g->opt->many_shapes || has_many_shapes(g);
   limit_code(g);
   choose_larger(g);
 }

@@ -157,12 +157,13 @@ static void nodes_come_back_from_their_keys(void **state) {
 
 /* ==== functions ==== */
 
-static int functions_of(const char *text) {
+static int functions_of(const char *text, const char *prefix) {
   Object o;
+  const char *start = format_text(cx, "define internal void @%s", prefix);
   int count = 0;
   object_emit(planned(text), &o);
   char *copy = copy_bytes_as_text(cx, o.data, o.size);
-  for (const char *at = copy; (at = strstr(at, "define internal void @layer")) != NULL; at++) count++;
+  for (const char *at = copy; (at = strstr(at, start)) != NULL; at++) count++;
   object_free(&o);
   return count;
 }
@@ -175,11 +176,28 @@ static void layers_share_functions(void **state) {
     "a = Conv(x, v) pads=[1,1,1,1]\nb = Conv(a, w) pads=[1,1,1,1]\nc = Conv(b, v) pads=[1,1,1,1]\n"
     "d = Conv(c, w) pads=[1,1,1,1]\noutput d\n";
   options.winograd = WINOGRAD_OFF;
-  assert_int_equal(functions_of(text), 4); /* two Reorders, and d, which has no halo */
+  assert_int_equal(functions_of(text, "layer"), 4); /* two Reorders, and d, which has no halo */
   options.unshared = true;
-  assert_int_equal(functions_of(text), 6);
+  assert_int_equal(functions_of(text, "layer"), 6);
   options.unshared = false;
   options.winograd = WINOGRAD_AUTO;
+}
+
+/* One kernel serves all numbers of whole blocks. Rows lie further apart the more channels there are, unless there are many shapes. */
+static void kernels_serve_all_channels(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const char text[] =
+    "graph net\ninput x f32 [1,32,9,7]\nconst u f32 [64,32,3,3] = random 1 -1 1\nconst v f32 [48,64,3,3] = random 2 -1 1\n"
+    "const w f32 [96,48,3,3] = random 2 -1 1\na = Conv(x, u) pads=[1,1,1,1]\nb = Conv(a, v) pads=[1,1,1,1]\n"
+    "c = Conv(b, w) pads=[1,1,1,1]\nd = MaxPool(c) kernel_shape=[2,2]\noutput d\n";
+  options.winograd = WINOGRAD_OFF;
+  int apart = functions_of(text, "conv");
+  options.many_shapes = true;
+  int together = functions_of(text, "conv");
+  options.many_shapes = false;
+  options.winograd = WINOGRAD_AUTO;
+  if (together * 2 > apart) fail_msg("%d kernels, not many fewer than %d", together, apart);
 }
 
 /* A copy whose source and target are the same memory had the key of one between others. */
@@ -216,6 +234,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(only_relations_of_places_are_in_the_key, setup, teardown),
     cmocka_unit_test_setup_teardown(nodes_come_back_from_their_keys, setup, teardown),
     cmocka_unit_test_setup_teardown(layers_share_functions, setup, teardown),
+    cmocka_unit_test_setup_teardown(kernels_serve_all_channels, setup, teardown),
     cmocka_unit_test(each_name_of_a_tensor_is_written),
     cmocka_unit_test(halves_of_odd_and_even_maps_differ),
     cmocka_unit_test(kernels_are_called_as_they_are_defined),

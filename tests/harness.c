@@ -16,7 +16,7 @@ typedef struct Run {
   double tolerance, lo, hi;
   int special;           /* one float in so many is a special one; 0: none */
   bool signs;            /* of zeros count */
-  bool strict;           /* of Options */
+  bool strict, many_shapes; /* of Options */
   bool spreads;          /* what is finite may be NaN, as long as not all is, and infinities too */
   const double *const *given; /* the inputs; NULL: random ones */
   const double *want;    /* the output, which the evaluator must have as well; NULL: what it has */
@@ -188,7 +188,8 @@ static void run_model(const Run *r, const rcc_model *m, const Graph *g, int task
 
 static Options options_for(const Run *r) {
   return (Options){.name = "kernel", .cpu = r->cpu, .max_memory = r->cx->max_memory, .verify = true,
-                   .winograd = r->winograd, .strassen = r->strassen ? STRASSEN_ON : STRASSEN_AUTO, .strict = r->strict};
+                   .winograd = r->winograd, .strassen = r->strassen ? STRASSEN_ON : STRASSEN_AUTO, .strict = r->strict,
+                   .many_shapes = r->many_shapes};
 }
 
 static void compile_and_run(Run *r) {
@@ -203,7 +204,8 @@ static void compile_and_run(Run *r) {
 }
 
 /* The host's vectors, then the narrower ones that it has too, and the shapes of the widest: where the CPU
- * lacks those vectors, LLVM splits them, and the tiles, layouts and masks are tested all the same. */
+ * lacks those vectors, LLVM splits them, and the tiles, layouts and masks are tested all the same. The host's once more in the
+ * layout for graphs of many shapes. */
 static void check_all_targets(Run *r) {
   static const struct { const char *cpu; int lanes; } narrower[] = {{"x86-64-v3", 8}, {"x86-64", 4}};
   Options opt = options_for(r);
@@ -220,6 +222,9 @@ static void check_all_targets(Run *r) {
     if (narrower[i].lanes < host_lanes) compile_and_run(r);
   }
   r->cpu = NULL;
+  r->many_shapes = true;
+  compile_and_run(r);
+  r->many_shapes = false;
   r->wide = host_lanes < 16;
   if (r->wide) compile_and_run(r);
 }

@@ -34,14 +34,15 @@ static Options options_of(uint64_t seed) {
   opt.small = random_below(&s, 4) == 0;
   opt.each_pass = random_below(&s, 4) == 0;
   opt.unshared = random_below(&s, 4) == 0;
+  opt.many_shapes = random_below(&s, 4) == 0;
   return opt;
 }
 
 void random_options_text(uint64_t seed, char *text, size_t size) {
   Options o = options_of(seed);
-  snprintf(text, size, "-mcpu=%s winograd %d strassen %d%s%s%s%s", o.cpu ? o.cpu : "native", (int)o.winograd, (int)o.strassen,
+  snprintf(text, size, "-mcpu=%s winograd %d strassen %d%s%s%s%s%s", o.cpu ? o.cpu : "native", (int)o.winograd, (int)o.strassen,
            o.strict ? " --strict" : "", o.small ? " -Os" : "", o.each_pass ? " --each-pass" : "",
-           o.unshared ? " unshared" : "");
+           o.unshared ? " unshared" : "", o.many_shapes ? " many shapes" : "");
 }
 
 static size_t bytes_of(const Value *v) { return (size_t)shape_count(&v->shape) * type_size(v->type); }

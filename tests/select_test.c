@@ -280,6 +280,21 @@ static void many_shapes_have_less_code(void **state) {
   }
 }
 
+static void layouts_for_many_shapes(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  for (int shapes = 96; shapes <= 97; shapes++) {
+    Buffer t = {0};
+    buffer_printf(&t, "graph g\ninput x f32 [1,8,7,7]\n");
+    for (int i = 1; i <= shapes; i++) {
+      buffer_printf(&t, "const w%d f32 [%d,8,1,1] = splat 1\ny%d = Conv(x, w%d)\noutput y%d\n", i, i, i, i, i);
+    }
+    Graph *g = selected(t.data, "x86-64-v3");
+    buffer_free(&t);
+    assert_int_equal(g->many_shapes, shapes > 96);
+  }
+}
+
 static void groups_of_blocks(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
@@ -392,6 +407,7 @@ int main(void) {
     TEST(strassen_on_is_wherever_it_can),
     TEST(layers_of_networks),
     TEST(many_shapes_have_less_code),
+    TEST(layouts_for_many_shapes),
     TEST(groups_of_blocks),
     TEST(run_time_weights_are_plain),
     TEST(weights_that_are_not_finite_are_plain),
