@@ -14,6 +14,7 @@ typedef struct Coder {
   Context *cx;
   Buffer *key;
   bool reads;
+  bool no_numbers;     /* constants of one element are read at run time, too */
   size_t at;           /* of what is read next */
 } Coder;
 
@@ -63,10 +64,13 @@ static void code_layout(Coder *c, Layout *l) {
 /* A large constant is known to be one, but whoever reads its elements meets an address that no process has. */
 static void code_data(Coder *c, Value *v) {
   static const intptr_t nowhere = -4096;
-  bool is_constant = v->data != NULL;
-  CODE(c, is_constant);
-  if (!is_constant) return;
   int64_t count = shape_count(&v->shape);
+  bool is_constant = v->data && !(c->no_numbers && count == 1);
+  CODE(c, is_constant);
+  if (!is_constant) {
+    v->data = NULL;
+    return;
+  }
   if (count <= SMALL_CONSTANT) v->data = code_array(c, v->data, (size_t)count, type_size(v->type));
   else v->data = (const void *)nowhere;
 }
@@ -193,14 +197,17 @@ static void code_node(Coder *c, Node *n) {
 
 /* ==== the key ==== */
 
-bool layer_key(const Node *n, int phase, Buffer *key) {
+/* Only there is an argument of one element as good as another that is known at run time only. */
+static bool needs_no_numbers(const Node *n) { return n->op == OP_Pointwise && !n->out[0]->layout.block; }
+
+bool layer_key(const Node *n, int phase, bool few, Buffer *key) {
   if (n->n_in + n->n_out > MAX_BOUND) return false;
   for (int i = 0; i < n->n_in; i++) { /* parameters that emitters read whole, however many there are */
     const Value *v = n->in[i];
     bool parameter = v && v->data && type_is_int(v->type) && n->op != OP_Gather && n->op != OP_Concat;
     if (parameter && shape_count(&v->shape) > SMALL_CONSTANT) return false;
   }
-  Coder c = {.key = key};
+  Coder c = {.key = key, .no_numbers = few && needs_no_numbers(n)};
   Node copy = *n;
   CODE(&c, phase);
   code_node(&c, &copy);

@@ -145,16 +145,21 @@ static const Shared *shared_function(Emit *e, Buffer key, int phase, const char 
     s->fn = build_function(e, layer_node(e->g->cx, &s->key), phase, name, true);
     s->serial = e->serial;
     *found = s;
+    e->n_shared++;
   }
   return *found;
 }
+
+/* With so many, those that differ in a number only (20,000 sums of a tensor and a constant) become one that reads it. */
+enum { MANY_FUNCTIONS = 256 };
 
 static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
   char name[64];
   Layer layer = {0};
   e->key.size = 0;
   snprintf(name, sizeof name, "layer%d%s_%s", index, phase ? "b" : "", op_info[n->op].name);
-  if (!e->g->opt->unshared && layer_key(n, phase, &e->key)) {
+  bool few = e->g->opt->many_shapes || e->n_shared >= MANY_FUNCTIONS;
+  if (!e->g->opt->unshared && layer_key(n, phase, few, &e->key)) {
     const Shared *s = shared_function(e, e->key, phase, name);
     layer = (Layer){.fn = s->fn, .serial = s->serial};
     layer.place = places_of(e->g, n, &layer.n_place);

@@ -35,7 +35,7 @@ static Node *node_of(Graph *g, Op op) {
 
 static Buffer key_of(const Node *n, int phase) {
   Buffer key = {0};
-  assert_true(layer_key(n, phase, &key));
+  assert_true(layer_key(n, phase, false, &key));
   return key;
 }
 
@@ -183,6 +183,17 @@ static void layers_share_functions(void **state) {
   options.winograd = WINOGRAD_AUTO;
 }
 
+static void sums_with_numbers_share_a_function(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const char text[] = "graph net\ninput x f32 [2,3]\nconst s f32 [1] = {3}\nconst t f32 [1] = {4}\nconst u f32 [1] = {5}\n"
+                             "a = Add(x, s)\nb = Add(x, t)\nc = Add(x, u)\noutput a\noutput b\noutput c\n";
+  assert_int_equal(functions_of(text, "layer"), 3);
+  options.many_shapes = true;
+  assert_int_equal(functions_of(text, "layer"), 1);
+  options.many_shapes = false;
+}
+
 /* One kernel serves all numbers of whole blocks. Rows lie further apart the more channels there are, unless there are many shapes. */
 static void kernels_serve_all_channels(void **state) {
   (void)state;
@@ -235,6 +246,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(nodes_come_back_from_their_keys, setup, teardown),
     cmocka_unit_test_setup_teardown(layers_share_functions, setup, teardown),
     cmocka_unit_test_setup_teardown(kernels_serve_all_channels, setup, teardown),
+    cmocka_unit_test_setup_teardown(sums_with_numbers_share_a_function, setup, teardown),
     cmocka_unit_test(each_name_of_a_tensor_is_written),
     cmocka_unit_test(halves_of_odd_and_even_maps_differ),
     cmocka_unit_test(kernels_are_called_as_they_are_defined),
