@@ -44,13 +44,16 @@ typedef struct Site {
 
 /* ==== the kernel ==== */
 
-enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_PARTIAL, ARG_PREFETCH, ARG_BLOCKS, ARG_STEPS };
+enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_PARTIAL, ARG_PREFETCH, ARG_BLOCKS, ARG_REST, ARG_STEPS };
+
+/* The channels of a partial block are counted at run time, and summed one by one. */
+static bool counts_rest(const Conv *c, const Kernel *t) { return c->e->g->many_shapes && t->rest > 0; }
 
 static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   const Window *w = c->win;
   const Tile *tile = &t->tile;
-  buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s%s_pf%d%s", tile->uw, tile->nb, t->blocks > 1 ? 2 : t->blocks, t->rest, t->first ? "f" : "",
-                t->last ? "l" : "", c->plan->planar ? "p" : "", tile->prefetch, tile->ahead ? "a" : "");
+  buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s%s_pf%d%s", tile->uw, tile->nb, t->blocks > 1 ? 2 : t->blocks,
+                counts_rest(c, t) ? 1 : t->rest, t->first ? "f" : "", t->last ? "l" : "", c->plan->planar ? "p" : "", tile->prefetch, tile->ahead ? "a" : "");
   buffer_printf(key, "_k%lldx%lld_d%lldx%lld_in%lld.%lld.%lld_out%lld", (long long)w->kh, (long long)w->kw, (long long)w->dh,
                 (long long)w->dw, (long long)c->in->c, (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c);
   if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
@@ -60,20 +63,36 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   buffer_add(key, "", 1);
 }
 
+/* One tap of `steps` channels. */
+static void sum_steps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc) {
+  Emit *e = c->e;
+  Tile tile = t->tile;
+  int n = tile.uw * tile.nb;
+  if (steps != t->rest || !counts_rest(c, t)) {
+    tile_sums(e, &tile, x, steps, acc, &acc[n], &acc[n + 1]);
+    return;
+  }
+  Loop channel;
+  tile.prefetch = tile.ahead = 0;
+  loop_begin_some(e, &channel, const_i64(e, 0), LLVMGetParam(e->fn, ARG_REST), 1, n + 2, acc);
+  tile_sums(e, &tile, gep(e, x, channel.i, 4), 1, acc, &acc[n], &acc[n + 1]);
+  loop_end(e, &channel);
+}
+
 /* All taps of one channel block (or of one channel of a planar input). acc holds the sums, the weights' and the prefetch
  * pointer. The loops stay loops: unrolled over kw LLVM merges the overlapping broadcasts and spills. */
 static void sum_taps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc) {
   Emit *e = c->e;
   int n = t->tile.uw * t->tile.nb;
   if (c->taps == 1) {
-    tile_sums(c->e, &t->tile, x, steps, acc, &acc[n], &acc[n + 1]);
+    sum_steps(c, t, x, steps, acc);
     return;
   }
   Loop kh, kw;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, c->win->kh), 1, n + 2, acc);
   Ref line = gep(e, x, kh.i, c->win->dh * c->in->row * 4);
   loop_begin(e, &kw, const_i64(e, 0), const_i64(e, c->win->kw), 1, n + 2, acc);
-  tile_sums(e, &t->tile, gep(e, line, kw.i, c->win->dw * c->in->pix * 4), steps, acc, &acc[n], &acc[n + 1]);
+  sum_steps(c, t, gep(e, line, kw.i, c->win->dw * c->in->pix * 4), steps, acc);
   loop_end(e, &kw);
   loop_end(e, &kh);
 }
@@ -135,7 +154,8 @@ static void build_kernel(const void *data) {
 
 static void call_tile(const Conv *c, const Kernel *t, const Site *s) {
   Emit *e = c->e;
-  Ref args[MAX_KERNEL_ARGS] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch, const_i64(e, t->blocks)};
+  Ref args[MAX_KERNEL_ARGS] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch,
+                               const_i64(e, t->blocks), const_i64(e, t->rest)};
   Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
   step_pointers(e, c->n, s->image, block, s->row, s->x, args + ARG_STEPS);
   Buffer key = {0};
