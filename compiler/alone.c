@@ -42,6 +42,7 @@ Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n) {
   to->name = "alone";
   to->alone = true;
   to->target = g->target;
+  to->many_shapes = g->many_shapes;
   to->input = alloc_n(g->cx, (size_t)inputs, sizeof *to->input);
   to->output = alloc_n(g->cx, (size_t)n, sizeof *to->output);
   for (int i = 0; i < n; i++) {

@@ -85,12 +85,28 @@ static void a_bare_layer_gives_its_result(void **state) {
   for (int i = 0; i < 2; i++) assert_true(shape_equal(&alone->output[i]->shape, &conv(g, i)->out[0]->shape));
 }
 
+/* What is measured alone has the strides that it has in the network, in either layout. */
+static void a_layer_keeps_its_layout(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  for (int many = 0; many <= 1; many++) {
+    options.many_shapes = many;
+    Graph *g = network();
+    Alone layer[] = {{.node = conv(g, 1)}};
+    graph_alone(g, &options, layer, 1);
+    assert_true(layer[0].copy->in[0]->layout.row == conv(g, 1)->in[0]->layout.row);
+    assert_int_equal(layer[0].copy->in[0]->layout.c > layer[0].copy->in[0]->layout.row, many);
+  }
+  options.many_shapes = false;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(a_layer_keeps_its_epilogue_and_reads_inputs),
     TEST(a_bare_layer_gives_its_result),
+    TEST(a_layer_keeps_its_layout),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
