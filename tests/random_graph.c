@@ -92,8 +92,8 @@ const V *random_any(R *r, Type type, int lo, int hi) {
 }
 
 int random_axis(R *r, const V *v) {
-  int first = batched(v);
-  return v->shape.rank > first ? first + below(r, v->shape.rank - first) : -1;
+  int first = batched(v), axis = v->shape.rank > first ? first + below(r, v->shape.rank - first) : -1;
+  return axis >= 0 && v->shape.d[axis] >= 0 ? axis : -1;
 }
 
 const RandomValue *random_value(const RandomGraph *r, const char *name) {
