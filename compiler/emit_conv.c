@@ -53,7 +53,8 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   const Window *w = c->win;
   const Tile *tile = &t->tile;
   buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s%s_pf%d%s", tile->uw, tile->nb, t->blocks > 1 ? 2 : t->blocks,
-                counts_rest(c, t) ? 1 : t->rest, t->first ? "f" : "", t->last ? "l" : "", c->plan->planar ? "p" : "", tile->prefetch, tile->ahead ? "a" : "");
+                counts_rest(c, t) ? 1 : t->rest, t->first ? "f" : "", t->last ? "l" : "", c->plan->planar ? "p" : "",
+                tile->prefetch, tile->ahead ? "a" : "");
   buffer_printf(key, "_k%lldx%lld_d%lldx%lld_in%lld.%lld.%lld_out%lld", (long long)w->kh, (long long)w->kw, (long long)w->dh,
                 (long long)w->dw, (long long)c->in->c, (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c);
   if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
@@ -136,13 +137,14 @@ static void build_kernel(const void *data) {
   Emit *e = c->e;
   int n = t->tile.uw * t->tile.nb, lanes = c->plan->planar ? 1 : e->lanes;
   assert(n + 2 <= 64);
-  Ref acc[64], x = LLVMGetParam(e->fn, ARG_IN), blocks = LLVMGetParam(e->fn, ARG_BLOCKS);
+  Ref acc[64], x = LLVMGetParam(e->fn, ARG_IN);
+  Ref blocks = t->blocks > 1 ? LLVMGetParam(e->fn, ARG_BLOCKS) : const_i64(e, t->blocks);
   init_sums(c, t, acc);
   acc[n] = LLVMGetParam(e->fn, ARG_W);
   acc[n + 1] = LLVMGetParam(e->fn, ARG_PREFETCH);
   if (t->blocks > 0) {
     Loop block;
-    loop_begin_some(e, &block, const_i64(e, 0), t->blocks == 1 ? const_i64(e, 1) : blocks, 1, n + 2, acc);
+    loop_begin_some(e, &block, const_i64(e, 0), blocks, 1, n + 2, acc);
     sum_taps(c, t, gep(e, x, block.i, c->in->c * 4), lanes, acc);
     loop_end(e, &block);
   }
@@ -385,31 +387,29 @@ static void by_blocks(const Conv *c) {
 /* OC_FLAT: the whole map a list of pixels cut into tiles; chunks of input channels keep their weights in L1 while all
  * tiles pass, the sums waiting in scratch. */
 
-static Kernel flat_tile(const Conv *c, int first, int uw, int width) {
-  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width}};
-  int y0 = first / (int)c->cols, x0 = first % (int)c->cols;
-  for (int u = 0; u < uw; u++) {
-    int y = (first + u) / (int)c->cols, x = (first + u) % (int)c->cols;
-    t.dy[u] = y - y0;
-    t.dx[u] = x - x0;
-    t.tile.in[u] = t.dy[u] * c->win->sh * c->in->row + t.dx[u] * c->win->sw * c->in->pix;
-    t.out[u] = t.dy[u] * c->out->row + t.dx[u] * c->out->pix;
-  }
-  return t;
-}
-
 typedef struct Chunk {
   Ref first;               /* channel block */
   int blocks, rest;        /* channel blocks, then channels of a partial one */
   bool begins, ends;
 } Chunk;
 
-static Kernel chunk_tile(const Conv *c, const Chunk *k, int first, int uw, int width) {
-  Kernel t = flat_tile(c, first, uw, width);
-  t.blocks = k->blocks;
-  t.rest = k->rest;
-  t.first = k->begins;
-  t.last = k->ends;
+/* Elements from pixel 0 of a channel block of the result to pixel (y, x), and between what those two read first. */
+static int64_t out_at(const Conv *c, int64_t y, int64_t x) { return y * c->out->row + x * c->out->pix; }
+static int64_t in_at(const Conv *c, int64_t y, int64_t x) {
+  return y * c->win->sh * c->in->row + x * c->win->sw * c->in->pix;
+}
+
+/* The `uw` pixels from number `first` of the map on. */
+static Kernel flat_tile(const Conv *c, const Chunk *k, int first, int uw, int width) {
+  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width}, .blocks = k->blocks, .rest = k->rest,
+              .first = k->begins, .last = k->ends};
+  int y0 = first / (int)c->cols, x0 = first % (int)c->cols;
+  for (int u = 0; u < uw; u++) {
+    t.dy[u] = (first + u) / (int)c->cols - y0;
+    t.dx[u] = (first + u) % (int)c->cols - x0;
+    t.tile.in[u] = in_at(c, t.dy[u], t.dx[u]);
+    t.out[u] = out_at(c, t.dy[u], t.dx[u]);
+  }
   return t;
 }
 
@@ -420,8 +420,8 @@ static Site flat_site(const Conv *c, const Site *origin, int first) {
   int64_t y = first / c->cols, x = first % c->cols;
   s.row = const_i64(e, y);
   s.x = const_i64(e, x);
-  s.in = gep_const(e, s.in, (y * c->win->sh * c->in->row + x * c->win->sw * c->in->pix) * 4);
-  s.out = gep_const(e, s.out, (y * c->out->row + x * c->out->pix) * 4);
+  s.in = gep_const(e, s.in, in_at(c, y, x) * 4);
+  s.out = gep_const(e, s.out, out_at(c, y, x) * 4);
   return s;
 }
 
@@ -438,7 +438,7 @@ static void chunk_of_tiles(const Conv *c, Site *s, int width, const Chunk *k) {
   s->weights = gep(e, s->weights, k->first, row_floats * e->lanes * 4);
   for (int i = 0; i < count; i++) {
     int uw = pixels / count + (i >= count - pixels % count);
-    Kernel t = chunk_tile(c, k, first, uw, width);
+    Kernel t = flat_tile(c, k, first, uw, width);
     t.tile.prefetch = lines;
     Site at = flat_site(c, s, first);
     at.prefetch = gep_const(e, s->weights, bytes + i * steps * lines * 64);
