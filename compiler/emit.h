@@ -27,8 +27,7 @@ typedef struct Emit {
   bool serial;           /* only_task_zero was called for this layer */
   const Node *node;      /* whose layer function is built: the graph's own, or if `bound` ... */
   bool bound;            /* ... one that stands for all of the same key, whose values' places come from a table */
-  Map shared;            /* emit_layer.c: functions that layers share, so far, ... */
-  int n_shared;          /* ... and how many */
+  Map shared;            /* emit_layer.c: functions that layers share, so far */
   int n_kernels;         /* so far */
   Buffer key;            /* of the layer being made; here, so that a failure leaves nothing of it behind */
   int phase;             /* of an operator that needs a barrier inside: a layer function each */

@@ -34,8 +34,8 @@ Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align);
 /* ==== emit_key.c ==== */
 
 /* Appends all that the code of a layer depends on; false: the function is the node's own, as it rests on more than a key should
- * hold. `few`: few functions are worth more than fast ones, so constants of one element are no part of it where they can be read at
- * run time. */
+ * hold. `few`: few functions are worth more than fast ones, so constants of one element are no part of it where they can be
+ * read at run time. */
 bool layer_key(const Node *n, int phase, bool few, Buffer *key);
 /* A node of that key, which has nothing that the key lacks. Its values have their numbers for ids. */
 Node *layer_node(Context *cx, Buffer *key);

@@ -67,10 +67,7 @@ static void code_data(Coder *c, Value *v) {
   int64_t count = shape_count(&v->shape);
   bool is_constant = v->data && !(c->no_numbers && count == 1);
   CODE(c, is_constant);
-  if (!is_constant) {
-    v->data = NULL;
-    return;
-  }
+  if (!is_constant) return;
   if (count <= SMALL_CONSTANT) v->data = code_array(c, v->data, (size_t)count, type_size(v->type));
   else v->data = (const void *)nowhere;
 }

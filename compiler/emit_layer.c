@@ -145,7 +145,6 @@ static const Shared *shared_function(Emit *e, Buffer key, int phase, const char 
     s->fn = build_function(e, layer_node(e->g->cx, &s->key), phase, name, true);
     s->serial = e->serial;
     *found = s;
-    e->n_shared++;
   }
   return *found;
 }
@@ -158,7 +157,7 @@ static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
   Layer layer = {0};
   e->key.size = 0;
   snprintf(name, sizeof name, "layer%d%s_%s", index, phase ? "b" : "", op_info[n->op].name);
-  bool few = e->g->opt->many_shapes || e->n_shared >= MANY_FUNCTIONS;
+  bool few = e->g->opt->many_shapes || e->shared.n >= MANY_FUNCTIONS;
   if (!e->g->opt->unshared && layer_key(n, phase, few, &e->key)) {
     const Shared *s = shared_function(e, e->key, phase, name);
     layer = (Layer){.fn = s->fn, .serial = s->serial};

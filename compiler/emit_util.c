@@ -148,16 +148,17 @@ static int64_t turns(Ref lo, Ref hi, int64_t step) {
   return n > 0 ? (n + step - 1) / step : 0;
 }
 
-static void begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc, bool guarded) {
+static void begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc, bool some) {
   assert(n <= (int)COUNT(l->phi));
-  *l = (Loop){.next_hi = hi, .step = step, .n = n, .acc = acc, .before = LLVMGetInsertBlock(e->b), .guarded = guarded};
-  l->once = turns(lo, hi, step) == 1;
+  int64_t known = turns(lo, hi, step);
+  *l = (Loop){.next_hi = hi, .step = step, .n = n, .acc = acc, .before = LLVMGetInsertBlock(e->b), .once = known == 1};
   if (l->once) {
     l->i = lo;
     return;
   }
   l->body = new_block(e);
   l->exit = new_block(e);
+  l->guarded = !some && known <= 0;
   if (l->guarded) LLVMBuildCondBr(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, lo, hi, ""), l->body, l->exit);
   else LLVMBuildBr(e->b, l->body);
   LLVMPositionBuilderAtEnd(e->b, l->body);
@@ -172,11 +173,11 @@ static void begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *ac
 }
 
 void loop_begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc) {
-  begin(e, l, lo, hi, step, n, acc, turns(lo, hi, step) <= 0);
+  begin(e, l, lo, hi, step, n, acc, false);
 }
 
 void loop_begin_some(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc) {
-  begin(e, l, lo, hi, step, n, acc, false);
+  begin(e, l, lo, hi, step, n, acc, true);
 }
 
 /* LLVM must leave the loops as they are written: they are unrolled by hand where that pays. */

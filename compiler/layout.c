@@ -1,6 +1,7 @@
 /* layout.c: where every tensor's elements lie. Convolutions and what hangs on them work on channel blocks
- * [N][H][C/V][W][V] (Graph.many_shapes: [N][C/V][H][W][V]), everything else on dense row-major tensors; a Reorder stands where the two meet. The halo of a
- * blocked tensor is the border that its readers' padding needs, so that no inner loop tests bounds. */
+ * [N][H][C/V][W][V] (Graph.many_shapes: [N][C/V][H][W][V]), everything else on dense row-major tensors; a Reorder stands
+ * where the two meet. The halo of a blocked tensor is the border that its readers' padding needs, so that no inner loop tests
+ * bounds. */
 #include "codegen.h"
 
 #include <string.h>

@@ -487,15 +487,12 @@ static void choose_larger(Graph *g) {
 enum { MOST_LARGE_SHAPES = 24, MANY_SHAPES = 96 };
 
 static bool has_many_shapes(Graph *g) {
-  Map seen = {0};
-  int count = 0;
+  Map shapes = {0};
   for (int i = 0; i < g->n_node; i++) {
-    const Candidates *list = g->node[i]->candidates;
-    if (!list || map_get(&seen, list->shape)) continue;
-    map_put(g->cx, &seen, list->shape, g->node[i]);
-    count++;
+    Candidates *list = g->node[i]->candidates;
+    if (list) map_put(g->cx, &shapes, list->shape, list);
   }
-  return count > MANY_SHAPES;
+  return shapes.n > MANY_SHAPES;
 }
 
 /* The tiles of a flat map are made anew for each shape unless the layout lets layers of all numbers of channels share them; for
