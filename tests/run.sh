@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds resnetcc and runs all its tests. The last line is the total, `N passed, N failed`; the exit status is 0 only
 # if none failed. usage: sh tests/run.sh [--fuzz MINUTES]
-# With --fuzz, random graphs with new seeds are compiled and run for so long instead: see tests/random_test.c.
+# With --fuzz, random graphs with new seeds are compiled and run for so long instead: see tests/whole/random_test.c.
 set -eu
 cd "$(dirname "$0")/.."
 . examples/packages.sh
@@ -43,7 +43,7 @@ cmake --build --preset release
 
 if [ -n "$minutes" ]; then
   say "random graphs for $minutes minutes"
-  exec "$build/random_test" --minutes "$minutes"
+  exec "$build/whole_random_test" --minutes "$minutes"
 fi
 
 say "unit and command-line tests (ctest)"

@@ -1,6 +1,6 @@
 /* seeds.c: writes the seed corpora of the fuzz targets. usage: fuzz_seeds FOLDER. What lies in tests/fuzz/import, wire, text and
  * graph was made by it, beside inputs that a fuzzer found. */
-#include "../onnx_writer.h"
+#include "../import/onnx_writer.h"
 
 #include <sys/stat.h>
 

@@ -76,7 +76,7 @@ static void rows_of_the_page_are_true(void **state) {
   bool seen[OP_COUNT] = {false};
   char line[1024], *cell[CELLS];
   int rows = 0;
-  FILE *f = fopen("../compiler/NUMERICS.md", "r");
+  FILE *f = fopen("../compiler/ops/NUMERICS.md", "r");
   assert_non_null(f);
   while (fgets(line, sizeof line, f)) {
     if (!is_row(line)) continue;

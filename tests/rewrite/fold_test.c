@@ -1,4 +1,4 @@
-/* fold_test.c: each file of tests/graph named fold_* or batch_* holds a graph, a line `---`, and what the
+/* fold_test.c: each file of tests/rewrite/graphs named fold_* or batch_* holds a graph, a line `---`, and what the
  * passes make of it; the evaluator must see no difference between the two. Runs in the folder tests. */
 #include "fixture.h"
 
@@ -8,7 +8,7 @@
 static char *read_text(const char *file) {
   static char text[1 << 16];
   char path[300];
-  snprintf(path, sizeof path, "graph/%s", file);
+  snprintf(path, sizeof path, "rewrite/graphs/%s", file);
   FILE *f = fopen(path, "r");
   if (!f) fail_msg("%s can't be read", path);
   text[fread(text, 1, sizeof text - 1, f)] = '\0';
