@@ -1,5 +1,5 @@
 /* main.c: the command line, with the conventions of C compilers. */
-#include "resnetcc.h"
+#include "tools.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -71,7 +71,7 @@ static void set_strassen(Options *o, const char *value) {
   usage_error("--strassen=%s: it is auto, off or on", value);
 }
 
-static void set_output(Options *o, const char *value) {
+static void set_output_path(Options *o, const char *value) {
   if (o->output) usage_error("-o is given twice");
   if (!*value) usage_error("-o: the file name is empty");
   o->output = value;
@@ -210,7 +210,7 @@ static const struct Option {
   void (*set)(Options *o, const char *value);
   const char *help;
 } options[] = {
-  {"-o", "FILE", EITHER, set_output, "write to FILE, the header beside it; - is standard output (no header)"},
+  {"-o", "FILE", EITHER, set_output_path, "write to FILE, the header beside it; - is standard output (no header)"},
   {"-MD", NULL, NONE, set_depend, "write a Makefile rule beside the output, ending .d: what it was made from"},
   {"-MF", "FILE", EITHER, set_depend_file, "write that rule to FILE"},
   {"--name", "NAME", EITHER, set_name, "prefix of the C names; default: the output's file name"},

@@ -1,5 +1,5 @@
 /* map.c: one hash table, with open addressing, for texts and for whatever else can be compared. */
-#include "resnetcc.h"
+#include "base.h"
 
 #include <string.h>
 

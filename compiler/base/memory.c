@@ -1,11 +1,15 @@
 /* memory.c: the end of a program that gets no more memory, in whatever code and thread that happens. */
-#include "resnetcc.h"
+#include "base.h"
 
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 static char line[sizeof((Context *)0)->error + 16] = "resnetcc: out of memory\n";
+
+static void (*at_end)(void);
+
+void memory_at_end(void (*clean_up)(void)) { at_end = clean_up; }
 
 void memory_name_file(const char *file) {
   Context cx = {.file = file};
@@ -17,7 +21,7 @@ void memory_name_file(const char *file) {
 _Noreturn void out_of_memory(void) {
   static atomic_flag taken = ATOMIC_FLAG_INIT;
   while (atomic_flag_test_and_set(&taken)) pause(); /* another thread is on its way out */
-  output_discard();
+  if (at_end) at_end();
   ssize_t written = write(STDERR_FILENO, line, strlen(line));
   (void)written;
   _exit(1);

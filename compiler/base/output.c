@@ -1,7 +1,7 @@
 /* output.c: files that appear complete or not at all. Each is written without a name, so that it is gone however the
  * program ends, and gets its name when all are complete. Where the file system has no files without a name, it has another
  * name meanwhile, which is removed when the program fails or a signal ends it. Devices and pipes are written directly. */
-#include "resnetcc.h"
+#include "base.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -177,6 +177,7 @@ static int free_slot(void) {
 
 Output *output_open(Context *cx, const char *path) {
   Output *o = alloc(cx, sizeof *o);
+  memory_at_end(output_discard);
   if (strcmp(path, "-") == 0) {
     *o = (Output){.file = stdout, .slot = -1, .state = NAMED};
     return o;

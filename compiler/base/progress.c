@@ -1,5 +1,5 @@
 /* progress.c: what long work is about, for who waits in front of a terminal, or reads a log later. */
-#include "codegen.h"
+#include "base.h"
 
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 /* random.c: one generator of random numbers. */
-#include "resnetcc.h"
+#include "base.h"
 
 /* splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
 uint64_t random_bits(uint64_t *state) {

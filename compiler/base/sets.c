@@ -1,5 +1,5 @@
 /* sets.c: sets that are joined (Tarjan, "Efficiency of a good but not linear set union algorithm", 1975). */
-#include "resnetcc.h"
+#include "base.h"
 
 int *sets_new(Context *cx, int n) {
   int *up = alloc_n(cx, (size_t)n + 1, sizeof *up);

@@ -1,5 +1,5 @@
 /* size.c: the one place where numbers that come from a model are multiplied and added. */
-#include "resnetcc.h"
+#include "base.h"
 
 bool mul_size(int64_t a, int64_t b, int64_t *out) { return !__builtin_mul_overflow(a, b, out); }
 
@@ -23,15 +23,6 @@ int64_t size_ceiling(int64_t n, int64_t by) {
 }
 
 int64_t size_round_up(int64_t n, int64_t to) { return size_mul(size_ceiling(n, to), to); }
-
-int64_t shape_extent(const Shape *s) {
-  int64_t n = 1;
-  for (int i = 0; i < s->rank; i++) {
-    if (s->d[i] == INT64_MIN) return SIZE_OVERFLOW;
-    if (s->d[i] != 0) n = size_mul(n, s->d[i] < 0 ? -s->d[i] : s->d[i]);
-  }
-  return n;
-}
 
 int64_t size_min(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t size_max(int64_t a, int64_t b) { return a > b ? a : b; }

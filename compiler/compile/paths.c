@@ -1,5 +1,5 @@
 /* paths.c: where the outputs of a compilation go, and where they must not. */
-#include "resnetcc.h"
+#include "compile.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,10 @@
-/* emit_bounds.c: Slice and Pad whose bounds are known at run time only. The result has the declared shape;
+/* bounds.c: Slice and Pad whose bounds are known at run time only. The result has the declared shape;
  * index i along axis k of it comes from index start + i step of the input, brought into range, so that
  * bounds which contradict the declaration give wrong elements but touch no foreign memory. Sums of bounds wrap: whoever
  * calls may give any. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 typedef struct Bounds {
   Emit *e;

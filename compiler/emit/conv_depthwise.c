@@ -1,6 +1,8 @@
-/* emit_depthwise.c: depthwise convolution on channel blocks: a vector is one pixel's V channels, each with a filter of its
+/* conv_depthwise.c: depthwise convolution on channel blocks: a vector is one pixel's V channels, each with a filter of its
  * own, so weights and inputs meet lane by lane. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 typedef struct Depthwise {
   Emit *e;

@@ -1,4 +1,4 @@
-/* emit_conv.c: direct convolution on channel blocks.
+/* conv_direct.c: direct convolution on channel blocks.
  *
  * The kernel holds a tile of `uw` pixels x `nb` blocks of output channels in registers, a vector being one pixel's V output
  * channels, and adds one product of an input value (broadcast) and a weight vector for every input channel and tap. A tile is
@@ -6,6 +6,7 @@
  * nest as the plan's LoopOrder says. */
 #include "emit.h"
 
+#include <llvm-c/Core.h>
 #include <string.h>
 
 /* One kernel: everything that its code depends on besides the node's epilogue. */

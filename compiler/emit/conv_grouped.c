@@ -1,4 +1,4 @@
-/* emit_grouped.c: convolution with as many output as input channels a group, 2 to 8, whole groups of which
+/* conv_grouped.c: convolution with as many output as input channels a group, 2 to 8, whole groups of which
  * share a vector.
  *
  * Every product stays in the lane of its input: sums[r], lane l, adds up x[l] * w[out l ^ r][in l], so
@@ -13,6 +13,8 @@
  * for groups of 8; dense diagonal blocks of 16 x 16 would take 144. Groups of 16 are dense there, and
  * direct convolution broadcasts within its products. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 typedef struct Grouped {
   Emit *e;
@@ -89,7 +91,7 @@ static void sum_row(const Grouped *g, int uw, Ref line, Ref weights, Ref *acc) {
 /* One pixel's sums, each lane where its output belongs: half of them at a time move to meet the others. */
 static Ref gather_sums(const Grouped *g, Ref *acc) {
   for (int half = g->plan->sums / 2; half > 0; half /= 2) {
-    for (int r = 0; r < half; r++) acc[r] = fadd(g->e, acc[r], shuffle(g->e, acc[r + half], -1, half));
+    for (int r = 0; r < half; r++) acc[r] = add_f(g->e, acc[r], shuffle(g->e, acc[r + half], -1, half));
   }
   return acc[0];
 }

@@ -1,4 +1,4 @@
-/* emit_interleaved.c: convolution in many groups of few channels: a vector holds one channel of each of V groups.
+/* conv_interleaved.c: convolution in many groups of few channels: a vector holds one channel of each of V groups.
  *
  * With V = 4 and groups of 2 inputs and 3 outputs, four groups have the inputs a0 a1 b0 b1 c0 c1 d0 d1, which lie in two
  * blocks. They are parted into a0 b0 c0 d0 and a1 b1 c1 d1, each product is one of whole vectors, and the three vectors of
@@ -7,6 +7,8 @@
  * groups. Where a group has one input (a depthwise convolution with a multiplier) nothing has to be parted; else the rows that
  * a row of the result needs are parted into scratch. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 typedef struct Interleaved {
   Emit *e;
@@ -104,7 +106,7 @@ static void build_tile(const Interleaved *t, const Source *s, const Site *p, Ref
     Ref offset = load(e, e->vec, bias, b * e->lanes * 4, e->lanes * 4);
     for (int l = 0; l < e->lanes; l++) from[l] = (b * e->lanes + l) % ocg * e->lanes + (b * e->lanes + l) / ocg;
     for (int u = 0; u < uw; u++) {
-      Ref y = apply_steps(e, t->n, fadd(e, gather_lanes(e, acc + u * ocg, ocg, from), offset), arg, b, 0, u);
+      Ref y = apply_steps(e, t->n, add_f(e, gather_lanes(e, acc + u * ocg, ocg, from), offset), arg, b, 0, u);
       store(e, y, out, (b * t->out->c + u * t->out->pix) * 4, e->lanes * 4);
     }
   }

@@ -1,10 +1,12 @@
-/* emit_narrow.c: convolution with so few outputs that they fill no vector: a vector holds input channels.
+/* conv_narrow.c: convolution with so few outputs that they fill no vector: a vector holds input channels.
  *
  * Every lane adds up the products of its own channels; sums[u][j] of pixel u and output j are then summed over their lanes, as
  * many of them at a time as a vector has lanes (sum_lanes), and each pixel takes its own out of the vector that results. For
  * a single output that is V times fewer products than broadcasting every input against a vector of outputs. The order of
  * the additions does not depend on the tasks. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 typedef struct Narrow {
   Emit *e;
@@ -88,7 +90,7 @@ static void build_tile(const Narrow *t, Ref image, Ref row, int uw, Ref x) {
   out = gep(e, out, x, t->out->pix * 4);
   step_pointers(e, t->n, image, none, row, x, arg);
   for (int u = 0; u < uw; u++) {
-    Ref y = apply_steps(e, t->n, fadd(e, outputs_of(t, sums, panels, u), bias), arg, 0, 0, u);
+    Ref y = apply_steps(e, t->n, add_f(e, outputs_of(t, sums, panels, u), bias), arg, 0, 0, u);
     store(e, y, out, u * t->out->pix * 4, e->lanes * 4);
   }
 }

@@ -1,8 +1,10 @@
-/* emit_pixels.c: convolution of few input channels, which lie in planes, to few outputs: a vector holds the pixels of a row.
+/* conv_pixels.c: convolution of few input channels, which lie in planes, to few outputs: a vector holds the pixels of a row.
  *
  * A vector of pixels is as dense in a plane as the weights are in a row of outputs elsewhere, so that one output costs a V-th
  * of what it would as a vector of outputs. In the end every pixel takes its outputs out of the vectors of sums. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 typedef struct Pixels {
   Emit *e;
@@ -69,7 +71,7 @@ static void build_strip(const Pixels *t, Ref image, Ref row, const Strip *s, Ref
   for (int v = 0; v < s->vectors; v++) {
     for (int p = 0; p < s->pixels; p++) {
       int at = v * e->lanes + p;
-      Ref y = apply_steps(e, t->n, fadd(e, outputs_of(t, acc + v, s->vectors, p), bias), arg, 0, 0, at);
+      Ref y = apply_steps(e, t->n, add_f(e, outputs_of(t, acc + v, s->vectors, p), bias), arg, 0, 0, at);
       store(e, y, out, at * t->out->pix * 4, e->lanes * 4);
     }
   }

@@ -1,6 +1,8 @@
-/* emit_conv_plain.c: convolution whose weights are known at run time only, or whose windows lie in the padding for the most
+/* conv_plain.c: convolution whose weights are known at run time only, or whose windows lie in the padding for the most
  * part, on dense row-major tensors: the equation as it stands, one output at a time, the window clipped to the input. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 typedef struct PlainConv {
   Emit *e;

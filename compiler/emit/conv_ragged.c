@@ -1,4 +1,4 @@
-/* emit_ragged.c: convolution in groups that begin and end inside of channel blocks, of any number and width.
+/* conv_ragged.c: convolution in groups that begin and end inside of channel blocks, of any number and width.
  *
  * A block of the result holds outputs of one group or of several. The part that belongs to one group is a piece: a range of
  * lanes, whose weights alone are stored. A vector of weights is read as if all lanes had some, so that the piece's own lie
@@ -10,6 +10,8 @@
  *
  * Everything that differs between groups is known at run time only: the code is one tile for all. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 typedef struct Ragged {
   Emit *e;

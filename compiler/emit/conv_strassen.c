@@ -1,4 +1,4 @@
-/* emit_strassen.c: convolution 1x1 as a matrix product by one level of Strassen's algorithm ("Gaussian elimination is not
+/* conv_strassen.c: convolution 1x1 as a matrix product by one level of Strassen's algorithm ("Gaussian elimination is not
  * optimal", 1969): seven products of half-size blocks instead of eight. This is Winograd's form of it, which has fewer sums
  * (Knuth, The Art of Computer Programming, volume 2, section 4.6.4):
  *
@@ -19,12 +19,15 @@
  * quadrant adds it, and has the epilogue. */
 #include "emit.h"
 
+#include <llvm-c/Core.h>
+
 /* ==== the algorithm, in the order of execution ==== */
 
-enum { PRODUCTS = 7, SUMS = 4, BUFFERS = 3, MAX_TERMS = 2 };
+enum { PRODUCTS = 7, MAX_TERMS = 2 };
 enum { S1, S2, S3, S4, A11, A12, A22 };
 enum { B11, T1, B21, B22, T2, T3, T4 };      /* from T2 on in buffers */
 enum { NOTHING = -1, P1, P5, U2, U3, KEPT };
+static_assert((int)KEPT == STRASSEN_KEPT && (int)A11 == STRASSEN_SUMS && T4 - T2 + 1 == STRASSEN_BUFFERS, "strassen_memory has room for them");
 enum { C11, C12, C21, C22, NONE };
 
 typedef struct Product {
@@ -61,25 +64,6 @@ typedef struct Strassen {
   int64_t panel_pairs;
   int64_t sum, kept;            /* floats of one sum of inputs, of one kept product */
 } Strassen;
-
-/* ==== sizes ==== */
-
-int64_t strassen_line(const ConvPlan *p, const Shape *y) {
-  return p->order == OC_FLAT ? (y->d[2] * y->d[3] + 1) / 2 : y->d[3];
-}
-
-int64_t strassen_pairs(const ConvPlan *p, const Shape *y) {
-  return p->order == OC_FLAT ? y->d[0] : (y->d[0] * y->d[2] + 1) / 2;
-}
-
-/* Where all is one group, the sums of inputs are shared. */
-void strassen_memory(ConvPlan *p, const Shape *y, int lanes) {
-  int64_t pixels = size_mul(p->group_pairs, strassen_line(p, y)), half = p->icg / 2, sums = size_mul(pixels, SUMS * half * 4);
-  bool one_group = strassen_pairs(p, y) <= p->group_pairs;
-  p->shared = one_group ? sums : 0;
-  int64_t kept = size_mul(size_add(size_mul(KEPT, pixels), BUFFERS * half), p->nb * lanes * 4);
-  p->scratch = size_add(kept, one_group ? 0 : sums);
-}
 
 /* ==== where a line's pixels are ==== */
 
@@ -124,12 +108,12 @@ static void sum_pixel(const Strassen *s, Ref a1, Ref a2, Ref v, int u) {
   int bytes = e->lanes * 4;
   Ref a11 = load(e, e->vec, a1, in1, bytes), a12 = load(e, e->vec, a1, in1 + half, bytes);
   Ref a21 = load(e, e->vec, a2, in2, bytes), a22 = load(e, e->vec, a2, in2 + half, bytes);
-  Ref sum[SUMS];
-  sum[S1] = fadd(e, a21, a22);
+  Ref sum[STRASSEN_SUMS];
+  sum[S1] = add_f(e, a21, a22);
   sum[S2] = LLVMBuildFSub(e->b, sum[S1], a11, "");
   sum[S3] = LLVMBuildFSub(e->b, a11, a21, "");
   sum[S4] = LLVMBuildFSub(e->b, a12, sum[S2], "");
-  for (int i = 0; i < SUMS; i++) store(e, sum[i], v, i * s->sum * 4 + u * bytes, bytes);
+  for (int i = 0; i < STRASSEN_SUMS; i++) store(e, sum[i], v, i * s->sum * 4 + u * bytes, bytes);
 }
 
 /* Of a row so many pixels are done at a time. */
@@ -212,7 +196,7 @@ static Ref load_kept(const Kernel *k, int m, int i) {
 static void keep_product(const Kernel *k, Ref *acc) {
   Emit *e = k->s->e;
   for (int i = 0; i < k->tile.nb * k->tile.uw; i++) {
-    if (k->p->before != NOTHING) acc[i] = fadd(e, acc[i], load_kept(k, k->p->before, i));
+    if (k->p->before != NOTHING) acc[i] = add_f(e, acc[i], load_kept(k, k->p->before, i));
     store(e, acc[i], kept_at(k, k->p->kept, i), 0, e->lanes * 4);
   }
 }
@@ -226,8 +210,8 @@ static void store_result(const Kernel *k, Ref *acc) {
     Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), b * e->lanes * 4, e->lanes * 4);
     for (int u = 0; u < k->exist; u++) {
       int i = b * k->tile.uw + u;
-      Ref y = fadd(e, acc[i], bias);
-      for (int j = 0; j < k->p->n_terms; j++) y = fadd(e, y, load_kept(k, k->p->term[j], i));
+      Ref y = add_f(e, acc[i], bias);
+      for (int j = 0; j < k->p->n_terms; j++) y = add_f(e, y, load_kept(k, k->p->term[j], i));
       y = apply_steps(e, s->n, y, arg, b, k->dy[u], k->dx[u]);
       store(e, y, out, (b * s->out->c + k->dy[u] * s->out->row + k->dx[u] * s->out->pix) * 4, e->lanes * 4);
     }
@@ -286,7 +270,7 @@ static void build_kernel(const void *data) {
 typedef struct Turn {
   Ref first, count;     /* pairs of lines */
   Ref panels;           /* number of the pair of panels */
-  Ref weights, v, m, buffer[BUFFERS];
+  Ref weights, v, m, buffer[STRASSEN_BUFFERS];
   int fetched;          /* cache lines of the next weights to fetch in a step over one channel block */
 } Turn;
 
@@ -425,8 +409,8 @@ static Turn turn_of(const Strassen *s) {
   Emit *e = s->e;
   Turn t = {.m = scratch_ptr(e)};
   t.buffer[0] = gep_const(e, t.m, KEPT * s->kept * 4);
-  for (int i = 1; i < BUFFERS; i++) t.buffer[i] = gep_const(e, t.buffer[i - 1], s->panel / 2 * 4);
-  t.v = s->plan->shared ? value_ptr(e, s->plan->work) : gep_const(e, t.buffer[BUFFERS - 1], s->panel / 2 * 4);
+  for (int i = 1; i < STRASSEN_BUFFERS; i++) t.buffer[i] = gep_const(e, t.buffer[i - 1], s->panel / 2 * 4);
+  t.v = s->plan->shared ? value_ptr(e, s->plan->work) : gep_const(e, t.buffer[STRASSEN_BUFFERS - 1], s->panel / 2 * 4);
   int64_t calls = PRODUCTS * (s->pairs / s->groups) * tiles_of_line(s) * s->half;
   t.fetched = (int)((2 * s->panel * 4 / 64 + calls - 1) / calls);
   return t;

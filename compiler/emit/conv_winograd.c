@@ -1,9 +1,11 @@
-/* emit_winograd.c: convolution by Winograd's algorithm, whose forms and points are winograd.c's.
+/* conv_winograd.c: convolution by Winograd's algorithm, whose forms and points are winograd.c's.
  *
  * A group of tiles is transformed to V; then for each panel of output channels one small matrix product a frequency gives M,
  * and M is transformed back with the epilogue. V is each worker's own, or, where the map is one group, shared and made in a
  * phase of its own. Tiles that the edge cuts have no products at the last points. */
-#include "emit_winograd.h"
+#include "emit.h"
+
+#include <llvm-c/Core.h>
 
 static int64_t frequencies(const Winograd *w) { return (int64_t)w->f.points * w->f.points; }
 

@@ -1,9 +1,10 @@
-/* emit_copy.c: rectangular copies between any two strided tensors, the one engine behind reorders,
+/* copy.c: rectangular copies between any two strided tensors, the one engine behind reorders,
  * transposes, slices, pads and the like. Where source and destination run along different axes, tiles of
  * one vector a side are transposed in registers. Every element is read and written within its tensor: the
  * last tile of an axis that is no multiple of the vector moves back over the one before it. */
 #include "emit.h"
 
+#include <llvm-c/Core.h>
 #include <stdlib.h>
 
 enum {

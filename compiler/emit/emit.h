@@ -1,14 +1,70 @@
-/* emit.h: shared by the files that generate code (emit*.c, object.c); the only header with LLVM types.
- *
- * Every node becomes a layer function
- *     void layer(Frame *frame, i32 task, i32 worker)
- * that does task `task` of frame->tasks of the node's work. emit.c makes the function, sets up the Emit and calls the
- * operator's emitter, which splits its items with `task_range`, or lets only task 0 work (`only_task_zero`). */
+/* emit.h: code for a planned graph. First what others call, then what the files of emit share: they alone know LLVM. */
 #ifndef EMIT_H
 #define EMIT_H
 
-#include "codegen.h"
-#include <llvm-c/Core.h>
+#include "lower.h"
+
+/* ==== object.c, header.c: what is generated ==== */
+
+/* What LLVM is given at most: instructions, of a layer and of all; and about the bytes that it needs for one. */
+enum { MAX_LAYER_CODE = 500000, MAX_CODE = 10000000, CODE_BYTES = 512 };
+
+/* The compiled object in memory: data, then tail, which are the graph's weights as they are. */
+typedef struct Object {
+  char *data;
+  size_t size;
+  const uint8_t *tail; /* not owned */
+  size_t tail_size;
+  int64_t instructions; /* that LLVM was given */
+} Object;
+
+/* Sets up LLVM; to be called before several threads call object_emit. */
+void object_prepare(void);
+/* Generates code for the graph after plan; the result is malloc'ed: ELF bytes (EMIT_OBJ), assembly or LLVM IR text. Fails where
+ * that is more than LLVM is given. */
+void object_emit(Graph *g, Object *out);
+void object_free(Object *o);
+/* The text of model.h, and the exact C names it uses. */
+void header_print(Graph *g, Buffer *out);
+/* `s` as a C identifier: other characters become _, a leading digit gets one before it, C and C++ keywords one behind. */
+char *c_identifier(Context *cx, const char *s);
+/* The names that begin with it are those of resnetcc_rt.h. */
+bool is_runtime_prefix(const char *name);
+
+/* The function peak(values, task, worker): PEAK_STEPS multiply-adds of all but two of so many vectors of registers. `values`
+ * are as many vectors for each task, the last two of which are factor and addend. */
+enum { PEAK_STEPS = 1 << 19 };
+int peak_vectors(const Target *t);
+void object_emit_peak(Graph *g, Object *out);
+
+/* ==== jit.c ==== */
+
+/* Loads an emitted object into this process (LLJIT); the handle keeps it alive. A name that it lacks fails, and closes it. */
+typedef struct Jit Jit;
+Jit *jit_load(Context *cx, const Object *o);
+void *jit_symbol(Context *cx, Jit *j, const char *name);
+/* The same for a model, which has a table. */
+Jit *jit_open(Context *cx, const char *name, const Object *o);
+const struct rcc_model *jit_model(const Jit *j);
+void jit_close(Jit *j);
+
+/* llvm_memory.c: out_of_memory() is called where LLVM gets no more memory. */
+void object_watch_memory(void);
+
+/* ==== inside emit ====
+ *
+ * Every node becomes a layer function
+ *     void layer(Frame *frame, i32 task, i32 worker)
+ * that does task `task` of frame->tasks of the node's work. layer.c makes the function, sets up the Emit and calls the
+ * operator's emitter, which splits its items with `task_range`, or lets only task 0 work (`only_task_zero`). */
+
+/* LLVM's types, by name only: who includes this to get an object needs no header of LLVM's. */
+typedef struct LLVMOpaqueContext *LLVMContextRef;
+typedef struct LLVMOpaqueModule *LLVMModuleRef;
+typedef struct LLVMOpaqueType *LLVMTypeRef;
+typedef struct LLVMOpaqueValue *LLVMValueRef;
+typedef struct LLVMOpaqueBasicBlock *LLVMBasicBlockRef;
+typedef struct LLVMOpaqueBuilder *LLVMBuilderRef;
 
 typedef LLVMValueRef Ref;
 
@@ -27,7 +83,7 @@ typedef struct Emit {
   bool serial;           /* only_task_zero was called for this layer */
   const Node *node;      /* whose layer function is built: the graph's own, or if `bound` ... */
   bool bound;            /* ... one that stands for all of the same key, whose values' places come from a table */
-  Map shared;            /* emit_layer.c: functions that layers share, so far */
+  Map shared;            /* layer.c: functions that layers share, so far */
   int n_kernels;         /* so far */
   Buffer key;            /* of the layer being made; here, so that a failure leaves nothing of it behind */
   int phase;             /* of an operator that needs a barrier inside: a layer function each */
@@ -35,8 +91,10 @@ typedef struct Emit {
   const Node *too_large; /* its code goes beyond what is allowed, see emit_layers; NULL: none does */
 } Emit;
 
-/* ==== emit.c: layers ==== */
+/* ==== module.c ==== */
 void emit_module(Emit *e); /* all layers, net_run, net_model; with e->too_large, only a part of them */
+
+/* ==== frame.c: the words of layer functions ==== */
 /* Pointer to the first element of a value's storage (inputs and outputs: the caller's memory, aligned to its element
  * only), or to pixel (0,0) of channel 0 where the layout has a halo. Inside a layer function. */
 Ref value_ptr(Emit *e, const Value *v);
@@ -64,7 +122,63 @@ void emit_halo(Emit *e, const Value *v);
 void compute_attributes(Emit *e, Ref fn);
 void add_attribute(Emit *e, Ref fn, const char *name, const char *value); /* value NULL: an enum attribute */
 
-/* ==== emit_util.c: small words of the builder ==== */
+/* The frame that every layer function gets: byte offsets of its fields. */
+enum {
+  FRAME_WORK = 0,     /* ptr: the workspace of this image */
+  FRAME_SCRATCH = 8,  /* ptr: the first worker's scratch */
+  FRAME_TASKS = 16,   /* i32: tasks a layer is split into */
+  FRAME_PLACES = 24,  /* ptr: the running layer's places, i64 each */
+  FRAME_IO = 32,      /* ptr each: the inputs, then the outputs, of this image; then the workspace that all images share */
+};
+/* Into more tasks no layer is split, however many threads there are: then items times tasks do not overflow. */
+enum { MOST_TASKS = 1 << 16 };
+int64_t frame_once(const Graph *g); /* the offset of the latter */
+
+typedef struct Layer {
+  Ref fn;      /* void (Frame *, i32 task, i32 worker) */
+  bool serial;
+  int64_t *place;
+  int n_place;
+} Layer;
+
+/* Makes the layer functions, and lists them in e->g->layer and in `layer`, in the order of their calls. Stops with e->too_large
+ * at a layer of more than MAX_LAYER_CODE instructions, or where all so far are more than MAX_CODE or, by CODE_BYTES, than the
+ * memory that is left. */
+void emit_layers(Emit *e, Layer *layer);
+Ref constant_global(Emit *e, Ref value, const char *name);
+/* A load of what stays as it is while a layer function runs, so that LLVM takes it out of loops, past stores and calls. */
+Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align);
+
+/* ==== key.c ==== */
+
+/* Appends all that the code of a layer depends on; false: the function is the node's own, as it rests on more than a key should
+ * hold. `few`: few functions are worth more than fast ones, so constants of one element are no part of it where they can be
+ * read at run time. */
+bool layer_key(const Node *n, int phase, bool few, Buffer *key);
+/* A node of that key, which has nothing that the key lacks. Its values have their numbers for ids. */
+Node *layer_node(Context *cx, Buffer *key);
+/* What such a node has for the places of packed weights and bias. */
+enum { BOUND_WEIGHTS = 1 << 29, BOUND_BIAS };
+/* Value number i of a node: inputs, results, and what threads share meanwhile; NULL: there is none. */
+const Value *layer_value(const Node *n, int i);
+int layer_values(const Node *n);
+
+/* A layer's places: the offsets of packed weights and bias, then those of inputs, results and shared work, in the memory
+ * that a value's Place says; of inputs and outputs of the network the offset of their pointer in the frame. */
+enum { PLACE_WEIGHTS, PLACE_BIAS, PLACE_VALUES };
+
+/* Bytes from the start of v's memory to what value_ptr points to. */
+int64_t inner_offset(const Value *v);
+/* flush.c: what to call for a layer: itself, or with --flush-denormals a function that calls it, for which the frame has so
+ * many bytes more at its end. */
+Ref flush_denormals(Emit *e, Ref layer, LLVMTypeRef layer_type, Ref frame);
+int64_t flush_frame_bytes(const Graph *g);
+/* Of a function that runs on every CPU of the architecture. */
+void baseline_attributes(Emit *e, Ref fn);
+/* The functions and tables of the interface: NAME_run, NAME_model and what they need. */
+void emit_entry(Emit *e, const Layer *layer, int count);
+
+/* ==== word.c: small words of the builder ==== */
 Ref const_i64(Emit *e, int64_t v);
 Ref const_i32(Emit *e, int32_t v);
 Ref const_f32(Emit *e, double v);
@@ -87,12 +201,12 @@ Ref max_i(Emit *e, Ref a, Ref b);
 Ref clamp_i(Emit *e, Ref i, Ref most);        /* i64: into [0, most] */
 /* What of the range [lo, hi) lies in the `count` items from `first`, counted from there. */
 void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *from, Ref *to);
-Ref fadd(Emit *e, Ref a, Ref b);
-Ref fmul(Emit *e, Ref a, Ref b);
+Ref add_f(Emit *e, Ref a, Ref b);
+Ref mul_f(Emit *e, Ref a, Ref b);
 Ref fma_(Emit *e, Ref a, Ref b, Ref c);       /* a*b+c, one rounding where the target has FMA, else two */
 Ref fmax_(Emit *e, Ref a, Ref b);             /* b where a is NaN or not greater: one vmaxps */
 Ref fmin_(Emit *e, Ref a, Ref b);
-Ref fmaximum(Emit *e, Ref a, Ref b);          /* vectors of floats: NaN where a or b is, else the larger */
+Ref maximum_f(Emit *e, Ref a, Ref b);          /* vectors of floats: NaN where a or b is, else the larger */
 Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n, Ref *args);
 
 /* for (i = lo; i < hi; i += step). With n > 0, acc[0..n) are carried round the loop: loop_begin replaces them by the phis,
@@ -116,20 +230,19 @@ typedef struct If { LLVMBasicBlockRef join; } If;
 void if_begin(Emit *e, If *s, Ref cond);
 void if_end(Emit *e, If *s);
 
-/* ==== emit_math.c: elementwise operators on a float or a vector of floats of any length ==== */
+/* ==== math.c: elementwise operators on a float or a vector of floats of any length ==== */
 /* op(acc, arg), or op(arg, acc) where s->swap; arg is NULL for unary steps. exp, tanh and the like are polynomials with at
  * most 2 ulp of error, correct for NaN, infinities and the ends of the range. */
 Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg);
 Ref math_exp(Emit *e, Ref x);
 Ref math_log(Emit *e, Ref x);
 Ref choose(Emit *e, Ref cond, Ref a, Ref b);          /* cond ? a : b */
-bool type_is_signed(Type t);                          /* a signed integer */
 Ref math_less(Emit *e, Type t, Ref a, Ref b);         /* a < b, false for NaN */
 Ref math_beats(Emit *e, Type t, Ref a, Ref b);        /* a is the maximum of both, b having come first: NaN is the largest */
 /* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
 Ref math_cast(Emit *e, Ref x, Type from, Type to);
 
-/* ==== emit_tile.c: the register tile that all matrix-like kernels share ==== */
+/* ==== tile.c: the register tile that all matrix-like kernels share ==== */
 enum { MAX_TILE = 32, MAX_ACC = 32 };
 /* n vectors of a minus those of b, to be computed beside something else. */
 typedef struct Differences {
@@ -157,7 +270,7 @@ Ref gather_lanes(Emit *e, Ref *v, int n, const int *from);
  * there are no registers. */
 void end_step(Emit *e);
 
-/* ==== emit_rows.c: the loops around tiles ==== */
+/* ==== rows.c: the loops around tiles ==== */
 /* A row of pixels in as few tiles as possible of at most `most`: those of one size, then those of one less. */
 typedef struct RowTiles { int64_t count, size[2], number[2], first[2] /* pixel */; } RowTiles;
 RowTiles row_tiles(int64_t pixels, int64_t most);
@@ -172,7 +285,7 @@ typedef struct RowShare {
 void row_share_begin(Emit *e, RowShare *s, int64_t images, int64_t rows, int64_t tiles);
 void row_share_end(Emit *e, RowShare *s);
 
-/* ==== emit_step.c: the epilogue beside blocked results ==== */
+/* ==== step.c: the epilogue beside blocked results ==== */
 /* Pointers to each step's argument at (image, channel block, row, x) given as i64 values; constants of one element have none
  * (NULL). arg[] has n->n_step entries. */
 void step_pointers(Emit *e, Node *n, Ref image, Ref block, Ref row, Ref x, Ref *arg);
@@ -182,7 +295,7 @@ void step_key(const Node *n, Buffer *key);
 /* All steps on the vector of the result that lies `db` blocks, `dy` rows and `dx` pixels from there. */
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx);
 
-/* ==== emit_copy.c: rectangular copies ==== */
+/* ==== copy.c: rectangular copies ==== */
 /* One axis of a copy: n elements, so far apart (in elements) in the source and in the destination. A source stride of 0
  * repeats an element, a negative one goes backwards. */
 typedef struct CopyAxis { int64_t n, src, dst; } CopyAxis;
@@ -199,7 +312,7 @@ void emit_copy(Emit *e, const Copy *c);
 typedef struct Axes { int rank; int64_t n[MAX_RANK + 1], stride[MAX_RANK + 1]; } Axes;
 void value_axes(const Value *v, Axes *a);
 
-/* ==== emit_plain.c: broadcasting beside dense row-major results ==== */
+/* ==== plain.c: broadcasting beside dense row-major results ==== */
 /* The index in a dense tensor `from` of the element that stands beside element `flat` of `to`, to which it broadcasts. */
 Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat);
 /* What stands beside the result's `lanes` elements (1, or those of a vector, `valid` of which exist) at index `row` over all
@@ -208,37 +321,147 @@ Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int l
 /* All steps on elements of n's first result there. */
 Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int valid);
 
-/* ==== emit_elt.c ==== */
+/* ==== pointwise.c ==== */
 /* task_range where there are enough elements to share, else all items in task 0. */
 void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi);
 
 /* ==== one emitter an operator family; each builds the body of a layer function ==== */
-void emit_conv(Emit *e, Node *n);      /* emit_conv.c: Conv on blocks */
-void emit_depthwise(Emit *e, Node *n); /* emit_depthwise.c */
-void emit_grouped(Emit *e, Node *n);   /* emit_grouped.c */
-void emit_ragged(Emit *e, Node *n);    /* emit_ragged.c */
-void emit_interleaved(Emit *e, Node *n); /* emit_interleaved.c */
-void emit_narrow(Emit *e, Node *n);    /* emit_narrow.c */
-void emit_pixels(Emit *e, Node *n);    /* emit_pixels.c */
-void emit_winograd(Emit *e, Node *n);  /* emit_winograd.c: F(4x4,3x3); in two phases where plan->shared */
-void emit_strassen(Emit *e, Node *n);  /* emit_strassen.c: 1x1; in two phases where plan->shared */
-void emit_conv_plain(Emit *e, Node *n); /* emit_conv_plain.c: run-time weights, dense row-major */
-void emit_gemm(Emit *e, Node *n);      /* emit_gemm.c: Gemm, MatMul; any type */
-void emit_pool(Emit *e, Node *n);      /* emit_pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool; blocked f32, or plain any type and rank */
-void emit_pool_plain(Emit *e, Node *n); /* emit_pool_plain.c: that part of it */
-void emit_pointwise(Emit *e, Node *n); /* emit_elt.c: Pointwise, every K_UNARY and K_BINARY of any type, BatchNormalization; plain or blocked */
-void emit_reduce(Emit *e, Node *n);    /* emit_reduce.c: Softmax, LogSoftmax, ReduceMean, ArgMax on plain tensors */
-void emit_move(Emit *e, Node *n);      /* emit_move.c: Transpose, Concat, Split, Slice, Pad, Gather, views that need a copy, ConstantOfShape */
-/* emit_parts.c: the parts of a whole along axis k to their places in it, or out of it, size[i] along that axis each; NULL for a
+void emit_conv(Emit *e, Node *n);      /* conv_direct.c: Conv on blocks */
+void emit_depthwise(Emit *e, Node *n); /* conv_depthwise.c */
+void emit_grouped(Emit *e, Node *n);   /* conv_grouped.c */
+void emit_ragged(Emit *e, Node *n);    /* conv_ragged.c */
+void emit_interleaved(Emit *e, Node *n); /* conv_interleaved.c */
+void emit_narrow(Emit *e, Node *n);    /* conv_narrow.c */
+void emit_pixels(Emit *e, Node *n);    /* conv_pixels.c */
+void emit_winograd(Emit *e, Node *n);  /* conv_winograd.c: F(4x4,3x3); in two phases where plan->shared */
+void emit_strassen(Emit *e, Node *n);  /* conv_strassen.c: 1x1; in two phases where plan->shared */
+void emit_conv_plain(Emit *e, Node *n); /* conv_plain.c: run-time weights, dense row-major */
+void emit_gemm(Emit *e, Node *n);      /* product.c: Gemm, MatMul; any type */
+void emit_pool(Emit *e, Node *n);      /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool; blocked f32, or plain any type and rank */
+void emit_pool_plain(Emit *e, Node *n); /* pool_plain.c: that part of it */
+void emit_pointwise(Emit *e, Node *n); /* pointwise.c: Pointwise, every K_UNARY and K_BINARY of any type, BatchNormalization; plain or blocked */
+void emit_reduce(Emit *e, Node *n);    /* reduce.c: Softmax, LogSoftmax, ReduceMean, ArgMax on plain tensors */
+void emit_move(Emit *e, Node *n);      /* move.c: Transpose, Concat, Split, Slice, Pad, Gather, views that need a copy, ConstantOfShape */
+/* parts.c: the parts of a whole along axis k to their places in it, or out of it, size[i] along that axis each; NULL for a
  * part that nobody wants. For nodes of more than MAX_BOUND values. */
 enum { MAX_BOUND = 48 }; /* values of a node whose function other layers may share */
 void emit_parts(Emit *e, const Value *whole, Value *const *part, int n, int k, const int64_t *size, bool split);
-void emit_pad(Emit *e, Node *n, const Axes *in, const Axes *out); /* emit_pad.c: Pad beside those of emit_bounds */
+void emit_pad(Emit *e, Node *n, const Axes *in, const Axes *out); /* pad.c: Pad beside those of emit_bounds */
 /* The index inside an axis of d > 0 elements that index i, up to an axis' length outside (wrapped: anywhere), stands for; a constant's
  * is i. */
 Ref pad_index(Emit *e, PadMode mode, Ref i, int64_t d);
-void emit_bounds(Emit *e, Node *n);    /* emit_bounds.c: Slice and Pad whose bounds are known at run time only */
-void emit_reorder(Emit *e, Node *n);   /* emit_reorder.c: between any two layouts of one shape */
+void emit_bounds(Emit *e, Node *n);    /* bounds.c: Slice and Pad whose bounds are known at run time only */
+void emit_reorder(Emit *e, Node *n);   /* reorder.c: between any two layouts of one shape */
 
-void emit_peak(Emit *e); /* emit_peak.c: the function `peak`, see object_emit_peak */
+void emit_peak(Emit *e); /* peak.c: the function `peak`, see object_emit_peak */
+
+/* ==== Winograd's algorithm: conv_winograd.c and winograd_*.c ==== */
+
+/* V is the transformed input [frequency][phase][channel block][tile][V], M the sums [frequency][nb][tile][V], U transformed
+ * weights. Frequency (i, j) is number i * points + j. Of two phases in a dimension the second, of one tap, has no products
+ * at point 0. */
+typedef struct Winograd {
+  Emit *e;
+  Node *n;
+  const ConvPlan *plan;
+  WinogradForm f;
+  WinogradSizes s;
+  const Layout *in, *out;
+  int64_t images, rows, cols; /* of the result */
+} Winograd;
+
+/* ==== winograd_transform.c ==== */
+
+/* The first phase's weight at point i from those at the first `taps` points. */
+Ref winograd_weight(const Winograd *w, int i, const Ref *u);
+/* The same over the rows of column `col` of a kernel, whose weights at the first points are `step` bytes apart, the first `at`
+ * bytes behind g. */
+Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_t step);
+/* Tile row `row` of a channel block of an image; at `v` is where the row's first tile goes of block 0. `last`: it is the map's
+ * last row of tiles. */
+void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool last, Ref v);
+
+/* Tiles of a panel whose sums wait in `m`: `images` images from `image`, of each `rows` rows of tiles from `first`. */
+typedef struct WinogradArea {
+  Ref image, first;
+  int64_t images, rows;
+  Ref m;
+} WinogradArea;
+/* Their results: M's transform, bias, epilogue. */
+void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel);
+
+/* ==== winograd_weights.c ==== */
+
+/* Bytes of the weights of one channel in a panel of nb blocks. */
+int64_t winograd_line_bytes(const Winograd *w, int nb);
+
+/* Row point i of the transformed weights of so many input channels. */
+typedef struct WinogradRow {
+  const Winograd *w;
+  int i, channels, nb;
+} WinogradRow;
+
+/* Bytes of one of a chunk's given weights. */
+int64_t winograd_given_bytes(const WinogradRow *r);
+/* Makes of the row's weights what is not given by g [given weight][channel][nb][V], in u. */
+void winograd_weights_row(const WinogradRow *r, Ref g, Ref u);
+
+/* The weights of a row point and phase of rows: one for each column point, so many bytes apart, the first `n_given` of them
+ * elsewhere; and those of the second phase of columns. */
+typedef struct WinogradPlaces {
+  Ref u, given, second;
+  int64_t step, given_step;
+  int n_given;
+} WinogradPlaces;
+
+/* Where the weights of a row are, that winograd_weights_row makes in u or g has: of[phase of rows]. */
+void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of);
+
+/* ==== winograd_product.c ==== */
+
+/* Floats of V from a frequency's first phase to phase (pr, pc). */
+int64_t winograd_phase_at(const Winograd *w, int pr, int pc);
+
+/* Points of one dimension that are treated alike. */
+typedef struct WinogradRange {
+  int lo, hi, phases;
+  bool cut; /* tiles that the edge cuts have none of these */
+} WinogradRange;
+
+/* Returns how many; `cut` is the number of results of a cut tile, 0: none is. */
+int winograd_ranges(const WinogradForm *f, int cut, WinogradRange *r);
+
+/* The numbers of a group's tiles. */
+typedef struct WinogradTiles {
+  int *number;      /* NULL: they count up from 0, being many */
+  int64_t n;
+} WinogradTiles;
+
+/* Those of `images` x `rows` rows of tiles that have products of a range of rows and one of columns. */
+WinogradTiles winograd_tiles(const Winograd *w, int64_t images, int64_t rows, bool cut_row, bool cut_col);
+
+typedef struct WinogradProduct {
+  const Winograd *w;
+  Tile tile;
+  int row_phases, col_phases;
+  int blocks, rest; /* to sum over in each phase: channel blocks, and channels of a last partial one */
+  bool first;       /* M starts at zero */
+} WinogradProduct;
+
+/* The kernel's arguments; u are the weights of phases (0, 0), (0, 1), (1, 0), (1, 1), with one phase only the first. */
+enum { PHASES = 4 };
+
+typedef struct WinogradOperands {
+  Ref v, m, pf, u[PHASES];
+} WinogradOperands;
+
+/* Products of row point i, a constant or not, at a range of column points; u are the weights of as many phases as the stride.
+ * The operands are those of the column point 0; what to fetch has so many bytes for each. */
+void winograd_range_products(WinogradProduct p, const WinogradTiles *t, Ref i, const WinogradRange *cols, WinogradOperands o,
+                             const WinogradPlaces *u, int64_t fetched);
+
+/* ==== winograd_fused.c ==== */
+
+/* All row points of a chunk of input channels of whole blocks: M (+)= V U. */
+void winograd_fused_chunk(const Winograd *w, Ref m, Ref g, Ref v, int blocks, bool first);
 #endif

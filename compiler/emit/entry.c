@@ -1,11 +1,13 @@
-/* emit_entry.c: what the outside sees: NAME_run with typed parameters, the table NAME_model (struct rcc_model of
+/* entry.c: what the outside sees: NAME_run with typed parameters, the table NAME_model (struct rcc_model of
  * resnetcc_rt.h) and the functions it points to. They check every argument before a layer runs, and are compiled for the
  * baseline of the architecture, so that they can refuse a CPU that lacks what the layers need.
  *
  * Layers that do not depend on the image run first, once, on all threads. Of a batch with at least as many images as
  * threads each thread then takes whole images, in a workspace of its own: nobody waits for anyone between layers. What is
  * left over, and a smaller batch, goes image by image through all threads. */
-#include "emit_entry.h"
+#include "emit.h"
+
+#include <llvm-c/Core.h>
 
 #include "resnetcc_rt.h"
 #include <string.h>
@@ -19,13 +21,6 @@ typedef struct Entry {
   Ref table, places;   /* of the layers */
   Ref image_task;      /* where the batch is symbolic */
 } Entry;
-
-void baseline_attributes(Emit *e, Ref fn) {
-  add_attribute(e, fn, "nounwind", NULL);
-  add_attribute(e, fn, "noinline", NULL);
-  add_attribute(e, fn, "target-cpu", "x86-64");
-  add_attribute(e, fn, "target-features", "");
-}
 
 static Ref new_function(Entry *y, const char *name, LLVMTypeRef type, bool visible) {
   Emit *e = y->e;
@@ -272,8 +267,6 @@ static void run_layers(Entry *y, int from, int to, Ref frame, Ref par, Ref threa
   if_end(e, &branch);
   loop_end(e, &layer);
 }
-
-int64_t frame_once(const Graph *g) { return FRAME_IO + 8 * ((int64_t)g->n_input + g->n_output); }
 
 /* A frame on the stack; `once` is what all images share. */
 static Ref new_frame(Emit *e, Ref once, Ref work, Ref scratch, Ref threads) {

@@ -1,6 +1,8 @@
-/* emit_flush.c: --flush-denormals. Layers are called through a function that has the CPU take denormal numbers for zeros meanwhile,
+/* flush.c: --flush-denormals. Layers are called through a function that has the CPU take denormal numbers for zeros meanwhile,
  * in whatever thread that is. */
-#include "emit_entry.h"
+#include "emit.h"
+
+#include <llvm-c/Core.h>
 
 enum {
   MXCSR_DENORMALS_ARE_ZEROS = 1 << 6, /* Intel, Software Developer's Manual, volume 1, 10.2.3 */

@@ -1,8 +1,7 @@
-/* emit.c: the module, and the words with which emitters address values and split work. The layer functions are in
- * emit_layer.c, the interface functions that call them in emit_entry.c. */
+/* frame.c: the words with which emitters make functions, address values and split work. */
 #include "emit.h"
-#include "emit_entry.h"
 
+#include <llvm-c/Core.h>
 #include <llvm-c/DebugInfo.h>
 #include <string.h>
 
@@ -25,6 +24,13 @@ void compute_attributes(Emit *e, Ref fn) {
   /* Without both, LLVM splits 512-bit vectors in two on CPUs that it thinks prefer 256 bits. */
   add_attribute(e, fn, "prefer-vector-width", "512");
   add_attribute(e, fn, "min-legal-vector-width", "512");
+}
+
+void baseline_attributes(Emit *e, Ref fn) {
+  add_attribute(e, fn, "nounwind", NULL);
+  add_attribute(e, fn, "noinline", NULL);
+  add_attribute(e, fn, "target-cpu", "x86-64");
+  add_attribute(e, fn, "target-features", "");
 }
 
 bool kernel_begin(Emit *e, const char *key, LLVMTypeRef type, Ref *fn, Resume *saved) {
@@ -79,15 +85,40 @@ void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const
 
 /* ==== values ==== */
 
-Ref weights_ptr(Emit *e, int64_t offset) {
-  return e->bound ? bound_weights(e, offset) : gep_const(e, e->weights, offset);
-}
+int64_t frame_once(const Graph *g) { return FRAME_IO + 8 * ((int64_t)g->n_input + g->n_output); }
 
 Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align) {
   Ref v = load(e, type, p, bytes, align);
   LLVMMetadataRef none = LLVMMDNodeInContext2(e->c, NULL, 0);
   LLVMSetMetadata(v, LLVMGetMDKindIDInContext(e->c, "invariant.load", 14), LLVMMetadataAsValue(e->c, none));
   return v;
+}
+
+int64_t inner_offset(const Value *v) { return v->alias_offset + v->layout.origin * (int64_t)type_size(v->type); }
+
+static Ref place_field(Emit *e, int i) {
+  Ref places = load_invariant(e, e->ptr, e->frame, FRAME_PLACES, 8);
+  return load_invariant(e, e->i64, places, 8 * i, 8);
+}
+
+static Ref bound_value(Emit *e, const Value *v) {
+  assert(layer_value(e->node, v->id) == v);
+  Ref offset = place_field(e, PLACE_VALUES + v->id);
+  switch (v->place) {
+  case P_WORK: return gep(e, load_invariant(e, e->ptr, e->frame, FRAME_WORK, 8), offset, 1);
+  case P_ONCE: return gep(e, load_invariant(e, e->ptr, e->frame, frame_once(e->g), 8), offset, 1);
+  case P_CONST: return gep(e, e->weights, offset, 1);
+  default: return gep_const(e, load_invariant(e, e->ptr, gep(e, e->frame, offset, 1), 0, 8), inner_offset(v));
+  }
+}
+
+static Ref bound_weights(Emit *e, int64_t offset) {
+  assert(offset == BOUND_WEIGHTS || offset == BOUND_BIAS);
+  return gep(e, e->weights, place_field(e, offset == BOUND_WEIGHTS ? PLACE_WEIGHTS : PLACE_BIAS), 1);
+}
+
+Ref weights_ptr(Emit *e, int64_t offset) {
+  return e->bound ? bound_weights(e, offset) : gep_const(e, e->weights, offset);
 }
 
 Ref constant_global(Emit *e, Ref value, const char *name) {
@@ -104,7 +135,7 @@ static Ref frame_field(Emit *e, LLVMTypeRef type, int64_t offset) {
 
 Ref value_ptr(Emit *e, const Value *v) {
   if (e->bound) return bound_value(e, v);
-  int64_t at = v->alias_offset + v->layout.origin * (int64_t)type_size(v->type);
+  int64_t at = inner_offset(v);
   switch (v->place) {
   case P_WORK: return gep_const(e, frame_field(e, e->ptr, FRAME_WORK), v->offset + at);
   case P_ONCE: return gep_const(e, frame_field(e, e->ptr, frame_once(e->g)), v->offset + at);
@@ -131,6 +162,18 @@ void task_range(Emit *e, int64_t total, Ref *lo, Ref *hi) {
   Ref from = mul_i(e, task, total), to = add_i(e, from, const_i64(e, total));
   *lo = LLVMBuildSDiv(e->b, from, tasks, "");
   *hi = LLVMBuildSDiv(e->b, to, tasks, "");
+}
+
+enum { SERIAL_ELEMENTS = 1 << 14 };
+
+void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi) {
+  if (elements > SERIAL_ELEMENTS) {
+    task_range(e, items, lo, hi);
+    return;
+  }
+  only_task_zero(e);
+  *lo = const_i64(e, 0);
+  *hi = const_i64(e, items);
 }
 
 /* ==== halos ==== */
@@ -200,22 +243,4 @@ void emit_halo(Emit *e, const Value *v) {
   zero_pixels(e, v, p, width, l->right);
   zero_rows(e, v, p, row, height - 1, 1, l->bottom);
   loop_end(e, &item);
-}
-
-/* ==== the module ==== */
-
-/* Without their bytes, which object.c attaches: LLVM must neither carry nor fold them. */
-static void declare_weights(Emit *e) {
-  LLVMTypeRef type = LLVMArrayType2(e->i8, (uint64_t)e->g->weights_size);
-  e->weights = LLVMAddGlobal(e->m, type, "weights");
-  LLVMSetGlobalConstant(e->weights, 1);
-  LLVMSetVisibility(e->weights, LLVMHiddenVisibility);
-  LLVMSetAlignment(e->weights, 64);
-}
-
-void emit_module(Emit *e) {
-  declare_weights(e);
-  Layer *layer = alloc_n(e->g->cx, 2 * (size_t)e->g->n_node + 1, sizeof *layer);
-  emit_layers(e, layer);
-  if (!e->too_large) emit_entry(e, layer, e->g->n_layer);
 }

@@ -1,6 +1,6 @@
 /* header.c: the C and C++ header of a compiled model. Names come from the model file, which nobody vouches
  * for: as identifiers they are rebuilt, in comments they are escaped. */
-#include "codegen.h"
+#include "emit.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* object_jit.c: an emitted object in this process, by LLVM's LLJIT: tests need no linker. */
-#include "codegen.h"
+/* jit.c: an emitted object in this process, by LLVM's LLJIT: tests need no linker. */
+#include "emit.h"
 
 #include "resnetcc_rt.h"
 #include <llvm-c/Core.h>

@@ -1,10 +1,10 @@
-/* emit_key.c: the key of a layer function: all that its code may depend on, as bytes. The function is built from a node that is
+/* key.c: the key of a layer function: all that its code may depend on, as bytes. The function is built from a node that is
  * read back from them and has nothing else, so what an emitter looks at and the key lacks is 0 or NULL there for every layer: it
  * fails where it is needed, and is never taken from another layer of the same key.
  *
  * Of places the key has the kind, and which values lie in the same memory, how far apart. One routine for each type writes and
  * reads, so that the two cannot differ. */
-#include "emit_entry.h"
+#include "emit.h"
 
 #include <string.h>
 

@@ -1,8 +1,9 @@
-/* emit_layer.c: from nodes to layer functions. Layers that differ in nothing but the places of their values share one
+/* layer.c: from nodes to layer functions. Layers that differ in nothing but the places of their values share one
  * function, which finds the places in a table: a network's size in code, and the time to compile it, follow its kinds of
  * layers. */
-#include "emit_entry.h"
+#include "emit.h"
 
+#include <llvm-c/Core.h>
 #include <string.h>
 
 /* ==== which emitter ==== */
@@ -71,11 +72,7 @@ static bool keys_equal(const void *a, const void *b) {
   return x->key.size == y->key.size && memcmp(x->key.data, y->key.data, x->key.size) == 0;
 }
 
-/* A layer's places: the offsets of packed weights and bias, then those of inputs, results and shared work, in the memory
- * that a value's Place says; of inputs and outputs of the network the offset of their pointer in the frame. */
-enum { PLACE_WEIGHTS, PLACE_BIAS, PLACE_VALUES };
-
-static int64_t inner_offset(const Value *v) { return v->alias_offset + v->layout.origin * (int64_t)type_size(v->type); }
+/* ==== layers ==== */
 
 static int64_t place_of(const Graph *g, const Value *v) {
   if (!v || v->place == P_NONE) return 0;
@@ -83,29 +80,6 @@ static int64_t place_of(const Graph *g, const Value *v) {
   if (v->place == P_OUTPUT) return FRAME_IO + 8 * (g->n_input + v->offset);
   return v->offset + inner_offset(v);
 }
-
-static Ref place_field(Emit *e, int i) {
-  Ref places = load_invariant(e, e->ptr, e->frame, FRAME_PLACES, 8);
-  return load_invariant(e, e->i64, places, 8 * i, 8);
-}
-
-Ref bound_value(Emit *e, const Value *v) {
-  assert(layer_value(e->node, v->id) == v);
-  Ref offset = place_field(e, PLACE_VALUES + v->id);
-  switch (v->place) {
-  case P_WORK: return gep(e, load_invariant(e, e->ptr, e->frame, FRAME_WORK, 8), offset, 1);
-  case P_ONCE: return gep(e, load_invariant(e, e->ptr, e->frame, frame_once(e->g), 8), offset, 1);
-  case P_CONST: return gep(e, e->weights, offset, 1);
-  default: return gep_const(e, load_invariant(e, e->ptr, gep(e, e->frame, offset, 1), 0, 8), inner_offset(v));
-  }
-}
-
-Ref bound_weights(Emit *e, int64_t offset) {
-  assert(offset == BOUND_WEIGHTS || offset == BOUND_BIAS);
-  return gep(e, e->weights, place_field(e, offset == BOUND_WEIGHTS ? PLACE_WEIGHTS : PLACE_BIAS), 1);
-}
-
-/* ==== layers ==== */
 
 static Ref build_function(Emit *e, Node *n, int phase, const char *name, bool bound) {
   LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);

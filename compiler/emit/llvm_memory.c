@@ -1,8 +1,9 @@
-/* object_memory.c: LLVM ends in our own line where it gets no more memory. It and the C++ library would abort with words of
+/* llvm_memory.c: LLVM ends in our own line where it gets no more memory. It and the C++ library would abort with words of
  * theirs. What they offer against that has no C interface, so the functions are looked up by the names that C++ gives them;
  * one that is missing leaves that way to end as it is. */
-#include "codegen.h"
+#include "emit.h"
 
+#include <llvm-c/Core.h>
 #include <dlfcn.h>
 #include <llvm-c/ErrorHandling.h>
 #include <stdlib.h>

@@ -1,9 +1,11 @@
-/* emit_math.c: elementwise operators and conversions, on one element or a vector of any length.
+/* math.c: elementwise operators and conversions, on one element or a vector of any length.
  *
  * exp and what is made of it follow Cody and Waite, "Software Manual for the Elementary Functions" (1980):
  * reduce the argument by a multiple of ln 2 held in two parts, evaluate a polynomial, put the exponent back.
  * The operands of fmax_ and fmin_ are in the order in which a NaN among the data comes out as NaN. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 static const double infinity = 1 / 0.0; /* math.h has names that emit.h has too */
 
@@ -43,8 +45,6 @@ static Ref absolute(Emit *e, Ref x) {
 }
 
 /* ==== comparison ==== */
-
-bool type_is_signed(Type t) { return t == T_I8 || t == T_I16 || t == T_I32 || t == T_I64; }
 
 Ref math_less(Emit *e, Type t, Ref a, Ref b) {
   if (type_is_float(t)) return LLVMBuildFCmp(e->b, LLVMRealOLT, a, b, "");
@@ -87,13 +87,13 @@ static Ref exp_reduced(Emit *e, Ref x, Ref *k) {
   *k = LLVMBuildSub(e->b, as_type(e, sum, e->i32), as_type(e, round, e->i32), "");
   Ref r = fma_(e, kf, real(e, x, -ln2_hi), x);
   r = fma_(e, kf, real(e, x, -ln2_lo), r);
-  return fma_(e, fmul(e, r, r), horner(e, r, COUNT(exp_poly), exp_poly), r);
+  return fma_(e, mul_f(e, r, r), horner(e, r, COUNT(exp_poly), exp_poly), r);
 }
 
 /* y 2^k, also where that is subnormal or infinite: 2^k is multiplied in two halves, each a normal number. */
 static Ref scale(Emit *e, Ref y, Ref k) {
   Ref half = shift_signed(e, k, 1), part[] = {half, LLVMBuildSub(e->b, k, half, "")};
-  for (int i = 0; i < 2; i++) y = fmul(e, y, as_type(e, shift_left(e, plus(e, part[i], 127), 23), e->f32));
+  for (int i = 0; i < 2; i++) y = mul_f(e, y, as_type(e, shift_left(e, plus(e, part[i], 127), 23), e->f32));
   return y;
 }
 
@@ -101,7 +101,7 @@ static Ref scale(Emit *e, Ref y, Ref k) {
 Ref math_exp(Emit *e, Ref x) {
   Ref k, bounded = fmin_(e, real(e, x, 89), fmax_(e, real(e, x, -104), x));
   Ref m = exp_reduced(e, bounded, &k);
-  return scale(e, fadd(e, real(e, x, 1), m), k);
+  return scale(e, add_f(e, real(e, x, 1), m), k);
 }
 
 /* 1 / (1 + exp(a)) for a >= 0, as 2^-k / (1 + 2^-k + m): that cannot overflow. What the first sum loses goes
@@ -110,8 +110,8 @@ static Ref logistic_tail(Emit *e, Ref a) {
   Ref k, one = real(e, a, 1);
   Ref m = exp_reduced(e, fmin_(e, real(e, a, 104), a), &k);
   Ref power = scale(e, one, LLVMBuildNeg(e->b, k, ""));
-  Ref sum = fadd(e, one, power), lost = fsub(e, power, fsub(e, sum, one));
-  return fdiv(e, power, fadd(e, sum, fadd(e, m, lost)));
+  Ref sum = add_f(e, one, power), lost = fsub(e, power, fsub(e, sum, one));
+  return fdiv(e, power, add_f(e, sum, add_f(e, m, lost)));
 }
 
 static Ref math_sigmoid(Emit *e, Ref x) {
@@ -121,9 +121,9 @@ static Ref math_sigmoid(Emit *e, Ref x) {
 
 /* 1 - 2 / (1 + exp(2|x|)) cancels below 1/2; there the polynomial. */
 static Ref math_tanh(Emit *e, Ref x) {
-  Ref a = absolute(e, x), s = fmul(e, x, x);
-  Ref near = fma_(e, fmul(e, x, s), horner(e, s, COUNT(tanh_poly), tanh_poly), x);
-  Ref far = fma_(e, logistic_tail(e, fadd(e, a, a)), real(e, x, -2), real(e, x, 1));
+  Ref a = absolute(e, x), s = mul_f(e, x, x);
+  Ref near = fma_(e, mul_f(e, x, s), horner(e, s, COUNT(tanh_poly), tanh_poly), x);
+  Ref far = fma_(e, logistic_tail(e, add_f(e, a, a)), real(e, x, -2), real(e, x, 1));
   Ref y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOLT, a, real(e, x, 0.55), ""), near, far);
   return intrinsic(e, "llvm.copysign", 1, (LLVMTypeRef[]){LLVMTypeOf(x)}, 2, (Ref[]){y, x});
 }
@@ -132,11 +132,11 @@ static Ref math_tanh(Emit *e, Ref x) {
  * series of 2 artanh(s), of which y - h + s h is the first term. `extra` is added where it loses least. */
 static Ref log_fraction(Emit *e, Ref y, Ref extra) {
   static const double coef[] = {2 / 3., 2 / 5., 2 / 7., 2 / 9., 2 / 11.};
-  Ref s = fdiv(e, y, fadd(e, y, real(e, y, 2)));
-  Ref s2 = fmul(e, s, s);
-  Ref series = fmul(e, s2, horner(e, s2, COUNT(coef), coef));
-  Ref h = fmul(e, fmul(e, y, real(e, y, 0.5)), y);
-  return fsub(e, y, fsub(e, h, fma_(e, s, fadd(e, h, series), extra)));
+  Ref s = fdiv(e, y, add_f(e, y, real(e, y, 2)));
+  Ref s2 = mul_f(e, s, s);
+  Ref series = mul_f(e, s2, horner(e, s2, COUNT(coef), coef));
+  Ref h = mul_f(e, mul_f(e, y, real(e, y, 0.5)), y);
+  return fsub(e, y, fsub(e, h, fma_(e, s, add_f(e, h, series), extra)));
 }
 
 /* log x = k ln 2 + log m, m in [sqrt(1/2), sqrt(2)): taking the bits of sqrt(1/2) from those of x leaves k
@@ -144,12 +144,12 @@ static Ref log_fraction(Emit *e, Ref y, Ref extra) {
 Ref math_log(Emit *e, Ref x) {
   const int32_t sqrt_half = 0x3f3504f3;
   Ref tiny = LLVMBuildFCmp(e->b, LLVMRealOLT, x, real(e, x, 0x1p-126), "");
-  Ref scaled = choose(e, tiny, fmul(e, x, real(e, x, 0x1p23)), x);
+  Ref scaled = choose(e, tiny, mul_f(e, x, real(e, x, 0x1p23)), x);
   Ref bits = plus(e, as_type(e, scaled, e->i32), -sqrt_half);
   Ref k = LLVMBuildSIToFP(e->b, shift_signed(e, bits, 23), LLVMTypeOf(x), "");
   k = fsub(e, k, choose(e, tiny, real(e, x, 23), real(e, x, 0)));
   Ref m = as_type(e, plus(e, LLVMBuildAnd(e->b, bits, whole(e, bits, 0x7fffff), ""), sqrt_half), e->f32);
-  Ref rest = log_fraction(e, fsub(e, m, real(e, x, 1)), fmul(e, k, real(e, x, ln2_lo)));
+  Ref rest = log_fraction(e, fsub(e, m, real(e, x, 1)), mul_f(e, k, real(e, x, ln2_lo)));
   Ref y = fma_(e, k, real(e, x, ln2_hi), rest);
   y = choose(e, negative(e, x), real(e, x, infinity - infinity), y);
   y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOEQ, x, real(e, x, 0), ""), real(e, x, -infinity), y);
@@ -172,16 +172,16 @@ Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg) {
   Ref a = s->swap ? arg : acc, b = s->swap ? acc : arg;
   switch (s->op) {
   case OP_Relu: return clip(e, a, 0, infinity);
-  case OP_LeakyRelu: return choose(e, negative(e, a), fmul(e, a, real(e, a, s->a)), a);
+  case OP_LeakyRelu: return choose(e, negative(e, a), mul_f(e, a, real(e, a, s->a)), a);
   case OP_Clip: return clip(e, a, s->a, s->b);
   case OP_Sigmoid: return math_sigmoid(e, a);
   case OP_HardSigmoid: return hard_sigmoid(e, a, s->a, s->b);
-  case OP_HardSwish: return fmul(e, a, hard_sigmoid(e, a, 1.0 / 6, 0.5));
+  case OP_HardSwish: return mul_f(e, a, hard_sigmoid(e, a, 1.0 / 6, 0.5));
   case OP_Tanh: return math_tanh(e, a);
-  case OP_PRelu: return choose(e, negative(e, a), fmul(e, a, b), a);
-  case OP_Add: return fadd(e, a, b);
+  case OP_PRelu: return choose(e, negative(e, a), mul_f(e, a, b), a);
+  case OP_Add: return add_f(e, a, b);
   case OP_Sub: return fsub(e, a, b);
-  case OP_Mul: return fmul(e, a, b);
+  case OP_Mul: return mul_f(e, a, b);
   case OP_Div: return fdiv(e, a, b);
   default: assert(!"an elementwise operator"); return NULL;
   }
@@ -200,7 +200,7 @@ static Ref half_from(Emit *e, Ref x) {
   Ref odd = LLVMBuildAnd(e->b, shift_right(e, n, drop), whole(e, n, 1), "");
   Ref rounded = LLVMBuildAdd(e->b, plus(e, n, ((int64_t)1 << (drop - 1)) - 1), odd, "");
   Ref y = plus(e, shift_right(e, rounded, drop), -(rebias << 10));
-  Ref low = LLVMBuildSub(e->b, as_type(e, fadd(e, a, magic), bits), as_type(e, magic, bits), "");
+  Ref low = LLVMBuildSub(e->b, as_type(e, add_f(e, a, magic), bits), as_type(e, magic, bits), "");
   y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOLT, a, real(e, x, 0x1p-14), ""), low, y);
   y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOGE, a, real(e, x, 65520), ""), whole(e, y, 0x7c00), y);
   y = choose(e, LLVMBuildFCmp(e->b, LLVMRealUNO, a, a, ""), whole(e, y, 0x7e00), y);
@@ -213,7 +213,7 @@ static Ref float_from_half(Emit *e, Ref h) {
   Ref wide = LLVMBuildZExt(e->b, h, vec_of(e->i32, lanes_of(h)), "");
   Ref n = shift_left(e, LLVMBuildAnd(e->b, wide, whole(e, wide, 0x7fff), ""), 13);
   Ref y = as_type(e, n, e->f32);
-  y = as_type(e, fmul(e, y, real(e, y, 0x1p112)), e->i32);
+  y = as_type(e, mul_f(e, y, real(e, y, 0x1p112)), e->i32);
   Ref special = LLVMBuildICmp(e->b, LLVMIntUGE, n, whole(e, n, 0x7c00 << 13), "");
   y = choose(e, special, LLVMBuildOr(e->b, n, whole(e, n, 0x7f800000), ""), y);
   Ref sign = shift_left(e, LLVMBuildAnd(e->b, wide, whole(e, wide, 0x8000), ""), 16);

@@ -1,7 +1,8 @@
-/* emit_move.c: operators that only move elements. Each is a few strided copies between the axes of its
+/* move.c: operators that only move elements. Each is a few strided copies between the axes of its
  * tensors; on blocked tensors the axes are images, channel blocks, rows, pixels and lanes. */
 #include "emit.h"
 
+#include <llvm-c/Core.h>
 #include <string.h>
 
 static int element(const Value *v) { return (int)type_size(v->type); }

@@ -1,6 +1,7 @@
 /* object.c: from the graph to LLVM's module, from the module to the bytes of an object file. */
 #include "emit.h"
 
+#include <llvm-c/Core.h>
 #include <elf.h>
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Support.h>

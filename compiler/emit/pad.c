@@ -1,8 +1,10 @@
-/* emit_pad.c: Pad by amounts that are known when the model is compiled. An axis is cut into segments that are copied as a
+/* pad.c: Pad by amounts that are known when the model is compiled. An axis is cut into segments that are copied as a
  * whole: what comes before the input, the input, what comes behind it; padding by the constant is a box at either side of
  * every axis. Where that would be too many copies (by wrap a segment is a period of the input), a loop over the rows of the
  * result finds every element's source while it runs. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 enum { MAX_SEGMENTS = 8 /* of an axis */, MAX_COPIES = 32 };
 

@@ -1,6 +1,8 @@
-/* emit_parts.c: Concat and Split of so many parts that a copy each would be too much code: a loop reads from a table where
+/* parts.c: Concat and Split of so many parts that a copy each would be too much code: a loop reads from a table where
  * they lie. All tensors are dense. */
-#include "emit_entry.h"
+#include "emit.h"
+
+#include <llvm-c/Core.h>
 
 enum { WORDS = 4 /* of a row of the table: see part_row */ };
 

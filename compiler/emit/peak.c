@@ -1,6 +1,8 @@
-/* emit_peak.c: the rate that kernels are held against: multiply-adds that touch no memory, in as many independent chains
+/* peak.c: the rate that kernels are held against: multiply-adds that touch no memory, in as many independent chains
  * as the registers hold, which is more than their latency asks for. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 int peak_vectors(const Target *t) { return t->regs; }
 

@@ -1,6 +1,8 @@
-/* emit_plain.c: broadcasting beside dense row-major results: arguments of epilogues, batches of matrix
+/* plain.c: broadcasting beside dense row-major results: arguments of epilogues, batches of matrix
  * products. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 /* ONNX's broadcasting: axes are aligned at the end, an axis of one element repeats. */
 Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat) {

@@ -1,20 +1,10 @@
-/* emit_elt.c: elementwise nodes. Those of dense row-major tensors broadcast as ONNX says and are of any type;
+/* pointwise.c: elementwise nodes. Those of dense row-major tensors broadcast as ONNX says and are of any type;
  * those on channel blocks are f32, every argument blocked too or one value a channel. */
 #include "emit.h"
 
+#include <llvm-c/Core.h>
+
 /* Fewer elements are done before another thread has woken up. */
-enum { SERIAL_ELEMENTS = 1 << 14 };
-
-void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi) {
-  if (elements > SERIAL_ELEMENTS) {
-    task_range(e, items, lo, hi);
-    return;
-  }
-  only_task_zero(e);
-  *lo = const_i64(e, 0);
-  *hi = const_i64(e, items);
-}
-
 /* ==== one element, or a vector of them ==== */
 
 /* The divisors 0 and -1 can trap: quotients by the one are 0, by the other they wrap. */
@@ -66,7 +56,7 @@ static Ref batch_norm(Emit *e, const Node *n, Ref *in) {
   LLVMTypeRef t = LLVMTypeOf(x);
   Ref epsilon = const_f32(e, attr_float(n, "epsilon", 1e-5f));
   if (LLVMGetTypeKind(t) == LLVMVectorTypeKind) epsilon = splat(e, epsilon, (int)LLVMGetVectorSize(t));
-  Ref square = fadd(e, var, epsilon);
+  Ref square = add_f(e, var, epsilon);
   Ref deviation = intrinsic(e, "llvm.sqrt", 1, &t, 1, &square);
   Ref factor = LLVMBuildFDiv(e->b, scale, deviation, "");
   return fma_(e, LLVMBuildFSub(e->b, x, mean, ""), factor, bias);

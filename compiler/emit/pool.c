@@ -1,10 +1,11 @@
-/* emit_pool.c: pools on channel blocks. Windows overlap, so a tile of output pixels is computed by columns:
+/* pool.c: pools on channel blocks. Windows overlap, so a tile of output pixels is computed by columns:
  * first every input column under the tile is reduced over the window's rows, one accumulator a column, then
  * the windows are put together from the columns. A 3x3 window with stride 2 so costs 3 loads for most
  * outputs, not 9. Windows of many rows or columns, and many windows that the edges clip, are loops instead: the code of a
  * layer has a bound, whatever its sizes. */
 #include "emit.h"
 
+#include <llvm-c/Core.h>
 #include <string.h>
 
 enum {
@@ -72,7 +73,7 @@ typedef struct PoolTile {
 
 static Ref combine(const Pool *p, Ref a, Ref b) {
   if (!a) return b;
-  return p->max ? fmaximum(p->e, b, a) : fadd(p->e, a, b);
+  return p->max ? maximum_f(p->e, b, a) : add_f(p->e, a, b);
 }
 
 static int64_t column_of(const Pool *p, int pixel, int tap) { return (int64_t)pixel * p->w.sw + (int64_t)tap * p->w.dw; }
@@ -115,7 +116,7 @@ static void reduce_columns(const Pool *p, Ref src, const int64_t *column, int co
 
 /* The mean's divisor turned into a factor. */
 static Ref mean_factor(const Pool *p, const PoolTile *t) {
-  Ref count = fmul(p->e, p->counted, t->counted);
+  Ref count = mul_f(p->e, p->counted, t->counted);
   return splat(p->e, LLVMBuildFDiv(p->e->b, const_f32(p->e, 1), count, ""), p->e->lanes);
 }
 
@@ -126,7 +127,7 @@ static void finish_tile(const Pool *p, const PoolTile *t, Ref *result) {
   step_pointers(e, p->n, p->image, p->block, p->row, t->x, arg);
   Ref dst = gep(e, p->dst, t->x, p->y->layout.pix * 4);
   for (int j = 0; j < t->pixels; j++) {
-    Ref v = factor ? fmul(e, result[j], factor) : result[j];
+    Ref v = factor ? mul_f(e, result[j], factor) : result[j];
     store(e, apply_steps(e, p->n, v, arg, 0, 0, j), dst, j * p->y->layout.pix * 4, 4 * e->lanes);
   }
 }
@@ -215,7 +216,7 @@ static Ref reduce_taps(const Pool *p, Ref src, const Taps *outer, const Taps *in
   Ref end = add_i(e, chunk.i, const_i64(e, CHUNK));
   end = min_i(e, end, inner->hi);
   Ref part = reduce_chunk(p, at, chunk.i, end, inner->stride);
-  total = p->max ? combine(p, total, part) : fadd(e, total, LLVMBuildFPExt(e->b, part, wide, ""));
+  total = p->max ? combine(p, total, part) : add_f(e, total, LLVMBuildFPExt(e->b, part, wide, ""));
   loop_end(e, &chunk);
   loop_end(e, &line);
   return p->max ? total : LLVMBuildFPTrunc(e->b, total, e->vec, "");

@@ -1,7 +1,9 @@
-/* emit_pool_plain.c: pools on dense row-major tensors of any numeric type, over one to three axes (a global
+/* pool_plain.c: pools on dense row-major tensors of any numeric type, over one to three axes (a global
  * one over any number, which are one to it), element by element; also where MaxPool's indices are asked
  * for. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 enum { SPACE = 3, MANY_TAPS = 256 };
 
@@ -80,7 +82,7 @@ static void clip_window(PlainPool *p) {
     if (p->count_pad) n = taps_before(p, i, start, p->in[i] + p->after[i]);
     if (p->max) continue;
     n = LLVMBuildSIToFP(e->b, n, p->elem, ""); /* of three axes the product may not fit in 64 bits */
-    p->count = i == 0 ? n : fmul(e, p->count, n);
+    p->count = i == 0 ? n : mul_f(e, p->count, n);
   }
 }
 
@@ -89,7 +91,7 @@ static void take(const PlainPool *p, Ref index, Ref *acc) {
   Emit *e = p->e;
   Ref x = load(e, p->elem, gep(e, value_ptr(e, p->n->in[0]), index, p->size), 0, p->size);
   if (!p->max) {
-    acc[0] = fadd(e, acc[0], p->wide ? LLVMBuildFPExt(e->b, x, e->f64, "") : x);
+    acc[0] = add_f(e, acc[0], p->wide ? LLVMBuildFPExt(e->b, x, e->f64, "") : x);
     return;
   }
   Ref first = LLVMBuildICmp(e->b, LLVMIntSLT, acc[1], const_i64(e, 0), "");

@@ -1,7 +1,9 @@
-/* emit_gemm.c: matrix products. One register tile of rows x column vectors serves packed constants
- * (pack_gemm.c), matrices known at run time whose rows are contiguous, and, with vectors of one lane, every
+/* product.c: matrix products. One register tile of rows x column vectors serves packed constants
+ * (lower/product.c), matrices known at run time whose rows are contiguous, and, with vectors of one lane, every
  * other element type and order. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 enum { UNROLL = 4, AHEAD = 1024 /* bytes that a stream of weights is prefetched ahead, as measured */ };
 
@@ -108,7 +110,7 @@ static Ref load_b(const Product *p, const ProductTile *t, Ref b, int64_t k, int 
 static Ref multiply_add(const Product *p, Ref a, Ref b, Ref acc) {
   LLVMBuilderRef builder = p->e->b;
   if (p->type == T_F32) return fma_(p->e, a, b, acc);
-  if (p->type == T_F64) return fadd(p->e, acc, fmul(p->e, a, b));
+  if (p->type == T_F64) return add_f(p->e, acc, mul_f(p->e, a, b));
   return LLVMBuildAdd(builder, acc, LLVMBuildMul(builder, a, b, ""), "");
 }
 
@@ -148,7 +150,7 @@ static void sum_tile(const Product *p, const ProductTile *t, Ref *acc) {
   for (int64_t k = whole; k < p->k; k++) step_k(p, t, t->a, t->b, k, acc + k % sets * n);
   for (int i = n; i < n * sets; i++) {
     Ref *sum = &acc[i % n];
-    *sum = type_is_float(p->type) ? fadd(e, *sum, acc[i]) : LLVMBuildAdd(e->b, *sum, acc[i], "");
+    *sum = type_is_float(p->type) ? add_f(e, *sum, acc[i]) : LLVMBuildAdd(e->b, *sum, acc[i], "");
   }
 }
 
@@ -183,7 +185,7 @@ static Ref sum_narrow(const Product *p, const ProductTile *t) {
   for (int64_t k = whole; k < vectors; k++) step_narrow(p, t, t->a, t->b, k * e->lanes, e->lanes, acc + k % sets * n);
   int left = (int)(p->k % e->lanes);
   if (left > 0) step_narrow(p, t, t->a, t->b, vectors * e->lanes, left, acc + vectors % sets * n);
-  for (int i = n; i < n * sets; i++) acc[i % n] = fadd(e, acc[i % n], acc[i]);
+  for (int i = n; i < n * sets; i++) acc[i % n] = add_f(e, acc[i % n], acc[i]);
   return sum_lanes(e, acc, n);
 }
 
@@ -191,7 +193,7 @@ static Ref sum_narrow(const Product *p, const ProductTile *t) {
 
 static Ref scale(const Product *p, Ref x, float by) {
   if (by == 1) return x;
-  return fmul(p->e, x, splat(p->e, LLVMConstReal(p->elem, by), p->lanes));
+  return mul_f(p->e, x, splat(p->e, LLVMConstReal(p->elem, by), p->lanes));
 }
 
 static Ref add_c(const Product *p, Ref x, Ref row, Ref col, int valid) {
@@ -199,7 +201,7 @@ static Ref add_c(const Product *p, Ref x, Ref row, Ref col, int valid) {
   float beta = attr_float(n, "beta", 1);
   if (n->op != OP_Gemm || n->n_in < 3 || !n->in[2] || beta == 0) return x;
   Ref c = scale(p, plain_arg(p->e, n->in[2], &n->out[0]->shape, row, col, p->lanes, valid), beta);
-  return fadd(p->e, x, c);
+  return add_f(p->e, x, c);
 }
 
 static void store_vector(const Product *p, Ref x, Ref row, Ref col, int valid) {

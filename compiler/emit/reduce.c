@@ -1,7 +1,9 @@
-/* emit_reduce.c: softmax, means and argmax of dense row-major tensors. A line is what is reduced to one
+/* reduce.c: softmax, means and argmax of dense row-major tensors. A line is what is reduced to one
  * element. Where its elements lie beside each other, a vector takes several of them; where they don't, a
  * vector takes several lines. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 /* ==== lines ==== */
 
@@ -43,7 +45,7 @@ static bool sums_in_double(const Line *l, int64_t elements) {
 static LLVMTypeRef doubles(const Line *l) { return vec_of(l->e->f64, l->lanes); }
 
 static Ref add_to_double(const Line *l, Ref total, Ref part) {
-  return fadd(l->e, total, LLVMBuildFPExt(l->e->b, part, doubles(l), ""));
+  return add_f(l->e, total, LLVMBuildFPExt(l->e->b, part, doubles(l), ""));
 }
 
 /* `walk` for a sum, chunk by chunk: the total is in double. */
@@ -220,7 +222,7 @@ static Ref visit_exp(const Line *l, Ref at, int valid, Ref acc) {
   Emit *e = l->e;
   Ref y = math_exp(e, LLVMBuildFSub(e->b, load_line(l, at, valid), l->max, ""));
   if (!l->log) store_line(l, y, at, valid);
-  return fadd(e, acc, keep(l, y, valid, constant(l, 0)));
+  return add_f(e, acc, keep(l, y, valid, constant(l, 0)));
 }
 
 static Ref visit_divide(const Line *l, Ref at, int valid, Ref acc) {
@@ -245,9 +247,9 @@ static void softmax_line(Reduction *r) {
   l->max = across(l, walk(l, visit_max, constant(l, minus_infinity)), fmax_);
   if (sums_in_double(l, l->n)) {
     Ref sum = walk_chunks(l, visit_exp, LLVMConstNull(doubles(l)));
-    l->sum = across(l, LLVMBuildFPTrunc(l->e->b, sum, LLVMTypeOf(zero), ""), fadd);
+    l->sum = across(l, LLVMBuildFPTrunc(l->e->b, sum, LLVMTypeOf(zero), ""), add_f);
   } else {
-    l->sum = across(l, walk(l, visit_exp, zero), fadd);
+    l->sum = across(l, walk(l, visit_exp, zero), add_f);
   }
   if (l->log) l->sum = math_log(l->e, l->sum);
   walk(l, l->log ? visit_log : visit_divide, zero);
@@ -256,7 +258,7 @@ static void softmax_line(Reduction *r) {
 /* ==== means ==== */
 
 static Ref visit_sum(const Line *l, Ref at, int valid, Ref acc) {
-  return fadd(l->e, acc, load_line(l, at, valid));
+  return add_f(l->e, acc, load_line(l, at, valid));
 }
 
 /* The lines of all reduced groups that surround them. */
@@ -278,7 +280,7 @@ static void mean_line(Reduction *r) {
   l->wide = sums_in_double(l, r->count);
   Ref sum = sum_lines(l, r->more, r->n_more, l->wide ? LLVMConstNull(doubles(l)) : constant(l, 0));
   if (l->wide) sum = LLVMBuildFPTrunc(e->b, sum, vec_of(e->f32, l->lanes), "");
-  sum = across(l, sum, fadd);
+  sum = across(l, sum, add_f);
   Ref mean = LLVMBuildFDiv(e->b, sum, constant(l, (double)r->count), "");
   if (l->beside && l->lanes > 1) mean = LLVMBuildExtractElement(e->b, mean, const_i32(e, 0), "");
   if (l->beside) store(e, mean, l->dst, 0, (int)type_size(l->type));

@@ -1,5 +1,7 @@
-/* emit_reorder.c: the same tensor in another layout. */
+/* reorder.c: the same tensor in another layout. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 /* Copies `lanes` channels of each of `count` blocks from block `first` on; p are the axes of the side that is
  * not blocked, q those of the blocked one. */

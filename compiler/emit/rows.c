@@ -1,5 +1,7 @@
-/* emit_rows.c: the loops around tiles: how a row is cut into them, and how tasks share those of all rows out. */
+/* rows.c: the loops around tiles: how a row is cut into them, and how tasks share those of all rows out. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 RowTiles row_tiles(int64_t pixels, int64_t most) {
   int64_t count = (pixels + most - 1) / most, size = pixels / count, larger = pixels % count;

@@ -1,5 +1,7 @@
-/* emit_step.c: the epilogue beside blocked results. */
+/* step.c: the epilogue beside blocked results. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 /* Constants of one value a channel lie dense, filled up to whole blocks. */
 static int64_t block_stride(const Emit *e, const Value *v) { return v->data ? e->lanes : v->layout.c; }

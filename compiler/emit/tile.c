@@ -1,6 +1,8 @@
-/* emit_tile.c: the inner loop of every matrix-like kernel: a tile of accumulators in registers, one broadcast input value
+/* tile.c: the inner loop of every matrix-like kernel: a tile of accumulators in registers, one broadcast input value
  * against `nb` weight vectors a step. */
 #include "emit.h"
+
+#include <llvm-c/Core.h>
 
 void end_step(Emit *e) {
   static char clobber[] = "~{memory}";
@@ -33,7 +35,7 @@ Ref sum_lanes(Emit *e, Ref *v, int n) {
     for (int i = 0; i < pairs; i++) {
       Ref a = sum[2 * i], b = 2 * i + 1 < n ? sum[2 * i + 1] : NULL;
       Ref lower = gather_runs(e, a, b, runs, length / 2, length, 0);
-      sum[i] = fadd(e, lower, gather_runs(e, a, b, runs, length / 2, length, length / 2));
+      sum[i] = add_f(e, lower, gather_runs(e, a, b, runs, length / 2, length, length / 2));
     }
     if (n > 1) runs *= 2;
     n = pairs;

@@ -1,9 +1,11 @@
-/* emit_winograd_fused.c: weights transformed in registers. With at most four tiles they are used too seldom to be worth
+/* winograd_fused.c: weights transformed in registers. With at most four tiles they are used too seldom to be worth
  * storing: row i of the transformed weights is made in registers channel by channel, and its frequencies times the tiles are 24
  * accumulators. */
-#include "emit_winograd.h"
+#include "emit.h"
 
-enum { FUSED_SUMS = 24, FUSED_UNROLL = 4 };
+#include <llvm-c/Core.h>
+
+enum { FUSED_UNROLL = 4 };
 
 typedef struct FusedRow {
   const Winograd *w;
@@ -85,10 +87,4 @@ void winograd_fused_chunk(const Winograd *w, Ref m, Ref g, Ref v, int blocks, bo
                   gep_const(e, g, bytes + bytes / points * i)};
     call_kernel(e, key, 4, args, build_fused_row, &r);
   }
-}
-
-bool winograd_fuses(const WinogradForm *f, const ConvPlan *p, const Shape *y, const Target *t) {
-  WinogradSizes s = winograd_sizes(f, p, y, t->lanes);
-  bool few = s.one_group && f->points * s.group_tiles <= FUSED_SUMS;
-  return t->regs == 32 && f->stride == 1 && few && p->icg % t->lanes == 0;
 }

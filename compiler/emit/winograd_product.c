@@ -1,6 +1,8 @@
-/* emit_winograd_product.c: the small matrix products of Winograd's algorithm: which tiles have one at a frequency, and the
+/* winograd_product.c: the small matrix products of Winograd's algorithm: which tiles have one at a frequency, and the
  * kernel that sums V U over channels and phases. */
-#include "emit_winograd.h"
+#include "emit.h"
+
+#include <llvm-c/Core.h>
 
 int64_t winograd_phase_at(const Winograd *w, int pr, int pc) {
   return (pr * w->f.stride + pc) * w->s.in_blocks * w->s.group_tiles * w->e->lanes;
@@ -107,7 +109,7 @@ static void build_product(const void *data) {
   acc[all] = LLVMGetParam(e->fn, ARG_U);
   acc[all + 1] = LLVMGetParam(e->fn, ARG_PF);
   sum_phases(p, acc);
-  for (int i = n; i < all; i++) acc[i % n] = fadd(e, acc[i % n], acc[i]);
+  for (int i = n; i < all; i++) acc[i % n] = add_f(e, acc[i % n], acc[i]);
   for (int i = 0; i < n; i++) store(e, acc[i], m, sum_at(p, i), e->lanes * 4);
 }
 

@@ -1,10 +1,12 @@
-/* emit_winograd_transform.c: the transforms of Winograd's algorithm: of rows of input tiles, of weights, of the sums. The
+/* winograd_transform.c: the transforms of Winograd's algorithm: of rows of input tiles, of weights, of the sums. The
  * points and their order are winograd.c's. */
-#include "emit_winograd.h"
+#include "emit.h"
+
+#include <llvm-c/Core.h>
 
 enum { POINTS = WINOGRAD_POINTS };
 
-static Ref times(Emit *e, double k, Ref x) { return k == 1 ? x : fmul(e, x, splat_const(e, k)); }
+static Ref times(Emit *e, double k, Ref x) { return k == 1 ? x : mul_f(e, x, splat_const(e, k)); }
 static Ref fma_const(Emit *e, double k, Ref x, Ref y) { return fma_(e, splat_const(e, k), x, y); }
 static Ref sub(Emit *e, Ref a, Ref b) { return LLVMBuildFSub(e->b, a, b, ""); }
 
@@ -22,7 +24,7 @@ static void input_of_six(Emit *e, const Ref *d, bool infinity, Ref *t) {
   Ref w = fma_const(e, 1.5, d[1], sub(e, d[2], d[0])), s = sub(e, d[4], d[2]), q = sub(e, d[3], d[1]);
   if (infinity) t[0] = sub(e, fma_const(e, 1.5, d[4], sub(e, d[5], d[3])), v);
   t[1] = sub(e, u, w);
-  t[2] = fadd(e, u, v);
+  t[2] = add_f(e, u, v);
   t[3] = sub(e, u, v);
   t[4] = fma_const(e, 2, q, s);
   t[5] = fma_const(e, -0.5, q, s);
@@ -32,7 +34,7 @@ static void input_of_five(Emit *e, const Ref *d, bool infinity, Ref *t) {
   Ref q = sub(e, d[3], d[1]);
   if (infinity) t[0] = fma_const(e, -0.5, q, sub(e, d[4], d[2]));
   t[1] = fma_const(e, 0.5, sub(e, d[0], d[2]), q);
-  t[2] = fma_const(e, 0.5, fadd(e, d[1], d[2]), q);
+  t[2] = fma_const(e, 0.5, add_f(e, d[1], d[2]), q);
   t[3] = fma_const(e, 1.5, sub(e, d[1], d[2]), q);
   t[4] = q;
 }
@@ -45,7 +47,7 @@ static void transform_input(Emit *e, int points, const Ref *d, bool infinity, Re
   case 4:
     if (infinity) t[0] = sub(e, d[3], d[1]);
     t[1] = sub(e, d[0], d[2]);
-    t[2] = fadd(e, d[1], d[2]);
+    t[2] = add_f(e, d[1], d[2]);
     t[3] = sub(e, d[2], d[1]);
     return;
   case 3:
@@ -139,7 +141,7 @@ Ref winograd_weight(const Winograd *w, int i, const Ref *u) {
   for (int k = 0; k < w->f.taps; k++) {
     double term = winograd_term(w->f.taps, i, k);
     if (k == 1) continue;
-    sum = term == 1 ? fadd(e, sum, u[k]) : term == -1 ? sub(e, sum, u[k]) : fma_const(e, term, u[k], sum);
+    sum = term == 1 ? add_f(e, sum, u[k]) : term == -1 ? sub(e, sum, u[k]) : fma_const(e, term, u[k], sum);
   }
   return sum;
 }
@@ -157,14 +159,14 @@ Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_
 
 /* A' m: the first `count` results of a tile by so many points, which makes `results` of them. */
 static void transform_output(Emit *e, int points, int results, int count, const Ref *m, Ref *y) {
-  Ref even = points > 3 ? fadd(e, m[2], m[3]) : points == 3 ? m[2] : NULL;
+  Ref even = points > 3 ? add_f(e, m[2], m[3]) : points == 3 ? m[2] : NULL;
   Ref odd = points > 3 ? sub(e, m[2], m[3]) : even;
   double half = 1, minus_two = 1;
   for (int k = 0; k < count; k++, half *= winograd_point(4), minus_two *= winograd_point(5)) {
     Ref sum = k % 2 ? odd : even;
-    if (k == 0) sum = sum ? fadd(e, m[1], sum) : m[1];
-    if (k == results - 1) sum = fadd(e, sum, m[0]);
-    if (points == 6 && k == 0) sum = fadd(e, sum, fadd(e, m[4], m[5]));
+    if (k == 0) sum = sum ? add_f(e, m[1], sum) : m[1];
+    if (k == results - 1) sum = add_f(e, sum, m[0]);
+    if (points == 6 && k == 0) sum = add_f(e, sum, add_f(e, m[4], m[5]));
     else if (points == 6) sum = fma_const(e, half, m[4], fma_const(e, minus_two, m[5], sum));
     else if (points == 5) sum = fma_const(e, half, m[4], sum);
     y[k] = sum;
@@ -198,7 +200,7 @@ static void build_output_tile(const void *data) {
   for (int i = 0; i < f->height; i++) {
     transform_output(e, f->col_points, cols, f->width, x[i], t);
     for (int j = 0; j < f->width; j++) {
-      Ref y = apply_steps(e, w->n, fadd(e, t[j], bias), arg, 0, i, j);
+      Ref y = apply_steps(e, w->n, add_f(e, t[j], bias), arg, 0, i, j);
       store(e, y, LLVMGetParam(e->fn, ARG_OUT), (i * w->out->row + j * w->out->pix) * 4, e->lanes * 4);
     }
   }

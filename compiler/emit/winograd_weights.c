@@ -1,8 +1,10 @@
-/* emit_winograd_weights.c: weights transformed on the fly: U of a chunk of channels and one row point, in regions
+/* winograd_weights.c: weights transformed on the fly: U of a chunk of channels and one row point, in regions
  * [channel][nb][V]: one for each column point. With two phases follow one for phase (0, 1), whose weights are the same at all
  * column points, and as many for (1, 0), the same at all row points and so made only once. What is given of all these, and with
  * it phase (1, 1), has no need to be there. */
-#include "emit_winograd.h"
+#include "emit.h"
+
+#include <llvm-c/Core.h>
 
 int64_t winograd_line_bytes(const Winograd *w, int nb) { return (int64_t)nb * w->e->lanes * 4; }
 

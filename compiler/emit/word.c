@@ -1,6 +1,7 @@
-/* emit_util.c: small words over LLVM's builder, so that the emitters read as the loops they make. */
+/* word.c: small words over LLVM's builder, so that the emitters read as the loops they make. */
 #include "emit.h"
 
+#include <llvm-c/Core.h>
 #include <llvm-c/DebugInfo.h>
 #include <string.h>
 
@@ -100,8 +101,8 @@ void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *from, Ref
   *to = clamp_i(e, LLVMBuildSub(e->b, hi, first, ""), count);
 }
 
-Ref fadd(Emit *e, Ref a, Ref b) { return LLVMBuildFAdd(e->b, a, b, ""); }
-Ref fmul(Emit *e, Ref a, Ref b) { return LLVMBuildFMul(e->b, a, b, ""); }
+Ref add_f(Emit *e, Ref a, Ref b) { return LLVMBuildFAdd(e->b, a, b, ""); }
+Ref mul_f(Emit *e, Ref a, Ref b) { return LLVMBuildFMul(e->b, a, b, ""); }
 
 Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n, Ref *args) {
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
@@ -112,7 +113,7 @@ Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n,
 }
 
 Ref fma_(Emit *e, Ref a, Ref b, Ref c) {
-  if (!e->t->fma) return fadd(e, fmul(e, a, b), c);
+  if (!e->t->fma) return add_f(e, mul_f(e, a, b), c);
   return intrinsic(e, "llvm.fma", 1, (LLVMTypeRef[]){LLVMTypeOf(a)}, 3, (Ref[]){a, b, c});
 }
 
@@ -127,7 +128,7 @@ Ref fmin_(Emit *e, Ref a, Ref b) {
 
 /* maxps drops a NaN in its first operand: both orders, then, give the maximum twice, or a NaN and something whose bits leave
  * it one. A comparison and select would take no fewer instructions, and with AVX-512 mask registers. */
-Ref fmaximum(Emit *e, Ref a, Ref b) {
+Ref maximum_f(Emit *e, Ref a, Ref b) {
   LLVMTypeRef type = LLVMTypeOf(a), bits = vec_of(e->i32, (int)LLVMGetVectorSize(type));
   Ref left = LLVMBuildBitCast(e->b, fmax_(e, a, b), bits, ""), right = LLVMBuildBitCast(e->b, fmax_(e, b, a), bits, "");
   return LLVMBuildBitCast(e->b, LLVMBuildOr(e->b, left, right, ""), type, "");

@@ -1,5 +1,5 @@
-/* attributes.c: of what kind the value of each attribute is. Most have the same kind in every operator and version. */
-#include "resnetcc.h"
+/* attr.c: of what kind the value of each attribute is. Most have the same kind in every operator and version. */
+#include "graph.h"
 
 #include <string.h>
 
@@ -78,4 +78,51 @@ const char *attr_kind_name(AttrKind kind) {
     [A_STRING] = "a string", [A_TENSOR] = "a tensor",
   };
   return names[kind];
+}
+
+/* ==== of a node ==== */
+
+const Attr *attr_find(const Node *n, const char *name) {
+  for (int i = 0; i < n->n_attr; i++)
+    if (strcmp(n->attr[i].name, name) == 0) return &n->attr[i];
+  return NULL;
+}
+
+int64_t attr_int(const Node *n, const char *name, int64_t otherwise) {
+  const Attr *a = attr_find(n, name);
+  return a && a->kind == A_INT ? a->i : otherwise;
+}
+
+float attr_float(const Node *n, const char *name, float otherwise) {
+  const Attr *a = attr_find(n, name);
+  return a && a->kind == A_FLOAT ? a->f : otherwise;
+}
+
+const char *attr_string(const Node *n, const char *name, const char *otherwise) {
+  const Attr *a = attr_find(n, name);
+  return a && a->kind == A_STRING ? a->s : otherwise;
+}
+
+static void attr_set(Graph *g, Node *n, Attr a) {
+  attr_remove(n, a.name);
+  n->attr = alloc_extended(g->cx, n->attr, n->n_attr, sizeof *n->attr);
+  n->attr[n->n_attr++] = a;
+}
+
+void attr_set_int(Graph *g, Node *n, const char *name, int64_t v) {
+  attr_set(g, n, (Attr){.name = name, .kind = A_INT, .i = v});
+}
+
+void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t *v) {
+  int64_t *copy = alloc_n(g->cx, (size_t)count, sizeof *copy);
+  if (count) memcpy(copy, v, (size_t)count * sizeof *copy);
+  attr_set(g, n, (Attr){.name = name, .kind = A_INTS, .n = count, .ints = copy});
+}
+
+void attr_remove(Node *n, const char *name) {
+  const Attr *a = attr_find(n, name);
+  if (!a) return;
+  int at = (int)(a - n->attr);
+  memmove(n->attr + at, n->attr + at + 1, (size_t)(n->n_attr - at - 1) * sizeof *n->attr);
+  n->n_attr--;
 }

@@ -1,9 +1,6 @@
 /* graph.c: building, reading and changing the graph. */
-#include "resnetcc.h"
+#include "graph.h"
 
-#include <float.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 const OpInfo op_info[OP_COUNT] = {
@@ -14,99 +11,10 @@ const OpInfo op_info[OP_COUNT] = {
 #undef OP
 };
 
-/* ---- types ---- */
-
-typedef struct TypeInfo {
-  const char *name;
-  uint8_t size;
-  bool is_float, is_int;
-} TypeInfo;
-
-static const TypeInfo type_info[T_BF16 + 1] = {
-  [T_NONE] = {"none", 0, false, false},
-  [T_F32] = {"f32", 4, true, false},
-  [T_U8] = {"u8", 1, false, true},
-  [T_I8] = {"i8", 1, false, true},
-  [T_U16] = {"u16", 2, false, true},
-  [T_I16] = {"i16", 2, false, true},
-  [T_I32] = {"i32", 4, false, true},
-  [T_I64] = {"i64", 8, false, true},
-  [T_STRING] = {"string", 0, false, false},
-  [T_BOOL] = {"bool", 1, false, false},
-  [T_F16] = {"f16", 2, true, false},
-  [T_F64] = {"f64", 8, true, false},
-  [T_U32] = {"u32", 4, false, true},
-  [T_U64] = {"u64", 8, false, true},
-  [T_BF16] = {"bf16", 2, true, false},
-};
-
-/* A type is a number of the model, so it may be any. */
-static const TypeInfo *info_of(Type t) {
-  static const TypeInfo unknown = {"unknown", 0, false, false};
-  return (unsigned)t < COUNT(type_info) && type_info[t].name ? &type_info[t] : &unknown;
-}
-
-size_t type_size(Type t) {
-  return info_of(t)->size;
-}
-
-const char *type_name(Type t) {
-  return info_of(t)->name;
-}
-
-bool type_is_float(Type t) {
-  return info_of(t)->is_float;
-}
-
-bool type_is_int(Type t) {
-  return info_of(t)->is_int;
-}
-
-/* ---- shapes ---- */
-
-bool shape_equal(const Shape *a, const Shape *b) {
-  if (a->rank != b->rank) return false;
-  for (int i = 0; i < a->rank; i++)
-    if (a->d[i] != b->d[i]) return false;
-  return true;
-}
-
-int64_t shape_count(const Shape *s) {
-  int64_t n = 1;
-  bool fits = true;
-  for (int i = 0; i < s->rank; i++) {
-    if (s->d[i] == 0) return 0;
-    fits = fits && mul_size(n, s->d[i] < 0 ? -s->d[i] : s->d[i], &n);
-  }
-  return fits ? n : INT64_MAX;
-}
-
-bool shape_is_symbolic(const Shape *s) {
-  for (int i = 0; i < s->rank; i++)
-    if (s->d[i] < 0) return true;
-  return false;
-}
-
-Shape shape_of(int rank, ...) {
-  assert(rank <= MAX_RANK);
-  Shape s = {.rank = rank};
+_Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) {
   va_list args;
-  va_start(args, rank);
-  for (int i = 0; i < rank; i++) s.d[i] = va_arg(args, int64_t);
-  va_end(args);
-  return s;
-}
-
-char *shape_text(Context *cx, const Shape *s) {
-  char text[MAX_RANK * 24 + 3] = "[", *p = text + 1;
-  for (int i = 0; i < s->rank; i++) {
-    if (i) *p++ = ',';
-    if (s->d[i] >= 0) p += sprintf(p, "%lld", (long long)s->d[i]);
-    else if (s->d[i] == -1) *p++ = 'N';
-    else p += sprintf(p, "%lldN", -(long long)s->d[i]);
-  }
-  strcpy(p, "]");
-  return copy_text(cx, s->rank < 0 ? "?" : text);
+  va_start(args, fmt);
+  fail_node(g->cx, n->name, op_info[n->op].name, fmt, args);
 }
 
 /* ---- construction ---- */
@@ -254,20 +162,13 @@ Node *walk_after(Graph *g, Op op, const char *name, int n_in, Value *const *in, 
   return g->node[--g->walk_next] = make_node(g, op, name, n_in, in, n_out);
 }
 
-/* The array of n elements in fresh memory with one zeroed element more. */
-static void *extend(Context *cx, const void *array, int n, size_t size) {
-  void *p = alloc_n(cx, (size_t)n + 1, size);
-  if (n) memcpy(p, array, (size_t)n * size);
-  return p;
-}
-
 void node_add_input(Graph *g, Node *n, Value *v) {
-  n->in = extend(g->cx, n->in, n->n_in, sizeof *n->in);
+  n->in = alloc_extended(g->cx, n->in, n->n_in, sizeof *n->in);
   node_set_input(g, n, n->n_in++, v);
 }
 
 void node_add_step(Graph *g, Node *n, Step s) {
-  n->step = extend(g->cx, n->step, n->n_step, sizeof *n->step);
+  n->step = alloc_extended(g->cx, n->step, n->n_step, sizeof *n->step);
   n->step[n->n_step++] = s;
 }
 
@@ -327,77 +228,4 @@ Op op_find(const char *domain, const char *name) {
   for (int op = OP_NONE + 1; op < OP_COUNT; op++)
     if (strcmp(op_info[op].name, name) == 0 && strcmp(op_info[op].domain, domain) == 0) return op;
   return OP_NONE;
-}
-
-/* ---- attributes ---- */
-
-const Attr *attr_find(const Node *n, const char *name) {
-  for (int i = 0; i < n->n_attr; i++)
-    if (strcmp(n->attr[i].name, name) == 0) return &n->attr[i];
-  return NULL;
-}
-
-int64_t attr_int(const Node *n, const char *name, int64_t otherwise) {
-  const Attr *a = attr_find(n, name);
-  return a && a->kind == A_INT ? a->i : otherwise;
-}
-
-float attr_float(const Node *n, const char *name, float otherwise) {
-  const Attr *a = attr_find(n, name);
-  return a && a->kind == A_FLOAT ? a->f : otherwise;
-}
-
-const char *attr_string(const Node *n, const char *name, const char *otherwise) {
-  const Attr *a = attr_find(n, name);
-  return a && a->kind == A_STRING ? a->s : otherwise;
-}
-
-static void attr_set(Graph *g, Node *n, Attr a) {
-  attr_remove(n, a.name);
-  n->attr = extend(g->cx, n->attr, n->n_attr, sizeof *n->attr);
-  n->attr[n->n_attr++] = a;
-}
-
-void attr_set_int(Graph *g, Node *n, const char *name, int64_t v) {
-  attr_set(g, n, (Attr){.name = name, .kind = A_INT, .i = v});
-}
-
-void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t *v) {
-  int64_t *copy = alloc_n(g->cx, (size_t)count, sizeof *copy);
-  if (count) memcpy(copy, v, (size_t)count * sizeof *copy);
-  attr_set(g, n, (Attr){.name = name, .kind = A_INTS, .n = count, .ints = copy});
-}
-
-void attr_remove(Node *n, const char *name) {
-  const Attr *a = attr_find(n, name);
-  if (!a) return;
-  int at = (int)(a - n->attr);
-  memmove(n->attr + at, n->attr + at + 1, (size_t)(n->n_attr - at - 1) * sizeof *n->attr);
-  n->n_attr--;
-}
-
-/* ---- constants ---- */
-
-bool const_ints(const Value *v, int max, int64_t *out, int *count) {
-  if (!v || !v->data || v->shape.rank > 1 || (v->type != T_I64 && v->type != T_I32)) return false;
-  int64_t n = shape_count(&v->shape);
-  if (n > max) return false;
-  for (int64_t i = 0; i < n; i++)
-    out[i] = v->type == T_I64 ? ((const int64_t *)v->data)[i] : ((const int32_t *)v->data)[i];
-  *count = (int)n;
-  return true;
-}
-
-bool const_is_finite(const Value *v) {
-  const float *data = v->data;
-  int64_t count = shape_count(&v->shape);
-  bool finite = true;
-  for (int64_t i = 0; i < count; i++) finite &= fabsf(data[i]) <= FLT_MAX; /* without a way out, several at a time */
-  return finite;
-}
-
-bool const_scalar(const Value *v, float *out) {
-  if (!v || !v->data || v->type != T_F32 || shape_count(&v->shape) != 1) return false;
-  *out = *(const float *)v->data;
-  return true;
 }

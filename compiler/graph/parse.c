@@ -1,6 +1,6 @@
-/* text.c: the graph from text; the grammar is in resnetcc.h. A name of other characters than letters, digits and
+/* parse.c: the graph from text; the grammar is in graph.h. A name of other characters than letters, digits and
  * _./:+- stands in quotes, a # begins a comment. */
-#include "resnetcc.h"
+#include "graph.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -110,15 +110,15 @@ static const char *parse_name(Parser *p) {
 
 /* ---- numbers, types, shapes ---- */
 
-typedef struct Number {
+typedef struct Literal {
   int64_t i;
   double f;
   bool is_int, symbolic; /* symbolic: i times the batch */
-} Number;
+} Literal;
 
-static Number parse_number(Parser *p) {
+static Literal parse_number(Parser *p) {
   if (p->token != TOK_WORD) wrong(p, "a number is expected");
-  Number n = {0};
+  Literal n = {0};
   char *end;
   errno = 0;
   n.i = strtoll(p->text, &end, 10);
@@ -133,7 +133,7 @@ static Number parse_number(Parser *p) {
 }
 
 static int64_t parse_int(Parser *p) {
-  Number n = parse_number(p);
+  Literal n = parse_number(p);
   if (!n.is_int || n.symbolic) fail_line(p, "a whole number is expected");
   return n.i;
 }
@@ -151,7 +151,7 @@ static Shape parse_shape(Parser *p) {
   while (!accept(p, ']')) {
     if (s.rank) expect(p, ',');
     if (s.rank == MAX_RANK) wrong(p, "too many dimensions");
-    Number n = parse_number(p);
+    Literal n = parse_number(p);
     if (!n.is_int || n.i < 0) fail_line(p, "a dimension is expected");
     if (n.symbolic) p->g->symbolic = true;
     s.d[s.rank++] = n.symbolic ? -n.i : n.i;
@@ -190,13 +190,13 @@ static Value **append_value(Parser *p, Value **list, int *n, Value *v) {
 /* ---- constants ---- */
 
 /* An integer element may be written as a float. */
-static int64_t whole_number(Number n) {
+static int64_t whole_number(Literal n) {
   if (n.is_int) return n.i;
   double below = floor(n.f);
   return below >= -0x1p63 && below < 0x1p63 ? (int64_t)below : 0;
 }
 
-static void set_element(Type t, void *data, int64_t i, Number n) {
+static void set_element(Type t, void *data, int64_t i, Literal n) {
   int64_t v = whole_number(n);
   switch (t) {
   case T_F32: ((float *)data)[i] = (float)n.f; return;
@@ -214,7 +214,7 @@ static void parse_random(Parser *p, Type t, void *data, int64_t count) {
   uint64_t state = (uint64_t)parse_int(p);
   double lo = parse_number(p).f, hi = parse_number(p).f;
   for (int64_t i = 0; i < count; i++)
-    set_element(t, data, i, (Number){.f = lo + (hi - lo) * random_unit(&state)});
+    set_element(t, data, i, (Literal){.f = lo + (hi - lo) * random_unit(&state)});
 }
 
 static void parse_list(Parser *p, Value *v, void *data, int64_t count) {
@@ -222,7 +222,7 @@ static void parse_list(Parser *p, Value *v, void *data, int64_t count) {
   expect(p, '{');
   for (int64_t i = 0; i < count; i++) {
     if (i) expect(p, ',');
-    Number n = parse_number(p);
+    Literal n = parse_number(p);
     set_element(v->type, data, i, n);
     if (!n.symbolic) continue;
     if (!sym) v->sym = sym = alloc_n(p->cx, (size_t)count, sizeof *sym);
@@ -246,7 +246,7 @@ static void parse_const(Parser *p) {
     parse_random(p, type, data, count);
   } else if (is_word(p, "splat")) {
     next(p);
-    Number n = parse_number(p);
+    Literal n = parse_number(p);
     for (int64_t i = 0; i < count; i++) set_element(type, data, i, n);
   } else {
     parse_list(p, v, data, count);
@@ -264,7 +264,7 @@ static void parse_attr_list(Parser *p, Attr *a) {
   expect(p, '[');
   while (!accept(p, ']')) {
     if (a->n) expect(p, ',');
-    Number n = parse_number(p);
+    Literal n = parse_number(p);
     if (!n.is_int) a->kind = A_FLOATS;
     ints[a->n] = n.i;
     floats[a->n++] = (float)n.f;
@@ -297,7 +297,7 @@ static void parse_attr(Parser *p, Node *n) {
     a.tensor = parse_value(p);
     if (!a.tensor || !a.tensor->data) fail_line(p, "a constant is expected");
   } else {
-    Number v = parse_number(p);
+    Literal v = parse_number(p);
     a.kind = v.is_int ? A_INT : A_FLOAT;
     if (v.is_int) a.i = v.i;
     else a.f = (float)v.f;

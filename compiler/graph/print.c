@@ -1,6 +1,6 @@
-/* text_print.c: the graph as text; see text.c. The comments in it give types, shapes and layouts, and a checksum where a
+/* print.c: the graph as text; see parse.c. The comments in it give types, shapes and layouts, and a checksum where a
  * constant's elements are left out. */
-#include "resnetcc.h"
+#include "graph.h"
 
 #include <math.h>
 #include <stdlib.h>

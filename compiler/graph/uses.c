@@ -1,7 +1,7 @@
 /* uses.c: who reads a value. Every value has the list of its readers, so that none of the questions below looks at all nodes.
  * What sets an input adds to the list; what gives one up, or dies, leaves its entry, which is then no longer true and goes
  * when it is met. */
-#include "resnetcc.h"
+#include "graph.h"
 
 #include <string.h>
 
@@ -66,34 +66,7 @@ Node *only_reader(Value *v) {
   return first ? first->node : NULL;
 }
 
-/* ---- putting one value in another's place ---- */
-
-void output_set(Graph *g, int i, Value *v) {
-  g->output[i] = v;
-  v->is_output = true;
-  v->output = i;
-}
-
-/* `with` becomes the output that `old` was, under the name by which the interface knows it. */
-static void output_replace(Graph *g, Value *old, Value *with) {
-  bool outside = with->is_input || with->is_output || with->data;
-  if (outside || with->batched != old->batched) { /* needs memory of its own */
-    Node *copy = node_new(g, OP_Identity, old->name, 1, &with, 1);
-    copy->out[0] = value_new(g, with->name, with->type, with->shape);
-    copy->out[0]->def = copy;
-    copy->out[0]->batched = old->batched;
-    with = copy->out[0];
-  }
-  const char *name = old->name;
-  old->name = with->name;
-  with->name = name;
-  assert(g->output[old->output] == old);
-  old->is_output = false;
-  output_set(g, old->output, with);
-}
-
-void graph_replace(Graph *g, Value *old, Value *with) {
-  assert(old != with);
+void readers_move(Value *old, Value *with) {
   for (Use *u = next_use(old, &old->use), *next; u; u = next) {
     u->node->in[u->slot] = with;
     next = u->next;
@@ -101,7 +74,6 @@ void graph_replace(Graph *g, Value *old, Value *with) {
     old->use = next;
     next = next_use(old, &old->use);
   }
-  if (old->is_output) output_replace(g, old, with);
 }
 
 void graph_count_uses(Graph *g) {
@@ -120,7 +92,7 @@ const Node *find_unlisted(const Graph *g) {
   bool *listed = alloc_n(g->cx, (size_t)count, sizeof *listed);
   for (int i = 0; i < g->n_value; i++) {
     Value *v = g->value[i];
-    for (Use *u = next_use(v, &v->use); u; u = next_use(v, &u->next)) listed[first[node_index(g, u->node)] + u->slot] = true;
+    for (Use *u = next_use(v, &v->use); u; u = next_use(v, &u->next)) listed[first[u->node->at] + u->slot] = true;
   }
   for (int i = 0; i < g->n_node; i++) {
     const Node *n = g->node[i];

@@ -1,4 +1,5 @@
-/* import_check.c: attributes that could be read, but contradict themselves or what their operator takes. */
+/* check.c: attributes that could be read, but contradict themselves or what their operator takes. */
+#include "onnx.pb-c.h"
 #include "import.h"
 
 #include <string.h>
@@ -24,7 +25,7 @@ static bool holds(const Onnx__AttributeProto *p, ProtoType type) {
   }
 }
 
-ProtoType attr_type(const Onnx__AttributeProto *p) {
+int attr_type(const Onnx__AttributeProto *p) {
   if (p->type != ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED) return p->type;
   for (int type = 1; type <= ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__SPARSE_TENSORS; type++)
     if (holds(p, type)) return type;
@@ -53,17 +54,24 @@ static bool kind_of_type(ProtoType type, AttrKind *kind) {
   }
 }
 
-static _Noreturn void fail_node(const Import *im, const Onnx__NodeProto *n, const char *reason) {
+const char *node_name(const Onnx__NodeProto *p) {
+  if (p->name && *p->name) return p->name;
+  for (size_t i = 0; i < p->n_output; i++)
+    if (*p->output[i]) return p->output[i];
+  return p->op_type;
+}
+
+static _Noreturn void fail_attribute(const Import *im, const Onnx__NodeProto *n, const char *reason) {
   fail(im->cx, "node \"%.120s\" (%.80s): %s", node_name(n), n->op_type, reason);
 }
 
 static _Noreturn void fail_attr(const Import *im, const Onnx__NodeProto *n, const char *attr, const char *reason) {
-  fail_node(im, n, format_text(im->cx, "attribute \"%.80s\" %s", attr, reason));
+  fail_attribute(im, n, format_text(im->cx, "attribute \"%.80s\" %s", attr, reason));
 }
 
 /* One value, of the kind that the operator takes. */
 static void check_attr(const Import *im, const Onnx__NodeProto *n, Op op, const Onnx__AttributeProto *p) {
-  if (!p->name || !*p->name) fail_node(im, n, "an attribute has no name");
+  if (!p->name || !*p->name) fail_attribute(im, n, "an attribute has no name");
   ProtoType type = attr_type(p);
   AttrKind kind = A_INT, expected = A_INT;
   for (int other = 1; other <= ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__SPARSE_TENSORS; other++)
@@ -81,7 +89,7 @@ static void check_attr(const Import *im, const Onnx__NodeProto *n, Op op, const 
 static void check_node(const Import *im, const Onnx__NodeProto *n) {
   enum { MOST = 256 }; /* no operator has a tenth of that, and pairs are compared */
   Op op = op_find("", n->op_type);
-  if (n->n_attribute > MOST) fail_node(im, n, "has too many attributes");
+  if (n->n_attribute > MOST) fail_attribute(im, n, "has too many attributes");
   for (size_t i = 0; i < n->n_attribute; i++) {
     check_attr(im, n, op, n->attribute[i]);
     for (size_t k = 0; k < i; k++)

@@ -1,9 +1,32 @@
-/* import.h: what the import*.c files share. They alone know protobuf. */
+/* import.h: from ONNX to a graph. First what others call, then what the files of import share: they alone know protobuf. */
 #ifndef IMPORT_H
 #define IMPORT_H
 
-#include "onnx.pb-c.h"
-#include "resnetcc.h"
+#include "graph.h"
+
+/* ==== model.c: ONNX bytes to a graph ==== */
+
+/* Reads the model file opt->input into a graph of the newest operator versions (attributes that became inputs are
+ * inputs, Constant nodes and initializers are constants, fp16 is widened to fp32 with Casts at the interface). */
+Graph *import_model(Context *cx, const Options *opt);
+/* The same from memory; `folder` is where external data lies, NULL: none allowed. */
+Graph *import_bytes(Context *cx, const Options *opt, const void *data, size_t size, const char *folder);
+/* A serialized TensorProto as a constant of its own type (16-bit floats stay so); it carries the tensor's name. */
+Value *import_tensor(Context *cx, Graph *g, const void *data, size_t size);
+
+/* ==== inside import ==== */
+
+/* Messages of the protobuf schema, by name only: who includes this needs no onnx.pb-c.h. */
+typedef struct Onnx__ModelProto Onnx__ModelProto;
+typedef struct Onnx__GraphProto Onnx__GraphProto;
+typedef struct Onnx__NodeProto Onnx__NodeProto;
+typedef struct Onnx__TypeProto Onnx__TypeProto;
+typedef struct Onnx__AttributeProto Onnx__AttributeProto;
+typedef struct Onnx__TensorProto Onnx__TensorProto;
+typedef struct Onnx__SparseTensorProto Onnx__SparseTensorProto;
+typedef struct Onnx__ValueInfoProto Onnx__ValueInfoProto;
+typedef struct ProtobufCMessage ProtobufCMessage;
+typedef struct ProtobufCMessageDescriptor ProtobufCMessageDescriptor;
 
 typedef struct Import {
   Context *cx;
@@ -32,26 +55,23 @@ typedef struct Name {
   bool taken;           /* an input or output of the interface is called so */
 } Name;
 
-/* ==== import_wire.c ==== */
+/* ==== wire.c ==== */
 
 /* The message that `data` holds, in the arena of cx. NULL: malformed, or too deep or too large when
  * unpacked; *error says which. Never unwinds, so that the caller can give back `data`. */
 ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *type, const void *data,
                               size_t size, const char **error);
 
-/* ==== import_check.c ==== */
+/* ==== check.c ==== */
 
 /* Fails where an attribute has two values, is given twice or is not of the kind that its operator takes. */
 void check_attributes(const Import *im);
-/* Files before IR version 2 have no `type`, and some writers still leave it out. */
-Onnx__AttributeProto__AttributeType attr_type(const Onnx__AttributeProto *p);
-
-/* ==== import.c ==== */
-
+/* An Onnx__AttributeProto__AttributeType. Files before IR version 2 have no `type`, and some writers still leave it out. */
+int attr_type(const Onnx__AttributeProto *p);
 /* For messages: the node's own, or that of its first output. */
 const char *node_name(const Onnx__NodeProto *p);
 
-/* ==== import_data.c ==== */
+/* ==== tensor.c ==== */
 
 /* The tensor as a constant called `name`; `widen`: 16-bit floats become fp32. Elements are not copied
  * where the message holds them as they are needed. */
@@ -63,7 +83,7 @@ Value *read_sparse_tensor(Context *cx, Graph *g, const Onnx__SparseTensorProto *
 Type stored_type(Context *cx, int onnx_type, const char *what, const char *name);
 Type widened_type(Type t);
 
-/* ==== import_shape.c ==== */
+/* ==== interface.c ==== */
 
 /* Gives every symbolic dimension of the model's inputs its meaning: a number pinned by --shape, or the
  * batch, which is a number too with --batch. */
@@ -75,10 +95,9 @@ Shape input_shape(Import *im, const Onnx__ValueInfoProto *input);
 /* The shape that a value was declared with; rank -1 where that is not known in full. */
 Shape declared_shape(const Import *im, const Onnx__TypeProto *type);
 
-/* ==== import_upgrade.c ==== */
+/* ==== upgrade.c ==== */
 
 /* Brings n, the last node of g, from the form of operator set g->opset to the newest. May add nodes around
  * it. An output that inference does not have is left without a def. */
 void upgrade_node(Graph *g, Node *n);
-
 #endif

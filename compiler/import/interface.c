@@ -1,6 +1,7 @@
-/* import_shape.c: what the symbolic dimensions of a model's inputs stand for. A dimension is a number of
+/* interface.c: what the symbolic dimensions of a model's inputs stand for. A dimension is a number of
  * the model, or a number given by --shape, or the batch: the first dimension of an input, and every
  * dimension of the same name. With --batch that is a number as well. */
+#include "onnx.pb-c.h"
 #include "import.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* import.c: ONNX bytes to a graph. */
+/* model.c: ONNX bytes to a graph. */
+#include "onnx.pb-c.h"
 #include "import.h"
 
 #include <errno.h>
@@ -87,13 +88,6 @@ static Op find_op(const Import *im, const Onnx__NodeProto *p) {
   const OpInfo *info = &op_info[op];
   bool in_set = im->g->opset >= info->since && (info->until == 0 || im->g->opset <= info->until);
   return in_set ? op : OP_NONE;
-}
-
-const char *node_name(const Onnx__NodeProto *p) {
-  if (p->name && *p->name) return p->name;
-  for (size_t i = 0; i < p->n_output; i++)
-    if (*p->output[i]) return p->output[i];
-  return p->op_type;
 }
 
 /* Adds a missing operator to the line that names them, if there is room. */

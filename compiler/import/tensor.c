@@ -1,4 +1,5 @@
-/* import_data.c: tensors of the model as constants, wherever their elements are stored. */
+/* tensor.c: tensors of the model as constants, wherever their elements are stored. */
+#include "onnx.pb-c.h"
 #include "import.h"
 
 #include <errno.h>
@@ -260,16 +261,6 @@ static void *read_elements(Graph *g, const Onnx__TensorProto *t, Type type, int6
 /* ---- 16-bit floats ---- */
 
 /* IEEE 754 binary16: 1 bit sign, 5 bits exponent with bias 15, 10 bits fraction. */
-float float_of_half(uint16_t h) {
-  uint32_t exponent = h >> 10 & 0x1f, fraction = h & 0x3ff, bits;
-  float f = (float)fraction * 0x1p-24f; /* a subnormal number */
-  if (exponent) {
-    bits = (exponent == 0x1f ? 0xff : exponent + 112) << 23 | fraction << 13;
-    memcpy(&f, &bits, sizeof f);
-  }
-  return h & 0x8000 ? -f : f;
-}
-
 static float float_of_bfloat(uint16_t b) {
   uint32_t bits = (uint32_t)b << 16;
   float f;

@@ -1,6 +1,7 @@
-/* import_upgrade.c: operators as older operator sets defined them, rewritten as the newest defines them,
+/* upgrade.c: operators as older operator sets defined them, rewritten as the newest defines them,
  * so that nothing behind import knows more than one form. What changed when: the changelog of ONNX's
  * operators. */
+#include "onnx.pb-c.h"
 #include "import.h"
 
 #include <string.h>

@@ -1,9 +1,10 @@
-/* import_wire.c: protobuf's wire format, checked before protobuf-c unpacks it.
+/* wire.c: protobuf's wire format, checked before protobuf-c unpacks it.
  *
  * protobuf-c descends into nested messages by recursion without a limit, and a message of two bytes
  * becomes a struct of two hundred. So the bytes are walked first, with a stack of bounded depth and a
  * bounded count of fields, and what unpacking allocates comes out of a budget. The format:
  * https://protobuf.dev/programming-guides/encoding */
+#include "onnx.pb-c.h"
 #include "import.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
  * The constants were measured: those of AVX-512 on a server of the Sapphire Rapids class, those of AVX2 on
  * Zen 3, where the estimates of ResNet's layers are within some 10 per cent of the times. What counts is the
  * order of a layer's plans. */
-#include "codegen.h"
+#include "lower.h"
 
 typedef struct Rates {
   int lanes;
@@ -143,7 +143,7 @@ static double direct_cycles(const Cost *c) {
   return c->p->order == ROW_TILE_OC ? row_tile_oc_cycles(c, arithmetic) : oc_row_tile_cycles(c, arithmetic);
 }
 
-/* ==== Winograd: see emit_winograd.c ==== */
+/* ==== Winograd: see emit/conv_winograd.c ==== */
 
 enum { TRANSFORM = 4 /* cycles of a tile's input, or output, for each frequency and block */ };
 
@@ -189,7 +189,7 @@ static double winograd_cycles(const Cost *c) {
   return overlap(work + transforms + c->input_bytes / c->r->met, weights / c->r->fetched);
 }
 
-/* ==== Strassen: see emit_strassen.c ==== */
+/* ==== Strassen: see emit/conv_strassen.c ==== */
 
 enum { PRODUCTS = 7, PRODUCT_CALL = 30 /* beyond CALL */ };
 
@@ -232,7 +232,7 @@ static double lanes_cycles(const Cost *c, int64_t products, int64_t sums, int64_
   return (double)vectors * one + calls * CALL + c->input_bytes / c->r->met;
 }
 
-/* ==== groups that do not fill blocks: see emit_ragged.c ==== */
+/* ==== groups that do not fill blocks: see emit/conv_ragged.c ==== */
 
 /* Blocks of the result that hold outputs of each group, counted for all of them. */
 static int64_t pieces(const Cost *c) {
@@ -249,7 +249,7 @@ static double ragged_cycles(const Cost *c) {
   return calls * call + c->input_bytes / c->r->met;
 }
 
-/* ==== many groups of few channels: see emit_interleaved.c ==== */
+/* ==== many groups of few channels: see emit/conv_interleaved.c ==== */
 
 /* Every pixel's sums are joined by shuffles, and where a group has several inputs, those of kh rows are parted by shuffles,
  * stored and loaded again. */
@@ -262,7 +262,7 @@ static double interleaved_cycles(const Cost *c) {
   return batches * ((double)tiles * tile + parted) + c->input_bytes / c->r->met;
 }
 
-/* ==== few outputs: see emit_narrow.c ==== */
+/* ==== few outputs: see emit/conv_narrow.c ==== */
 
 /* Of each sum its lanes are summed at the end, by three operations, and it is put into place. */
 static double narrow_cycles(const Cost *c) {
@@ -272,7 +272,7 @@ static double narrow_cycles(const Cost *c) {
   return (double)(c->images * c->y[2] * tiles) * tile + c->input_bytes / c->r->met;
 }
 
-/* See emit_pixels.c: every pixel is put together from the sums of its outputs. */
+/* See emit/conv_pixels.c: every pixel is put together from the sums of its outputs. */
 static double pixels_across_cycles(const Cost *c) {
   int64_t vectors = size_ceiling(c->y[3], c->t->lanes), strips = size_ceiling(vectors, c->p->nb);
   int64_t nb = size_ceiling(vectors, strips);

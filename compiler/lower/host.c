@@ -1,6 +1,6 @@
-/* object_host.c: the machine that the compiler runs on, as LLVM sees it. The CPU's name alone would claim features that a
+/* host.c: the machine that the compiler runs on, as LLVM sees it. The CPU's name alone would claim features that a
  * hypervisor masks, so the features are asked for as well. */
-#include "codegen.h"
+#include "lower.h"
 
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>

@@ -2,7 +2,7 @@
  * [N][H][C/V][W][V] (Graph.many_shapes: [N][C/V][H][W][V]), everything else on dense row-major tensors; a Reorder stands
  * where the two meet. The halo of a blocked tensor is the border that its readers' padding needs, so that no inner loop tests
  * bounds. */
-#include "codegen.h"
+#include "lower.h"
 
 #include <string.h>
 

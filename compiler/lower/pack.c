@@ -1,6 +1,6 @@
 /* pack.c: the read-only data of the object: convolution weights in the order in which the kernels read them, so that one
  * stream can be prefetched across layers, then every other constant. */
-#include "codegen.h"
+#include "lower.h"
 
 #include <string.h>
 
@@ -35,11 +35,6 @@ static int64_t reserve(Packer *p, int64_t bytes) {
 static float conv_weight(const Node *n, int64_t oc, int64_t ic, int64_t k) {
   const Shape *w = &n->in[1]->shape;
   return ((const float *)n->in[1]->data)[(oc * w->d[1] + ic) * w->d[2] * w->d[3] + k];
-}
-
-int64_t packed_columns(int64_t columns, int lanes) {
-  int64_t whole = size_round_up(columns, lanes);
-  return whole - columns > columns / 4 ? columns : whole;
 }
 
 /* So many rows of weights with `columns` each, one vector or a part of it after the other; where the last part of a row is no
@@ -145,7 +140,7 @@ static void pack_direct(const Packer *p, const Node *n, float *dst) {
 }
 
 /* As for direct convolution, but what odd panels have for the first half of the input channels is the difference from the
- * panel before: T1 of emit_strassen.c. */
+ * panel before: T1 of emit/conv_strassen.c. */
 static void pack_strassen(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
   int64_t panel = plan->icg * plan->nb * p->g->target->lanes;

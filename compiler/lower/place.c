@@ -1,7 +1,7 @@
-/* plan_place.c: offsets in the workspace. Storage that is in use at the same time must not meet. Largest first, each into the
+/* place.c: offsets in the workspace. Storage that is in use at the same time must not meet. Largest first, each into the
  * lowest gap that the others alive leave it, is within a few per cent of the lower bound for networks; where so much is alive at
  * once that this would take long, the spans are gone through in the order of time instead. */
-#include "codegen.h"
+#include "lower.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* plan.c: the workspace. Values that can share storage do (views, residuals that the result is written over); the rest
  * get offsets so that values alive at the same time do not meet. */
-#include "codegen.h"
+#include "lower.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -235,29 +235,4 @@ void pass_plan(Graph *g) {
   place_aliases(&p);
   size_scratch(g);
   check_memory(g);
-}
-
-/* ==== --report ==== */
-
-static const char *place_name(const Value *v) {
-  static const char *const names[] = {"-", "input", "output", "workspace", "weights", "shared"};
-  return names[v->place];
-}
-
-void plan_report(Graph *g, FILE *f) {
-  fprintf(f, "weights %lld bytes, workspace %lld bytes, scratch %lld bytes a thread\n", (long long)g->weights_size,
-          (long long)g->work_size, (long long)g->scratch_size);
-  if (g->once_size) fprintf(f, "shared by all images %lld bytes, made by %d nodes\n", (long long)g->once_size, g->n_once);
-  fprintf(f, "%-10s %12s %12s %-6s %-14s %-24s %s\n", "place", "offset", "bytes", "layout", "halo", "shape", "value");
-  for (int i = 0; i < g->n_value; i++) {
-    const Value *v = g->value[i];
-    if (v->place == P_NONE || v->place == P_CONST) continue;
-    const Layout *l = &v->layout;
-    const char *halo = format_text(g->cx, "%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64, l->top, l->left, l->bottom, l->right);
-    char block[16] = "plain";
-    if (v->layout.block) snprintf(block, sizeof block, "C/%d", v->layout.block);
-    fprintf(f, "%-10s %12lld %12lld %-6s %-14s %-24s %s%s%s\n", place_name(v), (long long)(v->offset + v->alias_offset),
-            (long long)(v->layout.size * (int64_t)type_size(v->type)), block, halo, shape_text(g->cx, &v->shape), v->name,
-            v->alias ? " = " : "", v->alias ? v->alias->name : "");
-  }
 }

@@ -1,6 +1,6 @@
-/* pack_gemm.c: the constant right-hand matrix of a Gemm or MatMul, in the order in which the kernel reads
+/* product.c: the constant right-hand matrix of a Gemm or MatMul, in the order in which the kernel reads
  * it. */
-#include "codegen.h"
+#include "lower.h"
 
 /* B of the product as packed: k rows, n columns, element (i, j) at i*row + j*col; every element times
  * alpha. */

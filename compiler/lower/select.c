@@ -1,7 +1,6 @@
 /* select.c: the algorithm, tile and loop order of every convolution and matrix product: all plans that a
  * layer can have, and of these the one that costs least, by cost.c's estimate or by measurement (tune.c). */
-#include "codegen.h"
-#include "fuse.h"
+#include "lower.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -207,7 +206,7 @@ static bool plan_strassen(const Target *t, const Node *n, ConvPlan *p) {
 /* ==== few channels a group ==== */
 
 /* Does a vector hold whole groups of 2 to 8 channels? Larger ones are left to the direct convolution, see
- * emit_grouped.c. Registers hold the sums and inputs of `uw` pixels, a weight vector, and without FMA a
+ * emit/conv_grouped.c. Registers hold the sums and inputs of `uw` pixels, a weight vector, and without FMA a
  * product. */
 static bool plan_grouped(const Target *t, const Node *n, ConvPlan *p) {
   int icg = (int)n->in[1]->shape.d[1], ocg = (int)(n->in[1]->shape.d[0] / n->group);
@@ -581,17 +580,4 @@ void pass_select(Graph *g) {
   g->many_shapes = g->opt->many_shapes || has_many_shapes(g);
   limit_code(g);
   choose_larger(g);
-}
-
-void select_report(Graph *g, FILE *f) {
-  fprintf(f, "  %-28s %9s %-9s  %-30s %s\n", "algorithm", "ms", "", "shape", "node");
-  for (int i = 0; i < g->n_node; i++) {
-    const Node *n = g->node[i];
-    const Candidates *list = n->candidates;
-    for (int k = 0; list && k < list->n; k++) {
-      const Candidate *c = &list->item[k];
-      fprintf(f, "%c %-28s %9.4f %-9s  %-30s %s\n", k == list->chosen ? '*' : ' ', c->name, c->ms,
-              c->measured ? "measured" : "estimated", layer_text(g, n), n->name);
-    }
-  }
 }

@@ -1,6 +1,6 @@
 /* target.c: what the generated code may use. Each x86-64 CPU that LLVM knows is a row: its features decide the vector
  * length, the registers and what rcc_cpu_check asks of the machine. */
-#include "codegen.h"
+#include "lower.h"
 
 #include "resnetcc_rt.h"
 #include <string.h>

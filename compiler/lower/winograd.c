@@ -1,5 +1,5 @@
 /* winograd.c: Winograd's minimal filtering in numbers (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
- * 2016): which form a layer can have, its points, its transformed weights, its sizes. The code is emit_winograd.c's.
+ * 2016): which form a layer can have, its points, its transformed weights, its sizes. The code is emit/conv_winograd.c's.
  *
  * F(m x m, r x r) makes m x m results of a tile of n x n inputs, n = m + r - 1, by n x n products a channel:
  *
@@ -17,7 +17,7 @@
  * A convolution 3x3 of stride 2 is the sum of four of stride 1, each over the pixels of one parity of rows and columns and
  * with the taps that meet them: 2x2, 2x1, 1x2 and 1x1, the phases. Their products are summed at the same points, so that one
  * output transform serves all. A phase of one tap has no product at infinity and the same weight at all other points. */
-#include "codegen.h"
+#include "lower.h"
 
 static const double point[WINOGRAD_POINTS] = {0 /* infinity */, 0, 1, -1, 0.5, -2};
 
@@ -156,4 +156,10 @@ void winograd_memory(const WinogradForm *f, ConvPlan *p, const Shape *y, int lan
   int64_t u = winograd_regions(f) * winograd_region(p->chunk, p->nb, lanes) * 4;
   p->shared = s.one_group ? size_mul(y->d[0] / p->group_images, v) : 0;
   p->scratch = size_add(size_add(s.m_at, m), p->stored ? 0 : u);
+}
+
+bool winograd_fuses(const WinogradForm *f, const ConvPlan *p, const Shape *y, const Target *t) {
+  WinogradSizes s = winograd_sizes(f, p, y, t->lanes);
+  bool few = s.one_group && f->points * s.group_tiles <= FUSED_SUMS;
+  return t->regs == 32 && f->stride == 1 && few && p->icg % t->lanes == 0;
 }

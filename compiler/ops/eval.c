@@ -1,136 +1,8 @@
 /* eval.c: the reference evaluator: elements of every type, elementwise operators, nodes and graphs. */
-#include "eval.h"
+#include "ops.h"
 
 #include <math.h>
 #include <string.h>
-
-/* ---- half precision: 1 sign bit, e exponent bits, m mantissa bits (IEEE 754, 3.4) ---- */
-
-static double decode_float(uint16_t bits, int e, int m) {
-  int exponent = bits >> m & ((1 << e) - 1), bias = (1 << (e - 1)) - 1, mantissa = bits & ((1 << m) - 1);
-  double v;
-  if (exponent == (1 << e) - 1) v = mantissa ? NAN : INFINITY;
-  else if (exponent == 0) v = ldexp(mantissa, 1 - bias - m);
-  else v = ldexp(mantissa + (1 << m), exponent - bias - m);
-  return bits >> (e + m) ? -v : v;
-}
-
-/* The significand is counted in units of its last place: a carry of its rounding runs into the exponent. */
-static uint16_t encode_float(double v, int e, int m) {
-  int bias = (1 << (e - 1)) - 1, infinity = ((1 << e) - 1) << m, exponent;
-  int sign = (signbit(v) != 0) << (e + m);
-  if (isnan(v)) return (uint16_t)(sign | infinity | 1 << (m - 1));
-  if (isinf(v)) return (uint16_t)(sign | infinity);
-  frexp(v, &exponent);
-  int biased = exponent - 1 + bias;
-  if (biased < 1 || v == 0) biased = 1;
-  if (biased > 2 * bias) return (uint16_t)(sign | infinity);
-  int units = (int)nearbyint(ldexp(fabs(v), m - (biased - bias)));
-  return (uint16_t)(sign | (((biased - 1) << m) + units));
-}
-
-/* ---- elements ---- */
-
-Number get_number(Type t, const void *data, int64_t i) {
-  switch (t) {
-    case T_F32: return (Number){.f = ((const float *)data)[i]};
-    case T_F64: return (Number){.f = ((const double *)data)[i]};
-    case T_F16: return (Number){.f = decode_float(((const uint16_t *)data)[i], 5, 10)};
-    case T_BF16: return (Number){.f = decode_float(((const uint16_t *)data)[i], 8, 7)};
-    case T_I8: return (Number){.i = ((const int8_t *)data)[i]};
-    case T_I16: return (Number){.i = ((const int16_t *)data)[i]};
-    case T_I32: return (Number){.i = ((const int32_t *)data)[i]};
-    case T_I64: return (Number){.i = ((const int64_t *)data)[i]};
-    case T_BOOL: return (Number){.i = ((const uint8_t *)data)[i] != 0};
-    case T_U8: return (Number){.u = ((const uint8_t *)data)[i]};
-    case T_U16: return (Number){.u = ((const uint16_t *)data)[i]};
-    case T_U32: return (Number){.u = ((const uint32_t *)data)[i]};
-    case T_U64: return (Number){.u = ((const uint64_t *)data)[i]};
-    case T_NONE: case T_STRING: break;
-  }
-  assert(!"a type that is stored");
-  return (Number){0};
-}
-
-void put_number(Type t, void *data, int64_t i, Number v) {
-  switch (t) {
-    case T_F32: ((float *)data)[i] = (float)v.f; return;
-    case T_F64: ((double *)data)[i] = v.f; return;
-    case T_F16: ((uint16_t *)data)[i] = encode_float(v.f, 5, 10); return;
-    case T_BF16: ((uint16_t *)data)[i] = encode_float(v.f, 8, 7); return;
-    case T_U8: case T_I8: case T_BOOL: ((uint8_t *)data)[i] = (uint8_t)v.u; return;
-    case T_U16: case T_I16: ((uint16_t *)data)[i] = (uint16_t)v.u; return;
-    case T_U32: case T_I32: ((uint32_t *)data)[i] = (uint32_t)v.u; return;
-    case T_U64: case T_I64: ((uint64_t *)data)[i] = v.u; return;
-    case T_NONE: case T_STRING: break;
-  }
-  assert(!"a type that is stored");
-}
-
-static bool is_unsigned(Type t) {
-  return t == T_U8 || t == T_U16 || t == T_U32 || t == T_U64;
-}
-
-bool number_less(Type t, Number a, Number b) {
-  if (type_is_float(t)) return a.f < b.f;
-  return is_unsigned(t) ? a.u < b.u : a.i < b.i;
-}
-
-bool number_beats(Type t, Number a, Number b) {
-  if (type_is_float(t) && isnan(a.f)) return !isnan(b.f);
-  return number_less(t, b, a);
-}
-
-/* ONNX leaves values outside the integer type's range open; here they stop at its ends, and NaN becomes 0. */
-static Number float_to_int(double v, Type to) {
-  int bits = 8 * (int)type_size(to);
-  double hi = is_unsigned(to) ? ldexp(1, bits) : ldexp(1, bits - 1), lo = is_unsigned(to) ? 0 : -hi;
-  if (isnan(v)) return (Number){.i = 0};
-  v = trunc(v);
-  if (is_unsigned(to)) return (Number){.u = v <= lo ? 0 : v >= hi ? UINT64_MAX >> (64 - bits) : (uint64_t)v};
-  return (Number){.i = v <= lo ? INT64_MIN >> (64 - bits) : v >= hi ? INT64_MAX >> (64 - bits) : (int64_t)v};
-}
-
-/* To f32 in one rounding, which the way through double would not be. */
-static double int_to_float(Number v, Type from, Type to) {
-  if (to == T_F32) return is_unsigned(from) ? (float)v.u : (float)v.i;
-  return is_unsigned(from) ? (double)v.u : (double)v.i;
-}
-
-Number convert_number(Type from, Type to, Number v) {
-  bool is_float = type_is_float(from);
-  if (to == T_BOOL) return (Number){.i = is_float ? v.f != 0 : v.i != 0};
-  if (is_float && !type_is_float(to)) return float_to_int(v.f, to);
-  if (!is_float && type_is_float(to)) return (Number){.f = int_to_float(v, from, to)};
-  return v;
-}
-
-/* ---- places ---- */
-
-void cursor_next(Cursor *c) {
-  for (int k = c->shape->rank - 1; k >= 0; k--) {
-    c->at += c->stride[k];
-    if (++c->index[k] < c->shape->d[k]) return;
-    c->at -= c->stride[k] * c->shape->d[k];
-    c->index[k] = 0;
-  }
-}
-
-void dense_strides(const Shape *s, int64_t *stride) {
-  int64_t n = 1;
-  for (int k = s->rank - 1; k >= 0; k--) {
-    stride[k] = n;
-    n *= s->d[k];
-  }
-}
-
-Cursor broadcast_cursor(const Shape *s, const Shape *to) {
-  Cursor c = {.shape = to};
-  int64_t stride[MAX_RANK];
-  dense_strides(s, stride);
-  for (int k = 0; k < s->rank; k++) c.stride[to->rank - s->rank + k] = s->d[k] == 1 ? 0 : stride[k];
-  return c;
-}
 
 /* ---- elementwise operators ---- */
 
@@ -175,7 +47,7 @@ static double binary_float(Op op, double a, double b) {
 /* Quotients go towards zero; the one that overflows wraps, and by zero they are 0. */
 static Number divide_int(Type t, Number a, Number b) {
   if (b.u == 0) return b;
-  if (is_unsigned(t)) return (Number){.u = a.u / b.u};
+  if (type_is_unsigned(t)) return (Number){.u = a.u / b.u};
   if (b.i == -1) return (Number){.u = -a.u};
   return (Number){.i = a.i / b.i};
 }

@@ -1,6 +1,5 @@
 /* eval_move.c: the reference evaluator's movement of elements, of whose type only the size matters. */
-#include "eval.h"
-#include "shape.h"
+#include "ops.h"
 
 #include <string.h>
 

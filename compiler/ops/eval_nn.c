@@ -1,5 +1,5 @@
 /* eval_nn.c: the reference evaluator's convolutions, pools, batch normalisation and matrix products. */
-#include "eval.h"
+#include "ops.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* eval_reduce.c: the reference evaluator's operators along axes. */
-#include "eval.h"
+#include "ops.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
-/* shape_move.c: shapes of the operators that move elements. */
-#include "shape.h"
+/* infer_move.c: shapes of the operators that move elements. */
+#include "ops.h"
 
 #include <string.h>
 

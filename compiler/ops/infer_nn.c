@@ -1,5 +1,5 @@
-/* shape_nn.c: shapes of convolutions, pools, batch normalisation and matrix products. */
-#include "shape.h"
+/* infer_nn.c: shapes of convolutions, pools, batch normalisation and matrix products. */
+#include "ops.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* shape_view.c: shapes of the operators that give the same elements another shape, and of those that make
+/* infer_view.c: shapes of the operators that give the same elements another shape, and of those that make
  * shapes. */
-#include "shape.h"
+#include "ops.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
-/* shape_values.c: integers that follow from shapes, evaluated while shapes are inferred.
+/* values.c: integers that follow from shapes, evaluated while shapes are inferred.
  *
  * An element that depends on the batch N is taken as k N or not at all. The operators that such chains are
  * made of map numbers and multiples of N to functions of N whose form a few batch sizes tell: the node is
  * evaluated at each of them. Some exporters compute in floats; these count while they are whole. */
-#include "shape.h"
+#include "ops.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* verify.c: what must hold of the graph between passes; a broken rule is the fault of the pass before. */
-#include "resnetcc.h"
+#include "ops.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
-/* fuse_affine.c: y = scale x + shift by channel, however a model spells it (batch normalisation, or
+/* affine.c: y = scale x + shift by channel, however a model spells it (batch normalisation, or
  * additions and multiplications by constants), becomes part of the weights beside it; what is left is one
  * Mul and one Add. */
-#include "fuse.h"
+#include "rewrite.h"
 
 #include <math.h>
 #include <string.h>

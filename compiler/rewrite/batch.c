@@ -2,7 +2,7 @@
  * value may follow only from image i of the inputs. That holds where each value has the symbol in axis 0 or
  * nowhere (the images then lie one behind the other, as [N,...], or k rows each, as [kN,...]) and no operator
  * works along that axis. */
-#include "resnetcc.h"
+#include "rewrite.h"
 
 #include <string.h>
 
@@ -38,7 +38,7 @@ static Shape *interface_shapes(Graph *g, Value *const *v, int n, const char *wha
 /* ---- which operators treat images independently ---- */
 
 /* Shape inference refuses what cuts, reduces or sums along the symbol's axis, but not these. */
-static void check_axis(Graph *g, const Node *n) {
+static void check_batch_axis(Graph *g, const Node *n) {
   bool normalizes = n->op == OP_Softmax || n->op == OP_LogSoftmax;
   if (!normalizes && n->op != OP_Concat) return;
   int64_t axis = attr_int(n, "axis", -1);
@@ -58,7 +58,7 @@ static void check_node(Graph *g, const Node *n) {
   bool batched = false;
   for (int i = 0; i < n->n_in; i++) batched = batched || has_batch(n->in[i]);
   check_arguments(g, n);
-  check_axis(g, n);
+  check_batch_axis(g, n);
   bool counts = n->op == OP_MaxPool && n->n_out > 1 && n->out[1]; /* Indices, of all the batch's elements */
   if (counts && batched) refuse(g, n, "numbers the elements of all images");
   for (int i = 0; i < n->n_out; i++) {

@@ -1,11 +1,11 @@
-/* fuse_channels.c: channels that hold the same number whatever the input is, or that nobody needs.
+/* channels.c: channels that hold the same number whatever the input is, or that nobody needs.
  *
  * A batch norm whose gamma is zero makes them: where a block starts as the identity (Goyal et al.,
  * "Accurate, large minibatch SGD", 5.1) and never learns, x + block(x) becomes x again; where single
  * channels are off, they are dropped from the weights that make them and from those that read them. All
  * this takes zero times an activation to be zero, so activations to be finite. Requires constants folded
  * and affine maps in the weights. */
-#include "fuse.h"
+#include "rewrite.h"
 
 #include <math.h>
 #include <string.h>

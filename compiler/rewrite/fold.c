@@ -1,7 +1,7 @@
 /* fold.c: what is known at compile time leaves the graph. One walk in the order of the nodes folds constants,
  * sees through operators that change nothing and merges equal computations; then the outputs are put in order
  * and what nobody reads is removed. Requires shapes; keeps every output's name. */
-#include "resnetcc.h"
+#include "rewrite.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* rank.c: one-dimensional convolutions and pools become two-dimensional ones of height 1, so that everything after knows
+/* line.c: one-dimensional convolutions and pools become two-dimensional ones of height 1, so that everything after knows
  * images only. [N,C,L] is [N,C,1,L]; views join the two where other operators read or write. */
-#include "codegen.h"
+#include "rewrite.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
-/* fuse_move.c: moves of data that need not happen: padding done by the reader's window, transpositions that
+/* moves.c: moves of data that need not happen: padding done by the reader's window, transpositions that
  * cancel once they have been sunk below what does not care about the order of axes, means over the map as
  * pools. */
-#include "fuse.h"
+#include "rewrite.h"
 
 #include <float.h>
 #include <math.h>

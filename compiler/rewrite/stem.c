@@ -1,7 +1,7 @@
 /* stem.c: the first convolution of a network, of stride 2 over the 3 channels of an image, becomes one of stride 1 over 12:
  * SpaceToDepth makes channels of the four phases of its input, and each phase meets the taps of its parity. That is the same
  * sum, and one for which Winograd's algorithm fits: 48 products an output and channel for the 147 of a 7x7 kernel. */
-#include "codegen.h"
+#include "rewrite.h"
 
 #include <string.h>
 

@@ -1,8 +1,7 @@
 /* trim.c: windows without what they never meet. Taps that lie in the padding whatever the result, as most of a large kernel's
  * over a small map do, are dropped with their weights; of a single result the stride is no longer than it has to be. What is
  * left of the padding is as small as that allows. */
-#include "codegen.h"
-#include "fuse.h"
+#include "rewrite.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* accuracy.c: --report: the error against double precision of layers whose algorithm rounds otherwise than a sum of products
  * does. They run in this process, outside their network, with their own weights on an input like that of a layer behind a
  * Relu: the positive part of Gaussian noise. */
-#include "codegen.h"
+#include "tools.h"
 
 #include "resnetcc_rt.h"
 #include <math.h>

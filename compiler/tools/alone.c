@@ -1,5 +1,5 @@
 /* alone.c: layers outside their network, to be measured: each has inputs of its own. */
-#include "codegen.h"
+#include "tools.h"
 
 #include <string.h>
 

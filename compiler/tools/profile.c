@@ -1,5 +1,5 @@
 /* profile.c: --profile: tables of where the time goes, layer by layer and algorithm by algorithm. */
-#include "codegen.h"
+#include "tools.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* timing.c: an emitted object runs in this process. Lending it "threads" that look at the clock shows every layer's time. */
-#include "codegen.h"
+#include "tools.h"
 
 #include "resnetcc_rt.h"
 #include <string.h>

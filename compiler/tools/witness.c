@@ -1,6 +1,6 @@
 /* witness.c: --each-pass. Evaluates the graph on the same random inputs before and after each pass; the
  * first pass whose graph answers differently is wrong. */
-#include "eval.h"
+#include "tools.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "codegen.h"
+#include "lower.h"
 #include "fixture.h"
 
 static void short_work_leaves_no_lines_in_a_log(void **state) {

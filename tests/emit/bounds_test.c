@@ -1,4 +1,4 @@
-/* emit_bounds_test.c: Slice and Pad with bounds known at run time only, compiled and run, against the
+/* bounds_test.c: Slice and Pad with bounds known at run time only, compiled and run, against the
  * evaluator; and bounds that contradict the declared result. */
 #include "fixture.h"
 #include "loaded.h"

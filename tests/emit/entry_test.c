@@ -1,5 +1,5 @@
-/* emit_entry_test.c: the object's interface from outside: symbols, the table, arguments checked one by one, any batch. What
- * object_test.c has of a model with one input is not repeated, and threads are in emit_threads_test.c. */
+/* entry_test.c: the object's interface from outside: symbols, the table, arguments checked one by one, any batch. What
+ * object_test.c has of a model with one input is not repeated, and threads are in threads_test.c. */
 #include "entry_fixture.h"
 
 #include <elf.h>

@@ -1,5 +1,5 @@
 /* header_test.c: the text of a header, and names of a model that try to be more than names. */
-#include "codegen.h"
+#include "compile.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* emit_key_test.c: layers share a function where nothing that its code depends on differs, and only there. */
-#include "emit_entry.h"
+/* key_test.c: layers share a function where nothing that its code depends on differs, and only there. */
+#include "emit.h"
 #include "fixture.h"
 #include "harness.h"
 

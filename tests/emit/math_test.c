@@ -1,8 +1,8 @@
-/* The polynomials and conversions of emit_math.c against libm in higher precision, over all binades, with and
+/* The polynomials and conversions of math.c against libm in higher precision, over all binades, with and
  * without FMA, as vectors and one by one. */
-#undef _GNU_SOURCE /* with it math.h has names that emit.h has too */
 #include "emit.h"
 
+#include <llvm-c/Core.h>
 #include <llvm-c/ExecutionEngine.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>

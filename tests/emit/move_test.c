@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include "resnetcc.h" /* before cmocka, which has another fail */
+#include "emit.h" /* before cmocka, which has another fail */
 #include <cmocka.h>
 
 #include "cases.h"

@@ -2,7 +2,7 @@
  * them. */
 #include "fixture.h"
 
-#include "codegen.h"
+#include "emit.h"
 #include "loaded.h"
 
 #include <elf.h>

@@ -1,11 +1,11 @@
-/* emit_peak_test.c: the peak's function does the multiply-adds that are counted, in the values of its task. */
+/* peak_test.c: the peak's function does the multiply-adds that are counted, in the values of its task. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "codegen.h"
+#include "emit.h"
 #include "fixture.h"
 
 enum { MAX_FLOATS = 3 * 32 * 16 };

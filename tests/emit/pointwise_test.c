@@ -1,6 +1,6 @@
 /* Elementwise kernels: every operator and type, broadcasting, channel blocks. */
 #include "harness.h"
-#include "resnetcc.h"
+#include "emit.h"
 
 #include <setjmp.h>
 #include <string.h>

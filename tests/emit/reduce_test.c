@@ -1,6 +1,6 @@
 /* Softmax, means and argmax over every position of the axis. */
 #include "harness.h"
-#include "resnetcc.h"
+#include "emit.h"
 
 #include <setjmp.h>
 #include <cmocka.h>

@@ -1,4 +1,4 @@
-/* emit_threads_test.c: the same bits for any threads, equal shares of the work, whole images for each. */
+/* threads_test.c: the same bits for any threads, equal shares of the work, whole images for each. */
 #include "entry_fixture.h"
 
 #include <math.h>

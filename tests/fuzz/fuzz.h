@@ -3,7 +3,7 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
-#include "resnetcc.h"
+#include "tools.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
  * it is left out, so that most graphs are valid; sizes are odd, and now and then huge. */
 #include "fuzz.h"
 
-#include "codegen.h"
+#include "tools.h"
 #include <stdlib.h>
 #include <string.h>
 

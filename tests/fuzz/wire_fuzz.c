@@ -1,7 +1,7 @@
 /* wire_fuzz.c: bytes as messages: what the check of the wire format lets pass, protobuf-c must unpack. */
 #include "fuzz.h"
 
-#include "import.h"
+#include "onnx.pb-c.h"
 #include <stdlib.h>
 #include <string.h>
 

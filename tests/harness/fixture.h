@@ -2,7 +2,7 @@
 #ifndef FIXTURE_H
 #define FIXTURE_H
 
-#include "resnetcc.h"
+#include "tools.h"
 
 #include <setjmp.h>
 #include <string.h>

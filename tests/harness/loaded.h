@@ -2,7 +2,7 @@
 #ifndef LOADED_H
 #define LOADED_H
 
-#include "codegen.h"
+#include "compile.h"
 #include "guarded.h"
 #include "resnetcc_rt.h"
 

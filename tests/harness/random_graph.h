@@ -2,7 +2,7 @@
 #ifndef RANDOM_GRAPH_H
 #define RANDOM_GRAPH_H
 
-#include "resnetcc.h"
+#include "compile.h"
 
 enum { RANDOM_LINES = 400, RANDOM_VALUES = 200 };
 

@@ -1,4 +1,4 @@
-/* import_check_test.c: attributes and names that contradict themselves. */
+/* check_test.c: attributes and names that contradict themselves. */
 #include "onnx_writer.h"
 
 enum { NAME = 1, FLOAT = 2, INT = 3, STRING = 4, FLOATS = 7, INTS = 8, TYPE = 20 };

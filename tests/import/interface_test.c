@@ -1,4 +1,4 @@
-/* import_shape_test.c: what symbolic dimensions become, with and without --shape. */
+/* interface_test.c: what symbolic dimensions become, with and without --shape. */
 #include "onnx_writer.h"
 
 static void the_first_dimension_is_the_batch(void **state) {

@@ -1,4 +1,4 @@
-/* import_test.c: whole models in, graphs or one-line errors out. */
+/* model_test.c: whole models in, graphs or one-line errors out. */
 #include "onnx_writer.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* import_data_test.c: tensors in every form the format has, and in some it has not. */
+/* tensor_test.c: tensors in every form the format has, and in some it has not. */
 #include "onnx_writer.h"
 
 #include <stdlib.h>
@@ -150,7 +150,7 @@ static const char *format_number(int type, int64_t v) {
   return text;
 }
 
-static void check_number(int type, int field, int64_t v, const void *expected) {
+static void check_element(int type, int field, int64_t v, const void *expected) {
   Buffer t = tensor(type, 1);
   put_packed(&t, field, 1, &v);
   if (expected) check_tensor(t, (Type)type, expected, type_size((Type)type));
@@ -160,18 +160,18 @@ static void check_number(int type, int field, int64_t v, const void *expected) {
 /* An element in a field of wider numbers must be one of its type, signed or not. */
 static void numbers_that_are_too_large(void **state) {
   (void)state;
-  check_number(T_U8, INT32S, 255, (uint8_t[]){255});
-  check_number(T_U8, INT32S, 256, NULL);
-  check_number(T_I8, INT32S, -128, (uint8_t[]){128});
-  check_number(T_I8, INT32S, 255, (uint8_t[]){255});
-  check_number(T_I8, INT32S, -129, NULL);
-  check_number(T_I16, INT32S, 65536, NULL);
-  check_number(T_F16, INT32S, 65535, (uint16_t[]){65535});
-  check_number(T_F16, INT32S, -32769, NULL);
-  check_number(T_U32, UINT64S, UINT32_MAX, (uint32_t[]){UINT32_MAX});
-  check_number(T_U32, UINT64S, INT64_C(1) << 32, NULL);
-  check_number(T_U32, UINT64S, -1, NULL);
-  check_number(T_BOOL, INT32S, 256, (uint8_t[]){1});
+  check_element(T_U8, INT32S, 255, (uint8_t[]){255});
+  check_element(T_U8, INT32S, 256, NULL);
+  check_element(T_I8, INT32S, -128, (uint8_t[]){128});
+  check_element(T_I8, INT32S, 255, (uint8_t[]){255});
+  check_element(T_I8, INT32S, -129, NULL);
+  check_element(T_I16, INT32S, 65536, NULL);
+  check_element(T_F16, INT32S, 65535, (uint16_t[]){65535});
+  check_element(T_F16, INT32S, -32769, NULL);
+  check_element(T_U32, UINT64S, UINT32_MAX, (uint32_t[]){UINT32_MAX});
+  check_element(T_U32, UINT64S, INT64_C(1) << 32, NULL);
+  check_element(T_U32, UINT64S, -1, NULL);
+  check_element(T_BOOL, INT32S, 256, (uint8_t[]){1});
 }
 
 static void shapes_that_are_none(void **state) {

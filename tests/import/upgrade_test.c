@@ -1,4 +1,4 @@
-/* import_upgrade_test.c: each old form of an operator against the newest form that import makes of it. */
+/* upgrade_test.c: each old form of an operator against the newest form that import makes of it. */
 #include "onnx_writer.h"
 
 /* The nodes and constants that import makes of nodes that read x and define y. */

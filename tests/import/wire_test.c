@@ -1,4 +1,4 @@
-/* import_wire_test.c: bytes that are no model, or one made to exhaust the reader, end in one line. */
+/* wire_test.c: bytes that are no model, or one made to exhaust the reader, end in one line. */
 #include "onnx_writer.h"
 
 static const Options options = {.input = "test"};

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "codegen.h"
+#include "lower.h"
 #include "fixture.h"
 
 static Context *cx;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codegen.h"
+#include "lower.h"
 #include "fuse_fixture.h"
 #include "harness.h"
 

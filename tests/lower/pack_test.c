@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codegen.h"
+#include "lower.h"
 #include "fixture.h"
 
 enum { V = 8 }; /* lanes */

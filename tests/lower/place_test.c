@@ -1,7 +1,7 @@
-/* plan_place_test.c: storage that is in use at one time lies apart. */
+/* place_test.c: storage that is in use at one time lies apart. */
 #include "fixture.h"
 
-#include "codegen.h"
+#include "lower.h"
 
 #include <stdlib.h>
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cases.h"
-#include "codegen.h"
+#include "lower.h"
 #include "fuse_fixture.h"
 #include "harness.h"
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "codegen.h"
+#include "lower.h"
 #include "fixture.h"
 
 typedef struct Packed {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cases.h"
-#include "codegen.h"
+#include "lower.h"
 #include "fixture.h"
 
 static Context *cx;

@@ -7,8 +7,7 @@
  * as well) in a process of its own, so that a crash is the failure of that case alone. A case is left out if it needs an operator or a
  * version of the operator set that resnetcc does not have, or if expected-refusals.txt names it and it is
  * refused. */
-#include "codegen.h"
-#include "eval.h"
+#include "tools.h"
 #include "resnetcc_rt.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 /* eval_test.c: the evaluator against values worked out by hand, against the definition of a
  * convolution, and where two operators must agree. */
-#include "eval.h"
+#include "ops.h"
 #include "fixture.h"
 
 #include <math.h>

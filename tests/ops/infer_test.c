@@ -1,4 +1,4 @@
-/* shape_test.c: shapes, windows and values that inference finds, and the models it refuses. Each row
+/* infer_test.c: shapes, windows and values that inference finds, and the models it refuses. Each row
  * is a graph whose last value is y. */
 #include "fixture.h"
 

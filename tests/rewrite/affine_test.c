@@ -1,4 +1,4 @@
-/* fuse_affine_test.c: batch norms and constants beside convolutions and products become part of their
+/* affine_test.c: batch norms and constants beside convolutions and products become part of their
  * weights. */
 #include "fuse_fixture.h"
 

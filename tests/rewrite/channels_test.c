@@ -1,4 +1,4 @@
-/* fuse_channels_test.c: blocks whose last batch norm is zero become their identity; single channels that
+/* channels_test.c: blocks whose last batch norm is zero become their identity; single channels that
  * are constant leave the weights on both sides. */
 #include "fuse_fixture.h"
 

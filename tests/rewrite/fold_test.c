@@ -73,7 +73,7 @@ static void check_pair(Context *cx, const char *file, bool batch) {
 static void pairs_agree(void **state) {
   (void)state;
   int pairs = 0;
-  DIR *d = opendir("graph");
+  DIR *d = opendir("rewrite/graphs");
   if (!d) fail_msg("graph can't be read: the test runs in the folder tests");
   for (struct dirent *e = readdir(d); e; e = readdir(d)) {
     bool batch = strncmp(e->d_name, "batch_", 6) == 0;

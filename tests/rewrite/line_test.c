@@ -1,4 +1,4 @@
-/* rank_test.c: one-dimensional convolutions and pools as two-dimensional ones of height 1. The results
+/* line_test.c: one-dimensional convolutions and pools as two-dimensional ones of height 1. The results
  * stay. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "codegen.h"
+#include "lower.h"
 #include "fuse_fixture.h"
 
 #define X "graph line\ninput x f32 [2,6,11]\n"

@@ -1,4 +1,4 @@
-/* fuse_move_test.c: padding into windows, transpositions cancelled or brought to the input, means as pools,
+/* moves_test.c: padding into windows, transpositions cancelled or brought to the input, means as pools,
  * shortcuts. */
 #include "fuse_fixture.h"
 

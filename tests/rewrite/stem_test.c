@@ -1,11 +1,11 @@
-/* stem.c: convolutions of few channels and stride 2 over the four phases of their input. The results stay. */
+/* stem_test.c: convolutions of few channels and stride 2 over the four phases of their input. The results stay. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "codegen.h"
+#include "lower.h"
 #include "fuse_fixture.h"
 
 static const char *conv(Context *cx, const char *input, const char *weights, const char *attributes) {

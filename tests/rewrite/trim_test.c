@@ -1,11 +1,11 @@
-/* trim.c: windows of all small sizes keep their results; what lies in the padding alone is gone; others stay as they are. */
+/* trim_test.c: windows of all small sizes keep their results; what lies in the padding alone is gone; others stay as they are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#include "codegen.h"
+#include "lower.h"
 #include "fuse_fixture.h"
 
 typedef struct Axis {

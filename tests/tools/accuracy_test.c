@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen.h"
+#include "tools.h"
 #include "fixture.h"
 #include "resnetcc_rt.h"
 

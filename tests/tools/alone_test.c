@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "codegen.h"
+#include "tools.h"
 #include "fixture.h"
 
 static Context *cx;

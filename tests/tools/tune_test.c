@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "codegen.h"
+#include "tools.h"
 #include "fixture.h"
 
 static Context *cx;

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "codegen.h"
+#include "tools.h"
 #include "fixture.h"
 #include "loaded.h"
 

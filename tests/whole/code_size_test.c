@@ -1,6 +1,6 @@
 /* The number of instructions that LLVM is given does not follow the numbers in a model: no emitter makes code for each row,
  * tap, segment, part, input or output. Every template is compiled with its `#`s replaced by 10, 100, 1,000, 10,000. */
-#include "codegen.h"
+#include "tools.h"
 #include "fixture.h"
 
 typedef struct Template {

@@ -3,7 +3,7 @@
  * cost must not grow by much more than that. It is counted, not timed, so the answer is the same everywhere. */
 #include "fixture.h"
 
-#include "codegen.h"
+#include "tools.h"
 
 #include <stdio.h>
 

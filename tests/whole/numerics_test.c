@@ -1,7 +1,7 @@
 /* numerics_test.c: the page of rules for NaN, infinities and zeros, NUMERICS.md, against the evaluator and the code: every row of
  * its table is run. */
 #include "harness.h"
-#include "resnetcc.h"
+#include "tools.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,38 +1,15 @@
-/* resnetcc.h: the map of the compiler. Types first, then every public function under the name of the
- * file that defines it, in the order of the pipeline:
- *
- *   bytes -> import -> shape -> fold -> batch -> fuse -> select -> layout -> pack -> plan -> emit -> object + header
- *
- * The user can be wrong only at the doors (command line, import, text, shape, object); there `fail` reports one
- * line and unwinds. Inside, `assert`. Everything a compilation allocates lives in one arena. */
-#ifndef RESNETCC_H
-#define RESNETCC_H
+/* graph.h: the graph: types first, then what builds, reads and prints it. */
+#ifndef GRAPH_H
+#define GRAPH_H
 
-#include <assert.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-#define PRINTF(f, a) __attribute__((format(printf, f, a)))
+#include "base.h"
 
 enum { MAX_RANK = 8, MAX_STEPS = 32 /* of one epilogue */ };
 
-typedef struct Arena Arena;
 typedef struct Graph Graph;
 typedef struct Node Node;
 typedef struct Value Value;
 typedef struct Use Use;
-
-/* ---- element types: the numbers of TensorProto.DataType ---- */
-
-typedef enum Type {
-  T_NONE = 0, T_F32 = 1, T_U8 = 2, T_I8 = 3, T_U16 = 4, T_I16 = 5, T_I32 = 6, T_I64 = 7, T_STRING = 8,
-  T_BOOL = 9, T_F16 = 10, T_F64 = 11, T_U32 = 12, T_U64 = 13, T_BF16 = 16
-} Type;
 
 /* ---- shapes ----
  * A dimension is a number >= 0, or, until the pass `batch` has run, -k for k times the batch symbol. */
@@ -143,7 +120,7 @@ typedef struct Window {
   int64_t kd, sd, dd, front, back;       /* the same along D */
 } Window;
 
-typedef struct ConvPlan ConvPlan; /* select.c's choice; the struct is in codegen.h */
+typedef struct ConvPlan ConvPlan; /* select.c's choice; the struct is in lower.h */
 
 struct Node {
   Op op;
@@ -182,15 +159,6 @@ typedef struct Options {
   struct ShapePin { const char *input; Shape shape; } *shape; /* --shape NAME=1,3,224,224 */
   int64_t batch;                         /* --batch: what a symbolic batch becomes; 0: it stays symbolic */
 } Options;
-
-/* One compilation's unwind point and arena. `error` is the finished line without the program's name. */
-typedef struct Context {
-  jmp_buf unwind;
-  char error[512];
-  const char *file;      /* named in messages; NULL: none */
-  Arena *arena;
-  int64_t max_memory;    /* arena_alloc fails past it */
-} Context;
 
 struct Graph {
   Context *cx;
@@ -233,91 +201,7 @@ struct Graph {
   int n_layer;
 };
 
-/* ==== util.c: memory, messages, text ==== */
-
-Arena *arena_new(int64_t limit);
-void arena_free(Arena *a);
-/* Zeroed memory, aligned to 64 bytes, living as long as the context; fails (one line) past cx->max_memory. */
-void *alloc(Context *cx, size_t size);
-/* n elements of `size` bytes; fails if the product overflows. */
-void *alloc_n(Context *cx, size_t n, size_t size);
-char *copy_text(Context *cx, const char *s);
-char *copy_bytes_as_text(Context *cx, const void *s, size_t n);
-char *format_text(Context *cx, const char *fmt, ...) PRINTF(2, 3);
-int64_t arena_used(const Arena *a);
-int64_t arena_left(const Arena *a); /* before alloc fails */
-
-/* Ends the compilation with "FILE: reason"; with a node, "FILE: node "NAME" (Op): reason". Control characters
- * are escaped; as printed, behind the program's name, the line has at most 400 characters. Never returns. */
-_Noreturn void fail(Context *cx, const char *fmt, ...) PRINTF(2, 3);
-_Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) PRINTF(3, 4);
-
-double wall_seconds(void); /* since some moment, by a clock that nobody sets */
-
-/* random.c: 64 bits; a number in [0, 1). Any state is a seed. */
-uint64_t random_bits(uint64_t *state);
-double random_unit(uint64_t *state);
-
-/* A growing byte buffer (malloc'ed). */
-typedef struct Buffer {
-  char *data;
-  size_t size, cap;
-} Buffer;
-void buffer_add(Buffer *b, const void *data, size_t n);
-void buffer_printf(Buffer *b, const char *fmt, ...) PRINTF(2, 3);
-void buffer_free(Buffer *b);
-
-/* ==== memory.c: where the system has no memory left and no context exists that could unwind ==== */
-
-_Noreturn void out_of_memory(void); /* ends the program with one line, status 1, and no file left */
-void memory_name_file(const char *file); /* in that line */
-
-/* ==== size.c: arithmetic on numbers that come from a model ==== */
-
-bool mul_size(int64_t a, int64_t b, int64_t *out); /* false: overflow */
-bool add_size(int64_t a, int64_t b, int64_t *out);
-/* The same of numbers >= 0 where one check stands at the end: what does not fit is SIZE_OVERFLOW, which is more than any limit
- * and stays so when more is added. */
-#define SIZE_OVERFLOW INT64_MAX
-int64_t size_mul(int64_t a, int64_t b);
-int64_t size_add(int64_t a, int64_t b);
-int64_t size_ceiling(int64_t n, int64_t by);  /* n / by, rounded up */
-int64_t size_round_up(int64_t n, int64_t to); /* to a multiple */
-int64_t size_min(int64_t a, int64_t b);         /* of any sign, as size_max */
-int64_t size_max(int64_t a, int64_t b);
-int64_t size_clamp(int64_t n, int64_t lo, int64_t hi);
-/* The product of the dimensions that are not 0, k standing for k times the batch: shape inference keeps it within the memory
- * limit, and MOST_MEMORY, for every value, so strides and products of a few sizes fit in 64 bits even where a tensor is empty. */
-int64_t shape_extent(const Shape *s);
-#define MOST_MEMORY (INT64_C(1) << 47) /* bytes: what a process can address on x86-64 */
-
-/* ==== map.c: hash tables, in the arena ==== */
-
-uint64_t hash_word(uint64_t h, uint64_t v);                    /* the hash of what had h, followed by v */
-uint64_t hash_bytes(uint64_t h, const void *data, size_t n);
-/* From keys, which are not copied and not NULL, to pointers. Empty where zeroed. */
-typedef struct Entry Entry;
-typedef struct Map {
-  Entry *entry;
-  size_t n, cap; /* cap: a power of two */
-} Map;
-/* Where the value of a key lies, until the next is added: of an equal one, or else of this one, then with the value NULL. */
-void **map_at(Context *cx, Map *m, uint64_t hash, const void *key, bool (*equal)(const void *, const void *));
-void *map_get(const Map *m, const char *key); /* of texts; NULL: no such key */
-void map_put(Context *cx, Map *m, const char *key, void *value);
-
-/* ==== sets.c: sets of the numbers [0, n), at first of one each ==== */
-
-int *sets_new(Context *cx, int n);
-int set_of(int *up, int i);                 /* the number by which i's set is known */
-void set_join(int *up, int i, int with);    /* i's set becomes part of the other, and is known by its number */
-
-/* ==== graph.c: construction and navigation ==== */
-
-size_t type_size(Type t);        /* bytes an element; 0: not a type that resnetcc stores */
-const char *type_name(Type t);   /* "f32", "i64", ... */
-bool type_is_float(Type t);
-bool type_is_int(Type t);        /* the signed and unsigned integers; not bool */
+/* ==== shape.c ==== */
 
 bool shape_equal(const Shape *a, const Shape *b);
 int64_t shape_count(const Shape *s);             /* product, INT64_MAX on overflow; with a symbol, the count of one image */
@@ -325,6 +209,14 @@ bool shape_is_symbolic(const Shape *s);
 Shape shape_of(int rank, ...);                   /* int64_t each */
 char *shape_text(Context *cx, const Shape *s);   /* "[N,3,224,224]" */
 
+/* The product of the dimensions that are not 0, k standing for k times the batch: shape inference keeps it within the memory
+ * limit, and MOST_MEMORY, for every value, so strides and products of a few sizes fit in 64 bits even where a tensor is empty. */
+int64_t shape_extent(const Shape *s);
+
+/* ==== graph.c: construction and navigation ==== */
+
+/* Ends the compilation with "FILE: node "NAME" (Op): reason". Never returns. */
+_Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) PRINTF(3, 4);
 Graph *graph_new(Context *cx, const Options *opt);
 Value *value_new(Graph *g, const char *name, Type type, Shape shape);
 Value *value_const(Graph *g, const char *name, Type type, Shape shape, const void *data); /* data is not copied */
@@ -352,8 +244,10 @@ void graph_compact(Graph *g);
 int node_index(const Graph *g, const Node *n); /* during a walk, of a node that it has met */
 Op op_find(const char *domain, const char *name); /* OP_NONE: unknown */
 
+/* ==== attr.c ==== */
+
 const Attr *attr_find(const Node *n, const char *name);
-/* attributes.c: the kind of value that an operator's attribute must have; false: it is not known. */
+/* The kind of value that an operator's attribute must have; false: it is not known. */
 bool attr_expected(Op op, const char *name, AttrKind *kind);
 const char *attr_kind_name(AttrKind kind); /* "an integer" */
 int64_t attr_int(const Node *n, const char *name, int64_t otherwise);
@@ -362,6 +256,9 @@ const char *attr_string(const Node *n, const char *name, const char *otherwise);
 void attr_set_int(Graph *g, Node *n, const char *name, int64_t v);
 void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t *v);
 void attr_remove(Node *n, const char *name);
+
+/* ==== constant.c ==== */
+
 /* Elements of an integer constant (i32 or i64, rank <= 1); false: v is no such constant. */
 bool const_ints(const Value *v, int max, int64_t *out, int *count);
 /* The one element of a constant float of any rank with one element. */
@@ -376,16 +273,20 @@ void node_set_inputs(Graph *g, Node *n, int n_in, Value *const *in); /* all of t
 Node *only_reader(Value *v);             /* the single node that reads v once, if v is no graph output */
 /* The readers in turn, once for every input that is v; *at is NULL at first. NULL: no more. */
 Node *next_reader(Value *v, Use **at);
+void readers_move(Value *old, Value *with); /* they read `with`; graph outputs stay */
+void graph_count_uses(Graph *g);
+/* For verify: a node with an input that is not among its value's uses; NULL: there is none. */
+const Node *find_unlisted(const Graph *g);
+
+/* ==== replace.c ==== */
+
 /* v becomes output number i of the graph; what was that is no output any more. */
 void output_set(Graph *g, int i, Value *v);
 /* Every reader of `old` (graph outputs too: the new value takes the output's place and name, through an appended
  * Identity node where it is an input, a constant or an output already) reads `with`. */
 void graph_replace(Graph *g, Value *old, Value *with);
-void graph_count_uses(Graph *g);
-/* For verify: a node with an input that is not among its value's uses; NULL: there is none. */
-const Node *find_unlisted(const Graph *g);
 
-/* ==== text.c, text_print.c: the graph as text, for -d, --emit=graph and the tests ====
+/* ==== parse.c, print.c: the graph as text, for -d, --emit=graph and the tests ====
  *   graph tiny
  *   input x f32 [N,3,8,8]
  *   const w f32 [16,3,3,3] = random 7 -0.5 0.5      (also: = splat 0.5, = {1, 2, 3}; --dumps print "= ..." for large ones)
@@ -396,121 +297,4 @@ const Node *find_unlisted(const Graph *g);
 bool is_word_char(char c); /* of a name that needs no quotes */
 void text_print(Graph *g, Buffer *out);
 Graph *text_parse(Context *cx, const Options *opt, const char *text);
-
-/* ==== verify.c ==== */
-
-/* Aborts with a message naming the broken rule if the graph is not well formed after the pass `after`: order of
- * definitions, arity, types, no dangling values, shapes as shape.c infers them. */
-void verify(Graph *g, const char *after);
-
-/* ==== import.c: ONNX bytes to a graph ==== */
-
-/* Reads the model file opt->input into a graph of the newest operator versions (attributes that became inputs are
- * inputs, Constant nodes and initializers are constants, fp16 is widened to fp32 with Casts at the interface). */
-Graph *import_model(Context *cx, const Options *opt);
-/* The same from memory; `folder` is where external data lies, NULL: none allowed. */
-Graph *import_bytes(Context *cx, const Options *opt, const void *data, size_t size, const char *folder);
-/* A serialized TensorProto as a constant of its own type (16-bit floats stay so); it carries the tensor's name. */
-Value *import_tensor(Context *cx, Graph *g, const void *data, size_t size);
-float float_of_half(uint16_t bits); /* IEEE 754 binary16 */
-
-/* ==== shape.c ==== */
-
-/* Infers type and shape of every value, fills Node.win and .group, checks every operator's demands on its inputs.
- * Shape -> Gather -> Concat -> Reshape chains are evaluated on the way, symbolically where the batch is (Value.data, .sym). */
-void pass_shape(Graph *g);
-/* One node, its inputs known: used by passes that make nodes. */
-void infer_node(Graph *g, Node *n);
-/* Broadcast of two shapes by ONNX's rules; false: they don't fit. */
-bool shape_broadcast(const Shape *a, const Shape *b, Shape *out);
-/* Slice and Pad may have bounds that are known at run time only; the declared shape is the result's then, and the functions
- * below do not apply. */
-bool has_run_time_bounds(const Node *n);
-/* Slice: first element and step along every axis of input 0, and the result's shape. */
-void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape *out);
-/* Pad: elements before and behind every axis of input 0; negative ones are cut off. */
-typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } PadMode;
-PadMode pad_mode(Graph *g, const Node *n);
-void pad_amounts(Graph *g, const Node *n, int64_t *lo, int64_t *hi);
-/* Split: the sizes of its n_out parts along the axis. */
-void split_sizes(Graph *g, const Node *n, int64_t *size);
-/* ReduceMean: which axes of input 0 are reduced. */
-void reduce_axes(Graph *g, const Node *n, bool *reduced);
-
-/* ==== eval.c, eval_nn.c: the reference evaluator ==== */
-
-/* Computes the outputs of one node into fresh memory of cx: in[i] and out[i] point to dense row-major elements. Short,
- * obvious, slow; sums of fp32 products are taken in double. */
-void eval_node(Graph *g, const Node *n, const void *const *in, void **out);
-/* acc[i] = step(acc[i], arg) over a whole tensor of `shape`. */
-void eval_step(const Step *s, const Shape *shape, float *acc, const Shape *arg_shape, const float *arg);
-/* The whole graph on dense inputs; outputs are allocated in cx. Dimensions must be numbers (after the pass batch). */
-void eval_graph(Graph *g, const void *const *inputs, void **outputs);
-
-/* ==== fold.c ==== */
-void pass_fold(Graph *g);   /* constants, identities, common subexpressions, dead code */
-void pass_batch(Graph *g);  /* checks that images are independent, puts 1 for the batch symbol */
-
-/* ==== fuse*.c ==== */
-void pass_moves(Graph *g);    /* fuse_move.c: Pad into Conv and pools; transposes cancelled or sunk; ReduceMean as GlobalAveragePool */
-void pass_affine(Graph *g);   /* fuse_affine.c: batch norm, scale and shift chains merged and folded into convolutions */
-void pass_channels(Graph *g); /* fuse_channels.c: constant channels dropped, BatchZero blocks to their identity */
-void pass_fuse(Graph *g);     /* fuse.c: elementwise operators become epilogues of anchors */
-
-/* ==== compile.c: the list of passes ==== */
-
-typedef struct Pass {
-  char letter;           /* for -d */
-  const char *name, *what;
-  void (*run)(Graph *g);
-  bool keeps_meaning;    /* eval can run the graph after it */
-} Pass;
-extern const Pass pass_list[];
-extern const int pass_count;
-
-/* Runs the passes on g (g->target may be NULL: from the options), with verification, dumps and timing as the options say. */
-void run_passes(Graph *g);
-/* Everything: import to files. Returns 0, or 1 with cx->error set. */
-int compile(Context *cx, const Options *opt);
-
-/* ==== witness.c: --each-pass ==== */
-typedef struct Witness Witness;
-Witness *witness_new(Graph *g);
-/* After pass p: fails, naming it, if the graph's outputs on random inputs are not what they were after the first pass that
- * left a graph without symbols. */
-void witness_check(Witness *w, Graph *g, const Pass *p);
-
-/* ==== output.c: files that appear complete or not at all ==== */
-typedef struct Output Output;
-const char *path_base(const char *path); /* behind the last slash */
-const char *path_folder(Context *cx, const char *path); /* "." where there is no slash */
-bool same_file(const char *a, const char *b); /* under two names; both exist */
-bool output_is_file(const char *path); /* a regular file, or one to be made; not "-" (standard output) nor a device */
-void output_check(Context *cx, const char *path); /* fails if path is a directory or the input cx->file */
-/* The path without symbolic links, so that a file is replaced and not the link to it; the file need not exist. */
-const char *output_resolved(Context *cx, const char *path);
-Output *output_open(Context *cx, const char *path);
-void output_write(Output *o, const void *data, size_t size); /* output_finish reports what goes wrong */
-void output_finish(Context *cx, Output **o, int n); /* all appear under their names, or it fails */
-void output_discard(void); /* removes what is unfinished; may be called by a signal handler */
-void output_abandon(void); /* closes it as well */
-
-/* ==== paths.c: where the outputs of a compilation go ==== */
-
-char *path_without_ending(Context *cx, const char *path); /* of its last part */
-typedef struct Paths {
-  const char *output;
-  const char *header, *tuning, *depend; /* NULL: none is written */
-} Paths;
-Paths paths_of(Context *cx, const Options *opt);
-/* Fails where one is a folder, the input cx->file or another of them, or where its ending says that it is something else. */
-void paths_check(Context *cx, const Paths *paths, const Options *opt);
-/* Fails where one is that file. */
-void paths_check_input(Context *cx, const Paths *paths, const char *input);
-
-/* ==== depend.c ==== */
-
-/* The rule of a Makefile by which `target` is made from the others. */
-void depend_print(Context *cx, const char *const *target, int n_target, const char *const *source, int n_source, Buffer *out);
-/* The code generator's half of the map (target, select, layout, pack, plan, emit, object, header) is codegen.h. */
 #endif

@@ -1,20 +1,10 @@
-/* codegen.h: the second half of the map, from the choice of kernels to the object file. No LLVM types here; those are
- * in emit.h, which only emit*.c and object.c include. */
-#ifndef CODEGEN_H
-#define CODEGEN_H
+/* lower.h: from the graph to plans: target, algorithms, where elements lie, packed weights, the workspace. */
+#ifndef LOWER_H
+#define LOWER_H
 
-#include "resnetcc.h"
+#include "ops.h"
 
-/* ---- rank.c: one-dimensional convolutions and pools as two-dimensional of height 1; after fuse ---- */
-void pass_rank(Graph *g);
-
-/* ---- trim.c: windows without taps that never meet the image; after rank ---- */
-void pass_trim(Graph *g);
-
-/* ---- stem.c: convolutions of few channels and stride 2 as SpaceToDepth and one of stride 1; after rank ---- */
-void pass_stem(Graph *g);
-
-/* ---- target.c: what the generated code may use ---- */
+/* ==== target.c: what the generated code may use ==== */
 
 typedef struct Target {
   const char *triple, *cpu, *features; /* as given to LLVM */
@@ -29,17 +19,14 @@ typedef struct Target {
  * unknown name. */
 Target *target_new(Context *cx, const Options *opt);
 
-/* object_host.c: this machine, as LLVM sees it. */
+/* host.c: this machine, as LLVM sees it. */
 char *host_triple(Context *cx);
 char *host_cpu(Context *cx);
 char *host_features(Context *cx);
 /* The triple with all its parts: ARCHITECTURE-VENDOR-SYSTEM, and -ENVIRONMENT where it has one. */
 char *normal_triple(Context *cx, const char *triple);
 
-/* object_memory.c: out_of_memory() is called where LLVM gets no more memory. */
-void object_watch_memory(void);
-
-/* ---- select.c: the algorithm and tile of every Conv, Gemm and MatMul ---- */
+/* ==== select.c: the algorithm and tile of every Conv, Gemm and MatMul ==== */
 
 typedef enum ConvAlgorithm {
   CONV_DIRECT,
@@ -61,7 +48,7 @@ typedef enum LoopOrder {
   OC_FLAT,     /* one panel for a whole small map: tiles run over row ends, input channels go in chunks */
 } LoopOrder;
 
-/* All up to the weights is what the code depends on; emit_key.c compares its bytes, so there is no padding: what is largest
+/* All up to the weights is what the code depends on; emit/key.c compares its bytes, so there is no padding: what is largest
  * comes first. */
 struct ConvPlan {
   int64_t scratch;     /* bytes each thread needs */
@@ -111,11 +98,9 @@ typedef struct Candidates {
 
 /* Sets node->plan where an operator has one, and node->candidates. Requires fuse; graph->target is set. */
 void pass_select(Graph *g);
-/* --why: a line for every candidate of every layer; * marks the chosen ones. */
-void select_report(Graph *g, FILE *f);
-void select_gemm(Graph *g, Node *n); /* pack_gemm.c */
+void select_gemm(Graph *g, Node *n); /* product.c */
 
-/* ---- winograd.c ---- */
+/* ==== winograd.c ==== */
 
 enum { WORK_ALIGN = 4096 }; /* of scratch, and of what threads share while a node runs, relative to the workspace: a page */
 
@@ -151,7 +136,7 @@ typedef struct WinogradPowers {
 WinogradPowers winograd_powers(const WinogradForm *f, int side);
 /* The transformed weights u[side][side] of a kernel g, without the factors of winograd_scale. */
 void winograd_weights(const WinogradPowers *p, const float *g, double *u);
-/* Transformed on the fly: how many numbers of a channel there are room for, see emit_winograd_weights.c. */
+/* Transformed on the fly: how many numbers of a channel there are room for, see emit/winograd_weights.c. */
 int winograd_regions(const WinogradForm *f);
 /* Floats of a region of `chunk` channel blocks: a few more than it holds, lest all begin at the same place of the L1 cache. */
 int64_t winograd_region(int chunk, int nb, int lanes);
@@ -173,37 +158,24 @@ WinogradSizes winograd_sizes(const WinogradForm *f, const ConvPlan *p, const Sha
 int64_t winograd_rows(const Node *n);
 /* Fills scratch and shared; chunk and stored are set as well. */
 void winograd_memory(const WinogradForm *f, ConvPlan *p, const Shape *y, int lanes);
-/* emit_winograd_fused.c: may the plan be `fused`? */
+enum { FUSED_SUMS = 24 }; /* vectors of sums that stay in registers */
+/* May the plan be `fused`? */
 bool winograd_fuses(const WinogradForm *f, const ConvPlan *p, const Shape *y, const Target *t);
 
-/* emit_strassen.c: pixels of a line, which is a row of the result y, or with OC_FLAT half of a map; pairs of lines. */
+/* ==== strassen.c ==== */
+
+/* Pixels of a line, which is a row of the result y, or with OC_FLAT half of a map; pairs of lines. */
 int64_t strassen_line(const ConvPlan *p, const Shape *y);
 int64_t strassen_pairs(const ConvPlan *p, const Shape *y);
+/* Kept for all tiles of a group: sums of inputs, sums of products; and buffers for sums of weights. */
+enum { STRASSEN_SUMS = 4, STRASSEN_KEPT = 4, STRASSEN_BUFFERS = 3 };
 /* Fills scratch and shared of a plan whose icg, nb, order and group_pairs are set. */
 void strassen_memory(ConvPlan *p, const Shape *y, int lanes);
 
 /* cost.c: the estimated milliseconds of a convolution's plan on one core. */
 double plan_cost(const Target *t, const Node *n, const ConvPlan *p);
 
-/* ---- alone.c: layers outside their network ---- */
-
-typedef struct Alone {
-  const Node *node;    /* a Conv with candidates ... */
-  int candidate;       /* ... and which of them */
-  bool bare;           /* without the epilogue, the result an output; else nobody reads it */
-  Node *copy;          /* set by graph_alone */
-} Alone;
-
-/* A graph of copies of n nodes of g (from select on), ready for object_emit. What they read is constant or an input. */
-Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n);
-
-/* ---- accuracy.c ---- */
-
-/* --report: the error against double precision of the layers whose algorithm is Winograd's or Strassen's; nothing where there
- * are none. */
-void accuracy_report(Graph *g, FILE *f);
-
-/* ---- tune.c: --tune ---- */
+/* ==== times.c: measured times of candidates, and their file ==== */
 
 typedef struct TunedTime {
   const char *shape, *candidate;
@@ -217,18 +189,17 @@ typedef struct Tuning {
   int foreign;         /* times of other targets in the file */
 } Tuning;
 
-/* Measures the promising candidates of every layer of opt->input here; progress goes to stderr. Fails where this CPU can't
- * run the object. */
-Tuning *tuning_measure(Context *cx, const Options *opt);
 /* The file's times for the target; NULL: there is no such file. Fails naming the line that is wrong. */
 Tuning *tuning_read(Context *cx, const Target *target, const char *path);
 void tuning_print(Context *cx, const Tuning *t, const Target *target, Buffer *out);
+/* One more; of several times of a candidate the least counts. */
+void tuning_add(Context *cx, Tuning *t, const char *shape, const char *candidate, double ms);
 /* Milliseconds of a candidate; 0: not measured. */
 double tuning_ms(Tuning *t, const char *shape, const char *candidate);
 /* A line on stderr if some of the file's times were not used. */
 void tuning_warn(const Tuning *t, const char *path);
 
-/* ---- layout.c ---- */
+/* ==== layout.c ==== */
 
 /* Chooses Value.layout of every value and inserts Reorder nodes where a reader wants another layout; gives halos. */
 void pass_layout(Graph *g);
@@ -246,17 +217,17 @@ typedef enum ArgClass {
 } ArgClass;
 ArgClass step_arg_class(const Node *n, const Step *s);
 
-/* ---- pack.c ---- */
+/* ==== pack.c ==== */
 
 /* Builds graph->weights: packed convolution weights in the order of their consumption, then the other constants; sets
  * Value.place and .offset of constants and the offsets of plans. */
 void pass_pack(Graph *g);
 int64_t packed_bytes(Graph *g, const Node *n); /* of a node's packed weights; 0: it has none */
 int64_t plan_bytes(const Graph *g, const Node *n, const ConvPlan *p); /* the same of a convolution that had this plan */
-/* What so many columns of weights (channels of results) take in a row: whole vectors, unless that is more by a quarter than
+/* panel.c: what so many columns of weights (channels of results) take in a row: whole vectors, unless that is more by a quarter than
  * there are; then the last vector of a row has no padding, and reading it whole runs on into the next row. */
 int64_t packed_columns(int64_t columns, int lanes);
-/* pack_gemm.c: constant B [K,N], or [K], of a Gemm or MatMul as column panels of lanes*nb, K rows each, zero-padded, then the
+/* product.c: constant B [K,N], or [K], of a Gemm or MatMul as column panels of lanes*nb, K rows each, zero-padded, then the
  * narrow columns one by one, K elements each; the size in bytes, 0 where B is not packed. */
 int64_t pack_gemm_size(Graph *g, const Node *n);
 void pack_gemm(Graph *g, const Node *n, float *dst);
@@ -265,16 +236,14 @@ bool pack_gemm_alike(const Node *a, const Node *b); /* would equal matrices be p
  * K, which has to be the dense axis of A; where it is not, the panels have the last columns without padding (packed_columns). */
 int64_t narrow_columns(const Graph *g, const Node *n);
 
-/* ---- plan.c ---- */
+/* ==== plan.c ==== */
 
 /* Lifetimes, aliases and offsets: Value.place, .offset, graph->n_once, .once_size, .work_size, .scratch_size. Moves the nodes
  * that do not depend on the image before the others. */
 void pass_plan(Graph *g);
 int64_t workspace_bytes(const Graph *g); /* for one thread and one image */
-/* --report: every buffer and layer. */
-void plan_report(Graph *g, FILE *f);
 
-/* ---- plan_place.c ---- */
+/* ==== place.c ==== */
 
 typedef struct Span {
   int first, last;     /* node numbers between which storage is in use */
@@ -287,82 +256,4 @@ typedef struct Span {
 enum { PLACE_MOST = 1 << 22 };
 /* Gives every span an offset, so that those which are in use at one time lie apart. The bytes that takes. */
 int64_t place_spans(Context *cx, Span *s, int n);
-
-/* ---- emit.c, object.c, header.c: to files ---- */
-
-/* What LLVM is given at most: instructions, of a layer and of all; and about the bytes that it needs for one. */
-enum { MAX_LAYER_CODE = 500000, MAX_CODE = 10000000, CODE_BYTES = 512 };
-
-/* The compiled object in memory: data, then tail, which are the graph's weights as they are. */
-typedef struct Object {
-  char *data;
-  size_t size;
-  const uint8_t *tail; /* not owned */
-  size_t tail_size;
-  int64_t instructions; /* that LLVM was given */
-} Object;
-
-/* Sets up LLVM; to be called before several threads call object_emit. */
-void object_prepare(void);
-/* Generates code for the graph after plan; the result is malloc'ed: ELF bytes (EMIT_OBJ), assembly or LLVM IR text. Fails where
- * that is more than LLVM is given. */
-void object_emit(Graph *g, Object *out);
-void object_free(Object *o);
-/* The text of model.h, and the exact C names it uses. */
-void header_print(Graph *g, Buffer *out);
-/* `s` as a C identifier: other characters become _, a leading digit gets one before it, C and C++ keywords one behind. */
-char *c_identifier(Context *cx, const char *s);
-/* The names that begin with it are those of resnetcc_rt.h. */
-bool is_runtime_prefix(const char *name);
-
-/* The function peak(values, task, worker): PEAK_STEPS multiply-adds of all but two of so many vectors of registers. `values`
- * are as many vectors for each task, the last two of which are factor and addend. */
-enum { PEAK_STEPS = 1 << 19 };
-int peak_vectors(const Target *t);
-void object_emit_peak(Graph *g, Object *out);
-
-/* ---- object_jit.c ---- */
-
-/* Loads an emitted object into this process (LLJIT); the handle keeps it alive. A name that it lacks fails, and closes it. */
-typedef struct Jit Jit;
-Jit *jit_load(Context *cx, const Object *o);
-void *jit_symbol(Context *cx, Jit *j, const char *name);
-/* The same for a model, which has a table. */
-Jit *jit_open(Context *cx, const char *name, const Object *o);
-const struct rcc_model *jit_model(const Jit *j);
-void jit_close(Jit *j);
-
-/* ---- timing.c: an object that runs in this process ---- */
-
-/* Random inputs, and so many threads to lend. Fails where this CPU can't run the object, naming the option. */
-typedef struct Timing Timing;
-Timing *timing_open(Graph *g, const Object *o, const char *option, int threads);
-void timing_run(Timing *t);
-/* By layer: the least seconds of the runs so far, of this thread or, with more of them, by the clock; 0: none. */
-const double *timing_best(const Timing *t);
-bool *timing_skip(Timing *t); /* by layer: the next runs pass it over; false at first */
-/* GFLOP/s of multiply-adds in registers, measured now on as many threads. */
-double timing_peak(Timing *t);
-void timing_close(Timing *t);
-
-/* ---- progress.c: a line on `f` about work that takes long ---- */
-
-typedef struct Progress {
-  FILE *f;
-  const char *what;
-  bool terminal;         /* a line that is rewritten, and erased at the end; else one every two seconds */
-  double next;
-} Progress;
-
-Progress progress_begin(FILE *f, const char *what);
-void progress_show(Progress *p, int i, int n); /* before part i of n, counted from 1 */
-void progress_end(Progress *p);
-
-/* ---- profile.c ---- */
-
-/* --profile: runs the object in this process and prints a table of its layers, and one of the algorithms. Fails where this
- * CPU can't run the object. */
-void profile(Graph *g, const Object *o, FILE *f);
-/* A convolution's kernel, channels and map, another operator's result, for tables. */
-const char *layer_text(Graph *g, const Node *n);
 #endif

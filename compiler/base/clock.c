@@ -1,0 +1,10 @@
+/* clock.c: time. */
+#include "base.h"
+
+#include <time.h>
+
+double wall_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}

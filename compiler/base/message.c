@@ -1,0 +1,75 @@
+/* message.c: one line that says why a compilation ends. */
+#include "base.h"
+
+#include <string.h>
+
+enum { MESSAGE_MAX = 380 /* of 400 with "resnetcc: error: " and the line's end */, NAME_MAX_SHOWN = 120, FILE_MAX_SHOWN = 160 };
+
+/* Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7); 0: none, or a control character,
+ * which a terminal would obey. */
+static int printable_length(const unsigned char *s) {
+  if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
+  int n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+  if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
+  for (int i = 1; i < n; i++)
+    if ((s[i] & 0xc0) != 0x80) return 0;
+  if (s[0] == 0xc2 && s[1] < 0xa0) return 0;
+  if (s[0] == 0xe0 && s[1] < 0xa0) return 0;
+  if (s[0] == 0xed && s[1] > 0x9f) return 0;
+  if (s[0] == 0xf0 && s[1] < 0x90) return 0;
+  if (s[0] == 0xf4 && s[1] > 0x8f) return 0;
+  return n;
+}
+
+/* Adds s to the message in cx->error, escaped, at most `max` bytes of it. */
+static void message_add(Context *cx, const char *s, size_t max) {
+  char *out = cx->error + strlen(cx->error);
+  size_t room = MESSAGE_MAX - (size_t)(out - cx->error);
+  if (max < room) room = max;
+  const unsigned char *p = (const unsigned char *)s;
+  while (*p) {
+    int n = printable_length(p);
+    size_t need = n ? (size_t)n : 4;
+    if (need + 3 > room) { /* 3: the dots */
+      strcpy(out, "...");
+      return;
+    }
+    if (n) memcpy(out, p, need);
+    else snprintf(out, 5, "\\x%02x", *p);
+    out += need;
+    room -= need;
+    p += n ? n : 1;
+  }
+  *out = '\0';
+}
+
+static void message_begin(Context *cx) {
+  cx->error[0] = '\0';
+  if (!cx->file) return;
+  message_add(cx, cx->file, FILE_MAX_SHOWN);
+  message_add(cx, ": ", MESSAGE_MAX);
+}
+
+static _Noreturn void message_end(Context *cx, const char *fmt, va_list args) {
+  char reason[2 * MESSAGE_MAX];
+  vsnprintf(reason, sizeof reason, fmt, args);
+  message_add(cx, reason, MESSAGE_MAX);
+  longjmp(cx->unwind, 1);
+}
+
+_Noreturn void fail(Context *cx, const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  message_begin(cx);
+  message_end(cx, fmt, args);
+}
+
+_Noreturn void fail_node(Context *cx, const char *name, const char *kind, const char *fmt, va_list args) {
+  message_begin(cx);
+  message_add(cx, "node \"", MESSAGE_MAX);
+  message_add(cx, name, NAME_MAX_SHOWN);
+  message_add(cx, "\" (", MESSAGE_MAX);
+  message_add(cx, kind, MESSAGE_MAX);
+  message_add(cx, "): ", MESSAGE_MAX);
+  message_end(cx, fmt, args);
+}

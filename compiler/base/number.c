@@ -1,0 +1,168 @@
+/* number.c: element types and single elements. */
+#include "base.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- types ---- */
+
+typedef struct TypeInfo {
+  const char *name;
+  uint8_t size;
+  bool is_float, is_int;
+} TypeInfo;
+
+static const TypeInfo type_info[T_BF16 + 1] = {
+  [T_NONE] = {"none", 0, false, false},
+  [T_F32] = {"f32", 4, true, false},
+  [T_U8] = {"u8", 1, false, true},
+  [T_I8] = {"i8", 1, false, true},
+  [T_U16] = {"u16", 2, false, true},
+  [T_I16] = {"i16", 2, false, true},
+  [T_I32] = {"i32", 4, false, true},
+  [T_I64] = {"i64", 8, false, true},
+  [T_STRING] = {"string", 0, false, false},
+  [T_BOOL] = {"bool", 1, false, false},
+  [T_F16] = {"f16", 2, true, false},
+  [T_F64] = {"f64", 8, true, false},
+  [T_U32] = {"u32", 4, false, true},
+  [T_U64] = {"u64", 8, false, true},
+  [T_BF16] = {"bf16", 2, true, false},
+};
+
+/* A type is a number of the model, so it may be any. */
+static const TypeInfo *info_of(Type t) {
+  static const TypeInfo unknown = {"unknown", 0, false, false};
+  return (unsigned)t < COUNT(type_info) && type_info[t].name ? &type_info[t] : &unknown;
+}
+
+size_t type_size(Type t) {
+  return info_of(t)->size;
+}
+
+const char *type_name(Type t) {
+  return info_of(t)->name;
+}
+
+bool type_is_float(Type t) {
+  return info_of(t)->is_float;
+}
+
+bool type_is_int(Type t) {
+  return info_of(t)->is_int;
+}
+
+bool type_is_unsigned(Type t) {
+  return t == T_U8 || t == T_U16 || t == T_U32 || t == T_U64;
+}
+
+bool type_is_signed(Type t) {
+  return type_is_int(t) && !type_is_unsigned(t);
+}
+
+/* ---- half precision: 1 sign bit, e exponent bits, m mantissa bits (IEEE 754, 3.4) ---- */
+
+static double decode_float(uint16_t bits, int e, int m) {
+  int exponent = bits >> m & ((1 << e) - 1), bias = (1 << (e - 1)) - 1, mantissa = bits & ((1 << m) - 1);
+  double v;
+  if (exponent == (1 << e) - 1) v = mantissa ? NAN : INFINITY;
+  else if (exponent == 0) v = ldexp(mantissa, 1 - bias - m);
+  else v = ldexp(mantissa + (1 << m), exponent - bias - m);
+  return bits >> (e + m) ? -v : v;
+}
+
+/* The significand is counted in units of its last place: a carry of its rounding runs into the exponent. */
+static uint16_t encode_float(double v, int e, int m) {
+  int bias = (1 << (e - 1)) - 1, infinity = ((1 << e) - 1) << m, exponent;
+  int sign = (signbit(v) != 0) << (e + m);
+  if (isnan(v)) return (uint16_t)(sign | infinity | 1 << (m - 1));
+  if (isinf(v)) return (uint16_t)(sign | infinity);
+  frexp(v, &exponent);
+  int biased = exponent - 1 + bias;
+  if (biased < 1 || v == 0) biased = 1;
+  if (biased > 2 * bias) return (uint16_t)(sign | infinity);
+  int units = (int)nearbyint(ldexp(fabs(v), m - (biased - bias)));
+  return (uint16_t)(sign | (((biased - 1) << m) + units));
+}
+
+float float_of_half(uint16_t h) {
+  uint32_t exponent = h >> 10 & 0x1f, fraction = h & 0x3ff, bits;
+  float f = (float)fraction * 0x1p-24f; /* a subnormal number */
+  if (exponent) {
+    bits = (exponent == 0x1f ? 0xff : exponent + 112) << 23 | fraction << 13;
+    memcpy(&f, &bits, sizeof f);
+  }
+  return h & 0x8000 ? -f : f;
+}
+
+/* ---- elements ---- */
+
+Number get_number(Type t, const void *data, int64_t i) {
+  switch (t) {
+    case T_F32: return (Number){.f = ((const float *)data)[i]};
+    case T_F64: return (Number){.f = ((const double *)data)[i]};
+    case T_F16: return (Number){.f = decode_float(((const uint16_t *)data)[i], 5, 10)};
+    case T_BF16: return (Number){.f = decode_float(((const uint16_t *)data)[i], 8, 7)};
+    case T_I8: return (Number){.i = ((const int8_t *)data)[i]};
+    case T_I16: return (Number){.i = ((const int16_t *)data)[i]};
+    case T_I32: return (Number){.i = ((const int32_t *)data)[i]};
+    case T_I64: return (Number){.i = ((const int64_t *)data)[i]};
+    case T_BOOL: return (Number){.i = ((const uint8_t *)data)[i] != 0};
+    case T_U8: return (Number){.u = ((const uint8_t *)data)[i]};
+    case T_U16: return (Number){.u = ((const uint16_t *)data)[i]};
+    case T_U32: return (Number){.u = ((const uint32_t *)data)[i]};
+    case T_U64: return (Number){.u = ((const uint64_t *)data)[i]};
+    case T_NONE: case T_STRING: break;
+  }
+  assert(!"a type that is stored");
+  return (Number){0};
+}
+
+void put_number(Type t, void *data, int64_t i, Number v) {
+  switch (t) {
+    case T_F32: ((float *)data)[i] = (float)v.f; return;
+    case T_F64: ((double *)data)[i] = v.f; return;
+    case T_F16: ((uint16_t *)data)[i] = encode_float(v.f, 5, 10); return;
+    case T_BF16: ((uint16_t *)data)[i] = encode_float(v.f, 8, 7); return;
+    case T_U8: case T_I8: case T_BOOL: ((uint8_t *)data)[i] = (uint8_t)v.u; return;
+    case T_U16: case T_I16: ((uint16_t *)data)[i] = (uint16_t)v.u; return;
+    case T_U32: case T_I32: ((uint32_t *)data)[i] = (uint32_t)v.u; return;
+    case T_U64: case T_I64: ((uint64_t *)data)[i] = v.u; return;
+    case T_NONE: case T_STRING: break;
+  }
+  assert(!"a type that is stored");
+}
+
+bool number_less(Type t, Number a, Number b) {
+  if (type_is_float(t)) return a.f < b.f;
+  return type_is_unsigned(t) ? a.u < b.u : a.i < b.i;
+}
+
+bool number_beats(Type t, Number a, Number b) {
+  if (type_is_float(t) && isnan(a.f)) return !isnan(b.f);
+  return number_less(t, b, a);
+}
+
+/* ONNX leaves values outside the integer type's range open; here they stop at its ends, and NaN becomes 0. */
+static Number float_to_int(double v, Type to) {
+  int bits = 8 * (int)type_size(to);
+  double hi = type_is_unsigned(to) ? ldexp(1, bits) : ldexp(1, bits - 1), lo = type_is_unsigned(to) ? 0 : -hi;
+  if (isnan(v)) return (Number){.i = 0};
+  v = trunc(v);
+  if (type_is_unsigned(to)) return (Number){.u = v <= lo ? 0 : v >= hi ? UINT64_MAX >> (64 - bits) : (uint64_t)v};
+  return (Number){.i = v <= lo ? INT64_MIN >> (64 - bits) : v >= hi ? INT64_MAX >> (64 - bits) : (int64_t)v};
+}
+
+/* To f32 in one rounding, which the way through double would not be. */
+static double int_to_float(Number v, Type from, Type to) {
+  if (to == T_F32) return type_is_unsigned(from) ? (float)v.u : (float)v.i;
+  return type_is_unsigned(from) ? (double)v.u : (double)v.i;
+}
+
+Number convert_number(Type from, Type to, Number v) {
+  bool is_float = type_is_float(from);
+  if (to == T_BOOL) return (Number){.i = is_float ? v.f != 0 : v.i != 0};
+  if (is_float && !type_is_float(to)) return float_to_int(v.f, to);
+  if (!is_float && type_is_float(to)) return (Number){.f = int_to_float(v, from, to)};
+  return v;
+}

@@ -1,0 +1,135 @@
+/* ops.h: what operators mean: shapes and types, the reference evaluator, what must hold of a graph. */
+#ifndef OPS_H
+#define OPS_H
+
+#include "graph.h"
+
+/* ==== verify.c ==== */
+
+/* Aborts with a message naming the broken rule if the graph is not well formed after the pass `after`: order of
+ * definitions, arity, types, no dangling values, shapes as shape.c infers them. */
+void verify(Graph *g, const char *after);
+
+/* ==== infer.c ==== */
+
+/* Infers type and shape of every value, fills Node.win and .group, checks every operator's demands on its inputs.
+ * Shape -> Gather -> Concat -> Reshape chains are evaluated on the way, symbolically where the batch is (Value.data, .sym). */
+void pass_shape(Graph *g);
+/* One node, its inputs known: used by passes that make nodes. */
+void infer_node(Graph *g, Node *n);
+/* Broadcast of two shapes by ONNX's rules; false: they don't fit. */
+bool shape_broadcast(const Shape *a, const Shape *b, Shape *out);
+/* Slice and Pad may have bounds that are known at run time only; the declared shape is the result's then, and the functions
+ * below do not apply. */
+bool has_run_time_bounds(const Node *n);
+/* Slice: first element and step along every axis of input 0, and the result's shape. */
+void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape *out);
+/* Pad: elements before and behind every axis of input 0; negative ones are cut off. */
+typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } PadMode;
+PadMode pad_mode(Graph *g, const Node *n);
+void pad_amounts(Graph *g, const Node *n, int64_t *lo, int64_t *hi);
+/* Split: the sizes of its n_out parts along the axis. */
+void split_sizes(Graph *g, const Node *n, int64_t *size);
+/* ReduceMean: which axes of input 0 are reduced. */
+void reduce_axes(Graph *g, const Node *n, bool *reduced);
+
+/* ==== eval.c: the reference evaluator ==== */
+
+/* Computes the outputs of one node into fresh memory of cx: in[i] and out[i] point to dense row-major elements. Short,
+ * obvious, slow; sums of fp32 products are taken in double. */
+void eval_node(Graph *g, const Node *n, const void *const *in, void **out);
+/* acc[i] = step(acc[i], arg) over a whole tensor of `shape`. */
+void eval_step(const Step *s, const Shape *shape, float *acc, const Shape *arg_shape, const float *arg);
+/* The whole graph on dense inputs; outputs are allocated in cx. Dimensions must be numbers (after the pass batch). */
+void eval_graph(Graph *g, const void *const *inputs, void **outputs);
+
+/* ==== words.c: what the operators' functions are made of ==== */
+
+bool has_input(const Node *n, int i);
+/* For the end of a message: the remedy, where what n refuses may come from the symbolic batch; else nothing. */
+const char *batch_remedy(const Graph *g, const Node *n);
+/* Does a tensor of that type and shape fit in what a compilation may use? See shape_extent. */
+bool fits_memory(const Graph *g, Type type, const Shape *s);
+/* Sets output i if it is used; fails if the tensor's size overflows. */
+void set_output(Graph *g, Node *n, int i, Type type, const Shape *s);
+/* The axis counted from the front; fails outside [-rank, rank). */
+int check_axis(Graph *g, const Node *n, int64_t axis, int rank);
+/* Fails unless input i has the type of input 0. */
+void check_same_type(Graph *g, const Node *n, int i);
+void check_rank(Graph *g, const Node *n, int i, int min, int max);
+/* Fails where input i is the batch symbol times something along that axis. */
+void check_number(Graph *g, const Node *n, int i, int axis);
+
+/* An integer argument known at compile time; elements with `sym` set are multiples of the batch symbol. */
+enum { MAX_INTS = 2 * MAX_RANK };
+typedef struct Ints {
+  int n;
+  int64_t v[MAX_INTS];
+  bool sym[MAX_INTS];
+} Ints;
+
+/* Input i as integers; fails, naming it by `what`, if it is only known at run time. */
+Ints const_input(Graph *g, const Node *n, int i, const char *what);
+/* The axes that input i names, as flags; fails on repeats. */
+void axes_input(Graph *g, const Node *n, int i, int rank, bool *has);
+/* The shape that the model declares for output i before it is inferred; fails, naming what is missing, if
+ * there is none. A model whose run-time argument says otherwise contradicts itself, so the declaration may
+ * stand for the argument. */
+Shape declared_output(Graph *g, const Node *n, int i, const char *what);
+/* A constant with the dimensions as elements. */
+Value *shape_constant(Graph *g, const char *name, const Shape *s);
+/* s becomes the broadcast of both, or it fails. */
+void broadcast_input(Graph *g, const Node *n, int i, Shape *s);
+/* Fails where input i does not broadcast to s. */
+void broadcast_into(Graph *g, const Node *n, int i, const Shape *s);
+/* Attribute of `count` integers; out keeps its defaults where there is none. */
+void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *out);
+
+/* Walks the elements of `shape` in row-major order; `at` is the current one's offset under the strides. */
+typedef struct Cursor {
+  const Shape *shape;
+  int64_t stride[MAX_RANK], index[MAX_RANK], at;
+} Cursor;
+void cursor_next(Cursor *c);
+void dense_strides(const Shape *s, int64_t *stride);
+/* A cursor over a tensor of shape s broadcast to `to`. */
+Cursor broadcast_cursor(const Shape *s, const Shape *to);
+
+/* ==== the operators ==== */
+
+typedef void Infer(Graph *g, Node *n);
+Infer infer_conv, infer_pool, infer_global_pool, infer_batch_norm, infer_gemm, infer_matmul;
+Infer infer_transpose, infer_concat, infer_split, infer_slice, infer_pad, infer_gather,
+    infer_space_to_depth;
+int shape_start(const Node *n); /* Shape: the first axis it takes */
+Infer infer_flatten, infer_reshape, infer_squeeze, infer_unsqueeze, infer_constant_of_shape, infer_shape;
+
+/* ==== values.c ==== */
+
+/* Computes Value.data and .sym of the node's outputs if they are small and follow from constants and
+ * shapes. */
+void evaluate_values(Graph *g, Node *n);
+
+/* Computes n's outputs, out[i], from in[i]; unused outputs are NULL. */
+typedef void Eval(Graph *g, const Node *n, const void *const *in, void **out);
+Eval eval_conv, eval_max_pool, eval_average_pool, eval_global_average_pool, eval_global_max_pool,
+    eval_batch_norm, eval_gemm, eval_matmul;
+Eval eval_softmax, eval_reduce_mean, eval_argmax;
+Eval eval_copy, eval_dropout, eval_transpose, eval_concat, eval_split, eval_slice, eval_pad, eval_gather, eval_space_to_depth,
+    eval_constant_of_shape, eval_shape;
+
+/* ==== facts.c: what is known of a node ==== */
+
+/* May a rewrite rely on activations being finite, so that zero times one is zero? Not with --strict. */
+bool assumes_finite(const Graph *g);
+
+/* The elements of an f32 constant; NULL: v is none. */
+const float *f32_data(const Value *v);
+/* Linear maps whose weights and bias are constants; the bias is the third input, one number an output, or
+ * absent. A Gemm also has no transpositions left, and alpha and beta of 1. A MatMul has a matrix for its
+ * second operand. */
+bool is_const_conv(const Node *n);
+bool is_const_gemm(const Node *n);
+bool is_const_matmul(const Node *n);
+bool has_padding(const Node *n); /* of H or W */
+#endif

@@ -1,0 +1,176 @@
+/* words.c: what the functions of the operators are made of. */
+#include "ops.h"
+
+#include <string.h>
+
+/* ---- checks ---- */
+
+bool has_input(const Node *n, int i) {
+  return i < n->n_in && n->in[i];
+}
+
+bool fits_memory(const Graph *g, Type type, const Shape *s) {
+  int64_t bytes = size_mul(shape_extent(s), (int64_t)type_size(type));
+  return bytes <= g->cx->max_memory && bytes <= MOST_MEMORY;
+}
+
+/* Is v, which is not known, computed from shapes and constants alone? */
+static bool follows_from_shapes(const Graph *g, const Value *v) {
+  bool *follows = alloc_n(g->cx, (size_t)g->n_value, sizeof *follows);
+  for (int i = 0; i < g->n_value; i++) follows[i] = g->value[i]->data;
+  for (int i = 0; i < g->n_node; i++) {
+    const Node *n = g->node[i];
+    bool all = true;
+    for (int k = 0; k < n->n_in && n->op != OP_Shape; k++) all = all && (!n->in[k] || follows[n->in[k]->id]);
+    for (int k = 0; k < n->n_out && all; k++)
+      if (n->out[k]) follows[n->out[k]->id] = true;
+  }
+  return follows[v->id];
+}
+
+const char *batch_remedy(const Graph *g, const Node *n) {
+  bool symbolic = false;
+  if (!g->symbolic || g->input_shape) return ""; /* the pass batch has been */
+  for (int i = 0; i < n->n_in && !symbolic; i++) {
+    const Value *v = n->in[i];
+    symbolic = v && (shape_is_symbolic(&v->shape) || v->sym || (!v->data && v->def && follows_from_shapes(g, v)));
+  }
+  return symbolic ? "; --batch N fixes the batch" : "";
+}
+
+void set_output(Graph *g, Node *n, int i, Type type, const Shape *s) {
+  if (i >= n->n_out || !n->out[i]) return;
+  if (!fits_memory(g, type, s))
+    fail_at(g, n, "the result %s alone is larger than the memory limit", shape_text(g->cx, s));
+  n->out[i]->type = type;
+  n->out[i]->shape = *s;
+}
+
+int check_axis(Graph *g, const Node *n, int64_t axis, int rank) {
+  if (axis < -rank || axis >= rank)
+    fail_at(g, n, "axis %lld is not one of a tensor of rank %d", (long long)axis, rank);
+  return (int)(axis < 0 ? axis + rank : axis);
+}
+
+void check_same_type(Graph *g, const Node *n, int i) {
+  Type want = n->in[0]->type, type = n->in[i]->type;
+  if (type != want) fail_at(g, n, "input %d is %s, input 0 is %s", i, type_name(type), type_name(want));
+}
+
+void check_rank(Graph *g, const Node *n, int i, int min, int max) {
+  int rank = n->in[i]->shape.rank;
+  if (rank < min || rank > max) {
+    const char *text = shape_text(g->cx, &n->in[i]->shape);
+    if (min == max) fail_at(g, n, "input %d must have rank %d, its shape is %s", i, min, text);
+    fail_at(g, n, "input %d must have a rank from %d to %d, its shape is %s", i, min, max, text);
+  }
+}
+
+void check_number(Graph *g, const Node *n, int i, int axis) {
+  if (n->in[i]->shape.d[axis] < 0)
+    fail_at(g, n, "axis %d of input %d, %s, is the symbolic batch; --batch fixes it", axis, i,
+            shape_text(g->cx, &n->in[i]->shape));
+}
+
+Ints const_input(Graph *g, const Node *n, int i, const char *what) {
+  Ints a = {0};
+  const Value *v = n->in[i];
+  if (!v->data) fail_at(g, n, "%s must be known at compile time, but \"%s\" is not constant%s", what, v->name, batch_remedy(g, n));
+  if (!const_ints(v, MAX_INTS, a.v, &a.n))
+    fail_at(g, n, "%s must be a list of at most %d integers", what, MAX_INTS);
+  if (v->sym) memcpy(a.sym, v->sym, (size_t)a.n * sizeof *a.sym);
+  return a;
+}
+
+Shape declared_output(Graph *g, const Node *n, int i, const char *what) {
+  if (!n->out[i] || n->out[i]->shape.rank < 0)
+    fail_at(g, n, "%s must be known at compile time%s", what, batch_remedy(g, n));
+  return n->out[i]->shape;
+}
+
+Value *shape_constant(Graph *g, const char *name, const Shape *s) {
+  int64_t d[MAX_RANK];
+  bool *sym = alloc(g->cx, MAX_RANK * sizeof *sym);
+  for (int i = 0; i < s->rank; i++) {
+    sym[i] = s->d[i] < 0;
+    d[i] = sym[i] ? -s->d[i] : s->d[i];
+  }
+  Value *v = value_const_i64(g, name, s->rank, d);
+  if (shape_is_symbolic(s)) v->sym = sym;
+  return v;
+}
+
+void axes_input(Graph *g, const Node *n, int i, int rank, bool *has) {
+  Ints axes = const_input(g, n, i, "the axes argument");
+  memset(has, 0, MAX_RANK * sizeof *has);
+  for (int k = 0; k < axes.n; k++) {
+    int axis = check_axis(g, n, axes.v[k], rank);
+    if (has[axis]) fail_at(g, n, "axis %d is named twice", axis);
+    has[axis] = true;
+  }
+}
+
+void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *out) {
+  const Attr *a = attr_find(n, name);
+  if (!a) return;
+  if (a->kind != A_INTS || a->n != count) fail_at(g, n, "attribute %s must be %d integers", name, count);
+  memcpy(out, a->ints, (size_t)count * sizeof *out);
+}
+
+/* ---- broadcasting ---- */
+
+static int64_t dim_from_end(const Shape *s, int k) {
+  return k < s->rank ? s->d[s->rank - 1 - k] : 1;
+}
+
+bool shape_broadcast(const Shape *a, const Shape *b, Shape *out) {
+  Shape r = {.rank = a->rank > b->rank ? a->rank : b->rank};
+  for (int k = 0; k < r.rank; k++) {
+    int64_t p = dim_from_end(a, k), q = dim_from_end(b, k);
+    if (p != q && p != 1 && q != 1) return false;
+    r.d[r.rank - 1 - k] = p == 1 ? q : p;
+  }
+  *out = r;
+  return true;
+}
+
+void broadcast_input(Graph *g, const Node *n, int i, Shape *s) {
+  const Shape *t = &n->in[i]->shape;
+  if (!shape_broadcast(s, t, s))
+    fail_at(g, n, "shapes %s and %s do not broadcast%s", shape_text(g->cx, s), shape_text(g->cx, t), batch_remedy(g, n));
+}
+
+void broadcast_into(Graph *g, const Node *n, int i, const Shape *s) {
+  Shape r = *s;
+  broadcast_input(g, n, i, &r);
+  if (!shape_equal(&r, s))
+    fail_at(g, n, "input %d of shape %s does not broadcast to %s%s", i, shape_text(g->cx, &n->in[i]->shape),
+            shape_text(g->cx, s), batch_remedy(g, n));
+}
+
+/* ---- places ---- */
+
+void cursor_next(Cursor *c) {
+  for (int k = c->shape->rank - 1; k >= 0; k--) {
+    c->at += c->stride[k];
+    if (++c->index[k] < c->shape->d[k]) return;
+    c->at -= c->stride[k] * c->shape->d[k];
+    c->index[k] = 0;
+  }
+}
+
+void dense_strides(const Shape *s, int64_t *stride) {
+  int64_t n = 1;
+  for (int k = s->rank - 1; k >= 0; k--) {
+    stride[k] = n;
+    n *= s->d[k];
+  }
+}
+
+Cursor broadcast_cursor(const Shape *s, const Shape *to) {
+  Cursor c = {.shape = to};
+  int64_t stride[MAX_RANK];
+  dense_strides(s, stride);
+  for (int k = 0; k < s->rank; k++) c.stride[to->rank - s->rank + k] = s->d[k] == 1 ? 0 : stride[k];
+  return c;
+}

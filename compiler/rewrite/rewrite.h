@@ -1,0 +1,33 @@
+/* rewrite.h: passes over the graph that know no target. */
+#ifndef REWRITE_H
+#define REWRITE_H
+
+#include "ops.h"
+
+/* ==== fold.c ==== */
+void pass_fold(Graph *g);   /* constants, identities, common subexpressions, dead code */
+void pass_batch(Graph *g);  /* checks that images are independent, puts 1 for the batch symbol */
+
+void pass_moves(Graph *g);    /* moves.c: Pad into Conv and pools; transposes cancelled or sunk; ReduceMean as GlobalAveragePool */
+void pass_affine(Graph *g);   /* affine.c: batch norm, scale and shift chains merged and folded into convolutions */
+void pass_channels(Graph *g); /* channels.c: constant channels dropped, BatchZero blocks to their identity */
+void pass_fuse(Graph *g);     /* fuse.c: elementwise operators become epilogues of anchors */
+
+/* ==== line.c: one-dimensional convolutions and pools as two-dimensional of height 1; after fuse ==== */
+void pass_rank(Graph *g);
+
+/* ==== trim.c: windows without taps that never meet the image; after rank ==== */
+void pass_trim(Graph *g);
+
+/* ==== stem.c: convolutions of few channels and stride 2 as SpaceToDepth and one of stride 1; after rank ==== */
+void pass_stem(Graph *g);
+
+/* ==== fuse.c, for the others ==== */
+
+/* n computes from's result in its place. */
+void give_output(Node *n, const Node *from);
+/* By the operator that computes v; false: not known. */
+bool never_negative(const Value *v);
+/* n as a step on its operand `chain`, with the argument left out (arg is -1); false: no such step exists. */
+bool step_of_node(const Node *n, int chain, Step *s);
+#endif

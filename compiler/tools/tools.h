@@ -1,0 +1,70 @@
+/* tools.h: what runs an object here, and what prints. */
+#ifndef TOOLS_H
+#define TOOLS_H
+
+#include "compile.h"
+
+/* ==== driver.c ==== */
+
+/* Everything: import to files. Returns 0, or 1 with cx->error set. */
+int compile(Context *cx, const Options *opt);
+
+/* ==== witness.c: --each-pass ==== */
+typedef struct Witness Witness;
+Witness *witness_new(Graph *g);
+/* After pass p: fails, naming it, if the graph's outputs on random inputs are not what they were after the first pass that
+ * left a graph without symbols. */
+void witness_check(Witness *w, Graph *g, const Pass *p);
+
+/* ==== alone.c: layers outside their network ==== */
+
+typedef struct Alone {
+  const Node *node;    /* a Conv with candidates ... */
+  int candidate;       /* ... and which of them */
+  bool bare;           /* without the epilogue, the result an output; else nobody reads it */
+  Node *copy;          /* set by graph_alone */
+} Alone;
+
+/* A graph of copies of n nodes of g (from select on), ready for object_emit. What they read is constant or an input. */
+Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n);
+
+/* ==== accuracy.c ==== */
+
+/* --report: the error against double precision of the layers whose algorithm is Winograd's or Strassen's; nothing where there
+ * are none. */
+void accuracy_report(Graph *g, FILE *f);
+
+/* ==== tune.c: --tune ==== */
+
+/* Measures the promising candidates of every layer of opt->input here; progress goes to stderr. Fails where this CPU can't
+ * run the object. */
+Tuning *tuning_measure(Context *cx, const Options *opt);
+
+/* ==== timing.c: an object that runs in this process ==== */
+
+/* Random inputs, and so many threads to lend. Fails where this CPU can't run the object, naming the option. */
+typedef struct Timing Timing;
+Timing *timing_open(Graph *g, const Object *o, const char *option, int threads);
+void timing_run(Timing *t);
+/* By layer: the least seconds of the runs so far, of this thread or, with more of them, by the clock; 0: none. */
+const double *timing_best(const Timing *t);
+bool *timing_skip(Timing *t); /* by layer: the next runs pass it over; false at first */
+/* GFLOP/s of multiply-adds in registers, measured now on as many threads. */
+double timing_peak(Timing *t);
+void timing_close(Timing *t);
+
+/* ==== profile.c ==== */
+
+/* --profile: runs the object in this process and prints a table of its layers, and one of the algorithms. Fails where this
+ * CPU can't run the object. */
+void profile(Graph *g, const Object *o, FILE *f);
+/* A convolution's kernel, channels and map, another operator's result, for tables. */
+const char *layer_text(Graph *g, const Node *n);
+
+/* ==== report.c ==== */
+
+/* --report: every buffer and layer. */
+void plan_report(Graph *g, FILE *f);
+/* --why: a line for every candidate of every layer; * marks the chosen ones. */
+void select_report(Graph *g, FILE *f);
+#endif
