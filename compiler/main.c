@@ -35,71 +35,71 @@ static _Noreturn void exit_after_text(void) {
 
 /* ==== options: how the values are read ==== */
 
-static void set_emit(Options *o, const char *value) {
+static void set_emit(ToolOptions *o, const char *value) {
   static const char *const names[] = {
     [EMIT_OBJ] = "obj", [EMIT_ASM] = "asm", [EMIT_LLVM] = "llvm", [EMIT_GRAPH] = "graph",
   };
   for (int i = 0; i < (int)COUNT(names); i++) {
     if (strcmp(names[i], value) == 0) {
-      o->emit = i;
+      o->compile.emit = i;
       return;
     }
   }
   usage_error("--emit=%s: it is obj, asm, llvm or graph", value);
 }
 
-static void set_winograd(Options *o, const char *value) {
+static void set_winograd(ToolOptions *o, const char *value) {
   static const char *const names[] = {[WINOGRAD_AUTO] = "auto", [WINOGRAD_OFF] = "off", [WINOGRAD_2] = "2",
                                       [WINOGRAD_4] = "4"};
   for (int i = 0; i < (int)COUNT(names); i++) {
     if (strcmp(names[i], value) == 0) {
-      o->winograd = i;
+      o->compile.winograd = i;
       return;
     }
   }
   usage_error("--winograd=%s: it is auto, off, 2 or 4", value);
 }
 
-static void set_strassen(Options *o, const char *value) {
+static void set_strassen(ToolOptions *o, const char *value) {
   static const char *const names[] = {[STRASSEN_AUTO] = "auto", [STRASSEN_OFF] = "off", [STRASSEN_ON] = "on"};
   for (int i = 0; i < (int)COUNT(names); i++) {
     if (strcmp(names[i], value) == 0) {
-      o->strassen = i;
+      o->compile.strassen = i;
       return;
     }
   }
   usage_error("--strassen=%s: it is auto, off or on", value);
 }
 
-static void set_output_path(Options *o, const char *value) {
+static void set_output_path(ToolOptions *o, const char *value) {
   if (o->output) usage_error("-o is given twice");
   if (!*value) usage_error("-o: the file name is empty");
   o->output = value;
 }
 
-static void set_name(Options *o, const char *value) { o->name = value; }
-static void set_cpu(Options *o, const char *value) { o->cpu = value; }
-static void set_attr(Options *o, const char *value) { o->attr = value; }
-static void set_triple(Options *o, const char *value) { o->triple = value; }
-static void set_strict(Options *o, const char *value) { (void)value, o->strict = true; }
-static void set_flush(Options *o, const char *value) { (void)value, o->flush_denormals = true; }
-static void set_report(Options *o, const char *value) { (void)value, o->report = true; }
-static void set_profile(Options *o, const char *value) { (void)value, o->profile = true; }
-static void set_why(Options *o, const char *value) { (void)value, o->why = true; }
-static void set_small(Options *o, const char *value) { (void)value, o->small = true; }
-static void set_verbose(Options *o, const char *value) { (void)value, o->verbose = true; }
-static void set_time(Options *o, const char *value) { (void)value, o->time = true; }
-static void set_verify(Options *o, const char *value) { (void)value, o->verify = true; }
-static void set_each_pass(Options *o, const char *value) { (void)value, o->each_pass = true; }
+static void set_name(ToolOptions *o, const char *value) { o->compile.name = value; }
+static void set_cpu(ToolOptions *o, const char *value) { o->compile.cpu = value; }
+static void set_attr(ToolOptions *o, const char *value) { o->compile.attr = value; }
+static void set_triple(ToolOptions *o, const char *value) { o->compile.triple = value; }
+static void set_strict(ToolOptions *o, const char *value) { (void)value, o->compile.strict = true; }
+static void set_flush(ToolOptions *o, const char *value) { (void)value, o->compile.flush_denormals = true; }
+static void set_report(ToolOptions *o, const char *value) { (void)value, o->report = true; }
+static void set_profile(ToolOptions *o, const char *value) { (void)value, o->profile = true; }
+static void set_why(ToolOptions *o, const char *value) { (void)value, o->why = true; }
+static void set_small(ToolOptions *o, const char *value) { (void)value, o->compile.small = true; }
+static void set_verbose(ToolOptions *o, const char *value) { (void)value, o->verbose = true; }
+static void set_time(ToolOptions *o, const char *value) { (void)value, o->time = true; }
+static void set_verify(ToolOptions *o, const char *value) { (void)value, o->compile.verify = true; }
+static void set_each_pass(ToolOptions *o, const char *value) { (void)value, o->each_pass = true; }
 
-static void set_depend(Options *o, const char *value) { (void)value, o->depend = true; }
+static void set_depend(ToolOptions *o, const char *value) { (void)value, o->depend = true; }
 
-static void set_depend_file(Options *o, const char *value) {
+static void set_depend_file(ToolOptions *o, const char *value) {
   if (!*value) usage_error("-MF: the file name is empty");
   o->depend_file = value;
 }
 
-static void set_tune(Options *o, const char *value) {
+static void set_tune(ToolOptions *o, const char *value) {
   if (value && !*value) usage_error("--tune=: the file name is empty");
   o->tune = true;
   o->tune_file = value;
@@ -114,7 +114,7 @@ static int64_t number(const char *s, char **end) {
   return errno ? 0 : n;
 }
 
-static void set_memory(Options *o, const char *value) {
+static void set_memory(ToolOptions *o, const char *value) {
   static const char units[] = "KMG";
   char *end;
   int64_t n = number(value, &end);
@@ -125,20 +125,20 @@ static void set_memory(Options *o, const char *value) {
     break;
   }
   if (n <= 0 || *end) usage_error("--max-memory=%s: it is a number of bytes, or of K, M or G", value);
-  o->max_memory = n < MOST_MEMORY ? n : MOST_MEMORY;
+  o->compile.max_memory = n < MOST_MEMORY ? n : MOST_MEMORY;
 }
 
-static void set_threads(Options *o, const char *value) {
+static void set_threads(ToolOptions *o, const char *value) {
   char *end;
   int64_t n = number(value, &end);
   if (n <= 0 || n > MOST_THREADS || *end) usage_error("--threads=%s: it is a number from 1 to %d", value, MOST_THREADS);
   o->threads = (int)n;
 }
 
-static void set_batch(Options *o, const char *value) {
+static void set_batch(ToolOptions *o, const char *value) {
   char *end;
-  o->batch = number(value, &end);
-  if (o->batch == 0 || *end) usage_error("--batch=%s: it is a number from 1 on", value);
+  o->compile.batch = number(value, &end);
+  if (o->compile.batch == 0 || *end) usage_error("--batch=%s: it is a number from 1 on", value);
 }
 
 /* A name at s, which stands for a dimension that stays symbolic; *end is behind it. */
@@ -158,9 +158,9 @@ static bool read_shape(const char *s, Shape *shape) {
   }
 }
 
-static void set_shape(Options *o, const char *value) {
+static void set_shape(ToolOptions *o, const char *value) {
   const char *equals = strrchr(value, '='); /* an input's name may hold one */
-  struct ShapePin *pin = &o->shape[o->n_shape++]; /* main made room for one an argument */
+  struct ShapePin *pin = &o->compile.shape[o->compile.n_shape++]; /* main made room for one an argument */
   if (!equals || equals == value || !read_shape(equals + 1, &pin->shape)) {
     usage_error("--shape %s: it is NAME=1,3,224,224 with up to %d numbers from 1 on, or N for the batch", value, MAX_RANK);
   }
@@ -168,7 +168,7 @@ static void set_shape(Options *o, const char *value) {
   if (!pin->input) out_of_memory();
 }
 
-static void set_dump(Options *o, const char *value) {
+static void set_dump(ToolOptions *o, const char *value) {
   for (const char *p = value; *p; p++) {
     bool known = false;
     for (int i = 0; i < pass_count; i++) known |= pass_list[i].letter == *p;
@@ -179,15 +179,15 @@ static void set_dump(Options *o, const char *value) {
 
 /* ==== options that print and end ==== */
 
-static void print_help(Options *o, const char *value);
+static void print_help(ToolOptions *o, const char *value);
 
-static void print_version(Options *o, const char *value) {
+static void print_version(ToolOptions *o, const char *value) {
   (void)o, (void)value;
   printf("resnetcc %s\n", RESNETCC_VERSION);
   exit_after_text();
 }
 
-static void print_passes(Options *o, const char *value) {
+static void print_passes(ToolOptions *o, const char *value) {
   (void)o, (void)value;
   for (int i = 0; i < pass_count; i++) {
     printf("  %c  %-9s %s\n", pass_list[i].letter, pass_list[i].name, pass_list[i].what);
@@ -207,7 +207,7 @@ typedef enum ValueKind {
 static const struct Option {
   const char *name, *value; /* value: its name in the help */
   ValueKind kind;
-  void (*set)(Options *o, const char *value);
+  void (*set)(ToolOptions *o, const char *value);
   const char *help;
 } options[] = {
   {"-o", "FILE", EITHER, set_output_path, "write to FILE, the header beside it; - is standard output (no header)"},
@@ -241,7 +241,7 @@ static const struct Option {
   {"--version", NULL, NONE, print_version, "print the version and end"},
 };
 
-static void print_help(Options *o, const char *value) {
+static void print_help(ToolOptions *o, const char *value) {
   (void)o, (void)value;
   printf("usage: resnetcc [options] model.onnx\n"
          "Compiles an ONNX model to an object file and a C header.\n\n");
@@ -270,7 +270,7 @@ static const char *attached_value(const struct Option *p, const char *arg, bool 
 }
 
 /* Reads the option at argv[i]; returns how many arguments it took. */
-static int read_option(Options *o, char **argv, int i) {
+static int read_option(ToolOptions *o, char **argv, int i) {
   for (const struct Option *p = options; p < options + COUNT(options); p++) {
     bool match;
     const char *value = attached_value(p, argv[i], &match);
@@ -286,13 +286,13 @@ static int read_option(Options *o, char **argv, int i) {
   usage_error("unknown option '%s'; --help lists them", argv[i]);
 }
 
-static void read_input(Options *o, const char *arg) {
-  if (o->input) usage_error("more than one input file: '%s' and '%s'", o->input, arg);
+static void read_input(ToolOptions *o, const char *arg) {
+  if (o->compile.input) usage_error("more than one input file: '%s' and '%s'", o->compile.input, arg);
   if (!*arg) usage_error("the name of the input file is empty");
-  o->input = arg;
+  o->compile.input = arg;
 }
 
-static void read_arguments(Options *o, char **argv) {
+static void read_arguments(ToolOptions *o, char **argv) {
   bool only_files = false;
   for (int i = 1; argv[i];) {
     if (only_files || argv[i][0] != '-' || !argv[i][1]) {
@@ -304,7 +304,7 @@ static void read_arguments(Options *o, char **argv) {
       i += read_option(o, argv, i);
     }
   }
-  if (!o->input) usage_error("no input file; --help lists the options");
+  if (!o->compile.input) usage_error("no input file; --help lists the options");
 }
 
 /* ==== the program ==== */
@@ -328,15 +328,15 @@ static void catch_signals(void) {
 }
 
 int main(int argc, char **argv) {
-  Options o = {.max_memory = default_memory};
-  o.shape = calloc((size_t)argc + 1, sizeof *o.shape);
-  if (!o.shape) out_of_memory();
+  ToolOptions o = {.compile = {.max_memory = default_memory}};
+  o.compile.shape = calloc((size_t)argc + 1, sizeof *o.compile.shape);
+  if (!o.compile.shape) out_of_memory();
   read_arguments(&o, argv);
   catch_signals();
   Context cx = {0};
   int status = compile(&cx, &o);
   if (status) fprintf(stderr, "resnetcc: %s\n", cx.error);
-  for (int i = 0; i < o.n_shape; i++) free((char *)o.shape[i].input);
-  free(o.shape);
+  for (int i = 0; i < o.compile.n_shape; i++) free((char *)o.compile.shape[i].input);
+  free(o.compile.shape);
   return status;
 }

@@ -1,8 +1,6 @@
 /* passes.c: the list of passes. */
 #include "compile.h"
 
-#include <string.h>
-
 const Pass pass_list[] = {
   {'s', "shape", "types and shapes of all values; arithmetic on shapes done", pass_shape, true},
   {'f', "fold", "constants computed; identities, duplicates and dead code removed", pass_fold, true},
@@ -23,31 +21,12 @@ const Pass pass_list[] = {
 };
 const int pass_count = COUNT(pass_list);
 
-void print_time(const Options *opt, const char *what, double *last) {
-  double now = wall_seconds();
-  if (opt->time) fprintf(stderr, "%-10s %9.2f ms\n", what, (now - *last) * 1e3);
-  *last = now;
-}
-
-static void dump(Graph *g, const Pass *p) {
-  Buffer text = {0};
-  text_print(g, &text);
-  fprintf(stderr, "# after %s\n", p->name);
-  fwrite(text.data, 1, text.size, stderr);
-  buffer_free(&text);
-}
-
 void run_passes_watched(Graph *g, AfterPass *after, void *data) {
-  const Options *opt = g->opt;
-  if (!g->target) g->target = target_new(g->cx, opt);
-  double last = wall_seconds();
+  if (!g->target) g->target = target_new(g->cx, g->opt);
   for (const Pass *p = pass_list; p < pass_list + pass_count; p++) {
     p->run(g);
-    print_time(opt, p->name, &last);
-    if (opt->verify) verify(g, p->name);
+    if (g->opt->verify) verify(g, p->name);
     if (after) after(data, g, p);
-    if (opt->dump && strchr(opt->dump, p->letter)) dump(g, p);
-    last = wall_seconds();
   }
 }
 

@@ -140,20 +140,17 @@ struct Node {
   int at;                /* its number in graph->node */
 };
 
+/* What passes may read. What only the tools need is in tools.h. */
 typedef struct Options {
-  const char *input, *output, *name;     /* paths; the model's prefix */
+  const char *input, *name;              /* the model's file; its prefix */
   const char *cpu, *attr, *triple;       /* -mcpu, -mattr, --target; NULL: the host */
   enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH } emit;
-  bool verbose, time, strict, flush_denormals, verify, each_pass, report, profile, small, why, tune;
-  const char *tune_file;                 /* --tune=FILE */
-  bool depend;                           /* -MD */
-  const char *depend_file;               /* -MF */
+  bool strict, flush_denormals, small;
+  bool verify;                           /* the graph is checked after each pass */
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_2, WINOGRAD_4 } winograd;
   enum { STRASSEN_AUTO, STRASSEN_OFF, STRASSEN_ON } strassen;
   bool unshared;                         /* for tests: every layer and kernel is a function of its own */
   bool many_shapes;                      /* for tests: as for a graph that has many, see Graph */
-  const char *dump;                      /* letters of the passes to print the graph after */
-  int threads;                           /* that --profile lends; 0: not given */
   int64_t max_memory;                    /* bytes */
   int n_shape;
   struct ShapePin { const char *input; Shape shape; } *shape; /* --shape NAME=1,3,224,224 */

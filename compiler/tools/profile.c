@@ -183,9 +183,8 @@ static void print_head(const Profile *p, Graph *g, int threads) {
 
 /* ==== the run ==== */
 
-void profile(Graph *g, const Object *o, FILE *f) {
+void profile(Graph *g, const Object *o, int threads, FILE *f) {
   Profile p = {.f = f};
-  int threads = g->opt->threads ? g->opt->threads : 1;
   Timing *t = timing_open(g, o, "--profile", threads);
   Progress shown = progress_begin(stderr, "profile: run");
   p.peak = timing_peak(t);

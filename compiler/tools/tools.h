@@ -1,20 +1,50 @@
-/* tools.h: what runs an object here, and what prints. */
+/* tools.h: what was asked for, where the outputs go, what runs an object here, and what prints. */
 #ifndef TOOLS_H
 #define TOOLS_H
 
 #include "compile.h"
 
+/* What was asked for. */
+typedef struct ToolOptions {
+  Options compile;         /* what passes may read */
+  const char *output;      /* NULL: beside the input, named after it */
+  bool verbose, time, each_pass, report, profile, why, tune;
+  const char *tune_file;   /* --tune=FILE */
+  bool depend;             /* -MD */
+  const char *depend_file; /* -MF */
+  const char *dump;        /* letters of the passes to print the graph after */
+  int threads;             /* that --profile lends; 0: not given */
+} ToolOptions;
+
 /* ==== driver.c ==== */
 
 /* Everything: import to files. Returns 0, or 1 with cx->error set. */
-int compile(Context *cx, const Options *opt);
+int compile(Context *cx, const ToolOptions *opt);
+
+/* ==== paths.c: where the outputs of a compilation go ==== */
+
+char *path_without_ending(Context *cx, const char *path); /* of its last part */
+typedef struct Paths {
+  const char *output;
+  const char *header, *tuning, *depend; /* NULL: none is written */
+} Paths;
+Paths paths_of(Context *cx, const ToolOptions *opt);
+/* Fails where one is a folder, the input cx->file or another of them, or where its ending says that it is something else. */
+void paths_check(Context *cx, const Paths *paths, const ToolOptions *opt);
+/* Fails where one is that file. */
+void paths_check_input(Context *cx, const Paths *paths, const char *input);
+
+/* ==== depend.c ==== */
+
+/* The rule of a Makefile by which `target` is made from the others. */
+void depend_print(Context *cx, const char *const *target, int n_target, const char *const *source, int n_source, Buffer *out);
 
 /* ==== witness.c: --each-pass ==== */
 typedef struct Witness Witness;
 Witness *witness_new(Graph *g);
 /* After pass p: fails, naming it, if the graph's outputs on random inputs are not what they were after the first pass that
  * left a graph without symbols. */
-void witness_check(Witness *w, Graph *g, const Pass *p);
+void witness_check(void *witness, Graph *g, const Pass *p); /* AfterPass */
 
 /* ==== alone.c: layers outside their network ==== */
 
@@ -55,9 +85,9 @@ void timing_close(Timing *t);
 
 /* ==== profile.c ==== */
 
-/* --profile: runs the object in this process and prints a table of its layers, and one of the algorithms. Fails where this
- * CPU can't run the object. */
-void profile(Graph *g, const Object *o, FILE *f);
+/* --profile: runs the object in this process, with so many threads, and prints a table of its layers, and one of the
+ * algorithms. Fails where this CPU can't run the object. */
+void profile(Graph *g, const Object *o, int threads, FILE *f);
 /* A convolution's kernel, channels and map, another operator's result, for tables. */
 const char *layer_text(Graph *g, const Node *n);
 

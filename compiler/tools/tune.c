@@ -222,9 +222,8 @@ static void measure(Work *w, Context *own, const Options *opt) {
 /* In memory of its own. */
 Tuning *tuning_measure(Context *cx, const Options *opt) {
   Options quiet = *opt;
-  quiet.verbose = quiet.time = quiet.verify = quiet.each_pass = false;
+  quiet.verify = false;
   quiet.emit = EMIT_OBJ;
-  quiet.dump = NULL;
   Work w = {.cx = cx, .times = alloc(cx, sizeof *w.times)};
   Context own = {.file = cx->file, .max_memory = cx->max_memory, .arena = arena_new(cx->max_memory)};
   int failed = setjmp(own.unwind);

@@ -122,7 +122,8 @@ static void first_look(Witness *w, Graph *g, const Pass *p) {
   if (w->unfit) fprintf(stderr, "%s: not evaluated: %s\n", p->name, g->cx->error);
 }
 
-void witness_check(Witness *w, Graph *g, const Pass *p) {
+void witness_check(void *witness, Graph *g, const Pass *p) {
+  Witness *w = witness;
   if (!p->keeps_meaning || has_symbols(g) || w->unfit) return;
   if (!w->outputs) {
     first_look(w, g, p);

@@ -48,7 +48,7 @@ static const char block[] = "graph block\n"
 static void a_block_becomes_one_convolution(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  options.verify = options.each_pass = true;
+  options.verify = true;
   Graph *g = text_parse(cx, &options, block);
   run_passes(g);
   int convs = 0, others = 0;
@@ -65,9 +65,9 @@ static void a_block_becomes_one_convolution(void **state) {
 static void missing_files_end_in_a_line(void **state) {
   (void)state;
   Context own = {0};
-  options.input = "no-such-file.onnx";
-  options.output = "/dev/null";
-  assert_int_equal(compile(&own, &options), 1);
+  ToolOptions asked = {.compile = options, .output = "/dev/null"};
+  asked.compile.input = "no-such-file.onnx";
+  assert_int_equal(compile(&own, &asked), 1);
   assert_non_null(strstr(own.error, "no-such-file.onnx: "));
   assert_null(own.arena);
 }

@@ -32,7 +32,6 @@ static Options options_of(uint64_t seed) {
   opt.strassen = (int)random_below(&s, 3);
   opt.strict = random_below(&s, 4) == 0;
   opt.small = random_below(&s, 4) == 0;
-  opt.each_pass = random_below(&s, 4) == 0;
   opt.unshared = random_below(&s, 4) == 0;
   opt.many_shapes = random_below(&s, 4) == 0;
   return opt;
@@ -40,8 +39,8 @@ static Options options_of(uint64_t seed) {
 
 void random_options_text(uint64_t seed, char *text, size_t size) {
   Options o = options_of(seed);
-  snprintf(text, size, "-mcpu=%s winograd %d strassen %d%s%s%s%s%s", o.cpu ? o.cpu : "native", (int)o.winograd, (int)o.strassen,
-           o.strict ? " --strict" : "", o.small ? " -Os" : "", o.each_pass ? " --each-pass" : "",
+  snprintf(text, size, "-mcpu=%s winograd %d strassen %d%s%s%s%s", o.cpu ? o.cpu : "native", (int)o.winograd, (int)o.strassen,
+           o.strict ? " --strict" : "", o.small ? " -Os" : "",
            o.unshared ? " unshared" : "", o.many_shapes ? " many shapes" : "");
 }
 

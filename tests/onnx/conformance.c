@@ -186,7 +186,7 @@ static Result refusal(const Context *cx) {
 /* Leaves the reason in cx->error. Refusals come before code is made; a later error is a failure. */
 static Result run_case(Context *cx, const char *folder) {
   const char *model_path = format_text(cx, "%s/model.onnx", folder);
-  Options opt = {.input = model_path, .max_memory = MEMORY_LIMIT, .verify = true, .each_pass = each_pass};
+  Options opt = {.input = model_path, .max_memory = MEMORY_LIMIT, .verify = true};
   volatile bool compiled = false;
   if (setjmp(cx->unwind)) return compiled ? FAILED : refusal(cx);
   Graph *g = import_model(cx, &opt);
@@ -195,7 +195,7 @@ static Result run_case(Context *cx, const char *folder) {
     prepare_eval(g);
     compiled = true;
   } else {
-    run_passes(g);
+    run_passes_watched(g, each_pass ? witness_check : NULL, each_pass ? witness_new(g) : NULL);
     compiled = true;
     Object object;
     object_emit(g, &object);

@@ -14,6 +14,7 @@
 
 static Context *cx;
 static Options options;
+static int threads;
 static Object object; /* these outlive a profile that fails */
 static FILE *file;
 static char *printed;
@@ -22,6 +23,7 @@ static size_t printed_size; /* until the file is closed */
 static int setup(void **state) {
   (void)state;
   cx = context_new();
+  threads = 1;
   options = (Options){.name = "test", .max_memory = 1 << 30, .winograd = WINOGRAD_OFF};
   return 0;
 }
@@ -48,7 +50,7 @@ static char *table_of(const char *text, Graph **graph) {
   run_passes(g);
   object_emit(g, &object);
   file = open_memstream(&printed, &printed_size);
-  profile(g, &object, file);
+  profile(g, &object, threads, file);
   fflush(file);
   *graph = g;
   return copy_text(cx, printed);
@@ -191,7 +193,7 @@ static void lines_are_not_too_long(void **state) {
 static void threads_are_lent(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  options.threads = 2;
+  threads = 2;
   Graph *g;
   const char *table = table_of(net, &g);
   assert_non_null(strstr(table, "of 12 runs, 2 threads; peak "));

@@ -7,7 +7,7 @@ static Options options;
 static int setup(void **state) {
   (void)state;
   cx = context_new();
-  options = (Options){.each_pass = true};
+  options = (Options){0};
   return 0;
 }
 

@@ -63,10 +63,14 @@ static char *read_whole(const char *path, size_t *size) {
   return data;
 }
 
+static ToolOptions options_for(const char *model, int64_t limit) {
+  return (ToolOptions){.output = "net.o", .compile = {.input = model, .max_memory = limit, .cpu = "x86-64-v3"}};
+}
+
 /* What main does. */
 static _Noreturn void compile_here(const char *model) {
   Context cx = {0};
-  Options opt = {.input = model, .output = "net.o", .max_memory = INT64_C(1) << 32, .cpu = "x86-64-v3"};
+  ToolOptions opt = options_for(model, INT64_C(1) << 32);
   int errors = open("errors", O_WRONLY | O_CREAT | O_TRUNC, 0666);
   dup2(errors, STDERR_FILENO);
   close(errors);
@@ -176,7 +180,7 @@ static void limits_leave_nothing(void **state) {
     bool done = false;
     for (int64_t limit = 1 << 12; !done && limit < INT64_C(1) << 32; limit += limit / 4) {
       Context cx = {0};
-      Options opt = {.input = path, .output = "net.o", .max_memory = limit, .cpu = "x86-64-v3"};
+      ToolOptions opt = options_for(path, limit);
       done = compile(&cx, &opt) == 0;
       if (!done && !strstr(cx.error, "memory limit")) fail_msg("limit %lld: %s", (long long)limit, cx.error);
       if (!done && files_here() != 0) fail_msg("limit %lld: something is left", (long long)limit);

@@ -1,5 +1,5 @@
 /* paths.c: where the outputs of a compilation go, and where they must not. */
-#include "compile.h"
+#include "tools.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +13,12 @@ char *path_without_ending(Context *cx, const char *path) {
   return copy_bytes_as_text(cx, path, n);
 }
 
-static const char *output_path(Context *cx, const Options *opt) {
+static const char *output_path(Context *cx, const ToolOptions *opt) {
   static const char *const ending[] = {
     [EMIT_OBJ] = "o", [EMIT_ASM] = "s", [EMIT_LLVM] = "ll", [EMIT_GRAPH] = "txt",
   };
   if (opt->output) return opt->output;
-  return format_text(cx, "%s.%s", path_without_ending(cx, path_base(opt->input)), ending[opt->emit]);
+  return format_text(cx, "%s.%s", path_without_ending(cx, path_base(opt->compile.input)), ending[opt->compile.emit]);
 }
 
 static const char *header_path(Context *cx, const char *object) {
@@ -27,20 +27,20 @@ static const char *header_path(Context *cx, const char *object) {
   return format_text(cx, "%s.h", ends ? copy_bytes_as_text(cx, object, n - 2) : object);
 }
 
-static const char *tuning_path(Context *cx, const Options *opt, const char *output) {
+static const char *tuning_path(Context *cx, const ToolOptions *opt, const char *output) {
   if (!opt->tune || opt->tune_file) return opt->tune_file;
   return output_is_file(output) ? format_text(cx, "%s.tune", path_without_ending(cx, output)) : NULL;
 }
 
-static const char *depend_path(Context *cx, const Options *opt, const char *output) {
+static const char *depend_path(Context *cx, const ToolOptions *opt, const char *output) {
   if (!opt->depend || opt->depend_file) return opt->depend_file;
   if (output_is_file(output)) return format_text(cx, "%s.d", path_without_ending(cx, output));
   fail(cx, "-MD: '%s' is no file to write beside; name one with -MF", output);
 }
 
-Paths paths_of(Context *cx, const Options *opt) {
+Paths paths_of(Context *cx, const ToolOptions *opt) {
   const char *output = output_path(cx, opt);
-  bool has_header = opt->emit == EMIT_OBJ && output_is_file(output);
+  bool has_header = opt->compile.emit == EMIT_OBJ && output_is_file(output);
   return (Paths){output, has_header ? header_path(cx, output) : NULL, tuning_path(cx, opt, output),
                  depend_path(cx, opt, output)};
 }
@@ -69,7 +69,7 @@ static const char *only_path(Context *cx, const char *path) {
 }
 
 /* What is written is no such thing, whatever its name says. */
-static void check_ending(Context *cx, const Options *opt, const char *path) {
+static void check_ending(Context *cx, const ToolOptions *opt, const char *path) {
   static const struct { const char *ending, *what; } others[] = {
     {".so", "shared library"}, {".dylib", "shared library"}, {".dll", "shared library"}, {".a", "library"},
     {".lib", "library"}, {".exe", "program"}, {".c", "C file"}, {".cc", "C++ file"}, {".cpp", "C++ file"},
@@ -85,11 +85,11 @@ static void check_ending(Context *cx, const Options *opt, const char *path) {
     size_t n = strlen(others[i].ending);
     bool ends = length > n && strcasecmp(path + length - n, others[i].ending) == 0;
     if (ends || (version && i == 0))
-      fail(cx, "-o %s: resnetcc writes %s, not a %s", path, names[opt->emit], others[i].what);
+      fail(cx, "-o %s: resnetcc writes %s, not a %s", path, names[opt->compile.emit], others[i].what);
   }
 }
 
-void paths_check(Context *cx, const Paths *paths, const Options *opt) {
+void paths_check(Context *cx, const Paths *paths, const ToolOptions *opt) {
   const char *path[MOST_PATHS], *only[MOST_PATHS];
   int n = list_paths(paths, path);
   if (paths->tuning && strcmp(paths->tuning, paths->output) == 0) fail(cx, "--tune: '%s' is the output", paths->tuning);

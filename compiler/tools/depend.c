@@ -1,5 +1,5 @@
 /* depend.c: -MD and -MF: what the outputs were made from, as the rule of a Makefile. */
-#include "compile.h"
+#include "tools.h"
 
 #include <string.h>
 
