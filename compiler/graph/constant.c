@@ -4,6 +4,10 @@
 #include <float.h>
 #include <math.h>
 
+size_t value_bytes(const Value *v) {
+  return (size_t)shape_count(&v->shape) * type_size(v->type);
+}
+
 bool const_ints(const Value *v, int max, int64_t *out, int *count) {
   if (!v || !v->data || v->shape.rank > 1 || (v->type != T_I64 && v->type != T_I32)) return false;
   int64_t n = shape_count(&v->shape);

@@ -254,8 +254,9 @@ void attr_set_int(Graph *g, Node *n, const char *name, int64_t v);
 void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t *v);
 void attr_remove(Node *n, const char *name);
 
-/* ==== constant.c ==== */
+/* ==== constant.c: a value's elements ==== */
 
+size_t value_bytes(const Value *v); /* in dense row-major order */
 /* Elements of an integer constant (i32 or i64, rank <= 1); false: v is no such constant. */
 bool const_ints(const Value *v, int max, int64_t *out, int *count);
 /* The one element of a constant float of any rank with one element. */

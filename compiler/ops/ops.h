@@ -38,8 +38,6 @@ void reduce_axes(Graph *g, const Node *n, bool *reduced);
 /* Computes the outputs of one node into fresh memory of cx: in[i] and out[i] point to dense row-major elements. Short,
  * obvious, slow; sums of fp32 products are taken in double. */
 void eval_node(Graph *g, const Node *n, const void *const *in, void **out);
-/* acc[i] = step(acc[i], arg) over a whole tensor of `shape`. */
-void eval_step(const Step *s, const Shape *shape, float *acc, const Shape *arg_shape, const float *arg);
 /* The whole graph on dense inputs; outputs are allocated in cx. Dimensions must be numbers (after the pass batch). */
 void eval_graph(Graph *g, const void *const *inputs, void **outputs);
 
@@ -56,6 +54,10 @@ void set_output(Graph *g, Node *n, int i, Type type, const Shape *s);
 int check_axis(Graph *g, const Node *n, int64_t axis, int rank);
 /* Fails unless input i has the type of input 0. */
 void check_same_type(Graph *g, const Node *n, int i);
+/* Fails, naming v by `what`, unless it is from min to max. */
+void check_range(Graph *g, const Node *n, const char *what, int64_t v, int64_t min, int64_t max);
+/* Fails unless input i has the type of input 0 and is one number for each of the channels. */
+void check_per_channel(Graph *g, const Node *n, int i, int64_t channels);
 void check_rank(Graph *g, const Node *n, int i, int min, int max);
 /* Fails where input i is the batch symbol times something along that axis. */
 void check_number(Graph *g, const Node *n, int i, int axis);
@@ -82,6 +84,8 @@ Value *shape_constant(Graph *g, const char *name, const Shape *s);
 void broadcast_input(Graph *g, const Node *n, int i, Shape *s);
 /* Fails where input i does not broadcast to s. */
 void broadcast_into(Graph *g, const Node *n, int i, const Shape *s);
+/* Output 0 has the type and shape of input 0. */
+void infer_same(Graph *g, Node *n);
 /* Attribute of `count` integers; out keeps its defaults where there is none. */
 void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *out);
 
@@ -92,17 +96,44 @@ typedef struct Cursor {
 } Cursor;
 void cursor_next(Cursor *c);
 void dense_strides(const Shape *s, int64_t *stride);
+/* Element number k of `from` becomes number i of `to`; both have `size` bytes. */
+void copy_element(void *to, int64_t i, const void *from, int64_t k, size_t size);
+/* All elements of `to`: those that the cursor walks over in `in`, one after the other. */
+void copy_elements(const Value *to, void *out, const void *in, Cursor c);
 /* A cursor over a tensor of shape s broadcast to `to`. */
 Cursor broadcast_cursor(const Shape *s, const Shape *to);
 
-/* ==== the operators ==== */
+/* ==== window.c: for convolutions and pools ==== */
+
+enum { MAX_SPATIAL = 3 };
+
+/* A window along one axis. */
+typedef struct WindowAxis {
+  int64_t size, kernel, stride, dilation, lo, hi;
+} WindowAxis;
+/* The axes from the attributes, without the kernel's sizes. */
+void read_window(Graph *g, const Node *n, int spatial, WindowAxis *axis);
+/* Fills n->win, and `out` with the spatial sizes behind the two dimensions that it already has. */
+void slide_window(Graph *g, Node *n, int spatial, WindowAxis *axis, bool ceil_mode, Shape *out);
+
+/* A tensor as [n,c,d,h,w], with 1 for the sizes that it lacks. */
+typedef struct Volume {
+  int64_t n, c, d, h, w;
+} Volume;
+Volume volume_of(const Shape *s);
+
+/* ==== the operators: pointwise.c conv.c pool.c norm.c product.c reduce.c move.c bounds.c view.c ==== */
 
 typedef void Infer(Graph *g, Node *n);
+Infer infer_clip, infer_cast, infer_prelu, infer_binary, infer_pointwise, infer_softmax, infer_reduce_mean, infer_argmax;
 Infer infer_conv, infer_pool, infer_global_pool, infer_batch_norm, infer_gemm, infer_matmul;
 Infer infer_transpose, infer_concat, infer_split, infer_slice, infer_pad, infer_gather,
     infer_space_to_depth;
 int shape_start(const Node *n); /* Shape: the first axis it takes */
-Infer infer_flatten, infer_reshape, infer_squeeze, infer_unsqueeze, infer_constant_of_shape, infer_shape;
+Infer infer_dropout, infer_flatten, infer_reshape, infer_squeeze, infer_unsqueeze, infer_constant_of_shape, infer_shape;
+
+/* Step of an epilogue over a whole tensor of `shape`: acc[i] = step(acc[i], arg). */
+void eval_step(const Step *s, const Shape *shape, float *acc, const Shape *arg_shape, const float *arg);
 
 /* ==== values.c ==== */
 
@@ -114,6 +145,7 @@ void evaluate_values(Graph *g, Node *n);
 typedef void Eval(Graph *g, const Node *n, const void *const *in, void **out);
 Eval eval_conv, eval_max_pool, eval_average_pool, eval_global_average_pool, eval_global_max_pool,
     eval_batch_norm, eval_gemm, eval_matmul;
+Eval eval_unary, eval_clip, eval_cast, eval_binary, eval_pointwise;
 Eval eval_softmax, eval_reduce_mean, eval_argmax;
 Eval eval_copy, eval_dropout, eval_transpose, eval_concat, eval_split, eval_slice, eval_pad, eval_gather, eval_space_to_depth,
     eval_constant_of_shape, eval_shape;

@@ -52,6 +52,10 @@ int check_axis(Graph *g, const Node *n, int64_t axis, int rank) {
   return (int)(axis < 0 ? axis + rank : axis);
 }
 
+void check_range(Graph *g, const Node *n, const char *what, int64_t v, int64_t min, int64_t max) {
+  if (v < min || v > max) fail_at(g, n, "%s %lld is out of range", what, (long long)v);
+}
+
 void check_same_type(Graph *g, const Node *n, int i) {
   Type want = n->in[0]->type, type = n->in[i]->type;
   if (type != want) fail_at(g, n, "input %d is %s, input 0 is %s", i, type_name(type), type_name(want));
@@ -64,6 +68,13 @@ void check_rank(Graph *g, const Node *n, int i, int min, int max) {
     if (min == max) fail_at(g, n, "input %d must have rank %d, its shape is %s", i, min, text);
     fail_at(g, n, "input %d must have a rank from %d to %d, its shape is %s", i, min, max, text);
   }
+}
+
+void check_per_channel(Graph *g, const Node *n, int i, int64_t channels) {
+  check_same_type(g, n, i);
+  const Shape *s = &n->in[i]->shape;
+  if (s->rank != 1 || s->d[0] != channels)
+    fail_at(g, n, "input %d must have shape [%lld], not %s", i, (long long)channels, shape_text(g->cx, s));
 }
 
 void check_number(Graph *g, const Node *n, int i, int axis) {
@@ -115,6 +126,10 @@ void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *ou
   if (!a) return;
   if (a->kind != A_INTS || a->n != count) fail_at(g, n, "attribute %s must be %d integers", name, count);
   memcpy(out, a->ints, (size_t)count * sizeof *out);
+}
+
+void infer_same(Graph *g, Node *n) {
+  set_output(g, n, 0, n->in[0]->type, &n->in[0]->shape);
 }
 
 /* ---- broadcasting ---- */
@@ -173,4 +188,15 @@ Cursor broadcast_cursor(const Shape *s, const Shape *to) {
   dense_strides(s, stride);
   for (int k = 0; k < s->rank; k++) c.stride[to->rank - s->rank + k] = s->d[k] == 1 ? 0 : stride[k];
   return c;
+}
+
+/* ---- elements ---- */
+
+void copy_element(void *to, int64_t i, const void *from, int64_t k, size_t size) {
+  memcpy((char *)to + (size_t)i * size, (const char *)from + (size_t)k * size, size);
+}
+
+void copy_elements(const Value *to, void *out, const void *in, Cursor c) {
+  int64_t count = shape_count(&to->shape);
+  for (int64_t i = 0; i < count; i++, cursor_next(&c)) copy_element(out, i, in, c.at, type_size(to->type));
 }

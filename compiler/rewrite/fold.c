@@ -34,19 +34,15 @@ static void *find_or_add(Fold *f, Map *table, uint64_t hash, void *item, bool (*
   return *found ? *found : (*found = item);
 }
 
-static size_t const_bytes(const Value *v) {
-  return (size_t)shape_count(&v->shape) * type_size(v->type);
-}
-
 static bool consts_equal(const void *a, const void *b) {
   const Value *x = a, *y = b;
   if (x->type != y->type || !shape_equal(&x->shape, &y->shape) || !x->sym != !y->sym) return false;
   if (x->sym && memcmp(x->sym, y->sym, (size_t)shape_count(&x->shape) * sizeof *x->sym) != 0) return false;
-  return memcmp(x->data, y->data, const_bytes(x)) == 0;
+  return memcmp(x->data, y->data, value_bytes(x)) == 0;
 }
 
 static Value *unique_const(Fold *f, Value *v) {
-  size_t bytes = const_bytes(v);
+  size_t bytes = value_bytes(v);
   if (bytes > HASHED_BYTES) return v;
   uint64_t hash = hash_bytes(hash_bytes(v->type, v->shape.d, sizeof v->shape.d), v->data, bytes);
   return find_or_add(f, &f->constants, hash, v, consts_equal);
@@ -162,7 +158,7 @@ static bool cost_of(const Node *n, Cost *c) {
     const Value *v = n->in[i];
     if (!v) continue;
     if (!v->data || v->sym) return false;
-    c->in_bytes = size_add(c->in_bytes, (int64_t)const_bytes(v));
+    c->in_bytes = size_add(c->in_bytes, (int64_t)value_bytes(v));
     c->work = size_add(c->work, shape_count(&v->shape));
   }
   for (int i = 0; i < n->n_out; i++) {
@@ -198,7 +194,7 @@ static void measure_model(Graph *g) {
   if (g->folded.measured) return;
   g->folded.measured = true;
   for (int i = 0; i < g->n_value; i++) {
-    if (g->value[i]->data) g->folded.model_bytes = size_add(g->folded.model_bytes, (int64_t)const_bytes(g->value[i]));
+    if (g->value[i]->data) g->folded.model_bytes = size_add(g->folded.model_bytes, (int64_t)value_bytes(g->value[i]));
   }
 }
 

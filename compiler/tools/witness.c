@@ -17,8 +17,6 @@ struct Witness {
  * do wrong is far more. */
 static double tolerance_of(Type t) { return t == T_BF16 ? 2e-2 : t == T_F16 ? 2e-3 : 1e-3; }
 
-static int64_t value_bytes(const Value *v) { return shape_count(&v->shape) * (int64_t)type_size(v->type); }
-
 static int64_t gather_size(const Node *n) {
   int64_t axis = attr_int(n, "axis", 0);
   const Shape *s = &n->in[0]->shape;
@@ -47,7 +45,7 @@ static int64_t *integer_limits(const Graph *g) {
 /* Floats in [-1, 1); integers of all their type's numbers, or about a million to both sides, or in [0, limit]. */
 static void *random_input(Context *cx, const Value *v, int64_t limit, uint64_t *state) {
   int64_t n = shape_count(&v->shape);
-  void *data = alloc(cx, (size_t)value_bytes(v));
+  void *data = alloc(cx, value_bytes(v));
   for (int64_t i = 0; i < n; i++) {
     uint64_t r = random_bits(state);
     Number x = {.i = (int64_t)r >> (type_size(v->type) < 4 ? 32 : 43)};
@@ -70,7 +68,7 @@ static bool has_symbols(const Graph *g) {
  * such that a node has no result, which cx->error tells. */
 static void **evaluate(Context *cx, Graph *g, const void **inputs) {
   void **out = alloc_n(cx, (size_t)g->n_output, sizeof *out);
-  for (int i = 0; i < g->n_output; i++) out[i] = alloc(cx, (size_t)value_bytes(g->output[i]));
+  for (int i = 0; i < g->n_output; i++) out[i] = alloc(cx, value_bytes(g->output[i]));
   Context scratch = *cx;
   scratch.arena = arena_new(cx->max_memory);
   if (setjmp(scratch.unwind)) {
@@ -83,7 +81,7 @@ static void **evaluate(Context *cx, Graph *g, const void **inputs) {
   void **results = alloc_n(&scratch, (size_t)g->n_output, sizeof *results);
   eval_graph(g, inputs, results);
   g->cx = cx;
-  for (int i = 0; i < g->n_output; i++) memcpy(out[i], results[i], (size_t)value_bytes(g->output[i]));
+  for (int i = 0; i < g->n_output; i++) memcpy(out[i], results[i], value_bytes(g->output[i]));
   arena_free(scratch.arena);
   return out;
 }
@@ -104,7 +102,7 @@ static bool same_floats(Type t, const void *a, const void *b, int64_t n) {
 
 static bool same_value(const Value *v, const void *a, const void *b) {
   if (type_is_float(v->type)) return same_floats(v->type, a, b, shape_count(&v->shape));
-  return memcmp(a, b, (size_t)value_bytes(v)) == 0;
+  return memcmp(a, b, value_bytes(v)) == 0;
 }
 
 Witness *witness_new(Graph *g) {

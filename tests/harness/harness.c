@@ -60,8 +60,6 @@ static void set_element(Type t, void *data, int64_t i, double v) {
   }
 }
 
-static size_t value_bytes(const Value *v) { return (size_t)shape_count(&v->shape) * type_size(v->type); }
-
 /* xorshift64 (Marsaglia, Xorshift RNGs, 2003), in [0, 1). */
 static double xorshift_unit(uint64_t *state) {
   *state ^= *state << 13;

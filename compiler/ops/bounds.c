@@ -1,115 +1,7 @@
-/* infer_move.c: shapes of the operators that move elements. */
+/* bounds.c: Slice and Pad, whose bounds are constants or known at run time only. */
 #include "ops.h"
 
 #include <string.h>
-
-void infer_transpose(Graph *g, Node *n) {
-  const Shape *x = &n->in[0]->shape;
-  int64_t perm[MAX_RANK];
-  for (int i = 0; i < x->rank; i++) perm[i] = x->rank - 1 - i;
-  ints_attr(g, n, "perm", x->rank, perm);
-  bool seen[MAX_RANK] = {false};
-  Shape out = {.rank = x->rank};
-  for (int i = 0; i < x->rank; i++) {
-    if (perm[i] < 0 || perm[i] >= x->rank || seen[perm[i]])
-      fail_at(g, n, "attribute perm is not a permutation");
-    seen[perm[i]] = true;
-    out.d[i] = x->d[perm[i]];
-  }
-  set_output(g, n, 0, n->in[0]->type, &out);
-}
-
-void infer_space_to_depth(Graph *g, Node *n) {
-  Shape out = n->in[0]->shape;
-  int64_t b = attr_int(n, "blocksize", 0);
-  if (out.rank != 4) fail_at(g, n, "the input has %d dimensions, not 4", out.rank);
-  if (b < 1) fail_at(g, n, "attribute blocksize is not a positive number");
-  if (out.d[1] < 0 || out.d[2] < 0 || out.d[3] < 0) fail_at(g, n, "the batch is not the first dimension%s", batch_remedy(g, n));
-  if (out.d[2] % b || out.d[3] % b) fail_at(g, n, "%s is no whole number of blocks", shape_text(g->cx, &out));
-  if (!mul_size(out.d[1], b, &out.d[1]) || !mul_size(out.d[1], b, &out.d[1])) fail_at(g, n, "a size overflows");
-  out.d[2] /= b;
-  out.d[3] /= b;
-  set_output(g, n, 0, n->in[0]->type, &out);
-}
-
-/* ---- Concat and Split ---- */
-
-static void add_dim(Graph *g, const Node *n, int64_t *sum, int64_t d) {
-  if (*sum && d && (*sum < 0) != (d < 0)) fail_at(g, n, "the symbolic batch is joined with a number%s", batch_remedy(g, n));
-  int64_t s;
-  if (!add_size(*sum < 0 ? -*sum : *sum, d < 0 ? -d : d, &s)) fail_at(g, n, "a size overflows");
-  *sum = *sum < 0 || d < 0 ? -s : s;
-}
-
-void infer_concat(Graph *g, Node *n) {
-  Shape out = n->in[0]->shape;
-  if (!attr_find(n, "axis")) fail_at(g, n, "attribute axis is missing");
-  int axis = check_axis(g, n, attr_int(n, "axis", 0), out.rank);
-  for (int i = 1; i < n->n_in; i++) {
-    if (!n->in[i]) fail_at(g, n, "input %d is missing", i);
-    check_same_type(g, n, i);
-    const Shape *s = &n->in[i]->shape;
-    Shape rest = *s;
-    if (s->rank == out.rank) rest.d[axis] = out.d[axis];
-    if (!shape_equal(&rest, &out))
-      fail_at(g, n, "input %d of shape %s does not join %s along axis %d%s", i, shape_text(g->cx, s),
-              shape_text(g->cx, &out), axis, batch_remedy(g, n));
-    add_dim(g, n, &out.d[axis], s->d[axis]);
-  }
-  set_output(g, n, 0, n->in[0]->type, &out);
-}
-
-/* Equal parts, of which the last may be smaller. */
-static void equal_sizes(int64_t dim, int parts, int64_t *size) {
-  int64_t each = dim / parts + (dim % parts != 0);
-  for (int i = 0; i < parts; i++) {
-    size[i] = dim < each ? dim : each;
-    dim -= size[i];
-  }
-}
-
-void split_sizes(Graph *g, const Node *n, int64_t *size) {
-  const Shape *x = &n->in[0]->shape;
-  int64_t dim = x->d[check_axis(g, n, attr_int(n, "axis", 0), x->rank)], sum = 0;
-  if (!has_input(n, 1)) {
-    equal_sizes(dim, n->n_out, size);
-    return;
-  }
-  const Value *v = n->in[1];
-  int count;
-  if (v->sym || !const_ints(v, n->n_out, size, &count) || count != n->n_out)
-    fail_at(g, n, "the sizes must be %d integers%s", n->n_out, batch_remedy(g, n));
-  for (int i = 0; i < count; i++)
-    if (size[i] < 0 || !add_size(sum, size[i], &sum))
-      fail_at(g, n, "size %lld is out of range", (long long)size[i]);
-  if (sum != dim) fail_at(g, n, "the sizes sum to %lld, the axis has %lld", (long long)sum, (long long)dim);
-}
-
-static void set_sizes_as_declared(Graph *g, Node *n, int axis) {
-  int64_t *size = alloc_n(g->cx, (size_t)n->n_out, sizeof *size);
-  for (int i = 0; i < n->n_out; i++) {
-    Shape declared = declared_output(g, n, i, "the sizes");
-    if (declared.rank <= axis) fail_at(g, n, "output %d is declared as %s", i, shape_text(g->cx, &declared));
-    size[i] = declared.d[axis];
-  }
-  node_set_input(g, n, 1, value_const_i64(g, n->in[1]->name, n->n_out, size));
-}
-
-void infer_split(Graph *g, Node *n) {
-  const Shape *x = &n->in[0]->shape;
-  int axis = check_axis(g, n, attr_int(n, "axis", 0), x->rank);
-  check_number(g, n, 0, axis);
-  if (attr_int(n, "num_outputs", n->n_out) != n->n_out)
-    fail_at(g, n, "attribute num_outputs does not say %d", n->n_out);
-  if (has_input(n, 1) && !n->in[1]->data) set_sizes_as_declared(g, n, axis);
-  int64_t *size = alloc_n(g->cx, (size_t)n->n_out, sizeof *size);
-  split_sizes(g, n, size);
-  for (int i = 0; i < n->n_out; i++) {
-    Shape out = *x;
-    out.d[axis] = size[i];
-    set_output(g, n, i, n->in[0]->type, &out);
-  }
-}
 
 /* ---- bounds known at run time ---- */
 
@@ -144,6 +36,25 @@ static void infer_bounds_as_declared(Graph *g, Node *n) {
   for (int i = 0; i < x->rank; i++) check_number(g, n, 0, i);
   if (shape_is_symbolic(&declared)) fail_at(g, n, "the result is declared with the symbolic batch; --batch N fixes it");
   set_output(g, n, 0, n->in[0]->type, &declared);
+}
+
+/* The node with its inputs as constants, so that bounds known at run time only are read as all others are. */
+static Node with_known_inputs(Graph *g, const Node *n, const void *const *in) {
+  Node known = *n;
+  known.in = alloc_n(g->cx, (size_t)n->n_in, sizeof *known.in);
+  for (int i = 0; i < n->n_in; i++) {
+    if (!n->in[i]) continue;
+    known.in[i] = alloc(g->cx, sizeof *known.in[i]);
+    *known.in[i] = *n->in[i];
+    known.in[i]->data = in[i];
+  }
+  return known;
+}
+
+static void check_declared(Graph *g, const Node *n, const Shape *s) {
+  if (!shape_equal(s, &n->out[0]->shape))
+    fail_at(g, n, "the result is %s, but declared as %s", shape_text(g->cx, s),
+            shape_text(g->cx, &n->out[0]->shape));
 }
 
 /* ---- Slice ---- */
@@ -215,6 +126,21 @@ void infer_slice(Graph *g, Node *n) {
   set_output(g, n, 0, n->in[0]->type, &out);
 }
 
+void eval_slice(Graph *g, const Node *n, const void *const *in, void **out) {
+  int64_t start[MAX_RANK], step[MAX_RANK], stride[MAX_RANK];
+  Shape s;
+  Node known = with_known_inputs(g, n, in);
+  slice_ranges(g, &known, start, step, &s);
+  check_declared(g, n, &s);
+  dense_strides(&n->in[0]->shape, stride);
+  Cursor c = {.shape = &n->out[0]->shape};
+  for (int i = 0; i < s.rank; i++) {
+    c.at += start[i] * stride[i];
+    c.stride[i] = step[i] * stride[i];
+  }
+  copy_elements(n->out[0], out[0], in[0], c);
+}
+
 /* ---- Pad ---- */
 
 PadMode pad_mode(Graph *g, const Node *n) {
@@ -281,33 +207,44 @@ void infer_pad(Graph *g, Node *n) {
   set_output(g, n, 0, n->in[0]->type, &out);
 }
 
-/* ---- Gather ---- */
-
-/* Indices that are constants can be checked now. */
-static void check_indices(Graph *g, const Node *n, int64_t dim) {
-  const Value *v = n->in[1];
-  if (!v->data || v->sym) return;
-  int64_t count = shape_count(&v->shape);
-  for (int64_t i = 0; i < count; i++) {
-    int64_t k = v->type == T_I32 ? ((const int32_t *)v->data)[i] : ((const int64_t *)v->data)[i];
-    if (k < -dim || k >= dim)
-      fail_at(g, n, "index %lld is outside an axis of %lld elements", (long long)k, (long long)dim);
+/* The element of an axis of `dim` that stands at place i, which may lie outside; -1: the padding value. */
+static int64_t padding_source(PadMode mode, int64_t i, int64_t dim) {
+  if (i >= 0 && i < dim) return i;
+  switch (mode) {
+    case PAD_CONSTANT: return -1;
+    case PAD_EDGE: return i < 0 ? 0 : dim - 1;
+    case PAD_REFLECT: return i < 0 ? -i : 2 * (dim - 1) - i;
+    case PAD_WRAP: return (i % dim + dim) % dim;
   }
+  return -1;
 }
 
-void infer_gather(Graph *g, Node *n) {
-  const Shape *x = &n->in[0]->shape, *index = &n->in[1]->shape;
-  int axis = check_axis(g, n, attr_int(n, "axis", 0), x->rank);
-  check_number(g, n, 0, axis);
-  Type t = n->in[1]->type;
-  if (t != T_I32 && t != T_I64) fail_at(g, n, "indices must be i32 or i64, not %s", type_name(t));
-  check_indices(g, n, x->d[axis]);
-  if (x->d[axis] == 0 && shape_count(index) != 0) fail_at(g, n, "elements are taken from an axis that has none");
-  if (x->rank - 1 + index->rank > MAX_RANK)
-    fail_at(g, n, "a result of rank over %d is not supported", MAX_RANK);
-  Shape out = {.rank = 0};
-  for (int i = 0; i < axis; i++) out.d[out.rank++] = x->d[i];
-  for (int i = 0; i < index->rank; i++) out.d[out.rank++] = index->d[i];
-  for (int i = axis + 1; i < x->rank; i++) out.d[out.rank++] = x->d[i];
-  set_output(g, n, 0, n->in[0]->type, &out);
+/* Offset of the input element at output index `index`, -1: the padding value. */
+static int64_t pad_offset(PadMode mode, const Shape *x, const int64_t *lo, const int64_t *index) {
+  int64_t offset = 0;
+  for (int k = 0; k < x->rank; k++) {
+    int64_t i = padding_source(mode, index[k] - lo[k], x->d[k]);
+    if (i < 0) return -1;
+    offset = offset * x->d[k] + i;
+  }
+  return offset;
+}
+
+void eval_pad(Graph *g, const Node *n, const void *const *in, void **out) {
+  static const char zero[8];
+  size_t size = type_size(n->in[0]->type);
+  const void *value = n->n_in > 2 && in[2] ? in[2] : zero;
+  PadMode mode = pad_mode(g, n);
+  int64_t lo[MAX_RANK], hi[MAX_RANK], count = shape_count(&n->out[0]->shape);
+  Node known = with_known_inputs(g, n, in);
+  Shape s = n->in[0]->shape;
+  pad_amounts(g, &known, lo, hi);
+  for (int i = 0; i < s.rank; i++) s.d[i] += lo[i] + hi[i];
+  check_declared(g, n, &s);
+  Cursor c = {.shape = &n->out[0]->shape};
+  for (int64_t i = 0; i < count; i++, cursor_next(&c)) {
+    int64_t from = pad_offset(mode, &n->in[0]->shape, lo, c.index);
+    if (from < 0) copy_element(out[0], i, value, 0, size);
+    else copy_element(out[0], i, in[0], from, size);
+  }
 }

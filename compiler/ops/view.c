@@ -1,8 +1,30 @@
-/* infer_view.c: shapes of the operators that give the same elements another shape, and of those that make
- * shapes. */
+/* view.c: operators that give the same elements, in the same order, another shape; and shapes as values. */
 #include "ops.h"
 
 #include <string.h>
+
+void eval_copy(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  memcpy(out[0], in[0], value_bytes(n->out[0]));
+}
+
+/* In training, a dropout would need random numbers; a ratio of 0 drops nothing. */
+void infer_dropout(Graph *g, Node *n) {
+  bool training = has_input(n, 2);
+  const bool *mode = training ? n->in[2]->data : NULL;
+  if (mode && shape_count(&n->in[2]->shape) == 1) training = *mode;
+  float ratio = 0.5f;
+  if (has_input(n, 1) && !const_scalar(n->in[1], &ratio)) ratio = 1;
+  if (training && ratio != 0) fail_at(g, n, "dropout in training mode is not supported");
+  infer_same(g, n);
+  set_output(g, n, 1, T_BOOL, &n->in[0]->shape);
+}
+
+void eval_dropout(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  if (out[0]) memcpy(out[0], in[0], value_bytes(n->in[0]));
+  if (n->n_out > 1 && out[1]) memset(out[1], true, value_bytes(n->out[1]));
+}
 
 /* ---- products of dimensions: a number, or a number times the batch symbol (negative, as in Shape) ---- */
 
@@ -156,6 +178,16 @@ void infer_constant_of_shape(Graph *g, Node *n) {
   set_output(g, n, 0, value ? value->tensor->type : T_F32, &out);
 }
 
+void eval_constant_of_shape(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  (void)in;
+  const Attr *value = attr_find(n, "value");
+  if (!value) return; /* zeros, which fresh memory is */
+  int64_t count = shape_count(&n->out[0]->shape);
+  for (int64_t i = 0; i < count; i++)
+    copy_element(out[0], i, value->tensor->data, 0, type_size(n->out[0]->type));
+}
+
 /* Attributes start and end are clamped to the rank. */
 static int clamp_axis(int64_t axis, int rank) {
   if (axis < 0) axis += rank;
@@ -170,4 +202,10 @@ void infer_shape(Graph *g, Node *n) {
   int rank = n->in[0]->shape.rank, start = shape_start(n), end = clamp_axis(attr_int(n, "end", rank), rank);
   Shape out = {.rank = 1, .d = {end > start ? end - start : 0}};
   set_output(g, n, 0, T_I64, &out);
+}
+
+void eval_shape(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  (void)in;
+  memcpy(out[0], n->in[0]->shape.d + shape_start(n), value_bytes(n->out[0]));
 }

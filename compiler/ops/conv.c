@@ -1,0 +1,81 @@
+/* conv.c: convolutions. */
+#include "ops.h"
+
+#include <string.h>
+
+static void check_conv_channels(Graph *g, Node *n) {
+  const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape;
+  int64_t group = attr_int(n, "group", 1);
+  check_range(g, n, "group", group, 1, INT32_MAX);
+  for (int i = 0; i < w->rank; i++) check_number(g, n, 1, i);
+  check_number(g, n, 0, 1);
+  int64_t channels;
+  if (!mul_size(w->d[1], group, &channels) || channels != x->d[1])
+    fail_at(g, n, "%lld input channels, but weights for %lld groups of %lld", (long long)x->d[1],
+            (long long)group, (long long)w->d[1]);
+  if (w->d[0] < 1 || w->d[0] % group)
+    fail_at(g, n, "%lld output channels do not divide into %lld groups", (long long)w->d[0],
+            (long long)group);
+  n->group = (int)group;
+}
+
+void infer_conv(Graph *g, Node *n) {
+  check_same_type(g, n, 1);
+  check_rank(g, n, 0, 3, 4);
+  const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape;
+  check_rank(g, n, 1, x->rank, x->rank);
+  check_conv_channels(g, n);
+  if (has_input(n, 2)) check_per_channel(g, n, 2, w->d[0]);
+  int spatial = x->rank - 2;
+  WindowAxis axis[MAX_SPATIAL];
+  int64_t kernel[MAX_SPATIAL];
+  memcpy(kernel, w->d + 2, sizeof kernel);
+  ints_attr(g, n, "kernel_shape", spatial, kernel);
+  read_window(g, n, spatial, axis);
+  for (int i = 0; i < spatial; i++) {
+    axis[i].kernel = w->d[2 + i];
+    if (kernel[i] != w->d[2 + i]) fail_at(g, n, "kernel_shape contradicts the weights' shape");
+  }
+  Shape out = {.rank = 2, .d = {x->d[0], w->d[0]}};
+  slide_window(g, n, spatial, axis, false, &out);
+  set_output(g, n, 0, n->in[0]->type, &out);
+}
+
+/* ---- evaluation ---- */
+
+/* acc[o] += w x[o stride + from] for all o at which that lies in the row of `size` elements. */
+static void conv_row(double *acc, int64_t count, double w, const float *x, int64_t size, int64_t stride,
+                     int64_t from) {
+  int64_t o = from < 0 ? (-from + stride - 1) / stride : 0;
+  for (; o < count && o * stride + from < size; o++) acc[o] += w * x[o * stride + from];
+}
+
+/* One input channel's part in one output channel. */
+static void conv_channel(const Window *k, const Volume *in, const Volume *out, const float *x, const float *w,
+                         double *acc) {
+  for (int64_t ky = 0; ky < k->kh; ky++)
+    for (int64_t oy = 0; oy < out->h; oy++) {
+      int64_t iy = oy * k->sh - k->top + ky * k->dh;
+      if (iy < 0 || iy >= in->h) continue;
+      for (int64_t kx = 0; kx < k->kw; kx++)
+        conv_row(acc + oy * out->w, out->w, w[ky * k->kw + kx], x + iy * in->w, in->w, k->sw,
+                 kx * k->dw - k->left);
+    }
+}
+
+void eval_conv(Graph *g, const Node *n, const void *const *in, void **out) {
+  Volume vx = volume_of(&n->in[0]->shape), vy = volume_of(&n->out[0]->shape);
+  const float *x = in[0], *w = in[1], *bias = n->n_in > 2 ? in[2] : NULL;
+  int64_t group_in = vx.c / n->group, group_out = vy.c / n->group;
+  int64_t map_in = vx.h * vx.w, map_out = vy.h * vy.w, kernel = n->win.kh * n->win.kw;
+  double *acc = alloc_n(g->cx, (size_t)map_out, sizeof *acc);
+  float *y = out[0];
+  for (int64_t i = 0; i < vy.n; i++)
+    for (int64_t o = 0; o < vy.c; o++, y += map_out) {
+      for (int64_t p = 0; p < map_out; p++) acc[p] = bias ? bias[o] : 0;
+      for (int64_t c = 0; c < group_in; c++)
+        conv_channel(&n->win, &vx, &vy, x + (i * vx.c + o / group_out * group_in + c) * map_in,
+                     w + (o * group_in + c) * kernel, acc);
+      for (int64_t p = 0; p < map_out; p++) y[p] = (float)acc[p];
+    }
+}

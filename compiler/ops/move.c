@@ -1,0 +1,229 @@
+/* move.c: operators that move elements, of whose type only the size matters. */
+#include "ops.h"
+
+#include <string.h>
+
+/* ---- Transpose, SpaceToDepth ---- */
+
+void infer_transpose(Graph *g, Node *n) {
+  const Shape *x = &n->in[0]->shape;
+  int64_t perm[MAX_RANK];
+  for (int i = 0; i < x->rank; i++) perm[i] = x->rank - 1 - i;
+  ints_attr(g, n, "perm", x->rank, perm);
+  bool seen[MAX_RANK] = {false};
+  Shape out = {.rank = x->rank};
+  for (int i = 0; i < x->rank; i++) {
+    if (perm[i] < 0 || perm[i] >= x->rank || seen[perm[i]])
+      fail_at(g, n, "attribute perm is not a permutation");
+    seen[perm[i]] = true;
+    out.d[i] = x->d[perm[i]];
+  }
+  set_output(g, n, 0, n->in[0]->type, &out);
+}
+
+void eval_transpose(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  const Shape *x = &n->in[0]->shape;
+  const Attr *perm = attr_find(n, "perm");
+  int64_t stride[MAX_RANK];
+  dense_strides(x, stride);
+  Cursor c = {.shape = &n->out[0]->shape};
+  for (int i = 0; i < x->rank; i++) c.stride[i] = stride[perm ? perm->ints[i] : x->rank - 1 - i];
+  copy_elements(n->out[0], out[0], in[0], c);
+}
+
+void infer_space_to_depth(Graph *g, Node *n) {
+  Shape out = n->in[0]->shape;
+  int64_t b = attr_int(n, "blocksize", 0);
+  if (out.rank != 4) fail_at(g, n, "the input has %d dimensions, not 4", out.rank);
+  if (b < 1) fail_at(g, n, "attribute blocksize is not a positive number");
+  if (out.d[1] < 0 || out.d[2] < 0 || out.d[3] < 0) fail_at(g, n, "the batch is not the first dimension%s", batch_remedy(g, n));
+  if (out.d[2] % b || out.d[3] % b) fail_at(g, n, "%s is no whole number of blocks", shape_text(g->cx, &out));
+  if (!mul_size(out.d[1], b, &out.d[1]) || !mul_size(out.d[1], b, &out.d[1])) fail_at(g, n, "a size overflows");
+  out.d[2] /= b;
+  out.d[3] /= b;
+  set_output(g, n, 0, n->in[0]->type, &out);
+}
+
+void eval_space_to_depth(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  int64_t stride[MAX_RANK], b = attr_int(n, "blocksize", 1), channels = n->in[0]->shape.d[1];
+  dense_strides(&n->in[0]->shape, stride);
+  Cursor c = {.shape = &n->out[0]->shape};
+  for (int64_t i = 0; i < shape_count(c.shape); i++, cursor_next(&c)) {
+    int64_t place = c.index[1] / channels, row = c.index[2] * b + place / b, col = c.index[3] * b + place % b;
+    int64_t at = c.index[0] * stride[0] + c.index[1] % channels * stride[1] + row * stride[2] + col * stride[3];
+    copy_element(out[0], i, in[0], at, type_size(n->in[0]->type));
+  }
+}
+
+/* ---- pieces of a block, one for each index before the axis ---- */
+
+static int64_t axis_of(const Node *n) {
+  int64_t axis = attr_int(n, "axis", 0);
+  return axis < 0 ? axis + n->in[0]->shape.rank : axis;
+}
+
+static int64_t blocks_before(const Shape *s, int64_t axis) {
+  int64_t count = 1;
+  for (int64_t i = 0; i < axis; i++) count *= s->d[i];
+  return count;
+}
+
+static size_t block_size(const Value *v, int64_t axis) {
+  size_t size = type_size(v->type);
+  for (int64_t i = axis; i < v->shape.rank; i++) size *= (size_t)v->shape.d[i];
+  return size;
+}
+
+/* ---- Concat ---- */
+
+static void add_dim(Graph *g, const Node *n, int64_t *sum, int64_t d) {
+  if (*sum && d && (*sum < 0) != (d < 0)) fail_at(g, n, "the symbolic batch is joined with a number%s", batch_remedy(g, n));
+  int64_t s;
+  if (!add_size(*sum < 0 ? -*sum : *sum, d < 0 ? -d : d, &s)) fail_at(g, n, "a size overflows");
+  *sum = *sum < 0 || d < 0 ? -s : s;
+}
+
+void infer_concat(Graph *g, Node *n) {
+  Shape out = n->in[0]->shape;
+  if (!attr_find(n, "axis")) fail_at(g, n, "attribute axis is missing");
+  int axis = check_axis(g, n, attr_int(n, "axis", 0), out.rank);
+  for (int i = 1; i < n->n_in; i++) {
+    if (!n->in[i]) fail_at(g, n, "input %d is missing", i);
+    check_same_type(g, n, i);
+    const Shape *s = &n->in[i]->shape;
+    Shape rest = *s;
+    if (s->rank == out.rank) rest.d[axis] = out.d[axis];
+    if (!shape_equal(&rest, &out))
+      fail_at(g, n, "input %d of shape %s does not join %s along axis %d%s", i, shape_text(g->cx, s),
+              shape_text(g->cx, &out), axis, batch_remedy(g, n));
+    add_dim(g, n, &out.d[axis], s->d[axis]);
+  }
+  set_output(g, n, 0, n->in[0]->type, &out);
+}
+
+void eval_concat(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  int64_t axis = axis_of(n), count = blocks_before(&n->out[0]->shape, axis);
+  char *to = out[0];
+  for (int64_t b = 0; b < count; b++)
+    for (int i = 0; i < n->n_in; i++) {
+      size_t size = block_size(n->in[i], axis);
+      memcpy(to, (const char *)in[i] + (size_t)b * size, size);
+      to += size;
+    }
+}
+
+/* ---- Split ---- */
+
+/* Equal parts, of which the last may be smaller. */
+static void equal_sizes(int64_t dim, int parts, int64_t *size) {
+  int64_t each = dim / parts + (dim % parts != 0);
+  for (int i = 0; i < parts; i++) {
+    size[i] = dim < each ? dim : each;
+    dim -= size[i];
+  }
+}
+
+void split_sizes(Graph *g, const Node *n, int64_t *size) {
+  const Shape *x = &n->in[0]->shape;
+  int64_t dim = x->d[check_axis(g, n, attr_int(n, "axis", 0), x->rank)], sum = 0;
+  if (!has_input(n, 1)) {
+    equal_sizes(dim, n->n_out, size);
+    return;
+  }
+  const Value *v = n->in[1];
+  int count;
+  if (v->sym || !const_ints(v, n->n_out, size, &count) || count != n->n_out)
+    fail_at(g, n, "the sizes must be %d integers%s", n->n_out, batch_remedy(g, n));
+  for (int i = 0; i < count; i++)
+    if (size[i] < 0 || !add_size(sum, size[i], &sum))
+      fail_at(g, n, "size %lld is out of range", (long long)size[i]);
+  if (sum != dim) fail_at(g, n, "the sizes sum to %lld, the axis has %lld", (long long)sum, (long long)dim);
+}
+
+static void set_sizes_as_declared(Graph *g, Node *n, int axis) {
+  int64_t *size = alloc_n(g->cx, (size_t)n->n_out, sizeof *size);
+  for (int i = 0; i < n->n_out; i++) {
+    Shape declared = declared_output(g, n, i, "the sizes");
+    if (declared.rank <= axis) fail_at(g, n, "output %d is declared as %s", i, shape_text(g->cx, &declared));
+    size[i] = declared.d[axis];
+  }
+  node_set_input(g, n, 1, value_const_i64(g, n->in[1]->name, n->n_out, size));
+}
+
+void infer_split(Graph *g, Node *n) {
+  const Shape *x = &n->in[0]->shape;
+  int axis = check_axis(g, n, attr_int(n, "axis", 0), x->rank);
+  check_number(g, n, 0, axis);
+  if (attr_int(n, "num_outputs", n->n_out) != n->n_out)
+    fail_at(g, n, "attribute num_outputs does not say %d", n->n_out);
+  if (has_input(n, 1) && !n->in[1]->data) set_sizes_as_declared(g, n, axis);
+  int64_t *size = alloc_n(g->cx, (size_t)n->n_out, sizeof *size);
+  split_sizes(g, n, size);
+  for (int i = 0; i < n->n_out; i++) {
+    Shape out = *x;
+    out.d[axis] = size[i];
+    set_output(g, n, i, n->in[0]->type, &out);
+  }
+}
+
+void eval_split(Graph *g, const Node *n, const void *const *in, void **out) {
+  int64_t axis = axis_of(n), count = blocks_before(&n->in[0]->shape, axis);
+  int64_t *size = alloc_n(g->cx, (size_t)n->n_out, sizeof *size);
+  split_sizes(g, n, size);
+  size_t one = n->in[0]->shape.d[axis] ? block_size(n->in[0], axis) / (size_t)n->in[0]->shape.d[axis] : 0;
+  const char *from = in[0];
+  for (int64_t b = 0; b < count; b++)
+    for (int i = 0; i < n->n_out; i++) {
+      size_t bytes = (size_t)size[i] * one;
+      if (out[i]) memcpy((char *)out[i] + (size_t)b * bytes, from, bytes);
+      from += bytes;
+    }
+}
+
+/* ---- Gather ---- */
+
+/* Indices that are constants can be checked now. */
+static void check_indices(Graph *g, const Node *n, int64_t dim) {
+  const Value *v = n->in[1];
+  if (!v->data || v->sym) return;
+  int64_t count = shape_count(&v->shape);
+  for (int64_t i = 0; i < count; i++) {
+    int64_t k = v->type == T_I32 ? ((const int32_t *)v->data)[i] : ((const int64_t *)v->data)[i];
+    if (k < -dim || k >= dim)
+      fail_at(g, n, "index %lld is outside an axis of %lld elements", (long long)k, (long long)dim);
+  }
+}
+
+void infer_gather(Graph *g, Node *n) {
+  const Shape *x = &n->in[0]->shape, *index = &n->in[1]->shape;
+  int axis = check_axis(g, n, attr_int(n, "axis", 0), x->rank);
+  check_number(g, n, 0, axis);
+  Type t = n->in[1]->type;
+  if (t != T_I32 && t != T_I64) fail_at(g, n, "indices must be i32 or i64, not %s", type_name(t));
+  check_indices(g, n, x->d[axis]);
+  if (x->d[axis] == 0 && shape_count(index) != 0) fail_at(g, n, "elements are taken from an axis that has none");
+  if (x->rank - 1 + index->rank > MAX_RANK)
+    fail_at(g, n, "a result of rank over %d is not supported", MAX_RANK);
+  Shape out = {.rank = 0};
+  for (int i = 0; i < axis; i++) out.d[out.rank++] = x->d[i];
+  for (int i = 0; i < index->rank; i++) out.d[out.rank++] = index->d[i];
+  for (int i = axis + 1; i < x->rank; i++) out.d[out.rank++] = x->d[i];
+  set_output(g, n, 0, n->in[0]->type, &out);
+}
+
+void eval_gather(Graph *g, const Node *n, const void *const *in, void **out) {
+  int64_t axis = axis_of(n), dim = n->in[0]->shape.d[axis];
+  int64_t blocks = blocks_before(&n->in[0]->shape, axis), indices = shape_count(&n->in[1]->shape);
+  size_t size = block_size(n->in[0], axis + 1);
+  char *to = out[0];
+  for (int64_t b = 0; b < blocks; b++)
+    for (int64_t i = 0; i < indices; i++, to += size) {
+      int64_t k = get_number(n->in[1]->type, in[1], i).i;
+      if (k < -dim || k >= dim) fail_at(g, n, "index %lld is outside an axis of %lld elements", (long long)k,
+                                        (long long)dim);
+      memcpy(to, (const char *)in[0] + (size_t)(b * dim + (k < 0 ? k + dim : k)) * size, size);
+    }
+}

@@ -1,0 +1,28 @@
+/* norm.c: normalisation by what is known of a whole channel. */
+#include "ops.h"
+
+#include <math.h>
+
+void infer_batch_norm(Graph *g, Node *n) {
+  check_rank(g, n, 0, 1, MAX_RANK);
+  bool training = attr_int(n, "training_mode", 0) != 0;
+  for (int i = 1; i < n->n_out; i++) training = training || n->out[i];
+  if (training) fail_at(g, n, "batch normalization in training mode is not supported");
+  const Shape *x = &n->in[0]->shape;
+  if (x->rank > 1) check_number(g, n, 0, 1);
+  for (int i = 1; i < 5; i++) check_per_channel(g, n, i, x->rank > 1 ? x->d[1] : 1);
+  set_output(g, n, 0, n->in[0]->type, x);
+}
+
+void eval_batch_norm(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  const Shape *s = &n->in[0]->shape;
+  const float *x = in[0], *scale = in[1], *bias = in[2], *mean = in[3], *var = in[4];
+  double epsilon = attr_float(n, "epsilon", 1e-5f);
+  int64_t channels = s->rank > 1 ? s->d[1] : 1, count = shape_count(s), map = 1;
+  for (int i = 2; i < s->rank; i++) map *= s->d[i];
+  for (int64_t i = 0; i < count; i++) {
+    int64_t c = i / map % channels;
+    ((float *)out[0])[i] = (float)((x[i] - mean[c]) / sqrt(var[c] + epsilon) * scale[c] + bias[c]);
+  }
+}

@@ -1,0 +1,101 @@
+/* window.c: the windows that convolutions and pools slide over a map. */
+#include "ops.h"
+
+#include <string.h>
+
+static const WindowAxis unit_axis = {.size = 1, .kernel = 1, .stride = 1, .dilation = 1};
+
+typedef enum AutoPad { AUTO_NOTSET, AUTO_VALID, AUTO_SAME_UPPER, AUTO_SAME_LOWER } AutoPad;
+
+static AutoPad auto_pad(Graph *g, const Node *n) {
+  static const char *const name[] = {"NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"};
+  const char *s = attr_string(n, "auto_pad", "NOTSET");
+  for (size_t i = 0; i < COUNT(name); i++)
+    if (strcmp(s, name[i]) == 0) return (AutoPad)i;
+  fail_at(g, n, "auto_pad \"%s\" is not known", s);
+}
+
+/* Places of a window are sums of two sizes, two paddings and one product, which these bounds keep below 2^63. Padding is as
+ * large as auto_pad may make it. */
+static void check_window(Graph *g, const Node *n, const WindowAxis *a) {
+  enum { MOST = INT32_MAX };
+  check_range(g, n, "kernel size", a->kernel, 1, MOST);
+  check_range(g, n, "stride", a->stride, 1, MOST);
+  check_range(g, n, "dilation", a->dilation, 1, MOST);
+  check_range(g, n, "padding", a->lo, 0, INT64_C(1) << 61);
+  check_range(g, n, "padding", a->hi, 0, INT64_C(1) << 61);
+  check_range(g, n, "spatial size", a->size, 0, MOST_MEMORY);
+}
+
+/* Sets the padding that auto_pad asks for and returns the number of windows (ONNX, operators Conv and
+ * MaxPool). With ceil_mode a last window that is cut off counts too, if it starts before the padding
+ * behind the input. */
+static int64_t resolve_axis(Graph *g, const Node *n, WindowAxis *a, AutoPad mode, bool ceil_mode) {
+  check_window(g, n, a);
+  if (a->kernel == 1) a->dilation = 1; /* of which there is nothing to see */
+  int64_t extent = (a->kernel - 1) * a->dilation + 1;
+  if (mode != AUTO_NOTSET) a->lo = a->hi = 0;
+  if (mode == AUTO_SAME_UPPER || mode == AUTO_SAME_LOWER) {
+    int64_t count = (a->size + a->stride - 1) / a->stride;
+    int64_t total = (count - 1) * a->stride + extent - a->size;
+    if (total < 0) total = 0;
+    a->lo = mode == AUTO_SAME_UPPER ? total / 2 : total - total / 2;
+    a->hi = total - a->lo;
+  }
+  int64_t room = a->size + a->lo + a->hi - extent;
+  if (room < 0)
+    fail_at(g, n, "a window of %lld elements does not fit into %lld padded ones", (long long)extent,
+            (long long)(room + extent));
+  int64_t count = room / a->stride + 1;
+  if (ceil_mode && room % a->stride && count * a->stride < a->size + a->lo) count++;
+  return count;
+}
+
+void read_window(Graph *g, const Node *n, int spatial, WindowAxis *axis) {
+  int64_t stride[MAX_SPATIAL] = {1, 1, 1}, dilation[MAX_SPATIAL] = {1, 1, 1}, pad[2 * MAX_SPATIAL] = {0};
+  ints_attr(g, n, "strides", spatial, stride);
+  ints_attr(g, n, "dilations", spatial, dilation);
+  ints_attr(g, n, "pads", 2 * spatial, pad);
+  for (int i = 0; i < spatial; i++) {
+    check_number(g, n, 0, 2 + i);
+    axis[i] = (WindowAxis){.size = n->in[0]->shape.d[2 + i], .stride = stride[i], .dilation = dilation[i],
+                     .lo = pad[i], .hi = pad[spatial + i]};
+  }
+}
+
+/* Explicit padding takes the place of auto_pad, so that passes find and change it in one attribute. */
+static void set_padding(Graph *g, Node *n, int spatial, const WindowAxis *axis) {
+  int64_t pad[2 * MAX_SPATIAL];
+  for (int i = 0; i < spatial; i++) {
+    pad[i] = axis[i].lo;
+    pad[spatial + i] = axis[i].hi;
+  }
+  attr_set_ints(g, n, "pads", 2 * spatial, pad);
+  attr_remove(n, "auto_pad");
+}
+
+static void set_window(Node *n, int spatial, const WindowAxis *axis) {
+  const WindowAxis *w = spatial > 0 ? &axis[spatial - 1] : &unit_axis;
+  const WindowAxis *h = spatial > 1 ? &axis[spatial - 2] : &unit_axis;
+  const WindowAxis *d = spatial > 2 ? &axis[spatial - 3] : &unit_axis;
+  n->win = (Window){
+    .kh = h->kernel, .kw = w->kernel, .sh = h->stride, .sw = w->stride, .dh = h->dilation, .dw = w->dilation,
+    .top = h->lo, .left = w->lo, .bottom = h->hi, .right = w->hi,
+    .kd = d->kernel, .sd = d->stride, .dd = d->dilation, .front = d->lo, .back = d->hi,
+  };
+}
+
+void slide_window(Graph *g, Node *n, int spatial, WindowAxis *axis, bool ceil_mode, Shape *out) {
+  AutoPad mode = auto_pad(g, n);
+  for (int i = 0; i < spatial; i++) out->d[out->rank++] = resolve_axis(g, n, &axis[i], mode, ceil_mode);
+  if (mode != AUTO_NOTSET) set_padding(g, n, spatial, axis);
+  set_window(n, spatial, axis);
+}
+
+Volume volume_of(const Shape *s) {
+  Volume v = {.n = s->d[0], .c = s->d[1], .d = 1, .h = 1, .w = 1};
+  if (s->rank > 2) v.w = s->d[s->rank - 1];
+  if (s->rank > 3) v.h = s->d[s->rank - 2];
+  if (s->rank > 4) v.d = s->d[s->rank - 3];
+  return v;
+}
