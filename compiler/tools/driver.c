@@ -56,7 +56,7 @@ static void write_code(Graph *g, const ToolOptions *opt, Output *out, FILE *text
   if (opt->verbose) fprintf(stderr, "code: %lld instructions of LLVM's\n", (long long)object.instructions);
   output_write(out, object.data, object.size);
   output_write(out, object.tail, object.tail_size);
-  if (opt->profile) profile(g, &object, opt->threads ? opt->threads : 1, text);
+  if (opt->profile) profile(g, &object, opt->threads ? (int)opt->threads : 1, text);
   object_free(&object);
 }
 
@@ -72,7 +72,7 @@ static void write_depend(Graph *g, const ToolOptions *opt, const Paths *paths, O
   const char **source = alloc_n(g->cx, (size_t)g->n_external + 2, sizeof *source);
   int n = 0;
   source[n++] = g->opt->input;
-  if (opt->tune_file && !paths->tuning) source[n++] = opt->tune_file;
+  if (opt->tune && *opt->tune && !paths->tuning) source[n++] = opt->tune;
   for (int i = 0; i < g->n_external; i++) source[n++] = g->external[i];
   depend_print(g->cx, (const char *const[]){paths->output, paths->header}, paths->header ? 2 : 1, source, n, &text);
   output_write(out, text.data, text.size);
@@ -95,7 +95,7 @@ static void write_files(Graph *g, const ToolOptions *opt, const Paths *paths) {
 
 /* From the file where there is one, else measured, with paths->tuning then saying where they go. */
 static Tuning *tuning_of(Context *cx, const ToolOptions *opt, const Target *target, Paths *paths) {
-  Tuning *t = opt->tune_file ? tuning_read(cx, target, opt->tune_file) : NULL;
+  Tuning *t = *opt->tune ? tuning_read(cx, target, opt->tune) : NULL;
   if (t) paths->tuning = NULL;
   return t ? t : tuning_measure(cx, &opt->compile);
 }
@@ -145,7 +145,7 @@ static void compile_or_unwind(Context *cx, const ToolOptions *opt) {
   g->tuning = tuning;
   Watch w = {.opt = opt, .witness = opt->each_pass ? witness_new(g) : NULL, .last = wall_seconds()};
   run_passes_watched(g, after_pass, &w);
-  if (tuning && opt->tune_file) tuning_warn(tuning, opt->tune_file);
+  if (tuning && *opt->tune) tuning_warn(tuning, opt->tune);
   print_reports(g, opt, paths.output);
   write_files(g, opt, &paths);
 }

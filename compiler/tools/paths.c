@@ -28,7 +28,7 @@ static const char *header_path(Context *cx, const char *object) {
 }
 
 static const char *tuning_path(Context *cx, const ToolOptions *opt, const char *output) {
-  if (!opt->tune || opt->tune_file) return opt->tune_file;
+  if (!opt->tune || *opt->tune) return opt->tune;
   return output_is_file(output) ? format_text(cx, "%s.tune", path_without_ending(cx, output)) : NULL;
 }
 

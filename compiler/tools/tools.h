@@ -8,12 +8,12 @@
 typedef struct ToolOptions {
   Options compile;         /* what passes may read */
   const char *output;      /* NULL: beside the input, named after it */
-  bool verbose, time, each_pass, report, profile, why, tune;
-  const char *tune_file;   /* --tune=FILE */
+  bool verbose, time, each_pass, report, profile, why;
+  const char *tune;        /* the file of times; "": beside the output; NULL: nothing is measured */
   bool depend;             /* -MD */
   const char *depend_file; /* -MF */
   const char *dump;        /* letters of the passes to print the graph after */
-  int threads;             /* that --profile lends; 0: not given */
+  int64_t threads;         /* that --profile lends; 0: not given */
 } ToolOptions;
 
 /* ==== driver.c ==== */

@@ -16,6 +16,8 @@ refuses "error: option '--name' needs a value" "$tiny" --name
 refuses "error: option '-mcpu' needs a value" "$tiny" -mcpu
 refuses "error: -o: the file name is empty" "$tiny" -o ""
 refuses "error: -o is given twice" "$tiny" -o a.o -o b.o
+refuses "error: -MF is given twice" "$tiny" -MF a.d -MFb.d
+refuses "error: --tune=: the file name is empty" "$tiny" --tune=
 refuses "error: --strassen=yes: it is auto, off or on" --strassen=yes "$tiny"
 refuses "error: --winograd=3: it is auto, off, 2 or 4" --winograd=3 "$tiny"
 refuses "error: --emit=exe: it is obj, asm, llvm or graph" --emit=exe "$tiny"

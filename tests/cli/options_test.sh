@@ -3,10 +3,11 @@
 tiny=$here/tiny.onnx
 
 succeeds --help
-for option in -o -MD -MF --name --shape --batch --emit -mcpu -mattr --target --strict --flush-denormals --winograd --strassen --max-memory --report --profile --threads --why --tune -v --time \
-  --passes -d --verify --each-pass --help --version; do
+for option in -o -MD -MF --name --shape --batch --emit -mcpu -mattr --target --strict --flush-denormals --winograd --strassen --max-memory --report --profile --threads --why --tune -v --help --version; do
   holds "$work.out" "  $option"
 done
+succeeds --help=developer
+for option in --time --passes -d --verify --each-pass; do holds "$work.out" "  $option"; done
 succeeds --version
 [ "$(cat "$work.out")" = "resnetcc ${RESNETCC_VERSION}" ] || failed "--version: $(cat "$work.out")"
 succeeds --passes

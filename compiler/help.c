@@ -1,0 +1,123 @@
+/* help.c: --help: the tables of commands, options and operators as text, or as Markdown for the documents. */
+#include "options.h"
+
+#include <string.h>
+
+enum { WIDTH = 80, INDENT = 26 };
+
+/* "--tune[=FILE]" */
+static void spell_option(const OptionRow *row, char *out, size_t size) {
+  const char *between = !row->value ? "" : row->form == JOINED || row->name[1] == '-' ? "=" : " ";
+  bool optional = row->form == OPTIONAL;
+  snprintf(out, size, "%s%s%s%s%s", row->name, optional ? "[" : "", between, row->value ? row->value : "",
+           optional ? "]" : "");
+}
+
+/* Words in lines up to WIDTH; the first begins in column `at`, the others in column INDENT. */
+static void print_wrapped(const char *text, int at) {
+  for (const char *word = text; *word;) {
+    int n = (int)strcspn(word, " ");
+    if (at > INDENT && at + 1 + n > WIDTH) {
+      printf("\n");
+      at = 0;
+    }
+    if (at < INDENT) at += printf("%*s%.*s", INDENT - at, "", n, word);
+    else at += printf(" %.*s", n, word);
+    word += n + (word[n] == ' ');
+  }
+  printf("\n");
+}
+
+static void print_row(const char *name, const char *help) {
+  int at = printf("  %s", name);
+  if (at >= INDENT) at = printf("\n") - 1;
+  print_wrapped(help, at);
+}
+
+static bool is_shown(const CommandLine *line, const OptionRow *row, Group group) {
+  return row->group == group && row->commands & 1u << (line->command - command_list);
+}
+
+static void print_group(const CommandLine *line, Group group) {
+  char name[80];
+  bool any = false;
+  for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
+    if (!is_shown(line, row, group)) continue;
+    if (!any) printf("\n%s:\n", group_title[group]);
+    any = true;
+    spell_option(row, name, sizeof name);
+    print_row(name, row->help);
+  }
+}
+
+static void print_usage(const CommandLine *line) {
+  bool compiles = line->command == command_list;
+  printf("usage: resnetcc %s%s[OPTION]... %s\n%s\n", compiles ? "" : line->command->name, compiles ? "" : " ",
+         line->command->operands, line->command->help);
+  if (!compiles) return;
+  printf("\nTwo examples:\n"
+         "  resnetcc resnet50.onnx -o resnet50.o\n"
+         "  resnetcc resnet50.onnx -mcpu=haswell --batch=8 --report -o batch8.o\n");
+  if (command_count > 1) printf("\nOther commands, which come first and have a --help of their own:\n");
+  for (int i = 1; i < command_count; i++) print_row(command_list[i].name, command_list[i].help);
+}
+
+static void print_options(const CommandLine *line) {
+  print_usage(line);
+  for (Group group = 0; group < DEVELOPER; group++) print_group(line, group);
+}
+
+static void print_developer_options(const CommandLine *line) { print_group(line, DEVELOPER); }
+
+/* ==== Markdown ==== */
+
+static void print_option_table(const CommandLine *line) {
+  char name[80];
+  (void)line;
+  for (Group group = 0; group < GROUP_COUNT; group++) {
+    printf("%s| %s | |\n|---|---|\n", group ? "\n" : "", group_title[group]);
+    for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
+      if (row->group != group) continue;
+      spell_option(row, name, sizeof name);
+      printf("| `%s` | %s |\n", name, row->help);
+    }
+  }
+}
+
+static void print_range(int least, int most) {
+  if (least == most) printf(" %d |", least);
+  else if (most < 0) printf(" %d or more |", least);
+  else printf(" %d to %d |", least, most);
+}
+
+static void print_operator_table(const CommandLine *line) {
+  static const char *const kind[] = {
+    [K_ANCHOR] = "a loop nest of its own", [K_UNARY] = "elementwise", [K_BINARY] = "elementwise, with broadcasting",
+    [K_REDUCE] = "along axes", [K_MOVE] = "moves elements", [K_VIEW] = "another shape of the same elements",
+    [K_SHAPE] = "known when the model is compiled",
+  };
+  (void)line;
+  printf("| operator | operator sets | inputs | outputs | kind |\n|---|---|---|---|---|\n");
+  for (const OpInfo *op = op_info + 1; op < op_info + OP_COUNT; op++) {
+    if (*op->domain) continue; /* resnetcc's own */
+    printf("| %s | %d ", op->name, op->since);
+    if (op->until) printf("to %d |", op->until);
+    else printf("on |");
+    print_range(op->min_in, op->max_in);
+    print_range(op->min_out, op->max_out);
+    printf(" %s |\n", kind[op->kind]);
+  }
+}
+
+void print_help(const CommandLine *line) {
+  static const struct { const char *what; void (*print)(const CommandLine *line); } topics[] = {
+    {"", print_options}, {"developer", print_developer_options}, {"markdown", print_option_table},
+    {"operators", print_operator_table},
+  };
+  for (size_t i = 0; i < COUNT(topics); i++) {
+    if (strcmp(topics[i].what, line->help) != 0) continue;
+    topics[i].print(line);
+    return;
+  }
+  usage_error("--help=%s: it is developer, markdown or operators", line->help);
+}

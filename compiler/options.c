@@ -1,0 +1,308 @@
+/* options.c: the table of commands, the table of options, and how the command line is read. The conventions are
+ * those of C compilers. */
+#include "options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_THREADS = 1024 };
+
+/* `fail` escapes what a terminal would obey; here it has no context to unwind to. */
+_Noreturn void usage_error(const char *fmt, ...) {
+  Context cx = {0};
+  char text[2048];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  if (setjmp(cx.unwind) == 0) fail(&cx, "%s", text);
+  fprintf(stderr, "resnetcc: error: %s\n", cx.error);
+  exit(1);
+}
+
+/* ==== how values are read ==== */
+
+static void read_flag(const OptionRow *row, void *field, const char *value) {
+  (void)row, (void)value;
+  *(bool *)field = true;
+}
+
+static void read_text(const OptionRow *row, void *field, const char *value) {
+  (void)row;
+  *(const char **)field = value ? value : "";
+}
+
+static void read_path(const OptionRow *row, void *field, const char *value) {
+  const char **path = field;
+  if (*path) usage_error("%s is given twice", row->name);
+  if (value && !*value) usage_error("%s%s: the file name is empty", row->name, row->form == OPTIONAL ? "=" : "");
+  *path = value ? value : "";
+}
+
+/* "a, b or c" */
+static void join_choices(const char *const *choice, char *out, size_t size) {
+  size_t n = 0;
+  for (int i = 0; choice[i] && n < size; i++) {
+    const char *between = i == 0 ? "" : choice[i + 1] ? ", " : " or ";
+    n += (size_t)snprintf(out + n, size - n, "%s%s", between, choice[i]);
+  }
+}
+
+static void read_choice(const OptionRow *row, void *field, const char *value) {
+  char all[200];
+  for (int i = 0; row->choice[i]; i++) {
+    if (strcmp(row->choice[i], value) == 0) {
+      *(int *)field = i;
+      return;
+    }
+  }
+  join_choices(row->choice, all, sizeof all);
+  usage_error("%s=%s: it is %s", row->name, value, all);
+}
+
+/* A positive decimal number at s; 0: there is none. *end is behind it. */
+static int64_t number_at(const char *s, char **end) {
+  errno = 0;
+  *end = (char *)s;
+  if (*s < '0' || *s > '9') return 0;
+  int64_t n = strtoll(s, end, 10);
+  return errno ? 0 : n;
+}
+
+static void read_number(const OptionRow *row, void *field, const char *value) {
+  char *end;
+  int64_t n = number_at(value, &end), most = row->most;
+  if (n > 0 && (most == 0 || n <= most) && !*end) *(int64_t *)field = n;
+  else if (most) usage_error("%s=%s: it is a number from 1 to %lld", row->name, value, (long long)most);
+  else usage_error("%s=%s: it is a number from 1 on", row->name, value);
+}
+
+static void read_size(const OptionRow *row, void *field, const char *value) {
+  static const char units[] = "KMG";
+  char *end;
+  int64_t n = number_at(value, &end);
+  const char *unit = *end ? strchr(units, *end) : NULL;
+  if (unit) {
+    if (!mul_size(n, INT64_C(1) << (10 * (unit - units + 1)), &n)) n = 0;
+    end++;
+  }
+  if (n <= 0 || *end) usage_error("%s=%s: it is a number of bytes, or of K, M or G", row->name, value);
+  *(int64_t *)field = size_min(n, row->most);
+}
+
+static void read_letters(const OptionRow *row, void *field, const char *value) {
+  for (const char *p = value; *p; p++) {
+    bool known = false;
+    for (int i = 0; i < pass_count; i++) known |= pass_list[i].letter == *p;
+    if (!known) usage_error("%s %s: no pass has the letter '%c'; --passes lists them", row->name, value, *p);
+  }
+  *(const char **)field = value;
+}
+
+/* A name at s, which stands for a dimension that stays symbolic; *end is behind it. */
+static bool is_name_at(const char *s, char **end) {
+  size_t n = strcspn(s, ",");
+  *end = (char *)s + n;
+  return n > 0 && (*s < '0' || *s > '9') && !strchr("+-.", *s);
+}
+
+static bool shape_at(const char *s, Shape *shape) {
+  for (char *end;; s = end + 1) {
+    int64_t n = number_at(s, &end);
+    if (n <= 0) n = shape->rank == 0 && is_name_at(s, &end) ? -1 : 0; /* the first, the batch */
+    if (n == 0 || shape->rank == MAX_RANK) return false;
+    shape->d[shape->rank++] = n;
+    if (*end != ',') return !*end;
+  }
+}
+
+/* One more; the field is the Options. */
+static void read_shape(const OptionRow *row, void *field, const char *value) {
+  Options *o = field;
+  struct ShapePin pin = {0};
+  const char *equals = strrchr(value, '='); /* an input's name may hold one */
+  if (!equals || equals == value || !shape_at(equals + 1, &pin.shape)) {
+    usage_error("%s %s: it is NAME=1,3,224,224 with up to %d numbers from 1 on, or N for the batch", row->name,
+                value, MAX_RANK);
+  }
+  o->shape = realloc(o->shape, ((size_t)o->n_shape + 1) * sizeof *o->shape);
+  pin.input = strndup(value, (size_t)(equals - value));
+  if (!o->shape || !pin.input) out_of_memory();
+  o->shape[o->n_shape++] = pin;
+}
+
+/* ==== the tables ==== */
+
+const Command command_list[] = {
+  {"compile", "MODEL", "Compiles an ONNX model to an object file and a C header.", compile},
+};
+const int command_count = COUNT(command_list);
+
+const char *const group_title[GROUP_COUNT] = {
+  [OUTPUT] = "Output", [MODEL] = "Model", [CODE] = "Code", [FINDINGS] = "What a compilation finds",
+  [PROGRAM] = "The program itself", [DEVELOPER] = "For the compiler's developers",
+};
+
+static const char *const emit_names[] = {
+  [EMIT_OBJ] = "obj", [EMIT_ASM] = "asm", [EMIT_LLVM] = "llvm", [EMIT_GRAPH] = "graph", NULL,
+};
+static const char *const winograd_names[] = {
+  [WINOGRAD_AUTO] = "auto", [WINOGRAD_OFF] = "off", [WINOGRAD_2] = "2", [WINOGRAD_4] = "4", NULL,
+};
+static const char *const strassen_names[] = {
+  [STRASSEN_AUTO] = "auto", [STRASSEN_OFF] = "off", [STRASSEN_ON] = "on", NULL,
+};
+
+#define LINE(field) offsetof(CommandLine, field)
+#define TOOL(field) offsetof(CommandLine, tool.field)
+#define OF_PASSES(field) offsetof(CommandLine, tool.compile.field)
+
+const OptionRow option_list[] = {
+  {OUTPUT, COMPILE, "-o", "FILE", EITHER, read_path, TOOL(output),
+   .help = "write to FILE; the header lies beside it with the ending .h. - is standard output, without a "
+           "header"},
+  {OUTPUT, COMPILE, "--name", "NAME", EITHER, read_text, OF_PASSES(name),
+   .help = "the prefix of all C names; otherwise the output's file name, made an identifier"},
+  {OUTPUT, COMPILE, "--emit", "KIND", EITHER, read_choice, OF_PASSES(emit),
+   .help = "obj (default), asm, or llvm for LLVM's IR as text", .choice = emit_names},
+  {OUTPUT, COMPILE, "-MD", NULL, NONE, read_flag, TOOL(depend),
+   .help = "write a rule for make beside the output, ending .d: the files that the outputs were made from"},
+  {OUTPUT, COMPILE, "-MF", "FILE", EITHER, read_path, TOOL(depend_file), .help = "write that rule to FILE"},
+
+  {MODEL, EVERY, "--shape", "INPUT=1,3,224,224", EITHER, read_shape, LINE(tool.compile),
+   .help = "fix the shape of an input, once for each input; with N or another name first the batch stays "
+           "symbolic"},
+  {MODEL, EVERY, "--batch", "N", EITHER, read_number, OF_PASSES(batch),
+   .help = "fix a symbolic batch: a call takes N images, and weights are read once for all of them where "
+           "that is faster"},
+  {MODEL, EVERY, "--max-memory", "SIZE", EITHER, read_size, OF_PASSES(max_memory),
+   .help = "refuse models that need more memory; SIZE may end in K, M or G (default: 16G)",
+   .most = MOST_MEMORY},
+
+  {CODE, COMPILE, "-mcpu", "CPU", JOINED, read_text, OF_PASSES(cpu),
+   .help = "generate code for CPU, named as by clang; otherwise for the CPU of this machine"},
+  {CODE, COMPILE, "-mattr", "LIST", JOINED, read_text, OF_PASSES(attr),
+   .help = "features of it, as in +avx2,-fma"},
+  {CODE, COMPILE, "--target", "TRIPLE", EITHER, read_text, OF_PASSES(triple),
+   .help = "such as x86_64-linux-gnu; otherwise this machine"},
+  {CODE, COMPILE, "-Os", NULL, NONE, read_flag, OF_PASSES(small),
+   .help = "no weights that take more room for being faster"},
+  {CODE, COMPILE, "--strict", NULL, NONE, read_flag, OF_PASSES(strict),
+   .help = "nothing that rests on activations being finite, or on the sign of a zero being of no interest: "
+           "NaNs and infinities come out where the operators have them, at the price of direct convolutions"},
+  {CODE, COMPILE, "--flush-denormals", NULL, NONE, read_flag, OF_PASSES(flush_denormals),
+   .help = "while the object runs, the CPU takes denormal numbers for zeros; its mode is then what it was"},
+  {CODE, COMPILE, "--winograd", "WHEN", EITHER, read_choice, OF_PASSES(winograd),
+   .help = "auto (default), off, or, wherever it fits, 2 or 4: F(2x2,3x3) or F(4x4,3x3)",
+   .choice = winograd_names},
+  {CODE, COMPILE, "--strassen", "WHEN", EITHER, read_choice, OF_PASSES(strassen),
+   .help = "auto (default), off, or on: Strassen's algorithm for 1x1 convolutions wherever it fits",
+   .choice = strassen_names},
+  {CODE, COMPILE, "--tune", "FILE", OPTIONAL, read_path, TOOL(tune),
+   .help = "measure the algorithms of each layer here and keep the times in FILE (default: the output's name "
+           "with .tune); a FILE that exists is read instead"},
+
+  {FINDINGS, COMPILE, "--report", NULL, NONE, read_flag, TOOL(report),
+   .help = "list layers and buffers, and the error against double precision, on random input, of every layer "
+           "that uses Winograd's or Strassen's algorithm"},
+  {FINDINGS, COMPILE, "--why", NULL, NONE, read_flag, TOOL(why),
+   .help = "list the algorithms that each layer can have, with their estimated or measured times"},
+  {FINDINGS, COMPILE, "--profile", NULL, NONE, read_flag, TOOL(profile),
+   .help = "run the object here and list the time of every layer, what share of the fp32 peak it reaches, "
+           "and how many bytes it has to move"},
+  {FINDINGS, COMPILE, "--threads", "N", EITHER, read_number, TOOL(threads),
+   .help = "threads that --profile runs it with (default: 1)", .most = MOST_THREADS},
+  {FINDINGS, COMPILE, "-v", NULL, NONE, read_flag, TOOL(verbose),
+   .help = "say what is compiled, and how large it gets"},
+
+  {PROGRAM, EVERY, "--help", "WHAT", OPTIONAL, read_text, LINE(help),
+   .help = "print this; developer: the options for the compiler's developers; operators, markdown: the "
+           "operators, the options as tables of Markdown", .ends = true},
+  {PROGRAM, EVERY, "--version", NULL, NONE, read_flag, LINE(version),
+   .help = "print the version", .ends = true},
+
+  {DEVELOPER, EVERY, "--passes", NULL, NONE, read_flag, LINE(passes),
+   .help = "list the passes, with their letters", .ends = true},
+  {DEVELOPER, COMPILE, "-d", "LETTERS", EITHER, read_letters, TOOL(dump),
+   .help = "print the graph after the passes with these letters; --emit=graph writes it after all of them"},
+  {DEVELOPER, COMPILE, "--verify", NULL, NONE, read_flag, OF_PASSES(verify),
+   .help = "check the graph after each pass"},
+  {DEVELOPER, COMPILE, "--each-pass", NULL, NONE, read_flag, TOOL(each_pass),
+   .help = "evaluate the graph after each pass and name the first that changes the outputs (slow)"},
+  {DEVELOPER, COMPILE, "--time", NULL, NONE, read_flag, TOOL(time), .help = "tell the time of each pass"},
+};
+const int option_count = COUNT(option_list);
+
+/* ==== reading ==== */
+
+/* The value that is part of the argument, NULL where there is none; *match: the argument is this option. */
+static const char *attached_value(const OptionRow *row, const char *arg, bool *match) {
+  size_t n = strlen(row->name);
+  *match = strncmp(arg, row->name, n) == 0;
+  if (!*match || !arg[n]) return NULL;
+  if (arg[n] == '=' && row->value && n > 2) return arg + n + 1;
+  if (row->form == EITHER && row->name[1] != '-') return arg + n;
+  *match = false;
+  return NULL;
+}
+
+static const OptionRow *find_option(const char *arg, const char **value) {
+  for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
+    bool match;
+    *value = attached_value(row, arg, &match);
+    if (match) return row;
+  }
+  usage_error("unknown option '%s'; --help lists them", arg);
+}
+
+/* Reads the option at argv[i]; returns how many arguments it took, 0: no others are to be looked at. */
+static int read_option(CommandLine *line, char **argv, int i) {
+  const char *value;
+  const OptionRow *row = find_option(argv[i], &value);
+  if (!(row->commands & 1u << (line->command - command_list))) {
+    usage_error("option '%s' does not belong to the command '%s'", row->name, line->command->name);
+  }
+  bool next = !value && row->form == EITHER;
+  if (next) value = argv[i + 1];
+  if (!value && row->value && row->form != OPTIONAL) {
+    usage_error("option '%s' needs a value: %s", row->name, row->value);
+  }
+  row->read(row, (char *)line + row->field, value);
+  return row->ends ? 0 : next ? 2 : 1;
+}
+
+static void read_input(Options *o, const char *arg) {
+  if (o->input) usage_error("more than one input file: '%s' and '%s'", o->input, arg);
+  if (!*arg) usage_error("the name of the input file is empty");
+  o->input = arg;
+}
+
+/* Only the first argument can name a command: a file of that name is written ./NAME, or behind --. */
+static int read_command(CommandLine *line, char **argv) {
+  line->command = command_list;
+  for (int i = 1; argv[1] && i < command_count; i++) {
+    if (strcmp(argv[1], command_list[i].name) != 0) continue;
+    line->command = &command_list[i];
+    return 2;
+  }
+  return 1;
+}
+
+void command_line_read(CommandLine *line, char **argv) {
+  bool only_files = false;
+  for (int i = read_command(line, argv), took; argv[i]; i += took) {
+    took = 1;
+    if (only_files || argv[i][0] != '-' || !argv[i][1]) read_input(&line->tool.compile, argv[i]);
+    else if (strcmp(argv[i], "--") == 0) only_files = true;
+    else took = read_option(line, argv, i);
+    if (took == 0) return;
+  }
+  if (!line->tool.compile.input) usage_error("no input file; --help lists the options");
+}
+
+void command_line_free(CommandLine *line) {
+  Options *o = &line->tool.compile;
+  for (int i = 0; i < o->n_shape; i++) free((char *)o->shape[i].input);
+  free(o->shape);
+}

@@ -1,0 +1,60 @@
+/* options.h: the door: what the command line can ask for. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "tools.h"
+
+/* What is done with the model. The first argument may name it; where it does not, the first row is done. */
+typedef struct Command {
+  const char *name, *operands; /* as in the help */
+  const char *help;
+  int (*run)(Context *cx, const ToolOptions *opt); /* 0, or 1 with cx->error set */
+} Command;
+extern const Command command_list[];
+extern const int command_count;
+
+enum { COMPILE = 1 << 0, EVERY = COMPILE }; /* sets of commands, in their order */
+
+typedef struct CommandLine {
+  const Command *command;
+  ToolOptions tool;
+  const char *help;            /* --help: "", or of what; NULL: not asked for */
+  bool version, passes;
+} CommandLine;
+
+typedef enum Group { OUTPUT, MODEL, CODE, FINDINGS, PROGRAM, DEVELOPER, GROUP_COUNT } Group;
+extern const char *const group_title[GROUP_COUNT];
+
+typedef enum ValueForm {
+  NONE,
+  JOINED,   /* -x=VALUE */
+  EITHER,   /* -xVALUE, -x VALUE, --x=VALUE or --x VALUE */
+  OPTIONAL, /* --x or --x=VALUE */
+} ValueForm;
+
+/* One row an option: all that is known of it. */
+typedef struct OptionRow OptionRow;
+struct OptionRow {
+  Group group;
+  unsigned commands;           /* that it belongs to */
+  const char *name, *value;    /* value: its name in the help; NULL: it has none */
+  ValueForm form;
+  /* Checks the value and puts it into the field; where the form is OPTIONAL the value may be NULL. */
+  void (*read)(const OptionRow *row, void *field, const char *value);
+  size_t field;                /* in CommandLine */
+  const char *help;
+  const char *const *choice;   /* what an enumeration's numbers are called, NULL at the end */
+  int64_t most;                /* of a number; 0: any */
+  bool ends;                   /* what follows on the command line is not looked at */
+};
+extern const OptionRow option_list[];
+extern const int option_count;
+
+/* Ends the program with one line and status 1. */
+_Noreturn void usage_error(const char *fmt, ...) PRINTF(1, 2);
+void command_line_read(CommandLine *line, char **argv);
+void command_line_free(CommandLine *line);
+
+/* help.c: line->help on standard output. */
+void print_help(const CommandLine *line);
+#endif

@@ -1,0 +1,47 @@
+# The help fits on a terminal and names every option once; what the documents say of options and operators is what the
+# program's tables say.
+. "$(dirname "$0")/common.sh"
+
+# narrow FILE
+narrow() {
+  wide=$(awk 'length > 80' "$1")
+  [ -z "$wide" ] || failed "wider than 80 columns: $wide"
+}
+
+run --help=markdown
+cp "$work.out" options.md
+sed -n 's/^| `\([^ =[`]*\).*/\1/p' options.md >names
+[ "$(wc -l <names)" -ge 25 ] || failed "--help=markdown has only $(wc -l <names) options"
+[ -z "$(sort names | uniq -d)" ] || failed "twice in --help=markdown: $(sort names | uniq -d)"
+
+succeeds --help
+narrow "$work.out"
+cp "$work.out" help
+succeeds --help=developer
+narrow "$work.out"
+cat help "$work.out" >both
+while read -r name; do
+  n=$(grep -cE -- "^  $name([ =[]|\$)" both)
+  [ "$n" -eq 1 ] || failed "$name is $n times in --help and --help=developer"
+done <names
+for option in --passes -d --verify --each-pass --time; do
+  holds "$work.out" "  $option"
+  grep -q -- "^  $option" help && failed "--help lists $option"
+done
+holds help "usage: resnetcc [OPTION]... MODEL"
+[ "$(grep -c '^  resnetcc .*onnx' help)" -eq 2 ] || failed "--help does not have two examples"
+refuses "error: --help=me: it is developer, markdown or operators" --help=me
+
+# section FILE MARK: what stands between <!-- MARK --> and <!-- end -->
+section() {
+  sed -n "/^<!-- $2 -->\$/,/^<!-- end -->\$/p" "$1" | sed '1d;$d'
+}
+
+section "$here/../../README.md" "resnetcc --help=markdown" >said
+cmp -s said options.md || failed "README.md: the options are not those of --help=markdown: $(diff said options.md)"
+succeeds --help=operators
+section "$here/../../compiler/ops/OPERATORS.md" "resnetcc --help=operators" >said
+cmp -s said "$work.out" || failed "OPERATORS.md is not --help=operators: $(diff said "$work.out")"
+[ "$(wc -l <said)" -gt 40 ] || failed "OPERATORS.md has only $(wc -l <said) lines"
+rm -f ./*
+finish
