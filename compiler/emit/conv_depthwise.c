@@ -8,7 +8,7 @@ typedef struct Depthwise {
   Emit *e;
   Node *n;
   const Window *win;
-  const Layout *in, *out;
+  const Value *in, *out;
   int64_t rows, cols, blocks;
   int rest;            /* lanes of the last block's weights where these are cut (packed_columns), else 0 */
 } Depthwise;
@@ -18,8 +18,8 @@ enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_STEPS };
 static void kernel_key(const Depthwise *d, int uw, int width, Buffer *key) {
   const Window *w = d->win;
   buffer_printf(key, "depthwise_%d_k%lldx%lld_s%lld_d%lldx%lld_in%lld.%lld_out%lld", uw, (long long)w->kh, (long long)w->kw,
-                (long long)w->sw, (long long)w->dh, (long long)w->dw, (long long)d->in->row,
-                (long long)d->in->pix, (long long)d->out->pix);
+                (long long)w->sw, (long long)w->dh, (long long)w->dw, (long long)d->in->layout.row,
+                (long long)d->in->layout.pix, (long long)d->out->layout.pix);
   if (width < d->e->lanes) buffer_printf(key, "_w%d", width);
   step_key(d->n, key);
   buffer_add(key, "", 1);
@@ -29,10 +29,10 @@ static void kernel_key(const Depthwise *d, int uw, int width, Buffer *key) {
 static void sum_taps(const Depthwise *d, int uw, int width, int64_t taps, Ref line, Ref weights, Ref *acc) {
   Emit *e = d->e;
   for (int64_t kw = 0; kw < taps; kw++) {
-    Ref w = load(e, e->vec, weights, kw * width * 4, width < e->lanes ? 4 : e->lanes * 4);
+    Ref w = load(e, e->vec, weights, kw * width * F32_BYTES, width < e->lanes ? F32_BYTES : e->vec_bytes);
     for (int u = 0; u < uw; u++) {
-      int64_t at = (u * d->win->sw + kw * d->win->dw) * d->in->pix * 4;
-      acc[u] = fma_(e, load(e, e->vec, line, at, e->lanes * 4), w, acc[u]);
+      int64_t at = place_offset(d->in, 0, 0, u * d->win->sw + kw * d->win->dw);
+      acc[u] = fma_(e, load(e, e->vec, line, at, e->vec_bytes), w, acc[u]);
     }
   }
 }
@@ -41,14 +41,16 @@ enum { MAX_TAPS = 16, UNROLL = 8 }; /* longer rows of taps are a loop over so ma
 
 static void sum_row(const Depthwise *d, int uw, int width, Ref line, Ref weights, Ref *acc) {
   Emit *e = d->e;
-  int64_t kw = d->win->kw, step = d->win->dw * d->in->pix * 4, whole = kw > MAX_TAPS ? kw / UNROLL * UNROLL : 0;
+  int64_t kw = d->win->kw, step = d->win->dw * place_pixel_bytes(d->in);
+  int64_t whole = kw > MAX_TAPS ? kw / UNROLL * UNROLL : 0;
   if (whole > 0) {
     Loop tap;
     loop_begin(e, &tap, const_i64(e, 0), const_i64(e, whole), UNROLL, uw, acc);
-    sum_taps(d, uw, width, UNROLL, gep(e, line, tap.i, step), gep(e, weights, tap.i, width * 4), acc);
+    sum_taps(d, uw, width, UNROLL, gep(e, line, tap.i, step), gep(e, weights, tap.i, width * F32_BYTES), acc);
     loop_end(e, &tap);
   }
-  sum_taps(d, uw, width, kw - whole, gep_const(e, line, whole * step), gep_const(e, weights, whole * width * 4), acc);
+  line = gep_const(e, line, whole * step);
+  sum_taps(d, uw, width, kw - whole, line, gep_const(e, weights, whole * width * F32_BYTES), acc);
 }
 
 typedef struct Building {
@@ -61,16 +63,17 @@ static void build_kernel(const void *data) {
   int uw = ((const Building *)data)->uw, width = ((const Building *)data)->width;
   Emit *e = d->e;
   Ref acc[64], arg[MAX_STEPS];
-  Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->lanes * 4);
+  Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->vec_bytes);
   for (int u = 0; u < uw; u++) acc[u] = bias;
   Loop kh;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, d->win->kh), 1, uw, acc);
-  Ref line = gep(e, LLVMGetParam(e->fn, ARG_IN), kh.i, d->win->dh * d->in->row * 4);
-  sum_row(d, uw, width, line, gep(e, LLVMGetParam(e->fn, ARG_W), kh.i, (int64_t)d->win->kw * width * 4), acc);
+  Ref line = gep(e, LLVMGetParam(e->fn, ARG_IN), kh.i, d->win->dh * place_row_bytes(d->in));
+  sum_row(d, uw, width, line, gep(e, LLVMGetParam(e->fn, ARG_W), kh.i, (int64_t)d->win->kw * width * F32_BYTES), acc);
   loop_end(e, &kh);
   for (int i = 0; i < d->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
   for (int u = 0; u < uw; u++) {
-    store(e, apply_steps(e, d->n, acc[u], arg, 0, 0, u), LLVMGetParam(e->fn, ARG_OUT), u * d->out->pix * 4, e->lanes * 4);
+    Ref y = apply_steps(e, d->n, acc[u], arg, 0, 0, u);
+    store(e, y, LLVMGetParam(e->fn, ARG_OUT), place_offset(d->out, 0, 0, u), e->vec_bytes);
   }
 }
 
@@ -78,13 +81,9 @@ static void call_tile(const Depthwise *d, int uw, int width, Ref image, Ref row,
   Emit *e = d->e;
   const ConvPlan *plan = d->n->plan;
   int64_t taps = (int64_t)d->win->kh * d->win->kw;
-  Ref in = gep_const(e, value_ptr(e, d->n->in[0]), -(d->win->top * d->in->row + d->win->left * d->in->pix) * 4);
-  in = gep(e, gep(e, in, image, d->in->n * 4), row, d->win->sh * d->in->row * 4);
-  in = gep(e, gep(e, in, block, d->in->c * 4), x, d->win->sw * d->in->pix * 4);
-  Ref out = gep(e, gep(e, value_ptr(e, d->n->out[0]), image, d->out->n * 4), row, d->out->row * 4);
-  out = gep(e, gep(e, out, block, d->out->c * 4), x, d->out->pix * 4);
-  Ref args[MAX_KERNEL_ARGS] = {in, gep(e, weights_ptr(e, plan->weights), block, taps * e->lanes * 4), out,
-                              gep(e, weights_ptr(e, plan->bias), block, e->lanes * 4)};
+  Ref in = place_window(e, d->in, d->win, image, block, row, x), out = place_at(e, d->out, image, block, row, x);
+  Ref args[MAX_KERNEL_ARGS] = {in, gep(e, weights_ptr(e, plan->weights), block, taps * e->vec_bytes), out,
+                              gep(e, weights_ptr(e, plan->bias), block, e->vec_bytes)};
   step_pointers(e, d->n, image, block, row, x, args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(d, uw, width, &key);
@@ -118,7 +117,7 @@ static void row_of_blocks(const Depthwise *d, Ref image, Ref row) {
 
 void emit_depthwise(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Depthwise d = {.e = e, .n = n, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout, .rows = y->d[2],
+  Depthwise d = {.e = e, .n = n, .win = &n->win, .in = n->in[0], .out = n->out[0], .rows = y->d[2],
                  .cols = y->d[3], .blocks = (y->d[1] + e->lanes - 1) / e->lanes};
   d.rest = (int)(packed_columns(y->d[1], e->lanes) % e->lanes);
   emit_halo(e, n->out[0]);

@@ -12,7 +12,7 @@
 /* One kernel: everything that its code depends on besides the node's epilogue. */
 typedef struct Kernel {
   Tile tile;
-  int64_t out[MAX_TILE];                /* element offsets of the result's pixels from the first */
+  int64_t out[MAX_TILE];                /* bytes from the result's first pixel to the others */
   int dy[MAX_TILE], dx[MAX_TILE];       /* the same in rows and pixels */
   int blocks, rest;                     /* whole channel blocks to sum over, more than one given to the kernel when it runs, and
                                            channels in a last partial one */
@@ -24,7 +24,7 @@ typedef struct Conv {
   Node *n;
   const ConvPlan *plan;
   const Window *win;
-  const Layout *in, *out;
+  const Value *in, *out;
   int64_t images, rows, cols;           /* of the result */
   int64_t taps;
   int64_t groups_of_blocks;             /* panels of one group: nb output blocks each, the last one perhaps fewer */
@@ -57,9 +57,12 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
                 counts_rest(c, t) ? 1 : t->rest, t->first ? "f" : "", t->last ? "l" : "", c->plan->planar ? "p" : "",
                 tile->prefetch, tile->ahead ? "a" : "");
   buffer_printf(key, "_k%lldx%lld_d%lldx%lld_in%lld.%lld.%lld_out%lld", (long long)w->kh, (long long)w->kw, (long long)w->dh,
-                (long long)w->dw, (long long)c->in->c, (long long)c->in->row, (long long)c->in->pix, (long long)c->out->c);
+                (long long)w->dw, (long long)c->in->layout.c, (long long)c->in->layout.row,
+                (long long)c->in->layout.pix, (long long)c->out->layout.c);
   if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
-  for (int u = 1; u < t->tile.uw; u++) buffer_printf(key, "_%lld.%lld", (long long)t->tile.in[u], (long long)t->out[u]);
+  for (int u = 1; u < t->tile.uw; u++) {
+    buffer_printf(key, "_%lld.%lld", (long long)t->tile.in[u] / F32_BYTES, (long long)t->out[u] / F32_BYTES);
+  }
   for (int u = 1; t->last && u < t->tile.uw; u++) buffer_printf(key, "_%d.%d", t->dy[u], t->dx[u]);
   if (t->last) step_key(c->n, key);
   buffer_add(key, "", 1);
@@ -77,7 +80,7 @@ static void sum_steps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc
   Loop channel;
   tile.prefetch = tile.ahead = 0;
   loop_begin_some(e, &channel, const_i64(e, 0), LLVMGetParam(e->fn, ARG_REST), 1, n + 2, acc);
-  tile_sums(e, &tile, gep(e, x, channel.i, 4), 1, acc, &acc[n], &acc[n + 1]);
+  tile_sums(e, &tile, gep(e, x, channel.i, F32_BYTES), 1, acc, &acc[n], &acc[n + 1]);
   loop_end(e, &channel);
 }
 
@@ -92,9 +95,9 @@ static void sum_taps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc)
   }
   Loop kh, kw;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, c->win->kh), 1, n + 2, acc);
-  Ref line = gep(e, x, kh.i, c->win->dh * c->in->row * 4);
+  Ref line = gep(e, x, kh.i, c->win->dh * place_row_bytes(c->in));
   loop_begin(e, &kw, const_i64(e, 0), const_i64(e, c->win->kw), 1, n + 2, acc);
-  sum_steps(c, t, gep(e, line, kw.i, c->win->dw * c->in->pix * 4), steps, acc);
+  sum_steps(c, t, gep(e, line, kw.i, c->win->dw * place_pixel_bytes(c->in)), steps, acc);
   loop_end(e, &kw);
   loop_end(e, &kh);
 }
@@ -102,10 +105,10 @@ static void sum_taps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc)
 static void init_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Emit *e = c->e;
   for (int b = 0; b < t->tile.nb; b++) {
-    Ref bias = t->first ? load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), b * e->lanes * 4, e->lanes * 4) : NULL;
+    Ref bias = t->first ? load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), b * e->vec_bytes, e->vec_bytes) : NULL;
     for (int u = 0; u < t->tile.uw; u++) {
-      int64_t at = (b * t->tile.uw + u) * e->lanes * 4;
-      acc[b * t->tile.uw + u] = bias ? bias : load(e, e->vec, LLVMGetParam(e->fn, ARG_PARTIAL), at, e->lanes * 4);
+      int64_t at = (b * t->tile.uw + u) * e->vec_bytes;
+      acc[b * t->tile.uw + u] = bias ? bias : load(e, e->vec, LLVMGetParam(e->fn, ARG_PARTIAL), at, e->vec_bytes);
     }
   }
 }
@@ -118,11 +121,11 @@ static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
     for (int u = 0; u < t->tile.uw; u++) {
       Ref v = acc[b * t->tile.uw + u];
       if (!t->last) {
-        store(e, v, LLVMGetParam(e->fn, ARG_PARTIAL), (b * t->tile.uw + u) * e->lanes * 4, e->lanes * 4);
+        store(e, v, LLVMGetParam(e->fn, ARG_PARTIAL), (b * t->tile.uw + u) * e->vec_bytes, e->vec_bytes);
         continue;
       }
       v = apply_steps(e, c->n, v, arg, b, t->dy[u], t->dx[u]);
-      store(e, v, out, (b * c->out->c + t->out[u]) * 4, e->lanes * 4);
+      store(e, v, out, b * place_block_bytes(c->out) + t->out[u], e->vec_bytes);
     }
   }
 }
@@ -146,10 +149,10 @@ static void build_kernel(const void *data) {
   if (t->blocks > 0) {
     Loop block;
     loop_begin_some(e, &block, const_i64(e, 0), blocks, 1, n + 2, acc);
-    sum_taps(c, t, gep(e, x, block.i, c->in->c * 4), lanes, acc);
+    sum_taps(c, t, gep(e, x, block.i, place_block_bytes(c->in)), lanes, acc);
     loop_end(e, &block);
   }
-  if (t->rest > 0) sum_taps(c, t, gep(e, x, blocks, c->in->c * 4), t->rest, acc);
+  if (t->rest > 0) sum_taps(c, t, gep(e, x, blocks, place_block_bytes(c->in)), t->rest, acc);
   finish_sums(c, t, acc);
 }
 
@@ -179,8 +182,8 @@ static int blocks_of(const Conv *c, int width) { return (width + c->e->lanes - 1
 static Kernel row_tile(const Conv *c, int uw, int width, int prefetch) {
   Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width, .prefetch = prefetch}};
   for (int u = 0; u < uw; u++) {
-    t.tile.in[u] = u * c->win->sw * c->in->pix;
-    t.out[u] = u * c->out->pix;
+    t.tile.in[u] = place_offset(c->in, 0, 0, u * c->win->sw);
+    t.out[u] = place_offset(c->out, 0, 0, u);
     t.dx[u] = u;
   }
   set_channels(c, &t);
@@ -191,17 +194,16 @@ static Kernel row_tile(const Conv *c, int uw, int width, int prefetch) {
 static void locate(const Conv *c, Site *s) {
   Emit *e = c->e;
   int64_t channels = c->plan->planar ? 0 : c->plan->icg / e->lanes;
-  Ref in = value_ptr(e, c->n->in[0]), out = value_ptr(e, c->n->out[0]);
-  in = gep_const(e, in, -(c->win->top * c->in->row + c->win->left * c->in->pix) * 4);
-  in = gep(e, gep(e, in, s->image, c->in->n * 4), s->row, c->win->sh * c->in->row * 4);
-  s->in = gep(e, gep(e, in, s->x, c->win->sw * c->in->pix * 4), s->group, channels * c->in->c * 4);
+  Ref in = value_ptr(e, c->in), out = value_ptr(e, c->out);
+  in = window_from(e, in, c->in, c->win, s->image, NULL, s->row, s->x);
+  s->in = gep(e, in, s->group, channels * place_block_bytes(c->in));
   Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
-  out = gep(e, gep(e, out, s->image, c->out->n * 4), s->row, c->out->row * 4);
-  s->out = gep(e, gep(e, out, s->x, c->out->pix * 4), block, c->out->c * 4);
+  out = place_from(e, out, c->out, s->image, NULL, s->row, s->x);
+  s->out = place_from(e, out, c->out, NULL, block, NULL, NULL);
   int64_t group_floats = packed_columns(c->plan->ocg, e->lanes) * c->plan->icg * c->taps;
-  Ref w = gep(e, weights_ptr(e, c->plan->weights), s->group, group_floats * 4);
-  s->weights = gep(e, w, s->panel_index, c->panel * 4);
-  s->bias = gep(e, weights_ptr(e, c->plan->bias), block, e->lanes * 4);
+  Ref w = gep(e, weights_ptr(e, c->plan->weights), s->group, group_floats * F32_BYTES);
+  s->weights = gep(e, w, s->panel_index, c->panel * F32_BYTES);
+  s->bias = gep(e, weights_ptr(e, c->plan->bias), block, e->vec_bytes);
 }
 
 /* ==== loops ==== */
@@ -275,7 +277,7 @@ static void each_group(const Conv *c, Site *s, void (*body)(const Conv *, Site *
 static void tile_of_panel(const Conv *c, Site *s, int width, void *data) {
   locate(c, s);
   Kernel t = row_tile(c, *(int *)data, width, 0);
-  if (c->plan->ahead) t.tile.ahead = c->in->row * 4;
+  if (c->plan->ahead) t.tile.ahead = place_row_bytes(c->in);
   call_tile(c, &t, s);
 }
 
@@ -312,7 +314,7 @@ static void set_stream(const Conv *c, Sweep *w) {
   int64_t channels = c->plan->icg, lanes = c->plan->planar ? 1 : c->e->lanes;
   int64_t least_rows = c->images * c->rows / row_blocks(c);
   int64_t steps = (channels + lanes - 1) / lanes * c->taps, calls = steps * tiles_of_row(c) * least_rows;
-  w->lines = (int)((c->panel * 4 / 64 + calls - 1) / calls);
+  w->lines = (int)((c->panel * F32_BYTES / 64 + calls - 1) / calls);
   w->bytes = w->lines * steps * 64;
 }
 
@@ -323,7 +325,7 @@ static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
   Ref row = LLVMBuildSub(e->b, add_i(e, mul_i(e, s->image, c->rows), s->row), w->first, "");
   Ref tile = LLVMBuildSDiv(e->b, s->x, const_i64(e, c->plan->uw), "");
   Ref number = add_i(e, mul_i(e, row, tiles_of_row(c)), tile);
-  s->prefetch = gep(e, gep_const(e, s->weights, c->panel * 4), number, w->bytes);
+  s->prefetch = gep(e, gep_const(e, s->weights, c->panel * F32_BYTES), number, w->bytes);
   Kernel t = row_tile(c, uw, w->width, w->lines);
   call_tile(c, &t, s);
 }
@@ -394,11 +396,8 @@ typedef struct Chunk {
   bool begins, ends;
 } Chunk;
 
-/* Elements from pixel 0 of a channel block of the result to pixel (y, x), and between what those two read first. */
-static int64_t out_at(const Conv *c, int64_t y, int64_t x) { return y * c->out->row + x * c->out->pix; }
-static int64_t in_at(const Conv *c, int64_t y, int64_t x) {
-  return y * c->win->sh * c->in->row + x * c->win->sw * c->in->pix;
-}
+/* Bytes between what pixel (0, 0) of the result and pixel (y, x) read first. */
+static int64_t in_at(const Conv *c, int64_t y, int64_t x) { return place_offset(c->in, 0, y * c->win->sh, x * c->win->sw); }
 
 /* The `uw` pixels from number `first` of the map on. */
 static Kernel flat_tile(const Conv *c, const Chunk *k, int first, int uw, int width) {
@@ -409,7 +408,7 @@ static Kernel flat_tile(const Conv *c, const Chunk *k, int first, int uw, int wi
     t.dy[u] = (first + u) / (int)c->cols - y0;
     t.dx[u] = (first + u) % (int)c->cols - x0;
     t.tile.in[u] = in_at(c, t.dy[u], t.dx[u]);
-    t.out[u] = out_at(c, t.dy[u], t.dx[u]);
+    t.out[u] = place_offset(c->out, 0, t.dy[u], t.dx[u]);
   }
   return t;
 }
@@ -421,8 +420,8 @@ static Site flat_site(const Conv *c, const Site *origin, int first) {
   int64_t y = first / c->cols, x = first % c->cols;
   s.row = const_i64(e, y);
   s.x = const_i64(e, x);
-  s.in = gep_const(e, s.in, in_at(c, y, x) * 4);
-  s.out = gep_const(e, s.out, out_at(c, y, x) * 4);
+  s.in = gep_const(e, s.in, in_at(c, y, x));
+  s.out = gep_const(e, s.out, place_offset(c->out, 0, y, x));
   return s;
 }
 
@@ -431,19 +430,19 @@ static void chunk_of_tiles(const Conv *c, Site *s, int width, const Chunk *k) {
   int pixels = (int)(c->rows * c->cols), count = (pixels + c->plan->uw - 1) / c->plan->uw, first = 0;
   int64_t steps = (int64_t)k->blocks * c->taps + (k->rest > 0 ? c->taps : 0);
   int64_t row_floats = width * c->taps;
-  int64_t bytes = row_floats * (k->blocks * e->lanes + k->rest) * 4;
+  int64_t bytes = row_floats * (k->blocks * e->lanes + k->rest) * F32_BYTES;
   int lines = (int)((bytes / 64 + steps * count - 1) / (steps * count));
   s->row = s->x = const_i64(e, 0);
   locate(c, s);
-  s->in = gep(e, s->in, k->first, c->in->c * 4);
-  s->weights = gep(e, s->weights, k->first, row_floats * e->lanes * 4);
+  s->in = gep(e, s->in, k->first, place_block_bytes(c->in));
+  s->weights = gep(e, s->weights, k->first, row_floats * e->vec_bytes);
   for (int i = 0; i < count; i++) {
     int uw = pixels / count + (i >= count - pixels % count);
     Kernel t = flat_tile(c, k, first, uw, width);
     t.tile.prefetch = lines;
     Site at = flat_site(c, s, first);
     at.prefetch = gep_const(e, s->weights, bytes + i * steps * lines * 64);
-    at.partial = gep_const(e, scratch_ptr(e), (int64_t)first * t.tile.nb * e->lanes * 4);
+    at.partial = gep_const(e, scratch_ptr(e), (int64_t)first * t.tile.nb * e->vec_bytes);
     call_tile(c, &t, &at);
     first += uw;
   }
@@ -486,7 +485,7 @@ static void by_panels(const Conv *c) {
 
 void emit_conv(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Conv c = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
+  Conv c = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
             .images = y->d[0], .rows = y->d[2], .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw};
   c.out_blocks = (c.plan->ocg + e->lanes - 1) / e->lanes;
   c.groups_of_blocks = (c.out_blocks + c.plan->nb - 1) / c.plan->nb;

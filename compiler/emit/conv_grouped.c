@@ -21,7 +21,7 @@ typedef struct Grouped {
   Node *n;
   const ConvPlan *plan;
   const Window *win;
-  const Layout *in, *out;
+  const Value *in, *out;
   int64_t rows, cols, blocks;
   int width;           /* lanes of the weights in the block at hand: all, or as many as the last block has (packed_columns) */
 } Grouped;
@@ -32,13 +32,14 @@ static void kernel_key(const Grouped *g, Buffer *key) {
   const Window *w = g->win;
   buffer_printf(key, "grouped%d.%d_%lldx%d_k%lldx%lld_s%lld_d%lldx%lld_in%lld.%lld_out%lld", g->plan->icg,
                 g->plan->sums, (long long)g->cols, g->plan->uw, (long long)w->kh, (long long)w->kw, (long long)w->sw,
-                (long long)w->dh, (long long)w->dw, (long long)g->in->row, (long long)g->in->pix, (long long)g->out->pix);
+                (long long)w->dh, (long long)w->dw, (long long)g->in->layout.row, (long long)g->in->layout.pix,
+                (long long)g->out->layout.pix);
   if (g->width < g->e->lanes) buffer_printf(key, "_w%d", g->width);
   step_key(g->n, key);
   buffer_add(key, "", 1);
 }
 
-static int64_t tap_bytes(const Grouped *g) { return (int64_t)g->plan->icg * g->width * 4; }
+static int64_t tap_bytes(const Grouped *g) { return (int64_t)g->plan->icg * g->width * F32_BYTES; }
 
 /* Lane l of the result is lane (l & keep) ^ flip of v. */
 static Ref shuffle(Emit *e, Ref v, int keep, int flip) {
@@ -52,8 +53,8 @@ static Ref shuffle(Emit *e, Ref v, int keep, int flip) {
 static Ref load_part(const Grouped *g, Ref pixel, int64_t at, int part) {
   Emit *e = g->e;
   int sums = g->plan->sums;
-  if (sums == g->plan->icg) return load(e, e->vec, pixel, at, e->lanes * 4);
-  Ref x = load(e, vec_of(e->f32, sums), pixel, at + part * sums * 4, sums * 4);
+  if (sums == g->plan->icg) return load(e, e->vec, pixel, at, e->vec_bytes);
+  Ref x = load(e, vec_of(e->f32, sums), pixel, at + part * sums * F32_BYTES, sums * F32_BYTES);
   return shuffle(e, x, sums - 1, 0);
 }
 
@@ -63,11 +64,11 @@ static void sum_tap(const Grouped *g, int uw, Ref line, int64_t kw, Ref weights,
   for (int part = 0; part < g->plan->icg / sums; part++) {
     Ref x[MAX_TILE];
     for (int u = 0; u < uw; u++) {
-      x[u] = load_part(g, line, (u * g->win->sw + kw * g->win->dw) * g->in->pix * 4, part);
+      x[u] = load_part(g, line, place_offset(g->in, 0, 0, u * g->win->sw + kw * g->win->dw), part);
     }
     for (int r = 0; r < sums; r++) {
-      int64_t at = kw * tap_bytes(g) + (part * sums + r) * g->width * 4;
-      Ref w = load(e, e->vec, weights, at, g->width < e->lanes ? 4 : e->lanes * 4);
+      int64_t at = kw * tap_bytes(g) + (part * sums + r) * g->width * F32_BYTES;
+      Ref w = load(e, e->vec, weights, at, g->width < e->lanes ? F32_BYTES : e->vec_bytes);
       for (int u = 0; u < uw; u++) acc[u * sums + r] = fma_(e, x[u], w, acc[u * sums + r]);
       end_step(e);
     }
@@ -81,7 +82,7 @@ static void sum_row(const Grouped *g, int uw, Ref line, Ref weights, Ref *acc) {
   if (g->win->kw > MAX_TAPS) {
     Loop tap;
     loop_begin(e, &tap, const_i64(e, 0), const_i64(e, g->win->kw), 1, uw * g->plan->sums, acc);
-    sum_tap(g, uw, gep(e, line, tap.i, g->win->dw * g->in->pix * 4), 0, gep(e, weights, tap.i, tap_bytes(g)), acc);
+    sum_tap(g, uw, gep(e, line, tap.i, g->win->dw * place_pixel_bytes(g->in)), 0, gep(e, weights, tap.i, tap_bytes(g)), acc);
     loop_end(e, &tap);
     return;
   }
@@ -101,28 +102,28 @@ static void step_arguments(const Grouped *g, Ref x, Ref *arg) {
   for (int i = 0; i < g->n->n_step; i++) {
     const Step *s = &g->n->step[i];
     arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
-    if (step_arg_class(g->n, s) == ARG_TENSOR) arg[i] = gep(e, arg[i], x, g->n->in[s->arg]->layout.pix * 4);
+    if (step_arg_class(g->n, s) == ARG_TENSOR) arg[i] = gep(e, arg[i], x, place_pixel_bytes(g->n->in[s->arg]));
   }
 }
 
 /* The pixels x..x+uw of the row. */
 static void build_tile(const Grouped *g, int uw, Ref x) {
   Emit *e = g->e;
-  int sums = g->plan->sums, vector = e->lanes * 4;
+  int sums = g->plan->sums, vector = e->vec_bytes;
   Ref acc[64], arg[MAX_STEPS], bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, vector);
   for (int i = 0; i < uw * sums; i++) acc[i] = i % sums == 0 ? bias : LLVMConstNull(e->vec);
-  Ref in = gep(e, LLVMGetParam(e->fn, ARG_IN), x, g->win->sw * g->in->pix * 4);
+  Ref in = gep(e, LLVMGetParam(e->fn, ARG_IN), x, g->win->sw * place_pixel_bytes(g->in));
   Loop kh;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, g->win->kh), 1, uw * sums, acc);
-  Ref line = gep(e, in, kh.i, g->win->dh * g->in->row * 4);
+  Ref line = gep(e, in, kh.i, g->win->dh * place_row_bytes(g->in));
   Ref weights = gep(e, LLVMGetParam(e->fn, ARG_W), kh.i, g->win->kw * tap_bytes(g));
   sum_row(g, uw, line, weights, acc);
   loop_end(e, &kh);
-  Ref out = gep(e, LLVMGetParam(e->fn, ARG_OUT), x, g->out->pix * 4);
+  Ref out = gep(e, LLVMGetParam(e->fn, ARG_OUT), x, place_pixel_bytes(g->out));
   step_arguments(g, x, arg);
   for (int u = 0; u < uw; u++) {
     Ref y = apply_steps(e, g->n, gather_sums(g, &acc[u * sums]), arg, 0, 0, u);
-    store(e, y, out, u * g->out->pix * 4, vector);
+    store(e, y, out, u * place_pixel_bytes(g->out), vector);
   }
 }
 
@@ -142,14 +143,12 @@ static void build_kernel(const void *data) {
 
 static void call_row(const Grouped *g, Ref image, Ref block, Ref row) {
   Emit *e = g->e;
-  int64_t filter = (int64_t)g->win->kh * g->win->kw * g->plan->icg * e->lanes * 4;
-  int64_t border = g->win->top * g->in->row + g->win->left * g->in->pix;
-  Ref in = gep_const(e, value_ptr(e, g->n->in[0]), -border * 4);
-  in = gep(e, gep(e, in, image, g->in->n * 4), row, g->win->sh * g->in->row * 4);
-  Ref out = gep(e, gep(e, value_ptr(e, g->n->out[0]), image, g->out->n * 4), row, g->out->row * 4);
-  Ref args[MAX_KERNEL_ARGS] = {
-    gep(e, in, block, g->in->c * 4), gep(e, weights_ptr(e, g->plan->weights), block, filter),
-    gep(e, out, block, g->out->c * 4), gep(e, weights_ptr(e, g->plan->bias), block, e->lanes * 4)};
+  int64_t filter = (int64_t)g->win->kh * g->win->kw * g->plan->icg * e->vec_bytes;
+  Ref in = place_window(e, g->in, g->win, image, NULL, row, NULL), out = place_at(e, g->out, image, NULL, row, NULL);
+  in = place_from(e, in, g->in, NULL, block, NULL, NULL);
+  Ref weights = gep(e, weights_ptr(e, g->plan->weights), block, filter);
+  out = place_from(e, out, g->out, NULL, block, NULL, NULL);
+  Ref args[MAX_KERNEL_ARGS] = {in, weights, out, gep(e, weights_ptr(e, g->plan->bias), block, e->vec_bytes)};
   step_pointers(e, g->n, image, block, row, const_i64(e, 0), args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(g, &key);
@@ -178,8 +177,8 @@ static void call_block(Grouped *g, Ref image, Ref block, Ref row) {
 /* All blocks of a row one after the other, as they lie in memory. */
 void emit_grouped(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Grouped g = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout,
-               .out = &n->out[0]->layout, .rows = y->d[2], .cols = y->d[3],
+  Grouped g = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
+               .rows = y->d[2], .cols = y->d[3],
                .blocks = (y->d[1] + e->lanes - 1) / e->lanes};
   assert(g.plan->sums == g.plan->icg || g.plan->icg == e->lanes);
   emit_halo(e, n->out[0]);

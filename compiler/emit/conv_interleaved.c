@@ -15,7 +15,7 @@ typedef struct Interleaved {
   Node *n;
   const ConvPlan *plan;
   const Window *win;
-  const Layout *in, *out;
+  const Value *in, *out;
   int64_t rows, cols, span; /* of the result; pixels of an input row that a row of the result reads */
   int groups;               /* of the batch at hand */
   int width;                /* lanes of its weights (packed_columns) */
@@ -24,7 +24,7 @@ typedef struct Interleaved {
 /* Where a batch finds its inputs. */
 typedef struct Source {
   Ref first;                /* the first pixel's window, channel 0 of each group */
-  int64_t row, channel;     /* floats from one to the next */
+  int64_t row, channel;     /* bytes from one to the next */
 } Source;
 
 typedef struct Site { Ref image, row, batch; } Site;
@@ -39,23 +39,23 @@ static void part_pixel(const Interleaved *t, Ref in, Ref to, int64_t channel) {
   Emit *e = t->e;
   int icg = t->plan->icg, blocks = blocks_of(t, icg), from[64];
   Ref v[64];
-  for (int b = 0; b < blocks; b++) v[b] = load(e, e->vec, in, b * t->in->c * 4, e->lanes * 4);
+  for (int b = 0; b < blocks; b++) v[b] = load(e, e->vec, in, b * place_block_bytes(t->in), e->vec_bytes);
   for (int i = 0; i < icg; i++) {
     for (int l = 0; l < e->lanes; l++) from[l] = l < t->groups ? l * icg + i : i;
-    store(e, gather_lanes(e, v, blocks, from), to, i * channel * 4, e->lanes * 4);
+    store(e, gather_lanes(e, v, blocks, from), to, i * channel, e->vec_bytes);
   }
 }
 
 /* `in` is at the first pixel's window. */
 static Source part_rows(const Interleaved *t, Ref in) {
   Emit *e = t->e;
-  Source s = {.first = scratch_ptr(e), .channel = t->span * e->lanes};
+  Source s = {.first = scratch_ptr(e), .channel = t->span * e->vec_bytes};
   s.row = s.channel * t->plan->icg;
   Loop kh, x;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, t->win->kh), 1, 0, NULL);
-  Ref line = gep(e, in, kh.i, t->win->dh * t->in->row * 4), to = gep(e, s.first, kh.i, s.row * 4);
+  Ref line = gep(e, in, kh.i, t->win->dh * place_row_bytes(t->in)), to = gep(e, s.first, kh.i, s.row);
   loop_begin(e, &x, const_i64(e, 0), const_i64(e, t->span), 1, 0, NULL);
-  part_pixel(t, gep(e, line, x.i, t->in->pix * 4), gep(e, to, x.i, e->lanes * 4), s.channel);
+  part_pixel(t, gep(e, line, x.i, place_pixel_bytes(t->in)), gep(e, to, x.i, e->vec_bytes), s.channel);
   loop_end(e, &x);
   loop_end(e, &kh);
   return s;
@@ -66,12 +66,12 @@ static Source part_rows(const Interleaved *t, Ref in) {
 /* One tap: acc[u*ocg + j] += x[u] * w[j], for every input of a group. */
 static void sum_tap(const Interleaved *t, const Source *s, int uw, Ref in, Ref weights, Ref *acc) {
   Emit *e = t->e;
-  int ocg = t->plan->ocg, align = t->width < e->lanes ? 4 : e->lanes * 4;
+  int ocg = t->plan->ocg, align = t->width < e->lanes ? F32_BYTES : e->vec_bytes;
   for (int i = 0; i < t->plan->icg; i++) {
     Ref x[MAX_TILE];
-    for (int u = 0; u < uw; u++) x[u] = load(e, e->vec, in, (i * s->channel + u * t->win->sw * e->lanes) * 4, e->lanes * 4);
+    for (int u = 0; u < uw; u++) x[u] = load(e, e->vec, in, i * s->channel + u * t->win->sw * e->vec_bytes, e->vec_bytes);
     for (int j = 0; j < ocg; j++) {
-      Ref w = load(e, e->vec, weights, (i * ocg + j) * t->width * 4, align);
+      Ref w = load(e, e->vec, weights, (i * ocg + j) * t->width * F32_BYTES, align);
       for (int u = 0; u < uw; u++) acc[u * ocg + j] = fma_(e, x[u], w, acc[u * ocg + j]);
     }
     end_step(e);
@@ -80,13 +80,13 @@ static void sum_tap(const Interleaved *t, const Source *s, int uw, Ref in, Ref w
 
 static void sum_taps(const Interleaved *t, const Source *s, int uw, Ref in, Ref weights, Ref *acc) {
   Emit *e = t->e;
-  int n = uw * t->plan->ocg, tap = t->plan->icg * t->plan->ocg * t->width * 4;
+  int n = uw * t->plan->ocg, tap = t->plan->icg * t->plan->ocg * t->width * F32_BYTES;
   Loop kh, kw;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, t->win->kh), 1, n, acc);
-  Ref line = gep(e, in, kh.i, (t->plan->icg > 1 ? 1 : t->win->dh) * s->row * 4);
+  Ref line = gep(e, in, kh.i, (t->plan->icg > 1 ? 1 : t->win->dh) * s->row);
   Ref filter = gep(e, weights, kh.i, t->win->kw * tap);
   loop_begin(e, &kw, const_i64(e, 0), const_i64(e, t->win->kw), 1, n, acc);
-  sum_tap(t, s, uw, gep(e, line, kw.i, t->win->dw * e->lanes * 4), gep(e, filter, kw.i, tap), acc);
+  sum_tap(t, s, uw, gep(e, line, kw.i, t->win->dw * e->vec_bytes), gep(e, filter, kw.i, tap), acc);
   loop_end(e, &kw);
   loop_end(e, &kh);
 }
@@ -97,17 +97,16 @@ static void build_tile(const Interleaved *t, const Source *s, const Site *p, Ref
   int ocg = t->plan->ocg, from[64];
   Ref acc[64], arg[MAX_STEPS], block = mul_i(e, p->batch, ocg);
   for (int i = 0; i < uw * ocg; i++) acc[i] = LLVMConstNull(e->vec);
-  sum_taps(t, s, uw, gep(e, s->first, x, t->win->sw * e->lanes * 4), weights, acc);
-  Ref out = gep(e, gep(e, value_ptr(e, t->n->out[0]), p->image, t->out->n * 4), p->row, t->out->row * 4);
-  out = gep(e, gep(e, out, block, t->out->c * 4), x, t->out->pix * 4);
-  Ref bias = gep(e, weights_ptr(e, t->plan->bias), block, e->lanes * 4);
+  sum_taps(t, s, uw, gep(e, s->first, x, t->win->sw * e->vec_bytes), weights, acc);
+  Ref out = place_at(e, t->out, p->image, block, p->row, x);
+  Ref bias = gep(e, weights_ptr(e, t->plan->bias), block, e->vec_bytes);
   step_pointers(e, t->n, p->image, block, p->row, x, arg);
   for (int b = 0; b < blocks_of(t, ocg); b++) {
-    Ref offset = load(e, e->vec, bias, b * e->lanes * 4, e->lanes * 4);
+    Ref offset = load(e, e->vec, bias, b * e->vec_bytes, e->vec_bytes);
     for (int l = 0; l < e->lanes; l++) from[l] = (b * e->lanes + l) % ocg * e->lanes + (b * e->lanes + l) / ocg;
     for (int u = 0; u < uw; u++) {
       Ref y = apply_steps(e, t->n, add_f(e, gather_lanes(e, acc + u * ocg, ocg, from), offset), arg, b, 0, u);
-      store(e, y, out, (b * t->out->c + u * t->out->pix) * 4, e->lanes * 4);
+      store(e, y, out, place_offset(t->out, b, 0, u), e->vec_bytes);
     }
   }
 }
@@ -117,12 +116,10 @@ static void build_tile(const Interleaved *t, const Source *s, const Site *p, Ref
 /* A row of a batch. */
 static void build_row(const Interleaved *t, const Site *p) {
   Emit *e = t->e;
-  int64_t filter = (int64_t)t->win->kh * t->win->kw * t->plan->icg * t->plan->ocg * e->lanes;
-  Ref weights = gep(e, weights_ptr(e, t->plan->weights), p->batch, filter * 4);
-  Ref in = gep_const(e, value_ptr(e, t->n->in[0]), -(t->win->top * t->in->row + t->win->left * t->in->pix) * 4);
-  in = gep(e, gep(e, in, p->image, t->in->n * 4), p->row, t->win->sh * t->in->row * 4);
-  in = gep(e, in, p->batch, t->plan->icg * t->in->c * 4);
-  Source s = {.first = in, .row = t->in->row};
+  int64_t filter = (int64_t)t->win->kh * t->win->kw * t->plan->icg * t->plan->ocg * e->vec_bytes;
+  Ref weights = gep(e, weights_ptr(e, t->plan->weights), p->batch, filter);
+  Ref in = place_window(e, t->in, t->win, p->image, mul_i(e, p->batch, t->plan->icg), p->row, NULL);
+  Source s = {.first = in, .row = place_row_bytes(t->in)};
   if (t->plan->icg > 1) s = part_rows(t, in);
   const RowTiles tiles = row_tiles(t->cols, t->plan->uw);
   for (int i = 0; i < 2; i++) {
@@ -154,7 +151,7 @@ static void build_batch(Interleaved *t, const Site *p) {
 
 void emit_interleaved(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Interleaved t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
+  Interleaved t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
                    .rows = y->d[2], .cols = y->d[3]};
   t.span = (t.cols - 1) * t.win->sw + (t.win->kw - 1) * t.win->dw + 1;
   int64_t batches = (t.plan->groups + e->lanes - 1) / e->lanes;

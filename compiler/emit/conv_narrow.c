@@ -13,7 +13,7 @@ typedef struct Narrow {
   Node *n;
   const ConvPlan *plan;
   const Window *win;
-  const Layout *in, *out;
+  const Value *in, *out;
   int64_t cols;
   int64_t whole;       /* input blocks that are full */
   int rest;            /* channels of the last one, if it is not */
@@ -27,12 +27,12 @@ static void sum_block(const Narrow *t, const Panel *p, Ref x, int lanes, Ref *ac
   Emit *e = t->e;
   int n = p->uw * p->nb;
   Ref w[MAX_TILE];
-  for (int j = 0; j < p->nb; j++) w[j] = load_lanes(e, acc[n], j * lanes * 4, lanes, 4);
+  for (int j = 0; j < p->nb; j++) w[j] = load_lanes(e, acc[n], j * lanes * F32_BYTES, lanes, F32_BYTES);
   for (int u = 0; u < p->uw; u++) {
-    Ref value = load_lanes(e, x, u * t->win->sw * t->in->pix * 4, lanes, e->lanes * 4);
+    Ref value = load_lanes(e, x, u * t->win->sw * place_pixel_bytes(t->in), lanes, e->vec_bytes);
     for (int j = 0; j < p->nb; j++) acc[u * p->nb + j] = fma_(e, value, w[j], acc[u * p->nb + j]);
   }
-  acc[n] = gep_const(e, acc[n], p->nb * lanes * 4);
+  acc[n] = gep_const(e, acc[n], p->nb * lanes * F32_BYTES);
 }
 
 /* The sums of a tile, pixel by pixel in the lanes of one vector; *weights moves past what was used. */
@@ -44,15 +44,15 @@ static Ref sum_tile(const Narrow *t, const Panel *p, Ref in, Ref *weights) {
   acc[n] = *weights;
   Loop kh, kw, block;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, t->win->kh), 1, n + 1, acc);
-  Ref line = gep(e, in, kh.i, t->win->dh * t->in->row * 4);
+  Ref line = gep(e, in, kh.i, t->win->dh * place_row_bytes(t->in));
   loop_begin(e, &kw, const_i64(e, 0), const_i64(e, t->win->kw), 1, n + 1, acc);
-  Ref pixel = gep(e, line, kw.i, t->win->dw * t->in->pix * 4);
+  Ref pixel = gep(e, line, kw.i, t->win->dw * place_pixel_bytes(t->in));
   if (t->whole > 0) {
     loop_begin(e, &block, const_i64(e, 0), const_i64(e, t->whole), 1, n + 1, acc);
-    sum_block(t, p, gep(e, pixel, block.i, t->in->c * 4), e->lanes, acc);
+    sum_block(t, p, gep(e, pixel, block.i, place_block_bytes(t->in)), e->lanes, acc);
     loop_end(e, &block);
   }
-  if (t->rest > 0) sum_block(t, p, gep_const(e, pixel, t->whole * t->in->c * 4), t->rest, acc);
+  if (t->rest > 0) sum_block(t, p, gep_const(e, pixel, t->whole * place_block_bytes(t->in)), t->rest, acc);
   loop_end(e, &kw);
   loop_end(e, &kh);
   *weights = acc[n];
@@ -77,21 +77,18 @@ static void build_tile(const Narrow *t, Ref image, Ref row, int uw, Ref x) {
   Emit *e = t->e;
   int nb = t->plan->nb, panels = (t->plan->ocg + nb - 1) / nb;
   Ref sums[2], arg[MAX_STEPS], weights = weights_ptr(e, t->plan->weights), none = const_i64(e, 0);
-  Ref in = gep_const(e, value_ptr(e, t->n->in[0]), -(t->win->top * t->in->row + t->win->left * t->in->pix) * 4);
-  in = gep(e, gep(e, in, image, t->in->n * 4), row, t->win->sh * t->in->row * 4);
-  in = gep(e, in, x, t->win->sw * t->in->pix * 4);
+  Ref in = place_window(e, t->in, t->win, image, NULL, row, x);
   assert(panels <= 2);
   for (int i = 0; i < panels; i++) {
     const Panel p = {uw, i < panels - 1 ? nb : t->plan->ocg - i * nb};
     sums[i] = sum_tile(t, &p, in, &weights);
   }
-  Ref out = gep(e, gep(e, value_ptr(e, t->n->out[0]), image, t->out->n * 4), row, t->out->row * 4);
-  Ref bias = load(e, e->vec, weights_ptr(e, t->plan->bias), 0, e->lanes * 4);
-  out = gep(e, out, x, t->out->pix * 4);
+  Ref out = place_at(e, t->out, image, NULL, row, x);
+  Ref bias = load(e, e->vec, weights_ptr(e, t->plan->bias), 0, e->vec_bytes);
   step_pointers(e, t->n, image, none, row, x, arg);
   for (int u = 0; u < uw; u++) {
     Ref y = apply_steps(e, t->n, add_f(e, outputs_of(t, sums, panels, u), bias), arg, 0, 0, u);
-    store(e, y, out, u * t->out->pix * 4, e->lanes * 4);
+    store(e, y, out, u * place_pixel_bytes(t->out), e->vec_bytes);
   }
 }
 
@@ -111,7 +108,7 @@ static void build_row(const Narrow *t, Ref image, Ref row, Ref from, Ref to) {
 /* Tasks share out the tiles of all rows. */
 void emit_narrow(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Narrow t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
+  Narrow t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
               .cols = y->d[3], .whole = n->plan->icg / e->lanes, .rest = n->plan->icg % e->lanes};
   emit_halo(e, n->out[0]);
   RowShare share;

@@ -11,7 +11,7 @@ typedef struct Pixels {
   Node *n;
   const ConvPlan *plan;
   const Window *win;
-  const Layout *in, *out;
+  const Value *in, *out;
   int64_t whole;       /* vectors of a row of the result that are full */
   int rest;            /* pixels of the last one, if it is not */
 } Pixels;
@@ -25,9 +25,11 @@ static void sum_tap(const Pixels *t, const Strip *s, Ref in, Ref weights, Ref *a
   int ocg = t->plan->ocg;
   for (int c = 0; c < t->plan->icg; c++) {
     Ref x[MAX_TILE];
-    for (int v = 0; v < s->vectors; v++) x[v] = load_lanes(e, in, (c * t->in->c + v * e->lanes) * 4, s->pixels, 4);
+    for (int v = 0; v < s->vectors; v++) {
+      x[v] = load_lanes(e, in, place_offset(t->in, c, 0, v * e->lanes), s->pixels, F32_BYTES);
+    }
     for (int j = 0; j < ocg; j++) {
-      Ref w = splat(e, load(e, e->f32, weights, (c * ocg + j) * 4, 4), e->lanes);
+      Ref w = splat(e, load(e, e->f32, weights, (c * ocg + j) * F32_BYTES, F32_BYTES), e->lanes);
       for (int v = 0; v < s->vectors; v++) acc[j * s->vectors + v] = fma_(e, x[v], w, acc[j * s->vectors + v]);
     }
   }
@@ -35,13 +37,13 @@ static void sum_tap(const Pixels *t, const Strip *s, Ref in, Ref weights, Ref *a
 
 static void sum_taps(const Pixels *t, const Strip *s, Ref in, Ref *acc) {
   Emit *e = t->e;
-  int n = s->vectors * t->plan->ocg, tap = t->plan->icg * t->plan->ocg * 4;
+  int n = s->vectors * t->plan->ocg, tap = t->plan->icg * t->plan->ocg * F32_BYTES;
   Loop kh, kw;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, t->win->kh), 1, n, acc);
-  Ref line = gep(e, in, kh.i, t->win->dh * t->in->row * 4);
+  Ref line = gep(e, in, kh.i, t->win->dh * place_row_bytes(t->in));
   Ref filter = gep(e, weights_ptr(e, t->plan->weights), kh.i, t->win->kw * tap);
   loop_begin(e, &kw, const_i64(e, 0), const_i64(e, t->win->kw), 1, n, acc);
-  sum_tap(t, s, gep(e, line, kw.i, t->win->dw * 4), gep(e, filter, kw.i, tap), acc);
+  sum_tap(t, s, gep(e, line, kw.i, t->win->dw * place_pixel_bytes(t->in)), gep(e, filter, kw.i, tap), acc);
   loop_end(e, &kw);
   loop_end(e, &kh);
 }
@@ -61,18 +63,15 @@ static void build_strip(const Pixels *t, Ref image, Ref row, const Strip *s, Ref
   Emit *e = t->e;
   Ref acc[64], arg[MAX_STEPS];
   for (int i = 0; i < s->vectors * t->plan->ocg; i++) acc[i] = LLVMConstNull(e->vec);
-  Ref in = gep_const(e, value_ptr(e, t->n->in[0]), -(t->win->top * t->in->row + t->win->left) * 4);
-  in = gep(e, gep(e, in, image, t->in->n * 4), row, t->win->sh * t->in->row * 4);
-  sum_taps(t, s, gep(e, in, x, 4), acc);
-  Ref out = gep(e, gep(e, value_ptr(e, t->n->out[0]), image, t->out->n * 4), row, t->out->row * 4);
-  Ref bias = load(e, e->vec, weights_ptr(e, t->plan->bias), 0, e->lanes * 4);
-  out = gep(e, out, x, t->out->pix * 4);
+  sum_taps(t, s, place_window(e, t->in, t->win, image, NULL, row, x), acc);
+  Ref out = place_at(e, t->out, image, NULL, row, x);
+  Ref bias = load(e, e->vec, weights_ptr(e, t->plan->bias), 0, e->vec_bytes);
   step_pointers(e, t->n, image, const_i64(e, 0), row, x, arg);
   for (int v = 0; v < s->vectors; v++) {
     for (int p = 0; p < s->pixels; p++) {
       int at = v * e->lanes + p;
       Ref y = apply_steps(e, t->n, add_f(e, outputs_of(t, acc + v, s->vectors, p), bias), arg, 0, 0, at);
-      store(e, y, out, at * t->out->pix * 4, e->lanes * 4);
+      store(e, y, out, at * place_pixel_bytes(t->out), e->vec_bytes);
     }
   }
 }
@@ -105,7 +104,7 @@ static void build_row(const Pixels *t, Ref image, Ref row, Ref from, Ref to) {
 /* Tasks share out the strips of all rows. */
 void emit_pixels(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Pixels t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
+  Pixels t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
               .whole = y->d[3] / e->lanes, .rest = (int)(y->d[3] % e->lanes)};
   assert(n->win.sw == 1 && n->plan->planar);
   emit_halo(e, n->out[0]);

@@ -18,7 +18,7 @@ typedef struct Ragged {
   Node *n;
   const ConvPlan *plan;
   const Window *win;
-  const Layout *in, *out;
+  const Value *in, *out;
   int64_t cols, taps, channels; /* of the result */
 } Ragged;
 
@@ -43,12 +43,12 @@ static void lanes_of(Emit *e, Ref first, Ref end, Ref block, Ref *lo, Ref *hi) {
 /* One channel of the input and one tap; acc[uw] is the pointer to the weights. */
 static void sum_channel(const Ragged *r, const Piece *p, int uw, Ref x, Ref *acc) {
   Emit *e = r->e;
-  Ref w = load(e, e->vec, acc[uw], 0, 4);
+  Ref w = load(e, e->vec, acc[uw], 0, F32_BYTES);
   for (int u = 0; u < uw; u++) {
-    Ref value = splat(e, load(e, e->f32, x, u * r->win->sw * r->in->pix * 4, 4), e->lanes);
+    Ref value = splat(e, load(e, e->f32, x, u * r->win->sw * place_pixel_bytes(r->in), F32_BYTES), e->lanes);
     acc[u] = fma_(e, value, w, acc[u]);
   }
-  acc[uw] = gep(e, acc[uw], p->width, 4);
+  acc[uw] = gep(e, acc[uw], p->width, F32_BYTES);
 }
 
 /* `in` is at the first pixel's window, in channel 0. */
@@ -59,13 +59,13 @@ static void sum_group(const Ragged *r, const Piece *p, int uw, Ref in, Ref *acc)
   Ref last = block_of(e, add_i(e, end, const_i64(e, -1)));
   loop_begin(e, &run, block_of(e, first), add_i(e, last, const_i64(e, 1)), 1, uw + 1, acc);
   lanes_of(e, first, end, run.i, &lo, &hi);
-  Ref block = gep(e, in, run.i, r->in->c * 4);
+  Ref block = gep(e, in, run.i, place_block_bytes(r->in));
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, r->win->kh), 1, uw + 1, acc);
-  Ref line = gep(e, block, kh.i, r->win->dh * r->in->row * 4);
+  Ref line = gep(e, block, kh.i, r->win->dh * place_row_bytes(r->in));
   loop_begin(e, &kw, const_i64(e, 0), const_i64(e, r->win->kw), 1, uw + 1, acc);
-  Ref pixel = gep(e, line, kw.i, r->win->dw * r->in->pix * 4);
+  Ref pixel = gep(e, line, kw.i, r->win->dw * place_pixel_bytes(r->in));
   loop_begin(e, &channel, lo, hi, 1, uw + 1, acc);
-  sum_channel(r, p, uw, gep(e, pixel, channel.i, 4), acc);
+  sum_channel(r, p, uw, gep(e, pixel, channel.i, F32_BYTES), acc);
   loop_end(e, &channel);
   loop_end(e, &kw);
   loop_end(e, &kh);
@@ -89,18 +89,16 @@ static Ref own_lanes(const Ragged *r, const Piece *p) {
 static void build_tile(const Ragged *r, const Piece *p, int uw, Ref x) {
   Emit *e = r->e;
   Ref acc[64], arg[MAX_STEPS], mask = own_lanes(r, p);
-  Ref bias = load(e, e->vec, gep(e, weights_ptr(e, r->plan->bias), p->block, e->lanes * 4), 0, e->lanes * 4);
+  Ref bias = load(e, e->vec, gep(e, weights_ptr(e, r->plan->bias), p->block, e->vec_bytes), 0, e->vec_bytes);
   for (int u = 0; u < uw; u++) acc[u] = bias;
   acc[uw] = p->weights;
-  Ref in = gep_const(e, value_ptr(e, r->n->in[0]), -(r->win->top * r->in->row + r->win->left * r->in->pix) * 4);
-  in = gep(e, gep(e, in, p->image, r->in->n * 4), p->row, r->win->sh * r->in->row * 4);
-  sum_group(r, p, uw, gep(e, in, x, r->win->sw * r->in->pix * 4), acc);
-  Ref out = gep(e, gep(e, value_ptr(e, r->n->out[0]), p->image, r->out->n * 4), p->row, r->out->row * 4);
-  out = gep(e, gep(e, out, p->block, r->out->c * 4), x, r->out->pix * 4);
+  sum_group(r, p, uw, place_window(e, r->in, r->win, p->image, NULL, p->row, x), acc);
+  Ref out = place_at(e, r->out, p->image, p->block, p->row, x);
   step_pointers(e, r->n, p->image, p->block, p->row, x, arg);
   for (int u = 0; u < uw; u++) {
-    Ref y = apply_steps(e, r->n, acc[u], arg, 0, 0, u), old = load(e, e->vec, out, u * r->out->pix * 4, e->lanes * 4);
-    store(e, LLVMBuildSelect(e->b, mask, y, old, ""), out, u * r->out->pix * 4, e->lanes * 4);
+    int64_t at = place_offset(r->out, 0, 0, u);
+    Ref y = apply_steps(e, r->n, acc[u], arg, 0, 0, u), old = load(e, e->vec, out, at, e->vec_bytes);
+    store(e, LLVMBuildSelect(e->b, mask, y, old, ""), out, at, e->vec_bytes);
   }
 }
 
@@ -130,7 +128,7 @@ static void pieces_of_row(const Ragged *r, Piece *p, Ref from, Ref to) {
   lanes_of(e, first, end, block.i, &p->lo, &p->hi);
   p->width = sub_i(e, p->hi, p->lo);
   Ref output = add_i(e, mul_i(e, block.i, e->lanes), p->lo);
-  p->weights = gep(e, gep(e, weights, output, each * 4), p->lo, -4);
+  p->weights = gep(e, gep(e, weights, output, each * F32_BYTES), p->lo, -F32_BYTES);
   tiles_of_piece(r, p, from, to);
   loop_end(e, &block);
   loop_end(e, &group);
@@ -139,7 +137,7 @@ static void pieces_of_row(const Ragged *r, Piece *p, Ref from, Ref to) {
 /* Tasks share out the tiles of all rows: a block's lanes are written by one task, whichever groups they belong to. */
 void emit_ragged(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Ragged r = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = &n->in[0]->layout, .out = &n->out[0]->layout,
+  Ragged r = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
               .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw, .channels = y->d[1]};
   emit_halo(e, n->out[0]);
   RowShare share;

@@ -53,7 +53,7 @@ typedef struct Strassen {
   Emit *e;
   Node *n;
   const ConvPlan *plan;
-  const Layout *in, *out;
+  const Value *in, *out;
   int64_t images, rows, cols;   /* of the result */
   bool flat;                    /* a line is half of an image's map */
   int64_t lines, pairs;         /* all lines, where they are rows; all pairs */
@@ -75,10 +75,11 @@ static void pixel(const Strassen *s, int second, int u, int *y, int *x) {
   *x = s->flat ? at % (int)s->cols : u;
 }
 
+/* In bytes from the line's first pixel. */
 static int64_t in_offset(const Strassen *s, int second, int u) {
   int y, x;
   pixel(s, second, u, &y, &x);
-  return y * s->n->win.sh * s->in->row + x * s->n->win.sw * s->in->pix;
+  return place_offset(s->in, 0, y * s->n->win.sh, x * s->n->win.sw);
 }
 
 /* Image and row of a line, where its first pixel is, but for a second half. */
@@ -94,18 +95,15 @@ static Start start_of(const Strassen *s, Ref pair, int second) {
 }
 
 static Ref input_at(const Strassen *s, Start p) {
-  Emit *e = s->e;
-  Ref x = value_ptr(e, s->n->in[0]);
-  x = gep_const(e, x, -(s->n->win.top * s->in->row + s->n->win.left * s->in->pix) * 4);
-  return gep(e, gep(e, x, p.image, s->in->n * 4), p.row, s->n->win.sh * s->in->row * 4);
+  return place_window(s->e, s->in, &s->n->win, p.image, NULL, p.row, NULL);
 }
 
 /* ==== S1 to S4: [sum][pair][half of the channel blocks][pixel][V] ==== */
 
 static void sum_pixel(const Strassen *s, Ref a1, Ref a2, Ref v, int u) {
   Emit *e = s->e;
-  int64_t half = s->half * s->in->c * 4, in1 = in_offset(s, 0, u) * 4, in2 = in_offset(s, 1, u) * 4;
-  int bytes = e->lanes * 4;
+  int64_t half = s->half * place_block_bytes(s->in), in1 = in_offset(s, 0, u), in2 = in_offset(s, 1, u);
+  int bytes = e->vec_bytes;
   Ref a11 = load(e, e->vec, a1, in1, bytes), a12 = load(e, e->vec, a1, in1 + half, bytes);
   Ref a21 = load(e, e->vec, a2, in2, bytes), a22 = load(e, e->vec, a2, in2 + half, bytes);
   Ref sum[STRASSEN_SUMS];
@@ -113,7 +111,7 @@ static void sum_pixel(const Strassen *s, Ref a1, Ref a2, Ref v, int u) {
   sum[S2] = LLVMBuildFSub(e->b, sum[S1], a11, "");
   sum[S3] = LLVMBuildFSub(e->b, a11, a21, "");
   sum[S4] = LLVMBuildFSub(e->b, a12, sum[S2], "");
-  for (int i = 0; i < STRASSEN_SUMS; i++) store(e, sum[i], v, i * s->sum * 4 + u * bytes, bytes);
+  for (int i = 0; i < STRASSEN_SUMS; i++) store(e, sum[i], v, i * s->sum * F32_BYTES + u * bytes, bytes);
 }
 
 /* Of a row so many pixels are done at a time. */
@@ -127,11 +125,11 @@ static void build_sums(const void *data) {
   const Strassen *s = data;
   Emit *e = s->e;
   int at_once = pixels_at_once(s);
-  int64_t step = at_once * s->n->win.sw * s->in->pix * 4;
+  int64_t step = at_once * s->n->win.sw * place_pixel_bytes(s->in);
   Loop part;
   loop_begin(e, &part, const_i64(e, 0), const_i64(e, s->line / at_once), 1, 0, NULL);
   Ref a1 = gep(e, LLVMGetParam(e->fn, 0), part.i, step), a2 = gep(e, LLVMGetParam(e->fn, 1), part.i, step);
-  Ref v = gep(e, LLVMGetParam(e->fn, 2), part.i, at_once * e->lanes * 4);
+  Ref v = gep(e, LLVMGetParam(e->fn, 2), part.i, at_once * e->vec_bytes);
   for (int u = 0; u < at_once; u++) {
     sum_pixel(s, a1, a2, v, u);
     end_step(e);
@@ -145,12 +143,12 @@ static void sums_of_block(const Strassen *s, Ref sums, Ref first, Ref pair, Ref 
   const Window *w = &s->n->win;
   const char *key = format_text(e->g->cx, "strassen_in_%lld_%d.%dx%d_s%lldx%lld_sum%lld_in%lld.%lld.%lld", (long long)s->half,
                                 s->line, s->flat ? (int)s->rows : 0, s->flat ? (int)s->cols : 0, (long long)w->sh,
-                                (long long)w->sw, (long long)s->sum, (long long)s->in->c, (long long)s->in->row,
-                                (long long)s->in->pix);
-  int64_t pixels = s->line * e->lanes * 4;
+                                (long long)w->sw, (long long)s->sum, (long long)s->in->layout.c, (long long)s->in->layout.row,
+                                (long long)s->in->layout.pix);
+  int64_t pixels = s->line * e->vec_bytes;
   Ref number = LLVMBuildSub(e->b, pair, first, ""), v = gep(e, gep(e, sums, number, s->half * pixels), block, pixels);
   Ref args[] = {input_at(s, start_of(s, pair, 0)), input_at(s, start_of(s, pair, 1)), v};
-  for (int i = 0; i < 2; i++) args[i] = gep(e, args[i], block, s->in->c * 4);
+  for (int i = 0; i < 2; i++) args[i] = gep(e, args[i], block, place_block_bytes(s->in));
   call_kernel(e, key, 3, args, build_sums, s);
 }
 
@@ -162,7 +160,7 @@ typedef struct Kernel {
   const Strassen *s;
   const Product *p;
   Tile tile;
-  int64_t block;                  /* floats from one channel block of the input to the next */
+  int64_t block;                  /* bytes from one channel block of the input to the next */
   int dy[MAX_TILE], dx[MAX_TILE]; /* result's pixels from the first */
   int exist;                      /* the first so many pixels */
   bool optional;                  /* there may be no result at all */
@@ -172,11 +170,11 @@ static void kernel_key(const Kernel *k, Buffer *key) {
   const Strassen *s = k->s;
   const Tile *t = &k->tile;
   buffer_printf(key, "strassen_%dx%d_b%lld.%lld_m%lld.%d_pf%d_t%d", t->uw, t->nb, (long long)s->half,
-                (long long)k->block, (long long)s->kept, k->p->kept, t->prefetch, t->meanwhile.n);
-  for (int u = 1; u < t->uw; u++) buffer_printf(key, "_%lld", (long long)t->in[u]);
+                (long long)k->block / F32_BYTES, (long long)s->kept, k->p->kept, t->prefetch, t->meanwhile.n);
+  for (int u = 1; u < t->uw; u++) buffer_printf(key, "_%lld", (long long)t->in[u] / F32_BYTES);
   if (k->p->c != NONE) {
-    buffer_printf(key, "_c%d_out%lld.%lld.%lld_%d%s", k->p->c, (long long)s->out->c, (long long)s->out->row,
-                  (long long)s->out->pix, k->exist, k->optional ? "o" : "");
+    buffer_printf(key, "_c%d_out%lld.%lld.%lld_%d%s", k->p->c, (long long)s->out->layout.c, (long long)s->out->layout.row,
+                  (long long)s->out->layout.pix, k->exist, k->optional ? "o" : "");
     for (int u = 1; u < t->uw; u++) buffer_printf(key, "_%d.%d", k->dy[u], k->dx[u]);
     step_key(s->n, key);
   }
@@ -185,19 +183,19 @@ static void kernel_key(const Kernel *k, Buffer *key) {
 
 static Ref kept_at(const Kernel *k, int m, int i) {
   Emit *e = k->s->e;
-  return gep_const(e, LLVMGetParam(e->fn, ARG_M), (m * k->s->kept + i * e->lanes) * 4);
+  return gep_const(e, LLVMGetParam(e->fn, ARG_M), m * k->s->kept * F32_BYTES + i * e->vec_bytes);
 }
 
 static Ref load_kept(const Kernel *k, int m, int i) {
   Emit *e = k->s->e;
-  return load(e, e->vec, kept_at(k, m, i), 0, e->lanes * 4);
+  return load(e, e->vec, kept_at(k, m, i), 0, e->vec_bytes);
 }
 
 static void keep_product(const Kernel *k, Ref *acc) {
   Emit *e = k->s->e;
   for (int i = 0; i < k->tile.nb * k->tile.uw; i++) {
     if (k->p->before != NOTHING) acc[i] = add_f(e, acc[i], load_kept(k, k->p->before, i));
-    store(e, acc[i], kept_at(k, k->p->kept, i), 0, e->lanes * 4);
+    store(e, acc[i], kept_at(k, k->p->kept, i), 0, e->vec_bytes);
   }
 }
 
@@ -207,13 +205,13 @@ static void store_result(const Kernel *k, Ref *acc) {
   Ref arg[MAX_STEPS], out = LLVMGetParam(e->fn, ARG_OUT);
   for (int i = 0; i < s->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
   for (int b = 0; b < k->tile.nb; b++) {
-    Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), b * e->lanes * 4, e->lanes * 4);
+    Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), b * e->vec_bytes, e->vec_bytes);
     for (int u = 0; u < k->exist; u++) {
       int i = b * k->tile.uw + u;
       Ref y = add_f(e, acc[i], bias);
       for (int j = 0; j < k->p->n_terms; j++) y = add_f(e, y, load_kept(k, k->p->term[j], i));
       y = apply_steps(e, s->n, y, arg, b, k->dy[u], k->dx[u]);
-      store(e, y, out, (b * s->out->c + k->dy[u] * s->out->row + k->dx[u] * s->out->pix) * 4, e->lanes * 4);
+      store(e, y, out, place_offset(s->out, b, k->dy[u], k->dx[u]), e->vec_bytes);
     }
   }
 }
@@ -224,11 +222,11 @@ static void prefetch_arguments(const Kernel *k) {
   Emit *e = k->s->e;
   for (int i = 0; i < n->n_step; i++) {
     if (step_arg_class(n, &n->step[i]) != ARG_TENSOR) continue;
-    const Layout *l = &n->in[n->step[i].arg]->layout;
+    const Value *v = n->in[n->step[i].arg];
     for (int b = 0; b < k->tile.nb; b++) {
       int64_t at = -1;
       for (int u = 0; u < k->exist; u++) {
-        int64_t next = (b * l->c + k->dy[u] * l->row + k->dx[u] * l->pix) * 4;
+        int64_t next = place_offset(v, b, k->dy[u], k->dx[u]);
         if (u > 0 && next < at + 64) continue;
         at = next;
         prefetch(e, LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i)), at, false, 3);
@@ -250,11 +248,11 @@ static void build_kernel(const void *data) {
   if (k->p->c != NONE) prefetch_arguments(k);
   Loop block;
   loop_begin(e, &block, const_i64(e, 0), const_i64(e, s->half), 1, n + 2, acc);
-  int64_t step = tile.meanwhile.n * e->lanes * 4;
+  int64_t step = tile.meanwhile.n * e->vec_bytes;
   tile.meanwhile.a = gep(e, LLVMGetParam(e->fn, ARG_FROM), block.i, step);
   tile.meanwhile.b = gep(e, LLVMGetParam(e->fn, ARG_MINUS), block.i, step);
   tile.meanwhile.to = gep(e, LLVMGetParam(e->fn, ARG_TO), block.i, step);
-  tile_sums(e, &tile, gep(e, LLVMGetParam(e->fn, ARG_IN), block.i, k->block * 4), e->lanes, acc, &acc[n], &acc[n + 1]);
+  tile_sums(e, &tile, gep(e, LLVMGetParam(e->fn, ARG_IN), block.i, k->block), e->lanes, acc, &acc[n], &acc[n + 1]);
   loop_end(e, &block);
   if (k->p->kept != NOTHING) keep_product(k, acc);
   if (k->p->c == NONE) return;
@@ -277,25 +275,26 @@ typedef struct Turn {
 static int tiles_of_line(const Strassen *s) { return (int)row_tiles(s->line, s->plan->uw).count; }
 
 static Ref weights_of(const Strassen *s, const Turn *t, int b) {
-  return b >= T2 ? t->buffer[b - T2] : gep_const(s->e, t->weights, (b % 2 * s->panel + b / 2 * s->panel / 2) * 4);
+  int64_t at = b % 2 * s->panel + b / 2 * s->panel / 2;
+  return b >= T2 ? t->buffer[b - T2] : gep_const(s->e, t->weights, at * F32_BYTES);
 }
 
 /* Input of a tile, and where its pixels are. */
 static Ref tile_input(const Strassen *s, const Turn *t, Kernel *k, Ref pair, int first) {
   Emit *e = s->e;
   bool in_place = k->p->a >= A11;
-  int second = k->p->a == A22, lanes = e->lanes;
-  k->block = in_place ? s->in->c : (int64_t)s->line * lanes;
-  int64_t base = in_place ? in_offset(s, second, first) : first * lanes;
+  int second = k->p->a == A22, bytes = e->vec_bytes;
+  k->block = in_place ? place_block_bytes(s->in) : (int64_t)s->line * bytes;
+  int64_t base = in_place ? in_offset(s, second, first) : first * bytes;
   for (int u = 0; u < k->tile.uw; u++) {
-    k->tile.in[u] = (in_place ? in_offset(s, second, first + u) : (first + u) * lanes) - base;
+    k->tile.in[u] = (in_place ? in_offset(s, second, first + u) : (first + u) * bytes) - base;
   }
   if (!in_place) {
-    Ref v = gep_const(e, t->v, (k->p->a * s->sum + base) * 4);
-    return gep(e, v, pair, s->half * s->line * lanes * 4);
+    Ref v = gep_const(e, t->v, k->p->a * s->sum * F32_BYTES + base);
+    return gep(e, v, pair, s->half * s->line * bytes);
   }
   Ref x = input_at(s, start_of(s, add_i(e, t->first, pair), second));
-  return gep_const(e, x, ((k->p->a != A11 ? s->half * s->in->c : 0) + base) * 4);
+  return gep_const(e, x, (k->p->a != A11 ? s->half * place_block_bytes(s->in) : 0) + base);
 }
 
 static void tile_output(const Strassen *s, const Turn *t, Kernel *k, Ref pair, int first, Ref *args) {
@@ -311,14 +310,14 @@ static void tile_output(const Strassen *s, const Turn *t, Kernel *k, Ref pair, i
   }
   Ref row = add_i(e, p.row, const_i64(e, y0)), x = const_i64(e, x0);
   Ref panel = add_i(e, mul_i(e, t->panels, 2), const_i64(e, k->p->c % 2)), block = mul_i(e, panel, s->plan->nb);
-  Ref out = gep(e, gep(e, value_ptr(e, s->n->out[0]), p.image, s->out->n * 4), block, s->out->c * 4);
-  args[ARG_OUT] = gep(e, gep(e, out, row, s->out->row * 4), x, s->out->pix * 4);
+  Ref out = place_at(e, s->out, p.image, block, NULL, NULL);
+  args[ARG_OUT] = place_from(e, out, s->out, NULL, NULL, row, x);
   k->optional = !s->flat && s->lines % 2 && second;
   if (k->optional) {
     Ref exists = LLVMBuildICmp(e->b, LLVMIntSLT, add_i(e, t->first, pair), const_i64(e, s->lines / 2), "");
     args[ARG_OUT] = LLVMBuildSelect(e->b, exists, args[ARG_OUT], LLVMConstNull(e->ptr), "");
   }
-  args[ARG_BIAS] = gep(e, weights_ptr(e, s->plan->bias), block, e->lanes * 4);
+  args[ARG_BIAS] = gep(e, weights_ptr(e, s->plan->bias), block, e->vec_bytes);
   step_pointers(e, s->n, p.image, block, row, x, args + ARG_STEPS);
 }
 
@@ -336,9 +335,9 @@ static void share_of_weights(const Strassen *s, const Turn *t, Kernel *k, Ref ti
   at = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, at, last, ""), at, last, "");
   at = add_i(e, at, const_i64(e, p->half * s->half * all));
   k->tile.meanwhile.n = n;
-  args[ARG_FROM] = gep(e, weights_of(s, t, p->from), at, e->lanes * 4);
-  args[ARG_MINUS] = gep(e, weights_of(s, t, p->minus), at, e->lanes * 4);
-  args[ARG_TO] = gep(e, weights_of(s, t, p->to), at, e->lanes * 4);
+  args[ARG_FROM] = gep(e, weights_of(s, t, p->from), at, e->vec_bytes);
+  args[ARG_MINUS] = gep(e, weights_of(s, t, p->minus), at, e->vec_bytes);
+  args[ARG_TO] = gep(e, weights_of(s, t, p->to), at, e->vec_bytes);
 }
 
 /* Tile number i of the lines of a pair: `uw` pixels from `first`. */
@@ -349,13 +348,13 @@ static void one_tile(const Strassen *s, const Turn *t, const Product *p, Ref pai
   Ref args[MAX_KERNEL_ARGS] = {NULL};
   args[ARG_IN] = tile_input(s, t, &k, pair, first);
   args[ARG_W] = weights_of(s, t, p->b);
-  args[ARG_M] = gep(e, gep_const(e, t->m, (int64_t)first * nb * e->lanes * 4), pair, (int64_t)s->line * nb * e->lanes * 4);
+  args[ARG_M] = gep(e, gep_const(e, t->m, (int64_t)first * nb * e->vec_bytes), pair, (int64_t)s->line * nb * e->vec_bytes);
   share_of_weights(s, t, &k, add_i(e, mul_i(e, pair, count), const_i64(e, i)), args);
   if (p->c != NONE) tile_output(s, t, &k, pair, first, args);
   int64_t bytes = t->fetched * s->half * 64, before = number * s->group * count + i;
-  if (before * bytes < 2 * s->panel * 4) {
+  if (before * bytes < 2 * s->panel * F32_BYTES) {
     k.tile.prefetch = t->fetched;
-    args[ARG_PREFETCH] = gep(e, gep_const(e, t->weights, 2 * s->panel * 4 + before * bytes), pair, count * bytes);
+    args[ARG_PREFETCH] = gep(e, gep_const(e, t->weights, 2 * s->panel * F32_BYTES + before * bytes), pair, count * bytes);
   }
   Buffer key = {0};
   kernel_key(&k, &key);
@@ -408,11 +407,12 @@ static Ref group_begin(const Strassen *s, Ref number) {
 static Turn turn_of(const Strassen *s) {
   Emit *e = s->e;
   Turn t = {.m = scratch_ptr(e)};
-  t.buffer[0] = gep_const(e, t.m, KEPT * s->kept * 4);
-  for (int i = 1; i < STRASSEN_BUFFERS; i++) t.buffer[i] = gep_const(e, t.buffer[i - 1], s->panel / 2 * 4);
-  t.v = s->plan->shared ? value_ptr(e, s->plan->work) : gep_const(e, t.buffer[STRASSEN_BUFFERS - 1], s->panel / 2 * 4);
+  t.buffer[0] = gep_const(e, t.m, KEPT * s->kept * F32_BYTES);
+  for (int i = 1; i < STRASSEN_BUFFERS; i++) t.buffer[i] = gep_const(e, t.buffer[i - 1], s->panel / 2 * F32_BYTES);
+  Ref behind = gep_const(e, t.buffer[STRASSEN_BUFFERS - 1], s->panel / 2 * F32_BYTES);
+  t.v = s->plan->shared ? value_ptr(e, s->plan->work) : behind;
   int64_t calls = PRODUCTS * (s->pairs / s->groups) * tiles_of_line(s) * s->half;
-  t.fetched = (int)((2 * s->panel * 4 / 64 + calls - 1) / calls);
+  t.fetched = (int)((2 * s->panel * F32_BYTES / 64 + calls - 1) / calls);
   return t;
 }
 
@@ -433,7 +433,7 @@ static void turns_of_group(const Strassen *s, Turn *t, Ref from, Ref to) {
   if (!s->plan->shared) sums_of_group(s, t);
   loop_begin(e, &panels, from, to, 1, 0, NULL);
   t->panels = panels.i;
-  t->weights = gep(e, weights_ptr(e, s->plan->weights), t->panels, 2 * s->panel * 4);
+  t->weights = gep(e, weights_ptr(e, s->plan->weights), t->panels, 2 * s->panel * F32_BYTES);
   for (int i = 0; i < PRODUCTS; i++) one_product(s, t, &products[i]);
   loop_end(e, &panels);
   if_end(e, &some);
@@ -458,7 +458,7 @@ static void each_turn(const Strassen *s) {
 void emit_strassen(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
   const ConvPlan *p = n->plan;
-  Strassen s = {.e = e, .n = n, .plan = p, .in = &n->in[0]->layout, .out = &n->out[0]->layout, .images = y->d[0],
+  Strassen s = {.e = e, .n = n, .plan = p, .in = n->in[0], .out = n->out[0], .images = y->d[0],
                 .rows = y->d[2], .cols = y->d[3], .flat = p->order == OC_FLAT, .group = p->group_pairs};
   s.lines = s.images * s.rows;
   s.pairs = strassen_pairs(p, y);

@@ -51,7 +51,7 @@ typedef struct Chunk {
 /* Bytes from a frequency's input to the next one's, where that is to come nearer meanwhile: all of it, used once a panel, may not
  * stay in L2 beside the weights. */
 static int64_t input_ahead(const Winograd *w) {
-  int64_t bytes = w->s.v_frequency * 4;
+  int64_t bytes = w->s.v_frequency * F32_BYTES;
   return bytes * frequencies(w) > w->e->t->l2 / 4 ? bytes : 0;
 }
 
@@ -91,7 +91,7 @@ static void sum_chunk(const Winograd *w, const Group *k, const Chunk *c) {
 static Chunk chunk_at(const Winograd *w, const Group *k, Ref weights, Ref number, int channels, int nb) {
   int64_t whole = (int64_t)w->plan->chunk * w->e->lanes, taps = w->f.kernel * w->f.kernel;
   return (Chunk){.channels = channels, .nb = nb, .g = gep(w->e, weights, number, taps * whole * winograd_line_bytes(w, nb)),
-                 .v = gep(w->e, k->v, number, whole * w->s.group_tiles * 4)};
+                 .v = gep(w->e, k->v, number, whole * w->s.group_tiles * F32_BYTES)};
 }
 
 static void panel_on_the_fly(const Winograd *w, const Group *k, Ref weights, int nb) {
@@ -150,7 +150,7 @@ static void panels_of_group(const Winograd *w, const Group *k, Ref lo, Ref hi) {
 static int64_t panel_count(const Winograd *w) { return (w->s.out_blocks + w->plan->nb - 1) / w->plan->nb; }
 
 static Ref shared_v(const Winograd *w, Ref group) {
-  return gep(w->e, value_ptr(w->e, w->plan->work), group, frequencies(w) * w->s.v_frequency * 4);
+  return gep(w->e, value_ptr(w->e, w->plan->work), group, frequencies(w) * w->s.v_frequency * F32_BYTES);
 }
 
 /* Row `row` of an image, which may be the map's last. */
@@ -182,7 +182,7 @@ static void phase_input(const Winograd *w) {
   Ref line = LLVMBuildSDiv(e->b, item.i, blocks, ""), block = LLVMBuildSRem(e->b, item.i, blocks, "");
   Ref image = LLVMBuildSDiv(e->b, line, rows, ""), row = LLVMBuildSRem(e->b, line, rows, "");
   Ref group = LLVMBuildSDiv(e->b, image, images, ""), place = LLVMBuildSRem(e->b, image, images, "");
-  Ref v = gep(e, shared_v(w, group), add_i(e, mul_i(e, place, w->s.tile_rows), row), w->s.tile_cols * e->lanes * 4);
+  Ref v = gep(e, shared_v(w, group), add_i(e, mul_i(e, place, w->s.tile_rows), row), w->s.tile_cols * e->vec_bytes);
   any_input_row(w, image, row, block, v);
   loop_end(e, &item);
 }
@@ -195,7 +195,7 @@ static void phase_panels(const Winograd *w) {
   task_range(e, w->images / images * panels, &lo, &hi);
   Group k = {.area = {.first = const_i64(e, 0), .images = images, .rows = w->s.tile_rows}};
   k.area.m = gep_const(e, scratch_ptr(e), w->s.m_at);
-  k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * 4);
+  k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * F32_BYTES);
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
   Ref group = LLVMBuildSDiv(e->b, item.i, const_i64(e, panels), "");
@@ -210,7 +210,7 @@ static void whole_group(const Winograd *w, Group *k) {
   Emit *e = w->e;
   Loop row, block;
   loop_begin(e, &row, const_i64(e, 0), const_i64(e, k->area.rows), 1, 0, NULL);
-  Ref v = gep(e, k->v, row.i, w->s.tile_cols * e->lanes * 4);
+  Ref v = gep(e, k->v, row.i, w->s.tile_cols * e->vec_bytes);
   loop_begin(e, &block, const_i64(e, 0), const_i64(e, w->s.in_blocks), 1, 0, NULL);
   winograd_input_row(w, k->area.image, add_i(e, k->area.first, row.i), block.i, false, v);
   loop_end(e, &block);
@@ -243,7 +243,7 @@ static void by_groups(const Winograd *w) {
   task_range(e, w->images * w->s.tile_rows, &lo, &hi);
   Group k = {.area.images = 1, .v = scratch_ptr(e)};
   k.area.m = gep_const(e, k.v, w->s.m_at);
-  k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * 4);
+  k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * F32_BYTES);
   Loop image;
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, w->images), 1, 0, NULL);
   k.area.image = image.i;
@@ -259,7 +259,7 @@ static void by_groups(const Winograd *w) {
 
 void emit_winograd(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Winograd w = {.e = e, .n = n, .plan = n->plan, .in = &n->in[0]->layout, .out = &n->out[0]->layout, .images = y->d[0],
+  Winograd w = {.e = e, .n = n, .plan = n->plan, .in = n->in[0], .out = n->out[0], .images = y->d[0],
                 .rows = y->d[2], .cols = y->d[3]};
   w.f = winograd_form_of(n, n->plan);
   w.s = winograd_sizes(&w.f, n->plan, y, e->lanes);

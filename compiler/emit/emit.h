@@ -76,7 +76,7 @@ typedef struct Emit {
   LLVMBuilderRef b;
   LLVMTypeRef void_, i1, i8, i16, i32, i64, f32, f64, ptr;
   LLVMTypeRef vec;       /* <lanes x float> */
-  int lanes;             /* t->lanes */
+  int lanes, vec_bytes;  /* t->lanes; bytes of vec */
   Ref weights;           /* the global with graph->weights */
   Ref fn;                /* the function being built */
   Ref frame, task, worker; /* its arguments, inside a layer function */
@@ -178,7 +178,25 @@ void baseline_attributes(Emit *e, Ref fn);
 /* The functions and tables of the interface: NAME_run, NAME_model and what they need. */
 void emit_entry(Emit *e, const Layer *layer, int count);
 
+/* ==== place.c: addresses inside a value, in bytes, by its layout and type ==== */
+/* From one image, channel block (channel, where it is not blocked), row, pixel to the next. */
+int64_t place_image_bytes(const Value *v);
+int64_t place_block_bytes(const Value *v);
+int64_t place_row_bytes(const Value *v);
+int64_t place_pixel_bytes(const Value *v);
+/* So many blocks, rows and pixels from some place. */
+int64_t place_offset(const Value *v, int64_t block, int64_t row, int64_t x);
+/* The first element of that pixel in that channel block of an image; the numbers are i64, NULL stands for 0. Inside a layer
+ * function, as value_ptr. They are added in the order image, row, block, x: what changes in the innermost loop comes last. */
+Ref place_at(Emit *e, const Value *v, Ref image, Ref block, Ref row, Ref x);
+/* So much further than p, anywhere. */
+Ref place_from(Emit *e, Ref p, const Value *v, Ref image, Ref block, Ref row, Ref x);
+/* The first element under the window of the result's pixel (row, x), which may be in the halo. */
+Ref place_window(Emit *e, const Value *v, const Window *w, Ref image, Ref block, Ref row, Ref x);
+Ref window_from(Emit *e, Ref p, const Value *v, const Window *w, Ref image, Ref block, Ref row, Ref x); /* the same from p */
+
 /* ==== word.c: small words of the builder ==== */
+enum { F32_BYTES = 4 };
 Ref const_i64(Emit *e, int64_t v);
 Ref const_i32(Emit *e, int32_t v);
 Ref const_f32(Emit *e, double v);
@@ -254,12 +272,12 @@ typedef struct Tile {
   int uw, nb;
   int width;             /* floats of a step's weights where the last vector is cut (packed_columns); 0: whole vectors */
   int sets;              /* of sums, that steps add to in turn; 0: one */
-  int64_t in[MAX_TILE];  /* element offsets of the rows' inputs from the first */
+  int64_t in[MAX_TILE];  /* bytes from the first row's input to the others */
   int prefetch;          /* cache lines to fetch into L2 in one call of tile_sums, spread over its steps */
   Differences meanwhile; /* in one call of tile_sums, spread over its steps */
   int64_t ahead;         /* bytes from each row's input to what will be read next and is fetched now; 0: nothing */
 } Tile;
-/* acc[b*uw + u] += x[in[u] + k] * w[k][b] for k = 0..steps-1, x being broadcast; w and pf move past what was used. The sets of
+/* acc[b*uw + u] += x[u][k] * w[k][b] for k = 0..steps-1, x being broadcast; w and pf move past what was used. The sets of
  * acc follow each other. */
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf);
 /* One vector whose lane i is the sum of the lanes of v[i], n of them at most a vector's lanes; the other lanes hold anything. */
@@ -366,7 +384,7 @@ typedef struct Winograd {
   const ConvPlan *plan;
   WinogradForm f;
   WinogradSizes s;
-  const Layout *in, *out;
+  const Value *in, *out;
   int64_t images, rows, cols; /* of the result */
 } Winograd;
 

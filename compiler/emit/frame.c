@@ -180,7 +180,7 @@ void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi) {
 
 typedef struct Border {
   Emit *e;
-  int64_t channels, stride, bytes; /* channels or blocks, elements between them, zeros in each */
+  int64_t channels, stride, bytes; /* channels or blocks, bytes between them, zeros in each */
 } Border;
 
 static void build_border(const void *data) {
@@ -188,7 +188,7 @@ static void build_border(const void *data) {
   Emit *e = b->e;
   Loop channel;
   loop_begin(e, &channel, const_i64(e, 0), const_i64(e, b->channels), 1, 0, NULL);
-  Ref p = gep(e, LLVMGetParam(e->fn, 0), channel.i, b->stride * 4);
+  Ref p = gep(e, LLVMGetParam(e->fn, 0), channel.i, b->stride);
   LLVMBuildMemSet(e->b, p, LLVMConstInt(e->i8, 0, 0), const_i64(e, b->bytes), 4);
   loop_end(e, &channel);
 }
@@ -198,9 +198,10 @@ static void zero_pixels(Emit *e, const Value *v, Ref p, int64_t x, int64_t n) {
   const Layout *l = &v->layout;
   if (n == 0) return;
   int64_t channels = l->block ? (v->shape.d[1] + l->block - 1) / l->block : v->shape.d[1];
-  Border b = {e, channels, l->c, n * l->pix * 4};
-  const char *key = format_text(e->g->cx, "halo_%lldx%lld_%lld", (long long)channels, (long long)b.stride, (long long)b.bytes);
-  call_kernel(e, key, 1, (Ref[]){gep_const(e, p, x * l->pix * 4)}, build_border, &b);
+  Border b = {e, channels, place_block_bytes(v), place_offset(v, 0, 0, n)};
+  const char *key = format_text(e->g->cx, "halo_%lldx%lld_%lld", (long long)channels,
+                                (long long)b.stride / F32_BYTES, (long long)b.bytes);
+  call_kernel(e, key, 1, (Ref[]){gep_const(e, p, place_offset(v, 0, 0, x))}, build_border, &b);
 }
 
 /* The whole rows from `first` on, counted from the row at p, if that is row number `where`. */
@@ -211,7 +212,7 @@ static void zero_rows(Emit *e, const Value *v, Ref p, Ref row, int64_t where, in
   if_begin(e, &here, LLVMBuildICmp(e->b, LLVMIntEQ, row, const_i64(e, where), ""));
   Loop y;
   loop_begin(e, &y, const_i64(e, 0), const_i64(e, n), 1, 0, NULL);
-  Ref border = gep(e, gep_const(e, p, first * l->row * 4), y.i, l->row * 4);
+  Ref border = place_from(e, gep_const(e, p, place_offset(v, 0, first, 0)), v, NULL, NULL, y.i, NULL);
   zero_pixels(e, v, border, -l->left, l->left + v->shape.d[3] + l->right);
   loop_end(e, &y);
   if_end(e, &here);
@@ -237,7 +238,7 @@ void emit_halo(Emit *e, const Value *v) {
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
   Ref image = LLVMBuildUDiv(e->b, item.i, const_i64(e, height), "");
   Ref row = LLVMBuildURem(e->b, item.i, const_i64(e, height), "");
-  Ref p = gep(e, gep(e, value_ptr(e, v), image, l->n * 4), row, l->row * 4);
+  Ref p = place_at(e, v, image, NULL, row, NULL);
   zero_rows(e, v, p, row, 0, -l->top, l->top);
   zero_pixels(e, v, p, -l->left, l->left);
   zero_pixels(e, v, p, width, l->right);

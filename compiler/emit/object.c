@@ -60,7 +60,8 @@ static void set_types(Emit *e) {
 }
 
 static void emit_open(Emit *e, Graph *g, LLVMTargetMachineRef machine) {
-  *e = (Emit){.g = g, .t = g->target, .lanes = g->target->lanes, .c = LLVMContextCreate()};
+  *e = (Emit){.g = g, .t = g->target, .lanes = g->target->lanes, .vec_bytes = g->target->lanes * F32_BYTES,
+              .c = LLVMContextCreate()};
   e->m = LLVMModuleCreateWithNameInContext(g->name, e->c);
   e->b = LLVMCreateBuilderInContext(e->c);
   set_types(e);

@@ -26,7 +26,7 @@ static int64_t base_of(const Graph *g, const Value *v) {
 
 static int64_t offset_of(const Value *v) {
   int64_t at = v->place == P_INPUT || v->place == P_OUTPUT ? 0 : v->offset;
-  return at + v->alias_offset + v->layout.origin * (int64_t)type_size(v->type);
+  return at + inner_offset(v);
 }
 
 /* Bytes of a row, the axes from k on. */

@@ -10,7 +10,7 @@ int peak_vectors(const Target *t) { return t->regs; }
  * every chain. The values of a task are the vectors of its chains, then x, then y: read at run time, so that LLVM can't
  * compute with them. */
 void emit_peak(Emit *e) {
-  int n = peak_vectors(e->t) - 2, bytes = e->lanes * 4;
+  int n = peak_vectors(e->t) - 2, bytes = e->vec_bytes;
   Ref chain[64];
   Loop step;
   LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);

@@ -258,21 +258,16 @@ typedef struct Blocked {
   Ref *arg;            /* of the steps */
 } Blocked;
 
-static Ref blocked_ptr(const Blocked *t, Ref p, const Layout *l, Ref x) {
-  Emit *e = t->e;
-  p = gep(e, gep(e, p, t->image, l->n * 4), t->row, l->row * 4);
-  return gep(e, gep(e, p, t->block, l->c * 4), x, l->pix * 4);
-}
-
 static void compute_pixels(const Blocked *t, Ref x, int pixels) {
   Emit *e = t->e;
-  const Layout *in = &t->n->in[0]->layout, *out = &t->n->out[0]->layout;
-  int align = 4 * e->lanes;
-  Ref src = blocked_ptr(t, t->src, in, x), dst = blocked_ptr(t, t->dst, out, x);
+  const Value *in = t->n->in[0], *out = t->n->out[0];
+  int align = e->vec_bytes;
+  Ref src = place_from(e, t->src, in, t->image, t->block, t->row, x);
+  Ref dst = place_from(e, t->dst, out, t->image, t->block, t->row, x);
   step_pointers(e, t->n, t->image, t->block, t->row, x, t->arg);
   for (int k = 0; k < pixels; k++) {
-    Ref v = load(e, e->vec, src, k * in->pix * 4, align);
-    store(e, apply_steps(e, t->n, v, t->arg, 0, 0, k), dst, k * out->pix * 4, align);
+    Ref v = load(e, e->vec, src, place_offset(in, 0, 0, k), align);
+    store(e, apply_steps(e, t->n, v, t->arg, 0, 0, k), dst, place_offset(out, 0, 0, k), align);
   }
 }
 

@@ -103,13 +103,12 @@ static Ref neutral(const Pool *p) {
 /* acc[i] = column[i] reduced over the window's rows; `src` is column 0. */
 static void reduce_columns(const Pool *p, Ref src, const int64_t *column, int count, Ref *acc) {
   Emit *e = p->e;
-  const Layout *in = &p->x->layout;
   for (int i = 0; i < count; i++) acc[i] = neutral(p);
   Loop l;
   loop_begin(e, &l, p->lo, p->hi, 1, count, acc);
-  Ref row = gep(e, src, l.i, p->w.dh * in->row * 4);
+  Ref row = gep(e, src, l.i, p->w.dh * place_row_bytes(p->x));
   for (int i = 0; i < count; i++) {
-    acc[i] = combine(p, acc[i], load(e, e->vec, row, column[i] * in->pix * 4, 4 * e->lanes));
+    acc[i] = combine(p, acc[i], load(e, e->vec, row, place_offset(p->x, 0, 0, column[i]), e->vec_bytes));
   }
   loop_end(e, &l);
 }
@@ -125,10 +124,10 @@ static void finish_tile(const Pool *p, const PoolTile *t, Ref *result) {
   Ref *arg = alloc_n(e->g->cx, (size_t)p->n->n_step + 1, sizeof *arg);
   Ref factor = p->max ? NULL : mean_factor(p, t);
   step_pointers(e, p->n, p->image, p->block, p->row, t->x, arg);
-  Ref dst = gep(e, p->dst, t->x, p->y->layout.pix * 4);
+  Ref dst = place_from(e, p->dst, p->y, NULL, NULL, NULL, t->x);
   for (int j = 0; j < t->pixels; j++) {
     Ref v = factor ? mul_f(e, result[j], factor) : result[j];
-    store(e, apply_steps(e, p->n, v, arg, 0, 0, j), dst, j * p->y->layout.pix * 4, 4 * e->lanes);
+    store(e, apply_steps(e, p->n, v, arg, 0, 0, j), dst, place_offset(p->y, 0, 0, j), e->vec_bytes);
   }
 }
 
@@ -138,7 +137,7 @@ static void build_tile(const Pool *p, const PoolTile *t) {
   int count = list_columns(p, t->pixels, t->first, t->taps, MAX_COLUMNS, column);
   Ref result[MAX_PIXELS] = {NULL}, acc[64];
   Ref x = add_i(e, mul_i(e, t->x, p->w.sw), const_i64(e, -(int64_t)p->w.left));
-  Ref src = gep(e, p->src, x, p->x->layout.pix * 4);
+  Ref src = place_from(e, p->src, p->x, NULL, NULL, NULL, x);
   for (int from = 0; from < count; from += p->columns) {
     int n = (int)size_min(count - from, p->columns);
     reduce_columns(p, src, column + from, n, acc);
@@ -193,10 +192,10 @@ static Ref reduce_chunk(const Pool *p, Ref src, Ref lo, Ref hi, int64_t stride) 
   Loop tap;
   loop_begin(e, &tap, lo, whole, SUMS, SUMS, acc);
   Ref at = gep(e, src, tap.i, stride);
-  for (int k = 0; k < SUMS; k++) acc[k] = combine(p, acc[k], load(e, e->vec, at, k * stride, 4 * e->lanes));
+  for (int k = 0; k < SUMS; k++) acc[k] = combine(p, acc[k], load(e, e->vec, at, k * stride, e->vec_bytes));
   loop_end(e, &tap);
   loop_begin(e, &tap, whole, hi, 1, 1, acc);
-  acc[0] = combine(p, acc[0], load(e, e->vec, gep(e, src, tap.i, stride), 0, 4 * e->lanes));
+  acc[0] = combine(p, acc[0], load(e, e->vec, gep(e, src, tap.i, stride), 0, e->vec_bytes));
   loop_end(e, &tap);
   for (int n = SUMS / 2; n > 0; n /= 2) {
     for (int k = 0; k < n; k++) acc[k] = combine(p, acc[k], acc[k + n]);
@@ -226,9 +225,9 @@ static void build_window(const Pool *p, Ref x) {
   Emit *e = p->e;
   int64_t width = p->x->shape.d[3];
   Ref left = add_i(e, mul_i(e, x, p->w.sw), const_i64(e, -(int64_t)p->w.left));
-  Taps rows = {p->lo, p->hi, p->w.dh * p->x->layout.row * 4};
-  Taps cols = {columns_before(p, left, 0), columns_before(p, left, width), p->w.dw * p->x->layout.pix * 4};
-  Ref src = gep(e, p->src, left, p->x->layout.pix * 4);
+  Taps rows = {p->lo, p->hi, p->w.dh * place_row_bytes(p->x)};
+  Taps cols = {columns_before(p, left, 0), columns_before(p, left, width), p->w.dw * place_pixel_bytes(p->x)};
+  Ref src = place_from(e, p->src, p->x, NULL, NULL, NULL, left);
   bool tall = p->w.kh > p->w.kw;
   Ref result = tall ? reduce_taps(p, src, &cols, &rows) : reduce_taps(p, src, &rows, &cols);
   Ref counted = p->count_pad ? columns_before(p, left, width + p->w.right) : LLVMBuildSub(e->b, cols.hi, cols.lo, "");
@@ -346,13 +345,6 @@ static void clip_rows(Pool *p, Ref top) {
   p->counted = count_of_taps(e, counted);
 }
 
-static Ref element_ptr(const Pool *p, const Value *v, Ref row) {
-  Emit *e = p->e;
-  const Layout *l = &v->layout;
-  Ref at = gep(e, gep(e, value_ptr(e, v), p->image, l->n * 4), p->block, l->c * 4);
-  return gep(e, at, row, l->row * 4);
-}
-
 /* Items count blocks innermost, as they lie in memory, and within them pieces. */
 static void build_row(Pool *p, Ref item, int64_t blocks) {
   Emit *e = p->e;
@@ -367,8 +359,8 @@ static void build_row(Pool *p, Ref item, int64_t blocks) {
   p->image = LLVMBuildUDiv(e->b, plane, rows, "");
   Ref top = add_i(e, mul_i(e, p->row, p->w.sh), const_i64(e, -(int64_t)p->w.top));
   clip_rows(p, top);
-  p->src = element_ptr(p, p->x, top);
-  p->dst = element_ptr(p, p->y, p->row);
+  p->src = place_from(e, place_at(e, p->x, p->image, p->block, NULL, NULL), p->x, NULL, NULL, top, NULL);
+  p->dst = place_from(e, place_at(e, p->y, p->image, p->block, NULL, NULL), p->y, NULL, NULL, p->row, NULL);
   build_columns(p);
 }
 

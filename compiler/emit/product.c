@@ -81,7 +81,7 @@ static Product product_of(Emit *e, Node *n) {
   }
   bool vectors = p.packed || (p.type == T_F32 && p.b_col == 1 && p.cols > 1);
   p.lanes = vectors ? e->lanes : 1;
-  p.tile_rows = p.packed ? n->plan->uw : at_most(vectors ? 4 : 2, p.rows);
+  p.tile_rows = p.packed ? n->plan->uw : at_most(vectors ? F32_BYTES : 2, p.rows);
   p.tile_vectors = p.packed ? n->plan->nb : at_most(2, (p.cols + p.lanes - 1) / p.lanes);
   return p;
 }
@@ -102,9 +102,9 @@ static int lanes_of(const Product *p, const ProductTile *t, int j) {
 static Ref load_b(const Product *p, const ProductTile *t, Ref b, int64_t k, int j) {
   Emit *e = p->e;
   int64_t at = (k * p->b_k + j * p->lanes * p->b_col) * p->size;
-  if (p->packed) return load(e, e->vec, b, at, p->b_k % e->lanes ? 4 : 4 * e->lanes);
+  if (p->packed) return load(e, e->vec, b, at, p->b_k % e->lanes ? F32_BYTES : e->vec_bytes);
   if (p->lanes == 1) return load(e, p->elem, b, at, p->size);
-  return load_lanes(e, b, at, lanes_of(p, t, j), 4);
+  return load_lanes(e, b, at, lanes_of(p, t, j), F32_BYTES);
 }
 
 static Ref multiply_add(const Product *p, Ref a, Ref b, Ref acc) {
@@ -160,9 +160,9 @@ static void sum_tile(const Product *p, const ProductTile *t, Ref *acc) {
 static void step_narrow(const Product *p, const ProductTile *t, Ref a, Ref b, int64_t k, int count, Ref *acc) {
   Emit *e = p->e;
   Ref x[MAX_TILE];
-  for (int r = 0; r < t->rows; r++) x[r] = load_lanes(e, a, (r * p->a_row + k) * 4, count, 4);
+  for (int r = 0; r < t->rows; r++) x[r] = load_lanes(e, a, (r * p->a_row + k) * F32_BYTES, count, F32_BYTES);
   for (int j = 0; j < t->cols; j++) {
-    Ref w = load_lanes(e, b, (j * p->k + k) * 4, count, 4);
+    Ref w = load_lanes(e, b, (j * p->k + k) * F32_BYTES, count, F32_BYTES);
     for (int r = 0; r < t->rows; r++) acc[r * t->cols + j] = fma_(e, x[r], w, acc[r * t->cols + j]);
   }
 }
@@ -178,7 +178,7 @@ static Ref sum_narrow(const Product *p, const ProductTile *t) {
   if (whole > 0) {
     Loop l;
     loop_begin(e, &l, const_i64(e, 0), const_i64(e, whole), UNROLL, n * sets, acc);
-    Ref a = gep(e, t->a, l.i, e->lanes * 4), b = gep(e, t->b, l.i, e->lanes * 4);
+    Ref a = gep(e, t->a, l.i, e->vec_bytes), b = gep(e, t->b, l.i, e->vec_bytes);
     for (int k = 0; k < UNROLL; k++) step_narrow(p, t, a, b, k * e->lanes, e->lanes, acc + k % sets * n);
     loop_end(e, &l);
   }

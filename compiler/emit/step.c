@@ -4,15 +4,12 @@
 #include <llvm-c/Core.h>
 
 /* Constants of one value a channel lie dense, filled up to whole blocks. */
-static int64_t block_stride(const Emit *e, const Value *v) { return v->data ? e->lanes : v->layout.c; }
+static int64_t block_bytes(const Emit *e, const Value *v) { return v->data ? e->vec_bytes : place_block_bytes(v); }
 
 static Ref step_pointer(Emit *e, const Value *v, ArgClass class, Ref image, Ref block, Ref row, Ref x) {
-  const Layout *l = &v->layout;
-  Ref p = value_ptr(e, v);
-  if (!v->data) p = gep(e, p, image, l->n * 4);
-  if (class == ARG_TENSOR) p = gep(e, p, row, l->row * 4);
-  p = gep(e, p, block, block_stride(e, v) * 4);
-  return class == ARG_TENSOR ? gep(e, p, x, l->pix * 4) : p;
+  if (v->data) return gep(e, value_ptr(e, v), block, block_bytes(e, v));
+  bool tensor = class == ARG_TENSOR;
+  return place_at(e, v, image, block, tensor ? row : NULL, tensor ? x : NULL);
 }
 
 void step_pointers(Emit *e, Node *n, Ref image, Ref block, Ref row, Ref x, Ref *arg) {
@@ -30,9 +27,9 @@ static Ref step_argument(Emit *e, const Node *n, const Step *s, Ref arg, int db,
   const Value *v = n->in[s->arg];
   float scalar;
   if (class == ARG_SCALAR && const_scalar(v, &scalar)) return splat_const(e, scalar);
-  int64_t at = db * block_stride(e, v);
-  if (class == ARG_TENSOR) at += dy * v->layout.row + dx * v->layout.pix;
-  return load(e, e->vec, arg, at * 4, 4 * e->lanes);
+  int64_t at = db * block_bytes(e, v);
+  if (class == ARG_TENSOR) at += place_offset(v, 0, dy, dx);
+  return load(e, e->vec, arg, at, e->vec_bytes);
 }
 
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx) {

@@ -60,27 +60,27 @@ Ref gather_lanes(Emit *e, Ref *v, int n, const int *from) {
 }
 
 static void difference(Emit *e, const Differences *d, int i) {
-  int bytes = e->lanes * 4;
+  int bytes = e->vec_bytes;
   Ref a = load(e, e->vec, d->a, i * bytes, bytes), b = load(e, e->vec, d->b, i * bytes, bytes);
   store(e, LLVMBuildFSub(e->b, a, b, ""), d->to, i * bytes, bytes);
 }
 
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
   int lanes = e->lanes, done = 0, taken = 0, width = t->width ? t->width : t->nb * lanes;
-  int align = width % lanes ? 4 : lanes * 4;
+  int align = width % lanes ? F32_BYTES : e->vec_bytes;
   assert(t->uw <= MAX_TILE && t->nb <= MAX_ACC);
   for (int k = 0; k < steps; k++) {
     Ref weight[MAX_ACC], *sum = acc + (t->sets ? k % t->sets : 0) * t->uw * t->nb;
-    for (int b = 0; b < t->nb; b++) weight[b] = load(e, e->vec, *w, (k * width + b * lanes) * 4, align);
+    for (int b = 0; b < t->nb; b++) weight[b] = load(e, e->vec, *w, (k * width + b * lanes) * F32_BYTES, align);
     for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, false, 2);
     for (; taken < t->meanwhile.n * (k + 1) / steps; taken++) difference(e, &t->meanwhile, taken);
-    if (t->ahead && k < t->uw) prefetch(e, x, t->in[k] * 4 + t->ahead, false, 2);
+    if (t->ahead && k < t->uw) prefetch(e, x, t->in[k] + t->ahead, false, 2);
     for (int u = 0; u < t->uw; u++) {
-      Ref value = splat(e, load(e, e->f32, x, (t->in[u] + k) * 4, 4), lanes);
+      Ref value = splat(e, load(e, e->f32, x, t->in[u] + k * F32_BYTES, F32_BYTES), lanes);
       for (int b = 0; b < t->nb; b++) sum[b * t->uw + u] = fma_(e, value, weight[b], sum[b * t->uw + u]);
     }
     end_step(e);
   }
-  *w = gep_const(e, *w, (int64_t)steps * width * 4);
+  *w = gep_const(e, *w, (int64_t)steps * width * F32_BYTES);
   if (t->prefetch) *pf = gep_const(e, *pf, t->prefetch * 64);
 }

@@ -33,18 +33,18 @@ static FusedRow fused_row(const Winograd *w, int i, int blocks, bool first) {
 static void fused_channel(const FusedRow *r, Ref g, Ref v, int channel, Ref *acc) {
   const Winograd *w = r->w;
   Emit *e = w->e;
-  int64_t line = e->lanes * 4, step = r->blocks * e->lanes * line;
+  int64_t line = e->vec_bytes, step = r->blocks * e->lanes * line;
   Ref t[WINOGRAD_KERNEL], u = NULL;
   for (int c = 0; c < w->f.taps; c++) t[c] = winograd_column(w, r->i, c, g, channel * line, step);
   for (int k = 0; k < r->n; k++) {
     if (k == 0 || r->j[k] != r->j[k - 1]) u = winograd_weight(w, r->j[k], t);
-    int64_t at = (r->j[k] * w->s.v_frequency + r->number[k] * e->lanes + channel) * 4;
-    acc[k] = fma_(e, splat(e, load(e, e->f32, v, at, 4), e->lanes), u, acc[k]);
+    int64_t at = (r->j[k] * w->s.v_frequency + r->number[k] * e->lanes + channel) * F32_BYTES;
+    acc[k] = fma_(e, splat(e, load(e, e->f32, v, at, F32_BYTES), e->lanes), u, acc[k]);
   }
 }
 
 static int64_t fused_sum_at(const FusedRow *r, int k) {
-  return (r->j[k] * r->w->s.m_frequency + r->number[k] * r->w->e->lanes) * 4;
+  return (r->j[k] * r->w->s.m_frequency + r->number[k] * r->w->e->lanes) * F32_BYTES;
 }
 
 /* Row i for a chunk of whole blocks: arguments g, V, M, and what to prefetch. */
@@ -53,37 +53,38 @@ static void build_fused_row(const void *data) {
   const Winograd *w = r->w;
   Emit *e = w->e;
   int n = r->n, points = w->f.points, taps = w->f.kernel * w->f.kernel;
-  int lines = (taps * FUSED_UNROLL * e->lanes * 4 / 64 + points - 1) / points;
+  int lines = (taps * FUSED_UNROLL * e->vec_bytes / 64 + points - 1) / points;
   Ref acc[FUSED_SUMS + 2], m = LLVMGetParam(e->fn, 2);
   for (int k = 0; k < n; k++) {
-    acc[k] = r->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, fused_sum_at(r, k), e->lanes * 4);
+    acc[k] = r->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, fused_sum_at(r, k), e->vec_bytes);
   }
   acc[n] = LLVMGetParam(e->fn, 0);
   acc[n + 1] = LLVMGetParam(e->fn, 3);
   Loop block, part;
   loop_begin(e, &block, const_i64(e, 0), const_i64(e, r->blocks), 1, n + 2, acc);
-  Ref v = gep(e, LLVMGetParam(e->fn, 1), block.i, w->s.group_tiles * e->lanes * 4);
+  Ref v = gep(e, LLVMGetParam(e->fn, 1), block.i, w->s.group_tiles * e->vec_bytes);
   loop_begin(e, &part, const_i64(e, 0), const_i64(e, e->lanes), FUSED_UNROLL, n + 2, acc);
   for (int k = 0; k < lines; k++) prefetch(e, acc[n + 1], k * 64, false, 2);
-  for (int k = 0; k < FUSED_UNROLL; k++) fused_channel(r, acc[n], gep(e, v, part.i, 4), k, acc);
-  acc[n] = gep_const(e, acc[n], FUSED_UNROLL * e->lanes * 4);
+  for (int k = 0; k < FUSED_UNROLL; k++) fused_channel(r, acc[n], gep(e, v, part.i, F32_BYTES), k, acc);
+  acc[n] = gep_const(e, acc[n], FUSED_UNROLL * e->vec_bytes);
   acc[n + 1] = gep_const(e, acc[n + 1], lines * 64);
   loop_end(e, &part);
   loop_end(e, &block);
-  for (int k = 0; k < n; k++) store(e, acc[k], m, fused_sum_at(r, k), e->lanes * 4);
+  for (int k = 0; k < n; k++) store(e, acc[k], m, fused_sum_at(r, k), e->vec_bytes);
 }
 
 void winograd_fused_chunk(const Winograd *w, Ref m, Ref g, Ref v, int blocks, bool first) {
   Emit *e = w->e;
   int points = w->f.points;
-  int64_t bytes = (int64_t)w->f.kernel * w->f.kernel * blocks * e->lanes * e->lanes * 4;
+  int64_t bytes = (int64_t)w->f.kernel * w->f.kernel * blocks * e->lanes * e->vec_bytes;
   for (int i = 0; i < points; i++) {
     FusedRow r = fused_row(w, i, blocks, first);
     const char *key = format_text(e->g->cx, "winograd_fused_m%d_r%d_%d_b%d_%s_t%dx%lldx%lld_cut%dx%d_v%lld.%lld", w->f.m,
                                   w->f.taps, i, blocks, first ? "f" : "", w->plan->group_images, (long long)w->s.tile_rows,
                                   (long long)w->s.tile_cols, w->s.cut_rows, w->s.cut_cols, (long long)w->s.v_frequency,
                                   (long long)w->s.m_frequency);
-    Ref args[] = {g, gep_const(e, v, i * points * w->s.v_frequency * 4), gep_const(e, m, i * points * w->s.m_frequency * 4),
+    int64_t floats = i * points * F32_BYTES; /* for each float of a frequency */
+    Ref args[] = {g, gep_const(e, v, floats * w->s.v_frequency), gep_const(e, m, floats * w->s.m_frequency),
                   gep_const(e, g, bytes + bytes / points * i)};
     call_kernel(e, key, 4, args, build_fused_row, &r);
   }

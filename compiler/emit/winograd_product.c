@@ -42,8 +42,8 @@ enum { ARG_V, ARG_M, ARG_PF, ARG_U, ARG_COUNT = ARG_U + PHASES };
 
 /* The accumulator's place in M. */
 static int64_t sum_at(const WinogradProduct *p, int i) {
-  int64_t block = p->w->s.group_tiles * p->w->e->lanes;
-  return (i / p->tile.uw * block + p->tile.in[i % p->tile.uw]) * 4;
+  int64_t block = p->w->s.group_tiles * p->w->e->vec_bytes;
+  return i / p->tile.uw * block + p->tile.in[i % p->tile.uw];
 }
 
 /* As many sums must go on at once as an FMA takes cycles times those begun in one: small tiles have several sets. */
@@ -56,7 +56,7 @@ static int set_count(const Tile *t) {
 static void sum_phase(const WinogradProduct *p, Ref v, Ref *acc) {
   Emit *e = p->w->e;
   int pointers = p->tile.uw * p->tile.nb * p->tile.sets;
-  int64_t block_bytes = p->w->s.group_tiles * e->lanes * 4;
+  int64_t block_bytes = p->w->s.group_tiles * e->vec_bytes;
   if (p->blocks > 0) {
     Loop block;
     loop_begin(e, &block, const_i64(e, 0), const_i64(e, p->blocks), 1, pointers + 2, acc);
@@ -89,10 +89,10 @@ static void sum_phases(const WinogradProduct *p, Ref *acc) {
   int all = p->tile.uw * p->tile.nb * p->tile.sets;
   Loop row, col;
   loop_begin(e, &row, const_i64(e, 0), const_i64(e, p->row_phases), 1, all + 2, acc);
-  Ref v = gep(e, LLVMGetParam(e->fn, ARG_V), row.i, winograd_phase_at(p->w, 1, 0) * 4);
+  Ref v = gep(e, LLVMGetParam(e->fn, ARG_V), row.i, winograd_phase_at(p->w, 1, 0) * F32_BYTES);
   loop_begin(e, &col, const_i64(e, 0), const_i64(e, p->col_phases), 1, all + 2, acc);
   acc[all] = weights_of_phase(p, row.i, col.i);
-  sum_phase(p, gep(e, v, col.i, winograd_phase_at(p->w, 0, 1) * 4), acc);
+  sum_phase(p, gep(e, v, col.i, winograd_phase_at(p->w, 0, 1) * F32_BYTES), acc);
   loop_end(e, &col);
   loop_end(e, &row);
 }
@@ -104,13 +104,13 @@ static void build_product(const void *data) {
   int n = p->tile.uw * p->tile.nb, all = n * p->tile.sets;
   Ref acc[64], m = LLVMGetParam(e->fn, ARG_M);
   for (int i = 0; i < all; i++) {
-    acc[i] = i >= n || p->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, sum_at(p, i), e->lanes * 4);
+    acc[i] = i >= n || p->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, sum_at(p, i), e->vec_bytes);
   }
   acc[all] = LLVMGetParam(e->fn, ARG_U);
   acc[all + 1] = LLVMGetParam(e->fn, ARG_PF);
   sum_phases(p, acc);
   for (int i = n; i < all; i++) acc[i % n] = add_f(e, acc[i % n], acc[i]);
-  for (int i = 0; i < n; i++) store(e, acc[i], m, sum_at(p, i), e->lanes * 4);
+  for (int i = 0; i < n; i++) store(e, acc[i], m, sum_at(p, i), e->vec_bytes);
 }
 
 static void product(const WinogradProduct *p, const WinogradOperands *o, Ref tile, Ref prefetched) {
@@ -119,9 +119,9 @@ static void product(const WinogradProduct *p, const WinogradOperands *o, Ref til
   buffer_printf(&key, "winograd_product_%dx%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d.%lld", p->tile.uw, p->tile.nb,
                 p->blocks, p->rest, p->first ? "f" : "", p->row_phases, p->col_phases,
                 (long long)p->w->s.group_tiles, (long long)p->w->s.in_blocks, p->tile.prefetch, (long long)p->tile.ahead);
-  for (int i = 1; i < p->tile.uw; i++) buffer_printf(&key, "_%lld", (long long)p->tile.in[i]);
+  for (int i = 1; i < p->tile.uw; i++) buffer_printf(&key, "_%lld", (long long)p->tile.in[i] / F32_BYTES);
   buffer_add(&key, "", 1);
-  Ref args[ARG_COUNT] = {gep(e, o->v, tile, e->lanes * 4), gep(e, o->m, tile, e->lanes * 4), gep(e, o->pf, prefetched, 1),
+  Ref args[ARG_COUNT] = {gep(e, o->v, tile, e->vec_bytes), gep(e, o->m, tile, e->vec_bytes), gep(e, o->pf, prefetched, 1),
                          o->u[0], o->u[1], o->u[2], o->u[3]};
   call_kernel(e, key.data, one_phase(p) ? ARG_U + 1 : ARG_COUNT, args, build_product, p);
   buffer_free(&key);
@@ -130,7 +130,7 @@ static void product(const WinogradProduct *p, const WinogradOperands *o, Ref til
 /* One product of tiles [first, first + p->tile.uw) of a list. */
 static void listed_product(WinogradProduct p, const WinogradTiles *t, const WinogradOperands *o, int64_t first, int64_t fetched) {
   Emit *e = p.w->e;
-  for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = (t->number[first + k] - t->number[first]) * (int64_t)e->lanes;
+  for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = (t->number[first + k] - t->number[first]) * (int64_t)e->vec_bytes;
   p.tile.sets = set_count(&p.tile);
   product(&p, o, const_i64(e, t->number[first]), const_i64(e, fetched));
 }
@@ -139,7 +139,7 @@ static void listed_product(WinogradProduct p, const WinogradTiles *t, const Wino
 static void row_of_products(WinogradProduct p, const WinogradOperands *o, int64_t first, int64_t count, int64_t fetched, int64_t step) {
   Emit *e = p.w->e;
   if (count == 0) return;
-  for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = k * (int64_t)e->lanes;
+  for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = k * (int64_t)e->vec_bytes;
   p.tile.sets = set_count(&p.tile);
   Loop i;
   loop_begin(e, &i, const_i64(e, 0), const_i64(e, count), 1, 0, NULL);
@@ -186,8 +186,8 @@ void winograd_range_products(WinogradProduct p, const WinogradTiles *t, Ref i, c
   p.col_phases = cols->phases;
   loop_begin(e, &j, const_i64(e, cols->lo), const_i64(e, cols->hi), 1, 0, NULL);
   Ref frequency = add_i(e, mul_i(e, i, w->f.points), j.i);
-  o.v = gep(e, o.v, frequency, w->s.v_frequency * 4);
-  o.m = gep(e, o.m, frequency, w->s.m_frequency * 4);
+  o.v = gep(e, o.v, frequency, w->s.v_frequency * F32_BYTES);
+  o.m = gep(e, o.m, frequency, w->s.m_frequency * F32_BYTES);
   o.pf = gep(e, o.pf, j.i, fetched);
   for (int phase = 0; phase < w->f.stride; phase++) {
     o.u[2 * phase] = weights_at(e, &u[phase], j.i);

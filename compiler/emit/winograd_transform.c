@@ -70,7 +70,7 @@ static void input_phase(const Winograd *w, const TileForm *t, int pr, int pc, Re
   int s = w->f.stride;
   for (int j = 0; j < t->col_points - pc; j++) {
     for (int i = 0; i < t->row_points - pr; i++) {
-      d[i] = load(e, e->vec, in, ((i * s + pr) * w->in->row + (j * s + pc) * w->in->pix) * 4, e->lanes * 4);
+      d[i] = load(e, e->vec, in, place_offset(w->in, 0, i * s + pr, j * s + pc), e->vec_bytes);
     }
     transform_input(e, t->row_points, d, !pr, out);
     for (int i = pr; i < t->row_points; i++) x[i][j] = out[i];
@@ -80,7 +80,7 @@ static void input_phase(const Winograd *w, const TileForm *t, int pr, int pc, Re
     for (int j = pc; j < t->col_points; j++) {
       int64_t at = (i * w->f.points + j) * w->s.v_frequency + winograd_phase_at(w, pr, pc);
       double k = winograd_scale(w->f.taps, t->row_points, i) * winograd_scale(w->f.taps, t->col_points, j);
-      store(e, times(e, k, out[j]), v, at * 4, e->lanes * 4);
+      store(e, times(e, k, out[j]), v, at * F32_BYTES, e->vec_bytes);
     }
   }
 }
@@ -100,35 +100,32 @@ static void build_input_row(const void *data) {
   const InputRow *r = data;
   const Winograd *w = r->w;
   Emit *e = w->e;
-  int64_t whole = w->s.tile_cols - (w->s.cut_cols > 0), step = w->f.m * w->f.stride * w->in->pix * 4;
+  int64_t whole = w->s.tile_cols - (w->s.cut_cols > 0), step = w->f.m * w->f.stride * place_pixel_bytes(w->in);
   Ref in = LLVMGetParam(e->fn, 0), v = LLVMGetParam(e->fn, 1);
   if (whole > 0) {
     Loop tile;
     loop_begin(e, &tile, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
-    input_tile(w, &r->tile, gep(e, in, tile.i, step), gep(e, v, tile.i, e->lanes * 4));
+    input_tile(w, &r->tile, gep(e, in, tile.i, step), gep(e, v, tile.i, e->vec_bytes));
     loop_end(e, &tile);
   }
   if (w->s.cut_cols) {
     TileForm cut = r->tile;
     cut.col_points = winograd_points(&w->f, w->s.cut_cols);
-    input_tile(w, &cut, gep_const(e, in, whole * step), gep_const(e, v, whole * e->lanes * 4));
+    input_tile(w, &cut, gep_const(e, in, whole * step), gep_const(e, v, whole * e->vec_bytes));
   }
 }
 
 void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool last, Ref v) {
   Emit *e = w->e;
   const WinogradForm *f = &w->f;
-  const Window *win = &w->n->win;
   InputRow r = {w, {.row_points = f->points, .col_points = f->points}};
   if (last && w->s.cut_rows) r.tile.row_points = winograd_points(f, w->s.cut_rows);
   const char *key = format_text(e->g->cx, "winograd_in_m%d_k%d_s%d_%lld_of%lldx%lld_cut%d.%d_in%lld.%lld", f->m, f->kernel,
                                 f->stride, (long long)w->s.tile_cols, (long long)w->s.in_blocks, (long long)w->s.group_tiles,
-                                r.tile.row_points, w->s.cut_cols, (long long)w->in->row, (long long)w->in->pix);
-  Ref x = value_ptr(e, w->n->in[0]);
-  x = gep_const(e, x, -(win->top * w->in->row + win->left * w->in->pix) * 4);
-  x = gep(e, gep(e, x, image, w->in->n * 4), row, f->m * f->stride * w->in->row * 4);
-  x = gep(e, x, block, w->in->c * 4);
-  v = gep(e, v, block, w->s.group_tiles * e->lanes * 4);
+                                r.tile.row_points, w->s.cut_cols, (long long)w->in->layout.row, (long long)w->in->layout.pix);
+  Ref x = place_window(e, w->in, &w->n->win, image, NULL, NULL, NULL);
+  x = place_from(e, gep(e, x, row, f->m * f->stride * place_row_bytes(w->in)), w->in, NULL, block, NULL, NULL);
+  v = gep(e, v, block, w->s.group_tiles * e->vec_bytes);
   call_kernel(e, key, 2, (Ref[]){x, v}, build_input_row, &r);
 }
 
@@ -150,7 +147,7 @@ Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_
   Emit *e = w->e;
   Ref column[WINOGRAD_KERNEL] = {NULL};
   for (int k = 0; k < w->f.taps; k++) {
-    if (i >= w->f.taps || k == i) column[k] = load(e, e->vec, g, at + (k * w->f.kernel + col) * step, e->lanes * 4);
+    if (i >= w->f.taps || k == i) column[k] = load(e, e->vec, g, at + (k * w->f.kernel + col) * step, e->vec_bytes);
   }
   return winograd_weight(w, i, column);
 }
@@ -191,17 +188,17 @@ static void build_output_tile(const void *data) {
   for (int j = 0; j < f->col_points; j++) {
     for (int i = 0; i < f->row_points; i++) {
       int64_t at = (i * w->f.points + j) * w->s.m_frequency;
-      m[i] = load(e, e->vec, LLVMGetParam(e->fn, ARG_M), at * 4, e->lanes * 4);
+      m[i] = load(e, e->vec, LLVMGetParam(e->fn, ARG_M), at * F32_BYTES, e->vec_bytes);
     }
     transform_output(e, f->row_points, rows, f->height, m, t);
     for (int i = 0; i < f->height; i++) x[i][j] = t[i];
   }
-  Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->lanes * 4);
+  Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->vec_bytes);
   for (int i = 0; i < f->height; i++) {
     transform_output(e, f->col_points, cols, f->width, x[i], t);
     for (int j = 0; j < f->width; j++) {
       Ref y = apply_steps(e, w->n, add_f(e, t[j], bias), arg, 0, i, j);
-      store(e, y, LLVMGetParam(e->fn, ARG_OUT), (i * w->out->row + j * w->out->pix) * 4, e->lanes * 4);
+      store(e, y, LLVMGetParam(e->fn, ARG_OUT), place_offset(w->out, 0, i, j), e->vec_bytes);
     }
   }
 }
@@ -216,14 +213,14 @@ static void output_tile(const Winograd *w, const Spot *s, const TileForm *tile) 
   Emit *e = w->e;
   Buffer key = {0};
   buffer_printf(&key, "winograd_out_m%d_r%d_%dx%d_p%dx%d_m%lld_out%lld.%lld", w->f.m, w->f.taps, tile->height, tile->width,
-                tile->row_points, tile->col_points, (long long)w->s.m_frequency, (long long)w->out->row,
-                (long long)w->out->pix);
+                tile->row_points, tile->col_points, (long long)w->s.m_frequency, (long long)w->out->layout.row,
+                (long long)w->out->layout.pix);
   step_key(w->n, &key);
   buffer_add(&key, "", 1);
   Ref row = mul_i(e, s->row, w->f.m), col = mul_i(e, s->col, w->f.m);
-  Ref out = gep(e, gep(e, value_ptr(e, w->n->out[0]), s->image, w->out->n * 4), s->block, w->out->c * 4);
-  out = gep(e, gep(e, out, row, w->out->row * 4), col, w->out->pix * 4);
-  Ref args[MAX_KERNEL_ARGS] = {s->m, out, gep(e, weights_ptr(e, w->plan->bias), s->block, e->lanes * 4)};
+  Ref out = place_at(e, w->out, s->image, s->block, NULL, NULL);
+  out = place_from(e, out, w->out, NULL, NULL, row, col);
+  Ref args[MAX_KERNEL_ARGS] = {s->m, out, gep(e, weights_ptr(e, w->plan->bias), s->block, e->vec_bytes)};
   step_pointers(e, w->n, s->image, s->block, row, col, args + ARG_STEPS);
   OutputTile o = {w, *tile};
   call_kernel(e, key.data, ARG_STEPS + w->n->n_step, args, build_output_tile, &o);
@@ -238,7 +235,7 @@ static void output_row(const Winograd *w, Spot *s, Ref m, TileForm tile) {
     Loop loop;
     loop_begin(e, &loop, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
     s->col = loop.i;
-    s->m = gep(e, m, loop.i, e->lanes * 4);
+    s->m = gep(e, m, loop.i, e->vec_bytes);
     output_tile(w, s, &tile);
     loop_end(e, &loop);
   }
@@ -246,7 +243,7 @@ static void output_row(const Winograd *w, Spot *s, Ref m, TileForm tile) {
   tile.width = w->s.cut_cols;
   tile.col_points = winograd_points(&w->f, tile.width);
   s->col = const_i64(e, whole);
-  s->m = gep_const(e, m, whole * e->lanes * 4);
+  s->m = gep_const(e, m, whole * e->vec_bytes);
   output_tile(w, s, &tile);
 }
 
@@ -277,13 +274,13 @@ void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel
   Loop block, image, row;
   loop_begin(e, &block, const_i64(e, 0), const_i64(e, nb), 1, 0, NULL);
   s.block = add_i(e, mul_i(e, panel, w->plan->nb), block.i);
-  Ref m = gep(e, a->m, block.i, w->s.group_tiles * e->lanes * 4);
+  Ref m = gep(e, a->m, block.i, w->s.group_tiles * e->vec_bytes);
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, a->images), 1, 0, NULL);
   s.image = add_i(e, a->image, image.i);
-  m = gep(e, m, image.i, a->rows * w->s.tile_cols * e->lanes * 4);
+  m = gep(e, m, image.i, a->rows * w->s.tile_cols * e->vec_bytes);
   loop_begin(e, &row, const_i64(e, 0), const_i64(e, a->rows), 1, 0, NULL);
   s.row = add_i(e, a->first, row.i);
-  output_any_row(w, &s, gep(e, m, row.i, w->s.tile_cols * e->lanes * 4));
+  output_any_row(w, &s, gep(e, m, row.i, w->s.tile_cols * e->vec_bytes));
   loop_end(e, &row);
   loop_end(e, &image);
   loop_end(e, &block);

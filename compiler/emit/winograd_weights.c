@@ -6,9 +6,11 @@
 
 #include <llvm-c/Core.h>
 
-int64_t winograd_line_bytes(const Winograd *w, int nb) { return (int64_t)nb * w->e->lanes * 4; }
+int64_t winograd_line_bytes(const Winograd *w, int nb) { return (int64_t)nb * w->e->vec_bytes; }
 
-static int64_t region_bytes(const Winograd *w, int nb) { return winograd_region(w->plan->chunk, nb, w->e->lanes) * 4; }
+static int64_t region_bytes(const Winograd *w, int nb) {
+  return winograd_region(w->plan->chunk, nb, w->e->lanes) * F32_BYTES;
+}
 
 /* At how many column points are the weights of row point i given? */
 static int given_points(const Winograd *w, int i) { return i < w->f.taps ? w->f.taps : 0; }
@@ -28,14 +30,14 @@ static int64_t phase_at(const WinogradRow *r, int pr, int pc) {
 static void weights_of_points(const WinogradRow *r, int first, const Ref *t, Ref u, int64_t at) {
   const Winograd *w = r->w;
   for (int j = first; j < w->f.points; j++) {
-    store(w->e, winograd_weight(w, j, t), u, j * region_bytes(w, r->nb) + at, w->e->lanes * 4);
+    store(w->e, winograd_weight(w, j, t), u, j * region_bytes(w, r->nb) + at, w->e->vec_bytes);
   }
 }
 
 static void weights_of_block(const WinogradRow *r, Ref g, Ref u, int64_t at) {
   const Winograd *w = r->w;
   Emit *e = w->e;
-  int taps = w->f.taps, align = e->lanes * 4;
+  int taps = w->f.taps, align = e->vec_bytes;
   int64_t step = winograd_given_bytes(r);
   Ref t[WINOGRAD_KERNEL];
   for (int c = 0; c < taps; c++) t[c] = winograd_column(w, r->i, c, g, at, step);
@@ -55,7 +57,7 @@ static void build_weights_row(const void *data) {
   Loop k;
   loop_begin(e, &k, const_i64(e, 0), const_i64(e, r->channels), 1, 0, NULL);
   Ref g = gep(e, LLVMGetParam(e->fn, 0), k.i, line), u = gep(e, LLVMGetParam(e->fn, 1), k.i, line);
-  for (int b = 0; b < r->nb; b++) weights_of_block(r, g, u, b * e->lanes * 4);
+  for (int b = 0; b < r->nb; b++) weights_of_block(r, g, u, b * e->vec_bytes);
   loop_end(e, &k);
 }
 

@@ -1,0 +1,35 @@
+/* place.c: addresses inside a value, from its layout and the bytes of its type. No other file computes one. */
+#include "emit.h"
+
+static int64_t bytes(const Value *v, int64_t elements) { return elements * (int64_t)type_size(v->type); }
+
+int64_t place_image_bytes(const Value *v) { return bytes(v, v->layout.n); }
+int64_t place_block_bytes(const Value *v) { return bytes(v, v->layout.c); }
+int64_t place_row_bytes(const Value *v) { return bytes(v, v->layout.row); }
+int64_t place_pixel_bytes(const Value *v) { return bytes(v, v->layout.pix); }
+
+int64_t place_offset(const Value *v, int64_t block, int64_t row, int64_t x) {
+  return bytes(v, block * v->layout.c + row * v->layout.row + x * v->layout.pix);
+}
+
+Ref place_from(Emit *e, Ref p, const Value *v, Ref image, Ref block, Ref row, Ref x) {
+  if (image) p = gep(e, p, image, place_image_bytes(v));
+  if (row) p = gep(e, p, row, place_row_bytes(v));
+  if (block) p = gep(e, p, block, place_block_bytes(v));
+  return x ? gep(e, p, x, place_pixel_bytes(v)) : p;
+}
+
+Ref place_at(Emit *e, const Value *v, Ref image, Ref block, Ref row, Ref x) {
+  return place_from(e, value_ptr(e, v), v, image, block, row, x);
+}
+
+Ref window_from(Emit *e, Ref p, const Value *v, const Window *w, Ref image, Ref block, Ref row, Ref x) {
+  p = place_from(e, gep_const(e, p, -place_offset(v, 0, w->top, w->left)), v, image, NULL, NULL, NULL);
+  if (row) p = gep(e, p, row, w->sh * place_row_bytes(v));
+  if (block) p = gep(e, p, block, place_block_bytes(v));
+  return x ? gep(e, p, x, w->sw * place_pixel_bytes(v)) : p;
+}
+
+Ref place_window(Emit *e, const Value *v, const Window *w, Ref image, Ref block, Ref row, Ref x) {
+  return window_from(e, value_ptr(e, v), v, w, image, block, row, x);
+}
