@@ -91,13 +91,14 @@ static void print_range(int least, int most) {
 }
 
 static void print_operator_table(const CommandLine *line) {
-  static const char *const kind[] = {
-    [K_ANCHOR] = "a loop nest of its own", [K_UNARY] = "elementwise", [K_BINARY] = "elementwise, with broadcasting",
-    [K_REDUCE] = "along axes", [K_MOVE] = "moves elements", [K_VIEW] = "another shape of the same elements",
-    [K_SHAPE] = "known when the model is compiled",
+  static const char *const family[FAMILY_COUNT] = {
+    [FAMILY_IMPORT] = "becomes others", [FAMILY_CONV] = "convolution", [FAMILY_PRODUCT] = "matrix product", [FAMILY_POOL] = "pool",
+    [FAMILY_NORM] = "normalization by channel", [FAMILY_POINTWISE] = "elementwise", [FAMILY_UNARY] = "elementwise",
+    [FAMILY_BINARY] = "elementwise, with broadcasting", [FAMILY_REDUCE] = "along axes", [FAMILY_MOVE] = "moves elements",
+    [FAMILY_VIEW] = "another shape of the same elements", [FAMILY_SHAPE] = "known when the model is compiled",
   };
   (void)line;
-  printf("| operator | operator sets | inputs | outputs | kind |\n|---|---|---|---|---|\n");
+  printf("| operator | operator sets | inputs | outputs | what it is |\n|---|---|---|---|---|\n");
   for (const OpInfo *op = op_info + 1; op < op_info + OP_COUNT; op++) {
     if (*op->domain) continue; /* resnetcc's own */
     printf("| %s | %d ", op->name, op->since);
@@ -105,7 +106,7 @@ static void print_operator_table(const CommandLine *line) {
     else printf("on |");
     print_range(op->min_in, op->max_in);
     print_range(op->min_out, op->max_out);
-    printf(" %s |\n", kind[op->kind]);
+    printf(" %s |\n", family[op->family]);
   }
 }
 

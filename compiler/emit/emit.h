@@ -357,7 +357,7 @@ void emit_conv_plain(Emit *e, Node *n); /* conv_plain.c: run-time weights, dense
 void emit_gemm(Emit *e, Node *n);      /* product.c: Gemm, MatMul; any type */
 void emit_pool(Emit *e, Node *n);      /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool; blocked f32, or plain any type and rank */
 void emit_pool_plain(Emit *e, Node *n); /* pool_plain.c: that part of it */
-void emit_pointwise(Emit *e, Node *n); /* pointwise.c: Pointwise, every K_UNARY and K_BINARY of any type, BatchNormalization; plain or blocked */
+void emit_pointwise(Emit *e, Node *n); /* pointwise.c: Pointwise, all elementwise operators of any type, BatchNormalization; plain or blocked */
 void emit_reduce(Emit *e, Node *n);    /* reduce.c: Softmax, LogSoftmax, ReduceMean, ArgMax on plain tensors */
 void emit_move(Emit *e, Node *n);      /* move.c: Transpose, Concat, Split, Slice, Pad, Gather, views that need a copy, ConstantOfShape */
 /* parts.c: the parts of a whole along axis k to their places in it, or out of it, size[i] along that axis each; NULL for a

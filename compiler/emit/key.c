@@ -201,7 +201,7 @@ bool layer_key(const Node *n, int phase, bool few, Buffer *key) {
   if (n->n_in + n->n_out > MAX_BOUND) return false;
   for (int i = 0; i < n->n_in; i++) { /* parameters that emitters read whole, however many there are */
     const Value *v = n->in[i];
-    bool parameter = v && v->data && type_is_int(v->type) && n->op != OP_Gather && n->op != OP_Concat;
+    bool parameter = v && v->data && is_argument(n, i);
     if (parameter && shape_count(&v->shape) > SMALL_CONSTANT) return false;
   }
   Coder c = {.key = key, .no_numbers = few && needs_no_numbers(n)};

@@ -15,25 +15,23 @@ static void emit_node(Emit *e, Node *n) {
     [CONV_NARROW] = emit_narrow, [CONV_PIXELS] = emit_pixels,
     [CONV_WINOGRAD] = emit_winograd, [CONV_STRASSEN] = emit_strassen,
     [CONV_PLAIN] = emit_conv_plain};
-  switch (n->op) {
-  case OP_Conv: conv[n->plan->algorithm](e, n); return;
-  case OP_Gemm: case OP_MatMul: emit_gemm(e, n); return;
-  case OP_Pointwise: case OP_BatchNormalization: emit_pointwise(e, n); return;
-  case OP_Reorder: emit_reorder(e, n); return;
-  default: break;
+  switch (op_info[n->op].emitter) {
+  case EMITTER_CONV: conv[n->plan->algorithm](e, n); return;
+  case EMITTER_PRODUCT: emit_gemm(e, n); return;
+  case EMITTER_POOL: emit_pool(e, n); return;
+  case EMITTER_POINTWISE: emit_pointwise(e, n); return;
+  case EMITTER_REDUCE: emit_reduce(e, n); return;
+  case EMITTER_MOVE: emit_move(e, n); return;
+  case EMITTER_REORDER: emit_reorder(e, n); return;
+  case EMITTER_NONE: case EMITTER_COUNT: break;
   }
-  switch (op_info[n->op].kind) {
-  case K_ANCHOR: emit_pool(e, n); return;
-  case K_UNARY: case K_BINARY: emit_pointwise(e, n); return;
-  case K_REDUCE: emit_reduce(e, n); return;
-  default: emit_move(e, n);
-  }
+  fail_at(e->g, n, "there is no code for this operator");
 }
 
 /* A node whose results already lie where they belong: views and concatenations in place. */
 static bool needs_no_code(const Node *n) {
   const Value *out = n->out[0];
-  if (op_info[n->op].kind == K_VIEW) return out->alias != NULL;
+  if (op_info[n->op].family == FAMILY_VIEW) return out->alias != NULL;
   if (n->op == OP_Concat) {
     for (int i = 0; i < n->n_in; i++) {
       if (n->in[i]->alias != out) return false;

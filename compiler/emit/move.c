@@ -266,6 +266,6 @@ void emit_move(Emit *e, Node *n) {
   case OP_Pad: has_run_time_bounds(n) ? emit_bounds(e, n) : move_pad(e, n); break;
   case OP_Gather: move_gather(e, n); break;
   case OP_SpaceToDepth: move_space_to_depth(e, n); break;
-  default: assert(op_info[n->op].kind == K_VIEW); move_view(e, n);
+  default: assert(op_info[n->op].family == FAMILY_VIEW); move_view(e, n);
   }
 }

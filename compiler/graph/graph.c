@@ -3,13 +3,38 @@
 
 #include <string.h>
 
+/* ---- operators ---- */
+
+#define BIT(t) (1u << (t))
+enum {
+  F32 = BIT(T_F32),
+  FLOATS = F32 | BIT(T_F64),
+  INTS_32_64 = BIT(T_I32) | BIT(T_I64) | BIT(T_U32) | BIT(T_U64),
+  SIGNED = BIT(T_I8) | BIT(T_I16) | BIT(T_I32) | BIT(T_I64),
+  NUMBERS = FLOATS | INTS_32_64 | SIGNED | BIT(T_U8) | BIT(T_U16),
+  ANY = NUMBERS | BIT(T_BOOL) | BIT(T_F16) | BIT(T_BF16),
+};
+
+#define ONNX(v) .domain = "", .since = v
+#define OWN .domain = "rcc", .since = 1
+#define IN(min, max) .min_in = min, .max_in = max
+#define OUT(min, max) .min_out = min, .max_out = max
+#define INPUT(i) (1u << (i))
+
 const OpInfo op_info[OP_COUNT] = {
   [OP_NONE] = {.name = "none", .domain = ""},
-#define OP(name, domain, since, until, min_in, max_in, min_out, max_out, kind) \
-  [OP_##name] = {#name, domain, since, until, min_in, max_in, min_out, max_out, kind},
+#define OP(op, infer, eval, ...) [OP_##op] = {.name = #op, __VA_ARGS__},
 #include "ops.def"
 #undef OP
 };
+
+bool op_is_elementwise(Op op) {
+  return op_info[op].family == FAMILY_UNARY || op_info[op].family == FAMILY_BINARY;
+}
+
+bool is_argument(const Node *n, int i) {
+  return i < 32 && op_info[n->op].arguments >> i & 1;
+}
 
 _Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) {
   va_list args;

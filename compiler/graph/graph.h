@@ -19,33 +19,110 @@ typedef struct Shape {
   int64_t d[MAX_RANK];
 } Shape;
 
-/* ---- operators: one row each in ops.def ---- */
+/* ---- operators: one row each in ops.def, which says all that is asked of an operator as such ----
+ * The columns that must be given have enumerators that are not 0; tests/graph/ops_test.c sees to it. Of the others, 0 is the answer
+ * that is always right, if not fast. */
 
 typedef enum Op {
   OP_NONE,
-#define OP(name, domain, since, until, min_in, max_in, min_out, max_out, kind) OP_##name,
+#define OP(name, infer, eval, ...) OP_##name,
 #include "ops.def"
 #undef OP
   OP_COUNT
 } Op;
 
-typedef enum OpKind { /* how an operator is treated where only its family matters */
-  K_ANCHOR,  /* owns a loop nest and may carry an epilogue: Conv, Gemm, pools, Pointwise */
-  K_UNARY,   /* y[i] = f(x[i]) */
-  K_BINARY,  /* y[i] = f(a[i], b[i]) with broadcasting */
-  K_MOVE,    /* elements change place only */
-  K_VIEW,    /* the same elements in the same order under another shape */
-  K_SHAPE,   /* known once shapes are: folds away */
-  K_REDUCE,  /* softmax, means, argmax along axes */
-} OpKind;
+typedef enum Family { /* how an operator is treated where only its family matters */
+  FAMILY_IMPORT = 1,   /* import makes others of it: it is in no graph */
+  FAMILY_CONV,         /* Conv */
+  FAMILY_PRODUCT,      /* of matrices */
+  FAMILY_POOL,         /* windows, or the whole map, to one number */
+  FAMILY_NORM,         /* y = a[c] x + b[c] by channel */
+  FAMILY_POINTWISE,    /* resnetcc's own: nothing but an epilogue */
+  FAMILY_UNARY,        /* y[i] = f(x[i]) */
+  FAMILY_BINARY,       /* y[i] = f(a[i], b[i]) with broadcasting */
+  FAMILY_REDUCE,       /* softmax, means, argmax along axes */
+  FAMILY_MOVE,         /* elements change place only */
+  FAMILY_VIEW,         /* the same elements in the same order under another shape */
+  FAMILY_SHAPE,        /* known once shapes are: folds away */
+  FAMILY_COUNT
+} Family;
+
+typedef enum Emitter { /* whose code it gets; emit/layer.c has the functions */
+  EMITTER_NONE = 1,    /* no layer: folded, or made into others, before there is code */
+  EMITTER_CONV, EMITTER_PRODUCT, EMITTER_POOL, EMITTER_POINTWISE, EMITTER_REDUCE, EMITTER_MOVE, EMITTER_REORDER,
+  EMITTER_COUNT
+} Emitter;
+
+typedef enum Batching { /* how it treats a symbolic batch, beside what inference refuses: to cut, reduce or sum along that axis */
+  BATCH_EACH = 1,      /* every image by itself */
+  BATCH_NOT_ALONG,     /* unless it works along the batch axis */
+  BATCH_NOT_JOINED,    /* unless it joins batches, one behind the other */
+  BATCH_NOT_NUMBERED,  /* unless its second result, which numbers the elements of all images, is used */
+} Batching;
+
+typedef enum Sign { /* of its first result's elements, on f32 */
+  SIGN_ANY,
+  SIGN_KEPT,           /* never negative where its first input never is */
+  SIGN_NONE,           /* never negative */
+} Sign;
+
+typedef enum Same { /* when its first result is its first input (or the operand that is not neutral) */
+  SAME_NEVER,
+  SAME_ALWAYS, SAME_IF_TYPE, SAME_IF_SHAPE, SAME_IF_ORDER,
+  SAME_IF_ONE_INPUT, SAME_IF_ONE_RESULT, SAME_IF_WHOLE, SAME_IF_NO_PADDING,
+  SAME_PLUS_ZERO, SAME_MINUS_ZERO, SAME_TIMES_ONE, SAME_OVER_ONE,
+  SAME_COUNT
+} Same;
+
+typedef enum Stepping { /* may it be a step of an epilogue, on its first operand, or the second? */
+  STEP_NEVER,
+  STEP_FIRST,          /* on the first alone */
+  STEP_EITHER,         /* on either: it commutes */
+  STEP_SWAPPED,        /* on either, swapped on the second */
+} Stepping;
+
+typedef enum Epilogue { /* does it take steps? */
+  EPILOGUE_NONE,
+  EPILOGUE_AFTER,      /* but their arguments may still be read when the first results have been written */
+  EPILOGUE_IN_PLACE,   /* and the result may lie where an argument does: each element is read before it is written */
+} Epilogue;
+
+typedef enum Permuting { /* op(T(x)) = T(op'(x)) for a transposition T? */
+  PERMUTE_NO,
+  PERMUTE_FIRST,       /* with one operand: what else it reads has no axes */
+  PERMUTE_ALL,         /* with all its inputs */
+  PERMUTE_ARGUMENTS,   /* with the first, if the axes that its arguments name are permuted too: rewrite/moves.c knows how */
+} Permuting;
+
+typedef enum Blocks { /* does it work on channels in blocks? */
+  BLOCKS_NO,
+  BLOCKS_IF_PLANNED,   /* if its plan says so */
+  BLOCKS_IMAGES,       /* on images that lie so */
+  BLOCKS_JOINED,       /* on whole blocks beside each other, without code */
+  BLOCKS_MADE,         /* it makes them of a dense image of few channels */
+} Blocks;
 
 typedef struct OpInfo {
   const char *name, *domain;
-  int since, until; /* versions of the operator set in which import accepts it; until 0: newest */
-  int min_in, max_in, min_out, max_out; /* -1: any number */
-  OpKind kind;
+  int since, until;      /* versions of the operator set in which import accepts it; until 0: newest */
+  int min_in, max_in, min_out, max_out; /* -1: any number; arguments of steps come behind max_in */
+  unsigned types;        /* of input 0: a bit for each Type */
+  Family family;
+  Emitter emitter;
+  Batching batch;
+  /* These may be left out. */
+  unsigned arguments;    /* a bit for each input that is no data but says how: shapes, axes, bounds, known at compile time as a rule */
+  unsigned sizes;        /* those of them that may be multiples of the batch */
+  bool chain;            /* may be evaluated while shapes are inferred, where shapes are computed (ops/values.c) */
+  Sign sign;
+  Same same;
+  Stepping step;
+  Epilogue epilogue;
+  Permuting permute;
+  Blocks blocks;
 } OpInfo;
 extern const OpInfo op_info[OP_COUNT];
+bool op_is_elementwise(Op op); /* unary or binary */
 
 /* ---- attributes, as the model gives them; a table of (name, value) ---- */
 
@@ -106,7 +183,7 @@ struct Value {
 /* A step of an epilogue: acc = op(acc, arg), or op(arg, acc) where `swap`. The argument broadcasts against the
  * node's result by ONNX's rules. */
 typedef struct Step {
-  Op op;                 /* a K_UNARY or K_BINARY operator on float */
+  Op op;                 /* an elementwise operator on float */
   int arg;               /* index into node->in, -1: none */
   bool swap;
   float a, b;            /* parameters: LeakyRelu a=alpha; Clip a=min b=max; HardSigmoid a=alpha b=beta */
@@ -234,6 +311,7 @@ Node *walk_after(Graph *g, Op op, const char *name, int n_in, Value *const *in, 
 void node_swap(Graph *g, int i, int k); /* the places of nodes number i and k */
 void node_add_input(Graph *g, Node *n, Value *v);
 void node_add_step(Graph *g, Node *n, Step s);
+bool is_argument(const Node *n, int i); /* does input i say how, see OpInfo.arguments? */
 bool node_is_batched(const Node *n);    /* are its results, see Value.batched? All are or none is */
 void node_mark_batched(Node *n);        /* they are if an input is; infer_node does it */
 /* Drops dead nodes, values that nobody reads or defines; renumbers value ids. */

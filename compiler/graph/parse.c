@@ -328,15 +328,14 @@ static void parse_step(Parser *p, Node *n) {
   Step s = {.arg = -1};
   s.swap = accept(p, '~');
   s.op = parse_op(p);
-  OpKind kind = op_info[s.op].kind;
-  if (kind != K_UNARY && kind != K_BINARY) fail_line(p, "only elementwise operators can be steps");
+  if (!op_is_elementwise(s.op)) fail_line(p, "only elementwise operators can be steps");
   if (accept(p, '(')) {
     if (accept(p, '@')) s.arg = parse_step_arg(p, n);
     else s.a = (float)parse_number(p).f;
     if (s.arg < 0 && accept(p, ',')) s.b = (float)parse_number(p).f;
     expect(p, ')');
   }
-  if ((kind == K_BINARY) != (s.arg >= 0)) fail_line(p, "the step has the wrong argument");
+  if ((op_info[s.op].family == FAMILY_BINARY) != (s.arg >= 0)) fail_line(p, "the step has the wrong argument");
   node_add_step(p->g, n, s);
 }
 

@@ -185,14 +185,14 @@ static bool window_fits(const Node *n) {
 
 static bool runs_on_blocks(const Node *n) {
   const Value *x = n->in[0], *y = n->out[0];
-  switch (n->op) {
-  case OP_Conv: return is_conv_on_blocks(n);
-  case OP_MaxPool: case OP_AveragePool: case OP_GlobalAveragePool: case OP_GlobalMaxPool:
+  switch (op_info[n->op].blocks) {
+  case BLOCKS_IF_PLANNED: return is_conv_on_blocks(n);
+  case BLOCKS_IMAGES:
+    if (n->op == OP_Pointwise && !shape_equal(&x->shape, &y->shape)) return false;
     return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n) && window_fits(n);
-  case OP_Pointwise:
-    return is_image(x) && x->layout.block && shape_equal(&x->shape, &y->shape) && steps_fit_blocks(n);
-  default: return false;
+  case BLOCKS_NO: case BLOCKS_JOINED: case BLOCKS_MADE: break;
   }
+  return false;
 }
 
 static void arguments_on_blocks(Work *w, Node *n) {
@@ -218,7 +218,7 @@ static bool part_joins(const Work *w, const Node *n, const Value *part) {
 
 /* Whole blocks beside each other: the parts of a Concat, or of a Split, lie inside the whole. */
 static bool joins_blocks(const Work *w, const Node *n) {
-  if ((n->op != OP_Concat && n->op != OP_Split) || !is_image(n->in[0])) return false;
+  if (op_info[n->op].blocks != BLOCKS_JOINED || !is_image(n->in[0])) return false;
   int64_t axis = attr_int(n, "axis", 0);
   if (axis != 1 && axis != 1 - 4) return false;
   if (n->op == OP_Split && !n->in[0]->layout.block) return false;
@@ -262,7 +262,7 @@ static void view_transposed_input(Node *n) {
 
 /* The phases of an image of few channels are made in blocks at once. */
 static bool makes_blocks(const Node *n) {
-  return n->op == OP_SpaceToDepth && is_image(n->in[0]) && n->in[0]->shape.d[1] <= 4 && attr_int(n, "blocksize", 1) == 2;
+  return op_info[n->op].blocks == BLOCKS_MADE && is_image(n->in[0]) && n->in[0]->shape.d[1] <= 4 && attr_int(n, "blocksize", 1) == 2;
 }
 
 static void place_blocks(Work *w, Node *n) {

@@ -106,8 +106,7 @@ static bool may_overwrite(const Plan *p, const Node *n, int at, Value *arg) {
 /* The result is written over an argument of the epilogue that nobody reads later: element by element, each read before
  * it is written. */
 static void share_in_place(Plan *p, Node *n, int at) {
-  if (op_info[n->op].kind != K_ANCHOR || n->op == OP_BatchNormalization) return;
-  if (n->op == OP_Gemm || n->op == OP_MatMul) return;
+  if (op_info[n->op].epilogue != EPILOGUE_IN_PLACE) return;
   if (n->op == OP_Pointwise && may_overwrite(p, n, at, n->in[0])) {
     share(p, n->out[0], n->in[0]);
     return;
@@ -227,7 +226,7 @@ void pass_plan(Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
     bool blocks_to_plain = n->op == OP_Reorder && n->in[0]->layout.block;
-    if (op_info[n->op].kind == K_VIEW || blocks_to_plain) share_view(&p, n);
+    if (op_info[n->op].family == FAMILY_VIEW || blocks_to_plain) share_view(&p, n);
     else share_in_place(&p, n, i);
   }
   place_outside(g);

@@ -6,10 +6,8 @@
 /* ---- bounds known at run time ---- */
 
 bool has_run_time_bounds(const Node *n) {
-  for (int i = 1; i < n->n_in; i++) {
-    bool is_bound = n->op == OP_Slice || (n->op == OP_Pad && i != 2);
-    if (is_bound && n->in[i] && !n->in[i]->data) return true;
-  }
+  for (int i = 1; i < n->n_in; i++)
+    if (is_argument(n, i) && n->in[i] && !n->in[i]->data) return true;
   return false;
 }
 
@@ -17,7 +15,7 @@ bool has_run_time_bounds(const Node *n) {
 static void check_bounds(Graph *g, const Node *n, int64_t count) {
   for (int i = 1; i < n->n_in; i++) {
     const Value *v = n->in[i];
-    if (!v || (n->op == OP_Pad && i == 2)) continue;
+    if (!v || !is_argument(n, i)) continue;
     int64_t want = n->op == OP_Pad && i == 1 ? 2 * count : count;
     if ((v->type != T_I64 && v->type != T_I32) || v->shape.rank != 1 || v->shape.d[0] != want)
       fail_at(g, n, "input %d must be a list of %lld integers", i, (long long)want);

@@ -84,8 +84,6 @@ Value *shape_constant(Graph *g, const char *name, const Shape *s);
 void broadcast_input(Graph *g, const Node *n, int i, Shape *s);
 /* Fails where input i does not broadcast to s. */
 void broadcast_into(Graph *g, const Node *n, int i, const Shape *s);
-/* Output 0 has the type and shape of input 0. */
-void infer_same(Graph *g, Node *n);
 /* Attribute of `count` integers; out keeps its defaults where there is none. */
 void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *out);
 
@@ -122,16 +120,28 @@ typedef struct Volume {
 } Volume;
 Volume volume_of(const Shape *s);
 
-/* ==== the operators: pointwise.c conv.c pool.c norm.c product.c reduce.c move.c bounds.c view.c ==== */
+/* ==== the operators: pointwise.c conv.c pool.c norm.c product.c reduce.c move.c bounds.c view.c ====
+ * Infer: checks the node's inputs and attributes, sets type and shape of its outputs. Eval: computes them, out[i], from in[i];
+ * unused outputs are NULL. */
 
 typedef void Infer(Graph *g, Node *n);
-Infer infer_clip, infer_cast, infer_prelu, infer_binary, infer_pointwise, infer_softmax, infer_reduce_mean, infer_argmax;
-Infer infer_conv, infer_pool, infer_global_pool, infer_batch_norm, infer_gemm, infer_matmul;
-Infer infer_transpose, infer_concat, infer_split, infer_slice, infer_pad, infer_gather,
-    infer_space_to_depth;
-int shape_start(const Node *n); /* Shape: the first axis it takes */
-Infer infer_dropout, infer_flatten, infer_reshape, infer_squeeze, infer_unsqueeze, infer_constant_of_shape, infer_shape;
+typedef void Eval(Graph *g, const Node *n, const void *const *in, void **out);
+#define OP(name, infer, eval, ...) \
+  Infer infer_##infer;             \
+  Eval eval_##eval;
+#include "ops.def"
+#undef OP
 
+/* ==== meaning.c ==== */
+
+typedef struct Meaning {
+  Infer *infer;
+  Eval *eval;
+} Meaning;
+extern const Meaning meaning[OP_COUNT];
+
+/* The first axis that a Shape takes: view.c. */
+int shape_start(const Node *n);
 /* Step of an epilogue over a whole tensor of `shape`: acc[i] = step(acc[i], arg). */
 void eval_step(const Step *s, const Shape *shape, float *acc, const Shape *arg_shape, const float *arg);
 
@@ -140,15 +150,6 @@ void eval_step(const Step *s, const Shape *shape, float *acc, const Shape *arg_s
 /* Computes Value.data and .sym of the node's outputs if they are small and follow from constants and
  * shapes. */
 void evaluate_values(Graph *g, Node *n);
-
-/* Computes n's outputs, out[i], from in[i]; unused outputs are NULL. */
-typedef void Eval(Graph *g, const Node *n, const void *const *in, void **out);
-Eval eval_conv, eval_max_pool, eval_average_pool, eval_global_average_pool, eval_global_max_pool,
-    eval_batch_norm, eval_gemm, eval_matmul;
-Eval eval_unary, eval_clip, eval_cast, eval_binary, eval_pointwise;
-Eval eval_softmax, eval_reduce_mean, eval_argmax;
-Eval eval_copy, eval_dropout, eval_transpose, eval_concat, eval_split, eval_slice, eval_pad, eval_gather, eval_space_to_depth,
-    eval_constant_of_shape, eval_shape;
 
 /* ==== facts.c: what is known of a node ==== */
 

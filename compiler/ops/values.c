@@ -12,15 +12,6 @@ enum { MAX_ELEMENTS = 1024, TRIALS = 4 };
 /* 1 tells what is divided by the batch from a 0; the others are primes: no quotient is whole by accident. */
 static const int64_t trial[TRIALS] = {1, 101, 211, 307};
 
-static bool is_arithmetic(Op op) {
-  return op == OP_Add || op == OP_Sub || op == OP_Mul || op == OP_Div || op == OP_Cast;
-}
-
-static bool is_chain_operator(const Node *n) {
-  OpKind kind = op_info[n->op].kind;
-  return kind == K_MOVE || kind == K_VIEW || kind == K_SHAPE || is_arithmetic(n->op);
-}
-
 static bool is_small(const Value *v) {
   return !shape_is_symbolic(&v->shape) && shape_count(&v->shape) <= MAX_ELEMENTS;
 }
@@ -160,7 +151,7 @@ static void evaluate_shape(Graph *g, Node *n) {
 
 void evaluate_values(Graph *g, Node *n) {
   if (n->op == OP_Shape) evaluate_shape(g, n);
-  else if (!is_chain_operator(n) || !has_known_inputs(n) || !has_small_outputs(n)) return;
+  else if (!op_info[n->op].chain || !has_known_inputs(n) || !has_small_outputs(n)) return;
   else if (has_symbols(n)) evaluate_symbolic(g, n);
   else evaluate_constant(g, n);
 }

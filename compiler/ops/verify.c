@@ -101,9 +101,8 @@ static void verify_results(const Verifier *v, const Node *n) {
 static void verify_steps(const Verifier *v, const Node *n) {
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
-    OpKind kind = s->op > OP_NONE && s->op < OP_COUNT ? op_info[s->op].kind : K_SHAPE;
-    if (kind != K_UNARY && kind != K_BINARY) broken(v, n, "step %d is not elementwise", i);
-    if ((kind == K_BINARY) != (s->arg >= 0)) broken(v, n, "step %d has the wrong arguments", i);
+    if (s->op <= OP_NONE || s->op >= OP_COUNT || !op_is_elementwise(s->op)) broken(v, n, "step %d is not elementwise", i);
+    if ((op_info[s->op].family == FAMILY_BINARY) != (s->arg >= 0)) broken(v, n, "step %d has the wrong arguments", i);
     if (s->arg < 0) continue;
     if (s->arg >= n->n_in || !n->in[s->arg]) broken(v, n, "step %d reads input %d, which is none", i, s->arg);
     if (n->in[s->arg]->type != T_F32) broken(v, n, "step %d reads \"%s\", not f32", i, n->in[s->arg]->name);

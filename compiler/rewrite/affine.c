@@ -122,7 +122,7 @@ static bool affine_of(Graph *g, const Node *n, Affine *a, Value **x) {
   bool found = false;
   if (n->dead || n->n_out < 1 || !n->out[0] || n->out[0]->type != T_F32) return false;
   if (n->op == OP_BatchNormalization) found = affine_of_batch_norm(g, n, a);
-  else if (op_info[n->op].kind == K_BINARY) {
+  else if (op_info[n->op].family == FAMILY_BINARY) {
     chain = n->in[0]->data ? 1 : 0;
     found = affine_of_binary(g, n, chain, a);
   }

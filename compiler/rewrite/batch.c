@@ -39,19 +39,19 @@ static Shape *interface_shapes(Graph *g, Value *const *v, int n, const char *wha
 
 /* Shape inference refuses what cuts, reduces or sums along the symbol's axis, but not these. */
 static void check_batch_axis(Graph *g, const Node *n) {
-  bool normalizes = n->op == OP_Softmax || n->op == OP_LogSoftmax;
-  if (!normalizes && n->op != OP_Concat) return;
+  Batching rule = op_info[n->op].batch;
+  if (rule != BATCH_NOT_ALONG && rule != BATCH_NOT_JOINED) return;
   int64_t axis = attr_int(n, "axis", -1);
   if (axis != 0 && axis != -(int64_t)n->in[0]->shape.rank) return;
-  if (has_batch(n->out[0])) refuse(g, n, normalizes ? "works along the batch axis" : "joins batches");
+  if (has_batch(n->out[0])) refuse(g, n, rule == BATCH_NOT_ALONG ? "works along the batch axis" : "joins batches");
 }
 
 /* An argument whose elements are multiples of the batch may be a shape or a bound: then it becomes that of
  * one image; as anything else its value would have to be known. */
 static void check_arguments(Graph *g, const Node *n) {
-  int first = n->op == OP_ConstantOfShape ? 0 : n->op == OP_Reshape || n->op == OP_Slice ? 1 : n->n_in;
-  for (int i = 0; i < first; i++)
-    if (n->in[i] && n->in[i]->sym) refuse(g, n, "needs the size of the batch");
+  unsigned sizes = op_info[n->op].sizes;
+  for (int i = 0; i < n->n_in; i++)
+    if (n->in[i] && n->in[i]->sym && !(i < 32 && sizes >> i & 1)) refuse(g, n, "needs the size of the batch");
 }
 
 static void check_node(Graph *g, const Node *n) {
@@ -59,7 +59,7 @@ static void check_node(Graph *g, const Node *n) {
   for (int i = 0; i < n->n_in; i++) batched = batched || has_batch(n->in[i]);
   check_arguments(g, n);
   check_batch_axis(g, n);
-  bool counts = n->op == OP_MaxPool && n->n_out > 1 && n->out[1]; /* Indices, of all the batch's elements */
+  bool counts = op_info[n->op].batch == BATCH_NOT_NUMBERED && n->n_out > 1 && n->out[1];
   if (counts && batched) refuse(g, n, "numbers the elements of all images");
   for (int i = 0; i < n->n_out; i++) {
     const Value *v = n->out[i];

@@ -376,7 +376,7 @@ static bool joins_channels(const Study *s, const Node *n) {
 static const Rule *rule_of(const Study *s, const Node *n) {
   Step step;
   if (!n->out[0] || !channels_of(s, n->out[0])->n || (n->n_out > 1 && n->out[1])) return NULL;
-  if (op_info[n->op].kind == K_BINARY) return step_of_node(n, 0, &step) ? &binary_rule : NULL;
+  if (op_info[n->op].family == FAMILY_BINARY) return step_of_node(n, 0, &step) ? &binary_rule : NULL;
   if (!channels_of(s, n->in[0])->n) return NULL;
   switch (n->op) {
     case OP_Conv: return is_const_conv(n) ? &linear_rule : NULL;
@@ -387,8 +387,8 @@ static const Rule *rule_of(const Study *s, const Node *n) {
     case OP_Concat: return joins_channels(s, n) ? &concat_rule : NULL;
     default: break;
   }
-  if (op_info[n->op].kind == K_VIEW) return view_parts(n) ? &view_rule : NULL;
-  return op_info[n->op].kind == K_UNARY && step_of_node(n, 0, &step) ? &unary_rule : NULL;
+  if (op_info[n->op].family == FAMILY_VIEW) return view_parts(n) ? &view_rule : NULL;
+  return op_info[n->op].family == FAMILY_UNARY && step_of_node(n, 0, &step) ? &unary_rule : NULL;
 }
 
 /* ---- simpler nodes ---- */

@@ -228,6 +228,11 @@ static void fill_by_padding(Graph *g, Node *n) {
 
 /* ---- operators that change nothing: each rule gives the value that the first result equals, or NULL ---- */
 
+static Value *never_same(Graph *g, Node *n) {
+  (void)g, (void)n;
+  return NULL;
+}
+
 static Value *same_value(Graph *g, Node *n) {
   (void)g;
   return n->n_out > 1 && n->out[1] && n->out[1]->n_uses ? NULL : n->in[0];
@@ -243,7 +248,7 @@ static bool same_shape(const Node *n) {
 }
 
 static bool is_view(const Node *n) {
-  return n && op_info[n->op].kind == K_VIEW && n->n_step == 0 && n->op != OP_Dropout;
+  return n && op_info[n->op].family == FAMILY_VIEW && n->n_step == 0 && n->n_out == 1;
 }
 
 /* The shape as the second input of a Reshape. */
@@ -384,23 +389,20 @@ static Value *no_padding(Graph *g, Node *n) {
   return all_ints(n->in[1], is_zero) ? n->in[0] : NULL;
 }
 
-static Value *(*const rules[OP_COUNT])(Graph *, Node *) = {
-  [OP_Identity] = same_value,
-  [OP_Dropout] = same_value,
-  [OP_Cast] = same_type,
-  [OP_Reshape] = same_view,
-  [OP_Flatten] = same_view,
-  [OP_Squeeze] = same_view,
-  [OP_Unsqueeze] = same_view,
-  [OP_Transpose] = same_order,
-  [OP_Add] = plus_zero,
-  [OP_Sub] = minus_zero,
-  [OP_Mul] = times_one,
-  [OP_Div] = over_one,
-  [OP_Concat] = only_part,
-  [OP_Split] = only_split,
-  [OP_Slice] = whole_slice,
-  [OP_Pad] = no_padding,
+static Value *(*const rules[SAME_COUNT])(Graph *, Node *) = {
+  [SAME_NEVER] = never_same,
+  [SAME_ALWAYS] = same_value,
+  [SAME_IF_TYPE] = same_type,
+  [SAME_IF_SHAPE] = same_view,
+  [SAME_IF_ORDER] = same_order,
+  [SAME_IF_ONE_INPUT] = only_part,
+  [SAME_IF_ONE_RESULT] = only_split,
+  [SAME_IF_WHOLE] = whole_slice,
+  [SAME_IF_NO_PADDING] = no_padding,
+  [SAME_PLUS_ZERO] = plus_zero,
+  [SAME_MINUS_ZERO] = minus_zero,
+  [SAME_TIMES_ONE] = times_one,
+  [SAME_OVER_ONE] = over_one,
 };
 
 /* ---- the walk ---- */
@@ -423,7 +425,7 @@ static void fold_node(Fold *f, Node *n) {
   }
   bool fills = n->op == OP_ConstantOfShape && !n->in[0]->sym && !shape_is_symbolic(&n->out[0]->shape);
   if (fills) fill_by_padding(f->g, n);
-  Value *same = n->n_step == 0 && n->out[0] && rules[n->op] ? rules[n->op](f->g, n) : NULL;
+  Value *same = n->n_step == 0 && n->out[0] ? rules[op_info[n->op].same](f->g, n) : NULL;
   if (same) {
     f->forward[n->out[0]->id] = same;
     n->dead = true;
@@ -459,7 +461,7 @@ static void remove_dead(Graph *g) {
       if (n->out[j] && n->out[j]->n_uses == 0) n->out[j] = NULL;
       used = used || n->out[j];
     }
-    while (n->op != OP_Split && n->n_out > 1 && !n->out[n->n_out - 1]) n->n_out--;
+    while (op_info[n->op].max_out >= 0 && n->n_out > 1 && !n->out[n->n_out - 1]) n->n_out--;
     if (used) continue;
     n->dead = true;
     for (int j = 0; j < n->n_in; j++)

@@ -13,30 +13,14 @@ void give_output(Node *n, const Node *from) {
 /* What an operator that keeps the sign computes with is looked for so many nodes before; beyond that nothing is known. */
 enum { MAX_BEFORE = 16 };
 
-static bool keeps_sign(const Node *n) {
-  switch (n->op) {
-    case OP_MaxPool: case OP_AveragePool: case OP_GlobalAveragePool: case OP_GlobalMaxPool: case OP_Transpose:
-    case OP_Reshape: case OP_Flatten:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool never_negative(const Value *v) {
   if (v->type != T_F32) return false;
-  for (int i = 0; i < MAX_BEFORE && v->def && keeps_sign(v->def); i++) v = v->def->in[0];
+  for (int i = 0; i < MAX_BEFORE && v->def && op_info[v->def->op].sign == SIGN_KEPT; i++) v = v->def->in[0];
   const Node *n = v->def;
   float lo;
   if (!n) return false;
-  switch (n->op) {
-    case OP_Relu: case OP_Sigmoid: case OP_HardSigmoid: case OP_Softmax:
-      return true;
-    case OP_Clip:
-      return n->n_in > 1 && const_scalar(n->in[1], &lo) && lo >= 0;
-    default:
-      return false;
-  }
+  if (n->op == OP_Clip) return n->n_in > 1 && const_scalar(n->in[1], &lo) && lo >= 0;
+  return op_info[n->op].sign == SIGN_NONE;
 }
 
 /* A bound of Clip: absent is `otherwise`; false: not known now. */
@@ -50,43 +34,21 @@ static bool is_float(const Value *v) {
 }
 
 bool step_of_node(const Node *n, int chain, Step *s) {
-  *s = (Step){.op = n->op, .arg = -1};
+  Stepping may = op_info[n->op].step;
+  *s = (Step){.op = n->op, .arg = -1, .swap = may == STEP_SWAPPED && chain == 1};
+  if (may == STEP_NEVER || (may == STEP_FIRST && chain != 0)) return false;
   if (!is_float(n->out[0]) || !is_float(n->in[chain])) return false;
-  switch (n->op) {
-    case OP_Relu: case OP_Sigmoid: case OP_HardSwish: case OP_Tanh:
-      return true;
-    case OP_LeakyRelu:
-      s->a = attr_float(n, "alpha", 0.01f);
-      return true;
-    case OP_HardSigmoid:
-      s->a = attr_float(n, "alpha", 0.2f);
-      s->b = attr_float(n, "beta", 0.5f);
-      return true;
-    case OP_Clip:
-      return chain == 0 && clip_bound(n, 1, -INFINITY, &s->a) && clip_bound(n, 2, INFINITY, &s->b);
-    case OP_PRelu:
-      return chain == 0;
-    case OP_Add: case OP_Mul:
-      return true;
-    case OP_Sub: case OP_Div:
-      s->swap = chain == 1;
-      return true;
-    default:
-      return false;
-  }
+  s->a = attr_float(n, "alpha", n->op == OP_LeakyRelu ? 0.01f : n->op == OP_HardSigmoid ? 0.2f : 0);
+  s->b = attr_float(n, "beta", n->op == OP_HardSigmoid ? 0.5f : 0);
+  return n->op != OP_Clip || (clip_bound(n, 1, -INFINITY, &s->a) && clip_bound(n, 2, INFINITY, &s->b));
 }
 
 /* ---- the pass ---- */
 
-/* The number of inputs that the operator itself has: arguments of steps come behind them. */
-static int own_inputs(const Node *n) {
-  return n->op == OP_Pointwise ? 1 : op_info[n->op].max_in;
-}
-
 /* A convolution whose weights come at run time has no epilogue. */
 static bool is_anchor(const Node *n) {
   if (n->op == OP_Conv) return is_const_conv(n);
-  return op_info[n->op].kind == K_ANCHOR && n->op != OP_BatchNormalization;
+  return op_info[n->op].epilogue != EPILOGUE_NONE;
 }
 
 /* Can n be a step on its operand `chain`? Each element of the result must need just the one in its place. */
@@ -107,7 +69,7 @@ static Node *anchor_for(const Node *n, int chain) {
 }
 
 static int operand_count(const Node *n) {
-  return op_info[n->op].kind == K_BINARY ? 2 : 1;
+  return op_info[n->op].family == FAMILY_BINARY ? 2 : 1;
 }
 
 static void add_step(Graph *g, Node *anchor, const Node *n, int chain) {
@@ -115,7 +77,7 @@ static void add_step(Graph *g, Node *anchor, const Node *n, int chain) {
   bool ok = step_of_node(n, chain, &s);
   assert(ok), (void)ok;
   if (operand_count(n) == 2) {
-    while (anchor->n_in < own_inputs(anchor)) node_add_input(g, anchor, NULL);
+    while (anchor->n_in < op_info[anchor->op].max_in) node_add_input(g, anchor, NULL);
     s.arg = anchor->n_in;
     node_add_input(g, anchor, n->in[1 - chain]);
   }
@@ -160,8 +122,7 @@ static void fuse_node(Graph *g, Node *n) {
 void pass_fuse(Graph *g) {
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
-    OpKind kind = op_info[n->op].kind;
-    if (!n->dead && (kind == K_UNARY || kind == K_BINARY)) fuse_node(g, n);
+    if (!n->dead && op_is_elementwise(n->op)) fuse_node(g, n);
   }
   graph_compact(g);
 }

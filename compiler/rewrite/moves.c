@@ -122,24 +122,27 @@ static bool pads_only(const Padding *p, int rank, int from, int to) {
  * A node that treats all axes alike gives the same result, transposed, on operands that were not:
  * op(T(x)) = T(op'(x)), where op' has its axes and constants permuted. */
 
+/* The input that names axes. */
+static int axes_argument(const Node *n) {
+  assert(n->op == OP_Slice || n->op == OP_ReduceMean);
+  return n->op == OP_Slice ? 3 : 1;
+}
+
 /* The number of inputs that are operands with the result's axes; 0: n can't be permuted. */
 static int permutable_operands(const Node *n) {
   Padding p;
   int64_t axis[MAX_RANK];
   int count;
-  switch (n->op) {
-    case OP_Concat:
-      return n->n_in;
-    case OP_Pad:
-      return read_padding(n, &p) ? 1 : 0;
-    case OP_Slice: case OP_ReduceMean: {
-      int i = n->op == OP_Slice ? 3 : 1;
-      if (n->op == OP_ReduceMean && !attr_int(n, "keepdims", 1)) return 0;
-      return i < n->n_in && const_ints(n->in[i], MAX_RANK, axis, &count) && count > 0;
-    }
-    default:
-      return op_info[n->op].kind == K_UNARY ? 1 : op_info[n->op].kind == K_BINARY ? 2 : 0;
+  switch (op_info[n->op].permute) {
+  case PERMUTE_NO: return 0;
+  case PERMUTE_FIRST: return 1;
+  case PERMUTE_ALL: return n->n_in;
+  case PERMUTE_ARGUMENTS: break;
   }
+  if (n->op == OP_Pad) return read_padding(n, &p) ? 1 : 0;
+  if (n->op == OP_ReduceMean && !attr_int(n, "keepdims", 1)) return 0;
+  int i = axes_argument(n);
+  return i < n->n_in && const_ints(n->in[i], MAX_RANK, axis, &count) && count > 0;
 }
 
 /* Constant c, broadcast to p's rank, transposed. */
@@ -190,8 +193,7 @@ static void permute_arguments(Graph *g, Node *n, const Perm *p) {
     if (n->in[i]->data && shape_count(&n->in[i]->shape) != 1)
       node_set_input(g, n, i, transposed_constant(g, n->in[i], p));
   if (n->op == OP_Pad) permute_padding(g, n, p);
-  if (n->op == OP_Slice) permute_axes_input(g, n, 3, &inverse);
-  if (n->op == OP_ReduceMean) permute_axes_input(g, n, 1, &inverse);
+  else if (op_info[n->op].permute == PERMUTE_ARGUMENTS) permute_axes_input(g, n, axes_argument(n), &inverse);
   if (n->op == OP_Concat) {
     int64_t axis = attr_int(n, "axis", 0);
     attr_set_int(g, n, "axis", inverse.axis[axis < 0 ? axis + p->rank : axis]);
@@ -239,14 +241,14 @@ static void sink_transposes(Graph *g, Node *n) {
 }
 
 /* The input that is not a constant, or the first of two. */
-static int data_input(const Node *n) { return op_info[n->op].kind == K_BINARY && n->in[0]->data; }
+static int data_input(const Node *n) { return op_info[n->op].family == FAMILY_BINARY && n->in[0]->data; }
 
 /* Is v computed from a graph input by nodes that have one operand and one reader each? */
 static bool only_prepares_input(Value *v) {
   for (; !v->is_input; v = v->def->in[data_input(v->def)]) {
     const Node *n = v->def;
     if (!n || n->op == OP_Concat || !permutable_operands(n) || !only_reader(v)) return false;
-    if (op_info[n->op].kind == K_BINARY && !n->in[0]->data && !n->in[1]->data) return false;
+    if (op_info[n->op].family == FAMILY_BINARY && !n->in[0]->data && !n->in[1]->data) return false;
     if (n->in[data_input(n)]->shape.rank != v->shape.rank) return false;
   }
   return true;

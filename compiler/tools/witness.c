@@ -35,7 +35,7 @@ static int64_t *integer_limits(const Graph *g) {
       if (!n->in[k] || type_is_float(n->in[k]->type)) continue;
       int64_t *own = &limit[n->in[k]->id], most = y && !type_is_float(y->type) ? limit[y->id] : -1;
       if (n->op == OP_Gather && k == 1) most = gather_size(n) - 1;
-      else if (k > 0 && (op_info[n->op].kind == K_MOVE || op_info[n->op].kind == K_VIEW) && n->op != OP_Concat) most = 1;
+      else if (is_argument(n, k)) most = 1;
       if (most >= 0 && (*own < 0 || most < *own)) *own = most;
     }
   }

@@ -54,7 +54,7 @@ static void a_block_becomes_one_convolution(void **state) {
   int convs = 0, others = 0;
   for (int i = 0; i < g->n_node; i++) {
     if (g->node[i]->op == OP_Conv) convs += g->node[i]->n_step == 2;
-    else others += op_info[g->node[i]->op].kind <= K_BINARY && g->node[i]->op != OP_GlobalAveragePool;
+    else others += op_info[g->node[i]->op].family <= FAMILY_BINARY && g->node[i]->op != OP_GlobalAveragePool;
   }
   assert_int_equal(convs, 1);
   assert_int_equal(others, 0);

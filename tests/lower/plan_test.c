@@ -257,7 +257,7 @@ static void copy_part(Player *p, const Value *whole, const Value *part, int64_t 
 
 static void compute(Player *p, const Node *n) {
   int64_t first = 0, size[2];
-  if (op_info[n->op].kind == K_VIEW || n->op == OP_Reorder) {
+  if (op_info[n->op].family == FAMILY_VIEW || n->op == OP_Reorder) {
     memcpy(p->content[n->out[0]->id], p->content[n->in[0]->id], (size_t)shape_count(&n->out[0]->shape) * 4);
   } else if (n->op == OP_Concat) {
     for (int i = 0; i < n->n_in; first += n->in[i++]->shape.d[1]) {
@@ -275,7 +275,7 @@ static void compute(Player *p, const Node *n) {
 
 /* The result lies there already. */
 static bool is_in_place(const Node *n) {
-  if (op_info[n->op].kind == K_VIEW || n->op == OP_Reorder || n->op == OP_Split) {
+  if (op_info[n->op].family == FAMILY_VIEW || n->op == OP_Reorder || n->op == OP_Split) {
     return n->out[0] && root_of(n->out[0]) == root_of(n->in[0]);
   }
   return n->op == OP_Concat && n->in[0]->alias == n->out[0];
