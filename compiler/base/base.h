@@ -17,10 +17,16 @@
 
 typedef struct Arena Arena;
 
+/* A part of an error's line; n is 0 where it has none. */
+typedef struct ErrorPart {
+  int at, n;
+} ErrorPart;
+
 /* One compilation's unwind point and arena. `error` is the finished line without the program's name. */
 typedef struct Context {
   jmp_buf unwind;
   char error[512];
+  ErrorPart error_file, error_node, error_op, error_reason; /* what it names */
   const char *file;      /* named in messages; NULL: none */
   Arena *arena;
   int64_t max_memory;    /* arena_alloc fails past it */
@@ -31,8 +37,12 @@ typedef struct Context {
 /* Ends the compilation with "FILE: reason". Control characters are escaped; as printed, behind the program's name, the line
  * has at most 400 characters. Never returns. */
 _Noreturn void fail(Context *cx, const char *fmt, ...) PRINTF(2, 3);
-/* The same with "FILE: node "NAME" (KIND): reason". */
-_Noreturn void fail_node(Context *cx, const char *name, const char *kind, const char *fmt, va_list args) PRINTF(4, 0);
+/* The same with "FILE: node "NAME" (OP): reason". */
+_Noreturn void fail_node(Context *cx, const char *name, const char *op, const char *fmt, va_list args) PRINTF(4, 0);
+/* With the error by which another context's work ended. */
+_Noreturn void fail_as(Context *cx, const Context *other);
+/* Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7); 0: there is none. */
+int utf8_length(const char *s);
 
 /* ==== memory.c: where the system has no memory left and no context exists that could unwind ==== */
 

@@ -3,22 +3,29 @@
 
 #include <string.h>
 
-enum { MESSAGE_MAX = 380 /* of 400 with "resnetcc: error: " and the line's end */, NAME_MAX_SHOWN = 120, FILE_MAX_SHOWN = 160 };
+enum {
+  MESSAGE_MAX = 380, /* of 400 with "resnetcc: error: " and the line's end */
+  FILE_MAX_SHOWN = 160, NAME_MAX_SHOWN = 120, OP_MAX_SHOWN = 80,
+};
 
-/* Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7); 0: none, or a control character,
- * which a terminal would obey. */
-static int printable_length(const unsigned char *s) {
-  if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
+int utf8_length(const char *text) {
+  const unsigned char *s = (const unsigned char *)text;
+  if (s[0] < 0x80) return s[0] != 0;
   int n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
   if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
   for (int i = 1; i < n; i++)
     if ((s[i] & 0xc0) != 0x80) return 0;
-  if (s[0] == 0xc2 && s[1] < 0xa0) return 0;
   if (s[0] == 0xe0 && s[1] < 0xa0) return 0;
   if (s[0] == 0xed && s[1] > 0x9f) return 0;
   if (s[0] == 0xf0 && s[1] < 0x90) return 0;
   if (s[0] == 0xf4 && s[1] > 0x8f) return 0;
   return n;
+}
+
+/* The same, but 0 for a control character, which a terminal would obey. */
+static int printable_length(const unsigned char *s) {
+  if (s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0)) return 0;
+  return utf8_length((const char *)s);
 }
 
 /* Adds s to the message in cx->error, escaped, at most `max` bytes of it. */
@@ -43,17 +50,25 @@ static void message_add(Context *cx, const char *s, size_t max) {
   *out = '\0';
 }
 
+/* The same; *part is where it lies. */
+static void message_add_part(Context *cx, ErrorPart *part, const char *s, size_t max) {
+  part->at = (int)strlen(cx->error);
+  message_add(cx, s, max);
+  part->n = (int)strlen(cx->error) - part->at;
+}
+
 static void message_begin(Context *cx) {
   cx->error[0] = '\0';
+  cx->error_file = cx->error_node = cx->error_op = (ErrorPart){0};
   if (!cx->file) return;
-  message_add(cx, cx->file, FILE_MAX_SHOWN);
+  message_add_part(cx, &cx->error_file, cx->file, FILE_MAX_SHOWN);
   message_add(cx, ": ", MESSAGE_MAX);
 }
 
 static _Noreturn void message_end(Context *cx, const char *fmt, va_list args) {
   char reason[2 * MESSAGE_MAX];
   vsnprintf(reason, sizeof reason, fmt, args);
-  message_add(cx, reason, MESSAGE_MAX);
+  message_add_part(cx, &cx->error_reason, reason, MESSAGE_MAX);
   longjmp(cx->unwind, 1);
 }
 
@@ -64,12 +79,21 @@ _Noreturn void fail(Context *cx, const char *fmt, ...) {
   message_end(cx, fmt, args);
 }
 
-_Noreturn void fail_node(Context *cx, const char *name, const char *kind, const char *fmt, va_list args) {
+_Noreturn void fail_node(Context *cx, const char *name, const char *op, const char *fmt, va_list args) {
   message_begin(cx);
   message_add(cx, "node \"", MESSAGE_MAX);
-  message_add(cx, name, NAME_MAX_SHOWN);
+  message_add_part(cx, &cx->error_node, name, NAME_MAX_SHOWN);
   message_add(cx, "\" (", MESSAGE_MAX);
-  message_add(cx, kind, MESSAGE_MAX);
+  message_add_part(cx, &cx->error_op, op, OP_MAX_SHOWN);
   message_add(cx, "): ", MESSAGE_MAX);
   message_end(cx, fmt, args);
+}
+
+_Noreturn void fail_as(Context *cx, const Context *other) {
+  memcpy(cx->error, other->error, sizeof cx->error);
+  cx->error_file = other->error_file;
+  cx->error_node = other->error_node;
+  cx->error_op = other->error_op;
+  cx->error_reason = other->error_reason;
+  longjmp(cx->unwind, 1);
 }

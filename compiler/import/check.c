@@ -61,17 +61,19 @@ const char *node_name(const Onnx__NodeProto *p) {
   return p->op_type;
 }
 
-static _Noreturn void fail_attribute(const Import *im, const Onnx__NodeProto *n, const char *reason) {
-  fail(im->cx, "node \"%.120s\" (%.80s): %s", node_name(n), n->op_type, reason);
+_Noreturn void fail_proto(const Import *im, const Onnx__NodeProto *p, const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  fail_node(im->cx, node_name(p), proto_op_name(im->cx, p->domain, p->op_type), fmt, args);
 }
 
 static _Noreturn void fail_attr(const Import *im, const Onnx__NodeProto *n, const char *attr, const char *reason) {
-  fail_attribute(im, n, format_text(im->cx, "attribute \"%.80s\" %s", attr, reason));
+  fail_proto(im, n, "attribute \"%.80s\" %s", attr, reason);
 }
 
 /* One value, of the kind that the operator takes. */
 static void check_attr(const Import *im, const Onnx__NodeProto *n, Op op, const Onnx__AttributeProto *p) {
-  if (!p->name || !*p->name) fail_attribute(im, n, "an attribute has no name");
+  if (!p->name || !*p->name) fail_proto(im, n, "an attribute has no name");
   ProtoType type = attr_type(p);
   AttrKind kind = A_INT, expected = A_INT;
   for (int other = 1; other <= ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__SPARSE_TENSORS; other++)
@@ -89,7 +91,7 @@ static void check_attr(const Import *im, const Onnx__NodeProto *n, Op op, const 
 static void check_node(const Import *im, const Onnx__NodeProto *n) {
   enum { MOST = 256 }; /* no operator has a tenth of that, and pairs are compared */
   Op op = op_find("", n->op_type);
-  if (n->n_attribute > MOST) fail_attribute(im, n, "has too many attributes");
+  if (n->n_attribute > MOST) fail_proto(im, n, "has too many attributes");
   for (size_t i = 0; i < n->n_attribute; i++) {
     check_attr(im, n, op, n->attribute[i]);
     for (size_t k = 0; k < i; k++)

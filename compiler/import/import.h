@@ -70,6 +70,20 @@ void check_attributes(const Import *im);
 int attr_type(const Onnx__AttributeProto *p);
 /* For messages: the node's own, or that of its first output. */
 const char *node_name(const Onnx__NodeProto *p);
+/* fail_at, where the graph has no such node yet. */
+_Noreturn void fail_proto(const Import *im, const Onnx__NodeProto *p, const char *fmt, ...) PRINTF(3, 4);
+
+/* ==== operators.c ==== */
+
+bool domain_is_onnx(const char *domain);
+/* With its domain, where that is not ONNX's own. */
+const char *proto_op_name(Context *cx, const char *domain, const char *op);
+void read_functions(Import *im);
+/* Why resnetcc does not have the operator of this node in that operator set; NULL: it has. */
+const char *why_missing(const Import *im, int opset, const Onnx__NodeProto *p);
+Op proto_op(const Import *im, const Onnx__NodeProto *p); /* OP_NONE: it is missing */
+/* Fails naming every operator that is missing once, with its first node. */
+void check_operators(Import *im);
 
 /* ==== tensor.c ==== */
 

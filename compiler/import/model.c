@@ -37,19 +37,13 @@ static const char *fresh_name(Import *im, const char *base, const char *suffix) 
 
 /* ---- what resnetcc does not know, before anything else is read ---- */
 
-static bool is_named(const char *name) {
-  return name && *name;
-}
-
-static bool is_default_domain(const char *domain) {
-  return !domain || !*domain || strcmp(domain, "ai.onnx") == 0;
-}
+static bool is_named(const char *name) { return name && *name; }
 
 static void read_opset(Import *im) {
   int64_t version = 0;
   for (size_t i = 0; i < im->model->n_opset_import; i++) {
     const Onnx__OperatorSetIdProto *o = im->model->opset_import[i];
-    if (!is_default_domain(o->domain)) continue;
+    if (!domain_is_onnx(o->domain)) continue;
     if (version && o->version != version)
       fail(im->cx, "the model says operator set %lld and operator set %lld", (long long)version, (long long)o->version);
     version = o->version;
@@ -67,54 +61,6 @@ static void check_model(Import *im) {
     fail(im->cx, "not an ONNX model, or one of an IR version before %d", OLDEST_IR);
   if (!m->graph) fail(im->cx, "the model has no graph");
   read_opset(im);
-}
-
-/* With its domain, where that is not ONNX's own. */
-static const char *op_name(Context *cx, const char *domain, const char *op) {
-  return is_default_domain(domain) ? op : format_text(cx, "%s.%s", domain, op);
-}
-
-static void read_functions(Import *im) {
-  for (size_t i = 0; i < im->model->n_functions; i++) {
-    Onnx__FunctionProto *f = im->model->functions[i];
-    if (f->name) map_put(im->cx, &im->functions, op_name(im->cx, f->domain, f->name), f);
-  }
-}
-
-/* OP_NONE: unknown, or not in this operator set. */
-static Op find_op(const Import *im, const Onnx__NodeProto *p) {
-  Op op = is_default_domain(p->domain) ? op_find("", p->op_type) : OP_NONE;
-  if (op == OP_NONE || map_get(&im->functions, p->op_type) || is_named(p->overload)) return OP_NONE;
-  const OpInfo *info = &op_info[op];
-  bool in_set = im->g->opset >= info->since && (info->until == 0 || im->g->opset <= info->until);
-  return in_set ? op : OP_NONE;
-}
-
-/* Adds a missing operator to the line that names them, if there is room. */
-static bool add_missing(Context *cx, const char **line, const char *op, const char *node) {
-  enum { ROOM = 260 };
-  bool second = *line && !strstr(*line, "; also");
-  if (!*line) *line = format_text(cx, "node \"%.80s\" (%.80s): unsupported operator", node, op);
-  else if (strlen(*line) + strlen(op) + strlen(node) > ROOM) return false;
-  else *line = format_text(cx, "%s%s %s (\"%s\")", *line, second ? "; also" : ",", op, node);
-  return true;
-}
-
-/* The error names every operator that is missing once, with its first node. */
-static void check_operators(Import *im) {
-  Map seen = {0};
-  const char *line = NULL;
-  int left_out = 0;
-  for (size_t i = 0; i < im->graph->n_node; i++) {
-    const Onnx__NodeProto *p = im->graph->node[i];
-    if (find_op(im, p) != OP_NONE) continue;
-    const char *op = op_name(im->cx, p->domain, p->op_type);
-    if (map_get(&seen, op)) continue;
-    map_put(im->cx, &seen, op, im);
-    if (!add_missing(im->cx, &line, op, node_name(p))) left_out++;
-  }
-  if (left_out) fail(im->cx, "%s and %d more", line, left_out);
-  if (line) fail(im->cx, "%s", line);
 }
 
 /* From here on every name that is relied on is text. */
@@ -286,7 +232,8 @@ static void add_node(Import *im, const Onnx__NodeProto *p, Op op) {
 
 /* ---- Constant nodes ---- */
 
-static Value *constant_of(Import *im, const Onnx__AttributeProto *p, const char *name) {
+static Value *constant_of(Import *im, const Onnx__NodeProto *n, const char *name) {
+  const Onnx__AttributeProto *p = n->attribute[0];
   Graph *g = im->g;
   const char *kind = p->name ? p->name : "";
   int n_floats = (int)p->n_floats, n_ints = (int)p->n_ints;
@@ -299,13 +246,13 @@ static Value *constant_of(Import *im, const Onnx__AttributeProto *p, const char 
   if (strcmp(kind, "value_floats") == 0)
     return value_const(g, name, T_F32, shape_of(1, (int64_t)n_floats), n_floats ? p->floats : none);
   if (strcmp(kind, "value_ints") == 0) return value_const_i64(g, name, n_ints, p->ints);
-  fail(im->cx, "node \"%s\" (Constant): its value \"%s\" is not of a supported kind", name, kind);
+  fail_proto(im, n, "its value \"%s\" is not of a supported kind", kind);
 }
 
 static void add_constant(Import *im, const Onnx__NodeProto *p) {
   if (p->n_output != 1 || !*p->output[0] || p->n_attribute != 1)
-    fail(im->cx, "node \"%s\" (Constant): must have one value and one output", node_name(p));
-  define(im, p->output[0], constant_of(im, p->attribute[0], p->output[0]));
+    fail_proto(im, p, "must have one value and one output");
+  define(im, p->output[0], constant_of(im, p, p->output[0]));
 }
 
 /* ---- the order of evaluation: as in the file where that is one, as it should be ---- */
@@ -342,7 +289,7 @@ static void add_when_ready(Import *im, Pending *list) {
       missing->waiting = p;
       continue;
     }
-    Op op = find_op(im, p->proto);
+    Op op = proto_op(im, p->proto);
     if (op == OP_Constant) add_constant(im, p->proto);
     else add_node(im, p->proto, op);
     next = released_by(im, p->proto, next);
@@ -361,8 +308,7 @@ static void add_nodes(Import *im) {
   }
   for (size_t i = 0; i < graph->n_node; i++)
     if (pending[i].proto)
-      fail(im->cx, "node \"%s\" (%s): one of its inputs is computed by no node, or from its own output",
-           node_name(pending[i].proto), pending[i].proto->op_type);
+      fail_proto(im, pending[i].proto, "one of its inputs is computed by no node, or from its own output");
 }
 
 /* ---- outputs ---- */

@@ -74,6 +74,31 @@ static void messages_name_file_and_node(void **state) {
   context_free(cx);
 }
 
+static void assert_part(const Context *cx, ErrorPart part, const char *text) {
+  assert_int_equal(part.n, strlen(text));
+  assert_memory_equal(cx->error + part.at, text, strlen(text));
+}
+
+/* For those who print them one by one; another context's error is passed on with them. */
+static void parts_of_messages_are_known(void **state) {
+  (void)state;
+  Context *cx = context_new(), *other = context_new();
+  Node n = {.op = OP_Conv, .name = "a\nb"};
+  Graph g = {.cx = other};
+  if (setjmp(other->unwind) == 0) fail_at(&g, &n, "no %s", "weights");
+  EXPECT_FAIL(cx, fail_as(cx, other), "test: node \"a\\x0ab\" (Conv): no weights");
+  assert_part(cx, cx->error_file, "test");
+  assert_part(cx, cx->error_node, "a\\x0ab");
+  assert_part(cx, cx->error_op, "Conv");
+  assert_part(cx, cx->error_reason, "no weights");
+  cx->file = NULL;
+  EXPECT_FAIL(cx, (fail)(cx, "reason"), "reason");
+  assert_int_equal(cx->error_file.n + cx->error_node.n + cx->error_op.n, 0);
+  assert_part(cx, cx->error_reason, "reason");
+  context_free(cx);
+  context_free(other);
+}
+
 /* A message is for a terminal: nothing in a model may command it. */
 static void messages_are_escaped(void **state) {
   (void)state;
@@ -132,6 +157,7 @@ int main(void) {
     cmocka_unit_test(the_limit_holds),
     cmocka_unit_test(text_is_copied),
     cmocka_unit_test(messages_name_file_and_node),
+    cmocka_unit_test(parts_of_messages_are_known),
     cmocka_unit_test(messages_are_escaped),
     cmocka_unit_test(long_messages_are_cut),
     cmocka_unit_test(buffers_grow),
