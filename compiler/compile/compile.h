@@ -1,4 +1,4 @@
-/* compile.h: the list of passes. */
+/* compile.h: the passes, and a build of a graph for one target. */
 #ifndef COMPILE_H
 #define COMPILE_H
 
@@ -6,20 +6,26 @@
 #include "rewrite.h"
 #include "emit.h"
 
-/* ==== passes.c: the list of passes ==== */
+/* ==== passes.c: the passes in their order, those of the front first ==== */
 
 typedef struct Pass {
-  char letter;           /* for -d */
+  char letter;           /* for -d; no other pass has it, nor the name */
   const char *name, *what;
-  void (*run)(Graph *g);
+  void (*front)(Graph *g); /* knows no target and runs once; NULL: the pass belongs to the back */
+  void (*back)(Build *b);  /* runs once for each target */
   bool keeps_meaning;    /* eval can run the graph after it */
 } Pass;
 extern const Pass pass_list[];
 extern const int pass_count;
 
-/* Runs the passes on g (g->target may be NULL: from the options), and checks the graph after each if the options say so. */
-void run_passes(Graph *g);
-/* The same; `after`, unless it is NULL, sees what each of them left, checked. */
+/* ==== build.c ==== */
+
+/* Sees what each pass left, checked if the options say so. */
 typedef void AfterPass(void *data, Graph *g, const Pass *p);
-void run_passes_watched(Graph *g, AfterPass *after, void *data);
+
+/* The passes of the front; `after` may be NULL. */
+void front_run(Graph *g, AfterPass *after, void *data);
+/* Of a graph after these, which is the build's from now on: for each of several targets a copy. */
+Build *build_new(Graph *g, const Options *opt, const Target *t);
+void build_run(Build *b, AfterPass *after, void *data); /* the passes of the back */
 #endif

@@ -48,7 +48,7 @@ typedef struct Site {
 enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_PARTIAL, ARG_PREFETCH, ARG_BLOCKS, ARG_REST, ARG_STEPS };
 
 /* The channels of a partial block are counted at run time, and summed one by one. */
-static bool counts_rest(const Conv *c, const Kernel *t) { return c->e->g->many_shapes && t->rest > 0; }
+static bool counts_rest(const Conv *c, const Kernel *t) { return c->e->build->many_shapes && t->rest > 0; }
 
 static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   const Window *w = c->win;

@@ -9,7 +9,7 @@
 /* What LLVM is given at most: instructions, of a layer and of all; and about the bytes that it needs for one. */
 enum { MAX_LAYER_CODE = 500000, MAX_CODE = 10000000, CODE_BYTES = 512 };
 
-/* The compiled object in memory: data, then tail, which are the graph's weights as they are. */
+/* The compiled object in memory: data, then tail, which are the build's weights as they are. */
 typedef struct Object {
   char *data;
   size_t size;
@@ -20,12 +20,12 @@ typedef struct Object {
 
 /* Sets up LLVM; to be called before several threads call object_emit. */
 void object_prepare(void);
-/* Generates code for the graph after plan; the result is malloc'ed: ELF bytes (EMIT_OBJ), assembly or LLVM IR text. Fails where
+/* Generates code for the build after plan; the result is malloc'ed: ELF bytes (EMIT_OBJ), assembly or LLVM IR text. Fails where
  * that is more than LLVM is given. */
-void object_emit(Graph *g, Object *out);
+void object_emit(Build *b, Object *out);
 void object_free(Object *o);
 /* The text of model.h, and the exact C names it uses. */
-void header_print(Graph *g, Buffer *out);
+void header_print(const Build *b, Buffer *out);
 /* `s` as a C identifier: other characters become _, a leading digit gets one before it, C and C++ keywords one behind. */
 char *c_identifier(Context *cx, const char *s);
 /* The names that begin with it are those of resnetcc_rt.h. */
@@ -35,7 +35,7 @@ bool is_runtime_prefix(const char *name);
  * are as many vectors for each task, the last two of which are factor and addend. */
 enum { PEAK_STEPS = 1 << 19 };
 int peak_vectors(const Target *t);
-void object_emit_peak(Graph *g, Object *out);
+void object_emit_peak(Build *b, Object *out);
 
 /* ==== jit.c ==== */
 
@@ -69,15 +69,16 @@ typedef struct LLVMOpaqueBuilder *LLVMBuilderRef;
 typedef LLVMValueRef Ref;
 
 typedef struct Emit {
-  Graph *g;
-  const Target *t;
+  Build *build;
+  Graph *g;              /* build->graph */
+  const Target *t;       /* build->target */
   LLVMContextRef c;
   LLVMModuleRef m;
   LLVMBuilderRef b;
   LLVMTypeRef void_, i1, i8, i16, i32, i64, f32, f64, ptr;
   LLVMTypeRef vec;       /* <lanes x float> */
   int lanes, vec_bytes;  /* t->lanes; bytes of vec */
-  Ref weights;           /* the global with graph->weights */
+  Ref weights;           /* the global with build->weights */
   Ref fn;                /* the function being built */
   Ref frame, task, worker; /* its arguments, inside a layer function */
   bool serial;           /* only_task_zero was called for this layer */
@@ -141,7 +142,7 @@ typedef struct Layer {
   int n_place;
 } Layer;
 
-/* Makes the layer functions, and lists them in e->g->layer and in `layer`, in the order of their calls. Stops with e->too_large
+/* Makes the layer functions, and lists them in build->layer and in `layer`, in the order of their calls. Stops with e->too_large
  * at a layer of more than MAX_LAYER_CODE instructions, or where all so far are more than MAX_CODE or, by CODE_BYTES, than the
  * memory that is left. */
 void emit_layers(Emit *e, Layer *layer);
@@ -172,7 +173,7 @@ int64_t inner_offset(const Value *v);
 /* flush.c: what to call for a layer: itself, or with --flush-denormals a function that calls it, for which the frame has so
  * many bytes more at its end. */
 Ref flush_denormals(Emit *e, Ref layer, LLVMTypeRef layer_type, Ref frame);
-int64_t flush_frame_bytes(const Graph *g);
+int64_t flush_frame_bytes(const Build *b);
 /* Of a function that runs on every CPU of the architecture. */
 void baseline_attributes(Emit *e, Ref fn);
 /* The functions and tables of the interface: NAME_run, NAME_model and what they need. */

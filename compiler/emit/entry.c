@@ -63,21 +63,21 @@ static Ref images_apart(Emit *e, Ref batch, Ref threads) {
 
 /* What all threads need that work on one image, and that they need for one each. Neither overflows: too_many_threads. */
 static Ref size_together(Emit *e, Ref threads) {
-  const Graph *g = e->g;
-  Ref scratch = mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), g->scratch_size);
-  return add_i(e, scratch, const_i64(e, g->once_size + g->work_size));
+  const Build *b = e->build;
+  Ref scratch = mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), b->scratch_size);
+  return add_i(e, scratch, const_i64(e, b->once_size + b->work_size));
 }
 
 static Ref size_apart(Emit *e, Ref threads) {
-  const Graph *g = e->g;
-  Ref all = mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), g->work_size + g->scratch_size);
-  return g->once_size ? add_i(e, all, const_i64(e, g->once_size)) : all;
+  const Build *b = e->build;
+  Ref all = mul_i(e, LLVMBuildSExt(e->b, threads, e->i64, ""), b->work_size + b->scratch_size);
+  return b->once_size ? add_i(e, all, const_i64(e, b->once_size)) : all;
 }
 
 /* The workspaces of so many threads would be larger than memory can be. */
 static Ref too_many_threads(Emit *e, Ref threads) {
-  const Graph *g = e->g;
-  int64_t each = g->work_size + g->scratch_size, most = each ? (PTRDIFF_MAX - workspace_bytes(g)) / each : INT32_MAX;
+  const Build *b = e->build;
+  int64_t each = b->work_size + b->scratch_size, most = each ? (PTRDIFF_MAX - workspace_bytes(b)) / each : INT32_MAX;
   return most >= INT32_MAX ? LLVMConstInt(e->i1, 0, 0) : compare(e, LLVMIntSGT, threads, most);
 }
 
@@ -185,7 +185,7 @@ static Ref check_run(Entry *y, Ref *arg) {
   Ref address = LLVMBuildPtrToInt(e->b, arg[RUN_WORK], e->i64, "");
   Ref low = LLVMBuildAnd(e->b, address, const_i64(e, 63), "");
   Ref bad = LLVMBuildOr(e->b, compare(e, LLVMIntNE, low, 0), is_null(e, arg[RUN_WORK]), "");
-  if (workspace_bytes(g) > 0) return_if(e, bad, RCC_ERR_WORKSPACE);
+  if (workspace_bytes(e->build) > 0) return_if(e, bad, RCC_ERR_WORKSPACE);
   check_cpu(e);
   return threads;
 }
@@ -270,13 +270,13 @@ static void run_layers(Entry *y, int from, int to, Ref frame, Ref par, Ref threa
 
 /* A frame on the stack; `once` is what all images share. */
 static Ref new_frame(Emit *e, Ref once, Ref work, Ref scratch, Ref threads) {
-  int64_t size = frame_once(e->g) + (e->g->once_size ? 8 : 0) + flush_frame_bytes(e->g);
+  int64_t size = frame_once(e->g) + (e->build->once_size ? 8 : 0) + flush_frame_bytes(e->build);
   Ref frame = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)size / 8), "");
   LLVMSetAlignment(frame, 8);
   store(e, work, frame, FRAME_WORK, 8);
   store(e, scratch, frame, FRAME_SCRATCH, 8);
   store(e, threads, frame, FRAME_TASKS, 4);
-  if (e->g->once_size) store(e, once, frame, frame_once(e->g), 8);
+  if (e->build->once_size) store(e, once, frame, frame_once(e->g), 8);
   return frame;
 }
 
@@ -298,8 +298,8 @@ static void build_image_task(Entry *y) {
   Ref job = LLVMGetParam(y->image_task, 0), image = LLVMBuildSExt(e->b, LLVMGetParam(y->image_task, 1), e->i64, "");
   Ref worker = LLVMBuildSExt(e->b, LLVMGetParam(y->image_task, 2), e->i64, "");
   Ref once = load(e, e->ptr, job, JOB_WORK, 8);
-  Ref work = gep(e, gep_const(e, once, e->g->once_size), worker, e->g->work_size + e->g->scratch_size);
-  Ref one = const_i32(e, 1), frame = new_frame(e, once, work, gep_const(e, work, e->g->work_size), one);
+  Ref work = gep(e, gep_const(e, once, e->build->once_size), worker, e->build->work_size + e->build->scratch_size);
+  Ref one = const_i32(e, 1), frame = new_frame(e, once, work, gep_const(e, work, e->build->work_size), one);
   Ref inputs = load(e, e->ptr, job, JOB_INPUTS, 8), outputs = load(e, e->ptr, job, JOB_OUTPUTS, 8);
   run_image(y, y->n_once, y->count, frame, inputs, outputs, image, LLVMConstNull(e->ptr), one);
   LLVMBuildRetVoid(e->b);
@@ -336,9 +336,9 @@ static void build_run(Entry *y) {
   Ref arg[RUN_N];
   LLVMGetParams(y->run, arg);
   Ref threads = check_run(y, arg);
-  Ref once = arg[RUN_WORK], work = gep_const(e, once, g->once_size), zero = const_i64(e, 0);
+  Ref once = arg[RUN_WORK], work = gep_const(e, once, e->build->once_size), zero = const_i64(e, 0);
   Ref many = compare(e, LLVMIntSGT, threads, MOST_TASKS), tasks = LLVMBuildSelect(e->b, many, const_i32(e, MOST_TASKS), threads, "");
-  Ref frame = new_frame(e, once, work, gep_const(e, work, g->work_size), tasks);
+  Ref frame = new_frame(e, once, work, gep_const(e, work, e->build->work_size), tasks);
   if (y->n_once) run_image(y, 0, y->n_once, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], zero, arg[RUN_PAR], tasks);
   Ref first = g->symbolic ? run_apart(y, arg, threads) : zero;
   Loop image;
@@ -432,7 +432,7 @@ static void build_table(Entry *y) {
 
 void emit_entry(Emit *e, const Layer *layer, int count) {
   Entry y = {.e = e, .layer = layer, .count = count};
-  while (e->g->symbolic && y.n_once < count && !node_is_batched(e->g->layer[y.n_once].node)) y.n_once++;
+  while (e->g->symbolic && y.n_once < count && !node_is_batched(e->build->layer[y.n_once].node)) y.n_once++;
   if (count > 0) y.table = layer_table(&y), y.places = place_table(&y);
   build_workspace_size(&y);
   if (e->g->symbolic) build_image_task(&y);

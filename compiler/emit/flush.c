@@ -9,9 +9,9 @@ enum {
   MXCSR_FLUSH_TO_ZERO = 1 << 15,
 };
 
-static int64_t layer_field(const Graph *g) { return frame_once(g) + (g->once_size ? 8 : 0); }
+static int64_t layer_field(const Build *b) { return frame_once(b->graph) + (b->once_size ? 8 : 0); }
 
-int64_t flush_frame_bytes(const Graph *g) { return g->opt->flush_denormals ? 8 : 0; }
+int64_t flush_frame_bytes(const Build *b) { return b->options->flush_denormals ? 8 : 0; }
 
 static void control(Emit *e, const char *name, Ref place) { intrinsic(e, name, 0, NULL, 1, &place); }
 
@@ -32,7 +32,7 @@ static Ref flushed_function(Emit *e, LLVMTypeRef layer_type) {
   Ref both = const_i32(e, MXCSR_DENORMALS_ARE_ZEROS | MXCSR_FLUSH_TO_ZERO);
   store(e, LLVMBuildOr(e->b, load(e, e->i32, old, 0, 4), both, ""), now, 0, 4);
   control(e, "llvm.x86.sse.ldmxcsr", now);
-  call(e, load(e, e->ptr, arg[0], layer_field(e->g), 8), layer_type, 3, arg);
+  call(e, load(e, e->ptr, arg[0], layer_field(e->build), 8), layer_type, 3, arg);
   control(e, "llvm.x86.sse.ldmxcsr", old);
   LLVMBuildRetVoid(e->b);
   LLVMPositionBuilderAtEnd(e->b, caller);
@@ -40,7 +40,7 @@ static Ref flushed_function(Emit *e, LLVMTypeRef layer_type) {
 }
 
 Ref flush_denormals(Emit *e, Ref layer, LLVMTypeRef layer_type, Ref frame) {
-  if (!e->g->opt->flush_denormals) return layer;
-  store(e, layer, frame, layer_field(e->g), 8);
+  if (!e->build->options->flush_denormals) return layer;
+  store(e, layer, frame, layer_field(e->build), 8);
   return flushed_function(e, layer_type);
 }

@@ -75,7 +75,7 @@ void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const
   LLVMTypeRef type = LLVMFunctionType(e->void_, types, (unsigned)n, 0);
   Ref fn;
   Resume saved;
-  if (e->g->opt->unshared) key = format_text(e->g->cx, "%s_%d", key, e->n_kernels++);
+  if (e->build->options->unshared) key = format_text(e->g->cx, "%s_%d", key, e->n_kernels++);
   if (kernel_begin(e, key, type, &fn, &saved)) {
     build(data);
     kernel_end(e, &saved);
@@ -148,7 +148,7 @@ Ref value_ptr(Emit *e, const Value *v) {
 
 Ref scratch_ptr(Emit *e) {
   Ref worker = LLVMBuildSExt(e->b, e->worker, e->i64, "");
-  return gep(e, frame_field(e, e->ptr, FRAME_SCRATCH), worker, e->g->scratch_size);
+  return gep(e, frame_field(e, e->ptr, FRAME_SCRATCH), worker, e->build->scratch_size);
 }
 
 /* ==== work among tasks ==== */

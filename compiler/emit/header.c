@@ -195,23 +195,24 @@ static void add_batch_note(Graph *g, Buffer *out, const Params *all) {
                 all_batched ? "" : " Tensors without it are read or written once for all.");
 }
 
-static void add_comment(Graph *g, Buffer *out, const Params *all, const char *upper) {
+static void add_comment(const Build *b, Buffer *out, const Params *all, const char *upper) {
+  Graph *g = b->graph;
   buffer_printf(out, "/* %s.h: made by resnetcc %s from ", g->name, RESNETCC_VERSION);
-  add_escaped(out, path_base(g->opt->input));
+  add_escaped(out, path_base(b->options->input));
   buffer_printf(out, ".\n *\n * Compiled for ");
-  add_escaped(out, g->target->triple);
-  buffer_printf(out, ", %s.\n *\n * Inputs:\n", g->target->cpu);
+  add_escaped(out, b->target->triple);
+  buffer_printf(out, ", %s.\n *\n * Inputs:\n", b->target->cpu);
   add_tensors(out, all, false);
   buffer_printf(out, " * Outputs:\n");
   add_tensors(out, all, true);
-  if (g->opt->flush_denormals) {
+  if (b->options->flush_denormals) {
     buffer_printf(out, " * A run takes denormal numbers for zeros, in every thread that works for it; the CPU's mode is then as before.\n");
   }
   add_batch_note(g, out, all);
   buffer_printf(out,
                 " * All are dense and row-major. The workspace is aligned to 64 bytes; %lld bytes serve one\n"
                 " * thread, %s_model.workspace_size(%s, threads) tells for more. Link with resnetcc_rt.\n",
-                (long long)workspace_bytes(g), g->name, g->symbolic ? "batch" : "1");
+                (long long)workspace_bytes(b), g->name, g->symbolic ? "batch" : "1");
   add_example(g, out, all, upper);
   buffer_printf(out, " */\n");
 }
@@ -226,15 +227,16 @@ static void add_prototype(Graph *g, Buffer *out, const Params *all) {
   buffer_printf(out, "void *workspace, size_t workspace_size, const rcc_parallel *par);\n");
 }
 
-void header_print(Graph *g, Buffer *out) {
+void header_print(const Build *b, Buffer *out) {
+  Graph *g = b->graph;
   Params all = params_of(g);
   const char *upper = upper_case(g->cx, g->name);
-  add_comment(g, out, &all, upper);
+  add_comment(b, out, &all, upper);
   buffer_printf(out, "#ifndef RESNETCC_MODEL_%s_H\n#define RESNETCC_MODEL_%s_H\n\n", upper, upper);
   buffer_printf(out, "#include \"resnetcc_rt.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   buffer_printf(out, "extern const rcc_model %s_model;\n\n", g->name);
   buffer_printf(out, "/* Bytes, for one thread%s. */\n", g->symbolic ? " and a batch of 1" : "");
-  long long size = workspace_bytes(g);
+  long long size = workspace_bytes(b);
   buffer_printf(out, "#define %s_WORKSPACE_SIZE %lld\n\n", upper, size);
   add_prototype(g, out, &all);
   buffer_printf(out, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");

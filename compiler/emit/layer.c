@@ -129,8 +129,8 @@ static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
   Layer layer = {0};
   e->key.size = 0;
   snprintf(name, sizeof name, "layer%d%s_%s", index, phase ? "b" : "", op_info[n->op].name);
-  bool few = e->g->opt->many_shapes || e->shared.n >= MANY_FUNCTIONS;
-  if (!e->g->opt->unshared && layer_key(n, phase, few, &e->key)) {
+  bool few = e->build->options->many_shapes || e->shared.n >= MANY_FUNCTIONS;
+  if (!e->build->options->unshared && layer_key(n, phase, few, &e->key)) {
     const Shared *s = shared_function(e, e->key, phase, name);
     layer = (Layer){.fn = s->fn, .serial = s->serial};
     layer.place = places_of(e->g, n, &layer.n_place);
@@ -148,15 +148,16 @@ static bool is_too_large(const Emit *e, int64_t before) {
 }
 
 void emit_layers(Emit *e, Layer *layer) {
-  Graph *g = e->g;
-  g->layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *g->layer);
-  g->n_layer = 0;
+  Build *b = e->build;
+  const Graph *g = b->graph;
+  b->layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *b->layer);
+  b->n_layer = 0;
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
     for (int phase = 0; phase < phase_count(n); phase++) {
-      g->layer[g->n_layer] = (struct LayerInfo){n, phase};
+      b->layer[b->n_layer] = (LayerInfo){n, phase};
       int64_t before = e->instructions;
-      layer[g->n_layer++] = emit_layer(e, n, i, phase);
+      layer[b->n_layer++] = emit_layer(e, n, i, phase);
       if (!is_too_large(e, before)) continue;
       e->too_large = n;
       return;

@@ -5,7 +5,7 @@
 
 /* Without their bytes, which object.c attaches: LLVM must neither carry nor fold them. */
 static void declare_weights(Emit *e) {
-  LLVMTypeRef type = LLVMArrayType2(e->i8, (uint64_t)e->g->weights_size);
+  LLVMTypeRef type = LLVMArrayType2(e->i8, (uint64_t)e->build->weights_size);
   e->weights = LLVMAddGlobal(e->m, type, "weights");
   LLVMSetGlobalConstant(e->weights, 1);
   LLVMSetVisibility(e->weights, LLVMHiddenVisibility);
@@ -16,5 +16,5 @@ void emit_module(Emit *e) {
   declare_weights(e);
   Layer *layer = alloc_n(e->g->cx, 2 * (size_t)e->g->n_node + 1, sizeof *layer);
   emit_layers(e, layer);
-  if (!e->too_large) emit_entry(e, layer, e->g->n_layer);
+  if (!e->too_large) emit_entry(e, layer, e->build->n_layer);
 }

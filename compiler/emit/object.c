@@ -59,16 +59,17 @@ static void set_types(Emit *e) {
   e->vec = vec_of(e->f32, e->lanes);
 }
 
-static void emit_open(Emit *e, Graph *g, LLVMTargetMachineRef machine) {
-  *e = (Emit){.g = g, .t = g->target, .lanes = g->target->lanes, .vec_bytes = g->target->lanes * F32_BYTES,
+static void emit_open(Emit *e, Build *b, LLVMTargetMachineRef machine) {
+  int lanes = b->target->lanes;
+  *e = (Emit){.build = b, .g = b->graph, .t = b->target, .lanes = lanes, .vec_bytes = lanes * F32_BYTES,
               .c = LLVMContextCreate()};
-  e->m = LLVMModuleCreateWithNameInContext(g->name, e->c);
+  e->m = LLVMModuleCreateWithNameInContext(b->graph->name, e->c);
   e->b = LLVMCreateBuilderInContext(e->c);
   set_types(e);
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
   LLVMSetModuleDataLayout(e->m, layout);
   LLVMDisposeTargetData(layout);
-  LLVMSetTarget(e->m, g->target->triple);
+  LLVMSetTarget(e->m, b->target->triple);
 }
 
 static void emit_close(Emit *e) {
@@ -120,11 +121,11 @@ static void define_weights_section(Emit *e) {
 }
 
 static void define_weights_bytes(Emit *e) {
-  const Graph *g = e->g;
+  const Build *b = e->build;
   e->weights = LLVMGetNamedGlobal(e->m, "weights");
   if (!e->weights) return; /* nothing reads them, and LLVM has dropped the declaration */
   LLVMSetInitializer(e->weights,
-                     LLVMConstStringInContext(e->c, (const char *)g->weights, (unsigned)g->weights_size, 1));
+                     LLVMConstStringInContext(e->c, (const char *)b->weights, (unsigned)b->weights_size, 1));
   LLVMSetVisibility(e->weights, LLVMDefaultVisibility);
   LLVMSetLinkage(e->weights, LLVMInternalLinkage);
   LLVMSetSection(e->weights, SECTION);
@@ -141,15 +142,15 @@ static Elf64_Shdr *find_section(char *elf, const char *name) {
 }
 
 /* Makes the weights the end of the file. */
-static void attach_weights(Object *o, const Graph *g) {
+static void attach_weights(Object *o, const Build *b) {
   size_t padding = (LINE - o->size % LINE) % LINE;
   memset(o->data + o->size, 0, padding);
   o->size += padding;
   Elf64_Shdr *section = find_section(o->data, SECTION);
   section->sh_offset = o->size;
-  section->sh_size = (Elf64_Xword)g->weights_size;
-  o->tail = g->weights;
-  o->tail_size = (size_t)g->weights_size;
+  section->sh_size = (Elf64_Xword)b->weights_size;
+  o->tail = b->weights;
+  o->tail_size = (size_t)b->weights_size;
 }
 
 /* ==== output ==== */
@@ -177,14 +178,14 @@ static void write_ir(Emit *e, Object *out) {
 }
 
 static void write_module(Emit *e, LLVMTargetMachineRef machine, Object *out) {
-  if (e->g->opt->emit == EMIT_OBJ) {
+  if (e->build->options->emit == EMIT_OBJ) {
     define_weights_section(e);
     write_code(e, machine, LLVMObjectFile, out);
-    attach_weights(out, e->g);
+    attach_weights(out, e->build);
     return;
   }
   define_weights_bytes(e);
-  if (e->g->opt->emit == EMIT_ASM) write_code(e, machine, LLVMAssemblyFile, out);
+  if (e->build->options->emit == EMIT_ASM) write_code(e, machine, LLVMAssemblyFile, out);
   else write_ir(e, out);
 }
 
@@ -211,27 +212,28 @@ static bool make_object(Emit *e, LLVMTargetMachineRef machine, Object *out) {
 }
 
 /* LLVM's memory is given back before a failure goes on. */
-void object_emit(Graph *g, Object *out) {
-  if (g->weights_size > max_weights) {
-    fail(g->cx, "its weights take %.2f GiB; code can address %.2f GiB", (double)g->weights_size / (1 << 30),
+void object_emit(Build *b, Object *out) {
+  Context *cx = b->graph->cx;
+  if (b->weights_size > max_weights) {
+    fail(cx, "its weights take %.2f GiB; code can address %.2f GiB", (double)b->weights_size / (1 << 30),
          (double)max_weights / (1 << 30));
   }
   jmp_buf outer;
-  LLVMTargetMachineRef machine = machine_new(g->target);
+  LLVMTargetMachineRef machine = machine_new(b->target);
   Emit e;
-  emit_open(&e, g, machine);
-  memcpy(&outer, &g->cx->unwind, sizeof outer);
+  emit_open(&e, b, machine);
+  memcpy(&outer, &cx->unwind, sizeof outer);
   bool made = make_object(&e, machine, out);
-  memcpy(&g->cx->unwind, &outer, sizeof outer);
+  memcpy(&cx->unwind, &outer, sizeof outer);
   emit_close(&e);
   LLVMDisposeTargetMachine(machine);
   if (!made) longjmp(outer, 1);
 }
 
-void object_emit_peak(Graph *g, Object *out) {
-  LLVMTargetMachineRef machine = machine_new(g->target);
+void object_emit_peak(Build *b, Object *out) {
+  LLVMTargetMachineRef machine = machine_new(b->target);
   Emit e;
-  emit_open(&e, g, machine);
+  emit_open(&e, b, machine);
   emit_peak(&e);
   optimise(&e, machine);
   write_code(&e, machine, LLVMObjectFile, out);

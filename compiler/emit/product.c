@@ -77,7 +77,7 @@ static Product product_of(Emit *e, Node *n) {
   p.packed = n->plan != NULL;
   if (p.packed) {
     p.b_col = 1;
-    p.narrow = narrow_columns(e->g, n);
+    p.narrow = narrow_columns(e->t, n);
   }
   bool vectors = p.packed || (p.type == T_F32 && p.b_col == 1 && p.cols > 1);
   p.lanes = vectors ? e->lanes : 1;

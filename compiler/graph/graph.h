@@ -227,7 +227,7 @@ typedef struct Options {
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_2, WINOGRAD_4 } winograd;
   enum { STRASSEN_AUTO, STRASSEN_OFF, STRASSEN_ON } strassen;
   bool unshared;                         /* for tests: every layer and kernel is a function of its own */
-  bool many_shapes;                      /* for tests: as for a graph that has many, see Graph */
+  bool many_shapes;                      /* for tests: as for a graph that has many, see Build */
   int64_t max_memory;                    /* bytes */
   int n_shape;
   struct ShapePin { const char *input; Shape shape; } *shape; /* --shape NAME=1,3,224,224 */
@@ -239,7 +239,6 @@ struct Graph {
   const Options *opt;
   const char *name;
   int opset;             /* of the default domain */
-  bool many_shapes;      /* of convolutions: code that serves any number of channels is worth more than a few per cent of speed */
   bool symbolic;         /* the batch is symbolic: dims -k; the pass batch puts 1 for the symbol and keeps this */
   Node **node;           /* in an order in which every value is defined before its use */
   int n_node, cap_node;
@@ -259,20 +258,6 @@ struct Graph {
   Shape *input_shape, *output_shape;     /* as the interface shows them, -1 for the batch: kept by the pass batch */
   const char **external; /* import: the files that hold data of the model */
   int n_external;
-  struct Target *target; /* from select on */
-  bool alone;            /* layers outside their network: equal weights are not shared */
-  struct Tuning *tuning; /* for select: measured times; NULL: none */
-  const uint8_t *weights;                /* pack: the object's read-only data */
-  int64_t weights_size;
-  int n_once;            /* plan: so many nodes, the first ones, run once for all images of a symbolic batch; ... */
-  int64_t once_size;     /* ... bytes of workspace for what they leave to the images, before those of an image, ... */
-  int64_t work_size;     /* ... which all threads share that work on it ... */
-  int64_t scratch_size;  /* ... and that each thread has for itself, behind them */
-  struct LayerInfo {     /* emit: the layer functions in the order of their calls */
-    Node *node;
-    int phase;
-  } *layer;
-  int n_layer;
 };
 
 /* ==== shape.c ==== */
@@ -318,6 +303,12 @@ void node_mark_batched(Node *n);        /* they are if an input is; infer_node d
 void graph_compact(Graph *g);
 int node_index(const Graph *g, const Node *n); /* during a walk, of a node that it has met */
 Op op_find(const char *domain, const char *name); /* OP_NONE: unknown */
+
+/* ==== copy.c ==== */
+
+/* A graph in cx that can be changed without the other, which must have no plans or layouts yet. Names and the elements of
+ * constants are not copied: the memory of g has to last as long. */
+Graph *graph_copy(Context *cx, const Graph *g);
 
 /* ==== attr.c ==== */
 

@@ -1,5 +1,5 @@
 /* layout.c: where every tensor's elements lie. Convolutions and what hangs on them work on channel blocks
- * [N][H][C/V][W][V] (Graph.many_shapes: [N][C/V][H][W][V]), everything else on dense row-major tensors; a Reorder stands
+ * [N][H][C/V][W][V] (Build.many_shapes: [N][C/V][H][W][V]), everything else on dense row-major tensors; a Reorder stands
  * where the two meet. The halo of a blocked tensor is the border that its readers' padding needs, so that no inner loop tests
  * bounds. */
 #include "lower.h"
@@ -7,6 +7,7 @@
 #include <string.h>
 
 typedef struct Work {
+  const Build *build;
   Graph *g;
   int lanes;
   int n_copy;         /* entries of the tables below, by value id */
@@ -25,12 +26,12 @@ Layout layout_plain(const Shape *s) {
 }
 
 /* Channel blocks with the halo that `l` asks for. */
-static Layout layout_blocked(const Graph *g, const Shape *s, Layout l) {
-  int64_t blocks = size_ceiling(s->d[1], g->target->lanes), height = size_add(size_add(l.top, s->d[2]), l.bottom);
-  l.block = l.pix = g->target->lanes;
+static Layout layout_blocked(const Build *b, const Shape *s, Layout l) {
+  int64_t blocks = size_ceiling(s->d[1], b->target->lanes), height = size_add(size_add(l.top, s->d[2]), l.bottom);
+  l.block = l.pix = b->target->lanes;
   int64_t width = size_mul(size_add(size_add(l.left, s->d[3]), l.right), l.pix);
-  l.c = g->many_shapes ? size_mul(height, width) : width;
-  l.row = g->many_shapes ? width : size_mul(blocks, width);
+  l.c = b->many_shapes ? size_mul(height, width) : width;
+  l.row = b->many_shapes ? width : size_mul(blocks, width);
   l.n = size_mul(blocks, size_mul(height, width));
   l.origin = size_add(size_mul(l.top, l.row), size_mul(l.left, l.pix));
   l.size = size_mul(s->d[0], l.n);
@@ -145,9 +146,9 @@ static Value *reorder(Work *w, Value *v, const char *suffix, Layout l) {
 
 static Value *as_blocked(Work *w, Value *v) {
   if (v->layout.block) return v;
-  if (v->id >= w->n_copy) return reorder(w, v, "blocked", layout_blocked(w->g, &v->shape, (Layout){0}));
+  if (v->id >= w->n_copy) return reorder(w, v, "blocked", layout_blocked(w->build, &v->shape, (Layout){0}));
   Value **copy = &w->blocked[v->id];
-  if (!*copy) *copy = reorder(w, v, "blocked", layout_blocked(w->g, &v->shape, (Layout){0}));
+  if (!*copy) *copy = reorder(w, v, "blocked", layout_blocked(w->build, &v->shape, (Layout){0}));
   return *copy;
 }
 
@@ -207,7 +208,7 @@ static void place_on_blocks(Work *w, Node *n) {
   bool planar = n->op == OP_Conv && n->plan->planar;
   node_set_input(w->g, n, 0, planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]));
   arguments_on_blocks(w, n);
-  n->out[0]->layout = layout_blocked(w->g, &n->out[0]->shape, (Layout){0});
+  n->out[0]->layout = layout_blocked(w->build, &n->out[0]->shape, (Layout){0});
 }
 
 static bool part_joins(const Work *w, const Node *n, const Value *part) {
@@ -231,11 +232,11 @@ static bool joins_blocks(const Work *w, const Node *n) {
 
 static void join_blocks(Work *w, Node *n) {
   Value *whole = n->op == OP_Concat ? n->out[0] : n->in[0];
-  whole->layout = layout_blocked(w->g, &whole->shape, (Layout){0});
+  whole->layout = layout_blocked(w->build, &whole->shape, (Layout){0});
   int parts = n->op == OP_Concat ? n->n_in : n->n_out;
   for (int i = 0; i < parts; i++) {
     Value *part = n->op == OP_Concat ? n->in[i] : n->out[i];
-    part->layout = layout_blocked(w->g, &part->shape, (Layout){0});
+    part->layout = layout_blocked(w->build, &part->shape, (Layout){0});
     part->alias = whole;
   }
 }
@@ -267,7 +268,7 @@ static bool makes_blocks(const Node *n) {
 
 static void place_blocks(Work *w, Node *n) {
   node_set_input(w->g, n, 0, as_plain(w, n->in[0]));
-  n->out[0]->layout = layout_blocked(w->g, &n->out[0]->shape, (Layout){0});
+  n->out[0]->layout = layout_blocked(w->build, &n->out[0]->shape, (Layout){0});
 }
 
 static void place_plain(Work *w, Node *n) {
@@ -324,19 +325,20 @@ static void share_halos(Graph *g) {
 }
 
 /* Strides too, lest the addresses of an empty tensor's border overflow. */
-static void check_size(Graph *g, const Value *v) {
+static void check_size(const Build *b, const Value *v) {
   int64_t extent = v->layout.n > v->layout.size ? v->layout.n : v->layout.size, bytes;
   if (!v->layout.block && !has_halo(&v->layout)) return;
-  if (mul_size(extent, (int64_t)type_size(v->type), &bytes) && bytes <= g->opt->max_memory) return;
-  fail(g->cx, "value \"%s\" with the border of zeros around it is larger than the memory limit", v->name);
+  if (mul_size(extent, (int64_t)type_size(v->type), &bytes) && bytes <= b->options->max_memory) return;
+  fail(b->graph->cx, "value \"%s\" with the border of zeros around it is larger than the memory limit", v->name);
 }
 
-static void set_strides(Graph *g) {
+static void set_strides(const Build *b) {
+  Graph *g = b->graph;
   for (int i = 0; i < g->n_value; i++) {
     Value *v = g->value[i];
-    if (v->layout.block) v->layout = layout_blocked(g, &v->shape, v->layout);
+    if (v->layout.block) v->layout = layout_blocked(b, &v->shape, v->layout);
     else if (has_halo(&v->layout)) v->layout = layout_planar(&v->shape, v->layout);
-    check_size(g, v);
+    check_size(b, v);
   }
 }
 
@@ -355,12 +357,13 @@ static void set_part_strides(Node *n) {
   }
 }
 
-static void plan_halos(Graph *g) {
+static void plan_halos(const Build *b) {
+  Graph *g = b->graph;
   for (int i = 0; i < g->n_node; i++) {
     if (is_conv_on_blocks(g->node[i])) need_halo(g->node[i]);
   }
   share_halos(g);
-  set_strides(g);
+  set_strides(b);
   for (int i = g->n_node - 1; i >= 0; i--) { /* a whole before its parts, which may be wholes too */
     if (g->node[i]->op == OP_Concat) set_part_strides(g->node[i]);
   }
@@ -383,12 +386,13 @@ static void outputs_plain(Work *w) {
   }
 }
 
-void pass_layout(Graph *g) {
+void pass_layout(Build *b) {
+  Graph *g = b->graph;
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
     if (is_conv_on_blocks(n)) split_epilogue(g, n);
   }
-  Work w = {.g = g, .lanes = g->target->lanes, .n_copy = g->n_value};
+  Work w = {.build = b, .g = g, .lanes = b->target->lanes, .n_copy = g->n_value};
   for (int i = 0; i < g->n_value; i++) {
     g->value[i]->id = i;
     g->value[i]->layout = layout_plain(&g->value[i]->shape);
@@ -405,6 +409,6 @@ void pass_layout(Graph *g) {
   }
   outputs_plain(&w);
   for (int i = 0; i < g->n_node; i++) view_transposed_input(g->node[i]);
-  plan_halos(g);
+  plan_halos(b);
   graph_count_uses(g);
 }

@@ -1,4 +1,4 @@
-/* lower.h: from the graph to plans: target, algorithms, where elements lie, packed weights, the workspace. */
+/* lower.h: from the graph to a build of it for one target: algorithms, where elements lie, packed weights, the workspace. */
 #ifndef LOWER_H
 #define LOWER_H
 
@@ -25,6 +25,35 @@ char *host_cpu(Context *cx);
 char *host_features(Context *cx);
 /* The triple with all its parts: ARCHITECTURE-VENDOR-SYSTEM, and -ENVIRONMENT where it has one. */
 char *normal_triple(Context *cx, const char *triple);
+
+/* ==== a build: one compilation of one graph for one target ====
+ *
+ * The passes of this folder fill it, in their order, and change its graph: another target takes a copy (graph_copy). */
+
+typedef struct Tuning Tuning;
+
+typedef struct LayerInfo {
+  Node *node;
+  int phase;
+} LayerInfo;
+
+typedef struct Build {
+  Graph *graph;
+  const Options *options;
+  const Target *target;
+  Tuning *times;         /* for select: measured ones; NULL: none */
+  bool alone;            /* layers outside their network: equal weights are not shared */
+  bool many_shapes;      /* select: there are so many of convolutions that code which serves any number of channels is worth
+                            more than a few per cent of speed */
+  const uint8_t *weights; /* pack: the object's read-only data */
+  int64_t weights_size;
+  int n_once;            /* plan: so many nodes, the first ones, run once for all images of a symbolic batch; ... */
+  int64_t once_size;     /* ... bytes of workspace for what they leave to the images, before those of an image, ... */
+  int64_t work_size;     /* ... which all threads share that work on it ... */
+  int64_t scratch_size;  /* ... and that each thread has for itself, behind them */
+  LayerInfo *layer;      /* emit: the layer functions in the order of their calls */
+  int n_layer;
+} Build;
 
 /* ==== select.c: the algorithm and tile of every Conv, Gemm and MatMul ==== */
 
@@ -72,7 +101,7 @@ struct ConvPlan {
   bool fused;          /* Winograd: on the fly in registers, for maps of few tiles */
   bool stored;         /* Winograd: the weights are stored transformed; else they are transformed on the fly, in chunks */
   bool unused[3];      /* in place of padding */
-  int64_t weights;     /* offset in bytes of the packed weights, in graph->weights */
+  int64_t weights;     /* offset in bytes of the packed weights, in build->weights */
   int64_t bias;        /* offset of the padded bias; -1: none */
   Value *work;         /* what threads share, set by plan; NULL: nothing */
 };
@@ -96,9 +125,9 @@ typedef struct Candidates {
   int promising;       /* the first so many may turn out best when they are measured */
 } Candidates;
 
-/* Sets node->plan where an operator has one, and node->candidates. Requires fuse; graph->target is set. */
-void pass_select(Graph *g);
-void select_gemm(Graph *g, Node *n); /* product.c */
+/* Sets node->plan where an operator has one, and node->candidates. Requires fuse. */
+void pass_select(Build *b);
+void select_gemm(const Build *b, Node *n); /* product.c */
 
 /* ==== winograd.c ==== */
 
@@ -183,11 +212,11 @@ typedef struct TunedTime {
   bool used;           /* the model has such a layer */
 } TunedTime;
 
-typedef struct Tuning {
+struct Tuning {
   TunedTime *item;
   int n, cap;
   int foreign;         /* times of other targets in the file */
-} Tuning;
+};
 
 /* The file's times for the target; NULL: there is no such file. Fails naming the line that is wrong. */
 Tuning *tuning_read(Context *cx, const Target *target, const char *path);
@@ -202,7 +231,7 @@ void tuning_warn(const Tuning *t, const char *path);
 /* ==== layout.c ==== */
 
 /* Chooses Value.layout of every value and inserts Reorder nodes where a reader wants another layout; gives halos. */
-void pass_layout(Graph *g);
+void pass_layout(Build *b);
 /* The dense row-major layout of a shape. */
 Layout layout_plain(const Shape *s);
 bool layout_equal(const Layout *a, const Layout *b);
@@ -219,29 +248,29 @@ ArgClass step_arg_class(const Node *n, const Step *s);
 
 /* ==== pack.c ==== */
 
-/* Builds graph->weights: packed convolution weights in the order of their consumption, then the other constants; sets
+/* Builds build->weights: packed convolution weights in the order of their consumption, then the other constants; sets
  * Value.place and .offset of constants and the offsets of plans. */
-void pass_pack(Graph *g);
-int64_t packed_bytes(Graph *g, const Node *n); /* of a node's packed weights; 0: it has none */
-int64_t plan_bytes(const Graph *g, const Node *n, const ConvPlan *p); /* the same of a convolution that had this plan */
+void pass_pack(Build *b);
+int64_t packed_bytes(const Build *b, const Node *n); /* of a node's packed weights; 0: it has none */
+int64_t plan_bytes(const Target *t, const Node *n, const ConvPlan *p); /* the same of a convolution that had this plan */
 /* panel.c: what so many columns of weights (channels of results) take in a row: whole vectors, unless that is more by a quarter than
  * there are; then the last vector of a row has no padding, and reading it whole runs on into the next row. */
 int64_t packed_columns(int64_t columns, int lanes);
 /* product.c: constant B [K,N], or [K], of a Gemm or MatMul as column panels of lanes*nb, K rows each, zero-padded, then the
  * narrow columns one by one, K elements each; the size in bytes, 0 where B is not packed. */
-int64_t pack_gemm_size(Graph *g, const Node *n);
-void pack_gemm(Graph *g, const Node *n, float *dst);
+int64_t pack_gemm_size(const Build *b, const Node *n);
+void pack_gemm(const Target *t, const Node *n, float *dst);
 bool pack_gemm_alike(const Node *a, const Node *b); /* would equal matrices be packed the same, with the same nb? */
 /* How many columns are narrow: the last ones, where vectors of columns would be mostly padding. Their products are sums along
  * K, which has to be the dense axis of A; where it is not, the panels have the last columns without padding (packed_columns). */
-int64_t narrow_columns(const Graph *g, const Node *n);
+int64_t narrow_columns(const Target *t, const Node *n);
 
 /* ==== plan.c ==== */
 
-/* Lifetimes, aliases and offsets: Value.place, .offset, graph->n_once, .once_size, .work_size, .scratch_size. Moves the nodes
+/* Lifetimes, aliases and offsets: Value.place, .offset, build->n_once, .once_size, .work_size, .scratch_size. Moves the nodes
  * that do not depend on the image before the others. */
-void pass_plan(Graph *g);
-int64_t workspace_bytes(const Graph *g); /* for one thread and one image */
+void pass_plan(Build *b);
+int64_t workspace_bytes(const Build *b); /* for one thread and one image */
 
 /* ==== place.c ==== */
 

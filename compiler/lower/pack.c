@@ -13,7 +13,7 @@ typedef struct Item {
 } Item;
 
 typedef struct Packer {
-  Graph *g;
+  const Build *build;
   int64_t size;
   uint8_t *data;
   Item *item;
@@ -25,7 +25,7 @@ typedef struct Packer {
 /* Reserves `bytes`, aligned to 64; returns their offset. */
 static int64_t reserve(Packer *p, int64_t bytes) {
   int64_t at = p->size, rounded;
-  if (!add_size(bytes, 63, &rounded) || !add_size(at, rounded / 64 * 64, &p->size)) fail(p->g->cx, "weights too large");
+  if (!add_size(bytes, 63, &rounded) || !add_size(at, rounded / 64 * 64, &p->size)) fail(p->build->graph->cx, "weights too large");
   return at;
 }
 
@@ -73,7 +73,7 @@ static int64_t block_width(int64_t first, int64_t channels, int64_t lanes) {
 static void pack_depthwise(const Packer *p, const Node *n, float *dst) {
   const Shape *w = &n->in[1]->shape;
   const float *src = n->in[1]->data;
-  int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
+  int64_t taps = w->d[2] * w->d[3], lanes = p->build->target->lanes;
   for (int64_t c = 0; c < w->d[0]; c++) {
     int64_t first = c / lanes * lanes, width = block_width(first, w->d[0], lanes);
     for (int64_t k = 0; k < taps; k++) dst[first * taps + k * width + c % lanes] = src[c * taps + k];
@@ -85,7 +85,7 @@ static void pack_depthwise(const Packer *p, const Node *n, float *dst) {
 static void pack_grouped(const Packer *p, const Node *n, float *dst) {
   const Shape *w = &n->in[1]->shape;
   const float *src = n->in[1]->data;
-  int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
+  int64_t taps = w->d[2] * w->d[3], lanes = p->build->target->lanes;
   int64_t icg = n->plan->icg, sums = n->plan->sums;
   for (int64_t first = 0; first < w->d[0]; first += lanes) {
     int64_t width = block_width(first, w->d[0], lanes);
@@ -103,7 +103,7 @@ static void pack_grouped(const Packer *p, const Node *n, float *dst) {
 static float *pack_panel(const Packer *p, const Node *n, int64_t group, int64_t oc0, int64_t width, float *dst) {
   const ConvPlan *plan = n->plan;
   const Shape *w = &n->in[1]->shape;
-  int64_t taps = w->d[2] * w->d[3], lanes = p->g->target->lanes;
+  int64_t taps = w->d[2] * w->d[3], lanes = p->build->target->lanes;
   int64_t first = group * plan->ocg + oc0, left = plan->ocg - oc0;
   for (int64_t c0 = 0; c0 < plan->icg; c0 += lanes) {
     int64_t c1 = c0 + lanes < plan->icg ? c0 + lanes : plan->icg;
@@ -130,7 +130,7 @@ static float *pack_planar_panel(const Node *n, int64_t oc0, int64_t width, float
 
 static void pack_direct(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
-  int64_t lanes = p->g->target->lanes, channels = packed_columns(plan->ocg, (int)lanes), full = plan->nb * lanes;
+  int64_t lanes = p->build->target->lanes, channels = packed_columns(plan->ocg, (int)lanes), full = plan->nb * lanes;
   for (int64_t group = 0; group < plan->groups; group++) {
     for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
       int64_t width = channels - oc0 < full ? channels - oc0 : full;
@@ -143,7 +143,7 @@ static void pack_direct(const Packer *p, const Node *n, float *dst) {
  * panel before: T1 of emit/conv_strassen.c. */
 static void pack_strassen(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
-  int64_t panel = plan->icg * plan->nb * p->g->target->lanes;
+  int64_t panel = plan->icg * plan->nb * p->build->target->lanes;
   pack_direct(p, n, dst);
   for (int64_t even = 0; even < plan->icg * plan->ocg; even += 2 * panel) {
     for (int64_t i = even; i < even + panel / 2; i++) dst[i + panel] -= dst[i];
@@ -157,7 +157,7 @@ static void pack_winograd_panel(const Packer *p, const Node *n, int64_t oc0, int
   int side = plan->stored ? f.points : f.kernel;
   const WinogradPowers powers = winograd_powers(&f, side);
   int64_t taps = (int64_t)f.kernel * f.kernel, used = width < plan->ocg - oc0 ? width : plan->ocg - oc0;
-  int64_t most = plan->stored ? plan->icg : plan->chunk * p->g->target->lanes;
+  int64_t most = plan->stored ? plan->icg : plan->chunk * p->build->target->lanes;
   for (int64_t first = 0, count; first < plan->icg; first += count, dst += side * side * count * width) {
     count = plan->icg - first < most ? plan->icg - first : most;
     for (int64_t c = 0; c < count; c++) {
@@ -173,7 +173,7 @@ static void pack_winograd_panel(const Packer *p, const Node *n, int64_t oc0, int
 static void pack_winograd(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
   const WinogradForm f = winograd_form_of(n, n->plan);
-  int64_t lanes = p->g->target->lanes, channels = size_round_up(plan->ocg, lanes), full = plan->nb * lanes;
+  int64_t lanes = p->build->target->lanes, channels = size_round_up(plan->ocg, lanes), full = plan->nb * lanes;
   int64_t terms = plan->stored ? f.points * f.points : f.kernel * f.kernel;
   for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
     int64_t width = channels - oc0 < full ? channels - oc0 : full;
@@ -193,7 +193,7 @@ static int64_t next_block(int64_t o, int64_t end, int64_t lanes) {
 static void pack_ragged(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
   const float *src = n->in[1]->data;
-  int64_t taps = (int64_t)n->win.kh * n->win.kw, lanes = p->g->target->lanes, icg = plan->icg;
+  int64_t taps = (int64_t)n->win.kh * n->win.kw, lanes = p->build->target->lanes, icg = plan->icg;
   for (int64_t o = 0, o1; o < (int64_t)plan->groups * plan->ocg; o = o1) {
     int64_t group = o / plan->ocg, c0 = group * icg;
     o1 = next_block(o, (group + 1) * plan->ocg, lanes);
@@ -212,7 +212,7 @@ static void pack_ragged(const Packer *p, const Node *n, float *dst) {
 static void pack_interleaved(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
   const float *src = n->in[1]->data;
-  int64_t taps = (int64_t)n->win.kh * n->win.kw, lanes = p->g->target->lanes, groups = plan->groups;
+  int64_t taps = (int64_t)n->win.kh * n->win.kw, lanes = p->build->target->lanes, groups = plan->groups;
   for (int64_t first = 0, width; first < groups; first += width) {
     width = block_width(first, groups, lanes);
     for (int64_t k = 0; k < taps; k++) {
@@ -230,7 +230,7 @@ static void pack_interleaved(const Packer *p, const Node *n, float *dst) {
 /* [panel][tap][channel block][output][channel in the block]; the last block holds what is left. */
 static void pack_narrow(const Packer *p, const Node *n, float *dst) {
   const ConvPlan *plan = n->plan;
-  int64_t taps = (int64_t)n->win.kh * n->win.kw, lanes = p->g->target->lanes;
+  int64_t taps = (int64_t)n->win.kh * n->win.kw, lanes = p->build->target->lanes;
   for (int64_t first = 0; first < plan->ocg; first += plan->nb) {
     int64_t end = first + plan->nb < plan->ocg ? first + plan->nb : plan->ocg;
     for (int64_t k = 0; k < taps; k++) {
@@ -272,11 +272,11 @@ static void pack_conv(const Packer *p, const Node *n, float *dst) {
 
 static bool is_packed_conv(const Node *n) { return n->op == OP_Conv && n->plan->algorithm != CONV_PLAIN; }
 
-int64_t plan_bytes(const Graph *g, const Node *n, const ConvPlan *p) { return size_mul(conv_floats(g->target->lanes, n, p), 4); }
+int64_t plan_bytes(const Target *t, const Node *n, const ConvPlan *p) { return size_mul(conv_floats(t->lanes, n, p), 4); }
 
-int64_t packed_bytes(Graph *g, const Node *n) {
-  if (n->op == OP_Gemm || n->op == OP_MatMul) return pack_gemm_size(g, n);
-  return is_packed_conv(n) ? plan_bytes(g, n, n->plan) : 0;
+int64_t packed_bytes(const Build *b, const Node *n) {
+  if (n->op == OP_Gemm || n->op == OP_MatMul) return pack_gemm_size(b, n);
+  return is_packed_conv(n) ? plan_bytes(b->target, n, n->plan) : 0;
 }
 
 /* Would these nodes read equal weights in the same order? */
@@ -300,8 +300,8 @@ static int64_t place(Packer *p, Item i, int64_t bytes) {
   if (i.bytes == 0) return reserve(p, bytes);
   Item *item = &p->item[p->n];
   *item = i;
-  if (!p->g->alone) {
-    void **place_of = map_at(p->g->cx, &p->places, hash_bytes(0, i.data, i.bytes), item, items_equal);
+  if (!p->build->alone) {
+    void **place_of = map_at(p->build->graph->cx, &p->places, hash_bytes(0, i.data, i.bytes), item, items_equal);
     if (*place_of) return ((const Item *)*place_of)->offset;
     *place_of = item;
   }
@@ -317,8 +317,9 @@ static Item item_of(const Value *v, const Node *packed) {
 static int64_t place_zeros(Packer *p) {
   int64_t most = 0;
   if (p->zeros >= 0) return p->zeros;
-  for (int i = 0; i < p->g->n_node; i++) {
-    const Node *n = p->g->node[i];
+  const Graph *g = p->build->graph;
+  for (int i = 0; i < g->n_node; i++) {
+    const Node *n = g->node[i];
     bool bare = is_packed_conv(n) && (n->n_in < 3 || !n->in[2]);
     if (bare && n->out[0]->shape.d[1] > most) most = n->out[0]->shape.d[1];
   }
@@ -335,7 +336,7 @@ static void place_constant(Packer *p, Value *v) {
 }
 
 static void place_weights(Packer *p, Node *n) {
-  int64_t bytes = packed_bytes(p->g, n);
+  int64_t bytes = packed_bytes(p->build, n);
   if (bytes == 0 && !is_packed_conv(n)) return;
   n->plan->weights = place(p, item_of(n->in[1], n), bytes);
   if (n->op != OP_Conv) return;
@@ -344,7 +345,7 @@ static void place_weights(Packer *p, Node *n) {
 }
 
 static void place_others(Packer *p, Node *n) {
-  bool packed = packed_bytes(p->g, n) > 0;
+  bool packed = packed_bytes(p->build, n) > 0;
   for (int k = 0; k < n->n_in; k++) {
     bool placed = packed && (k == 1 || (k == 2 && n->op == OP_Conv));
     if (n->in[k] && !placed) place_constant(p, n->in[k]);
@@ -354,15 +355,16 @@ static void place_others(Packer *p, Node *n) {
 static void fill(const Packer *p, const Item *i) {
   if (!i->packed) memcpy(p->data + i->offset, i->data, i->bytes);
   else if (i->packed->op == OP_Conv) pack_conv(p, i->packed, (float *)(p->data + i->offset));
-  else pack_gemm(p->g, i->packed, (float *)(p->data + i->offset));
+  else pack_gemm(p->build->target, i->packed, (float *)(p->data + i->offset));
 }
 
-void pass_pack(Graph *g) {
-  Packer p = {.g = g, .zeros = -1};
+void pass_pack(Build *b) {
+  Graph *g = b->graph;
+  Packer p = {.build = b, .zeros = -1};
   p.item = alloc_n(g->cx, (size_t)g->n_value + 2 * (size_t)g->n_node + 1, sizeof *p.item);
   for (int i = 0; i < g->n_node; i++) place_weights(&p, g->node[i]);
   for (int i = 0; i < g->n_node; i++) place_others(&p, g->node[i]);
-  g->weights_size = p.size;
-  g->weights = p.data = alloc(g->cx, (size_t)p.size);
+  b->weights_size = p.size;
+  b->weights = p.data = alloc(g->cx, (size_t)p.size);
   for (int i = 0; i < p.n; i++) fill(&p, &p.item[i]);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 typedef struct Plan {
+  Build *build;
   Graph *g;
   Span *span;         /* by value id; of the root of an alias chain all members' */
   int *root;          /* sets of the values that share storage, each known by the root's id */
@@ -26,20 +27,21 @@ static void extend(Plan *p, Value *v, int at) {
 }
 
 /* What does not depend on the image comes first, in the order that it had. */
-static void sort_once_first(Graph *g) {
+static void sort_once_first(Build *b) {
+  Graph *g = b->graph;
   if (!g->symbolic) return;
   Node **batched = alloc_n(g->cx, (size_t)g->n_node + 1, sizeof *batched);
   int n = 0;
   for (int i = 0; i < g->n_node; i++) {
     if (node_is_batched(g->node[i])) batched[n++] = g->node[i];
-    else g->node[g->n_once++] = g->node[i];
+    else g->node[b->n_once++] = g->node[i];
   }
-  if (n) memcpy(g->node + g->n_once, batched, (size_t)n * sizeof *batched);
+  if (n) memcpy(g->node + b->n_once, batched, (size_t)n * sizeof *batched);
   for (int i = 0; i < g->n_node; i++) g->node[i]->at = i;
 }
 
 /* Do the images read what is made once? */
-static bool outlives_once(const Graph *g, const Span *s) { return s->first < g->n_once && s->last >= g->n_once; }
+static bool outlives_once(const Build *b, const Span *s) { return s->first < b->n_once && s->last >= b->n_once; }
 
 /* What all threads share while a node runs is a value of its own. */
 static void add_work_values(Graph *g) {
@@ -95,7 +97,7 @@ static bool same_layout(const Value *a, const Value *b) {
 static bool may_overwrite(const Plan *p, const Node *n, int at, Value *arg) {
   Value *root = root_of(p, arg), *y = n->out[0];
   if (is_outside(root) || is_outside(y) || y->alias || !same_layout(arg, y)) return false;
-  if (p->span[root->id].last != at || outlives_once(p->g, &p->span[root->id])) return false; /* the next image reads it */
+  if (p->span[root->id].last != at || outlives_once(p->build, &p->span[root->id])) return false; /* the next image reads it */
   for (int k = 0; k < n->n_in; k++) { /* a window or another place of the same storage must not be read after */
     bool elsewhere = n->in[k] && root_of(p, n->in[k]) == root && (n->in[k] != arg || (k == 0 && n->op != OP_Pointwise));
     if (elsewhere) return false;
@@ -123,20 +125,21 @@ static void share_in_place(Plan *p, Node *n, int at) {
 
 static int64_t storage_bytes(const Plan *p, const Value *v) {
   int64_t bytes;
-  if (!mul_size(v->layout.size, (int64_t)type_size(v->type), &bytes) || bytes > p->g->opt->max_memory) {
+  if (!mul_size(v->layout.size, (int64_t)type_size(v->type), &bytes) || bytes > p->build->options->max_memory) {
     fail(p->g->cx, "value \"%s\" alone is larger than the memory limit", v->name);
   }
   return size_round_up(bytes, 64);
 }
 
 /* All of these live through all images, so none shares memory with another. */
-static void place_once(Graph *g, Value *v, const Span *s) {
+static void place_once(Build *b, Value *v, const Span *s) {
   v->place = P_ONCE;
-  v->offset = size_round_up(g->once_size, s->align);
-  g->once_size = size_add(v->offset, s->bytes);
+  v->offset = size_round_up(b->once_size, s->align);
+  b->once_size = size_add(v->offset, s->bytes);
 }
 
 static void place_work(Plan *p) {
+  Build *b = p->build;
   Graph *g = p->g;
   Span *list = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *list);
   Value **value = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *value);
@@ -146,10 +149,10 @@ static void place_work(Plan *p) {
     if (v->alias || is_outside(v) || p->span[i].last < 0) continue;
     list[n] = p->span[i];
     list[n].bytes = storage_bytes(p, v);
-    if (outlives_once(g, &list[n])) place_once(g, v, &list[n]);
+    if (outlives_once(b, &list[n])) place_once(b, v, &list[n]);
     else value[n++] = v;
   }
-  g->work_size = place_spans(g->cx, list, n);
+  b->work_size = place_spans(g->cx, list, n);
   for (int i = 0; i < n; i++) {
     value[i]->place = P_WORK;
     value[i]->offset = list[i].offset;
@@ -193,32 +196,34 @@ static void place_aliases(Plan *p) {
   }
 }
 
-static void size_scratch(Graph *g) {
+static void size_scratch(Build *b) {
+  const Graph *g = b->graph;
   for (int i = 0; i < g->n_node; i++) {
     const ConvPlan *plan = g->node[i]->plan;
-    if (plan && plan->scratch > g->scratch_size) g->scratch_size = plan->scratch;
+    if (plan && plan->scratch > b->scratch_size) b->scratch_size = plan->scratch;
   }
-  int64_t align = g->scratch_size < WORK_ALIGN ? 64 : WORK_ALIGN;
-  g->scratch_size = size_round_up(g->scratch_size, align);
-  if (g->scratch_size > 0) g->work_size = size_round_up(g->work_size, align);
-  g->once_size = size_round_up(g->once_size, align);
+  int64_t align = b->scratch_size < WORK_ALIGN ? 64 : WORK_ALIGN;
+  b->scratch_size = size_round_up(b->scratch_size, align);
+  if (b->scratch_size > 0) b->work_size = size_round_up(b->work_size, align);
+  b->once_size = size_round_up(b->once_size, align);
 }
 
-int64_t workspace_bytes(const Graph *g) { return size_add(g->once_size, size_add(g->work_size, g->scratch_size)); }
+int64_t workspace_bytes(const Build *b) { return size_add(b->once_size, size_add(b->work_size, b->scratch_size)); }
 
-static void check_memory(Graph *g) {
-  int64_t work = workspace_bytes(g);
+static void check_memory(const Build *b) {
+  int64_t work = workspace_bytes(b);
   double mib = 1 << 20;
-  if (size_add(work, g->weights_size) <= g->opt->max_memory) return;
-  fail(g->cx, "needs %.6g MiB of weights and %.6g MiB of workspace; the memory limit is %.6g MiB",
-       (double)g->weights_size / mib, (double)work / mib, (double)g->opt->max_memory / mib);
+  if (size_add(work, b->weights_size) <= b->options->max_memory) return;
+  fail(b->graph->cx, "needs %.6g MiB of weights and %.6g MiB of workspace; the memory limit is %.6g MiB",
+       (double)b->weights_size / mib, (double)work / mib, (double)b->options->max_memory / mib);
 }
 
-void pass_plan(Graph *g) {
+void pass_plan(Build *b) {
+  Graph *g = b->graph;
   graph_compact(g);
-  sort_once_first(g);
+  sort_once_first(b);
   add_work_values(g);
-  Plan p = {.g = g, .span = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *p.span), .root = sets_new(g->cx, g->n_value)};
+  Plan p = {.build = b, .g = g, .span = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *p.span), .root = sets_new(g->cx, g->n_value)};
   for (int i = 0; i < g->n_value; i++) {
     if (g->value[i]->alias) set_join(p.root, i, g->value[i]->alias->id);
   }
@@ -232,6 +237,6 @@ void pass_plan(Graph *g) {
   place_outside(g);
   place_work(&p);
   place_aliases(&p);
-  size_scratch(g);
-  check_memory(g);
+  size_scratch(b);
+  check_memory(b);
 }

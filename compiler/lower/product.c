@@ -32,32 +32,32 @@ static void choose_tile(const Target *t, int64_t rows, int64_t vectors, ConvPlan
   p->nb = at_most(p->nb, vectors);
 }
 
-void select_gemm(Graph *g, Node *n) {
+void select_gemm(const Build *build, Node *n) {
   const Value *b = n->in[1];
   if (!b->data || b->type != T_F32 || b->shape.rank < 1 || b->shape.rank > 2 || shape_count(&b->shape) == 0) return;
   Matrix m = matrix_of(n);
-  int lanes = g->target->lanes;
+  int lanes = build->target->lanes;
   int64_t rows = shape_count(&n->out[0]->shape) / m.n;
   if (rows == 0) return;
-  n->plan = alloc(g->cx, sizeof *n->plan);
+  n->plan = alloc(build->graph->cx, sizeof *n->plan);
   n->plan->bias = -1;
-  choose_tile(g->target, rows, (m.n + lanes - 1) / lanes, n->plan);
+  choose_tile(build->target, rows, (m.n + lanes - 1) / lanes, n->plan);
 }
 
-int64_t narrow_columns(const Graph *g, const Node *n) {
+int64_t narrow_columns(const Target *t, const Node *n) {
   int64_t columns = matrix_of(n).n;
   bool a_turned = n->op == OP_Gemm && attr_int(n, "transA", 0) != 0;
-  return a_turned ? 0 : packed_columns(columns, g->target->lanes) % g->target->lanes;
+  return a_turned ? 0 : packed_columns(columns, t->lanes) % t->lanes;
 }
 
 /* The last panel is as narrow as its columns, in whole vectors, allow, or narrower: then one vector more can be read. */
-int64_t pack_gemm_size(Graph *g, const Node *n) {
+int64_t pack_gemm_size(const Build *build, const Node *n) {
   if (!n->plan) return 0;
   Matrix m = matrix_of(n);
-  int64_t lanes = g->target->lanes, columns = packed_columns(m.n, (int)lanes), count;
-  bool runs_on = columns % lanes != 0 && narrow_columns(g, n) == 0;
+  int64_t lanes = build->target->lanes, columns = packed_columns(m.n, (int)lanes), count;
+  bool runs_on = columns % lanes != 0 && narrow_columns(build->target, n) == 0;
   if (!mul_size(columns, m.k, &count) || !add_size(count, runs_on ? lanes : 0, &count) || !mul_size(count, 4, &count)) {
-    fail_at(g, n, "weights too large");
+    fail_at(build->graph, n, "weights too large");
   }
   return count;
 }
@@ -68,10 +68,10 @@ bool pack_gemm_alike(const Node *a, const Node *b) {
   return turned && attr_float(a, "alpha", 1) == attr_float(b, "alpha", 1);
 }
 
-void pack_gemm(Graph *g, const Node *n, float *dst) {
+void pack_gemm(const Target *t, const Node *n, float *dst) {
   Matrix m = matrix_of(n);
-  int64_t full = n->plan->nb * (int64_t)g->target->lanes, narrow = narrow_columns(g, n);
-  int64_t columns = packed_columns(m.n, g->target->lanes) - narrow;
+  int64_t full = n->plan->nb * (int64_t)t->lanes, narrow = narrow_columns(t, n);
+  int64_t columns = packed_columns(m.n, t->lanes) - narrow;
   for (int64_t j0 = 0, width; j0 < columns; j0 += width) {
     width = columns - j0 < full ? columns - j0 : full;
     for (int64_t i = 0; i < m.k; i++, dst += width) {

@@ -59,11 +59,11 @@ static void choose_block(ConvPlan *p, const Layer *l) {
   p->stream = l->weight_bytes > l->t->l2 / 2;
 }
 
-static Layer layer_of(const Graph *g, const Node *n, const ConvPlan *p) {
+static Layer layer_of(const Target *t, const Node *n, const ConvPlan *p) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
-  int lanes = g->target->lanes;
+  int lanes = t->lanes;
   Layer l = {.rows = y->d[2], .cols = y->d[3], .images = y->d[0], .depth = size_mul(p->icg, w->d[2] * w->d[3]),
-             .out_blocks = blocks(p->ocg, lanes), .in_blocks = blocks(p->icg, lanes), .t = g->target};
+             .out_blocks = blocks(p->ocg, lanes), .in_blocks = blocks(p->icg, lanes), .t = t};
   l.weight_bytes = size_mul(size_mul(size_mul(l.depth, p->ocg), p->groups), 4);
   /* Rows that a window skips are not read. */
   int64_t new_rows = n->win.sh < n->win.kh ? n->win.sh : n->win.kh;
@@ -268,7 +268,7 @@ static bool plan_pixels(const Target *t, const Node *n, ConvPlan *p) {
 
 /* ==== candidates ==== */
 
-static const char *candidate_name(Graph *g, const ConvPlan *p) {
+static const char *candidate_name(Context *cx, const ConvPlan *p) {
   static const char *const orders[] = {
     [ROW_TILE_OC] = "row_tile_oc", [OC_ROW_TILE] = "oc_row_tile", [OC_FLAT] = "oc_flat"};
   switch (p->algorithm) {
@@ -278,20 +278,20 @@ static const char *candidate_name(Graph *g, const ConvPlan *p) {
   case CONV_PIXELS: return "pixels";
   case CONV_INTERLEAVED: return "interleaved";
   case CONV_DEPTHWISE: return "depthwise";
-  case CONV_WINOGRAD: return format_text(g->cx, "winograd%d%s", p->m, p->stored ? ".stored" : p->fused ? ".fused" : "");
+  case CONV_WINOGRAD: return format_text(cx, "winograd%d%s", p->m, p->stored ? ".stored" : p->fused ? ".fused" : "");
   case CONV_STRASSEN: return "strassen";
-  default: return format_text(g->cx, "direct.%dx%d.%s", p->uw, p->nb, orders[p->order]);
+  default: return format_text(cx, "direct.%dx%d.%s", p->uw, p->nb, orders[p->order]);
   }
 }
 
-static void add_candidate(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
-  const char *name = candidate_name(g, p);
+static void add_candidate(const Build *b, const Node *n, Candidates *list, const ConvPlan *p) {
+  const char *name = candidate_name(b->graph->cx, p);
   for (int i = 0; i < list->n; i++) {
     if (strcmp(list->item[i].name, name) == 0) return; /* narrow layers make one of two kernels */
   }
   assert(list->n < MAX_CANDIDATES);
-  double measured = g->tuning ? tuning_ms(g->tuning, list->shape, name) : 0;
-  double ms = measured > 0 ? measured : plan_cost(g->target, n, p);
+  double measured = b->times ? tuning_ms(b->times, list->shape, name) : 0;
+  double ms = measured > 0 ? measured : plan_cost(b->target, n, p);
   list->item[list->n++] = (Candidate){.plan = *p, .name = name, .ms = ms, .measured = measured > 0};
 }
 
@@ -303,55 +303,55 @@ static bool reads_ahead(const Target *t, const Node *n, const ConvPlan *p) {
   return p->order == ROW_TILE_OC && streams && t->regs == 32;
 }
 
-static void add_direct(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
-  Layer l = layer_of(g, n, p);
+static void add_direct(const Build *b, const Node *n, Candidates *list, const ConvPlan *p) {
+  Layer l = layer_of(b->target, n, p);
   for (size_t i = 0; i < COUNT(kernels); i++) {
     ConvPlan direct = *p;
     if (!plan_direct(&l, &kernels[i], &direct)) continue;
-    direct.ahead = reads_ahead(g->target, n, &direct);
-    add_candidate(g, n, list, &direct);
+    direct.ahead = reads_ahead(b->target, n, &direct);
+    add_candidate(b, n, list, &direct);
   }
 }
 
-static void add_winograd(Graph *g, const Node *n, Candidates *list, const ConvPlan *p, const WinogradForm *f) {
+static void add_winograd(const Build *b, const Node *n, Candidates *list, const ConvPlan *p, const WinogradForm *f) {
   ConvPlan w = *p;
-  plan_winograd(g->target, n, f, false, &w);
-  if (winograd_fuses(f, &w, &n->out[0]->shape, g->target)) {
+  plan_winograd(b->target, n, f, false, &w);
+  if (winograd_fuses(f, &w, &n->out[0]->shape, b->target)) {
     ConvPlan fused = *p;
-    plan_winograd(g->target, n, f, true, &fused);
-    add_candidate(g, n, list, &fused);
+    plan_winograd(b->target, n, f, true, &fused);
+    add_candidate(b, n, list, &fused);
   }
-  add_candidate(g, n, list, &w);
-  store_transformed(g->target, n, f, &w);
-  if (!g->opt->small && f->stride == 1) add_candidate(g, n, list, &w);
+  add_candidate(b, n, list, &w);
+  store_transformed(b->target, n, f, &w);
+  if (!b->options->small && f->stride == 1) add_candidate(b, n, list, &w);
 }
 
 /* Winograd's algorithm in the forms that --winograd leaves to choose from. Its differences of activations are NaN where two are
  * infinite, and reach all results of a tile. */
-static bool add_winograds(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
+static bool add_winograds(const Build *b, const Node *n, Candidates *list, const ConvPlan *p) {
   static const int results[] = {[WINOGRAD_AUTO] = 0, [WINOGRAD_4] = 0, [WINOGRAD_2] = 2};
   WinogradForm f;
-  if (!assumes_finite(g) && g->opt->winograd == WINOGRAD_AUTO) return false;
-  if (g->opt->winograd == WINOGRAD_OFF || !winograd_fits(n, p, results[g->opt->winograd], &f)) return false;
-  add_winograd(g, n, list, p, &f);
-  if (g->opt->winograd == WINOGRAD_AUTO && f.m > 2 && winograd_fits(n, p, 2, &f)) add_winograd(g, n, list, p, &f);
+  if (!assumes_finite(b->graph) && b->options->winograd == WINOGRAD_AUTO) return false;
+  if (b->options->winograd == WINOGRAD_OFF || !winograd_fits(n, p, results[b->options->winograd], &f)) return false;
+  add_winograd(b, n, list, p, &f);
+  if (b->options->winograd == WINOGRAD_AUTO && f.m > 2 && winograd_fits(n, p, 2, &f)) add_winograd(b, n, list, p, &f);
   return true;
 }
 
 /* False: it is no candidate. It has differences of activations, too. */
-static bool add_strassen(Graph *g, const Node *n, Candidates *list, const ConvPlan *p) {
+static bool add_strassen(const Build *b, const Node *n, Candidates *list, const ConvPlan *p) {
   ConvPlan s = *p;
-  if (!assumes_finite(g) && g->opt->strassen == STRASSEN_AUTO) return false;
-  if (g->opt->strassen == STRASSEN_OFF || !plan_strassen(g->target, n, &s)) return false;
-  add_candidate(g, n, list, &s);
+  if (!assumes_finite(b->graph) && b->options->strassen == STRASSEN_AUTO) return false;
+  if (b->options->strassen == STRASSEN_OFF || !plan_strassen(b->target, n, &s)) return false;
+  add_candidate(b, n, list, &s);
   return true;
 }
 
 /* Which layers are alike: all that their plans depend on. */
-static const char *shape_key(Graph *g, const Node *n) {
+static const char *shape_key(Context *cx, const Node *n) {
   const Window *k = &n->win;
   const int64_t *x = n->in[0]->shape.d, *y = n->out[0]->shape.d;
-  return format_text(g->cx, "%" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64 "-%" PRId64 "x%" PRId64 "x%" PRId64
+  return format_text(cx, "%" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64 "-%" PRId64 "x%" PRId64 "x%" PRId64
                      "-k%" PRId64 "x%" PRId64 "-s%" PRId64 "x%" PRId64 "-d%" PRId64 "x%" PRId64 "-g%d",
                      x[0], x[1], x[2], x[3], y[1], y[2], y[3], k->kh, k->kw, k->sh, k->sw, k->dh, k->dw, n->group);
 }
@@ -363,34 +363,34 @@ static int by_cost(const void *a, const void *b) {
   return (x->ms > y->ms) - (x->ms < y->ms);
 }
 
-static Candidates *list_candidates(Graph *g, const Node *n) {
+static Candidates *list_candidates(const Build *b, const Node *n) {
   const int64_t *x = n->in[0]->shape.d, *w = n->in[1]->shape.d, *y = n->out[0]->shape.d;
-  int lanes = g->target->lanes;
-  Candidates *list = alloc(g->cx, sizeof *list);
+  int lanes = b->target->lanes;
+  Candidates *list = alloc(b->graph->cx, sizeof *list);
   ConvPlan p = {.groups = n->group, .icg = (int)w[1], .ocg = (int)(w[0] / n->group), .bias = -1}, grouped;
-  list->shape = shape_key(g, n);
+  list->shape = shape_key(b->graph->cx, n);
   p.planar = n->group == 1 && x[1] <= 4;
   if (n->group > 1 && n->group == x[1] && n->group == y[1]) {
     p.algorithm = CONV_DEPTHWISE;
     p.planar = false;
-    p.uw = g->target->regs - 4;
-    add_candidate(g, n, list, &p);
+    p.uw = b->target->regs - 4;
+    add_candidate(b, n, list, &p);
     return list;
   }
-  if (plan_grouped(g->target, n, &grouped)) add_candidate(g, n, list, &grouped);
+  if (plan_grouped(b->target, n, &grouped)) add_candidate(b, n, list, &grouped);
   if (n->group > 1 && (p.icg % lanes != 0 || p.ocg % lanes != 0)) {
     if (list->n > 0) return list;
     ConvPlan interleaved = p;
-    if (plan_interleaved(g->target, n, &interleaved)) add_candidate(g, n, list, &interleaved);
-    plan_ragged(g->target, &p);
-    add_candidate(g, n, list, &p);
+    if (plan_interleaved(b->target, n, &interleaved)) add_candidate(b, n, list, &interleaved);
+    plan_ragged(b->target, &p);
+    add_candidate(b, n, list, &p);
     return list;
   }
-  bool winograd = add_winograds(g, n, list, &p);
-  if (add_strassen(g, n, list, &p) && g->opt->strassen == STRASSEN_ON) return list;
-  if (winograd && g->opt->winograd != WINOGRAD_AUTO) return list;
-  add_direct(g, n, list, &p);
-  if (plan_narrow(g->target, n, &p) || plan_pixels(g->target, n, &p)) add_candidate(g, n, list, &p);
+  bool winograd = add_winograds(b, n, list, &p);
+  if (add_strassen(b, n, list, &p) && b->options->strassen == STRASSEN_ON) return list;
+  if (winograd && b->options->winograd != WINOGRAD_AUTO) return list;
+  add_direct(b, n, list, &p);
+  if (plan_narrow(b->target, n, &p) || plan_pixels(b->target, n, &p)) add_candidate(b, n, list, &p);
   return list;
 }
 
@@ -412,16 +412,16 @@ static void choose(Node *n, int i) {
 
 /* Does the plan take more room than the weights, for being faster? Transformed ones do, and whole vectors of channels for
  * Winograd's algorithm where there are few channels. */
-static bool grows(const Graph *g, const ConvPlan *p) {
-  int lanes = g->target->lanes;
+static bool grows(const Build *b, const ConvPlan *p) {
+  int lanes = b->target->lanes;
   return p->algorithm == CONV_WINOGRAD && (p->stored || packed_columns(p->ocg, lanes) % lanes != 0);
 }
 
 /* The least costly that does not grow, or if all do, does not store transformed weights; room is given out later. */
-static void choose_least(const Graph *g, Node *n) {
+static void choose_least(const Build *b, Node *n) {
   const Candidates *list = n->candidates;
   int i = 0;
-  while (i < list->n && grows(g, &list->item[i].plan)) i++;
+  while (i < list->n && grows(b, &list->item[i].plan)) i++;
   if (i == list->n) i = 0;
   while (list->item[i].plan.stored) i++;
   choose(n, i);
@@ -437,31 +437,32 @@ static int64_t weight_bytes(const Node *n) {
 enum { MOST_GROWTH_PERCENT = 18 };
 
 /* Bytes that the candidate's weights take more. */
-static int64_t growth(const Graph *g, const Node *n, int i) {
-  return plan_bytes(g, n, &n->candidates->item[i].plan) - weight_bytes(n);
+static int64_t growth(const Build *b, const Node *n, int i) {
+  return plan_bytes(b->target, n, &n->candidates->item[i].plan) - weight_bytes(n);
 }
 
 /* Which candidate with weights that grow by no more than `room` beats the chosen one? -1: none. */
-static int better_larger(const Graph *g, const Node *n, int64_t room) {
+static int better_larger(const Build *b, const Node *n, int64_t room) {
   const Candidates *list = n->candidates;
   for (int i = 0; list && i < list->chosen; i++) {
     bool comparable = list->item[i].measured == list->item[list->chosen].measured;
-    if (comparable && grows(g, &list->item[i].plan) && growth(g, n, i) <= room) return i;
+    if (comparable && grows(b, &list->item[i].plan) && growth(b, n, i) <= room) return i;
   }
   return -1;
 }
 
 /* Milliseconds saved a byte. */
-static double saving(const Graph *g, const Node *n, int i) {
+static double saving(const Build *b, const Node *n, int i) {
   const Candidates *list = n->candidates;
-  int64_t more = growth(g, n, i) - growth(g, n, list->chosen);
+  int64_t more = growth(b, n, i) - growth(b, n, list->chosen);
   return (list->item[list->chosen].ms - list->item[i].ms) / (double)(more > 1 ? more : 1);
 }
 
-static void choose_larger(Graph *g) {
-  if (g->many_shapes) return; /* these are Winograd's, see is_much_code */
+static void choose_larger(const Build *b) {
+  const Graph *g = b->graph;
+  if (b->many_shapes) return; /* these are Winograd's, see is_much_code */
   int64_t room = 0;
-  if (g->opt->small) return;
+  if (b->options->small) return;
   for (int i = 0; i < g->n_node; i++) room += weight_bytes(g->node[i]);
   room = room / 100 * MOST_GROWTH_PERCENT;
   for (;;) {
@@ -469,14 +470,14 @@ static void choose_larger(Graph *g) {
     double most = 0;
     for (int i = 0; i < g->n_node; i++) {
       Node *n = g->node[i];
-      int larger = better_larger(g, n, room);
-      if (larger < 0 || (best && saving(g, n, larger) <= most)) continue;
+      int larger = better_larger(b, n, room);
+      if (larger < 0 || (best && saving(b, n, larger) <= most)) continue;
       best = n;
-      most = saving(g, n, larger);
+      most = saving(b, n, larger);
     }
     if (!best) return;
-    int larger = better_larger(g, best, room);
-    room -= growth(g, best, larger) - growth(g, best, best->candidates->chosen);
+    int larger = better_larger(b, best, room);
+    room -= growth(b, best, larger) - growth(b, best, best->candidates->chosen);
     choose(best, larger);
   }
 }
@@ -496,38 +497,39 @@ static bool has_many_shapes(Graph *g) {
 
 /* The tiles of a flat map are made anew for each shape unless the layout lets layers of all numbers of channels share them; for
  * Winograd's algorithm that is so much only where there are many shapes. */
-static bool is_much_code(const Graph *g, const ConvPlan *p) {
+static bool is_much_code(const Build *b, const ConvPlan *p) {
   if (p->algorithm == CONV_STRASSEN) return true;
-  if (g->many_shapes) return p->algorithm == CONV_WINOGRAD;
+  if (b->many_shapes) return p->algorithm == CONV_WINOGRAD;
   return p->algorithm == CONV_DIRECT && p->order == OC_FLAT;
 }
 
-static void choose_less_code(const Graph *g, Node *n) {
+static void choose_less_code(const Build *b, Node *n) {
   const Candidates *list = n->candidates;
   for (int i = 0; i < list->n; i++) {
     const ConvPlan *p = &list->item[i].plan;
-    if (is_much_code(g, p) || grows(g, p)) continue;
+    if (is_much_code(b, p) || grows(b, p)) continue;
     choose(n, i);
     return;
   }
 }
 
-static void limit_code(Graph *g) {
+static void limit_code(const Build *b) {
+  const Graph *g = b->graph;
   const char *shape[MOST_LARGE_SHAPES];
   int count = 0;
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
-    if (!n->candidates || !is_much_code(g, n->plan)) continue;
+    if (!n->candidates || !is_much_code(b, n->plan)) continue;
     int k = 0;
     while (k < count && strcmp(shape[k], n->candidates->shape) != 0) k++;
     if (k < count) continue;
     if (count < MOST_LARGE_SHAPES) shape[count++] = n->candidates->shape;
-    else choose_less_code(g, n);
+    else choose_less_code(b, n);
   }
 }
 
-static ConvPlan *plan_plain_conv(Graph *g) {
-  ConvPlan *p = alloc(g->cx, sizeof *p);
+static ConvPlan *plan_plain_conv(Context *cx) {
+  ConvPlan *p = alloc(cx, sizeof *p);
   p->algorithm = CONV_PLAIN;
   return p;
 }
@@ -561,23 +563,24 @@ static bool fits_blocks(const Node *n) {
  * algorithm, its neighbours. */
 static bool weights_finite(const Node *n) { return const_is_finite(n->in[1]); }
 
-static void select_conv(Graph *g, Node *n) {
+static void select_conv(const Build *b, Node *n) {
   if (!is_const_conv(n) || !fits_blocks(n) || !weights_finite(n)) {
-    n->plan = plan_plain_conv(g);
+    n->plan = plan_plain_conv(b->graph->cx);
     return;
   }
-  n->candidates = list_candidates(g, n);
+  n->candidates = list_candidates(b, n);
   sort_candidates(n->candidates);
-  choose_least(g, n);
+  choose_least(b, n);
 }
 
-void pass_select(Graph *g) {
+void pass_select(Build *b) {
+  Graph *g = b->graph;
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
-    if (n->op == OP_Conv) select_conv(g, n);
-    if (n->op == OP_Gemm || n->op == OP_MatMul) select_gemm(g, n);
+    if (n->op == OP_Conv) select_conv(b, n);
+    if (n->op == OP_Gemm || n->op == OP_MatMul) select_gemm(b, n);
   }
-  g->many_shapes = g->opt->many_shapes || has_many_shapes(g);
-  limit_code(g);
-  choose_larger(g);
+  b->many_shapes = b->options->many_shapes || has_many_shapes(g);
+  limit_code(b);
+  choose_larger(b);
 }

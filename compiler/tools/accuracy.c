@@ -9,7 +9,8 @@
 enum { SAMPLES = 64, CORNERS = 8, EDGES = 16 };
 
 typedef struct Accuracy {
-  Graph *g;
+  Build *build;
+  Graph *g;            /* build->graph */
   Alone *layer;
   int n;
   const float *x;      /* every layer's input: as many as it has of these */
@@ -77,12 +78,12 @@ static void run_object(Accuracy *a, const Graph *alone, const Object *o) {
 }
 
 static void run_layers(Accuracy *a) {
-  Options quiet = *a->g->opt;
+  Options quiet = *a->build->options;
   quiet.emit = EMIT_OBJ;
-  Graph *alone = graph_alone(a->g, &quiet, a->layer, a->n);
+  Build *alone = build_alone(a->build, &quiet, a->layer, a->n);
   Object object;
   object_emit(alone, &object);
-  run_object(a, alone, &object);
+  run_object(a, alone->graph, &object);
   object_free(&object);
 }
 
@@ -151,12 +152,12 @@ static void print_layer(Accuracy *a, int number, FILE *f) {
           layer_text(a->g, n), n->name);
 }
 
-void accuracy_report(Graph *g, FILE *f) {
-  Accuracy a = {.g = g, .state = 1};
+void accuracy_report(Build *b, FILE *f) {
+  Accuracy a = {.build = b, .g = b->graph, .state = 1};
   list_layers(&a);
   if (a.n == 0) return;
   fprintf(f, "\nerror against double precision, relative to the largest result: %d results of each layer\n", SAMPLES);
-  if (rcc_cpu_check(g->target->cpu_bits) != RCC_OK) {
+  if (rcc_cpu_check(b->target->cpu_bits) != RCC_OK) {
     fprintf(f, "not measured: %s\n", rcc_strerror(RCC_ERR_CPU));
     return;
   }

@@ -35,24 +35,25 @@ static Node *copy_node(Graph *to, const Alone *layer) {
   return copy;
 }
 
-Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n) {
-  Graph *to = graph_new(g->cx, opt);
+Build *build_alone(const Build *b, const Options *opt, Alone *layer, int n) {
+  Context *cx = b->graph->cx;
+  Graph *to = graph_new(cx, opt);
   int inputs = 0;
   for (int i = 0; i < n; i++) inputs += layer[i].node->n_in;
   to->name = "alone";
-  to->alone = true;
-  to->target = g->target;
-  to->many_shapes = g->many_shapes;
-  to->input = alloc_n(g->cx, (size_t)inputs, sizeof *to->input);
-  to->output = alloc_n(g->cx, (size_t)n, sizeof *to->output);
+  to->input = alloc_n(cx, (size_t)inputs, sizeof *to->input);
+  to->output = alloc_n(cx, (size_t)n, sizeof *to->output);
   for (int i = 0; i < n; i++) {
     Node *copy = layer[i].copy = copy_node(to, &layer[i]);
     if (!layer[i].bare) continue;
     output_set(to, to->n_output++, copy->out[0]);
   }
   pass_batch(to);
-  pass_layout(to);
-  pass_pack(to);
-  pass_plan(to);
-  return to;
+  Build *alone = build_new(to, opt, b->target);
+  alone->alone = true;
+  alone->many_shapes = b->many_shapes;
+  pass_layout(alone);
+  pass_pack(alone);
+  pass_plan(alone);
+  return alone;
 }

@@ -23,13 +23,14 @@ static void print_time(const ToolOptions *opt, const char *what, double *last) {
 
 static double mib(int64_t bytes) { return (double)bytes / (1 << 20); }
 
-static void print_summary(Graph *g, const char *path) {
-  fprintf(stderr, "%s: opset %d, %d inputs, %d outputs\n", g->opt->input, g->opset, g->n_input, g->n_output);
-  const Target *t = g->target;
-  int64_t work = workspace_bytes(g), used = arena_used(g->cx->arena);
+static void print_summary(const Build *b, const char *path) {
+  const Graph *g = b->graph;
+  fprintf(stderr, "%s: opset %d, %d inputs, %d outputs\n", b->options->input, g->opset, g->n_input, g->n_output);
+  const Target *t = b->target;
+  int64_t work = workspace_bytes(b), used = arena_used(g->cx->arena);
   fprintf(stderr, "target: %s, %s, vectors of %d floats\n", t->triple, t->cpu, t->lanes);
   fprintf(stderr, "%s: %d layers, %.2f MiB of weights, %.2f MiB of workspace, %.2f MiB used to compile\n",
-          path, g->n_node, mib(g->weights_size), mib(work), mib(used));
+          path, g->n_node, mib(b->weights_size), mib(work), mib(used));
 }
 
 /* Where reports go: standard output, but for the output's bytes. */
@@ -42,36 +43,37 @@ static void write_graph(Graph *g, Output *out) {
   buffer_free(&text);
 }
 
-static void write_header(Graph *g, Output *out) {
+static void write_header(const Build *b, Output *out) {
   Buffer text = {0};
-  header_print(g, &text);
+  header_print(b, &text);
   output_write(out, text.data, text.size);
   buffer_free(&text);
 }
 
 /* `text`: where a profile goes. */
-static void write_code(Graph *g, const ToolOptions *opt, Output *out, FILE *text) {
+static void write_code(Build *b, const ToolOptions *opt, Output *out, FILE *text) {
   Object object;
-  object_emit(g, &object);
+  object_emit(b, &object);
   if (opt->verbose) fprintf(stderr, "code: %lld instructions of LLVM's\n", (long long)object.instructions);
   output_write(out, object.data, object.size);
   output_write(out, object.tail, object.tail_size);
-  if (opt->profile) profile(g, &object, opt->threads ? (int)opt->threads : 1, text);
+  if (opt->profile) profile(b, &object, opt->threads ? (int)opt->threads : 1, text);
   object_free(&object);
 }
 
-static void write_tuning(Graph *g, Output *out) {
+static void write_tuning(const Build *b, Output *out) {
   Buffer text = {0};
-  tuning_print(g->cx, g->tuning, g->target, &text);
+  tuning_print(b->graph->cx, b->times, b->target, &text);
   output_write(out, text.data, text.size);
   buffer_free(&text);
 }
 
-static void write_depend(Graph *g, const ToolOptions *opt, const Paths *paths, Output *out) {
+static void write_depend(const Build *b, const ToolOptions *opt, const Paths *paths, Output *out) {
+  const Graph *g = b->graph;
   Buffer text = {0};
   const char **source = alloc_n(g->cx, (size_t)g->n_external + 2, sizeof *source);
   int n = 0;
-  source[n++] = g->opt->input;
+  source[n++] = b->options->input;
   if (opt->tune && *opt->tune && !paths->tuning) source[n++] = opt->tune;
   for (int i = 0; i < g->n_external; i++) source[n++] = g->external[i];
   depend_print(g->cx, (const char *const[]){paths->output, paths->header}, paths->header ? 2 : 1, source, n, &text);
@@ -79,32 +81,32 @@ static void write_depend(Graph *g, const ToolOptions *opt, const Paths *paths, O
   buffer_free(&text);
 }
 
-static void write_files(Graph *g, const ToolOptions *opt, const Paths *paths) {
-  Context *cx = g->cx;
+static void write_files(Build *b, const ToolOptions *opt, const Paths *paths) {
+  Context *cx = b->graph->cx;
   Output *out[4] = {output_open(cx, paths->output)};
   int n = 1;
   double last = wall_seconds();
-  if (g->opt->emit == EMIT_GRAPH) write_graph(g, out[0]);
-  else write_code(g, opt, out[0], text_file(paths->output));
-  if (paths->header) write_header(g, out[n++] = output_open(cx, paths->header));
-  if (paths->tuning) write_tuning(g, out[n++] = output_open(cx, paths->tuning));
-  if (paths->depend) write_depend(g, opt, paths, out[n++] = output_open(cx, paths->depend));
+  if (b->options->emit == EMIT_GRAPH) write_graph(b->graph, out[0]);
+  else write_code(b, opt, out[0], text_file(paths->output));
+  if (paths->header) write_header(b, out[n++] = output_open(cx, paths->header));
+  if (paths->tuning) write_tuning(b, out[n++] = output_open(cx, paths->tuning));
+  if (paths->depend) write_depend(b, opt, paths, out[n++] = output_open(cx, paths->depend));
   output_finish(cx, out, n);
   print_time(opt, "emit", &last);
 }
 
-/* From the file where there is one, else measured, with paths->tuning then saying where they go. */
-static Tuning *tuning_of(Context *cx, const ToolOptions *opt, const Target *target, Paths *paths) {
-  Tuning *t = *opt->tune ? tuning_read(cx, target, opt->tune) : NULL;
+/* From the file, which then is not to be written; NULL: there is none. */
+static Tuning *read_times(Context *cx, const ToolOptions *opt, const Target *target, Paths *paths) {
+  Tuning *t = opt->tune && *opt->tune ? tuning_read(cx, target, opt->tune) : NULL;
   if (t) paths->tuning = NULL;
-  return t ? t : tuning_measure(cx, &opt->compile);
+  return t;
 }
 
-static void print_reports(Graph *g, const ToolOptions *opt, const char *path) {
+static void print_reports(Build *b, const ToolOptions *opt, const char *path) {
   FILE *f = text_file(path);
-  if (opt->verbose) print_summary(g, path);
-  if (opt->report) plan_report(g, f), accuracy_report(g, f);
-  if (opt->why) select_report(g, f);
+  if (opt->verbose) print_summary(b, path);
+  if (opt->report) plan_report(b, f), accuracy_report(b, f);
+  if (opt->why) select_report(b, f);
 }
 
 static void dump(Graph *g, const Pass *p) {
@@ -129,25 +131,35 @@ static void after_pass(void *watch, Graph *g, const Pass *p) {
   w->last = wall_seconds();
 }
 
+/* The model's graph after the passes of the front. */
+static Graph *front(Context *cx, const ToolOptions *opt, const Paths *paths, Watch *w) {
+  double last = wall_seconds();
+  Graph *g = import_model(cx, &opt->compile);
+  print_time(opt, "import", &last);
+  for (int i = 0; i < g->n_external; i++) paths_check_input(cx, paths, g->external[i]);
+  w->last = wall_seconds();
+  front_run(g, after_pass, w);
+  return g;
+}
+
 static void compile_or_unwind(Context *cx, const ToolOptions *opt) {
   Target *target = target_new(cx, &opt->compile);
   Paths paths = paths_of(cx, opt);
   const char *name = model_name(cx, &opt->compile, paths.output);
   cx->file = opt->compile.input;
   paths_check(cx, &paths, opt);
-  Tuning *tuning = opt->tune ? tuning_of(cx, opt, target, &paths) : NULL;
-  double last = wall_seconds();
-  Graph *g = import_model(cx, &opt->compile);
-  print_time(opt, "import", &last);
-  for (int i = 0; i < g->n_external; i++) paths_check_input(cx, &paths, g->external[i]);
+  Tuning *times = read_times(cx, opt, target, &paths);
+  Watch w = {.opt = opt, .witness = opt->each_pass ? witness_new(cx) : NULL};
+  Graph *g = front(cx, opt, &paths, &w);
   g->name = name;
-  g->target = target;
-  g->tuning = tuning;
-  Watch w = {.opt = opt, .witness = opt->each_pass ? witness_new(g) : NULL, .last = wall_seconds()};
-  run_passes_watched(g, after_pass, &w);
-  if (tuning && *opt->tune) tuning_warn(tuning, opt->tune);
-  print_reports(g, opt, paths.output);
-  write_files(g, opt, &paths);
+  if (opt->tune && !times) times = tuning_measure(g, &opt->compile, target);
+  Build *b = build_new(g, &opt->compile, target);
+  b->times = times;
+  w.last = wall_seconds();
+  build_run(b, after_pass, &w);
+  if (times && *opt->tune) tuning_warn(times, opt->tune);
+  print_reports(b, opt, paths.output);
+  write_files(b, opt, &paths);
 }
 
 int compile(Context *cx, const ToolOptions *opt) {

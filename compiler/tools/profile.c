@@ -44,8 +44,8 @@ static bool has_before(Value *const *v, int i) {
 }
 
 /* What must be moved at least: inputs, the epilogue's arguments, weights as packed, results. */
-static double bytes_moved(Graph *g, const Node *n) {
-  double packed = (double)packed_bytes(g, n), sum = packed;
+static double bytes_moved(const Build *b, const Node *n) {
+  double packed = (double)packed_bytes(b, n), sum = packed;
   for (int i = 0; i < n->n_in; i++) {
     const Value *v = n->in[i];
     bool counted = packed > 0 && i == 1;
@@ -82,11 +82,12 @@ static void add_to(Row *sum, const Row *r) {
   sum->bytes += r->bytes;
 }
 
-static Row row_of(Graph *g, const Node *n) {
+static Row row_of(const Build *b, const Node *n) {
+  Graph *g = b->graph;
   Row r = {.node = n, .layers = 1, .algorithm = algorithm_of(n)};
   r.what = format_text(g->cx, "%s %s", op_info[n->op].name, layer_text(g, n));
   r.gflop = 2e-9 * multiplications(n);
-  r.bytes = bytes_moved(g, n);
+  r.bytes = bytes_moved(b, n);
   return r;
 }
 
@@ -96,10 +97,10 @@ static void widen(int *width, const char *text) {
 }
 
 /* The phases of a node are one row. */
-static void list_rows(Profile *p, Graph *g, const double *best) {
-  p->row = alloc_n(g->cx, (size_t)g->n_layer + 1, sizeof *p->row);
-  for (int i = 0; i < g->n_layer; i++) {
-    if (g->layer[i].phase == 0) p->row[p->n_row++] = row_of(g, g->layer[i].node);
+static void list_rows(Profile *p, const Build *b, const double *best) {
+  p->row = alloc_n(b->graph->cx, (size_t)b->n_layer + 1, sizeof *p->row);
+  for (int i = 0; i < b->n_layer; i++) {
+    if (b->layer[i].phase == 0) p->row[p->n_row++] = row_of(b, b->layer[i].node);
     p->row[p->n_row - 1].seconds += best[i];
   }
   p->all = (Row){.what = "all", .algorithm = ""};
@@ -175,17 +176,17 @@ static void print_groups(Profile *p, Graph *g) {
   }
 }
 
-static void print_head(const Profile *p, Graph *g, int threads) {
+static void print_head(const Profile *p, const Target *t, int threads) {
   fprintf(p->f, "least times of %d runs, %d thread%s; peak %.1f GFLOP/s: fp32 multiply-adds in registers, vectors of %d floats\n",
-          RUNS, threads, threads > 1 ? "s" : "", p->peak, g->target->lanes);
+          RUNS, threads, threads > 1 ? "s" : "", p->peak, t->lanes);
   fprintf(p->f, "MB: what a layer has to move: inputs, the epilogue's arguments, weights as packed, results\n\n");
 }
 
 /* ==== the run ==== */
 
-void profile(Graph *g, const Object *o, int threads, FILE *f) {
+void profile(Build *b, const Object *o, int threads, FILE *f) {
   Profile p = {.f = f};
-  Timing *t = timing_open(g, o, "--profile", threads);
+  Timing *t = timing_open(b, o, "--profile", threads);
   Progress shown = progress_begin(stderr, "profile: run");
   p.peak = timing_peak(t);
   for (int i = 0; i < RUNS; i++) {
@@ -193,9 +194,9 @@ void profile(Graph *g, const Object *o, int threads, FILE *f) {
     timing_run(t);
   }
   progress_end(&shown);
-  list_rows(&p, g, timing_best(t));
+  list_rows(&p, b, timing_best(t));
   timing_close(t);
-  print_head(&p, g, threads);
+  print_head(&p, b->target, threads);
   print_layers(&p);
-  print_groups(&p, g);
+  print_groups(&p, b->graph);
 }

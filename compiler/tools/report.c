@@ -8,10 +8,11 @@ static const char *place_name(const Value *v) {
   return names[v->place];
 }
 
-void plan_report(Graph *g, FILE *f) {
-  fprintf(f, "weights %lld bytes, workspace %lld bytes, scratch %lld bytes a thread\n", (long long)g->weights_size,
-          (long long)g->work_size, (long long)g->scratch_size);
-  if (g->once_size) fprintf(f, "shared by all images %lld bytes, made by %d nodes\n", (long long)g->once_size, g->n_once);
+void plan_report(const Build *b, FILE *f) {
+  const Graph *g = b->graph;
+  fprintf(f, "weights %lld bytes, workspace %lld bytes, scratch %lld bytes a thread\n", (long long)b->weights_size,
+          (long long)b->work_size, (long long)b->scratch_size);
+  if (b->once_size) fprintf(f, "shared by all images %lld bytes, made by %d nodes\n", (long long)b->once_size, b->n_once);
   fprintf(f, "%-10s %12s %12s %-6s %-14s %-24s %s\n", "place", "offset", "bytes", "layout", "halo", "shape", "value");
   for (int i = 0; i < g->n_value; i++) {
     const Value *v = g->value[i];
@@ -26,7 +27,8 @@ void plan_report(Graph *g, FILE *f) {
   }
 }
 
-void select_report(Graph *g, FILE *f) {
+void select_report(const Build *b, FILE *f) {
+  Graph *g = b->graph;
   fprintf(f, "  %-28s %9s %-9s  %-30s %s\n", "algorithm", "ms", "", "shape", "node");
   for (int i = 0; i < g->n_node; i++) {
     const Node *n = g->node[i];

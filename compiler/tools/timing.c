@@ -9,7 +9,8 @@ typedef void Task(void *arg, int32_t index, int32_t worker);
 
 struct Timing {
   rcc_parallel lent;   /* first: run gets the clock by its address */
-  Graph *g;
+  Build *build;
+  Graph *g;            /* build->graph */
   const char *option;
   rcc_pool *pool;      /* NULL: one thread, this one */
   Jit *jit;
@@ -87,17 +88,18 @@ static void make_values(Timing *t) {
   }
 }
 
-static void check_cpu(Graph *g, const char *option) {
-  int error = rcc_cpu_check(g->target->cpu_bits);
-  if (error) fail(g->cx, "%s: %s", option, rcc_strerror(error));
+static void check_cpu(const Build *b, const char *option) {
+  int error = rcc_cpu_check(b->target->cpu_bits);
+  if (error) fail(b->graph->cx, "%s: %s", option, rcc_strerror(error));
 }
 
-Timing *timing_open(Graph *g, const Object *o, const char *option, int threads) {
-  check_cpu(g, option);
+Timing *timing_open(Build *b, const Object *o, const char *option, int threads) {
+  check_cpu(b, option);
+  Graph *g = b->graph;
   Timing *t = alloc(g->cx, sizeof *t);
-  *t = (Timing){.lent = {.threads = threads, .run = timed_run}, .g = g, .option = option};
-  t->best = alloc_n(g->cx, (size_t)g->n_layer + 1, sizeof *t->best);
-  t->skip = alloc_n(g->cx, (size_t)g->n_layer + 1, sizeof *t->skip);
+  *t = (Timing){.lent = {.threads = threads, .run = timed_run}, .build = b, .g = g, .option = option};
+  t->best = alloc_n(g->cx, (size_t)b->n_layer + 1, sizeof *t->best);
+  t->skip = alloc_n(g->cx, (size_t)b->n_layer + 1, sizeof *t->skip);
   make_values(t);
   t->jit = jit_open(g->cx, g->name, o);
   size_t size = jit_model(t->jit)->workspace_size(1, threads);
@@ -131,20 +133,21 @@ void timing_run(Timing *t) {
 enum { PEAK_ROUNDS = 30 };
 
 /* chain * 0.5 + 0.5 of some chain within 1: numbers of the usual kind, for ever. */
-static float *peak_values(Graph *g, int floats, int threads) {
-  float *values = alloc_n(g->cx, (size_t)(floats * threads), sizeof *values);
+static float *peak_values(Context *cx, int floats, int threads) {
+  float *values = alloc_n(cx, (size_t)(floats * threads), sizeof *values);
   for (int i = 0; i < floats * threads; i++) values[i] = 0.5f;
   return values;
 }
 
 double timing_peak(Timing *t) {
-  Graph *g = t->g;
+  Context *cx = t->g->cx;
+  const Target *target = t->build->target;
   Object object;
-  object_emit_peak(g, &object);
-  Jit *jit = jit_load(g->cx, &object);
-  Task *peak = (Task *)(uintptr_t)jit_symbol(g->cx, jit, "peak");
-  int lanes = g->target->lanes, vectors = peak_vectors(g->target), threads = t->lent.threads;
-  float *values = peak_values(g, vectors * lanes, threads);
+  object_emit_peak(t->build, &object);
+  Jit *jit = jit_load(cx, &object);
+  Task *peak = (Task *)(uintptr_t)jit_symbol(cx, jit, "peak");
+  int lanes = target->lanes, vectors = peak_vectors(target), threads = t->lent.threads;
+  float *values = peak_values(cx, vectors * lanes, threads);
   double least = 0, flop = 2.0 * PEAK_STEPS * (vectors - 2) * lanes * threads;
   for (int i = 0; i < PEAK_ROUNDS; i++) {
     double taken = time_tasks(t, peak, values, threads);

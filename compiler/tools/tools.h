@@ -41,7 +41,7 @@ void depend_print(Context *cx, const char *const *target, int n_target, const ch
 
 /* ==== witness.c: --each-pass ==== */
 typedef struct Witness Witness;
-Witness *witness_new(Graph *g);
+Witness *witness_new(Context *cx);
 /* After pass p: fails, naming it, if the graph's outputs on random inputs are not what they were after the first pass that
  * left a graph without symbols. */
 void witness_check(void *witness, Graph *g, const Pass *p); /* AfterPass */
@@ -52,29 +52,29 @@ typedef struct Alone {
   const Node *node;    /* a Conv with candidates ... */
   int candidate;       /* ... and which of them */
   bool bare;           /* without the epilogue, the result an output; else nobody reads it */
-  Node *copy;          /* set by graph_alone */
+  Node *copy;          /* set by build_alone */
 } Alone;
 
-/* A graph of copies of n nodes of g (from select on), ready for object_emit. What they read is constant or an input. */
-Graph *graph_alone(Graph *g, const Options *opt, Alone *layer, int n);
+/* A build of copies of n nodes of b's graph (from select on), ready for object_emit. What they read is constant or an input. */
+Build *build_alone(const Build *b, const Options *opt, Alone *layer, int n);
 
 /* ==== accuracy.c ==== */
 
 /* --report: the error against double precision of the layers whose algorithm is Winograd's or Strassen's; nothing where there
  * are none. */
-void accuracy_report(Graph *g, FILE *f);
+void accuracy_report(Build *b, FILE *f);
 
 /* ==== tune.c: --tune ==== */
 
-/* Measures the promising candidates of every layer of opt->input here; progress goes to stderr. Fails where this CPU can't
- * run the object. */
-Tuning *tuning_measure(Context *cx, const Options *opt);
+/* Measures the promising candidates of every layer of g here, from a copy: g is as front_run left it, and stays so. Progress goes
+ * to stderr. Fails where this CPU can't run the object. */
+Tuning *tuning_measure(const Graph *g, const Options *opt, const Target *t);
 
 /* ==== timing.c: an object that runs in this process ==== */
 
 /* Random inputs, and so many threads to lend. Fails where this CPU can't run the object, naming the option. */
 typedef struct Timing Timing;
-Timing *timing_open(Graph *g, const Object *o, const char *option, int threads);
+Timing *timing_open(Build *b, const Object *o, const char *option, int threads);
 void timing_run(Timing *t);
 /* By layer: the least seconds of the runs so far, of this thread or, with more of them, by the clock; 0: none. */
 const double *timing_best(const Timing *t);
@@ -87,14 +87,14 @@ void timing_close(Timing *t);
 
 /* --profile: runs the object in this process, with so many threads, and prints a table of its layers, and one of the
  * algorithms. Fails where this CPU can't run the object. */
-void profile(Graph *g, const Object *o, int threads, FILE *f);
+void profile(Build *b, const Object *o, int threads, FILE *f);
 /* A convolution's kernel, channels and map, another operator's result, for tables. */
 const char *layer_text(Graph *g, const Node *n);
 
 /* ==== report.c ==== */
 
 /* --report: every buffer and layer. */
-void plan_report(Graph *g, FILE *f);
+void plan_report(const Build *b, FILE *f);
 /* --why: a line for every candidate of every layer; * marks the chosen ones. */
-void select_report(Graph *g, FILE *f);
+void select_report(const Build *b, FILE *f);
 #endif

@@ -73,7 +73,7 @@ static int count_rounds(const Alone *trial, int n) {
 enum { PARTS = 4 };
 
 typedef struct Part {
-  Graph *g;
+  Build *build;
   const Alone *trial;
   int n;
   Context own;         /* of the thread that generates it */
@@ -84,7 +84,7 @@ typedef struct Part {
 
 /* The trial that layer k is, or makes an argument for. */
 static int trial_of_layer(const Part *p, int k) {
-  const Node *n = p->g->layer[k].node;
+  const Node *n = p->build->layer[k].node;
   for (int i = 0; i < p->n; i++) {
     const Node *copy = p->trial[i].copy;
     if (copy == n) return i;
@@ -97,8 +97,8 @@ static int trial_of_layer(const Part *p, int k) {
 
 static double ms_of(const Part *p, int i) {
   double sum = 0;
-  for (int k = 0; k < p->g->n_layer; k++) {
-    if (p->g->layer[k].node == p->trial[i].copy) sum += timing_best(p->timing)[k];
+  for (int k = 0; k < p->build->n_layer; k++) {
+    if (p->build->layer[k].node == p->trial[i].copy) sum += timing_best(p->timing)[k];
   }
   return sum * 1e3;
 }
@@ -115,7 +115,7 @@ static double least_of_shape(const Part *p, const Node *node) {
 
 /* Those that take so many times as long as the best of their shape need no further runs. */
 static void skip_slow(const Part *p, double limit) {
-  for (int k = 0; k < p->g->n_layer; k++) {
+  for (int k = 0; k < p->build->n_layer; k++) {
     int i = trial_of_layer(p, k);
     if (i >= 0 && ms_of(p, i) > limit * least_of_shape(p, p->trial[i].node)) timing_skip(p->timing)[k] = true;
   }
@@ -123,13 +123,14 @@ static void skip_slow(const Part *p, double limit) {
 
 static void generate_part(void *parts, int32_t index, int32_t worker) {
   Part *p = &((Part *)parts)[index];
-  Context *cx = p->g->cx;
+  Graph *g = p->build->graph;
+  Context *cx = g->cx;
   (void)worker;
   p->own = (Context){.file = cx->file, .max_memory = cx->max_memory, .arena = arena_new(cx->max_memory)};
-  p->g->cx = &p->own;
+  g->cx = &p->own;
   p->failed = setjmp(p->own.unwind);
-  if (!p->failed) object_emit(p->g, &p->object);
-  p->g->cx = cx;
+  if (!p->failed) object_emit(p->build, &p->object);
+  g->cx = cx;
 }
 
 static void free_parts(Part *part, int n) {
@@ -139,19 +140,19 @@ static void free_parts(Part *part, int n) {
   }
 }
 
-static void generate_parts(Graph *g, Part *part, int n) {
+static void generate_parts(Context *cx, Part *part, int n) {
   rcc_pool *pool = rcc_pool_create(n);
-  if (!pool) fail(g->cx, "--tune: the threads can't be started");
+  if (!pool) fail(cx, "--tune: the threads can't be started");
   const rcc_parallel *threads = rcc_pool_parallel(pool);
   object_prepare();
   threads->run(threads, generate_part, part, n);
   rcc_pool_destroy(pool);
   for (int i = 0; i < n; i++) {
     if (!part[i].failed) continue;
-    const char *why = copy_text(g->cx, part[i].own.error);
+    const char *why = copy_text(cx, part[i].own.error);
     free_parts(part, n);
-    g->cx->file = NULL; /* the error names it */
-    fail(g->cx, "%s", why);
+    cx->file = NULL; /* the error names it */
+    fail(cx, "%s", why);
   }
 }
 
@@ -165,12 +166,12 @@ typedef struct Work {
 } Work;
 
 /* Whole shapes in about equal parts. */
-static int make_parts(Graph *g, const Options *opt, Alone *trial, int n, Part *part) {
+static int make_parts(const Build *b, Alone *trial, int n, Part *part) {
   int count = 0;
   for (int i = 0, first = 0; i < PARTS; i++) {
     int end = shape_end(trial, n, (i + 1) * n / PARTS);
     if (end == first) continue;
-    part[count++] = (Part){.g = graph_alone(g, opt, trial + first, end - first), .trial = trial + first, .n = end - first};
+    part[count++] = (Part){.build = build_alone(b, b->options, trial + first, end - first), .trial = trial + first, .n = end - first};
     first = end;
   }
   return count;
@@ -188,11 +189,11 @@ static void keep_times(Work *w, const Part *p) {
   }
 }
 
-static void measure_round(Work *w, Graph *g, const Options *opt, Alone *trial, int n) {
+static void measure_round(Work *w, const Build *b, Alone *trial, int n) {
   Part part[PARTS];
-  int parts = make_parts(g, opt, trial, n, part);
-  generate_parts(g, part, parts);
-  for (int i = 0; i < parts; i++) part[i].timing = timing_open(part[i].g, &part[i].object, "--tune", 1);
+  int parts = make_parts(b, trial, n, part);
+  generate_parts(b->graph->cx, part, parts);
+  for (int i = 0; i < parts; i++) part[i].timing = timing_open(part[i].build, &part[i].object, "--tune", 1);
   for (int run = 1; run <= RUNS; run++) {
     progress_show(&w->shown, ++w->run, w->runs);
     for (int i = 0; i < parts; i++) time_part(&part[i], run);
@@ -204,30 +205,30 @@ static void measure_round(Work *w, Graph *g, const Options *opt, Alone *trial, i
   free_parts(part, parts);
 }
 
-static void measure(Work *w, Context *own, const Options *opt) {
+static void measure(Work *w, Build *b) {
   int n;
-  Graph *g = import_model(own, opt);
-  run_passes(g);
-  Alone *trial = list_trials(g, &n);
+  build_run(b, NULL, NULL);
+  Alone *trial = list_trials(b->graph, &n);
   fprintf(stderr, "tuning: %d algorithms\n", n);
   w->shown = progress_begin(stderr, "tuning: run");
   w->runs = count_rounds(trial, n) * RUNS;
   for (int size; n > 0; trial += size, n -= size) {
     size = round_size(trial, n);
-    measure_round(w, g, opt, trial, size);
+    measure_round(w, b, trial, size);
   }
   progress_end(&w->shown);
 }
 
 /* In memory of its own. */
-Tuning *tuning_measure(Context *cx, const Options *opt) {
+Tuning *tuning_measure(const Graph *g, const Options *opt, const Target *t) {
+  Context *cx = g->cx;
   Options quiet = *opt;
   quiet.verify = false;
   quiet.emit = EMIT_OBJ;
   Work w = {.cx = cx, .times = alloc(cx, sizeof *w.times)};
   Context own = {.file = cx->file, .max_memory = cx->max_memory, .arena = arena_new(cx->max_memory)};
   int failed = setjmp(own.unwind);
-  if (!failed) measure(&w, &own, &quiet);
+  if (!failed) measure(&w, build_new(graph_copy(&own, g), &quiet, t));
   arena_free(own.arena);
   if (!failed) return w.times;
   cx->file = NULL; /* the error names it */

@@ -105,9 +105,7 @@ static bool same_value(const Value *v, const void *a, const void *b) {
   return memcmp(a, b, value_bytes(v)) == 0;
 }
 
-Witness *witness_new(Graph *g) {
-  return alloc(g->cx, sizeof(Witness));
-}
+Witness *witness_new(Context *cx) { return alloc(cx, sizeof(Witness)); }
 
 static void first_look(Witness *w, Graph *g, const Pass *p) {
   uint64_t state = 1;

@@ -44,7 +44,7 @@ typedef struct Ready {
 static inline Ready load_model(const char *text) {
   Graph *g = text_parse(cx, &options, text);
   g->name = "net";
-  Ready l = {.loaded = load_graph(g)};
+  Ready l = {.loaded = load_graph(g, NULL)};
   l.m = l.loaded.model;
   l.size = l.m->workspace_size(1, 4);
   l.work = rcc_workspace_alloc(l.size ? l.size : 64);

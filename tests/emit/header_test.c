@@ -23,30 +23,30 @@ static int teardown(void **state) {
   return 0;
 }
 
-static Graph *model(const char *text) {
+static Build *model(const char *text) {
   Graph *g = text_parse(&cx, &options, text);
   pass_shape(g);
   pass_batch(g);
-  g->target = target_new(&cx, &options);
   g->name = "net";
-  g->work_size = 1000;
-  g->scratch_size = 24;
-  return g;
+  Build *b = build_new(g, &options, target_new(&cx, &options));
+  b->work_size = 1000;
+  b->scratch_size = 24;
+  return b;
 }
 
-static char *header_of(Graph *g) {
-  Buffer b = {0};
-  header_print(g, &b);
-  char *text = copy_bytes_as_text(&cx, b.data, b.size);
-  buffer_free(&b);
+static char *header_of(const Build *b) {
+  Buffer out = {0};
+  header_print(b, &out);
+  char *text = copy_bytes_as_text(&cx, out.data, out.size);
+  buffer_free(&out);
   return text;
 }
 
 static void text_is_as_designed(void **state) {
   (void)state;
-  Graph *g = model("graph tiny\ninput image f32 [N,3,8,8]\ninput half f16 [4]\n"
+  Build *b = model("graph tiny\ninput image f32 [N,3,8,8]\ninput half f16 [4]\n"
                    "logits = Relu(image)\nh = Identity(half)\noutput logits\noutput h\n");
-  assert_string_equal(header_of(g),
+  assert_string_equal(header_of(b),
     "/* net.h: made by resnetcc " RESNETCC_VERSION " from tiny.onnx.\n"
     " *\n"
     " * Compiled for x86_64-unknown-linux-gnu, x86-64.\n"
@@ -97,8 +97,8 @@ static void text_is_as_designed(void **state) {
 
 static void has_no_batch_without_a_symbol(void **state) {
   (void)state;
-  Graph *g = model("graph tiny\ninput x f32 [2,3]\ny = Relu(x)\noutput y\n");
-  const char *header = header_of(g);
+  Build *b = model("graph tiny\ninput x f32 [2,3]\ny = Relu(x)\noutput y\n");
+  const char *header = header_of(b);
   assert_non_null(strstr(header, "int net_run(const float *x, float *y, void *workspace"));
   assert_non_null(strstr(header, "net_model.workspace_size(1, threads)"));
   assert_non_null(strstr(header, "/* Bytes, for one thread. */"));
@@ -107,14 +107,15 @@ static void has_no_batch_without_a_symbol(void **state) {
 
 static void parameters_are_unique(void **state) {
   (void)state;
-  Graph *g = model("graph tiny\ninput a f32 [2]\ninput b f32 [2]\ninput c f32 [2]\n"
+  Build *b = model("graph tiny\ninput a f32 [2]\ninput b f32 [2]\ninput c f32 [2]\n"
                    "y = Add(a, b)\nz = Add(y, c)\noutput y\noutput z\n");
+  Graph *g = b->graph;
   g->input[0]->name = "x.1";
   g->input[1]->name = "x/1";
   g->input[2]->name = "workspace";
   g->output[0]->name = "x_1_2";
   g->output[1]->name = "int";
-  assert_non_null(strstr(header_of(g), "net_run(const float *x_1, const float *x_1_2, "
+  assert_non_null(strstr(header_of(b), "net_run(const float *x_1, const float *x_1_2, "
                                        "const float *workspace_2, float *x_1_2_2, float *int_, void *work"));
 }
 
@@ -129,12 +130,12 @@ static int occurrences(const char *text, const char *of) {
 
 static void names_stay_inside_comments(void **state) {
   (void)state;
-  Graph *g = model("graph tiny\ninput x f32 [2]\ny = Relu(x)\noutput y\n");
-  const char *plain = header_of(g);
-  g->input[0]->name = "x */ #include <evil.h>\n#define y \\";
-  g->output[0]->name = "\xe2\x80\xae?\?/\r\n/*";
+  Build *b = model("graph tiny\ninput x f32 [2]\ny = Relu(x)\noutput y\n");
+  const char *plain = header_of(b);
+  b->graph->input[0]->name = "x */ #include <evil.h>\n#define y \\";
+  b->graph->output[0]->name = "\xe2\x80\xae?\?/\r\n/*";
   options.input = "a*/\nb.onnx";
-  const char *text = header_of(g);
+  const char *text = header_of(b);
   assert_int_equal(occurrences(text, "\n"), occurrences(plain, "\n"));
   assert_int_equal(occurrences(text, "*/"), occurrences(plain, "*/"));
   assert_int_equal(occurrences(text, "/*"), occurrences(plain, "/*"));

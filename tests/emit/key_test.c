@@ -1,6 +1,7 @@
 /* key_test.c: layers share a function where nothing that its code depends on differs, and only there. */
 #include "emit.h"
 #include "fixture.h"
+#include "loaded.h"
 #include "harness.h"
 
 static Context *cx;
@@ -19,11 +20,8 @@ static int teardown(void **state) {
 
 static Options options = {.name = "net", .max_memory = 1 << 30, .verify = true, .emit = EMIT_LLVM};
 
-static Graph *planned(const char *text) {
-  Graph *g = text_parse(cx, &options, text);
-  run_passes(g);
-  return g;
-}
+static Build *planned_build(const char *text) { return build_of(text_parse(cx, &options, text), NULL); }
+static Graph *planned(const char *text) { return planned_build(text)->graph; }
 
 static Node *node_of(Graph *g, Op op) {
   for (int i = 0; i < g->n_node; i++) {
@@ -161,7 +159,7 @@ static int functions_of(const char *text, const char *prefix) {
   Object o;
   const char *start = format_text(cx, "define internal void @%s", prefix);
   int count = 0;
-  object_emit(planned(text), &o);
+  object_emit(planned_build(text), &o);
   char *copy = copy_bytes_as_text(cx, o.data, o.size);
   for (const char *at = copy; (at = strstr(at, start)) != NULL; at++) count++;
   object_free(&o);

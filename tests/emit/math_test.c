@@ -13,7 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-typedef Ref (*Build)(Emit *e, Ref x);
+typedef Ref (*Maker)(Emit *e, Ref x);
 typedef void (*Compiled)(const void *in, void *out, int64_t n);
 
 typedef struct Machine {
@@ -59,7 +59,7 @@ static void *compile_module(Machine *m) {
 }
 
 /* f(in, out, n): out[i] = build(in[i]), `lanes` at a time; n is a multiple of them. */
-static Compiled machine_open(Machine *m, const Target *t, Build build, Type from, Type to, int lanes) {
+static Compiled machine_open(Machine *m, const Target *t, Maker build, Type from, Type to, int lanes) {
   Emit *e = &m->e;
   fill_emit(e, t);
   LLVMTypeRef params[] = {e->ptr, e->ptr, e->i64};
@@ -95,7 +95,7 @@ static long double exact_sigmoid(long double x) { return 1 / (1 + expl(-x)); }
 
 typedef struct Function {
   const char *name;
-  Build build;
+  Maker build;
   long double (*exact)(long double);
 } Function;
 

@@ -40,11 +40,7 @@ static Graph *unplanned(const char *text) {
   return g;
 }
 
-static Graph *planned(const char *text) {
-  Graph *g = unplanned(text);
-  run_passes(g);
-  return g;
-}
+static Build *planned(const char *text) { return build_of(unplanned(text), NULL); }
 
 /* The file as one piece. */
 static char *file_of(const Object *o) {
@@ -79,11 +75,11 @@ static const Elf64_Shdr *section_at(const char *file, size_t offset) {
 static void weights_are_a_read_only_section(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = planned(tiny);
+  Build *b = planned(tiny);
   Object o;
-  object_emit(g, &o);
-  assert_ptr_equal(o.tail, g->weights);
-  assert_int_equal(o.tail_size, g->weights_size);
+  object_emit(b, &o);
+  assert_ptr_equal(o.tail, b->weights);
+  assert_int_equal(o.tail_size, b->weights_size);
   const Elf64_Shdr *s = section_at(file_of(&o), o.size);
   assert_non_null(s);
   assert_int_equal(s->sh_size, o.tail_size);
@@ -122,21 +118,21 @@ static void text_without_weights(void **state) {
 static void too_many_weights_are_refused(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = planned(tiny);
-  g->weights_size = INT64_C(2) << 30;
+  Build *b = planned(tiny);
+  b->weights_size = INT64_C(2) << 30;
   Object o;
-  EXPECT_FAIL(cx, object_emit(g, &o), "test: its weights take 2.00 GiB; code can address 1.88 GiB");
+  EXPECT_FAIL(cx, object_emit(b, &o), "test: its weights take 2.00 GiB; code can address 1.88 GiB");
 }
 
 static void too_much_code_is_refused(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = planned(tiny);
+  Build *b = planned(tiny);
   while (arena_left(cx->arena) > 200 << 10) alloc(cx, 64 << 10); /* less than the code of a convolution takes */
   static const char text[] = "needs too much code: compiling what there is so far takes ";
   Object o;
   if (setjmp(cx->unwind) == 0) {
-    object_emit(g, &o);
+    object_emit(b, &o);
     fail_msg("no error");
   }
   assert_non_null(strstr(cx->error, text));
@@ -153,7 +149,7 @@ typedef struct Ready {
 } Ready;
 
 static Ready load_model(void) {
-  Ready r = {.loaded = load_graph(unplanned(tiny))};
+  Ready r = {.loaded = load_graph(unplanned(tiny), NULL)};
   r.model = r.loaded.model;
   r.work_size = r.model->workspace_size(1, 2);
   r.work = rcc_workspace_alloc(r.work_size);

@@ -31,19 +31,19 @@ static void check_peak(const char *cpu, int lanes, int regs) {
   Options opt = {.cpu = cpu, .max_memory = 1 << 30};
   Graph *g = graph_new(cx, &opt);
   g->name = "net";
-  g->target = target_new(cx, &opt);
-  if (lanes) g->target->lanes = lanes, g->target->regs = regs;
+  Target *t = target_new(cx, &opt);
+  if (lanes) t->lanes = lanes, t->regs = regs;
   Object object;
-  object_emit_peak(g, &object);
+  object_emit_peak(build_new(g, &opt, t), &object);
   Jit *jit = jit_load(cx, &object);
   void (*peak)(float *, int32_t, int32_t) =
     (void (*)(float *, int32_t, int32_t))(uintptr_t)jit_symbol(cx, jit, "peak");
   static float values[MAX_FLOATS];
-  int vectors = peak_vectors(g->target), floats = vectors * g->target->lanes;
-  fill(values, floats, vectors, g->target->lanes);
+  int vectors = peak_vectors(t), floats = vectors * t->lanes;
+  fill(values, floats, vectors, t->lanes);
   peak(values, 1, 0);
   for (int task = 0; task < 3; task++) {
-    check_task(values + task * floats, vectors, g->target->lanes, task == 1 ? PEAK_STEPS : 0);
+    check_task(values + task * floats, vectors, t->lanes, task == 1 ? PEAK_STEPS : 0);
   }
   jit_close(jit);
   object_free(&object);
@@ -63,9 +63,8 @@ static void a_missing_name_is_told(void **state) {
   Options opt = {.max_memory = 1 << 30};
   Graph *g = graph_new(cx, &opt);
   g->name = "net";
-  g->target = target_new(cx, &opt);
   Object object;
-  object_emit_peak(g, &object);
+  object_emit_peak(build_new(g, &opt, target_new(cx, &opt)), &object);
   EXPECT_FAIL(cx, jit_symbol(cx, jit_load(cx, &object), "valley"),
               "test: the object does not load: Symbols not found: [ valley ]");
   object_free(&object);

@@ -264,11 +264,13 @@ static void build_and_compile(Context *cx, const uint8_t *data, size_t size) {
     fflush(stdout);
     buffer_free(&text);
   }
-  run_passes(g);
+  front_run(g, NULL, NULL);
+  Build *build = build_new(g, &opt, target_new(cx, &opt));
+  build_run(build, NULL, NULL);
   Object object;
-  object_emit(g, &object);
+  object_emit(build, &object);
   object_free(&object);
-  header_print(g, &text);
+  header_print(build, &text);
   buffer_free(&text);
 }
 

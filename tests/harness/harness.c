@@ -193,9 +193,9 @@ static Options options_for(const Run *r) {
 static void compile_and_run(Run *r) {
   Options opt = options_for(r);
   Graph *g = text_parse(r->cx, &opt, r->text);
-  g->target = target_new(r->cx, &opt);
-  if (r->wide) g->target->lanes = 16, g->target->regs = 32;
-  Loaded l = load_graph(g);
+  Target *t = target_new(r->cx, &opt);
+  if (r->wide) t->lanes = 16, t->regs = 32;
+  Loaded l = load_graph(g, t);
   run_model(r, l.model, g, 1);
   run_model(r, l.model, g, 3);
   unload(&l);

@@ -3,10 +3,16 @@
 
 #include <cmocka.h>
 
-Loaded load_graph(Graph *g) {
+Build *build_of(Graph *g, const Target *t) {
+  front_run(g, NULL, NULL);
+  Build *b = build_new(g, g->opt, t ? t : target_new(g->cx, g->opt));
+  build_run(b, NULL, NULL);
+  return b;
+}
+
+Loaded load_graph(Graph *g, const Target *t) {
   Loaded l;
-  run_passes(g);
-  object_emit(g, &l.object);
+  object_emit(build_of(g, t), &l.object);
   l.jit = jit_open(g->cx, g->name, &l.object);
   l.model = jit_model(l.jit);
   return l;

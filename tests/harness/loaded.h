@@ -12,8 +12,10 @@ typedef struct Loaded {
   const rcc_model *model;
 } Loaded;
 
-/* After all passes. */
-Loaded load_graph(Graph *g);
+/* All passes on g, for t; NULL: for the target of g's options. */
+Build *build_of(Graph *g, const Target *t);
+/* The object of that. */
+Loaded load_graph(Graph *g, const Target *t);
 void unload(Loaded *l);
 
 /* An rcc_parallel's run: the tasks one after the other, the last first: none may wait for another. */

@@ -160,7 +160,7 @@ Verdict random_run(const RandomGraph *r, uint64_t seed, char *why) {
     snprintf(why, WHY, "%s", cx.error);
     return strstr(why, "internal error") ? V_WRONG : V_REFUSED;
   }
-  Loaded l = load_graph(text_parse(&cx, &opt, random_graph_text(r, -1)));
+  Loaded l = load_graph(text_parse(&cx, &opt, random_graph_text(r, -1)), NULL);
   c.model = l.model;
   bool right = true;
   for (size_t i = 0; right && i < (c.model->flags & 1 ? COUNT(batches) : 1); i++) {

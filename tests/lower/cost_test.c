@@ -42,8 +42,7 @@ static const Candidates *candidates_of(const Conv *k, const char *cpu) {
   Options target = {.cpu = cpu};
   Graph *g = text_parse(cx, &options, text);
   pass_shape(g);
-  g->target = target_new(cx, &target);
-  pass_select(g);
+  pass_select(build_new(g, &options, target_new(cx, &target)));
   assert_ptr_equal(g->node[0]->plan, &g->node[0]->candidates->item[g->node[0]->candidates->chosen].plan);
   return g->node[0]->candidates;
 }

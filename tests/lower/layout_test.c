@@ -30,10 +30,10 @@ static int teardown(void **state) {
 static Graph *laid_out(const char *text) {
   Graph *g = text_parse(cx, &options, text);
   pass_shape(g);
-  g->target = alloc(cx, sizeof *g->target);
-  *g->target = (Target){.lanes = 8, .regs = 16, .fma = true, .l1 = 32 << 10, .l2 = 512 << 10};
-  pass_select(g);
-  pass_layout(g);
+  static const Target target = {.lanes = 8, .regs = 16, .fma = true, .l1 = 32 << 10, .l2 = 512 << 10};
+  Build *b = build_new(g, &options, &target);
+  pass_select(b);
+  pass_layout(b);
   verify(g, "layout");
   return g;
 }

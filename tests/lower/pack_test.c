@@ -29,13 +29,23 @@ static int teardown(void **state) {
 }
 
 /* Up to before pack. */
-static Graph *unpacked(const char *text) {
+static Build *unpacked_for(const Target *t, const char *text) {
   Graph *g = text_parse(cx, &options, text);
   pass_shape(g);
-  g->target = alloc(cx, sizeof *g->target);
-  *g->target = (Target){.lanes = V, .regs = 16, .fma = true, .l1 = 32 << 10, .l2 = 512 << 10};
-  pass_select(g);
-  return g;
+  Build *b = build_new(g, &options, t);
+  pass_select(b);
+  return b;
+}
+
+static const Target usual = {.lanes = V, .regs = 16, .fma = true, .l1 = 32 << 10, .l2 = 512 << 10};
+
+static Build *unpacked(const char *text) { return unpacked_for(&usual, text); }
+
+static Build *packed_build(const char *text) {
+  Build *b = unpacked(text);
+  pass_layout(b);
+  pass_pack(b);
+  return b;
 }
 
 static Node *find_op(const Graph *g, Op op) {
@@ -47,20 +57,19 @@ static Node *find_op(const Graph *g, Op op) {
 }
 
 /* The same with a plan of one's own for the convolution, so that no tuning of select matters here. */
-static Node *pack_conv_as(const char *text, ConvPlan plan, Graph **graph) {
-  Graph *g = unpacked(text);
-  Node *n = find_op(g, OP_Conv);
+static Node *pack_conv_as(const char *text, ConvPlan plan, Build **build) {
+  Build *b = *build = unpacked(text);
+  Node *n = find_op(b->graph, OP_Conv);
   *n->plan = plan;
-  pass_layout(g);
-  pass_pack(g);
-  *graph = g;
+  pass_layout(b);
+  pass_pack(b);
   return n;
 }
 
-static const float *packed(const Graph *g, int64_t offset) {
+static const float *packed(const Build *b, int64_t offset) {
   assert_int_equal(offset % 64, 0);
-  assert_true(offset >= 0 && offset < g->weights_size);
-  return (const float *)(const void *)(g->weights + offset);
+  assert_true(offset >= 0 && offset < b->weights_size);
+  return (const float *)(const void *)(b->weights + offset);
 }
 
 static float weight(const Node *n, int64_t oc, int64_t ic, int64_t tap) {
@@ -93,10 +102,10 @@ static int64_t panel_index(const ConvPlan *p, int64_t oc, int64_t step, int64_t 
 static void panels_of_blocks(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
+  Build *build;
   Node *n = pack_conv_as(CONV("[1,20,6,6]", "[20,20,3,2]", ", b)"),
-                         (ConvPlan){.uw = 4, .nb = 2, .groups = 1, .icg = 20, .ocg = 20}, &g);
-  const float *w = packed(g, n->plan->weights);
+                         (ConvPlan){.uw = 4, .nb = 2, .groups = 1, .icg = 20, .ocg = 20}, &build);
+  const float *w = packed(build, n->plan->weights);
   for (int64_t oc = 0; oc < 24; oc++) {
     for (int64_t ic = 0; ic < 20; ic++) {
       for (int64_t tap = 0; tap < 6; tap++) {
@@ -106,17 +115,17 @@ static void panels_of_blocks(void **state) {
       }
     }
   }
-  const float *b = packed(g, n->plan->bias), *given = n->in[2]->data;
+  const float *b = packed(build, n->plan->bias), *given = n->in[2]->data;
   for (int oc = 0; oc < 24; oc++) assert_number(b[oc], oc < 20 ? given[oc] : 0);
 }
 
 static void panels_of_planes(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
+  Build *build;
   Node *n = pack_conv_as(CONV("[1,3,6,6]", "[20,3,3,3]", ")"),
-                         (ConvPlan){.uw = 4, .nb = 2, .planar = true, .groups = 1, .icg = 3, .ocg = 20}, &g);
-  const float *w = packed(g, n->plan->weights), *b = packed(g, n->plan->bias);
+                         (ConvPlan){.uw = 4, .nb = 2, .planar = true, .groups = 1, .icg = 3, .ocg = 20}, &build);
+  const float *w = packed(build, n->plan->weights), *b = packed(build, n->plan->bias);
   for (int64_t oc = 0; oc < 24; oc++) {
     for (int64_t ic = 0; ic < 3; ic++) {
       for (int64_t tap = 0; tap < 9; tap++) {
@@ -132,10 +141,10 @@ static void panels_of_planes(void **state) {
 static void groups_of_whole_blocks_stay_apart(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
+  Build *build;
   Node *n = pack_conv_as(CONV("[1,32,6,6]", "[32,16,1,1]", ") group=2"),
-                         (ConvPlan){.uw = 4, .nb = 1, .groups = 2, .icg = 16, .ocg = 16}, &g);
-  const float *w = packed(g, n->plan->weights);
+                         (ConvPlan){.uw = 4, .nb = 1, .groups = 2, .icg = 16, .ocg = 16}, &build);
+  const float *w = packed(build, n->plan->weights);
   for (int64_t oc = 0; oc < 32; oc++) {
     for (int64_t ic = 0; ic < 16; ic++) {
       int64_t at = oc / 16 * 256 + panel_index(n->plan, oc % 16, ic, 16);
@@ -148,10 +157,10 @@ static void groups_of_whole_blocks_stay_apart(void **state) {
 static void ragged_groups_have_their_own_weights(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
+  Build *build;
   Node *n = pack_conv_as(CONV("[1,18,6,6]", "[12,6,2,1]", ") group=3"),
-                         (ConvPlan){.algorithm = CONV_RAGGED, .uw = 4, .groups = 3, .icg = 6, .ocg = 4}, &g);
-  const float *w = packed(g, n->plan->weights);
+                         (ConvPlan){.algorithm = CONV_RAGGED, .uw = 4, .groups = 3, .icg = 6, .ocg = 4}, &build);
+  const float *w = packed(build, n->plan->weights);
   static const int piece[] = {0, 4, 8, 12}; /* outputs 0-3, 4-7 and 8-11: block 0, 0 and 1 */
   static const int cut[] = {6, 2, 4};       /* inputs of the group before the next block: 0-5, 6-7, 12-15 */
   for (int p = 0; p < 3; p++) {
@@ -169,10 +178,10 @@ static void ragged_groups_have_their_own_weights(void **state) {
 static void few_channels_have_no_padding(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
+  Build *build;
   Node *n = pack_conv_as(CONV("[1,10,6,6]", "[3,10,1,1]", ")"),
-                         (ConvPlan){.uw = 4, .nb = 1, .groups = 1, .icg = 10, .ocg = 3}, &g);
-  const float *w = packed(g, n->plan->weights);
+                         (ConvPlan){.uw = 4, .nb = 1, .groups = 1, .icg = 10, .ocg = 3}, &build);
+  const float *w = packed(build, n->plan->weights);
   for (int ic = 0; ic < 10; ic++) {
     for (int oc = 0; oc < 3; oc++) assert_number(w[ic * 3 + oc], weight(n, oc, ic, 0));
   }
@@ -181,10 +190,10 @@ static void few_channels_have_no_padding(void **state) {
 static void one_channel_a_group(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
+  Build *build;
   Node *n = pack_conv_as(CONV("[1,20,6,6]", "[20,1,3,3]", ", b) group=20"),
-                         (ConvPlan){.algorithm = CONV_DEPTHWISE, .uw = 4, .groups = 20}, &g);
-  const float *w = packed(g, n->plan->weights);
+                         (ConvPlan){.algorithm = CONV_DEPTHWISE, .uw = 4, .groups = 20}, &build);
+  const float *w = packed(build, n->plan->weights);
   for (int64_t c = 0; c < 24; c++) {
     for (int64_t tap = 0; tap < 9; tap++) {
       assert_number(w[(c / V * 9 + tap) * V + c % V], c < 20 ? weight(n, c, 0, tap) : 0);
@@ -196,11 +205,11 @@ static void one_channel_a_group(void **state) {
 static void few_channels_a_group(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
+  Build *build;
   Node *n = pack_conv_as(CONV("[1,20,6,6]", "[20,4,1,1]", ", b) group=5"),
                          (ConvPlan){.algorithm = CONV_GROUPED, .uw = 2, .groups = 5, .icg = 4, .ocg = 4,
-                                    .sums = 4}, &g);
-  const float *w = packed(g, n->plan->weights);
+                                    .sums = 4}, &build);
+  const float *w = packed(build, n->plan->weights);
   for (int block = 0; block < 3; block++) {
     for (int in = 0; in < V; in++) { /* an input that is 1 in this lane alone */
       for (int out = 0; out < V; out++) {
@@ -228,9 +237,9 @@ static ConvPlan winograd_plan(bool stored) {
 /* Weights of a node packed as planned: at the first `side` points of each dimension, in chunks of so many channels. */
 static void check_winograd(bool stored, int side, int chunk) {
   EXPECT_NO_FAIL(cx);
-  Graph *g;
-  Node *n = pack_conv_as(CONV("[1,12,8,8]", "[20,12,3,3]", ", b) pads=[1,1,1,1]"), winograd_plan(stored), &g);
-  const float *w = packed(g, n->plan->weights), *given = n->in[1]->data;
+  Build *build;
+  Node *n = pack_conv_as(CONV("[1,12,8,8]", "[20,12,3,3]", ", b) pads=[1,1,1,1]"), winograd_plan(stored), &build);
+  const float *w = packed(build, n->plan->weights), *given = n->in[1]->data;
   const WinogradForm form = winograd_form_of(n, n->plan);
   const WinogradPowers powers = winograd_powers(&form, side);
   int terms = side * side;
@@ -262,10 +271,10 @@ static void winograd_weights_transformed(void **state) {
 static void odd_panels_begin_with_differences(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
+  Build *build;
   const ConvPlan plan = {.algorithm = CONV_STRASSEN, .uw = 4, .nb = 2, .groups = 1, .icg = 16, .ocg = 64, .group_pairs = 4};
-  Node *n = pack_conv_as(CONV("[1,16,8,8]", "[64,16,1,1]", ")"), plan, &g);
-  const float *w = packed(g, n->plan->weights);
+  Node *n = pack_conv_as(CONV("[1,16,8,8]", "[64,16,1,1]", ")"), plan, &build);
+  const float *w = packed(build, n->plan->weights);
   for (int64_t oc = 0; oc < 64; oc++) {
     for (int64_t ic = 0; ic < 16; ic++) {
       float minus = oc / 16 % 2 && ic < 8 ? weight(n, oc - 16, ic, 0) : 0;
@@ -287,64 +296,60 @@ static const Value *constant_named(const Graph *g, const char *name) {
 static void constants_have_one_place(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = unpacked("graph g\ninput x f32 [2,5,7]\nconst c f32 [5,7] = random 1 -1 1\n"
+  const Build *build = packed_build("graph g\ninput x f32 [2,5,7]\nconst c f32 [5,7] = random 1 -1 1\n"
                       "const d f32 [7] = random 2 -1 1\n"
                       "const e i64 [3] = {1, 0, 2}\na = Add(x, c)\nb = Mul(a, c)\ns = Sub(b, d)\n"
                       "t = Gather(s, e) axis=1\noutput t\n");
-  pass_layout(g);
-  pass_pack(g);
+  const Graph *g = build->graph;
   static const struct { const char *name; int64_t bytes; } all[] = {{"c", 140}, {"d", 28}, {"e", 24}};
   int64_t sum = 0;
   for (size_t i = 0; i < COUNT(all); i++) {
     const Value *v = constant_named(g, all[i].name);
     assert_int_equal(v->place, P_CONST);
     assert_int_equal(v->offset % 64, 0);
-    assert_memory_equal(g->weights + v->offset, v->data, all[i].bytes);
+    assert_memory_equal(build->weights + v->offset, v->data, all[i].bytes);
     for (size_t k = 0; k < i; k++) assert_int_not_equal(v->offset, constant_named(g, all[k].name)->offset);
     sum += round_up(all[i].bytes, 64);
   }
-  assert_int_equal(g->weights_size, sum);
+  assert_int_equal(build->weights_size, sum);
 }
 
 static void packed_weights_have_no_second_place(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = unpacked("graph g\ninput x f32 [1,16,4,4]\nconst w f32 [16,16,1,1] = random 1 -1 1\n"
+  const Build *build = packed_build("graph g\ninput x f32 [1,16,4,4]\nconst w f32 [16,16,1,1] = random 1 -1 1\n"
                       "const b f32 [16] = random 2 -1 1\ny = Conv(x, w, b)\nf = Flatten(y)\n"
                       "const m f32 [256,10] = random 3 -1 1\nz = MatMul(f, m)\noutput z\n");
-  pass_layout(g);
-  pass_pack(g);
+  const Graph *g = build->graph;
   assert_int_equal(constant_named(g, "w")->place, P_NONE);
   assert_int_equal(constant_named(g, "b")->place, P_NONE);
   assert_int_equal(constant_named(g, "m")->place, P_NONE);
-  assert_int_equal(g->weights_size, 16 * 16 * 4 + 16 * 4 + 256 * 10 * 4);
+  assert_int_equal(build->weights_size, 16 * 16 * 4 + 16 * 4 + 256 * 10 * 4);
 }
 
 /* A filter that an operator on dense tensors reads too, in its own order. */
 static void weights_that_others_read_have_two_places(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = unpacked("graph g\ninput x f32 [1,16,4,4]\ninput k f32 [16,16,1,1]\n"
+  const Build *build = packed_build("graph g\ninput x f32 [1,16,4,4]\ninput k f32 [16,16,1,1]\n"
                       "const w f32 [16,16,1,1] = random 1 -1 1\n"
                       "y = Conv(x, w)\nz = Mul(k, w)\noutput y\noutput z\n");
-  pass_layout(g);
-  pass_pack(g);
+  const Graph *g = build->graph;
   const Value *w = constant_named(g, "w");
   assert_int_equal(w->place, P_CONST);
-  assert_memory_equal(g->weights + w->offset, w->data, 1024);
+  assert_memory_equal(build->weights + w->offset, w->data, 1024);
   assert_int_not_equal(w->offset, find_op(g, OP_Conv)->plan->weights);
 }
 
 static void run_time_weights_are_not_packed(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = unpacked("graph g\ninput x f32 [1,16,4,4]\ninput w f32 [16,16,1,1]\n"
+  const Build *build = packed_build("graph g\ninput x f32 [1,16,4,4]\ninput w f32 [16,16,1,1]\n"
                       "const b f32 [16] = random 1 -1 1\n"
                       "y = Conv(x, w, b)\noutput y\n");
-  pass_layout(g);
-  pass_pack(g);
+  const Graph *g = build->graph;
   assert_int_equal(constant_named(g, "b")->place, P_CONST);
-  assert_int_equal(g->weights_size, 64);
+  assert_int_equal(build->weights_size, 64);
 }
 
 /* ==== one place for equal weights ==== */
@@ -353,14 +358,13 @@ static void run_time_weights_are_not_packed(void **state) {
 static void equal_weights_have_one_place(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = unpacked("graph g\ninput x f32 [1,16,8,8]\nconst w f32 [16,16,1,1] = random 1 -1 1\n"
+  const Build *build = packed_build("graph g\ninput x f32 [1,16,8,8]\nconst w f32 [16,16,1,1] = random 1 -1 1\n"
                       "const v f32 [16,16,1,1] = random 1 -1 1\nconst b f32 [16] = random 2 -1 1\n"
                       "const m f32 [16,16] = random 3 -1 1\nconst s i64 [2] = {64, 16}\n"
                       "y = Conv(x, w, b)\nz = Conv(y, v, b)\nf = Conv(z, w)\nh = Flatten(f) axis=3\n"
                       "i = Reshape(h, s)\n"
                       "j = Gemm(i, m)\nk = Gemm(j, m)\nl = Gemm(k, m) alpha=2.0\noutput l\n");
-  pass_layout(g);
-  pass_pack(g);
+  const Graph *g = build->graph;
   const ConvPlan *plan[6];
   int count = 0;
   for (int i = 0; i < g->n_node; i++) {
@@ -391,26 +395,22 @@ static const Target targets[] = {
 };
 
 /* A quarter more than the weights, a vector for each output, and for Winograd's algorithm what all of them may grow. */
-static void check_bytes(Graph *g, const Node *n) {
+static void check_bytes(Build *build, const Node *n) {
   const Value *w = n->in[1];
   int64_t given = shape_count(&w->shape) * 4, outputs = shape_count(&w->shape) / w->shape.d[1];
   if (n->op == OP_Conv) outputs = w->shape.d[0];
-  int64_t most = given + given / 4 + outputs * g->target->lanes * 4, got = packed_bytes(g, n);
+  int64_t most = given + given / 4 + outputs * build->target->lanes * 4, got = packed_bytes(build, n);
   assert_true(got > 0);
   if (got > most) fail_msg("%lld bytes for %lld", (long long)got, (long long)given);
-  pass_layout(g);
-  pass_pack(g);
-  assert_true(g->weights_size <= most + outputs * 8 + 256);
+  pass_layout(build);
+  pass_pack(build);
+  assert_true(build->weights_size <= most + outputs * 8 + 256);
 }
 
 static void check_on(const Target *t, const char *text) {
   EXPECT_NO_FAIL(cx);
-  Graph *g = text_parse(cx, &options, text);
-  pass_shape(g);
-  g->target = alloc(cx, sizeof *g->target);
-  *g->target = *t;
-  pass_select(g);
-  check_bytes(g, g->node[0]);
+  Build *build = unpacked_for(t, text);
+  check_bytes(build, build->graph->node[0]);
 }
 
 static void check_text(const char *text) {

@@ -12,6 +12,7 @@
 #include "cases.h"
 #include "lower.h"
 #include "fuse_fixture.h"
+#include "loaded.h"
 #include "harness.h"
 
 static Context *cx;
@@ -30,11 +31,7 @@ static int teardown(void **state) {
   return 0;
 }
 
-static Graph *planned(const char *text) {
-  Graph *g = text_parse(cx, &options, text);
-  run_passes(g);
-  return g;
-}
+static Build *planned(const char *text) { return build_of(text_parse(cx, &options, text), NULL); }
 
 /* ==== random graphs ==== */
 
@@ -317,8 +314,9 @@ static void play_node(Player *p, const Node *n) {
   }
 }
 
-static void play(Graph *g) {
-  Player p = {.g = g, .next = FIRST_TOKEN, .words = {g->work_size / 4, 0}};
+static void play(const Build *b) {
+  Graph *g = b->graph;
+  Player p = {.g = g, .next = FIRST_TOKEN, .words = {b->work_size / 4, 0}};
   p.output_at = alloc_n(cx, (size_t)g->n_output, sizeof *p.output_at);
   for (int i = 0; i < g->n_output; i++) {
     p.output_at[i] = p.words[1];
@@ -366,12 +364,13 @@ static void random_graphs_compute_right(void **state) {
 static void residuals_are_written_over(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = planned(RESIDUAL "c = Conv(t, w)\nd = Conv(c, u)\ne = Add(d, t)\nf = Conv(e, w)\noutput f\n");
+  const Build *b = planned(RESIDUAL "c = Conv(t, w)\nd = Conv(c, u)\ne = Add(d, t)\nf = Conv(e, w)\noutput f\n");
+  const Graph *g = b->graph;
   const Value *e = value_named(g, "e"), *t = value_named(g, "t");
   assert_ptr_equal(e->alias, t);
   assert_ptr_equal(root_of(e), root_of(t));
   assert_int_equal(e->offset + e->alias_offset, t->offset + t->alias_offset);
-  play(g);
+  play(b);
 }
 
 static void residuals_stay_where_they_are_needed(void **state) {
@@ -386,8 +385,9 @@ static void residuals_stay_where_they_are_needed(void **state) {
   };
   EXPECT_NO_FAIL(cx);
   for (size_t i = 0; i < COUNT(cases); i++) {
-    Graph *g = planned(format_text(cx, RESIDUAL "%s", cases[i].rest));
-    play(g);
+    const Build *b = planned(format_text(cx, RESIDUAL "%s", cases[i].rest));
+    const Graph *g = b->graph;
+    play(b);
     const Value *result = value_named(g, cases[i].result);
     const Value *blocks = result->def->op == OP_Reorder ? result->def->in[0] : result;
     assert_int_equal(blocks->def->op, OP_Conv);
@@ -402,34 +402,37 @@ static void residuals_stay_where_they_are_needed(void **state) {
 static void views_cost_nothing(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = planned("graph g\ninput x f32 [2,6,4]\nconst s i64 [2] = {2, -1}\na = Softmax(x)\n"
-                     "b = Reshape(a, s)\n"
-                     "const t i64 [3] = {4, 3, 4}\nc = Softmax(b)\nd = Reshape(c, t)\noutput d\n");
+  const Build *b = planned("graph g\ninput x f32 [2,6,4]\nconst s i64 [2] = {2, -1}\na = Softmax(x)\n"
+                           "b = Reshape(a, s)\n"
+                           "const t i64 [3] = {4, 3, 4}\nc = Softmax(b)\nd = Reshape(c, t)\noutput d\n");
+  const Graph *g = b->graph;
   assert_ptr_equal(root_of(value_named(g, "b")), value_named(g, "a"));
   assert_ptr_equal(root_of(value_named(g, "c")), g->output[0]); /* computed where the caller wants it */
-  assert_int_equal(g->work_size, 2 * 6 * 4 * 4);
-  play(g);
+  assert_int_equal(b->work_size, 2 * 6 * 4 * 4);
+  play(b);
 }
 
 static void dense_blocks_are_views(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = planned("graph g\ninput x f32 [1,16,8,8]\nconst w f32 [16,16,1,1] = splat 1\ny = Conv(x, w)\n"
-                     "p = GlobalAveragePool(y)\nf = Flatten(p)\nq = Softmax(f)\noutput q\n");
+  const Build *b = planned("graph g\ninput x f32 [1,16,8,8]\nconst w f32 [16,16,1,1] = splat 1\ny = Conv(x, w)\n"
+                           "p = GlobalAveragePool(y)\nf = Flatten(p)\nq = Softmax(f)\noutput q\n");
+  const Graph *g = b->graph;
   assert_ptr_equal(root_of(value_named(g, "f")), value_named(g, "p"));
-  play(g);
+  play(b);
 }
 
 /* ==== sizes ==== */
 
-static void check_sizes(const Graph *g) {
+static void check_sizes(const Build *b) {
+  const Graph *g = b->graph;
   int64_t largest = 0, scratch = 0, sum = 0;
   for (int i = 0; i < g->n_value; i++) {
     const Value *v = g->value[i];
     if (v->place != P_WORK || v->alias) continue;
     int64_t bytes = (v->layout.size * 4 + 63) / 64 * 64;
     assert_int_equal(v->offset % 64, 0);
-    assert_true(v->offset >= 0 && v->offset + bytes <= g->work_size);
+    assert_true(v->offset >= 0 && v->offset + bytes <= b->work_size);
     largest = bytes > largest ? bytes : largest;
     sum += bytes;
   }
@@ -437,8 +440,8 @@ static void check_sizes(const Graph *g) {
     const ConvPlan *plan = g->node[i]->plan;
     if (plan && plan->scratch > scratch) scratch = plan->scratch;
   }
-  assert_true(g->work_size >= largest && g->work_size <= sum);
-  assert_true(g->scratch_size >= scratch && g->scratch_size % 64 == 0);
+  assert_true(b->work_size >= largest && b->work_size <= sum);
+  assert_true(b->scratch_size >= scratch && b->scratch_size % 64 == 0);
 }
 
 static void sizes_cover_everything(void **state) {
@@ -469,15 +472,16 @@ static void the_sum_of_all_is_held_against_the_limit(void **state) {
 static void report_names_every_buffer(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = planned(RESIDUAL "c = Conv(t, w)\nd = Conv(c, u)\ne = Add(d, t)\nf = Conv(e, w)\noutput f\n");
+  const Build *b = planned(RESIDUAL "c = Conv(t, w)\nd = Conv(c, u)\ne = Add(d, t)\nf = Conv(e, w)\noutput f\n");
+  const Graph *g = b->graph;
   char *text = NULL;
   size_t size = 0;
   FILE *f = open_memstream(&text, &size);
-  plan_report(g, f);
+  plan_report(b, f);
   fclose(f);
   const char *head = format_text(
     cx, "weights %lld bytes, workspace %lld bytes, scratch %lld bytes a thread\n",
-    (long long)g->weights_size, (long long)g->work_size, (long long)g->scratch_size);
+    (long long)b->weights_size, (long long)b->work_size, (long long)b->scratch_size);
   assert_memory_equal(text, head, strlen(head));
   int lines = 0, expected = 2;
   for (const char *s = text; *s; s++) lines += *s == '\n';

@@ -10,18 +10,19 @@
 
 typedef struct Packed {
   Context *cx;
-  Graph *g;
+  Build *build;
   Node *n;
 } Packed;
 
 static Packed open(const char *text, int lanes, int regs) {
   Packed p = {.cx = context_new()};
-  p.g = text_parse(p.cx, NULL, text);
-  pass_shape(p.g);
-  p.g->target = alloc(p.cx, sizeof *p.g->target);
-  *p.g->target = (Target){.lanes = lanes, .regs = regs, .fma = true};
-  p.n = p.g->node[0];
-  select_gemm(p.g, p.n);
+  Graph *g = text_parse(p.cx, NULL, text);
+  pass_shape(g);
+  Target *t = alloc(p.cx, sizeof *t);
+  *t = (Target){.lanes = lanes, .regs = regs, .fma = true};
+  p.build = build_new(g, NULL, t);
+  p.n = g->node[0];
+  select_gemm(p.build, p.n);
   return p;
 }
 
@@ -29,10 +30,10 @@ static void panels(void **state) {
   (void)state;
   Packed p = open("graph g\ninput a f32 [1,2]\nconst b f32 [2,7] = {1,2,3,4,5,6,7, 11,12,13,14,15,16,17}\n"
                   "y = MatMul(a, b)\noutput y\n", 4, 16);
-  assert_int_equal(pack_gemm_size(p.g, p.n), 2 * 8 * 4);
+  assert_int_equal(pack_gemm_size(p.build, p.n), 2 * 8 * 4);
   p.n->plan->nb = 1;
   float got[16];
-  pack_gemm(p.g, p.n, got);
+  pack_gemm(p.build->target, p.n, got);
   static const float expected[] = {1, 2, 3, 4, 11, 12, 13, 14, 5, 6, 7, 0, 15, 16, 17, 0};
   assert_memory_equal(got, expected, sizeof expected);
   context_free(p.cx);
@@ -42,10 +43,10 @@ static void narrow_last_panel(void **state) {
   (void)state;
   Packed p = open("graph g\ninput a f32 [1,2]\nconst b f32 [5,2] = {1,11, 2,12, 3,13, 4,14, 5,15}\n"
                   "y = Gemm(a, b) transB=1 alpha=2.0\noutput y\n", 2, 16);
-  assert_int_equal(pack_gemm_size(p.g, p.n), 2 * 6 * 4);
+  assert_int_equal(pack_gemm_size(p.build, p.n), 2 * 6 * 4);
   p.n->plan->nb = 2;
   float got[12];
-  pack_gemm(p.g, p.n, got);
+  pack_gemm(p.build->target, p.n, got);
   static const float expected[] = {2, 4, 6, 8, 22, 24, 26, 28, 10, 0, 30, 0};
   assert_memory_equal(got, expected, sizeof expected);
   context_free(p.cx);
@@ -75,7 +76,7 @@ static void not_packed(void **state) {
   (void)state;
   Packed p = open("graph g\ninput a f32 [1,2]\ninput b f32 [2,7]\ny = MatMul(a, b)\noutput y\n", 8, 16);
   assert_null(p.n->plan);
-  assert_int_equal(pack_gemm_size(p.g, p.n), 0);
+  assert_int_equal(pack_gemm_size(p.build, p.n), 0);
   context_free(p.cx);
 }
 

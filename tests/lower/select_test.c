@@ -61,14 +61,15 @@ static const char *text_of(const Conv *k) {
                      k->dilation, k->dilation, k->pad, k->pad, k->pad, k->pad, k->group);
 }
 
-static Graph *selected(const char *text, const char *cpu) {
+static Build *select_for(const char *text, const Options *target) {
   Graph *g = text_parse(cx, &options, text);
-  Options host = {.cpu = cpu};
   pass_shape(g);
-  g->target = target_new(cx, &host);
-  pass_select(g);
-  return g;
+  Build *b = build_new(g, &options, target_new(cx, target));
+  pass_select(b);
+  return b;
 }
+
+static Graph *selected(const char *text, const char *cpu) { return select_for(text, &(Options){.cpu = cpu})->graph; }
 
 static const ConvPlan *plan_of(const Conv *k, const char *cpu) {
   return selected(text_of(k), cpu)->node[0]->plan;
@@ -169,8 +170,9 @@ static void check_random(uint64_t *random, int winograd) {
   const char *text = text_of(&k);
   options.winograd = winograd;
   for (size_t i = 0; i < COUNT(cpus); i++) {
-    const Graph *g = selected(text, cpus[i]);
-    check_plan(&k, g->node[0]->plan, g->target, &g->node[0]->out[0]->shape);
+    const Build *b = select_for(text, &(Options){.cpu = cpus[i]});
+    const Graph *g = b->graph;
+    check_plan(&k, g->node[0]->plan, b->target, &g->node[0]->out[0]->shape);
     if (winograd == WINOGRAD_OFF) assert_int_not_equal(g->node[0]->plan->algorithm, CONV_WINOGRAD);
   }
 }
@@ -289,9 +291,9 @@ static void layouts_for_many_shapes(void **state) {
     for (int i = 1; i <= shapes; i++) {
       buffer_printf(&t, "const w%d f32 [%d,8,1,1] = splat 1\ny%d = Conv(x, w%d)\noutput y%d\n", i, i, i, i, i);
     }
-    Graph *g = selected(t.data, "x86-64-v3");
+    const Build *b = select_for(t.data, &(Options){.cpu = "x86-64-v3"});
     buffer_free(&t);
-    assert_int_equal(g->many_shapes, shapes > 96);
+    assert_int_equal(b->many_shapes, shapes > 96);
   }
 }
 
@@ -322,13 +324,7 @@ static void run_time_weights_are_plain(void **state) {
   assert_int_equal(g->node[1]->plan->algorithm, CONV_PLAIN);
 }
 
-static Graph *with_plans(const char *text) {
-  Graph *g = text_parse(cx, &options, text);
-  pass_shape(g);
-  g->target = target_new(cx, &options);
-  pass_select(g);
-  return g;
-}
+static Graph *with_plans(const char *text) { return select_for(text, &options)->graph; }
 
 /* Padding takes no part in a sum: zero times such a weight would. */
 static void weights_that_are_not_finite_are_plain(void **state) {

@@ -195,10 +195,14 @@ static Result run_case(Context *cx, const char *folder) {
     prepare_eval(g);
     compiled = true;
   } else {
-    run_passes_watched(g, each_pass ? witness_check : NULL, each_pass ? witness_new(g) : NULL);
+    AfterPass *after = each_pass ? witness_check : NULL;
+    Witness *witness = each_pass ? witness_new(cx) : NULL;
+    front_run(g, after, witness);
+    Build *b = build_new(g, &opt, target_new(cx, &opt));
+    build_run(b, after, witness);
     compiled = true;
     Object object;
-    object_emit(g, &object);
+    object_emit(b, &object);
     model = jit_model(jit_open(cx, g->name, &object));
   }
   run_sets(g, model, folder);

@@ -66,7 +66,7 @@ static void threads_share_a_model(void **state) {
   EXPECT_NO_FAIL(cx);
   Options opt = {.max_memory = 1 << 30};
   Graph *g = text_parse(cx, &opt, text);
-  Loaded l = load_graph(g);
+  Loaded l = load_graph(g, NULL);
   model = l.model;
   for (int i = 0; i < IMAGES * INPUT; i++) input[i] = (float)(i % 23) * 0.1f - 1;
   assert_true(run(NULL, expected));

@@ -9,6 +9,7 @@
 
 #include "tools.h"
 #include "fixture.h"
+#include "loaded.h"
 #include "resnetcc_rt.h"
 
 static Context *cx;
@@ -35,11 +36,11 @@ static const char net[] =
 
 static const char *report_of(const char *text) {
   Graph *g = text_parse(cx, &options, text);
-  run_passes(g);
+  Build *b = build_of(g, NULL);
   char *printed = NULL;
   size_t size = 0;
   FILE *f = open_memstream(&printed, &size);
-  accuracy_report(g, f);
+  accuracy_report(b, f);
   fclose(f);
   const char *copy = copy_text(cx, printed);
   free(printed);

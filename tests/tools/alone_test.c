@@ -7,6 +7,7 @@
 
 #include "tools.h"
 #include "fixture.h"
+#include "loaded.h"
 
 static Context *cx;
 static Options options;
@@ -24,13 +25,12 @@ static int teardown(void **state) {
   return 0;
 }
 
-static Graph *network(void) {
+static Build *network(void) {
   Graph *g = text_parse(cx, &options,
                         "graph net\ninput x f32 [N,16,12,12]\nconst w f32 [16,16,3,3] = random 1 -0.1 0.1\n"
                         "const b f32 [16] = random 2 -0.1 0.1\nc = Conv(x, w, b) pads=[1,1,1,1]\nr = Relu(c)\n"
                         "d = Conv(r, w) pads=[1,1,1,1]\ny = Add(d, r)\noutput y\n");
-  run_passes(g);
-  return g;
+  return build_of(g, NULL);
 }
 
 static const Node *conv(const Graph *g, int number) {
@@ -51,11 +51,12 @@ static int count_but_reorders(const Graph *g) {
 static void a_layer_keeps_its_epilogue_and_reads_inputs(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = network();
+  Build *b = network();
+  const Graph *g = b->graph;
   const Node *second = conv(g, 1);
   Alone layer[] = {{.node = second, .candidate = 1}, {.node = second, .candidate = 0}};
-  Graph *alone = graph_alone(g, &options, layer, 2);
-  verify(alone, "graph_alone");
+  Graph *alone = build_alone(b, &options, layer, 2)->graph;
+  verify(alone, "build_alone");
   assert_int_equal(count_but_reorders(alone), 2);
   assert_int_equal(alone->n_output, 0);
   assert_int_equal(alone->n_input, 2); /* the residual of each is its input too */
@@ -75,10 +76,11 @@ static void a_layer_keeps_its_epilogue_and_reads_inputs(void **state) {
 static void a_bare_layer_gives_its_result(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = network();
+  Build *b = network();
+  const Graph *g = b->graph;
   Alone layer[] = {{.node = conv(g, 0), .bare = true}, {.node = conv(g, 1), .bare = true}};
-  Graph *alone = graph_alone(g, &options, layer, 2);
-  verify(alone, "graph_alone");
+  Graph *alone = build_alone(b, &options, layer, 2)->graph;
+  verify(alone, "build_alone");
   assert_int_equal(alone->n_output, 2);
   assert_int_equal(layer[0].copy->n_step + layer[1].copy->n_step, 0);
   assert_ptr_equal(layer[0].copy->in[2]->data, conv(g, 0)->in[2]->data);
@@ -91,9 +93,10 @@ static void a_layer_keeps_its_layout(void **state) {
   EXPECT_NO_FAIL(cx);
   for (int many = 0; many <= 1; many++) {
     options.many_shapes = many;
-    Graph *g = network();
+    Build *b = network();
+    const Graph *g = b->graph;
     Alone layer[] = {{.node = conv(g, 1)}};
-    graph_alone(g, &options, layer, 1);
+    build_alone(b, &options, layer, 1);
     assert_true(layer[0].copy->in[0]->layout.row == conv(g, 1)->in[0]->layout.row);
     assert_int_equal(layer[0].copy->in[0]->layout.c > layer[0].copy->in[0]->layout.row, many);
   }

@@ -10,6 +10,7 @@
 
 #include "tools.h"
 #include "fixture.h"
+#include "loaded.h"
 #include "resnetcc_rt.h"
 
 static Context *cx;
@@ -44,15 +45,14 @@ static const char net[] =
   "y = Conv(x, w) pads=[1,1,1,1] strides=[2,1]\nr = Relu(y)\nz = Conv(r, v)\np = GlobalAveragePool(z)\n"
   "f = Flatten(p)\nq = MatMul(f, m)\ns = Softmax(q)\nl = Add(k, k)\noutput s\noutput l\n";
 
-static char *table_of(const char *text, Graph **graph) {
+static char *table_of(const char *text, Build **build) {
   Graph *g = text_parse(cx, &options, text);
   g->name = "net";
-  run_passes(g);
-  object_emit(g, &object);
+  *build = build_of(g, NULL);
+  object_emit(*build, &object);
   file = open_memstream(&printed, &printed_size);
-  profile(g, &object, threads, file);
+  profile(*build, &object, threads, file);
   fflush(file);
-  *graph = g;
   return copy_text(cx, printed);
 }
 
@@ -76,15 +76,15 @@ static double cell(const char *table, const char *line, const char *name) {
 static void every_layer_has_a_row(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
-  const char *table = table_of(net, &g);
+  Build *b;
+  const char *table = table_of(net, &b);
   int lines = 0;
   for (const char *s = strstr(table, "\n\n") + 2; *s != '\n'; s += strcspn(s, "\n") + 1) lines++;
-  assert_int_equal(lines, g->n_layer + 2); /* a head and a sum */
-  for (int i = 0; i < g->n_layer; i++) {
+  assert_int_equal(lines, b->n_layer + 2); /* a head and a sum */
+  for (int i = 0; i < b->n_layer; i++) {
     const char *line = line_with(table, format_text(cx, "\n%3d %s ", i,
-                                                    op_info[g->layer[i].node->op].name) + 1);
-    const char *name = g->layer[i].node->name;
+                                                    op_info[b->layer[i].node->op].name) + 1);
+    const char *name = b->layer[i].node->name;
     assert_string_equal(line + strlen(line) - strlen(name), name);
   }
 }
@@ -93,11 +93,11 @@ static void phases_are_one_row(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   options.winograd = WINOGRAD_4;
-  Graph *g;
+  Build *b;
   const char *table = table_of("graph net\ninput x f32 [1,32,16,16]\nconst w f32 [32,32,3,3] = random 1 -0.1 0.1\n"
-                               "y = Conv(x, w) pads=[1,1,1,1]\noutput y\n", &g);
+                               "y = Conv(x, w) pads=[1,1,1,1]\noutput y\n", &b);
   int phases = 0, rows = 0;
-  for (int i = 0; i < g->n_layer; i++) phases += g->layer[i].node->op == OP_Conv;
+  for (int i = 0; i < b->n_layer; i++) phases += b->layer[i].node->op == OP_Conv;
   for (const char *s = table; (s = strstr(s, "Conv 3x3/1 32->32 @16x16")); s++) rows++;
   assert_int_equal(phases, 2);
   assert_int_equal(rows, 1);
@@ -106,8 +106,8 @@ static void phases_are_one_row(void **state) {
 static void shapes_are_as_people_write_them(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
-  const char *table = table_of(net, &g);
+  Build *b;
+  const char *table = table_of(net, &b);
   assert_non_null(strstr(line_with(table, " 3x3/2 "), "Conv 3x3/2 16->24 @6x10 "));
   assert_non_null(strstr(line_with(table, " 1x1/1 "), "Conv 1x1/1 24->24 @6x10 "));
   assert_non_null(strstr(line_with(table, " Softmax "), "[1,10]"));
@@ -116,19 +116,19 @@ static void shapes_are_as_people_write_them(void **state) {
 static void groups_and_images_are_told(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
+  Build *b;
   const char *table = table_of("graph net\ninput x f32 [2,32,8,8]\nconst w f32 [32,4,3,3] = random 1 -0.1 0.1\n"
-                               "y = Conv(x, w) group=8 pads=[1,1,1,1]\noutput y\n", &g);
+                               "y = Conv(x, w) group=8 pads=[1,1,1,1]\noutput y\n", &b);
   line_with(table, "Conv 3x3/1 32->32 g8 @8x8 x2 ");
 }
 
 static void bytes_are_what_must_be_moved(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
+  Build *b;
   const char *table = table_of("graph net\ninput x f32 [1,32,20,20]\ninput r f32 [1,32,20,20]\n"
                                "const w f32 [32,32,3,3] = random 1 -0.1 0.1\nc = Conv(x, w) pads=[1,1,1,1]\n"
-                               "y = Add(c, r)\noutput y\n", &g);
+                               "y = Add(c, r)\noutput y\n", &b);
   double tensor = 4e-6 * 32 * 20 * 20, weights = 4e-6 * 32 * 32 * 9;
   assert_true(fabs(cell(table, line_with(table, "Conv 3x3"), " MB") - (3 * tensor + weights)) < 6e-4);
   assert_true(fabs(cell(table, line_with(table, "Reorder "), " MB") - 2 * tensor) < 6e-4);
@@ -138,8 +138,8 @@ static void bytes_are_what_must_be_moved(void **state) {
 static void times_add_up(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
-  const char *table = table_of(net, &g), *s = strchr(strstr(table, "  ms "), '\n') + 1;
+  Build *b;
+  const char *table = table_of(net, &b), *s = strchr(strstr(table, "  ms "), '\n') + 1;
   double sum = 0, all = 0, groups = 0;
   for (; *s != '\n'; s += strcspn(s, "\n") + 1) {
     double ms = cell(table, s, " ms");
@@ -160,8 +160,8 @@ static void times_add_up(void **state) {
 static void rates_are_shares_of_the_peak(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
-  const char *table = table_of(net, &g);
+  Build *b;
+  const char *table = table_of(net, &b);
   double peak;
   assert_int_equal(sscanf(strstr(table, "peak "), "peak %lf GFLOP/s", &peak), 1);
   assert_true(peak > 0);
@@ -177,13 +177,13 @@ static void rates_are_shares_of_the_peak(void **state) {
 static void lines_are_not_too_long(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g;
+  Build *b;
   char name[200];
   memset(name, 'n', sizeof name - 1);
   memcpy(name + sizeof name - 5, "end", 4);
   const char *table = table_of(format_text(cx, "graph net\ninput x f32 [1,16,8,8]\nconst w f32 [16,16,1,1] = splat 1\n"
                                                "%s = Conv(x, w)\ny = MaxPool(%s) kernel_shape=[2,2]\noutput y\n",
-                                           name, name), &g);
+                                           name, name), &b);
   for (const char *s = table; *s; s += strcspn(s, "\n") + 1) assert_true(strcspn(s, "\n") <= 130);
   const char *line = line_with(table, "Conv 1x1");
   assert_non_null(strstr(line, "  ...n"));
@@ -194,8 +194,8 @@ static void threads_are_lent(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   threads = 2;
-  Graph *g;
-  const char *table = table_of(net, &g);
+  Build *b;
+  const char *table = table_of(net, &b);
   assert_non_null(strstr(table, "of 12 runs, 2 threads; peak "));
   assert_true(cell(table, line_with(table, " 3x3/2 "), " ms") > 0);
 }
@@ -204,9 +204,9 @@ static void another_cpu_is_refused(void **state) {
   (void)state;
   if (rcc_cpu_check(RCC_CPU_AVX512FP16 | RCC_CPU_AMX_TILE) == RCC_OK) skip();
   options.cpu = "sapphirerapids";
-  Graph *g;
+  Build *b;
   const char *text = format_text(cx, "test: --profile: %s", rcc_strerror(RCC_ERR_CPU));
-  EXPECT_FAIL(cx, table_of(net, &g), text);
+  EXPECT_FAIL(cx, table_of(net, &b), text);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

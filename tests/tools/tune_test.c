@@ -45,9 +45,9 @@ static const Candidates *selected(Tuning *tuning, const char *cpu) {
   Graph *g = text_parse(cx, &options, "graph g\ninput x f32 [1,64,14,14]\nconst w f32 [64,64,3,3] = splat 1\n"
                                       "y = Conv(x, w) pads=[1,1,1,1]\noutput y\n");
   pass_shape(g);
-  g->target = target(cpu);
-  g->tuning = tuning;
-  pass_select(g);
+  Build *b = build_new(g, &options, target(cpu));
+  b->times = tuning;
+  pass_select(b);
   return g->node[0]->candidates;
 }
 
@@ -112,7 +112,11 @@ static void layers_are_measured(void **state) {
   EXPECT_NO_FAIL(cx);
   options.input = "cli/tiny.onnx";
   cx->file = options.input;
-  const Tuning *t = tuning_measure(cx, &options);
+  Graph *g = import_model(cx, &options);
+  front_run(g, NULL, NULL);
+  const char *before = graph_text(g);
+  const Tuning *t = tuning_measure(g, &options, target(NULL));
+  assert_string_equal(graph_text(g), before);
   assert_true(t->n >= 1);
   for (int i = 0; i < t->n; i++) {
     assert_true(t->item[i].ms > 0);

@@ -17,8 +17,8 @@ static int teardown(void **state) {
   return 0;
 }
 
-static const Pass good = {'x', "good", "", NULL, true}, bad = {'y', "bad", "", NULL, true},
-                  last = {'z', "last", "", NULL, false};
+static const Pass good = {'x', "good", "", NULL, NULL, true}, bad = {'y', "bad", "", NULL, NULL, true},
+                  last = {'z', "last", "", NULL, NULL, false};
 
 static Graph *model(const char *type, const char *constant) {
   Graph *g = text_parse(cx, &options, format_text(cx, "graph g\ninput x %s [2,3]\nconst k %s [3] = {%s}\n"
@@ -36,7 +36,7 @@ static void change(Graph *g, double by) {
 
 static void assert_change(const char *type, const char *constant, double by, bool noticed) {
   Graph *g = model(type, constant);
-  Witness *w = witness_new(g);
+  Witness *w = witness_new(g->cx);
   if (setjmp(cx->unwind) == 0) {
     witness_check(w, g, &good);
     witness_check(w, g, &good);
@@ -61,7 +61,7 @@ static void names_the_wrong_pass(void **state) {
 static void assert_noticed(const char *text) {
   Graph *g = text_parse(cx, &options, text);
   pass_shape(g);
-  Witness *w = witness_new(g);
+  Witness *w = witness_new(g->cx);
   if (setjmp(cx->unwind) == 0) {
     witness_check(w, g, &good);
     Value *k = NULL;
@@ -95,7 +95,7 @@ static void check_gather(const char *call, int size) {
                         format_text(cx, "graph g\ninput x i64 [40,1]\nconst one i64 [1] = {1}\ninput t f32 [4,%d]\n"
                                     "%s\ny = Gather(t, i) axis=-1\noutput y\n", size, call));
   pass_shape(g);
-  Witness *w = witness_new(g);
+  Witness *w = witness_new(g->cx);
   witness_check(w, g, &good);
   witness_check(w, g, &good);
 }
@@ -117,7 +117,7 @@ static void inputs_that_do_not_fit_are_none(void **state) {
                                       "y = Slice(x, s, e)\noutput y\n");
   g->output[0]->shape = shape_of(1, (int64_t)4);
   pass_shape(g);
-  Witness *w = witness_new(g);
+  Witness *w = witness_new(g->cx);
   witness_check(w, g, &good);
   witness_check(w, g, &bad);
 }
@@ -132,7 +132,7 @@ static void waits_for_numbers(void **state) {
   Graph *g = text_parse(cx, &options, "graph g\ninput x f32 [N,3]\ny = Relu(x)\noutput y\n");
   pass_shape(g);
   EXPECT_NO_FAIL(cx);
-  Witness *w = witness_new(g);
+  Witness *w = witness_new(g->cx);
   witness_check(w, g, &good);
   pass_batch(g);
   witness_check(w, g, &good);

@@ -72,7 +72,7 @@ static Model model_new(const char *text) {
   assert_true(m.g->n_input <= MAX_TENSORS && m.g->n_output <= MAX_TENSORS);
   evaluate(&m);
   Graph *g = text_parse(cx, &options, text);
-  m.loaded = load_graph(g);
+  m.loaded = load_graph(g, NULL);
   m.m = m.loaded.model;
   return m;
 }
@@ -276,17 +276,17 @@ static void pointers_may_be_missing_without_elements_alone(void **state) {
 static void the_plan_keeps_what_images_read(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Graph *g = text_parse(cx, &options, parts);
-  run_passes(g);
-  assert_true(g->n_once > 0 && g->n_once < g->n_node && g->once_size > 0);
-  for (int i = 0; i < g->n_node; i++) assert_int_equal(node_is_batched(g->node[i]), i >= g->n_once);
-  for (int i = g->n_once; i < g->n_node; i++) {
+  const Build *b = build_of(text_parse(cx, &options, parts), NULL);
+  const Graph *g = b->graph;
+  assert_true(b->n_once > 0 && b->n_once < g->n_node && b->once_size > 0);
+  for (int i = 0; i < g->n_node; i++) assert_int_equal(node_is_batched(g->node[i]), i >= b->n_once);
+  for (int i = b->n_once; i < g->n_node; i++) {
     for (int k = 0; k < g->node[i]->n_in; k++) {
       const Value *v = g->node[i]->in[k];
       if (v && v->def && !v->batched && !v->is_output) assert_int_equal(v->place, P_ONCE);
     }
   }
-  assert_int_equal(workspace_bytes(g), g->once_size + g->work_size + g->scratch_size);
+  assert_int_equal(workspace_bytes(b), b->once_size + b->work_size + b->scratch_size);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

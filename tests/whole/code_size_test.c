@@ -2,6 +2,7 @@
  * tap, segment, part, input or output. Every template is compiled with its `#`s replaced by 10, 100, 1,000, 10,000. */
 #include "tools.h"
 #include "fixture.h"
+#include "loaded.h"
 
 typedef struct Template {
   const char *name, *text;
@@ -84,9 +85,8 @@ static int64_t instructions(const Template *t, const char *cpu, int scale) {
   if (setjmp(cx->unwind)) fail_msg("%s, %d: %s", t->name, scale, cx->error);
   Graph *g = text_parse(cx, &options, scaled(cx, t->text, scale));
   g->name = "t";
-  run_passes(g);
   Object o = {0};
-  object_emit(g, &o);
+  object_emit(build_of(g, NULL), &o);
   int64_t n = o.instructions;
   object_free(&o);
   context_free(cx);

@@ -125,30 +125,36 @@ static const struct {
   {"inputs", inputs, false},
 };
 
-static void write_code(Graph *g) {
+static void write_code(Build *b) {
   Object o;
-  object_emit(g, &o);
+  object_emit(b, &o);
   object_free(&o);
 }
 
-static void write_header(Graph *g) {
+static void write_header(Build *b) {
   Buffer text = {0};
-  header_print(g, &text);
+  header_print(b, &text);
   buffer_free(&text);
 }
 
-static void verify_again(Graph *g) { verify(g, "plan"); }
+static void verify_again(Build *b) { verify(b->graph, "plan"); }
 
 /* What comes after the passes; of LLVM itself nothing is counted. */
 static const struct {
   const char *name;
-  void (*run)(Graph *g);
+  void (*run)(Build *b);
 } after[] = {{"verify", verify_again}, {"header", write_header}, {"emit", write_code}};
 
 enum { PARTS = 64 };
 
 static int parts(void) { return pass_count + (int)COUNT(after); }
 static const char *part_name(int p) { return p < pass_count ? pass_list[p].name : after[p - pass_count].name; }
+
+static void run_part(int p, Build *b) {
+  if (p >= pass_count) after[p - pass_count].run(b);
+  else if (pass_list[p].front) pass_list[p].front(b->graph);
+  else pass_list[p].back(b);
+}
 
 /* Blocks entered by each. */
 static void count(Writer *write, int n, int n_part, uint64_t *cost) {
@@ -157,11 +163,10 @@ static void count(Writer *write, int n, int n_part, uint64_t *cost) {
   Options options = {.input = "test.onnx", .name = "test", .cpu = "x86-64-v3", .max_memory = INT64_C(1) << 32};
   Buffer text = {0};
   write(&text, n);
-  Graph *g = text_parse(cx, &options, text.data);
-  g->target = target_new(cx, &options);
+  Build *b = build_new(text_parse(cx, &options, text.data), &options, target_new(cx, &options));
   for (int p = 0; p < n_part; p++) {
     blocks = 0;
-    (p < pass_count ? pass_list[p].run : after[p - pass_count].run)(g);
+    run_part(p, b);
     cost[p] = blocks;
   }
   buffer_free(&text);

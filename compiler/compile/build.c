@@ -1,0 +1,25 @@
+/* build.c: one compilation of one graph: the front, and for each target a build of its own. */
+#include "compile.h"
+
+/* `b` is NULL: the passes of the front. */
+static void run(Graph *g, Build *b, const Options *opt, AfterPass *after, void *data) {
+  for (const Pass *p = pass_list; p < pass_list + pass_count; p++) {
+    if (!p->back == (b != NULL)) continue;
+    if (b) p->back(b);
+    else p->front(g);
+    if (opt->verify) verify(g, p->name);
+    if (after) after(data, g, p);
+  }
+}
+
+void front_run(Graph *g, AfterPass *after, void *data) { run(g, NULL, g->opt, after, data); }
+
+Build *build_new(Graph *g, const Options *opt, const Target *t) {
+  Build *b = alloc(g->cx, sizeof *b);
+  b->graph = g;
+  b->options = opt;
+  b->target = t;
+  return b;
+}
+
+void build_run(Build *b, AfterPass *after, void *data) { run(b->graph, b, b->options, after, data); }
