@@ -136,6 +136,7 @@ bool type_is_float(Type t);
 bool type_is_int(Type t);        /* the signed and unsigned integers; not bool */
 bool type_is_signed(Type t);
 bool type_is_unsigned(Type t);
+bool type_is_half(Type t);      /* the floats of 16 bits */
 
 /* An element of any type, widened: floats are f, the signed integers and bool i, the unsigned integers u. */
 typedef union Number {
@@ -148,8 +149,6 @@ void put_number(Type t, void *data, int64_t i, Number v); /* floats round to nea
 Number convert_number(Type from, Type to, Number v);      /* ONNX Cast */
 bool number_less(Type t, Number a, Number b);
 bool number_beats(Type t, Number a, Number b); /* a is the maximum of both, b having come first: NaN is the largest */
-
-float float_of_half(uint16_t bits); /* IEEE 754 binary16 */
 
 /* ==== output.c: files that appear complete or not at all ==== */
 typedef struct Output Output;

@@ -60,15 +60,29 @@ bool type_is_signed(Type t) {
   return type_is_int(t) && !type_is_unsigned(t);
 }
 
-/* ---- half precision: 1 sign bit, e exponent bits, m mantissa bits (IEEE 754, 3.4) ---- */
+bool type_is_half(Type t) {
+  return t == T_F16 || t == T_BF16;
+}
 
-static double decode_float(uint16_t bits, int e, int m) {
-  int exponent = bits >> m & ((1 << e) - 1), bias = (1 << (e - 1)) - 1, mantissa = bits & ((1 << m) - 1);
-  double v;
-  if (exponent == (1 << e) - 1) v = mantissa ? NAN : INFINITY;
-  else if (exponent == 0) v = ldexp(mantissa, 1 - bias - m);
-  else v = ldexp(mantissa + (1 << m), exponent - bias - m);
-  return bits >> (e + m) ? -v : v;
+/* ---- floats of 16 bits: 1 sign bit, e exponent bits, m mantissa bits (IEEE 754, 3.4) ---- */
+
+static float float_of_bits(uint32_t bits) {
+  float f;
+  memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
+/* binary16: 5 exponent bits with bias 15, 10 mantissa bits. */
+static float decode_half(uint16_t h) {
+  uint32_t exponent = h >> 10 & 0x1f, fraction = h & 0x3ff;
+  float f = (float)fraction * 0x1p-24f; /* a subnormal number */
+  if (exponent) f = float_of_bits((exponent == 0x1f ? 0xff : exponent + 112) << 23 | fraction << 13);
+  return h & 0x8000 ? -f : f;
+}
+
+/* bfloat16 is the upper half of a binary32. */
+static float decode_bfloat(uint16_t b) {
+  return float_of_bits((uint32_t)b << 16);
 }
 
 /* The significand is counted in units of its last place: a carry of its rounding runs into the exponent. */
@@ -85,24 +99,14 @@ static uint16_t encode_float(double v, int e, int m) {
   return (uint16_t)(sign | (((biased - 1) << m) + units));
 }
 
-float float_of_half(uint16_t h) {
-  uint32_t exponent = h >> 10 & 0x1f, fraction = h & 0x3ff, bits;
-  float f = (float)fraction * 0x1p-24f; /* a subnormal number */
-  if (exponent) {
-    bits = (exponent == 0x1f ? 0xff : exponent + 112) << 23 | fraction << 13;
-    memcpy(&f, &bits, sizeof f);
-  }
-  return h & 0x8000 ? -f : f;
-}
-
 /* ---- elements ---- */
 
 Number get_number(Type t, const void *data, int64_t i) {
   switch (t) {
     case T_F32: return (Number){.f = ((const float *)data)[i]};
     case T_F64: return (Number){.f = ((const double *)data)[i]};
-    case T_F16: return (Number){.f = decode_float(((const uint16_t *)data)[i], 5, 10)};
-    case T_BF16: return (Number){.f = decode_float(((const uint16_t *)data)[i], 8, 7)};
+    case T_F16: return (Number){.f = decode_half(((const uint16_t *)data)[i])};
+    case T_BF16: return (Number){.f = decode_bfloat(((const uint16_t *)data)[i])};
     case T_I8: return (Number){.i = ((const int8_t *)data)[i]};
     case T_I16: return (Number){.i = ((const int16_t *)data)[i]};
     case T_I32: return (Number){.i = ((const int32_t *)data)[i]};

@@ -3,6 +3,7 @@
 
 const Pass pass_list[] = {
   {'s', "shape", "types and shapes of all values; arithmetic on shapes done", pass_shape, NULL, true},
+  {'n', "precision", "floats of 16 bits at the interface alone, f32 between", pass_precision, NULL, true},
   {'f', "fold", "constants computed; identities, duplicates and dead code removed", pass_fold, NULL, true},
   {'b', "batch", "images are independent: 1 for the batch symbol", pass_batch, NULL, true},
   {'m', "moves", "padding into windows, transposes cancelled, means as global pooling", pass_moves, NULL, true},

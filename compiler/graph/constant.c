@@ -27,7 +27,8 @@ bool const_is_finite(const Value *v) {
 }
 
 bool const_scalar(const Value *v, float *out) {
-  if (!v || !v->data || v->type != T_F32 || shape_count(&v->shape) != 1) return false;
-  *out = *(const float *)v->data;
+  if (!v || !v->data || shape_count(&v->shape) != 1) return false;
+  if (v->type != T_F32 && !type_is_half(v->type)) return false;
+  *out = (float)get_number(v->type, v->data, 0).f;
   return true;
 }

@@ -8,11 +8,12 @@
 #define BIT(t) (1u << (t))
 enum {
   F32 = BIT(T_F32),
-  FLOATS = F32 | BIT(T_F64),
+  UP_TO_F32 = F32 | BIT(T_F16) | BIT(T_BF16),
+  FLOATS = UP_TO_F32 | BIT(T_F64),
   INTS_32_64 = BIT(T_I32) | BIT(T_I64) | BIT(T_U32) | BIT(T_U64),
   SIGNED = BIT(T_I8) | BIT(T_I16) | BIT(T_I32) | BIT(T_I64),
   NUMBERS = FLOATS | INTS_32_64 | SIGNED | BIT(T_U8) | BIT(T_U16),
-  ANY = NUMBERS | BIT(T_BOOL) | BIT(T_F16) | BIT(T_BF16),
+  ANY = NUMBERS | BIT(T_BOOL),
 };
 
 #define ONNX(v) .domain = "", .since = v

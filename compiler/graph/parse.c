@@ -198,15 +198,8 @@ static int64_t whole_number(Literal n) {
 
 static void set_element(Type t, void *data, int64_t i, Literal n) {
   int64_t v = whole_number(n);
-  switch (t) {
-  case T_F32: ((float *)data)[i] = (float)n.f; return;
-  case T_F64: ((double *)data)[i] = n.f; return;
-  case T_BOOL: ((uint8_t *)data)[i] = v != 0; return;
-  case T_U8: case T_I8: ((uint8_t *)data)[i] = (uint8_t)v; return;
-  case T_U16: case T_I16: ((uint16_t *)data)[i] = (uint16_t)v; return;
-  case T_U32: case T_I32: ((uint32_t *)data)[i] = (uint32_t)v; return;
-  default: ((uint64_t *)data)[i] = (uint64_t)v; return;
-  }
+  if (type_is_float(t)) put_number(t, data, i, (Number){.f = n.f});
+  else put_number(t, data, i, (Number){.i = t == T_BOOL ? v != 0 : v});
 }
 
 static void parse_random(Parser *p, Type t, void *data, int64_t count) {
@@ -236,7 +229,6 @@ static void parse_const(Parser *p) {
   Type type = parse_type(p);
   Shape shape = parse_shape(p);
   if (shape_is_symbolic(&shape)) fail_line(p, "a constant's shape must be known");
-  if (type == T_F16 || type == T_BF16) fail_line(p, "a constant of that type can't be written");
   int64_t count = shape_count(&shape);
   void *data = alloc_n(p->cx, (size_t)count, type_size(type));
   Value *v = value_const(p->g, name, type, shape, data);

@@ -88,22 +88,11 @@ static void print_int(Buffer *out, int64_t v, bool symbolic) {
   else buffer_printf(out, symbolic ? "%lldN" : "%lld", (long long)v);
 }
 
-static int64_t int_element(Type t, const void *data, int64_t i) {
-  switch (t) {
-  case T_U8: case T_BOOL: return ((const uint8_t *)data)[i];
-  case T_I8: return ((const int8_t *)data)[i];
-  case T_U16: return ((const uint16_t *)data)[i];
-  case T_I16: return ((const int16_t *)data)[i];
-  case T_U32: return ((const uint32_t *)data)[i];
-  case T_I32: return ((const int32_t *)data)[i];
-  default: return ((const int64_t *)data)[i];
-  }
-}
-
 static void print_element(Buffer *out, const Value *v, int64_t i) {
-  if (v->type == T_F32) print_short(out, ((const float *)v->data)[i]);
-  else if (v->type == T_F64) buffer_printf(out, "%.17g", ((const double *)v->data)[i]);
-  else print_int(out, int_element(v->type, v->data, i), v->sym && v->sym[i]);
+  Number x = get_number(v->type, v->data, i);
+  if (v->type == T_F64) buffer_printf(out, "%.17g", x.f);
+  else if (type_is_float(v->type)) print_short(out, (float)x.f);
+  else print_int(out, x.i, v->sym && v->sym[i]);
 }
 
 /* FNV-1a (Fowler, Noll, Vo), 32 bits. */
@@ -115,7 +104,7 @@ static uint32_t checksum(const void *data, size_t n) {
 
 static void print_elements(Printer *p, const Value *v) {
   int64_t n = shape_count(&v->shape);
-  if (n > SHOWN_ELEMENTS || v->type == T_F16 || v->type == T_BF16) {
+  if (n > SHOWN_ELEMENTS) {
     buffer_printf(p->out, "... # %08x", checksum(v->data, (size_t)n * type_size(v->type)));
     return;
   }

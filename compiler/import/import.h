@@ -7,11 +7,11 @@
 /* ==== model.c: ONNX bytes to a graph ==== */
 
 /* Reads the model file opt->input into a graph of the newest operator versions (attributes that became inputs are
- * inputs, Constant nodes and initializers are constants, fp16 is widened to fp32 with Casts at the interface). */
+ * inputs, Constant nodes and initializers are constants). */
 Graph *import_model(Context *cx, const Options *opt);
 /* The same from memory; `folder` is where external data lies, NULL: none allowed. */
 Graph *import_bytes(Context *cx, const Options *opt, const void *data, size_t size, const char *folder);
-/* A serialized TensorProto as a constant of its own type (16-bit floats stay so); it carries the tensor's name. */
+/* A serialized TensorProto as a constant; it carries the tensor's name. */
 Value *import_tensor(Context *cx, Graph *g, const void *data, size_t size);
 
 /* ==== inside import ==== */
@@ -87,15 +87,12 @@ void check_operators(Import *im);
 
 /* ==== tensor.c ==== */
 
-/* The tensor as a constant called `name`; `widen`: 16-bit floats become fp32. Elements are not copied
- * where the message holds them as they are needed. */
-Value *read_tensor(Context *cx, Graph *g, const Onnx__TensorProto *t, const char *name, const char *folder,
-                   bool widen);
+/* The tensor as a constant called `name`. Elements are not copied where the message holds them as they are needed. */
+Value *read_tensor(Context *cx, Graph *g, const Onnx__TensorProto *t, const char *name, const char *folder);
 Value *read_sparse_tensor(Context *cx, Graph *g, const Onnx__SparseTensorProto *s, const char *name,
                           const char *folder);
-/* The type under which the graph computes with elements of an ONNX type; fails where there is none. */
+/* An ONNX type as one of the graph; fails where it is none. */
 Type stored_type(Context *cx, int onnx_type, const char *what, const char *name);
-Type widened_type(Type t);
 
 /* ==== interface.c ==== */
 

@@ -87,7 +87,7 @@ static void read_initializers(Import *im) {
   const Onnx__GraphProto *graph = im->graph;
   for (size_t i = 0; i < graph->n_initializer; i++) {
     const Onnx__TensorProto *t = graph->initializer[i];
-    define(im, t->name, read_tensor(im->cx, im->g, t, t->name, im->folder, true));
+    define(im, t->name, read_tensor(im->cx, im->g, t, t->name, im->folder));
   }
   for (size_t i = 0; i < graph->n_sparse_initializer; i++) {
     const Onnx__SparseTensorProto *s = graph->sparse_initializer[i];
@@ -96,19 +96,10 @@ static void read_initializers(Import *im) {
   }
 }
 
-static Value *cast_to(Import *im, Value *from, Type type, const char *name) {
-  Node *cast = node_new(im->g, OP_Cast, name, 1, &from, 1);
-  attr_set_int(im->g, cast, "to", type);
-  Value *v = cast->out[0] = value_new(im->g, name, type, from->shape);
-  v->def = cast;
-  return v;
-}
-
 static bool is_tensor(const Onnx__TypeProto *t) {
   return t && t->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && t->tensor_type;
 }
 
-/* The nodes read a 16-bit float input through a cast to fp32. */
 static void add_input(Import *im, const Onnx__ValueInfoProto *p) {
   Graph *g = im->g;
   if (!is_tensor(p->type)) fail(im->cx, "input \"%s\" is not a tensor", p->name);
@@ -116,7 +107,6 @@ static void add_input(Import *im, const Onnx__ValueInfoProto *p) {
   Value *v = value_new(g, p->name, type, input_shape(im, p));
   v->is_input = true;
   g->input[g->n_input++] = v;
-  if (widened_type(type) != type) v = cast_to(im, v, widened_type(type), fresh_name(im, p->name, "f32"));
   define(im, p->name, v);
   name_entry(im, p->name)->taken = true;
 }
@@ -136,7 +126,7 @@ static void add_inputs(Import *im) {
 static Value *read_attr_tensor(Import *im, const Node *n, const Onnx__AttributeProto *p) {
   if (!p->t) fail_at(im->g, n, "attribute \"%s\" has no tensor", p->name);
   const char *name = format_text(im->cx, "%s.%s", n->name, p->name);
-  return read_tensor(im->cx, im->g, p->t, name, im->folder, true);
+  return read_tensor(im->cx, im->g, p->t, name, im->folder);
 }
 
 static Attr read_attr(Import *im, const Node *n, const Onnx__AttributeProto *p) {
@@ -180,7 +170,7 @@ static void read_inputs(Import *im, Node *n, const Onnx__NodeProto *p) {
 
 static Type declared_type(const Name *n) {
   Type type = n && is_tensor(n->type) ? (Type)n->type->tensor_type->elem_type : T_NONE;
-  return type_size(type) ? widened_type(type) : T_NONE;
+  return type_size(type) ? type : T_NONE;
 }
 
 /* Type and shape are a hint to shape inference, which has the last word. The first output is always there. */
@@ -238,7 +228,7 @@ static Value *constant_of(Import *im, const Onnx__NodeProto *n, const char *name
   const char *kind = p->name ? p->name : "";
   int n_floats = (int)p->n_floats, n_ints = (int)p->n_ints;
   static const float none[1];
-  if (strcmp(kind, "value") == 0 && p->t) return read_tensor(im->cx, g, p->t, name, im->folder, true);
+  if (strcmp(kind, "value") == 0 && p->t) return read_tensor(im->cx, g, p->t, name, im->folder);
   if (strcmp(kind, "sparse_value") == 0 && p->sparse_tensor)
     return read_sparse_tensor(im->cx, g, p->sparse_tensor, name, im->folder);
   if (strcmp(kind, "value_float") == 0) return value_const(g, name, T_F32, shape_of(0), &p->f);
@@ -322,20 +312,14 @@ static Value *copy_for_output(Import *im, Value *v, const char *name) {
   return out;
 }
 
-/* A value declared as a 16-bit float is fp32 inside the graph. */
 static void add_output(Import *im, const Onnx__ValueInfoProto *p) {
   Graph *g = im->g;
   Name *n = map_get(&im->names, p->name);
   if (!n->value) fail(im->cx, "output \"%s\" is not computed by any node", p->name);
   Value *v = n->value;
-  Type type = is_tensor(p->type) ? (Type)p->type->tensor_type->elem_type : T_NONE;
   const char *name = n->taken ? fresh_name(im, p->name, "output") : p->name;
   n->taken = true;
   if (v->is_input || v->is_output || v->data) v = copy_for_output(im, v, name);
-  if (widened_type(type) != type) {
-    v->name = fresh_name(im, p->name, "f32");
-    v = cast_to(im, v, type, name);
-  }
   output_set(g, g->n_output++, v);
 }
 

@@ -28,10 +28,6 @@ Type stored_type(Context *cx, int onnx_type, const char *what, const char *name)
   return type;
 }
 
-Type widened_type(Type t) {
-  return t == T_F16 || t == T_BF16 ? T_F32 : t;
-}
-
 /* Fails where the elements, of at most 8 bytes each, could not be addressed. */
 static Shape read_dims(Context *cx, size_t rank, const int64_t *dims, const char *name) {
   if (rank > MAX_RANK) fail(cx, "tensor \"%s\" has more than %d dimensions", name, MAX_RANK);
@@ -258,23 +254,6 @@ static void *read_elements(Graph *g, const Onnx__TensorProto *t, Type type, int6
   return read_typed(cx, t, type, count, name);
 }
 
-/* ---- 16-bit floats ---- */
-
-/* IEEE 754 binary16: 1 bit sign, 5 bits exponent with bias 15, 10 bits fraction. */
-static float float_of_bfloat(uint16_t b) {
-  uint32_t bits = (uint32_t)b << 16;
-  float f;
-  memcpy(&f, &bits, sizeof f);
-  return f;
-}
-
-static float *widen_elements(Context *cx, const uint16_t *from, Type type, int64_t count) {
-  float *to = alloc_n(cx, (size_t)count, sizeof *to);
-  for (int64_t i = 0; i < count; i++)
-    to[i] = type == T_F16 ? float_of_half(from[i]) : float_of_bfloat(from[i]);
-  return to;
-}
-
 /* ---- tensors ---- */
 
 /* Any byte but 0 means true; as a C bool it must be 1. */
@@ -282,18 +261,13 @@ static void normalize_bools(uint8_t *data, int64_t count) {
   for (int64_t i = 0; i < count; i++) data[i] = data[i] != 0;
 }
 
-Value *read_tensor(Context *cx, Graph *g, const Onnx__TensorProto *t, const char *name, const char *folder,
-                   bool widen) {
+Value *read_tensor(Context *cx, Graph *g, const Onnx__TensorProto *t, const char *name, const char *folder) {
   Type type = stored_type(cx, t->data_type, "tensor", name);
   Shape shape = read_dims(cx, t->n_dims, t->dims, name);
   int64_t count = shape_count(&shape);
   void *data = read_elements(g, t, type, count, name, folder);
   if (!data) data = alloc(cx, 1); /* no elements; but a constant has data */
   if (type == T_BOOL) normalize_bools(data, count);
-  if (widen && widened_type(type) != type) {
-    data = widen_elements(cx, data, type, count);
-    type = widened_type(type);
-  }
   return value_const(g, name, type, shape, data);
 }
 
@@ -302,7 +276,7 @@ Value *import_tensor(Context *cx, Graph *g, const void *data, size_t size) {
   ProtobufCMessage *m = wire_unpack(cx, &onnx__tensor_proto__descriptor, data, size, &error);
   if (!m) fail(cx, "%s", error);
   const Onnx__TensorProto *t = (const Onnx__TensorProto *)m;
-  return read_tensor(cx, g, t, t->name ? t->name : "", NULL, false);
+  return read_tensor(cx, g, t, t->name ? t->name : "", NULL);
 }
 
 /* ---- sparse tensors, made dense ---- */
@@ -337,8 +311,8 @@ Value *read_sparse_tensor(Context *cx, Graph *g, const Onnx__SparseTensorProto *
                           const char *folder) {
   const int64_t largest = 1 << 26; /* a few bytes must not become gigabytes */
   if (!s->values || !s->indices) fail(cx, "sparse tensor \"%s\" has no values or no indices", name);
-  Value *values = read_tensor(cx, g, s->values, name, folder, true);
-  Value *indices = read_tensor(cx, g, s->indices, name, folder, true);
+  Value *values = read_tensor(cx, g, s->values, name, folder);
+  Value *indices = read_tensor(cx, g, s->indices, name, folder);
   Shape shape = read_dims(cx, s->n_dims, s->dims, name);
   const Shape *v = &values->shape, *i = &indices->shape;
   if (indices->type != T_I64 || v->rank != 1 || i->rank < 1 || i->rank > 2 || i->d[0] != v->d[0]

@@ -22,7 +22,8 @@ static void drop_output(Node *n, int at) {
   if (at < n->n_out && n->out[at]) n->out[at]->def = NULL;
 }
 
-/* ---- attributes that became inputs ---- */
+/* ---- attributes that became inputs: those that are numbers of the type of another input, which is not known yet, do so in
+ * shape inference ---- */
 
 static void set_input(Graph *g, Node *n, int at, Value *v) {
   while (n->n_in <= at) node_add_input(g, n, NULL);
@@ -34,16 +35,6 @@ static void ints_to_input(Graph *g, Node *n, const char *name, int at) {
   if (!a) return;
   if (a->kind != A_INTS) fail_at(g, n, "attribute %s is not a list of integers", name);
   set_input(g, n, at, value_const_i64(g, format_text(g->cx, "%s.%s", n->name, name), a->n, a->ints));
-  attr_remove(n, name);
-}
-
-static void float_to_input(Graph *g, Node *n, const char *name, int at) {
-  const Attr *a = attr_find(n, name);
-  if (!a) return;
-  if (a->kind != A_FLOAT) fail_at(g, n, "attribute %s is not a number", name);
-  Value *v = value_const_f32(g, format_text(g->cx, "%s.%s", n->name, name), shape_of(0));
-  *f32_of(v) = a->f;
-  set_input(g, n, at, v);
   attr_remove(n, name);
 }
 
@@ -59,12 +50,6 @@ static void upgrade_slice(Graph *g, Node *n) {
 
 static void upgrade_pad(Graph *g, Node *n) {
   ints_to_input(g, n, "pads", 1);
-  float_to_input(g, n, "value", 2);
-}
-
-static void upgrade_clip(Graph *g, Node *n) {
-  float_to_input(g, n, "min", 1);
-  float_to_input(g, n, "max", 2);
 }
 
 static void upgrade_split_sizes(Graph *g, Node *n) {
@@ -193,13 +178,6 @@ static void upgrade_sum(Graph *g, Node *n) {
   define_output(n, y);
 }
 
-/* Nothing inside the graph has 16-bit floats. */
-static void upgrade_cast(Graph *g, Node *n) {
-  Type to = (Type)attr_int(n, "to", T_NONE);
-  if (type_size(to) == 0) fail_at(g, n, "the element type to=%d is not supported", (int)to);
-  attr_set_int(g, n, "to", widened_type(to));
-}
-
 /* ---- what happened before which operator set; rows of one operator apply in turn ---- */
 
 enum { EVER = 1 << 30 };
@@ -221,7 +199,6 @@ static const struct Upgrade {
   {OP_ReduceMean, 18, upgrade_axes},
   {OP_Slice, 10, upgrade_slice},
   {OP_Pad, 11, upgrade_pad},
-  {OP_Clip, 11, upgrade_clip},
   {OP_Split, 13, upgrade_split_sizes},
   {OP_Split, 18, upgrade_split_count},
   {OP_Softmax, 13, upgrade_softmax},
@@ -229,7 +206,6 @@ static const struct Upgrade {
   {OP_BatchNormalization, EVER, upgrade_batch_norm},
   {OP_Dropout, EVER, upgrade_dropout},
   {OP_Sum, EVER, upgrade_sum},
-  {OP_Cast, EVER, upgrade_cast},
 };
 
 void upgrade_node(Graph *g, Node *n) {

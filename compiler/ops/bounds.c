@@ -180,7 +180,8 @@ static int64_t padded_dim(Graph *g, const Node *n, PadMode mode, int64_t dim, in
   return dim + lo + hi;
 }
 
-static void check_padding_value(Graph *g, const Node *n) {
+static void check_padding_value(Graph *g, Node *n) {
+  attr_to_input(g, n, "value", 2);
   if (!has_input(n, 2)) return;
   check_same_type(g, n, 2);
   const Shape *s = &n->in[2]->shape;

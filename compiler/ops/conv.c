@@ -25,7 +25,10 @@ void infer_conv(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape;
   check_rank(g, n, 1, x->rank, x->rank);
   check_conv_channels(g, n);
-  if (has_input(n, 2)) check_per_channel(g, n, 2, w->d[0]);
+  if (has_input(n, 2)) {
+    check_same_type(g, n, 2);
+    check_per_channel(g, n, 2, w->d[0]);
+  }
   int spatial = x->rank - 2;
   WindowAxis axis[MAX_SPATIAL];
   int64_t kernel[MAX_SPATIAL];
@@ -65,17 +68,18 @@ static void conv_channel(const Window *k, const Volume *in, const Volume *out, c
 
 void eval_conv(Graph *g, const Node *n, const void *const *in, void **out) {
   Volume vx = volume_of(&n->in[0]->shape), vy = volume_of(&n->out[0]->shape);
-  const float *x = in[0], *w = in[1], *bias = n->n_in > 2 ? in[2] : NULL;
+  const float *x = f32_elements(g, n->in[0], in[0]), *w = f32_elements(g, n->in[1], in[1]);
+  const float *bias = has_input(n, 2) ? f32_elements(g, n->in[2], in[2]) : NULL;
   int64_t group_in = vx.c / n->group, group_out = vy.c / n->group;
   int64_t map_in = vx.h * vx.w, map_out = vy.h * vy.w, kernel = n->win.kh * n->win.kw;
   double *acc = alloc_n(g->cx, (size_t)map_out, sizeof *acc);
-  float *y = out[0];
+  int64_t y = 0;
   for (int64_t i = 0; i < vy.n; i++)
     for (int64_t o = 0; o < vy.c; o++, y += map_out) {
       for (int64_t p = 0; p < map_out; p++) acc[p] = bias ? bias[o] : 0;
       for (int64_t c = 0; c < group_in; c++)
         conv_channel(&n->win, &vx, &vy, x + (i * vx.c + o / group_out * group_in + c) * map_in,
                      w + (o * group_in + c) * kernel, acc);
-      for (int64_t p = 0; p < map_out; p++) y[p] = (float)acc[p];
+      for (int64_t p = 0; p < map_out; p++) put_number(n->out[0]->type, out[0], y + p, (Number){.f = acc[p]});
     }
 }

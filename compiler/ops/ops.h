@@ -56,7 +56,7 @@ int check_axis(Graph *g, const Node *n, int64_t axis, int rank);
 void check_same_type(Graph *g, const Node *n, int i);
 /* Fails, naming v by `what`, unless it is from min to max. */
 void check_range(Graph *g, const Node *n, const char *what, int64_t v, int64_t min, int64_t max);
-/* Fails unless input i has the type of input 0 and is one number for each of the channels. */
+/* Fails unless input i is one number for each of the channels. */
 void check_per_channel(Graph *g, const Node *n, int i, int64_t channels);
 void check_rank(Graph *g, const Node *n, int i, int min, int max);
 /* Fails where input i is the batch symbol times something along that axis. */
@@ -86,6 +86,10 @@ void broadcast_input(Graph *g, const Node *n, int i, Shape *s);
 void broadcast_into(Graph *g, const Node *n, int i, const Shape *s);
 /* Attribute of `count` integers; out keeps its defaults where there is none. */
 void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *out);
+/* A float that was an attribute in older operator sets becomes input i, of the type of input 0. */
+void attr_to_input(Graph *g, Node *n, const char *name, int i);
+/* The elements of a float tensor in single precision: `data` itself where it is f32. */
+const float *f32_elements(Graph *g, const Value *v, const void *data);
 
 /* Walks the elements of `shape` in row-major order; `at` is the current one's offset under the strides. */
 typedef struct Cursor {

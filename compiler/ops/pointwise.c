@@ -4,6 +4,8 @@
 #include <math.h>
 
 void infer_clip(Graph *g, Node *n) {
+  attr_to_input(g, n, "min", 1);
+  attr_to_input(g, n, "max", 2);
   for (int i = 1; i < n->n_in; i++) {
     if (!n->in[i]) continue;
     check_same_type(g, n, i);

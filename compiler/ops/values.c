@@ -34,10 +34,20 @@ static bool has_symbols(const Node *n) {
   return false;
 }
 
-static bool is_number_type(Type t) { return t == T_I32 || t == T_I64 || t == T_F32 || t == T_F64; }
+/* What is computed of constants alone waits for the pass precision, which may ask for more than half precision. */
+static bool waits_for_precision(const Node *n) {
+  if (!op_is_elementwise(n->op) || !type_is_half(n->out[0]->type)) return false;
+  for (int i = 0; i < n->n_in; i++)
+    if (n->in[i] && n->in[i]->def) return false;
+  return true;
+}
+
+static bool is_number_type(Type t) { return t == T_I32 || t == T_I64 || type_is_float(t); }
 
 /* Whole numbers from here on may have been rounded. */
-static double first_inexact(Type t) { return t == T_F32 ? 0x1p24 : 0x1p53; }
+static double first_inexact(Type t) {
+  return t == T_BF16 ? 0x1p8 : t == T_F16 ? 0x1p11 : t == T_F32 ? 0x1p24 : 0x1p53;
+}
 
 /* False: it is not whole, or not exact. */
 static bool get(const Value *v, const void *data, int64_t i, int64_t *k) {
@@ -45,7 +55,7 @@ static bool get(const Value *v, const void *data, int64_t i, int64_t *k) {
     *k = v->type == T_I32 ? ((const int32_t *)data)[i] : ((const int64_t *)data)[i];
     return true;
   }
-  double f = v->type == T_F32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
+  double f = get_number(v->type, data, i).f;
   if (!(fabs(f) < first_inexact(v->type)) || f != trunc(f)) return false;
   *k = (int64_t)f;
   return true;
@@ -53,13 +63,9 @@ static bool get(const Value *v, const void *data, int64_t i, int64_t *k) {
 
 /* False: it does not fit. */
 static bool put(const Value *v, void *data, int64_t i, int64_t k) {
-  switch (v->type) {
-  case T_I32: ((int32_t *)data)[i] = (int32_t)k; return k == (int32_t)k;
-  case T_I64: ((int64_t *)data)[i] = k; return true;
-  case T_F32: ((float *)data)[i] = (float)k; break;
-  default: ((double *)data)[i] = (double)k;
-  }
-  return fabs((double)k) < first_inexact(v->type);
+  put_number(v->type, data, i, convert_number(T_I64, v->type, (Number){.i = k}));
+  if (type_is_float(v->type)) return fabs((double)k) < first_inexact(v->type);
+  return v->type == T_I64 || k == (int32_t)k;
 }
 
 /* The value's elements when the batch is `batch`; NULL: one of them does not fit. */
@@ -151,7 +157,7 @@ static void evaluate_shape(Graph *g, Node *n) {
 
 void evaluate_values(Graph *g, Node *n) {
   if (n->op == OP_Shape) evaluate_shape(g, n);
-  else if (!op_info[n->op].chain || !has_known_inputs(n) || !has_small_outputs(n)) return;
+  else if (!op_info[n->op].chain || !has_known_inputs(n) || !has_small_outputs(n) || waits_for_precision(n)) return;
   else if (has_symbols(n)) evaluate_symbolic(g, n);
   else evaluate_constant(g, n);
 }

@@ -71,7 +71,6 @@ void check_rank(Graph *g, const Node *n, int i, int min, int max) {
 }
 
 void check_per_channel(Graph *g, const Node *n, int i, int64_t channels) {
-  check_same_type(g, n, i);
   const Shape *s = &n->in[i]->shape;
   if (s->rank != 1 || s->d[0] != channels)
     fail_at(g, n, "input %d must have shape [%lld], not %s", i, (long long)channels, shape_text(g->cx, s));
@@ -130,6 +129,26 @@ void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *ou
 
 void infer_same(Graph *g, Node *n) {
   set_output(g, n, 0, n->in[0]->type, &n->in[0]->shape);
+}
+
+void attr_to_input(Graph *g, Node *n, const char *name, int i) {
+  const Attr *a = attr_find(n, name);
+  if (!a) return;
+  if (has_input(n, i)) fail_at(g, n, "attribute %s and input %d say the same thing", name, i);
+  Type t = n->in[0]->type;
+  void *data = alloc(g->cx, type_size(t));
+  put_number(t, data, 0, convert_number(T_F32, t, (Number){.f = (double)a->f}));
+  while (n->n_in <= i) node_add_input(g, n, NULL);
+  node_set_input(g, n, i, value_const(g, format_text(g->cx, "%s.%s", n->name, name), t, shape_of(0), data));
+  attr_remove(n, name);
+}
+
+const float *f32_elements(Graph *g, const Value *v, const void *data) {
+  if (v->type == T_F32 || !data) return data;
+  int64_t count = shape_count(&v->shape);
+  float *f = alloc_n(g->cx, (size_t)count, sizeof *f);
+  for (int64_t i = 0; i < count; i++) f[i] = (float)get_number(v->type, data, i).f;
+  return f;
 }
 
 /* ---- broadcasting ---- */

@@ -238,8 +238,16 @@ static Value *same_value(Graph *g, Node *n) {
   return n->n_out > 1 && n->out[1] && n->out[1]->n_uses ? NULL : n->in[0];
 }
 
-static Value *same_type(Graph *g, Node *n) {
-  (void)g;
+/* Has `to` every number of `from`? */
+static bool keeps_numbers(Type from, Type to) {
+  return (type_is_half(from) && (to == T_F32 || to == T_F64)) || (from == T_F32 && to == T_F64);
+}
+
+/* A Cast of one that keeps every number reads what that one reads. */
+static Value *same_numbers(Graph *g, Node *n) {
+  const Node *before = n->in[0]->def;
+  bool passes = before && before->op == OP_Cast && keeps_numbers(before->in[0]->type, before->out[0]->type);
+  if (passes) node_set_input(g, n, 0, before->in[0]);
   return n->in[0]->type == n->out[0]->type ? n->in[0] : NULL;
 }
 
@@ -392,7 +400,7 @@ static Value *no_padding(Graph *g, Node *n) {
 static Value *(*const rules[SAME_COUNT])(Graph *, Node *) = {
   [SAME_NEVER] = never_same,
   [SAME_ALWAYS] = same_value,
-  [SAME_IF_TYPE] = same_type,
+  [SAME_IF_TYPE] = same_numbers,
   [SAME_IF_SHAPE] = same_view,
   [SAME_IF_ORDER] = same_order,
   [SAME_IF_ONE_INPUT] = only_part,

@@ -4,6 +4,9 @@
 
 #include "ops.h"
 
+/* ==== precision.c: floats of 16 bits at the interface alone; after shape ==== */
+void pass_precision(Graph *g);
+
 /* ==== fold.c ==== */
 void pass_fold(Graph *g);   /* constants, identities, common subexpressions, dead code */
 void pass_batch(Graph *g);  /* checks that images are independent, puts 1 for the batch symbol */

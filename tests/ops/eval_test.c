@@ -114,45 +114,6 @@ static void casts(void **state) {
   EXPECT_VALUES(rows);
 }
 
-/* Bits of v after a Cast to a 16-bit type. */
-static int bits_of(Type t, double v) {
-  uint16_t bits;
-  put_number(t, &bits, 0, (Number){.f = v});
-  return bits;
-}
-
-static void halves_round_to_nearest_even(void **state) {
-  (void)state;
-  assert_int_equal(bits_of(T_F16, 1), 0x3c00);
-  assert_int_equal(bits_of(T_F16, -2), 0xc000);
-  assert_int_equal(bits_of(T_F16, 1 + 0x1p-11), 0x3c00);     /* a tie, to even */
-  assert_int_equal(bits_of(T_F16, 1 + 0x3p-11), 0x3c02);     /* a tie, to even */
-  assert_int_equal(bits_of(T_F16, 1 + 0x1.001p-11), 0x3c01); /* more than a tie */
-  assert_int_equal(bits_of(T_F16, 65519), 0x7bff);
-  assert_int_equal(bits_of(T_F16, 65520), 0x7c00);
-  assert_int_equal(bits_of(T_F16, 0x1p-14), 0x0400);
-  assert_int_equal(bits_of(T_F16, 0x1p-24), 0x0001);
-  assert_int_equal(bits_of(T_F16, 0x1p-25), 0x0000);
-  assert_int_equal(bits_of(T_F16, 0x1.8p-25), 0x0001);
-  assert_int_equal(bits_of(T_F16, 0x1.ffcp-15), 0x0400); /* up to the smallest normal one */
-  assert_int_equal(bits_of(T_F16, -0.0), 0x8000);
-  assert_int_equal(bits_of(T_F16, -INFINITY), 0xfc00);
-  assert_int_equal(bits_of(T_BF16, 1 + 0x1p-8), 0x3f80);
-  assert_int_equal(bits_of(T_BF16, 3.4e38), 0x7f80);
-  assert_int_equal(bits_of(T_BF16, 0x1p-133), 0x0001);
-}
-
-static void halves_survive_the_round_trip(void **state) {
-  (void)state;
-  static const Type type[] = {T_F16, T_BF16};
-  for (int t = 0; t < 2; t++)
-    for (int i = 0; i < 65536; i++) {
-      uint16_t bits = (uint16_t)i;
-      double v = get_number(type[t], &bits, 0).f;
-      if (!isnan(v) && bits_of(type[t], v) != i) fail_msg("%s %04x", type_name(type[t]), i);
-    }
-}
-
 static void convolutions_and_pools(void **state) {
   (void)state;
 #define ROW5 "const x f32 [1,1,5] = {1, 2, 3, 4, 5}\n"
@@ -348,8 +309,6 @@ int main(void) {
     cmocka_unit_test(elementwise),
     cmocka_unit_test(maxima_of_nan),
     cmocka_unit_test(casts),
-    cmocka_unit_test(halves_round_to_nearest_even),
-    cmocka_unit_test(halves_survive_the_round_trip),
     cmocka_unit_test(convolutions_and_pools),
     cmocka_unit_test(products_and_reductions),
     cmocka_unit_test(moves),

@@ -344,6 +344,9 @@ static void moves_move_dimensions(void **state) {
     {"input x f32 [2,3,5]\ny = ReduceMean(x) noop_with_empty_axes=1", "f32 [2,3,5]"},
     {"input x u8 [N,3]\ny = ArgMax(x) axis=1 keepdims=0", "i64 [N]"},
     {"input x f32 [N,3]\ny = Cast(x) to=10", "f16 [N,3]"},
+    {"input x f16 [N,3]\ny = Clip(x) min=0 max=6.0", "f16 [N,3]"},
+    {"input x f64 [N,3]\nconst p i64 [4] = {0, 1, 0, 1}\ny = Pad(x, p) value=0.5", "f64 [N,5]"},
+    {"input x bf16 [2,3]\nconst s f32 [3] = splat 1\ny = BatchNormalization(x, s, s, s, s)", "bf16 [2,3]"},
   };
   EXPECT_SHAPES(rows);
 }
@@ -382,6 +385,10 @@ static void moves_out_of_range_are_refused(void **state) {
     {"input x i32 [2]\ny = Tanh(x)", "Tanh): element type i32 is not supported here"},
     {"input x f32 [2,3]\nconst s f32 [2] = splat 1\ny = BatchNormalization(x, s, s, s, s)",
      "BatchNormalization): input 1 must have shape [3], not [2]"},
+    {"input x f32 [2,3]\nconst s f64 [3] = splat 1\ny = BatchNormalization(x, s, s, s, s)",
+     "BatchNormalization): input 1 is f64, input 0 is f32"},
+    {"input x f16 [2]\ninput z f32 [2]\ny = Add(x, z)", "Add): input 1 is f32, input 0 is f16"},
+    {"input x f32 [2]\nconst k f32 [] = {1}\ny = Clip(x, k) min=0", "Clip): attribute min and input 1 say the same thing"},
   };
   EXPECT_ERRORS(rows);
 }
