@@ -116,9 +116,6 @@ Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
  * `build` make its code where no layer has needed it yet. */
 enum { MAX_KERNEL_ARGS = 9 + MAX_STEPS };
 void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data);
-/* Zeroes the halo of a blocked or planar value, each task that of its share of the rows. Where a layer may be serial, to be
- * called when that is known. */
-void emit_halo(Emit *e, const Value *v);
 /* Attributes of a function that computes: full vector width, no unwinding. */
 void compute_attributes(Emit *e, Ref fn);
 void add_attribute(Emit *e, Ref fn, const char *name, const char *value); /* value NULL: an enum attribute */
@@ -195,6 +192,11 @@ Ref place_from(Emit *e, Ref p, const Value *v, Ref image, Ref block, Ref row, Re
 /* The first element under the window of the result's pixel (row, x), which may be in the halo. */
 Ref place_window(Emit *e, const Value *v, const Window *w, Ref image, Ref block, Ref row, Ref x);
 Ref window_from(Emit *e, Ref p, const Value *v, const Window *w, Ref image, Ref block, Ref row, Ref x); /* the same from p */
+
+/* ==== halo.c ==== */
+/* Fills the halo of a blocked or planar value, each task that of its share of the rows. Where a layer may be serial, to be
+ * called when that is known. */
+void emit_halo(Emit *e, const Value *v);
 
 /* ==== word.c: small words of the builder ==== */
 enum { F32_BYTES = 4 };

@@ -59,6 +59,7 @@ static void code_layout(Coder *c, Layout *l) {
   int64_t *const field[] = {&l->top, &l->left, &l->bottom, &l->right, &l->n, &l->c, &l->row, &l->pix, &l->origin, &l->size};
   CODE(c, l->block);
   for (size_t i = 0; i < COUNT(field); i++) CODE(c, *field[i]);
+  CODE(c, l->fill);
 }
 
 /* A large constant is known to be one, but whoever reads its elements meets an address that no process has. */

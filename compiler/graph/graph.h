@@ -142,7 +142,7 @@ typedef struct Attr {
 /* ---- where a tensor's elements lie ----
  * block 0: the dense row-major order of the shape, except that the rows of a rank-4 tensor may have a halo
  * (a stem's input). block V: channels in blocks of V, [N][H][C/V][W][V] or [N][C/V][H][W][V], by the strides alone.
- * Strides and sizes count elements; the halo is the border of zeros that readers with padding rely on. The lanes
+ * Strides and sizes count elements; the halo is the border that readers with padding rely on. The lanes
  * past C in the last block hold anything, NaN as well: what is computed of them stays in such lanes. `origin` is the offset of pixel (0,0) of channel 0. */
 
 typedef struct Layout {
@@ -150,6 +150,7 @@ typedef struct Layout {
   int64_t top, left, bottom, right;
   int64_t n, c, row, pix; /* strides: image, channel block (channel where block is 0), row, pixel */
   int64_t origin, size;
+  uint64_t fill;           /* what the halo holds: the bits of an element, of 0 or of a quantised tensor's zero point */
 } Layout;
 
 typedef enum Place {
@@ -195,6 +196,7 @@ typedef struct Window {
   int64_t kh, kw, sh, sw, dh, dw;        /* kernel, stride, dilation */
   int64_t top, left, bottom, right;      /* padding */
   int64_t kd, sd, dd, front, back;       /* the same along D */
+  uint64_t fill;                         /* what a convolution reads there, as the bits of an element: 0, or a zero point */
 } Window;
 
 typedef struct ConvPlan ConvPlan; /* select.c's choice; the struct is in lower.h */

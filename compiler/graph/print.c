@@ -160,6 +160,7 @@ static void print_result(Printer *p, const Value *v) {
   if (l->top || l->left || l->bottom || l->right)
     buffer_printf(p->out, " halo %lld,%lld,%lld,%lld", (long long)l->top, (long long)l->left, (long long)l->bottom,
                   (long long)l->right);
+  if (l->fill) buffer_printf(p->out, " of 0x%llx", (unsigned long long)l->fill);
 }
 
 static void print_node(Printer *p, const Node *n) {

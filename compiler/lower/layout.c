@@ -1,7 +1,7 @@
 /* layout.c: where every tensor's elements lie. Convolutions and what hangs on them work on channel blocks
  * [N][H][C/V][W][V] (Build.many_shapes: [N][C/V][H][W][V]), everything else on dense row-major tensors; a Reorder stands
  * where the two meet. The halo of a blocked tensor is the border that its readers' padding needs, so that no inner loop tests
- * bounds. */
+ * bounds; readers whose borders hold different elements have one each. */
 #include "lower.h"
 
 #include <string.h>
@@ -60,7 +60,7 @@ static bool same_memory_as_plain(const Value *v) {
 bool layout_equal(const Layout *a, const Layout *b) {
   return a->block == b->block && a->top == b->top && a->left == b->left && a->bottom == b->bottom &&
          a->right == b->right && a->n == b->n && a->c == b->c && a->row == b->row && a->pix == b->pix &&
-         a->origin == b->origin && a->size == b->size;
+         a->origin == b->origin && a->size == b->size && a->fill == b->fill;
 }
 
 bool layout_is_plain(const Value *v) {
@@ -169,6 +169,53 @@ static Value *as_planar(Work *w, Value *v) {
   return *copy;
 }
 
+/* ==== the border that a convolution reads ==== */
+
+static void widen(int64_t *side, int64_t need) {
+  if (need > *side) *side = need;
+}
+
+static void share_halo(Layout *a, const Layout *b) {
+  if (has_halo(b)) a->fill = b->fill;
+  widen(&a->top, b->top);
+  widen(&a->left, b->left);
+  widen(&a->bottom, b->bottom);
+  widen(&a->right, b->right);
+}
+
+/* Can there be one border for both? */
+static bool halos_agree(const Layout *a, const Layout *b) { return !has_halo(a) || !has_halo(b) || a->fill == b->fill; }
+
+static Layout halo_of(const Node *n) {
+  const Window *win = &n->win;
+  const int64_t *out = n->out[0]->shape.d, *in = n->in[0]->shape.d;
+  Layout l = {.fill = win->fill};
+  widen(&l.top, win->top);
+  widen(&l.left, win->left);
+  int64_t rows = out[2];
+  if (n->plan->algorithm == CONV_WINOGRAD) rows = winograd_rows(n); /* of whole tiles */
+  widen(&l.bottom, (rows - 1) * win->sh + (win->kh - 1) * win->dh - win->top - (in[2] - 1));
+  widen(&l.right, (out[3] - 1) * win->sw + (win->kw - 1) * win->dw - win->left - (in[3] - 1));
+  return l;
+}
+
+/* The value in whose memory v lies. */
+static Value *whole_of(Value *v) {
+  while (v->alias) v = v->alias;
+  return v;
+}
+
+/* n's input gets the halo that n needs; where another reader's border holds something else, n reads a copy. */
+static void need_halo(Work *w, Node *n) {
+  const Layout halo = halo_of(n);
+  Value *x = n->in[0];
+  if (!halos_agree(&whole_of(x)->layout, &halo)) {
+    x = reorder(w, x, "border", x->layout.block ? layout_blocked(w->build, &x->shape, (Layout){0}) : layout_plain(&x->shape));
+    node_set_input(w->g, n, 0, x);
+  }
+  share_halo(&whole_of(x)->layout, &halo);
+}
+
 /* ==== one node ==== */
 
 static bool is_image(const Value *v) { return v->type == T_F32 && v->shape.rank == 4; }
@@ -207,14 +254,19 @@ static void arguments_on_blocks(Work *w, Node *n) {
 static void place_on_blocks(Work *w, Node *n) {
   bool planar = n->op == OP_Conv && n->plan->planar;
   node_set_input(w->g, n, 0, planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]));
+  if (n->op == OP_Conv) need_halo(w, n);
   arguments_on_blocks(w, n);
   n->out[0]->layout = layout_blocked(w->build, &n->out[0]->shape, (Layout){0});
 }
 
-static bool part_joins(const Work *w, const Node *n, const Value *part) {
+/* `whole` has the halos of the parts so far. */
+static bool part_joins(const Work *w, const Node *n, const Value *part, Layout *whole) {
   if (!part || part->shape.d[1] % w->lanes != 0) return false;
   if (part->batched != node_is_batched(n)) return false; /* it outlives the image's whole */
-  return n->op == OP_Split || (part->layout.block && !part->alias && !part->is_output);
+  if (n->op == OP_Split) return true;
+  if (!part->layout.block || part->alias || part->is_output || !halos_agree(whole, &part->layout)) return false;
+  share_halo(whole, &part->layout);
+  return true;
 }
 
 /* Whole blocks beside each other: the parts of a Concat, or of a Split, lie inside the whole. */
@@ -225,18 +277,20 @@ static bool joins_blocks(const Work *w, const Node *n) {
   if (n->op == OP_Split && !n->in[0]->layout.block) return false;
   int parts = n->op == OP_Concat ? n->n_in : n->n_out, i = 0;
   Value **part = n->op == OP_Concat ? n->in : n->out;
-  for (; i < parts && part_joins(w, n, part[i]); i++) part[i]->alias = part[i]; /* the same part again does not join */
+  Layout whole = {0};
+  for (; i < parts && part_joins(w, n, part[i], &whole); i++) part[i]->alias = part[i]; /* the same part again does not join */
   for (int k = 0; k < i; k++) part[k]->alias = NULL;
   return i == parts;
 }
 
 static void join_blocks(Work *w, Node *n) {
   Value *whole = n->op == OP_Concat ? n->out[0] : n->in[0];
-  whole->layout = layout_blocked(w->build, &whole->shape, (Layout){0});
+  whole->layout = layout_blocked(w->build, &whole->shape, n->op == OP_Concat ? (Layout){0} : whole->layout);
   int parts = n->op == OP_Concat ? n->n_in : n->n_out;
   for (int i = 0; i < parts; i++) {
     Value *part = n->op == OP_Concat ? n->in[i] : n->out[i];
-    part->layout = layout_blocked(w->build, &part->shape, (Layout){0});
+    part->layout = layout_blocked(w->build, &part->shape, n->op == OP_Concat ? part->layout : (Layout){0});
+    share_halo(&whole_of(whole)->layout, &part->layout);
     part->alias = whole;
   }
 }
@@ -283,44 +337,28 @@ static void place_plain(Work *w, Node *n) {
 
 /* ==== halos ==== */
 
-static void widen(int64_t *side, int64_t need) {
-  if (need > *side) *side = need;
-}
-
-static void need_halo(const Node *n) {
-  const Window *win = &n->win;
-  const int64_t *out = n->out[0]->shape.d, *in = n->in[0]->shape.d;
-  Layout *l = &n->in[0]->layout;
-  widen(&l->top, win->top);
-  widen(&l->left, win->left);
-  int64_t rows = out[2];
-  if (n->plan->algorithm == CONV_WINOGRAD) rows = winograd_rows(n); /* of whole tiles */
-  widen(&l->bottom, (rows - 1) * win->sh + (win->kh - 1) * win->dh - win->top - (in[2] - 1));
-  widen(&l->right, (out[3] - 1) * win->sw + (win->kw - 1) * win->dw - win->left - (in[3] - 1));
-}
-
-static void share_halo(Layout *a, const Layout *b) {
-  widen(&a->top, b->top);
-  widen(&a->left, b->left);
-  widen(&a->bottom, b->bottom);
-  widen(&a->right, b->right);
+/* Where both borders hold the same they become one set, known by a value that has the halo of all. */
+static void join_halos(Graph *g, int *set, const Value *a, const Value *b) {
+  Layout *x = &g->value[set_of(set, a->id)]->layout, *y = &g->value[set_of(set, b->id)]->layout;
+  if (!halos_agree(x, y)) return;
+  share_halo(y, x);
+  set_join(set, a->id, b->id);
 }
 
 /* A result can take the place of its residual only if both have one halo; parts of a Concat have the whole's. All that are joined
  * so, in however many steps, get the widest halo among them. */
 static void share_halos(Graph *g) {
   int *set = sets_new(g->cx, g->n_value);
+  for (int i = 0; i < g->n_value; i++) {
+    const Value *v = g->value[i];
+    if (v->alias && v->layout.block) join_halos(g, set, v, v->alias);
+  }
   for (int i = 0; i < g->n_node; i++) {
     const Node *n = g->node[i];
     for (int k = 0; k < n->n_step && n->out[0]->layout.block; k++) {
-      if (step_arg_class(n, &n->step[k]) == ARG_TENSOR) set_join(set, n->in[n->step[k].arg]->id, n->out[0]->id);
+      if (step_arg_class(n, &n->step[k]) == ARG_TENSOR) join_halos(g, set, n->in[n->step[k].arg], n->out[0]);
     }
   }
-  for (int i = 0; i < g->n_value; i++) {
-    const Value *v = g->value[i];
-    if (v->alias && v->layout.block) set_join(set, i, v->alias->id);
-  }
-  for (int i = 0; i < g->n_value; i++) share_halo(&g->value[set_of(set, i)]->layout, &g->value[i]->layout);
   for (int i = 0; i < g->n_value; i++) share_halo(&g->value[i]->layout, &g->value[set_of(set, i)]->layout);
 }
 
@@ -359,9 +397,6 @@ static void set_part_strides(Node *n) {
 
 static void plan_halos(const Build *b) {
   Graph *g = b->graph;
-  for (int i = 0; i < g->n_node; i++) {
-    if (is_conv_on_blocks(g->node[i])) need_halo(g->node[i]);
-  }
   share_halos(g);
   set_strides(b);
   for (int i = g->n_node - 1; i >= 0; i--) { /* a whole before its parts, which may be wholes too */

@@ -237,6 +237,57 @@ static void residuals_share_one_halo(void **state) {
   assert_halo(g->node[1]->in[0], 0, 0, 0, 0); /* x itself has no part in it */
 }
 
+/* What convolutions number i of the graph read beside the map, as quantised ones would. */
+static Graph *laid_out_with_fills(const char *text, const uint64_t *fill) {
+  Graph *g = text_parse(cx, &options, text);
+  pass_shape(g);
+  static const Target target = {.lanes = 8, .regs = 16, .fma = true, .l1 = 32 << 10, .l2 = 512 << 10};
+  Build *b = build_new(g, &options, &target);
+  pass_select(b);
+  int conv = 0;
+  for (int i = 0; i < g->n_node; i++) {
+    if (g->node[i]->op == OP_Conv) g->node[i]->win.fill = fill[conv++];
+  }
+  pass_layout(b);
+  return g;
+}
+
+static void borders_are_shared_where_they_hold_the_same(void **state) {
+  (void)state;
+  static const struct { uint64_t fill[4]; const char *ops; } cases[] = {
+    {{0, 7, 7, 7}, "Reorder Conv Conv Conv Conv Reorder Reorder Reorder"},
+    {{0, 7, 7, 0}, "Reorder Conv Conv Conv Reorder Conv Reorder Reorder Reorder"},
+    {{0, 0, 7, 0}, "Reorder Conv Conv Reorder Conv Conv Reorder Reorder Reorder"},
+  };
+  EXPECT_NO_FAIL(cx);
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    const uint64_t *fill = cases[i].fill;
+    Graph *g = laid_out_with_fills("graph g\ninput x f32 [1,16,8,8]\n" CONV_WEIGHTS "a = Conv(x, v)\n"
+                                   "b = Conv(a, w) pads=[1,1,1,1]\nc = Conv(a, w) pads=[1,0,0,1]\n"
+                                   "d = Conv(a, w) pads=[2,0,0,1]\noutput b\noutput c\noutput d\n", fill);
+    assert_string_equal(ops_text(g), cases[i].ops);
+    for (int k = 0, conv = 0; k < g->n_node; k++) {
+      if (g->node[k]->op == OP_Conv) assert_int_equal(g->node[k]->in[0]->layout.fill, fill[conv++]);
+    }
+  }
+}
+
+/* A residual, and the parts of a concatenation, whose borders hold something else have a border of their own. */
+static void other_borders_are_apart(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = laid_out_with_fills("graph g\ninput x f32 [1,16,8,8]\n" CONV_WEIGHTS "a = Conv(x, v)\n"
+                                 "b = Conv(a, w) pads=[2,2,2,2]\nc = Conv(a, v, _, a) | Add(@3)\n"
+                                 "d = Conv(c, w) pads=[1,1,1,1]\noutput b\noutput d\n", (const uint64_t[]){0, 7, 0, 0});
+  assert_halo(value_named(g, "a"), 2, 2, 2, 2);
+  assert_halo(value_named(g, "c"), 1, 1, 1, 1);
+  g = laid_out_with_fills("graph g\ninput x f32 [1,16,8,8]\n" CONV_WEIGHTS "a = Conv(x, v)\nb = Conv(x, v)\n"
+                          "d = Conv(a, w) pads=[1,1,1,1]\ne = Conv(b, w) pads=[1,1,1,1]\nc = Concat(a, b) axis=1\n"
+                          "output c\noutput d\noutput e\n", (const uint64_t[]){0, 0, 7, 0});
+  assert_null(value_named(g, "a")->alias);
+  assert_null(value_named(g, "b")->alias);
+}
+
 /* ==== concatenations and splits in place ==== */
 
 static void parts_lie_inside_the_whole(void **state) {
@@ -349,6 +400,8 @@ int main(void) {
     TEST(halos_hold_what_windows_read),
     TEST(winograd_reads_whole_tiles),
     TEST(residuals_share_one_halo),
+    TEST(borders_are_shared_where_they_hold_the_same),
+    TEST(other_borders_are_apart),
     TEST(parts_lie_inside_the_whole),
     TEST(some_concatenations_are_copies),
     TEST(nested_parts_compute_right),
