@@ -1,7 +1,7 @@
 /* layout.c: where every tensor's elements lie. Convolutions and what hangs on them work on channel blocks
- * [N][H][C/V][W][V] (Build.many_shapes: [N][C/V][H][W][V]), everything else on dense row-major tensors; a Reorder stands
- * where the two meet. The halo of a blocked tensor is the border that its readers' padding needs, so that no inner loop tests
- * bounds; readers whose borders hold different elements have one each. */
+ * [N][H][C/V][W][V] (Build.many_shapes: [N][C/V][H][W][V]), V being the format of the type (channel_block), everything else on
+ * dense row-major tensors; a Reorder stands where the two meet. The halo of a blocked tensor is the border that its readers'
+ * padding needs, so that no inner loop tests bounds; readers whose borders hold different elements have one each. */
 #include "lower.h"
 
 #include <string.h>
@@ -9,7 +9,6 @@
 typedef struct Work {
   const Build *build;
   Graph *g;
-  int lanes;
   int n_copy;         /* entries of the tables below, by value id */
   Value **blocked, **plain, **planar; /* the copy of a value in another layout, once made */
 } Work;
@@ -25,10 +24,14 @@ Layout layout_plain(const Shape *s) {
   return l;
 }
 
-/* Channel blocks with the halo that `l` asks for. */
-static Layout layout_blocked(const Build *b, const Shape *s, Layout l) {
-  int64_t blocks = size_ceiling(s->d[1], b->target->lanes), height = size_add(size_add(l.top, s->d[2]), l.bottom);
-  l.block = l.pix = b->target->lanes;
+int channel_block(const Target *t, Type type) { return t->lanes * (int)type_size(T_F32) / (int)type_size(type); }
+
+/* Channel blocks of v's type, with the halo that `l` asks for. */
+static Layout layout_blocked(const Build *b, const Value *v, Layout l) {
+  const Shape *s = &v->shape;
+  l.block = channel_block(b->target, v->type);
+  l.pix = l.block;
+  int64_t blocks = size_ceiling(s->d[1], l.block), height = size_add(size_add(l.top, s->d[2]), l.bottom);
   int64_t width = size_mul(size_add(size_add(l.left, s->d[3]), l.right), l.pix);
   l.c = b->many_shapes ? size_mul(height, width) : width;
   l.row = b->many_shapes ? width : size_mul(blocks, width);
@@ -146,9 +149,9 @@ static Value *reorder(Work *w, Value *v, const char *suffix, Layout l) {
 
 static Value *as_blocked(Work *w, Value *v) {
   if (v->layout.block) return v;
-  if (v->id >= w->n_copy) return reorder(w, v, "blocked", layout_blocked(w->build, &v->shape, (Layout){0}));
+  if (v->id >= w->n_copy) return reorder(w, v, "blocked", layout_blocked(w->build, v, (Layout){0}));
   Value **copy = &w->blocked[v->id];
-  if (!*copy) *copy = reorder(w, v, "blocked", layout_blocked(w->build, &v->shape, (Layout){0}));
+  if (!*copy) *copy = reorder(w, v, "blocked", layout_blocked(w->build, v, (Layout){0}));
   return *copy;
 }
 
@@ -210,7 +213,7 @@ static void need_halo(Work *w, Node *n) {
   const Layout halo = halo_of(n);
   Value *x = n->in[0];
   if (!halos_agree(&whole_of(x)->layout, &halo)) {
-    x = reorder(w, x, "border", x->layout.block ? layout_blocked(w->build, &x->shape, (Layout){0}) : layout_plain(&x->shape));
+    x = reorder(w, x, "border", x->layout.block ? layout_blocked(w->build, x, (Layout){0}) : layout_plain(&x->shape));
     node_set_input(w->g, n, 0, x);
   }
   share_halo(&whole_of(x)->layout, &halo);
@@ -256,12 +259,12 @@ static void place_on_blocks(Work *w, Node *n) {
   node_set_input(w->g, n, 0, planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]));
   if (n->op == OP_Conv) need_halo(w, n);
   arguments_on_blocks(w, n);
-  n->out[0]->layout = layout_blocked(w->build, &n->out[0]->shape, (Layout){0});
+  n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
 }
 
 /* `whole` has the halos of the parts so far. */
 static bool part_joins(const Work *w, const Node *n, const Value *part, Layout *whole) {
-  if (!part || part->shape.d[1] % w->lanes != 0) return false;
+  if (!part || part->shape.d[1] % channel_block(w->build->target, part->type) != 0) return false;
   if (part->batched != node_is_batched(n)) return false; /* it outlives the image's whole */
   if (n->op == OP_Split) return true;
   if (!part->layout.block || part->alias || part->is_output || !halos_agree(whole, &part->layout)) return false;
@@ -285,11 +288,11 @@ static bool joins_blocks(const Work *w, const Node *n) {
 
 static void join_blocks(Work *w, Node *n) {
   Value *whole = n->op == OP_Concat ? n->out[0] : n->in[0];
-  whole->layout = layout_blocked(w->build, &whole->shape, n->op == OP_Concat ? (Layout){0} : whole->layout);
+  whole->layout = layout_blocked(w->build, whole, n->op == OP_Concat ? (Layout){0} : whole->layout);
   int parts = n->op == OP_Concat ? n->n_in : n->n_out;
   for (int i = 0; i < parts; i++) {
     Value *part = n->op == OP_Concat ? n->in[i] : n->out[i];
-    part->layout = layout_blocked(w->build, &part->shape, n->op == OP_Concat ? part->layout : (Layout){0});
+    part->layout = layout_blocked(w->build, part, n->op == OP_Concat ? part->layout : (Layout){0});
     share_halo(&whole_of(whole)->layout, &part->layout);
     part->alias = whole;
   }
@@ -322,7 +325,7 @@ static bool makes_blocks(const Node *n) {
 
 static void place_blocks(Work *w, Node *n) {
   node_set_input(w->g, n, 0, as_plain(w, n->in[0]));
-  n->out[0]->layout = layout_blocked(w->build, &n->out[0]->shape, (Layout){0});
+  n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
 }
 
 static void place_plain(Work *w, Node *n) {
@@ -374,7 +377,7 @@ static void set_strides(const Build *b) {
   Graph *g = b->graph;
   for (int i = 0; i < g->n_value; i++) {
     Value *v = g->value[i];
-    if (v->layout.block) v->layout = layout_blocked(b, &v->shape, v->layout);
+    if (v->layout.block) v->layout = layout_blocked(b, v, v->layout);
     else if (has_halo(&v->layout)) v->layout = layout_planar(&v->shape, v->layout);
     check_size(b, v);
   }
@@ -390,7 +393,7 @@ static void set_part_strides(Node *n) {
     if (!part || part->alias != whole) return;
     int64_t channels = part->shape.d[1];
     part->layout = whole->layout;
-    part->alias_offset = offset * 4;
+    part->alias_offset = offset * (int64_t)type_size(whole->type);
     offset += channels / whole->layout.block * whole->layout.c;
   }
 }
@@ -427,7 +430,7 @@ void pass_layout(Build *b) {
   for (Node *n; (n = walk_next(g));) {
     if (is_conv_on_blocks(n)) split_epilogue(g, n);
   }
-  Work w = {.build = b, .g = g, .lanes = b->target->lanes, .n_copy = g->n_value};
+  Work w = {.build = b, .g = g, .n_copy = g->n_value};
   for (int i = 0; i < g->n_value; i++) {
     g->value[i]->id = i;
     g->value[i]->layout = layout_plain(&g->value[i]->shape);

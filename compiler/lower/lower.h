@@ -232,6 +232,8 @@ void tuning_warn(const Tuning *t, const char *path);
 
 /* Chooses Value.layout of every value and inserts Reorder nodes where a reader wants another layout; gives halos. */
 void pass_layout(Build *b);
+/* The format of a type: how many channels a block has, as many as a vector has elements. */
+int channel_block(const Target *t, Type type);
 /* The dense row-major layout of a shape. */
 Layout layout_plain(const Shape *s);
 bool layout_equal(const Layout *a, const Layout *b);

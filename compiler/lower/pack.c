@@ -310,7 +310,7 @@ static int64_t place(Packer *p, Item i, int64_t bytes) {
 }
 
 static Item item_of(const Value *v, const Node *packed) {
-  return (Item){.packed = packed, .data = v->data, .bytes = (size_t)shape_count(&v->shape) * type_size(v->type)};
+  return (Item){.packed = packed, .data = v->data, .bytes = value_bytes(v)};
 }
 
 /* Zeros for the layer with the most channels of those that have no bias. */
@@ -323,7 +323,7 @@ static int64_t place_zeros(Packer *p) {
     bool bare = is_packed_conv(n) && (n->n_in < 3 || !n->in[2]);
     if (bare && n->out[0]->shape.d[1] > most) most = n->out[0]->shape.d[1];
   }
-  return p->zeros = reserve(p, most * 4);
+  return p->zeros = reserve(p, most * (int64_t)type_size(T_F32));
 }
 
 /* Rounded up to 64 bytes by `reserve`, so that a whole vector can be read at the last channel. A constant that several
@@ -341,7 +341,7 @@ static void place_weights(Packer *p, Node *n) {
   n->plan->weights = place(p, item_of(n->in[1], n), bytes);
   if (n->op != OP_Conv) return;
   const Value *bias = n->n_in > 2 ? n->in[2] : NULL;
-  n->plan->bias = bias ? place(p, item_of(bias, NULL), shape_count(&bias->shape) * 4) : place_zeros(p);
+  n->plan->bias = bias ? place(p, item_of(bias, NULL), value_bytes(bias)) : place_zeros(p);
 }
 
 static void place_others(Packer *p, Node *n) {

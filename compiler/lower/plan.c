@@ -48,8 +48,8 @@ static void add_work_values(Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
     if (!n->plan || n->plan->shared == 0) continue;
-    Shape s = {.rank = 1, .d = {n->plan->shared / 4}};
-    n->plan->work = value_new(g, format_text(g->cx, "%s.work", n->out[0]->name), T_F32, s);
+    Shape s = {.rank = 1, .d = {n->plan->shared}};
+    n->plan->work = value_new(g, format_text(g->cx, "%s.work", n->out[0]->name), T_U8, s);
     n->plan->work->layout = layout_plain(&s);
   }
 }

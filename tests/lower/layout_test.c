@@ -173,6 +173,23 @@ static void classes_of_arguments(void **state) {
   }
 }
 
+/* ==== formats ==== */
+
+/* A block of channels is a vector: 64, 32 or 16 bytes. */
+static void formats_of_types(void **state) {
+  (void)state;
+  static const struct { Type type; int block[3]; } cases[] = {
+    {T_F32, {16, 8, 4}}, {T_I32, {16, 8, 4}}, {T_F16, {32, 16, 8}}, {T_BF16, {32, 16, 8}}, {T_U8, {64, 32, 16}},
+    {T_I8, {64, 32, 16}}, {T_F64, {8, 4, 2}},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    for (int k = 0; k < 3; k++) {
+      Target t = {.lanes = 16 >> k};
+      assert_int_equal(channel_block(&t, cases[i].type), cases[i].block[k]);
+    }
+  }
+}
+
 /* ==== halos ==== */
 
 static void halos_hold_what_windows_read(void **state) {
@@ -397,6 +414,7 @@ int main(void) {
     TEST(few_channels_stay_planes),
     TEST(steps_that_need_dense_tensors_leave),
     TEST(classes_of_arguments),
+    TEST(formats_of_types),
     TEST(halos_hold_what_windows_read),
     TEST(winograd_reads_whole_tiles),
     TEST(residuals_share_one_halo),
