@@ -85,7 +85,7 @@ static void share(Plan *p, Value *v, Value *with) {
 /* A view lies where its input lies; where it is a graph output, its input is computed there instead. */
 static void share_view(Plan *p, Node *n) {
   Value *x = n->in[0], *y = n->out[0];
-  if (x->data || y->alias || !layout_is_plain(x) || !layout_is_plain(y)) return;
+  if (x->data || x->type != y->type || y->alias || !layout_is_plain(x) || !layout_is_plain(y)) return;
   if (!y->is_output) share(p, y, x);
   else if (x->batched == y->batched && !is_outside(root_of(p, x)) && !x->alias && !x->layout.block) share(p, x, y);
 }

@@ -1,7 +1,20 @@
-/* move.c: operators that move elements, of whose type only the size matters. */
+/* move.c: operators that move elements, of whose type only the size matters; a Reorder may convert them. */
 #include "ops.h"
 
 #include <string.h>
+
+/* ---- Reorder ---- */
+
+/* Who makes one gives its result the type; else it is the input's. */
+void infer_reorder(Graph *g, Node *n) {
+  Type t = n->out[0]->type;
+  set_output(g, n, 0, t == T_NONE ? n->in[0]->type : t, &n->in[0]->shape);
+}
+
+void eval_reorder(Graph *g, const Node *n, const void *const *in, void **out) {
+  if (n->in[0]->type == n->out[0]->type) eval_copy(g, n, in, out);
+  else eval_cast(g, n, in, out);
+}
 
 /* ---- Transpose, SpaceToDepth ---- */
 
