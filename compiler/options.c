@@ -213,6 +213,8 @@ const OptionRow option_list[] = {
            "and how many bytes it has to move"},
   {FINDINGS, COMPILE, "--threads", "N", EITHER, read_number, TOOL(threads),
    .help = "threads that --profile runs it with (default: 1)", .most = MOST_THREADS},
+  {FINDINGS, EVERY, "--json", NULL, NONE, read_flag, TOOL(json),
+   .help = "print all of that, or the error, as one object of JSON on standard output"},
   {FINDINGS, COMPILE, "-v", NULL, NONE, read_flag, TOOL(verbose),
    .help = "say what is compiled, and how large it gets"},
 

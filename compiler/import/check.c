@@ -54,19 +54,6 @@ static bool kind_of_type(ProtoType type, AttrKind *kind) {
   }
 }
 
-const char *node_name(const Onnx__NodeProto *p) {
-  if (p->name && *p->name) return p->name;
-  for (size_t i = 0; i < p->n_output; i++)
-    if (*p->output[i]) return p->output[i];
-  return p->op_type;
-}
-
-_Noreturn void fail_proto(const Import *im, const Onnx__NodeProto *p, const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  fail_node(im->cx, node_name(p), proto_op_name(im->cx, p->domain, p->op_type), fmt, args);
-}
-
 static _Noreturn void fail_attr(const Import *im, const Onnx__NodeProto *n, const char *attr, const char *reason) {
   fail_proto(im, n, "attribute \"%.80s\" %s", attr, reason);
 }

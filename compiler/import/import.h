@@ -14,6 +14,36 @@ Graph *import_bytes(Context *cx, const Options *opt, const void *data, size_t si
 /* A serialized TensorProto as a constant; it carries the tensor's name. */
 Value *import_tensor(Context *cx, Graph *g, const void *data, size_t size);
 
+/* ==== inspect.c: what a model file holds, whether or not it can be compiled ==== */
+
+typedef struct ModelTensor {
+  const char *name, *type;
+  int rank;             /* -1: not known */
+  const char **dim;     /* each a number, a name, or "?" */
+} ModelTensor;
+
+typedef struct ModelOperator {
+  const char *name;     /* with its domain where that is not ONNX's own */
+  int count;
+  const char *node;     /* the first of them */
+  const char *refused;  /* why; NULL: resnetcc has it */
+} ModelOperator;
+
+typedef struct ModelSummary {
+  const char *file;
+  const char *producer; /* "": the file does not say */
+  int64_t ir, opset;    /* versions; 0: the file does not say */
+  int n_input, n_output;
+  ModelTensor *input, *output;
+  int n_op;
+  ModelOperator *op;    /* the most frequent first */
+  int64_t n_node;
+  int64_t parameters, bytes; /* elements of all constants, and what they take in the file */
+} ModelSummary;
+
+/* Fails where the file is none of ONNX. */
+ModelSummary inspect_model(Context *cx, const char *path);
+
 /* ==== inside import ==== */
 
 /* Messages of the protobuf schema, by name only: who includes this needs no onnx.pb-c.h. */
@@ -62,22 +92,32 @@ typedef struct Name {
 ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *type, const void *data,
                               size_t size, const char **error);
 
+/* ==== model.c ==== */
+
+/* The file's message. Fails where it is none of ONNX. */
+const Onnx__ModelProto *read_model(Context *cx, const char *path);
+/* Fails where an input, an output, an initializer or an operator has no name. */
+void check_names(Import *im);
+
+/* ==== node.c ==== */
+
+bool domain_is_onnx(const char *domain);
+/* With its domain, where that is not ONNX's own. */
+const char *proto_op_name(Context *cx, const char *domain, const char *op);
+/* For messages: the node's own, or that of its first output. */
+const char *node_name(const Onnx__NodeProto *p);
+/* fail_at, where the graph has no such node yet. */
+_Noreturn void fail_proto(const Import *im, const Onnx__NodeProto *p, const char *fmt, ...) PRINTF(3, 4);
+
 /* ==== check.c ==== */
 
 /* Fails where an attribute has two values, is given twice or is not of the kind that its operator takes. */
 void check_attributes(const Import *im);
 /* An Onnx__AttributeProto__AttributeType. Files before IR version 2 have no `type`, and some writers still leave it out. */
 int attr_type(const Onnx__AttributeProto *p);
-/* For messages: the node's own, or that of its first output. */
-const char *node_name(const Onnx__NodeProto *p);
-/* fail_at, where the graph has no such node yet. */
-_Noreturn void fail_proto(const Import *im, const Onnx__NodeProto *p, const char *fmt, ...) PRINTF(3, 4);
 
 /* ==== operators.c ==== */
 
-bool domain_is_onnx(const char *domain);
-/* With its domain, where that is not ONNX's own. */
-const char *proto_op_name(Context *cx, const char *domain, const char *op);
 void read_functions(Import *im);
 /* Why resnetcc does not have the operator of this node in that operator set; NULL: it has. */
 const char *why_missing(const Import *im, int opset, const Onnx__NodeProto *p);

@@ -64,7 +64,7 @@ static void check_model(Import *im) {
 }
 
 /* From here on every name that is relied on is text. */
-static void check_names(Import *im) {
+void check_names(Import *im) {
   const Onnx__GraphProto *graph = im->graph;
   for (size_t i = 0; i < graph->n_input; i++)
     if (!is_named(graph->input[i]->name)) fail(im->cx, "input %zu has no name", i);
@@ -376,12 +376,16 @@ static void *map_file(Context *cx, const char *path, size_t *size) {
   return data;
 }
 
-Graph *import_model(Context *cx, const Options *opt) {
+const Onnx__ModelProto *read_model(Context *cx, const char *path) {
   size_t size;
   const char *error;
-  void *data = map_file(cx, opt->input, &size);
+  void *data = map_file(cx, path, &size);
   ProtobufCMessage *m = wire_unpack(cx, &onnx__model_proto__descriptor, data, size, &error);
   munmap(data, size);
   if (!m) fail(cx, "%s", error);
-  return build(cx, opt, (const Onnx__ModelProto *)m, path_folder(cx, opt->input));
+  return (const Onnx__ModelProto *)m;
+}
+
+Graph *import_model(Context *cx, const Options *opt) {
+  return build(cx, opt, read_model(cx, opt->input), path_folder(cx, opt->input));
 }

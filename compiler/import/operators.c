@@ -4,12 +4,6 @@
 
 #include <string.h>
 
-bool domain_is_onnx(const char *domain) { return !domain || !*domain || strcmp(domain, "ai.onnx") == 0; }
-
-const char *proto_op_name(Context *cx, const char *domain, const char *op) {
-  return domain_is_onnx(domain) ? op : format_text(cx, "%s.%s", domain, op);
-}
-
 void read_functions(Import *im) {
   for (size_t i = 0; i < im->model->n_functions; i++) {
     Onnx__FunctionProto *f = im->model->functions[i];

@@ -135,9 +135,8 @@ static double largest_of(const float *y, int64_t n) {
 /* NaN counts as an error without limit. */
 static double larger_error(double error, double difference) { return difference <= error ? error : difference; }
 
-static void print_layer(Accuracy *a, int number, FILE *f) {
-  const Alone *layer = &a->layer[number];
-  const Node *n = layer->node;
+static void check_layer(Accuracy *a, int number, ReportLayer *l) {
+  const Node *n = a->layer[number].node;
   const Shape *y = &n->out[0]->shape;
   double error = 0, plain = 0, largest = largest_of(a->y[number], shape_count(y));
   for (int i = 0; i < SAMPLES; i++) {
@@ -148,21 +147,21 @@ static void print_layer(Accuracy *a, int number, FILE *f) {
     plain = larger_error(plain, fabs((double)single - exact));
   }
   double unit = largest > 0 ? largest : 1;
-  fprintf(f, "%-18s %9.1e %9.1e %-30s %s\n", n->candidates->item[layer->candidate].name, error / unit, plain / unit,
-          layer_text(a->g, n), n->name);
+  l->checked = true;
+  l->error = error / unit;
+  l->fp32_error = plain / unit;
 }
 
-void accuracy_report(Build *b, FILE *f) {
+void report_accuracy(Report *r, Build *b) {
   Accuracy a = {.build = b, .g = b->graph, .state = 1};
   list_layers(&a);
   if (a.n == 0) return;
-  fprintf(f, "\nerror against double precision, relative to the largest result: %d results of each layer\n", SAMPLES);
+  r->samples = SAMPLES;
   if (rcc_cpu_check(b->target->cpu_bits) != RCC_OK) {
-    fprintf(f, "not measured: %s\n", rcc_strerror(RCC_ERR_CPU));
+    r->unchecked = rcc_strerror(RCC_ERR_CPU);
     return;
   }
   make_input(&a);
   run_layers(&a);
-  fprintf(f, "%-18s %9s %9s %-30s %s\n", "algorithm", "error", "fp32 sum", "shape", "node");
-  for (int i = 0; i < a.n; i++) print_layer(&a, i, f);
+  for (int i = 0; i < a.n; i++) check_layer(&a, i, &r->layer[node_index(a.g, a.layer[i].node)]);
 }

@@ -1,6 +1,7 @@
 /* driver.c: a compilation from the input file to the output files. */
 #include "tools.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const char *model_name(Context *cx, const Options *opt, const char *output) {
@@ -50,14 +51,14 @@ static void write_header(const Build *b, Output *out) {
   buffer_free(&text);
 }
 
-/* `text`: where a profile goes. */
-static void write_code(Build *b, const ToolOptions *opt, Output *out, FILE *text) {
+static void write_code(Build *b, const ToolOptions *opt, Report *r, Output *out) {
   Object object;
   object_emit(b, &object);
   if (opt->verbose) fprintf(stderr, "code: %lld instructions of LLVM's\n", (long long)object.instructions);
   output_write(out, object.data, object.size);
   output_write(out, object.tail, object.tail_size);
-  if (opt->profile) profile(b, &object, opt->threads ? (int)opt->threads : 1, text);
+  report_code(r, b);
+  if (opt->profile) report_times(r, b, &object, opt->threads ? (int)opt->threads : 1);
   object_free(&object);
 }
 
@@ -81,13 +82,14 @@ static void write_depend(const Build *b, const ToolOptions *opt, const Paths *pa
   buffer_free(&text);
 }
 
-static void write_files(Build *b, const ToolOptions *opt, const Paths *paths) {
+static void write_files(Build *b, const ToolOptions *opt, const Paths *paths, Report *r) {
   Context *cx = b->graph->cx;
   Output *out[4] = {output_open(cx, paths->output)};
   int n = 1;
   double last = wall_seconds();
   if (b->options->emit == EMIT_GRAPH) write_graph(b->graph, out[0]);
-  else write_code(b, opt, out[0], text_file(paths->output));
+  else write_code(b, opt, r, out[0]);
+  if (r->runs && !opt->json) print_times(r, text_file(paths->output));
   if (paths->header) write_header(b, out[n++] = output_open(cx, paths->header));
   if (paths->tuning) write_tuning(b, out[n++] = output_open(cx, paths->tuning));
   if (paths->depend) write_depend(b, opt, paths, out[n++] = output_open(cx, paths->depend));
@@ -102,11 +104,29 @@ static Tuning *read_times(Context *cx, const ToolOptions *opt, const Target *tar
   return t;
 }
 
-static void print_reports(Build *b, const ToolOptions *opt, const char *path) {
+/* What there is to tell before there is code. */
+static Report *report(Build *b, const ToolOptions *opt, const char *path) {
   FILE *f = text_file(path);
+  Report *r = report_new(b);
   if (opt->verbose) print_summary(b, path);
-  if (opt->report) plan_report(b, f), accuracy_report(b, f);
-  if (opt->why) select_report(b, f);
+  if (opt->report) report_accuracy(r, b);
+  if (opt->report && !opt->json) print_buffers(r, f), print_accuracy(r, f);
+  if (opt->why && !opt->json) print_candidates(r, f);
+  return r;
+}
+
+/* Standard output is for the object of JSON alone. */
+static void check_json(Context *cx, const Paths *paths) {
+  const char *const all[] = {paths->output, paths->tuning, paths->depend};
+  for (size_t i = 0; i < COUNT(all); i++) {
+    if (all[i] && strcmp(all[i], "-") == 0) fail(cx, "--json: standard output cannot take another output as well");
+  }
+}
+
+static void print_json(Context *cx, const Report *r) {
+  json_report(r, stdout);
+  cx->file = "standard output";
+  if (fflush(stdout) != 0) fail(cx, "cannot be written: %s", strerror(errno));
 }
 
 static void dump(Graph *g, const Pass *p) {
@@ -148,6 +168,7 @@ static void compile_or_unwind(Context *cx, const ToolOptions *opt) {
   const char *name = model_name(cx, &opt->compile, paths.output);
   cx->file = opt->compile.input;
   paths_check(cx, &paths, opt);
+  if (opt->json) check_json(cx, &paths);
   Tuning *times = read_times(cx, opt, target, &paths);
   Watch w = {.opt = opt, .witness = opt->each_pass ? witness_new(cx) : NULL};
   Graph *g = front(cx, opt, &paths, &w);
@@ -158,8 +179,9 @@ static void compile_or_unwind(Context *cx, const ToolOptions *opt) {
   w.last = wall_seconds();
   build_run(b, after_pass, &w);
   if (times && *opt->tune) tuning_warn(times, opt->tune);
-  print_reports(b, opt, paths.output);
-  write_files(b, opt, &paths);
+  Report *r = report(b, opt, paths.output);
+  write_files(b, opt, &paths, r);
+  if (opt->json) print_json(cx, r);
 }
 
 int compile(Context *cx, const ToolOptions *opt) {
@@ -170,6 +192,8 @@ int compile(Context *cx, const ToolOptions *opt) {
   int failed = setjmp(cx->unwind);
   if (!failed) compile_or_unwind(cx, opt);
   else output_abandon();
+  ReportError error = report_error(cx);
+  if (failed && opt->json) json_error(&error, stdout);
   arena_free(cx->arena);
   cx->arena = NULL;
   return failed;

@@ -1,42 +1,138 @@
-/* report.c: --report and --why: what a compilation decided. */
+/* report.c: what a compilation found, as far as the compiled graph tells it. */
 #include "tools.h"
 
 #include <inttypes.h>
 
-static const char *place_name(const Value *v) {
-  static const char *const names[] = {"-", "input", "output", "workspace", "weights", "shared"};
-  return names[v->place];
+/* ==== what a layer does ==== */
+
+static double multiplications(const Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  double results = (double)shape_count(y);
+  if (n->op == OP_Conv) return results * (double)shape_count(&n->in[1]->shape) / (double)n->in[1]->shape.d[0];
+  if (n->op == OP_Gemm || n->op == OP_MatMul) {
+    const Shape *a = &n->in[0]->shape;
+    bool transposed = n->op == OP_Gemm && attr_int(n, "transA", 0);
+    return results * (double)a->d[transposed ? 0 : a->rank - 1];
+  }
+  return 0;
 }
 
-void plan_report(const Build *b, FILE *f) {
-  const Graph *g = b->graph;
-  fprintf(f, "weights %lld bytes, workspace %lld bytes, scratch %lld bytes a thread\n", (long long)b->weights_size,
-          (long long)b->work_size, (long long)b->scratch_size);
-  if (b->once_size) fprintf(f, "shared by all images %lld bytes, made by %d nodes\n", (long long)b->once_size, b->n_once);
-  fprintf(f, "%-10s %12s %12s %-6s %-14s %-24s %s\n", "place", "offset", "bytes", "layout", "halo", "shape", "value");
+static bool has_before(Value *const *v, int i) {
+  for (int k = 0; k < i; k++) {
+    if (v[k] == v[i]) return true;
+  }
+  return false;
+}
+
+/* What must be moved at least: inputs, the epilogue's arguments, weights as packed, results. */
+static double bytes_moved(const Build *b, const Node *n) {
+  double packed = (double)packed_bytes(b, n), sum = packed;
+  for (int i = 0; i < n->n_in; i++) {
+    const Value *v = n->in[i];
+    bool counted = packed > 0 && i == 1;
+    if (v && !counted && !has_before(n->in, i)) sum += (double)shape_count(&v->shape) * (double)type_size(v->type);
+  }
+  for (int i = 0; i < n->n_out; i++) {
+    const Value *v = n->out[i];
+    if (v) sum += (double)shape_count(&v->shape) * (double)type_size(v->type);
+  }
+  return sum;
+}
+
+static const char *algorithm_of(const Node *n) {
+  if (n->op != OP_Conv) return "";
+  return n->candidates ? n->candidates->item[n->candidates->chosen].name : "plain";
+}
+
+static const char *layer_text(Graph *g, const Node *n) {
+  if (n->op != OP_Conv) return shape_text(g->cx, &n->out[0]->shape);
+  const Window *k = &n->win;
+  const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
+  const char *groups = n->group > 1 ? format_text(g->cx, " g%d", n->group) : "";
+  const char *images = y->d[0] > 1 ? format_text(g->cx, " x%" PRId64, y->d[0]) : "";
+  return format_text(g->cx, "%" PRId64 "x%" PRId64 "/%" PRId64 " %" PRId64 "->%" PRId64 "%s @%" PRId64 "x%" PRId64 "%s",
+                     k->kh, k->kw, k->sh, x->d[1], y->d[1], groups, y->d[2], y->d[3], images);
+}
+
+static const ReportCandidate *candidates_of(Context *cx, const Candidates *list) {
+  ReportCandidate *c = alloc_n(cx, (size_t)list->n, sizeof *c);
+  for (int i = 0; i < list->n; i++) {
+    const Candidate *item = &list->item[i];
+    c[i] = (ReportCandidate){item->name, item->ms, item->measured, i == list->chosen};
+  }
+  return c;
+}
+
+static ReportLayer layer_of(const Build *b, const Node *n) {
+  Graph *g = b->graph;
+  ReportLayer l = {.node = n->name, .op = op_info[n->op].name, .what = layer_text(g, n),
+                   .algorithm = algorithm_of(n)};
+  if (n->candidates) l.candidate = candidates_of(g->cx, n->candidates);
+  if (n->candidates) l.n_candidate = n->candidates->n;
+  l.gflop = 2e-9 * multiplications(n);
+  l.bytes = bytes_moved(b, n);
+  return l;
+}
+
+/* ==== buffers ==== */
+
+static ReportBuffer buffer_of(Context *cx, const Value *v) {
+  static const char *const places[] = {"-", "input", "output", "workspace", "weights", "shared"};
+  const Layout *l = &v->layout;
+  return (ReportBuffer){
+    .place = places[v->place], .value = v->name, .alias = v->alias ? v->alias->name : NULL,
+    .type = type_name(v->type), .shape = shape_text(cx, &v->shape),
+    .offset = v->offset + v->alias_offset, .bytes = l->size * (int64_t)type_size(v->type), .block = l->block,
+    .top = l->top, .left = l->left, .bottom = l->bottom, .right = l->right,
+  };
+}
+
+static void list_buffers(Report *r, const Graph *g) {
+  r->buffer = alloc_n(r->cx, (size_t)g->n_value + 1, sizeof *r->buffer);
   for (int i = 0; i < g->n_value; i++) {
     const Value *v = g->value[i];
-    if (v->place == P_NONE || v->place == P_CONST) continue;
-    const Layout *l = &v->layout;
-    const char *halo = format_text(g->cx, "%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64, l->top, l->left, l->bottom, l->right);
-    char block[16] = "plain";
-    if (v->layout.block) snprintf(block, sizeof block, "C/%d", v->layout.block);
-    fprintf(f, "%-10s %12lld %12lld %-6s %-14s %-24s %s%s%s\n", place_name(v), (long long)(v->offset + v->alias_offset),
-            (long long)(v->layout.size * (int64_t)type_size(v->type)), block, halo, shape_text(g->cx, &v->shape), v->name,
-            v->alias ? " = " : "", v->alias ? v->alias->name : "");
+    if (v->place != P_NONE && v->place != P_CONST) r->buffer[r->n_buffer++] = buffer_of(r->cx, v);
   }
 }
 
-void select_report(const Build *b, FILE *f) {
-  Graph *g = b->graph;
-  fprintf(f, "  %-28s %9s %-9s  %-30s %s\n", "algorithm", "ms", "", "shape", "node");
-  for (int i = 0; i < g->n_node; i++) {
-    const Node *n = g->node[i];
-    const Candidates *list = n->candidates;
-    for (int k = 0; list && k < list->n; k++) {
-      const Candidate *c = &list->item[k];
-      fprintf(f, "%c %-28s %9.4f %-9s  %-30s %s\n", k == list->chosen ? '*' : ' ', c->name, c->ms,
-              c->measured ? "measured" : "estimated", layer_text(g, n), n->name);
-    }
-  }
+/* ==== the whole ==== */
+
+static ModelTensor tensor_of(Context *cx, const Value *v, const Shape *shape) {
+  ModelTensor t = {.name = v->name, .type = type_name(v->type), .rank = shape->rank};
+  t.dim = alloc_n(cx, (size_t)shape->rank + 1, sizeof *t.dim);
+  for (int i = 0; i < t.rank; i++) t.dim[i] = shape->d[i] < 0 ? "N" : format_text(cx, "%" PRId64, shape->d[i]);
+  return t;
+}
+
+static ModelSummary model_of(const Build *b) {
+  const Graph *g = b->graph;
+  Context *cx = g->cx;
+  ModelSummary m = {.file = b->options->input, .opset = g->opset, .n_input = g->n_input, .n_output = g->n_output};
+  m.input = alloc_n(cx, (size_t)m.n_input + 1, sizeof *m.input);
+  m.output = alloc_n(cx, (size_t)m.n_output + 1, sizeof *m.output);
+  for (int i = 0; i < m.n_input; i++) m.input[i] = tensor_of(cx, g->input[i], &g->input_shape[i]);
+  for (int i = 0; i < m.n_output; i++) m.output[i] = tensor_of(cx, g->output[i], &g->output_shape[i]);
+  return m;
+}
+
+Report *report_new(const Build *b) {
+  const Graph *g = b->graph;
+  Report *r = alloc(g->cx, sizeof *r);
+  *r = (Report){
+    .cx = g->cx, .model = model_of(b), .triple = b->target->triple, .cpu = b->target->cpu, .lanes = b->target->lanes,
+    .weights = b->weights_size, .workspace = workspace_bytes(b), .scratch = b->scratch_size, .work = b->work_size,
+    .once = b->once_size, .n_once = b->n_once, .n_layer = g->n_node,
+  };
+  r->layer = alloc_n(r->cx, (size_t)g->n_node + 1, sizeof *r->layer);
+  for (int i = 0; i < g->n_node; i++) r->layer[i] = layer_of(b, g->node[i]);
+  list_buffers(r, g);
+  return r;
+}
+
+void report_code(Report *r, const Build *b) {
+  for (int i = 0; i < b->n_layer; i++) r->layer[node_index(b->graph, b->layer[i].node)].phases++;
+}
+
+ReportError report_error(const Context *failed) {
+  return (ReportError){failed->error, failed->error_file, failed->error_node, failed->error_op, failed->error_reason};
 }

@@ -8,7 +8,7 @@
 typedef struct ToolOptions {
   Options compile;         /* what passes may read */
   const char *output;      /* NULL: beside the input, named after it */
-  bool verbose, time, each_pass, report, profile, why;
+  bool verbose, time, each_pass, report, profile, why, json;
   const char *tune;        /* the file of times; "": beside the output; NULL: nothing is measured */
   bool depend;             /* -MD */
   const char *depend_file; /* -MF */
@@ -58,12 +58,6 @@ typedef struct Alone {
 /* A build of copies of n nodes of b's graph (from select on), ready for object_emit. What they read is constant or an input. */
 Build *build_alone(const Build *b, const Options *opt, Alone *layer, int n);
 
-/* ==== accuracy.c ==== */
-
-/* --report: the error against double precision of the layers whose algorithm is Winograd's or Strassen's; nothing where there
- * are none. */
-void accuracy_report(Build *b, FILE *f);
-
 /* ==== tune.c: --tune ==== */
 
 /* Measures the promising candidates of every layer of g here, from a copy: g is as front_run left it, and stays so. Progress goes
@@ -83,18 +77,80 @@ bool *timing_skip(Timing *t); /* by layer: the next runs pass it over; false at 
 double timing_peak(Timing *t);
 void timing_close(Timing *t);
 
-/* ==== profile.c ==== */
+/* ==== report.c: what a compilation found; printers know nothing else ==== */
 
-/* --profile: runs the object in this process, with so many threads, and prints a table of its layers, and one of the
- * algorithms. Fails where this CPU can't run the object. */
-void profile(Build *b, const Object *o, int threads, FILE *f);
-/* A convolution's kernel, channels and map, another operator's result, for tables. */
-const char *layer_text(Graph *g, const Node *n);
+typedef struct ReportError {
+  const char *line;        /* as on standard error; the rest are parts of it */
+  ErrorPart file, node, op, reason;
+} ReportError;
 
-/* ==== report.c ==== */
+typedef struct ReportCandidate {
+  const char *name;
+  double ms;
+  bool measured, chosen;   /* not measured: estimated */
+} ReportCandidate;
 
-/* --report: every buffer and layer. */
-void plan_report(const Build *b, FILE *f);
-/* --why: a line for every candidate of every layer; * marks the chosen ones. */
-void select_report(const Build *b, FILE *f);
+typedef struct ReportLayer {
+  const char *node, *op;
+  const char *what;        /* a convolution's kernel, channels and map, another operator's result */
+  const char *algorithm;   /* "": the operator has one only */
+  const ReportCandidate *candidate; /* what it could have, the least costly first */
+  int n_candidate;
+  int phases;              /* functions that compute it, one after the other; 0: none does, or code was not made */
+  double gflop, bytes;     /* that it takes; that it has to move */
+  double seconds;          /* of all phases, where Report.runs > 0 */
+  bool checked;            /* there are errors: against double precision, relative to the largest result */
+  double error, fp32_error; /* of its results; of a sum of products in single precision */
+} ReportLayer;
+
+typedef struct ReportBuffer {
+  const char *place, *value, *alias; /* alias: the value in whose storage it lies; NULL: it has its own */
+  const char *type, *shape;
+  int64_t offset, bytes;
+  int block;               /* channels of one; 0: dense */
+  int64_t top, left, bottom, right; /* the halo */
+} ReportBuffer;
+
+typedef struct Report {
+  Context *cx;
+  ModelSummary model;      /* of a compilation: file, opset, inputs and outputs alone */
+  const char *triple, *cpu; /* NULL: nothing was compiled */
+  int lanes;               /* floats of a vector */
+  int64_t weights, workspace, scratch; /* bytes; the workspace of one thread, its scratch included */
+  int64_t work;            /* of the workspace, what all threads share that work on an image */
+  int64_t once;            /* of the workspace, what all images share; made by so many layers, the first ones: */
+  int n_once;
+  ReportLayer *layer;
+  int n_layer;
+  ReportBuffer *buffer;
+  int n_buffer;
+  int samples;             /* results that were checked of each layer; 0: none has to be */
+  const char *unchecked;   /* why none was; NULL: they were */
+  int runs, threads;       /* of the profile; 0: there is none */
+  double peak;             /* GFLOP/s */
+} Report;
+
+Report *report_new(const Build *b);               /* after the passes */
+void report_code(Report *r, const Build *b);      /* after object_emit: the phases */
+ReportError report_error(const Context *failed);  /* while that lives */
+
+/* ==== accuracy.c, profile.c: what a report has by running the object, or parts of it, here ==== */
+
+/* The errors of the layers whose algorithm is Winograd's or Strassen's. */
+void report_accuracy(Report *r, Build *b);
+/* The times of all layers, least of several runs with so many threads. Fails where this CPU can't run the object. */
+void report_times(Report *r, Build *b, const Object *o, int threads);
+
+/* ==== text.c: a report for people ==== */
+
+void print_buffers(const Report *r, FILE *f);    /* --report: sizes, a line for every buffer */
+void print_accuracy(const Report *r, FILE *f);   /* and the errors, where there are some */
+void print_candidates(const Report *r, FILE *f); /* --why: a line for each of every layer; * marks the chosen ones */
+void print_times(const Report *r, FILE *f);      /* --profile: a table of the layers, and one of the algorithms */
+
+/* ==== json.c: a report for programs ==== */
+
+void json_text(const char *s, size_t n, FILE *f); /* as a string of JSON, in UTF-8 */
+void json_report(const Report *r, FILE *f);
+void json_error(const ReportError *e, FILE *f);
 #endif

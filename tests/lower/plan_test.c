@@ -477,7 +477,7 @@ static void report_names_every_buffer(void **state) {
   char *text = NULL;
   size_t size = 0;
   FILE *f = open_memstream(&text, &size);
-  plan_report(b, f);
+  print_buffers(report_new(b), f);
   fclose(f);
   const char *head = format_text(
     cx, "weights %lld bytes, workspace %lld bytes, scratch %lld bytes a thread\n",

@@ -40,7 +40,9 @@ static const char *report_of(const char *text) {
   char *printed = NULL;
   size_t size = 0;
   FILE *f = open_memstream(&printed, &size);
-  accuracy_report(b, f);
+  Report *r = report_new(b);
+  report_accuracy(r, b);
+  print_accuracy(r, f);
   fclose(f);
   const char *copy = copy_text(cx, printed);
   free(printed);

@@ -51,7 +51,10 @@ static char *table_of(const char *text, Build **build) {
   *build = build_of(g, NULL);
   object_emit(*build, &object);
   file = open_memstream(&printed, &printed_size);
-  profile(*build, &object, threads, file);
+  Report *r = report_new(*build);
+  report_code(r, *build);
+  report_times(r, *build, &object, threads);
+  print_times(r, file);
   fflush(file);
   return copy_text(cx, printed);
 }

@@ -1,0 +1,24 @@
+/* node.c: a node of the model, in messages. */
+#include "onnx.pb-c.h"
+#include "import.h"
+
+#include <string.h>
+
+bool domain_is_onnx(const char *domain) { return !domain || !*domain || strcmp(domain, "ai.onnx") == 0; }
+
+const char *proto_op_name(Context *cx, const char *domain, const char *op) {
+  return domain_is_onnx(domain) ? op : format_text(cx, "%s.%s", domain, op);
+}
+
+const char *node_name(const Onnx__NodeProto *p) {
+  if (p->name && *p->name) return p->name;
+  for (size_t i = 0; i < p->n_output; i++)
+    if (*p->output[i]) return p->output[i];
+  return p->op_type;
+}
+
+_Noreturn void fail_proto(const Import *im, const Onnx__NodeProto *p, const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  fail_node(im->cx, node_name(p), proto_op_name(im->cx, p->domain, p->op_type), fmt, args);
+}

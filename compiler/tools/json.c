@@ -1,0 +1,218 @@
+/* json.c: a report, or an error, as one object of JSON. */
+#include "tools.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* ==== values ==== */
+
+static void put_character(const char *s, size_t n, FILE *f) {
+  static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD, for bytes that are no UTF-8 */
+  if (*s == '"' || *s == '\\') fprintf(f, "\\%c", *s);
+  else if (*s == '\n') fputs("\\n", f);
+  else if (*s == '\t') fputs("\\t", f);
+  else if ((unsigned char)*s < 0x20 || *s == 0x7f) fprintf(f, "\\u%04x", *s);
+  else if (n) fwrite(s, 1, n, f);
+  else fputs(replacement, f);
+}
+
+void json_text(const char *s, size_t n, FILE *f) {
+  fputc('"', f);
+  for (const char *end = s + n; s < end;) {
+    char next[5] = {0}; /* so that no sequence is read past the end */
+    memcpy(next, s, end - s < 4 ? (size_t)(end - s) : 4);
+    int length = utf8_length(next);
+    put_character(next, (size_t)length, f);
+    s += length ? length : 1;
+  }
+  fputc('"', f);
+}
+
+static void put_text(const char *s, FILE *f) {
+  if (s) json_text(s, strlen(s), f);
+  else fputs("null", f);
+}
+
+/* There are no infinities in JSON. */
+static void put_double(double v, FILE *f) {
+  if (isfinite(v)) fprintf(f, "%.9g", v);
+  else fputs("null", f);
+}
+
+/* ==== members; `between` stands between them and what comes before ==== */
+
+static void member_text(const char *between, const char *name, const char *s, FILE *f) {
+  fprintf(f, "%s\"%s\": ", between, name);
+  put_text(s, f);
+}
+
+static void member_int(const char *between, const char *name, int64_t v, FILE *f) {
+  fprintf(f, "%s\"%s\": %" PRId64, between, name, v);
+}
+
+static void member_number(const char *between, const char *name, double v, FILE *f) {
+  fprintf(f, "%s\"%s\": ", between, name);
+  put_double(v, f);
+}
+
+static void member_bool(const char *between, const char *name, bool v, FILE *f) {
+  fprintf(f, "%s\"%s\": %s", between, name, v ? "true" : "false");
+}
+
+/* Of a list whose items have a line each. */
+static const char *between_items(int i) { return i ? ",\n    " : "\n    "; }
+
+/* ==== the model ==== */
+
+static void put_dims(const ModelTensor *t, FILE *f) {
+  if (t->rank < 0) {
+    fputs("null", f);
+    return;
+  }
+  fputc('[', f);
+  for (int i = 0; i < t->rank; i++) {
+    const char *d = t->dim[i];
+    if (i) fputs(", ", f);
+    if (strcmp(d, "?") == 0) fputs("null", f);
+    else if (*d && d[strspn(d, "0123456789")] == '\0') fputs(d, f);
+    else put_text(d, f);
+  }
+  fputc(']', f);
+}
+
+static void put_tensors(const char *name, const ModelTensor *t, int n, FILE *f) {
+  fprintf(f, ",\n   \"%s\": [", name);
+  for (int i = 0; i < n; i++) {
+    member_text(i ? ",\n    {" : "\n    {", "name", t[i].name, f);
+    member_text(", ", "type", t[i].type, f);
+    fputs(", \"shape\": ", f);
+    put_dims(&t[i], f);
+    fputc('}', f);
+  }
+  fputc(']', f);
+}
+
+static void put_model(const ModelSummary *m, FILE *f) {
+  fputs("{", f);
+  member_text("", "file", m->file, f);
+  member_int(", ", "opset", m->opset, f);
+  put_tensors("inputs", m->input, m->n_input, f);
+  put_tensors("outputs", m->output, m->n_output, f);
+  fputc('}', f);
+}
+
+/* ==== the code ==== */
+
+static void put_candidates(const ReportLayer *l, FILE *f) {
+  fputs(", \"candidates\": [", f);
+  for (int i = 0; i < l->n_candidate; i++) {
+    const ReportCandidate *c = &l->candidate[i];
+    member_text(i ? ", {" : "{", "name", c->name, f);
+    member_number(", ", "ms", c->ms, f);
+    member_bool(", ", "measured", c->measured, f);
+    member_bool(", ", "chosen", c->chosen, f);
+    fputc('}', f);
+  }
+  fputc(']', f);
+}
+
+static void put_layer(const Report *r, const ReportLayer *l, FILE *f) {
+  member_text("{", "node", l->node, f);
+  member_text(", ", "operator", l->op, f);
+  member_text(", ", "algorithm", *l->algorithm ? l->algorithm : NULL, f);
+  member_text(", ", "what", l->what, f);
+  member_int(", ", "phases", l->phases, f);
+  member_number(", ", "gflop", l->gflop, f);
+  member_int(", ", "bytes", (int64_t)l->bytes, f);
+  if (r->runs) member_number(", ", "ms", l->seconds * 1e3, f);
+  if (l->checked) member_number(", ", "error", l->error, f);
+  if (l->checked) member_number(", ", "fp32_error", l->fp32_error, f);
+  if (l->candidate) put_candidates(l, f);
+  fputc('}', f);
+}
+
+static void put_buffer(const ReportBuffer *b, FILE *f) {
+  member_text("{", "value", b->value, f);
+  member_text(", ", "place", b->place, f);
+  member_int(", ", "offset", b->offset, f);
+  member_int(", ", "bytes", b->bytes, f);
+  member_text(", ", "type", b->type, f);
+  member_text(", ", "shape", b->shape, f);
+  member_int(", ", "block", b->block, f);
+  fprintf(f, ", \"halo\": [%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "]", b->top, b->left, b->bottom, b->right);
+  member_text(", ", "alias", b->alias, f);
+  fputc('}', f);
+}
+
+static void put_sizes(const Report *r, FILE *f) {
+  member_int("{", "weights", r->weights, f);
+  member_int(", ", "workspace", r->workspace, f);
+  member_int(", ", "scratch", r->scratch, f);
+  member_int(", ", "once", r->once, f);
+  fputc('}', f);
+}
+
+static void put_code(const Report *r, FILE *f) {
+  fputs(",\n \"target\": {", f);
+  member_text("", "triple", r->triple, f);
+  member_text(", ", "cpu", r->cpu, f);
+  member_int(", ", "lanes", r->lanes, f);
+  fputs("},\n \"sizes\": ", f);
+  put_sizes(r, f);
+  fputs(",\n \"layers\": [", f);
+  for (int i = 0; i < r->n_layer; i++) {
+    fputs(between_items(i), f);
+    put_layer(r, &r->layer[i], f);
+  }
+  fputs("],\n \"buffers\": [", f);
+  for (int i = 0; i < r->n_buffer; i++) {
+    fputs(between_items(i), f);
+    put_buffer(&r->buffer[i], f);
+  }
+  fputs("]", f);
+}
+
+static void put_accuracy(const Report *r, FILE *f) {
+  member_int(",\n \"accuracy\": {", "samples", r->samples, f);
+  member_text(", ", "not_measured", r->unchecked, f);
+  fputc('}', f);
+}
+
+static void put_profile(const Report *r, FILE *f) {
+  member_int(",\n \"profile\": {", "runs", r->runs, f);
+  member_int(", ", "threads", r->threads, f);
+  member_number(", ", "peak_gflops", r->peak, f);
+  fputc('}', f);
+}
+
+void json_report(const Report *r, FILE *f) {
+  fputs("{\"model\": ", f);
+  put_model(&r->model, f);
+  if (r->triple) put_code(r, f);
+  if (r->samples) put_accuracy(r, f);
+  if (r->runs) put_profile(r, f);
+  fputs("}\n", f);
+}
+
+/* ==== errors ==== */
+
+static void member_part(const char *between, const char *name, const ReportError *e, ErrorPart part, FILE *f) {
+  fprintf(f, "%s\"%s\": ", between, name);
+  if (part.n) json_text(e->line + part.at, (size_t)part.n, f);
+  else fputs("null", f);
+}
+
+static void put_error(const ReportError *e, FILE *f) {
+  member_part("{", "file", e, e->file, f);
+  member_part(", ", "node", e, e->node, f);
+  member_part(", ", "op", e, e->op, f);
+  member_part(", ", "reason", e, e->reason, f);
+  fputc('}', f);
+}
+
+void json_error(const ReportError *e, FILE *f) {
+  fputs("{\"error\": ", f);
+  put_error(e, f);
+  fputs("}\n", f);
+}

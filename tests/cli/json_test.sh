@@ -1,0 +1,59 @@
+# --json: standard output is one object, of what was found or of the error, that any parser reads.
+. "$(dirname "$0")/common.sh"
+tiny=$here/tiny.onnx
+
+# parsed: standard output is JSON, as far as there is a parser.
+parsed() {
+  [ -z "$(command -v python3)" ] && return
+  python3 -m json.tool "$work.out" >/dev/null 2>"$work.bad" || failed "no JSON: $(cat "$work.bad" "$work.out")"
+  rm -f "$work.bad"
+}
+
+# refuses_as_json TEXT ARGUMENTS...: status 1, the error on both outputs, no new file
+refuses_as_json() {
+  text=$1
+  shift
+  before=$(ls -A)
+  run "$@" --json
+  [ $status -eq 1 ] || failed "resnetcc $* --json: status $status, not 1"
+  parsed
+  holds "$work.out" "$text"
+  [ "$(wc -l <"$work.err")" -eq 1 ] || failed "resnetcc $* --json: not one line: $(cat "$work.err")"
+  [ "$(grep -c . "$work.out")" -eq 1 ] || failed "resnetcc $* --json: not one line: $(cat "$work.out")"
+  [ "$before" = "$(ls -A)" ] || failed "resnetcc $* --json: left something behind: $(ls -A)"
+}
+
+succeeds "$tiny" --json
+parsed
+holds "$work.out" '{"model": {"file": "'
+holds "$work.out" '{"name": "image", "type": "f32", "shape": ["N", 3, 8, 8]}'
+holds "$work.out" '"sizes": {"weights": '
+holds "$work.out" '{"node": "conv", "operator": "Conv", "algorithm": "'
+holds "$work.out" '"chosen": true'
+holds "$work.out" '{"value": "scores", "place": "output", '
+grep -q '"profile"' "$work.out" && failed "--json tells times that nobody measured"
+files tiny.h tiny.o
+
+succeeds "$tiny" --report --why --profile --threads=2 --json
+parsed
+holds "$work.out" '"profile": {"runs": 12, "threads": 2, "peak_gflops": '
+holds "$work.out" '"phases": 1, "gflop": '
+grep -q '^place\|% peak\|^\* ' "$work.out" && failed "--json also prints tables"
+succeeds "$here/../models/basic/model.onnx" --report --winograd=4 --json
+parsed
+holds "$work.out" '"accuracy": {"samples": 64, "not_measured": null}'
+holds "$work.out" '"fp32_error": '
+succeeds "$tiny" --json --emit=graph
+parsed
+files model.h model.o tiny.h tiny.o tiny.txt
+
+refuses_as_json '"node": "a\\x0a\\x1b[2Jb", "op": "Erf", "reason": "unsupported operator"}}' "$here/unknown.onnx"
+refuses_as_json '{"error": {"file": "missing.onnx", "node": null, "op": null, "reason": "' missing.onnx
+refuses_as_json '"reason": "unknown CPU' "$tiny" -mcpu=foo
+refuses_as_json '"reason": "--json: standard output cannot take another output as well"' "$tiny" -o -
+refuses_as_json '"reason": "--json: standard output cannot take another output as well"' "$tiny" -MF -
+refuses_as_json '"reason": "needs more than the memory limit' "$tiny" --max-memory=16K
+"$RESNETCC" "$tiny" --json -o /dev/null >/dev/full 2>"$work.err"
+[ $? -eq 1 ] || failed "--json did not notice a full device"
+holds "$work.err" "No space left on device"
+finish
