@@ -137,6 +137,8 @@ bool type_is_int(Type t);        /* the signed and unsigned integers; not bool *
 bool type_is_signed(Type t);
 bool type_is_unsigned(Type t);
 bool type_is_half(Type t);      /* the floats of 16 bits */
+int64_t type_lowest(Type t);     /* of the integers of at most 32 bits, as type_highest */
+int64_t type_highest(Type t);
 
 /* An element of any type, widened: floats are f, the signed integers and bool i, the unsigned integers u. */
 typedef union Number {

@@ -64,6 +64,14 @@ bool type_is_half(Type t) {
   return t == T_F16 || t == T_BF16;
 }
 
+int64_t type_lowest(Type t) {
+  return type_is_unsigned(t) ? 0 : -(INT64_C(1) << (8 * type_size(t) - 1));
+}
+
+int64_t type_highest(Type t) {
+  return (INT64_C(1) << (8 * type_size(t) - type_is_signed(t))) - 1;
+}
+
 /* ---- floats of 16 bits: 1 sign bit, e exponent bits, m mantissa bits (IEEE 754, 3.4) ---- */
 
 static float float_of_bits(uint32_t bits) {

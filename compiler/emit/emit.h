@@ -263,6 +263,13 @@ Ref math_beats(Emit *e, Type t, Ref a, Ref b);        /* a is the maximum of bot
 /* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
 Ref math_cast(Emit *e, Ref x, Type from, Type to);
 
+/* ==== quant.c: quantised arithmetic, as ops/quant.c defines it, on scalars and vectors of any length ==== */
+/* t: the type of the integers that are the result, or of q. zero is of that type, NULL: 0. */
+Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero);
+Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero);
+/* Step i of n's epilogue on results of any type: typed as step_type says before and after it. */
+Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
+
 /* ==== tile.c: the register tile that all matrix-like kernels share ==== */
 enum { MAX_TILE = 32, MAX_ACC = 32 };
 /* n vectors of a minus those of b, to be computed beside something else. */

@@ -146,10 +146,12 @@ static void code_attr(Coder *c, Attr *a) {
 
 static void code_step(Coder *c, Step *s) {
   CODE(c, s->op);
+  CODE(c, s->type);
   CODE(c, s->arg);
   CODE(c, s->swap);
   CODE(c, s->a);
   CODE(c, s->b);
+  CODE(c, s->c);
 }
 
 /* All of a plan but where weights, bias and work lie; read, the bias is a number that weights_ptr knows, or none. */

@@ -51,7 +51,7 @@ Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int vali
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
     const Shape *y = &n->out[0]->shape;
-    acc = math_step(e, s, acc, s->arg < 0 ? NULL : plain_arg(e, n->in[s->arg], y, row, col, lanes, valid));
+    acc = typed_step(e, n, i, acc, s->arg < 0 ? NULL : plain_arg(e, n->in[s->arg], y, row, col, lanes, valid));
   }
   return acc;
 }

@@ -70,12 +70,14 @@ static Ref combine(Emit *e, const Node *n, Ref *in) {
   case OP_Pointwise:
     for (int i = 0; i < n->n_step; i++) {
       const Step *s = &n->step[i];
-      acc = math_step(e, s, acc, s->arg < 0 ? NULL : in[s->arg]);
+      acc = typed_step(e, n, i, acc, s->arg < 0 ? NULL : in[s->arg]);
     }
     return acc;
   case OP_Clip: return clip(e, t, acc, n->n_in > 1 ? in[1] : NULL, n->n_in > 2 ? in[2] : NULL);
   case OP_Cast: return math_cast(e, acc, t, n->out[0]->type);
   case OP_BatchNormalization: return batch_norm(e, n, in);
+  case OP_QuantizeLinear: return emit_quantize(e, n->out[0]->type, acc, in[1], n->n_in > 2 ? in[2] : NULL);
+  case OP_DequantizeLinear: return emit_dequantize(e, t, acc, in[1], n->n_in > 2 ? in[2] : NULL);
   default: break;
   }
   Ref other = n->n_in > 1 ? in[1] : NULL;
@@ -107,11 +109,18 @@ typedef struct Plain {
   Ref dst;             /* the result's first element of the run */
 } Plain;
 
-/* The parameters of a batch norm stand along axis 1. */
-static Shape operand_shape(const Node *n, int i) {
+/* The axis along which the parameters of the node stand that are a vector; 0: they broadcast. */
+static int parameter_axis(Graph *g, const Node *n) {
+  if (n->op == OP_BatchNormalization) return 1;
+  return op_info[n->op].family == FAMILY_SCALE ? quant_axis(g, n) : 0;
+}
+
+static Shape operand_shape(Graph *g, const Node *n, int i) {
   Shape s = n->in[i]->shape;
-  if (n->op != OP_BatchNormalization || i == 0) return s;
-  s.rank = n->in[0]->shape.rank - 1;
+  int axis = i > 0 && s.rank == 1 ? parameter_axis(g, n) : 0;
+  if (axis == 0 && op_info[n->op].family != FAMILY_SCALE && n->op != OP_BatchNormalization) return s;
+  if (i == 0 || s.rank == 0) return s;
+  s.rank = n->in[0]->shape.rank - axis;
   for (int k = 1; k < s.rank; k++) s.d[k] = 1;
   return s;
 }
@@ -121,7 +130,7 @@ static Plain plain_of(Emit *e, const Node *n) {
   p.in = alloc_n(e->g->cx, (size_t)n->n_in, sizeof *p.in);
   for (int i = 0; i < n->n_in; i++) {
     if (!n->in[i]) continue;
-    p.in[i] = (Operand){.v = n->in[i], .shape = operand_shape(n, i), .steps = true, .repeats = true};
+    p.in[i] = (Operand){.v = n->in[i], .shape = operand_shape(e->g, n, i), .steps = true, .repeats = true};
     p.masked &= n->in[i]->type == T_F32;
   }
   return p;

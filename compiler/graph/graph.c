@@ -30,7 +30,11 @@ const OpInfo op_info[OP_COUNT] = {
 };
 
 bool op_is_elementwise(Op op) {
-  return op_info[op].family == FAMILY_UNARY || op_info[op].family == FAMILY_BINARY;
+  return op_info[op].family == FAMILY_UNARY || op_takes_argument(op);
+}
+
+bool op_takes_argument(Op op) {
+  return op_info[op].family == FAMILY_BINARY || op_info[op].family == FAMILY_STEP;
 }
 
 bool is_argument(const Node *n, int i) {

@@ -40,10 +40,12 @@ typedef enum Family { /* how an operator is treated where only its family matter
   FAMILY_POINTWISE,    /* resnetcc's own: nothing but an epilogue */
   FAMILY_UNARY,        /* y[i] = f(x[i]) */
   FAMILY_BINARY,       /* y[i] = f(a[i], b[i]) with broadcasting */
+  FAMILY_SCALE,        /* y[i] = f(x[i]) with parameters along an axis */
   FAMILY_REDUCE,       /* softmax, means, argmax along axes */
   FAMILY_MOVE,         /* elements change place only */
   FAMILY_VIEW,         /* the same elements in the same order under another shape */
   FAMILY_SHAPE,        /* known once shapes are: folds away */
+  FAMILY_STEP,         /* a step of an epilogue alone, with an argument */
   FAMILY_COUNT
 } Family;
 
@@ -123,6 +125,7 @@ typedef struct OpInfo {
 } OpInfo;
 extern const OpInfo op_info[OP_COUNT];
 bool op_is_elementwise(Op op); /* unary or binary */
+bool op_takes_argument(Op op); /* as a step */
 
 /* ---- attributes, as the model gives them; a table of (name, value) ---- */
 
@@ -184,10 +187,12 @@ struct Value {
 /* A step of an epilogue: acc = op(acc, arg), or op(arg, acc) where `swap`. The argument broadcasts against the
  * node's result by ONNX's rules. */
 typedef struct Step {
-  Op op;                 /* an elementwise operator on float */
+  Op op;                 /* an elementwise operator */
+  Type type;             /* of acc after it; T_NONE: as before it */
   int arg;               /* index into node->in, -1: none */
   bool swap;
-  float a, b;            /* parameters: LeakyRelu a=alpha; Clip a=min b=max; HardSigmoid a=alpha b=beta */
+  float a, b, c;         /* parameters: LeakyRelu a=alpha; Clip a=min b=max; HardSigmoid a=alpha b=beta; Requantize a=zero point;
+                            QLinearAdd a, b, c as in ops/quant.c */
 } Step;
 
 /* Sizes of a convolution or pooling window over H and W; one-dimensional operators have height 1. Pools also work on
@@ -360,7 +365,8 @@ void graph_replace(Graph *g, Value *old, Value *with);
  *   input x f32 [N,3,8,8]
  *   const w f32 [16,3,3,3] = random 7 -0.5 0.5      (also: = splat 0.5, = {1, 2, 3}; --dumps print "= ..." for large ones)
  *   y = Conv(x, w, _) pads=[1,1,1,1] strides=[1,1] mode="x" alpha=0.5
- *   z = Pointwise(y, x) | Add(@1) | Relu | Clip(0, 6)   (an epilogue: @k is input k, numbers are a and b, ~ before an operator swaps)
+ *   z = Pointwise(y, x) | Add(@1) | Relu | Clip(0, 6)   (an epilogue: @k is input k, numbers are a, b, c; ~ before an operator swaps)
+ *   q = Pointwise(z) | Cast i32       (a type behind a step: what it changes the result to)
  *   a, b = Split(z) axis=1
  *   output z */
 bool is_word_char(char c); /* of a name that needs no quotes */

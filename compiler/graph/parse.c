@@ -316,18 +316,24 @@ static int parse_step_arg(Parser *p, const Node *n) {
   return (int)arg;
 }
 
+/* Behind the parenthesis: @k, up to three numbers, or both. */
+static void parse_operands(Parser *p, const Node *n, Step *s) {
+  float *const number[] = {&s->a, &s->b, &s->c};
+  int count = 0;
+  if (accept(p, '@')) s->arg = parse_step_arg(p, n);
+  else *number[count++] = (float)parse_number(p).f;
+  while (count < (int)COUNT(number) && accept(p, ',')) *number[count++] = (float)parse_number(p).f;
+  expect(p, ')');
+}
+
 static void parse_step(Parser *p, Node *n) {
   Step s = {.arg = -1};
   s.swap = accept(p, '~');
   s.op = parse_op(p);
   if (!op_is_elementwise(s.op)) fail_line(p, "only elementwise operators can be steps");
-  if (accept(p, '(')) {
-    if (accept(p, '@')) s.arg = parse_step_arg(p, n);
-    else s.a = (float)parse_number(p).f;
-    if (s.arg < 0 && accept(p, ',')) s.b = (float)parse_number(p).f;
-    expect(p, ')');
-  }
-  if ((op_info[s.op].family == FAMILY_BINARY) != (s.arg >= 0)) fail_line(p, "the step has the wrong argument");
+  if (accept(p, '(')) parse_operands(p, n, &s);
+  if (p->token == TOK_WORD) s.type = parse_type(p);
+  if (op_takes_argument(s.op) != (s.arg >= 0)) fail_line(p, "the step has the wrong argument");
   node_add_step(p->g, n, s);
 }
 

@@ -136,15 +136,24 @@ static void print_attr(Printer *p, const Attr *a) {
   buffer_printf(p->out, "]");
 }
 
+/* The argument and the numbers, of which as many are shown as are needed, but two where there is one. */
+static void print_operands(Buffer *out, const Step *s) {
+  const float number[] = {s->a, s->b, s->c};
+  int n = s->c != 0 ? 3 : s->a != 0 || s->b != 0 ? 2 : 0;
+  if (s->arg < 0 && n == 0) return;
+  buffer_printf(out, "(");
+  if (s->arg >= 0) buffer_printf(out, n ? "@%d, " : "@%d", s->arg);
+  for (int i = 0; i < n; i++) {
+    if (i) buffer_printf(out, ", ");
+    print_short(out, number[i]);
+  }
+  buffer_printf(out, ")");
+}
+
 static void print_step(Buffer *out, const Step *s) {
   buffer_printf(out, " | %s%s", s->swap ? "~" : "", op_info[s->op].name);
-  if (s->arg >= 0) buffer_printf(out, "(@%d)", s->arg);
-  if (s->a == 0 && s->b == 0) return;
-  buffer_printf(out, "(");
-  print_short(out, s->a);
-  buffer_printf(out, ", ");
-  print_short(out, s->b);
-  buffer_printf(out, ")");
+  print_operands(out, s);
+  if (s->type) buffer_printf(out, " %s", type_name(s->type));
 }
 
 static void print_type(Printer *p, const Value *v) {

@@ -578,6 +578,7 @@ void pass_select(Build *b) {
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
     if (n->op == OP_Conv) select_conv(b, n);
+    if (n->op == OP_ConvInteger) n->plan = plan_plain_conv(b->graph->cx);
     if (n->op == OP_Gemm || n->op == OP_MatMul) select_gemm(b, n);
   }
   b->many_shapes = b->options->many_shapes || has_many_shapes(g);

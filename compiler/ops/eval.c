@@ -9,13 +9,15 @@ void eval_node(Graph *g, const Node *n, const void *const *in, void **out) {
   for (int i = 0; i < n->n_out; i++) {
     const Value *v = n->out[i];
     assert(!v || !shape_is_symbolic(&v->shape));
-    out[i] = v ? alloc_n(g->cx, (size_t)shape_count(&v->shape), type_size(v->type)) : NULL;
+    Type own = i == 0 && v ? step_type(n, -1) : T_NONE; /* which the steps may change */
+    if (n->n_step == 0 && v) own = v->type;
+    out[i] = v ? alloc_n(g->cx, (size_t)shape_count(&v->shape), type_size(own)) : NULL;
   }
   meaning[n->op].eval(g, n, in, out);
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
-    eval_step(s, &n->out[0]->shape, out[0], s->arg < 0 ? NULL : &n->in[s->arg]->shape,
-              s->arg < 0 ? NULL : in[s->arg]);
+    const Value *arg = s->arg < 0 ? NULL : n->in[s->arg];
+    out[0] = eval_step(g, s, step_type(n, i - 1), &n->out[0]->shape, out[0], arg, arg ? in[s->arg] : NULL);
   }
 }
 

@@ -33,3 +33,23 @@ bool is_const_matmul(const Node *n) {
 bool has_padding(const Node *n) {
   return n->win.top || n->win.left || n->win.bottom || n->win.right;
 }
+
+Type step_type(const Node *n, int i) {
+  for (; i >= 0; i--)
+    if (n->step[i].type) return n->step[i].type;
+  return n->op == OP_ConvInteger ? T_I32 : n->in[0]->type;
+}
+
+static bool is_8_bit(Type t) { return t == T_U8 || t == T_I8; }
+
+bool step_takes(const Step *s, Type from, Type arg) {
+  Type to = s->type ? s->type : from;
+  switch (s->op) {
+  case OP_Cast: return type_size(from) > 0 && s->type;
+  case OP_Requantize: return from == T_I32 && arg == T_F32 && is_8_bit(to);
+  case OP_QLinearAdd: return is_8_bit(from) && is_8_bit(arg) && is_8_bit(to);
+  case OP_Clip: return to == from && (from == T_F32 || is_8_bit(from));
+  case OP_Add: return to == from && (arg == from || arg == T_NONE) && (from == T_F32 || from == T_I32);
+  default: return from == T_F32 && to == from && (arg == T_NONE || arg == T_F32);
+  }
+}

@@ -15,16 +15,20 @@ static void check_inputs(Graph *g, const Node *n) {
 }
 
 /* Arguments of an epilogue broadcast to the result, never the other way round. */
-static void check_steps(Graph *g, const Node *n) {
+static void check_steps(Graph *g, Node *n) {
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
     if (s->arg >= 0 && !has_input(n, s->arg)) fail_at(g, n, "step %d has no input %d", i, s->arg);
     if (s->arg >= 0) broadcast_into(g, n, s->arg, &n->out[0]->shape);
+    Type from = step_type(n, i - 1), arg = s->arg < 0 ? T_NONE : n->in[s->arg]->type;
+    if (!step_takes(s, from, arg)) fail_at(g, n, "step %d does not take %s and %s", i, type_name(from), type_name(arg));
   }
+  if (n->n_step > 0) set_output(g, n, 0, step_type(n, n->n_step - 1), &n->out[0]->shape);
 }
 
 void infer_node(Graph *g, Node *n) {
   if (op_info[n->op].family == FAMILY_IMPORT) fail_at(g, n, "the operator is for import alone");
+  if (op_info[n->op].family == FAMILY_STEP) fail_at(g, n, "the operator is a step of others");
   check_inputs(g, n);
   meaning[n->op].infer(g, n);
   check_steps(g, n);

@@ -147,13 +147,29 @@ extern const Meaning meaning[OP_COUNT];
 /* The first axis that a Shape takes: view.c. */
 int shape_start(const Node *n);
 /* Step of an epilogue over a whole tensor of `shape`: acc[i] = step(acc[i], arg). */
-void eval_step(const Step *s, const Shape *shape, float *acc, const Shape *arg_shape, const float *arg);
+void *eval_step(Graph *g, const Step *s, Type from, const Shape *shape, const void *acc, const Value *arg, const void *data);
+/* The same of one element. */
+Number step_number(const Step *s, Type from, Number acc, Number arg);
 
 /* ==== values.c ==== */
 
 /* Computes Value.data and .sym of the node's outputs if they are small and follow from constants and
  * shapes. */
 void evaluate_values(Graph *g, Node *n);
+
+/* ==== quant.c: the definition of quantised arithmetic ==== */
+
+/* clamp(rne(x / scale) + zero) to the type; NaN becomes its lowest value. */
+int64_t quantize(Type t, float x, float scale, int64_t zero);
+/* float(q - zero) * scale; the difference is taken in 32 bits. */
+float dequantize(int64_t q, float scale, int64_t zero);
+/* clamp(rne(float(acc) * m)) + zero, clamped to what the type leaves beside the zero point. */
+int64_t requantize(Type t, int32_t acc, float m, int64_t zero);
+/* The sum of two quantised numbers: clamp(rne(fma(a, r[0], fma(b, r[1], r[2])))), where r[0] and r[1] are the scales of a and b
+ * divided by the result's, and r[2] is its zero point less those of a and b, scaled likewise. */
+int64_t qlinear_add(Type t, int64_t a, int64_t b, const float *r);
+/* The axis along which scale and zero point of a QuantizeLinear or DequantizeLinear change; 0 where they are one number. */
+int quant_axis(Graph *g, const Node *n);
 
 /* ==== facts.c: what is known of a node ==== */
 
@@ -169,4 +185,8 @@ bool is_const_conv(const Node *n);
 bool is_const_gemm(const Node *n);
 bool is_const_matmul(const Node *n);
 bool has_padding(const Node *n); /* of H or W */
+/* The type of the results behind step i of a node's epilogue; i -1: of its own results, before all steps. */
+Type step_type(const Node *n, int i);
+/* Is there such a step on results of type `from`, with an argument of that type (T_NONE: without)? */
+bool step_takes(const Step *s, Type from, Type arg);
 #endif

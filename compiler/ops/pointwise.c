@@ -38,7 +38,7 @@ void infer_binary(Graph *g, Node *n) {
 void infer_pointwise(Graph *g, Node *n) {
   Shape s = n->in[0]->shape;
   for (int i = 1; i < n->n_in; i++) broadcast_input(g, n, i, &s);
-  set_output(g, n, 0, T_F32, &s);
+  set_output(g, n, 0, n->in[0]->type, &s);
 }
 
 /* ---- one element ---- */
@@ -158,17 +158,48 @@ void eval_pointwise(Graph *g, const Node *n, const void *const *in, void **out) 
   const Shape *s = &n->out[0]->shape;
   Cursor x = broadcast_cursor(&n->in[0]->shape, s);
   int64_t count = shape_count(s);
-  for (int64_t i = 0; i < count; i++, cursor_next(&x)) ((float *)out[0])[i] = ((const float *)in[0])[x.at];
+  Type t = n->in[0]->type;
+  for (int64_t i = 0; i < count; i++, cursor_next(&x)) put_number(t, out[0], i, get_number(t, in[0], x.at));
 }
 
-void eval_step(const Step *s, const Shape *shape, float *acc, const Shape *arg_shape, const float *arg) {
-  int64_t count = shape_count(shape);
-  if (!arg) {
-    for (int64_t i = 0; i < count; i++) acc[i] = (float)unary_float(s->op, acc[i], s->a, s->b);
-    return;
+/* ---- steps ---- */
+
+static Number int_step(const Step *s, Type t, Number acc, Number arg) {
+  switch (s->op) {
+  case OP_Add: return (Number){.u = acc.u + arg.u};
+  case OP_Clip: return clip_number(t, acc, &(Number){.i = (int64_t)s->a}, &(Number){.i = (int64_t)s->b});
+  default: break;
   }
-  Cursor c = broadcast_cursor(arg_shape, shape);
-  for (int64_t i = 0; i < count; i++, cursor_next(&c))
-    acc[i] = s->swap ? (float)binary_float(s->op, arg[c.at], acc[i])
-                     : (float)binary_float(s->op, acc[i], arg[c.at]);
+  assert(!"a step on integers");
+  return acc;
+}
+
+static double float_step(const Step *s, bool binary, double acc, double arg) {
+  if (!binary) return unary_float(s->op, acc, s->a, s->b);
+  return s->swap ? binary_float(s->op, arg, acc) : binary_float(s->op, acc, arg);
+}
+
+Number step_number(const Step *s, Type from, Number acc, Number arg) {
+  Type to = s->type ? s->type : from;
+  switch (s->op) {
+  case OP_Cast: return convert_number(from, to, acc);
+  case OP_Requantize: return (Number){.i = requantize(to, (int32_t)acc.i, (float)arg.f, (int64_t)s->a)};
+  case OP_QLinearAdd: return (Number){.i = qlinear_add(to, acc.i, arg.i, (float[]){s->a, s->b, s->c})};
+  default: break;
+  }
+  if (!type_is_float(from)) return int_step(s, from, acc, arg);
+  return (Number){.f = (float)float_step(s, op_takes_argument(s->op), acc.f, arg.f)};
+}
+
+void *eval_step(Graph *g, const Step *s, Type from, const Shape *shape, const void *acc, const Value *arg, const void *data) {
+  int64_t count = shape_count(shape);
+  Type to = s->type ? s->type : from;
+  void *out = alloc_n(g->cx, (size_t)count, type_size(to));
+  Cursor c = {.shape = shape};
+  if (arg) c = broadcast_cursor(&arg->shape, shape);
+  for (int64_t i = 0; i < count; i++, cursor_next(&c)) {
+    Number y = arg ? get_number(arg->type, data, c.at) : (Number){0};
+    put_number(to, out, i, step_number(s, from, get_number(from, acc, i), y));
+  }
+  return out;
 }

@@ -102,12 +102,13 @@ static void verify_steps(const Verifier *v, const Node *n) {
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
     if (s->op <= OP_NONE || s->op >= OP_COUNT || !op_is_elementwise(s->op)) broken(v, n, "step %d is not elementwise", i);
-    if ((op_info[s->op].family == FAMILY_BINARY) != (s->arg >= 0)) broken(v, n, "step %d has the wrong arguments", i);
-    if (s->arg < 0) continue;
-    if (s->arg >= n->n_in || !n->in[s->arg]) broken(v, n, "step %d reads input %d, which is none", i, s->arg);
-    if (n->in[s->arg]->type != T_F32) broken(v, n, "step %d reads \"%s\", not f32", i, n->in[s->arg]->name);
+    if (op_takes_argument(s->op) != (s->arg >= 0)) broken(v, n, "step %d has the wrong arguments", i);
+    if (s->arg >= n->n_in || (s->arg >= 0 && !n->in[s->arg])) broken(v, n, "step %d reads input %d, which is none", i, s->arg);
+    Type from = step_type(n, i - 1), arg = s->arg < 0 ? T_NONE : n->in[s->arg]->type;
+    if (!step_takes(s, from, arg)) broken(v, n, "step %d does not take %s and %s", i, type_name(from), type_name(arg));
   }
-  if (n->n_step && n->out[0] && n->out[0]->type != T_F32) broken(v, n, "has steps on other than f32");
+  Type last = step_type(n, n->n_step - 1);
+  if (n->n_step && n->out[0] && n->out[0]->type != last) broken(v, n, "has steps that end in %s", type_name(last));
 }
 
 /* ---- the batch ---- */

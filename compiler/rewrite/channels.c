@@ -94,15 +94,13 @@ static void know_linear(Study *s, const Node *n) {
 
 static void know_unary(Study *s, const Node *n) {
   const Channels *x = channels_of(s, n->in[0]);
-  Shape one = {.rank = 0};
   Step step;
   bool ok = step_of_node(n, 0, &step);
   assert(ok), (void)ok;
   for (int64_t c = 0; c < x->n; c++) {
     float k = x->k[c];
     if (!x->known[c]) continue;
-    eval_step(&step, &one, &k, NULL, NULL);
-    learn(channels_of(s, n->out[0]), c, k);
+    learn(channels_of(s, n->out[0]), c, (float)step_number(&step, T_F32, (Number){k}, (Number){0}).f);
   }
 }
 
@@ -158,7 +156,6 @@ static bool operand_known(const Study *s, const Value *v, int rank, int64_t c, f
 
 static void know_binary(Study *s, const Node *n) {
   Channels *y = channels_of(s, n->out[0]);
-  Shape one = {.rank = 0};
   Step step;
   bool ok = step_of_node(n, 0, &step);
   assert(ok), (void)ok;
@@ -168,8 +165,7 @@ static void know_binary(Study *s, const Node *n) {
     bool a = operand_known(s, n->in[0], rank, c, &k[0]), b = operand_known(s, n->in[1], rank, c, &k[1]);
     if (n->op == OP_Mul && (k[0] == 0 || k[1] == 0)) learn(y, c, 0);
     if (!a || !b) continue;
-    eval_step(&step, &one, &k[0], &one, &k[1]);
-    learn(y, c, k[0]);
+    learn(y, c, (float)step_number(&step, T_F32, (Number){k[0]}, (Number){k[1]}).f);
   }
 }
 

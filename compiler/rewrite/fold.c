@@ -73,8 +73,9 @@ static bool attrs_equal(const Attr *a, const Attr *b) {
 }
 
 static bool steps_equal(const Step *a, const Step *b) {
-  return a->op == b->op && a->arg == b->arg && a->swap == b->swap &&
-         memcmp(&a->a, &b->a, sizeof a->a) == 0 && memcmp(&a->b, &b->b, sizeof a->b) == 0;
+  return a->op == b->op && a->type == b->type && a->arg == b->arg && a->swap == b->swap &&
+         memcmp(&a->a, &b->a, sizeof a->a) == 0 && memcmp(&a->b, &b->b, sizeof a->b) == 0 &&
+         memcmp(&a->c, &b->c, sizeof a->c) == 0;
 }
 
 static bool nodes_equal(const void *a, const void *b) {

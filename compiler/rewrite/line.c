@@ -50,6 +50,7 @@ static void set_window(Graph *g, Node *n) {
 static bool is_line(const Value *v) { return v && v->shape.rank == 3 && v->type == T_F32; }
 
 static bool is_widened(const Widening *w, const Node *n) {
+  if (n->op == OP_ConvInteger) return n->in[0]->shape.rank == 3;
   if (!is_line(n->out[0]) || !is_line(n->in[0])) return false;
   switch (n->op) {
   case OP_Conv: return true;
@@ -65,12 +66,12 @@ static void widen_input(Widening *w, Node *n, int i) { node_set_input(w->g, n, i
 static void widen_node(Widening *w, Node *n) {
   Graph *g = w->g;
   widen_input(w, n, 0);
-  if (n->op == OP_Conv) widen_input(w, n, 1);
+  if (n->op == OP_Conv || n->op == OP_ConvInteger) widen_input(w, n, 1);
   for (int i = 0; i < n->n_step; i++) {
     int arg = n->step[i].arg;
     if (arg > 0 && n->in[arg]->shape.rank >= 2) widen_input(w, n, arg);
   }
-  if (n->op == OP_Conv || n->op == OP_MaxPool || n->op == OP_AveragePool) set_window(g, n);
+  if (n->op == OP_Conv || n->op == OP_ConvInteger || n->op == OP_MaxPool || n->op == OP_AveragePool) set_window(g, n);
   Value *narrow = n->out[0];
   Value *y = value_new(g, format_text(g->cx, "%s.wide", narrow->name), narrow->type, widened(&narrow->shape));
   y->def = n;

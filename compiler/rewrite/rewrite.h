@@ -25,6 +25,9 @@ void pass_trim(Graph *g);
 /* ==== stem.c: convolutions of few channels and stride 2 as SpaceToDepth and one of stride 1; after rank ==== */
 void pass_stem(Graph *g);
 
+/* ==== quant.c: operators between DequantizeLinear and QuantizeLinear work on integers; after shape ==== */
+void pass_quant(Graph *g);
+
 /* ==== fuse.c, for the others ==== */
 
 /* n computes from's result in its place. */

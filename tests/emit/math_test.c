@@ -190,14 +190,12 @@ static void operators_agree_with_the_evaluator_on_special_values(void **state) {
     {.op = OP_Clip, .a = -INFINITY, .b = 6}, {.op = OP_HardSigmoid, .a = 0.25f, .b = 0.5f},
     {.op = OP_HardSwish},
   };
-  const Shape shape = shape_of(1, (int64_t)8);
   for (size_t i = 0; i < COUNT(steps); i++) {
     Machine m;
     float got[8], expected[8];
     step_under_test = &steps[i];
     machine_open(&m, &targets[0], build_step, T_F32, T_F32, 8)(x, got, 8);
-    memcpy(expected, x, sizeof x);
-    eval_step(&steps[i], &shape, expected, NULL, NULL);
+    for (int k = 0; k < 8; k++) expected[k] = (float)step_number(&steps[i], T_F32, (Number){x[k]}, (Number){0}).f;
     for (int k = 0; k < 8; k++) {
       bool same = got[k] == expected[k] || (isnan(got[k]) && isnan(expected[k]));
       if (same) continue;

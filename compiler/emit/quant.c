@@ -1,0 +1,106 @@
+/* quant.c: quantised arithmetic, as ops/quant.c defines it, on scalars and vectors of any length. */
+#include "emit.h"
+
+#include <llvm-c/Core.h>
+
+static LLVMTypeRef like(Ref x, LLVMTypeRef elem) {
+  LLVMTypeRef t = LLVMTypeOf(x);
+  return LLVMGetTypeKind(t) == LLVMVectorTypeKind ? LLVMVectorType(elem, LLVMGetVectorSize(t)) : elem;
+}
+
+/* The number in every lane that x has. */
+static Ref fill(Emit *e, Ref x, double v) {
+  LLVMTypeRef t = LLVMTypeOf(x);
+  return LLVMGetTypeKind(t) == LLVMVectorTypeKind ? splat(e, const_f32(e, v), (int)LLVMGetVectorSize(t)) : const_f32(e, v);
+}
+
+/* Integers of at most 32 bits as i32. */
+static Ref as_i32(Emit *e, Type t, Ref x) {
+  if (type_size(t) == 4) return x;
+  LLVMTypeRef to = like(x, e->i32);
+  return type_is_signed(t) ? LLVMBuildSExt(e->b, x, to, "") : LLVMBuildZExt(e->b, x, to, "");
+}
+
+static Ref as_float(Emit *e, Type t, Ref x) { return LLVMBuildSIToFP(e->b, as_i32(e, t, x), like(x, e->f32), ""); }
+
+/* Of |x| < 2^22, half to even: beside 3 * 2^22 floats are whole numbers. */
+static Ref round_f(Emit *e, Ref x) {
+  Ref whole = fill(e, x, 0x1.8p23);
+  return LLVMBuildFSub(e->b, add_f(e, x, whole), whole, "");
+}
+
+/* A float in [lo, hi], two integers of few bits; NaN becomes lo. */
+static Ref round_between(Emit *e, Ref x, Ref lo, Ref hi) { return round_f(e, fmin_(e, fmax_(e, x, lo), hi)); }
+
+/* Whole numbers that the type holds. */
+static Ref to_type(Emit *e, Type t, Ref x) {
+  Ref i = LLVMBuildFPToSI(e->b, x, like(x, e->i32), "");
+  return LLVMBuildTrunc(e->b, i, like(x, llvm_type(e, t)), "");
+}
+
+Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero) {
+  Ref z = zero ? as_float(e, t, zero) : fill(e, x, 0);
+  Ref lo = LLVMBuildFSub(e->b, fill(e, x, (double)type_lowest(t)), z, "");
+  Ref hi = LLVMBuildFSub(e->b, fill(e, x, (double)type_highest(t)), z, "");
+  return to_type(e, t, add_f(e, round_between(e, LLVMBuildFDiv(e->b, x, scale, ""), lo, hi), z));
+}
+
+Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero) {
+  Ref d = as_i32(e, t, q);
+  if (zero) d = LLVMBuildSub(e->b, d, as_i32(e, t, zero), "");
+  return mul_f(e, LLVMBuildSIToFP(e->b, d, like(d, e->f32), ""), scale);
+}
+
+static Ref requantized(Emit *e, Type t, Ref acc, Ref m, double zero) {
+  Ref x = mul_f(e, LLVMBuildSIToFP(e->b, acc, like(acc, e->f32), ""), m);
+  Ref lo = fill(e, x, (double)type_lowest(t) - zero), hi = fill(e, x, (double)type_highest(t) - zero);
+  return to_type(e, t, add_f(e, round_between(e, x, lo, hi), fill(e, x, zero)));
+}
+
+/* llvm.fma gives one rounding on every target: without the instruction it would call a library, so the product is taken in
+ * double there, in which that of an 8-bit integer and a float is exact. */
+static Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
+  if (e->t->fma) return fma_(e, a, b, c);
+  LLVMTypeRef wide = like(a, e->f64);
+  Ref product = LLVMBuildFMul(e->b, LLVMBuildFPExt(e->b, a, wide, ""), LLVMBuildFPExt(e->b, b, wide, ""), "");
+  return LLVMBuildFPTrunc(e->b, LLVMBuildFAdd(e->b, product, LLVMBuildFPExt(e->b, c, wide, ""), ""), like(a, e->f32), "");
+}
+
+static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
+  Ref x = as_float(e, type_a, a), y = as_float(e, type_b, b);
+  Ref sum = fma_exact(e, x, fill(e, x, r[0]), fma_exact(e, y, fill(e, y, r[1]), fill(e, y, r[2])));
+  Ref lo = fill(e, sum, (double)type_lowest(t)), hi = fill(e, sum, (double)type_highest(t));
+  return to_type(e, t, round_between(e, sum, lo, hi));
+}
+
+/* ==== steps ==== */
+
+static Ref int_number(Ref like_it, double v) {
+  LLVMTypeRef t = LLVMTypeOf(like_it);
+  bool vector = LLVMGetTypeKind(t) == LLVMVectorTypeKind;
+  Ref one = LLVMConstInt(vector ? LLVMGetElementType(t) : t, (unsigned long long)(int64_t)v, 1), all[64];
+  if (!vector) return one;
+  unsigned n = LLVMGetVectorSize(t);
+  assert(n <= COUNT(all));
+  for (unsigned i = 0; i < n; i++) all[i] = one;
+  return LLVMConstVector(all, n);
+}
+
+static Ref int_step(Emit *e, const Step *s, Type t, Ref acc, Ref arg) {
+  if (s->op == OP_Add) return LLVMBuildAdd(e->b, acc, arg, "");
+  assert(s->op == OP_Clip);
+  Ref lo = int_number(acc, s->a), hi = int_number(acc, s->b);
+  acc = choose(e, math_less(e, t, acc, lo), lo, acc);
+  return choose(e, math_less(e, t, hi, acc), hi, acc);
+}
+
+Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg) {
+  const Step *s = &n->step[i];
+  Type from = step_type(n, i - 1), to = step_type(n, i);
+  switch (s->op) {
+  case OP_Cast: return math_cast(e, acc, from, to);
+  case OP_Requantize: return requantized(e, to, acc, arg, s->a);
+  case OP_QLinearAdd: return qlinear_sum(e, to, from, acc, n->in[s->arg]->type, arg, (float[]){s->a, s->b, s->c});
+  default: return type_is_float(from) ? math_step(e, s, acc, arg) : int_step(e, s, from, acc, arg);
+  }
+}

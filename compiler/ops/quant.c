@@ -1,0 +1,120 @@
+/* quant.c: quantised arithmetic. An integer q with a scale s and a zero point z stands for the number (q - z) s.
+ *
+ * Sums of integers are exact modulo 2^32. Floats are fp32, and every operation is rounded once, to nearest even, in the order in
+ * which it stands here: so all processors give the same bits, which are those of ONNX Runtime where it computes in integers. */
+#include "ops.h"
+
+#include <math.h>
+
+/* ==== single numbers ==== */
+
+/* A float to the nearest integer of the type, half to even; NaN is the lowest. */
+static int64_t nearest(Type t, float x) {
+  double lo = (double)type_lowest(t), hi = (double)type_highest(t), v = nearbyintf(x);
+  if (!(v > lo)) return type_lowest(t);
+  return v >= hi ? type_highest(t) : (int64_t)v;
+}
+
+int64_t quantize(Type t, float x, float scale, int64_t zero) {
+  return nearest(t, nearbyintf(x / scale) + (float)zero);
+}
+
+float dequantize(int64_t q, float scale, int64_t zero) {
+  return (float)(int32_t)((uint32_t)q - (uint32_t)zero) * scale;
+}
+
+int64_t requantize(Type t, int32_t acc, float m, int64_t zero) {
+  float lo = (float)(type_lowest(t) - zero), hi = (float)(type_highest(t) - zero), x = nearbyintf((float)acc * m);
+  return (int64_t)(x < lo ? lo : x > hi ? hi : x) + zero;
+}
+
+int64_t qlinear_add(Type t, int64_t a, int64_t b, const float *r) {
+  return nearest(t, fmaf((float)a, r[0], fmaf((float)b, r[1], r[2])));
+}
+
+/* ==== QuantizeLinear, DequantizeLinear: input 1 is the scale, input 2 the zero point ==== */
+
+/* Of one element, or one for each index of the axis. */
+static void check_parameter(Graph *g, const Node *n, int i, int axis) {
+  const Shape *s = &n->in[i]->shape, *x = &n->in[0]->shape;
+  check_rank(g, n, i, 0, 1);
+  if (s->rank == 0 || s->d[0] == 1) return;
+  if (s->d[0] != x->d[axis])
+    fail_at(g, n, "input %d has %lld elements; axis %d of input 0 has %lld", i, (long long)s->d[0], axis, (long long)x->d[axis]);
+}
+
+static void check_scale(Graph *g, const Node *n) {
+  const Value *v = n->in[1];
+  if (v->type != T_F32) fail_at(g, n, "a scale of type %s is not supported", type_name(v->type));
+  int64_t count = v->data ? shape_count(&v->shape) : 0;
+  for (int64_t i = 0; i < count; i++) {
+    double s = get_number(v->type, v->data, i).f;
+    if (!(isfinite(s) && s > 0)) fail_at(g, n, "a scale is %g: it must be positive and finite", s);
+  }
+}
+
+static void check_parameters(Graph *g, const Node *n) {
+  int rank = n->in[0]->shape.rank;
+  int axis = rank ? quant_axis(g, n) : 0;
+  if (attr_int(n, "block_size", 0)) fail_at(g, n, "blocks along an axis are not supported");
+  check_scale(g, n);
+  check_parameter(g, n, 1, axis);
+  if (!has_input(n, 2)) return;
+  check_parameter(g, n, 2, axis);
+  if (!shape_equal(&n->in[1]->shape, &n->in[2]->shape)) fail_at(g, n, "scale and zero point have different shapes");
+}
+
+int quant_axis(Graph *g, const Node *n) {
+  int rank = n->in[0]->shape.rank;
+  bool one = n->in[1]->shape.rank == 0 || n->in[1]->shape.d[0] == 1; /* then the axis, 1 by default, may not exist */
+  return one ? 0 : check_axis(g, n, attr_int(n, "axis", 1), rank);
+}
+
+static bool is_quantized(Type t) { return t == T_U8 || t == T_I8 || t == T_U16 || t == T_I16; }
+
+void infer_quantize_linear(Graph *g, Node *n) {
+  Type asked = (Type)attr_int(n, "output_dtype", T_NONE);
+  Type t = has_input(n, 2) ? n->in[2]->type : asked ? asked : T_U8;
+  check_parameters(g, n);
+  if (!is_quantized(t)) fail_at(g, n, "quantising to %s is not supported", type_name(t));
+  if (asked && asked != t) fail_at(g, n, "output_dtype contradicts the zero point's type");
+  set_output(g, n, 0, t, &n->in[0]->shape);
+}
+
+void infer_dequantize_linear(Graph *g, Node *n) {
+  check_parameters(g, n);
+  if (has_input(n, 2)) {
+    Type z = n->in[2]->type, x = n->in[0]->type;
+    if (z != x) fail_at(g, n, "input 2 is %s, input 0 is %s", type_name(z), type_name(x));
+  }
+  set_output(g, n, 0, T_F32, &n->in[0]->shape);
+}
+
+/* Walks a parameter beside the elements of input 0. */
+static Cursor parameter_cursor(Graph *g, const Node *n) {
+  Cursor c = {.shape = &n->in[0]->shape};
+  if (n->in[1]->shape.rank == 1 && n->in[1]->shape.d[0] > 1) c.stride[quant_axis(g, n)] = 1;
+  return c;
+}
+
+static int64_t zero_at(const Node *n, const void *const *in, int64_t i) {
+  return has_input(n, 2) ? get_number(n->in[2]->type, in[2], i).i : 0;
+}
+
+void eval_quantize_linear(Graph *g, const Node *n, const void *const *in, void **out) {
+  Type t = n->out[0]->type;
+  int64_t count = shape_count(&n->in[0]->shape);
+  const float *x = in[0], *scale = in[1];
+  Cursor c = parameter_cursor(g, n);
+  for (int64_t i = 0; i < count; i++, cursor_next(&c))
+    put_number(t, out[0], i, (Number){.i = quantize(t, x[i], scale[c.at], zero_at(n, in, c.at))});
+}
+
+void eval_dequantize_linear(Graph *g, const Node *n, const void *const *in, void **out) {
+  Type t = n->in[0]->type;
+  int64_t count = shape_count(&n->in[0]->shape);
+  const float *scale = in[1];
+  Cursor c = parameter_cursor(g, n);
+  for (int64_t i = 0; i < count; i++, cursor_next(&c))
+    ((float *)out[0])[i] = dequantize(get_number(t, in[0], i).i, scale[c.at], zero_at(n, in, c.at));
+}

@@ -1,0 +1,95 @@
+/* quant_test.c: the definition of quantised arithmetic against values worked out by hand: ties, the ends of the range, NaN. */
+#include "fixture.h"
+
+#include <math.h>
+
+static void quantizing_rounds_half_to_even_and_stops_at_the_ends(void **state) {
+  (void)state;
+  static const struct { Type t; float x, scale; int64_t zero, q; } rows[] = {
+    {T_U8, 0.5f, 1, 0, 0}, {T_U8, 1.5f, 1, 0, 2}, {T_U8, 2.5f, 1, 0, 2}, {T_U8, 2.5f, 1, 1, 3}, {T_U8, -0.5f, 1, 7, 7},
+    {T_U8, 300, 1, 0, 255}, {T_U8, -1, 1, 0, 0}, {T_U8, INFINITY, 1, 3, 255}, {T_U8, -INFINITY, 1, 3, 0}, {T_U8, NAN, 1, 3, 0},
+    {T_I8, NAN, 1, 3, -128}, {T_I8, 127.5f, 1, 0, 127}, {T_I8, -128.5f, 1, 0, -128}, {T_I8, 200, 1, -100, 100},
+    {T_U8, 0.3f, 0.1f, 0, 3}, {T_I16, 1e9f, 1, 0, 32767}, {T_U16, -1e30f, 1, 5, 0}, {T_U8, 1e30f, 1e-30f, 255, 255},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    int64_t q = quantize(rows[i].t, rows[i].x, rows[i].scale, rows[i].zero);
+    if (q != rows[i].q) fail_msg("row %zu: %lld, not %lld", i, (long long)q, (long long)rows[i].q);
+  }
+}
+
+static void dequantizing_subtracts_in_32_bits(void **state) {
+  (void)state;
+  assert_true(dequantize(255, 0.5f, 128) == 63.5f);
+  assert_true(dequantize(-128, 2, 127) == -510);
+  assert_true(dequantize(INT32_MIN, 1, 1) == 2147483648.f); /* wraps to INT32_MAX, which rounds up */
+}
+
+/* The zero point comes behind the rounding: 2.5 becomes 2, then 3. */
+static void requantizing_rounds_before_the_zero_point(void **state) {
+  (void)state;
+  assert_int_equal(requantize(T_U8, 5, 0.5f, 1), 3);
+  assert_int_equal(requantize(T_U8, 7, 0.5f, 1), 5);
+  assert_int_equal(requantize(T_U8, -1000, 0.5f, 3), 0);
+  assert_int_equal(requantize(T_U8, 1000, 0.5f, 3), 255);
+  assert_int_equal(requantize(T_I8, 1000, 0.5f, -3), 127);
+  assert_int_equal(requantize(T_I8, INT32_MIN, 1, 5), -128);
+}
+
+/* 100 at 0.5 and 100 at 0.25, zero points 90 and 92: 5 and 2 are 7, at 0.5 from 10 on: 24. */
+static void sums_have_their_zero_points_inside(void **state) {
+  (void)state;
+  float ra = 1, rb = 0.5f, k = 10 - fmaf(ra, 90, rb * 92);
+  assert_int_equal(qlinear_add(T_U8, 100, 100, (float[]){ra, rb, k}), 24);
+  assert_int_equal(qlinear_add(T_U8, 255, 255, (float[]){ra, rb, k}), 255);
+  assert_int_equal(qlinear_add(T_U8, 0, 0, (float[]){ra, rb, k}), 0);
+  assert_int_equal(qlinear_add(T_U8, 1, 1, (float[]){0.5f, 1, 0}), 2); /* 1.5 */
+  assert_int_equal(qlinear_add(T_U8, 3, 1, (float[]){0.5f, 1, 0}), 2); /* 2.5 */
+}
+
+/* The output of a graph of one node on u8 inputs given as constants. */
+static void expect_integers(const char *text, const int64_t *want) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = text_parse(cx, NULL, text);
+  void *out[1];
+  pass_shape(g);
+  verify(g, "shape");
+  eval_graph(g, (const void *const[]){NULL}, out);
+  for (int64_t i = 0; i < shape_count(&g->output[0]->shape); i++)
+    assert_int_equal(get_number(g->output[0]->type, out[0], i).i, want[i]);
+  context_free(cx);
+}
+
+static void integer_convolutions_take_off_the_zero_points(void **state) {
+  (void)state;
+  expect_integers("const x u8 [1,1,2,2] = {10, 20, 30, 40}\nconst w i8 [2,1,1,1] = {-3, 5}\nconst z u8 [] = {20}\n"
+                  "y = ConvInteger(x, w, z)\noutput y\n", (int64_t[]){30, 0, -30, -60, -50, 0, 50, 100});
+  /* Padding is the zero point. */
+  expect_integers("const x u8 [1,1,1,2] = {7, 9}\nconst w u8 [1,1,1,3] = {1, 2, 4}\nconst z u8 [] = {5}\nconst v u8 [1] = {1}\n"
+                  "y = ConvInteger(x, w, z, v) pads=[0,1,0,1]\noutput y\n", (int64_t[]){2 * 1 + 4 * 3, 2 * 0 + 4 * 1});
+  expect_integers("const x u8 [1,1,1,2] = {7, 9}\nconst w i8 [1,1,1,1] = {2}\nconst b i32 [1,1,1] = {-3}\nconst m f32 [1,1,1] = {0.5}\n"
+                  "y = ConvInteger(x, w, _, _, b, m) | Add(@4) | Requantize(@5, 4, 0) u8 | Clip(9, 255)\noutput y\n",
+                  (int64_t[]){10, 12});
+}
+
+static void scales_may_stand_along_an_axis(void **state) {
+  (void)state;
+  expect_integers("const x f32 [2,2] = {1, 2, 3, 4}\nconst s f32 [2] = {1, 0.5}\nconst z u8 [2] = {0, 10}\n"
+                  "y = QuantizeLinear(x, s, z)\noutput y\n", (int64_t[]){1, 14, 3, 18});
+  expect_integers("const x f32 [2,2] = {1, 2, 3, 4}\nconst s f32 [2] = {1, 0.5}\nconst z i8 [2] = {0, 10}\n"
+                  "y = QuantizeLinear(x, s, z) axis=0\noutput y\n", (int64_t[]){1, 2, 16, 18});
+  expect_integers("const x i8 [2] = {-1, 2}\nconst s f32 [] = {0.5}\ny = DequantizeLinear(x, s)\nz = Cast(y) to=6\noutput z\n",
+                  (int64_t[]){0, 1});
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(quantizing_rounds_half_to_even_and_stops_at_the_ends),
+    cmocka_unit_test(dequantizing_subtracts_in_32_bits),
+    cmocka_unit_test(requantizing_rounds_before_the_zero_point),
+    cmocka_unit_test(sums_have_their_zero_points_inside),
+    cmocka_unit_test(integer_convolutions_take_off_the_zero_points),
+    cmocka_unit_test(scales_may_stand_along_an_axis),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
