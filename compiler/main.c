@@ -20,9 +20,14 @@ static bool print_text(const CommandLine *line) {
   else if (line->version) printf("resnetcc %s\n", RESNETCC_VERSION);
   else if (line->passes) print_passes();
   else return false;
-  /* It must have got there. */
-  if (fflush(stdout) != 0) usage_error("standard output cannot be written: %s", strerror(errno));
   return true;
+}
+
+/* What went to standard output must have got there. */
+static void check_text(void) {
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout)) return;
+  usage_error("standard output cannot be written: %s", strerror(errno ? errno : EIO));
 }
 
 static void clean_up_and_die(int number_of_signal) {
@@ -57,5 +62,6 @@ int main(int argc, char **argv) {
   command_line_read(&line, argv);
   int status = print_text(&line) ? 0 : run_command(&line);
   command_line_free(&line);
+  if (status == 0) check_text();
   return status;
 }

@@ -136,6 +136,7 @@ static void read_shape(const OptionRow *row, void *field, const char *value) {
 
 const Command command_list[] = {
   {"compile", "MODEL", "Compiles an ONNX model to an object file and a C header.", compile},
+  {"inspect", "MODEL", "Tells what a model holds, and why resnetcc would refuse it.", inspect},
 };
 const int command_count = COUNT(command_list);
 
@@ -214,7 +215,7 @@ const OptionRow option_list[] = {
   {FINDINGS, COMPILE, "--threads", "N", EITHER, read_number, TOOL(threads),
    .help = "threads that --profile runs it with (default: 1)", .most = MOST_THREADS},
   {FINDINGS, EVERY, "--json", NULL, NONE, read_flag, TOOL(json),
-   .help = "print all of that, or the error, as one object of JSON on standard output"},
+   .help = "print what is found, or the error, as one object of JSON on standard output"},
   {FINDINGS, COMPILE, "-v", NULL, NONE, read_flag, TOOL(verbose),
    .help = "say what is compiled, and how large it gets"},
 
@@ -275,6 +276,9 @@ static int read_option(CommandLine *line, char **argv, int i) {
 }
 
 static void read_input(Options *o, const char *arg) {
+  for (int i = 1; o->input && i < command_count; i++) {
+    if (strcmp(o->input, command_list[i].name) == 0) usage_error("the command '%s' comes first", o->input);
+  }
   if (o->input) usage_error("more than one input file: '%s' and '%s'", o->input, arg);
   if (!*arg) usage_error("the name of the input file is empty");
   o->input = arg;

@@ -13,7 +13,7 @@ typedef struct Command {
 extern const Command command_list[];
 extern const int command_count;
 
-enum { COMPILE = 1 << 0, EVERY = COMPILE }; /* sets of commands, in their order */
+enum { COMPILE = 1 << 0, INSPECT = 1 << 1, EVERY = COMPILE | INSPECT }; /* sets of commands, in their order */
 
 typedef struct CommandLine {
   const Command *command;

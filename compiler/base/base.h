@@ -41,6 +41,8 @@ _Noreturn void fail(Context *cx, const char *fmt, ...) PRINTF(2, 3);
 _Noreturn void fail_node(Context *cx, const char *name, const char *op, const char *fmt, va_list args) PRINTF(4, 0);
 /* With the error by which another context's work ended. */
 _Noreturn void fail_as(Context *cx, const Context *other);
+/* Names of a model for a terminal, which would obey control characters: these, and what is no UTF-8, are \xHH. */
+char *printable_text(Context *cx, const char *s);
 /* Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7); 0: there is none. */
 int utf8_length(const char *s);
 

@@ -28,6 +28,17 @@ static int printable_length(const unsigned char *s) {
   return utf8_length((const char *)s);
 }
 
+char *printable_text(Context *cx, const char *s) {
+  char *copy = alloc_n(cx, strlen(s) + 1, 4), *out = copy;
+  for (int n; *s; s += n ? n : 1) {
+    n = printable_length((const unsigned char *)s);
+    if (n) memcpy(out, s, (size_t)n);
+    else snprintf(out, 5, "\\x%02x", (unsigned char)*s);
+    out += n ? n : 4;
+  }
+  return copy;
+}
+
 /* Adds s to the message in cx->error, escaped, at most `max` bytes of it. */
 static void message_add(Context *cx, const char *s, size_t max) {
   char *out = cx->error + strlen(cx->error);

@@ -1,7 +1,6 @@
 /* driver.c: a compilation from the input file to the output files. */
 #include "tools.h"
 
-#include <errno.h>
 #include <string.h>
 
 static const char *model_name(Context *cx, const Options *opt, const char *output) {
@@ -123,12 +122,6 @@ static void check_json(Context *cx, const Paths *paths) {
   }
 }
 
-static void print_json(Context *cx, const Report *r) {
-  json_report(r, stdout);
-  cx->file = "standard output";
-  if (fflush(stdout) != 0) fail(cx, "cannot be written: %s", strerror(errno));
-}
-
 static void dump(Graph *g, const Pass *p) {
   Buffer text = {0};
   text_print(g, &text);
@@ -162,7 +155,7 @@ static Graph *front(Context *cx, const ToolOptions *opt, const Paths *paths, Wat
   return g;
 }
 
-static void compile_or_unwind(Context *cx, const ToolOptions *opt) {
+static void compile_model(Context *cx, const ToolOptions *opt) {
   Target *target = target_new(cx, &opt->compile);
   Paths paths = paths_of(cx, opt);
   const char *name = model_name(cx, &opt->compile, paths.output);
@@ -181,20 +174,7 @@ static void compile_or_unwind(Context *cx, const ToolOptions *opt) {
   if (times && *opt->tune) tuning_warn(times, opt->tune);
   Report *r = report(b, opt, paths.output);
   write_files(b, opt, &paths, r);
-  if (opt->json) print_json(cx, r);
+  if (opt->json) json_report(r, stdout);
 }
 
-int compile(Context *cx, const ToolOptions *opt) {
-  cx->arena = arena_new(opt->compile.max_memory);
-  cx->max_memory = opt->compile.max_memory;
-  memory_name_file(opt->compile.input);
-  object_watch_memory();
-  int failed = setjmp(cx->unwind);
-  if (!failed) compile_or_unwind(cx, opt);
-  else output_abandon();
-  ReportError error = report_error(cx);
-  if (failed && opt->json) json_error(&error, stdout);
-  arena_free(cx->arena);
-  cx->arena = NULL;
-  return failed;
-}
+int compile(Context *cx, const ToolOptions *opt) { return work(cx, opt, compile_model); }

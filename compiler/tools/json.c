@@ -102,6 +102,43 @@ static void put_model(const ModelSummary *m, FILE *f) {
   fputc('}', f);
 }
 
+static void put_operators(const ModelSummary *m, FILE *f) {
+  fputs(",\n \"operators\": [", f);
+  for (int i = 0; i < m->n_op; i++) {
+    fputs(between_items(i), f);
+    member_text("{", "name", m->op[i].name, f);
+    member_int(", ", "count", m->op[i].count, f);
+    member_text(", ", "node", m->op[i].node, f);
+    member_text(", ", "refused", m->op[i].refused, f);
+    fputc('}', f);
+  }
+  fputc(']', f);
+}
+
+static void put_refusals(const Report *r, FILE *f) {
+  fputs(",\n \"refused\": [", f);
+  for (int i = 0; i < r->n_refusal; i++) {
+    fputs(between_items(i), f);
+    member_text("{", "node", r->refusal[i].node, f);
+    member_text(", ", "op", r->refusal[i].op, f);
+    member_text(", ", "reason", r->refusal[i].reason, f);
+    fputc('}', f);
+  }
+  fputc(']', f);
+}
+
+static void put_inspection(const Report *r, FILE *f) {
+  const ModelSummary *m = &r->model;
+  member_int(",\n ", "ir", m->ir, f);
+  member_text(", ", "producer", m->producer, f);
+  member_bool(", ", "symbolic_batch", r->symbolic, f);
+  member_int(",\n ", "nodes", m->n_node, f);
+  member_int(", ", "parameters", m->parameters, f);
+  member_int(", ", "bytes", m->bytes, f);
+  put_operators(m, f);
+  put_refusals(r, f);
+}
+
 /* ==== the code ==== */
 
 static void put_candidates(const ReportLayer *l, FILE *f) {
@@ -190,6 +227,7 @@ void json_report(const Report *r, FILE *f) {
   fputs("{\"model\": ", f);
   put_model(&r->model, f);
   if (r->triple) put_code(r, f);
+  else put_inspection(r, f);
   if (r->samples) put_accuracy(r, f);
   if (r->runs) put_profile(r, f);
   fputs("}\n", f);

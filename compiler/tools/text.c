@@ -7,6 +7,40 @@
 
 enum { LINE_LENGTH = 126 };
 
+static const char *shown(const Report *r, const char *name) { return printable_text(r->cx, name); }
+
+/* ==== inspect ==== */
+
+static void print_tensors(const Report *r, const char *what, const ModelTensor *t, int n, FILE *f) {
+  for (int i = 0; i < n; i++) {
+    fprintf(f, "%-6s %s: %s", what, shown(r, t[i].name), t[i].type);
+    if (t[i].rank >= 0) fprintf(f, " [");
+    for (int k = 0; k < t[i].rank; k++) fprintf(f, "%s%s", k ? "," : "", shown(r, t[i].dim[k]));
+    fprintf(f, "%s\n", t[i].rank >= 0 ? "]" : ", of unknown shape");
+  }
+}
+
+static void print_refusals(const Report *r, FILE *f) {
+  for (int i = 0; i < r->n_refusal; i++) {
+    const ReportRefusal *x = &r->refusal[i];
+    if (x->node) fprintf(f, "refused: node \"%s\" (%s): %s\n", shown(r, x->node), shown(r, x->op), shown(r, x->reason));
+    else fprintf(f, "refused: %s\n", shown(r, x->reason));
+  }
+}
+
+void print_model(const Report *r, FILE *f) {
+  const ModelSummary *m = &r->model;
+  fprintf(f, "%s: IR version %" PRId64 ", operator set %" PRId64, m->file, m->ir, m->opset);
+  fprintf(f, "%s%s\n", *m->producer ? ", made by " : "", shown(r, m->producer));
+  print_tensors(r, "input", m->input, m->n_input, f);
+  print_tensors(r, "output", m->output, m->n_output, f);
+  if (r->symbolic) fprintf(f, "the batch is symbolic\n");
+  fprintf(f, "constants: %" PRId64 " elements, %" PRId64 " bytes\n", m->parameters, m->bytes);
+  fprintf(f, "nodes: %" PRId64 "\n", m->n_node);
+  for (int i = 0; i < m->n_op; i++) fprintf(f, "%7d %s\n", m->op[i].count, shown(r, m->op[i].name));
+  print_refusals(r, f);
+}
+
 /* ==== --report ==== */
 
 void print_buffers(const Report *r, FILE *f) {
@@ -20,7 +54,7 @@ void print_buffers(const Report *r, FILE *f) {
     snprintf(halo, sizeof halo, "%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64, b->top, b->left, b->bottom, b->right);
     if (b->block) snprintf(block, sizeof block, "C/%d", b->block);
     fprintf(f, "%-10s %12lld %12lld %-6s %-14s %-24s %s%s%s\n", b->place, (long long)b->offset, (long long)b->bytes, block,
-            halo, b->shape, b->value, b->alias ? " = " : "", b->alias ? b->alias : "");
+            halo, b->shape, shown(r, b->value), b->alias ? " = " : "", b->alias ? shown(r, b->alias) : "");
   }
 }
 
@@ -33,7 +67,8 @@ void print_accuracy(const Report *r, FILE *f) {
   }
   fprintf(f, "%-18s %9s %9s %-30s %s\n", "algorithm", "error", "fp32 sum", "shape", "node");
   for (const ReportLayer *l = r->layer; l < r->layer + r->n_layer; l++) {
-    if (l->checked) fprintf(f, "%-18s %9.1e %9.1e %-30s %s\n", l->algorithm, l->error, l->fp32_error, l->what, l->node);
+    if (!l->checked) continue;
+    fprintf(f, "%-18s %9.1e %9.1e %-30s %s\n", l->algorithm, l->error, l->fp32_error, l->what, shown(r, l->node));
   }
 }
 
@@ -44,7 +79,7 @@ void print_candidates(const Report *r, FILE *f) {
   for (const ReportLayer *l = r->layer; l < r->layer + r->n_layer; l++) {
     for (const ReportCandidate *c = l->candidate; c < l->candidate + l->n_candidate; c++) {
       fprintf(f, "%c %-28s %9.4f %-9s  %-30s %s\n", c->chosen ? '*' : ' ', c->name, c->ms,
-              c->measured ? "measured" : "estimated", l->what, l->node);
+              c->measured ? "measured" : "estimated", l->what, shown(r, l->node));
     }
   }
 }
@@ -79,7 +114,7 @@ static void widen(int *width, const char *text) {
 }
 
 static Row row_of(Context *cx, const ReportLayer *l) {
-  return (Row){.what = format_text(cx, "%s %s", l->op, l->what), .algorithm = l->algorithm, .node = l->node,
+  return (Row){.what = format_text(cx, "%s %s", l->op, l->what), .algorithm = l->algorithm, .node = printable_text(cx, l->node),
                .group = *l->algorithm ? l->algorithm : l->op,
                .layers = 1, .seconds = l->seconds, .gflop = l->gflop, .bytes = l->bytes};
 }

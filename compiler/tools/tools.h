@@ -16,10 +16,15 @@ typedef struct ToolOptions {
   int64_t threads;         /* that --profile lends; 0: not given */
 } ToolOptions;
 
-/* ==== driver.c ==== */
+/* ==== work.c ==== */
 
-/* Everything: import to files. Returns 0, or 1 with cx->error set. */
-int compile(Context *cx, const ToolOptions *opt);
+/* Does a command's work in an arena. 0, or 1 with cx->error set, which --json has printed as well. */
+int work(Context *cx, const ToolOptions *opt, void (*command)(Context *cx, const ToolOptions *opt));
+
+/* ==== driver.c, inspect.c: the commands ==== */
+
+int compile(Context *cx, const ToolOptions *opt); /* import to files */
+int inspect(Context *cx, const ToolOptions *opt);
 
 /* ==== paths.c: where the outputs of a compilation go ==== */
 
@@ -84,6 +89,11 @@ typedef struct ReportError {
   ErrorPart file, node, op, reason;
 } ReportError;
 
+typedef struct ReportRefusal {
+  const char *node, *op;   /* NULL: it concerns the whole model */
+  const char *reason;
+} ReportRefusal;
+
 typedef struct ReportCandidate {
   const char *name;
   double ms;
@@ -114,6 +124,9 @@ typedef struct ReportBuffer {
 typedef struct Report {
   Context *cx;
   ModelSummary model;      /* of a compilation: file, opset, inputs and outputs alone */
+  ReportRefusal *refusal;  /* inspect: why the model cannot be compiled */
+  int n_refusal;
+  bool symbolic;           /* inspect: the batch is, and nothing is refused */
   const char *triple, *cpu; /* NULL: nothing was compiled */
   int lanes;               /* floats of a vector */
   int64_t weights, workspace, scratch; /* bytes; the workspace of one thread, its scratch included */
@@ -143,6 +156,7 @@ void report_times(Report *r, Build *b, const Object *o, int threads);
 
 /* ==== text.c: a report for people ==== */
 
+void print_model(const Report *r, FILE *f);      /* inspect */
 void print_buffers(const Report *r, FILE *f);    /* --report: sizes, a line for every buffer */
 void print_accuracy(const Report *r, FILE *f);   /* and the errors, where there are some */
 void print_candidates(const Report *r, FILE *f); /* --why: a line for each of every layer; * marks the chosen ones */

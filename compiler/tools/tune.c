@@ -149,10 +149,8 @@ static void generate_parts(Context *cx, Part *part, int n) {
   rcc_pool_destroy(pool);
   for (int i = 0; i < n; i++) {
     if (!part[i].failed) continue;
-    const char *why = copy_text(cx, part[i].own.error);
     free_parts(part, n);
-    cx->file = NULL; /* the error names it */
-    fail(cx, "%s", why);
+    fail_as(cx, &part[i].own);
   }
 }
 
@@ -231,6 +229,5 @@ Tuning *tuning_measure(const Graph *g, const Options *opt, const Target *t) {
   if (!failed) measure(&w, build_new(graph_copy(&own, g), &quiet, t));
   arena_free(own.arena);
   if (!failed) return w.times;
-  cx->file = NULL; /* the error names it */
-  fail(cx, "%s", own.error);
+  fail_as(cx, &own);
 }

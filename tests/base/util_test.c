@@ -74,6 +74,15 @@ static void messages_name_file_and_node(void **state) {
   context_free(cx);
 }
 
+static void names_are_made_printable(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  assert_string_equal(printable_text(cx, "layer1/conv \xc3\xa4"), "layer1/conv \xc3\xa4");
+  assert_string_equal(printable_text(cx, "\x1b[2J\n\xff"), "\\x1b[2J\\x0a\\xff");
+  assert_string_equal(printable_text(cx, ""), "");
+  context_free(cx);
+}
+
 static void assert_part(const Context *cx, ErrorPart part, const char *text) {
   assert_int_equal(part.n, strlen(text));
   assert_memory_equal(cx->error + part.at, text, strlen(text));
@@ -158,6 +167,7 @@ int main(void) {
     cmocka_unit_test(text_is_copied),
     cmocka_unit_test(messages_name_file_and_node),
     cmocka_unit_test(parts_of_messages_are_known),
+    cmocka_unit_test(names_are_made_printable),
     cmocka_unit_test(messages_are_escaped),
     cmocka_unit_test(long_messages_are_cut),
     cmocka_unit_test(buffers_grow),

@@ -1,0 +1,44 @@
+/* inspect.c: the command inspect: what a model holds, and whether resnetcc would take it. */
+#include "tools.h"
+
+/* The operators that resnetcc does not have. */
+static void list_missing(Report *r) {
+  const ModelSummary *m = &r->model;
+  for (int i = 0; i < m->n_op; i++) {
+    const ModelOperator *op = &m->op[i];
+    if (op->refused) r->refusal[r->n_refusal++] = (ReportRefusal){op->node, op->name, op->refused};
+  }
+}
+
+static const char *part_of(Context *cx, const Context *failed, ErrorPart part) {
+  return part.n ? copy_bytes_as_text(cx, failed->error + part.at, (size_t)part.n) : NULL;
+}
+
+/* Goes as far as needs no target, in memory of its own; what ends it is one more refusal. */
+static void try_front(Context *cx, const Options *opt, Report *r) {
+  Context *own = alloc(cx, sizeof *own);
+  *own = (Context){.file = cx->file, .max_memory = cx->max_memory, .arena = arena_new(cx->max_memory)};
+  if (setjmp(own->unwind) == 0) {
+    Graph *g = import_model(own, opt);
+    front_run(g, NULL, NULL);
+    r->symbolic = g->symbolic;
+  } else {
+    r->refusal[r->n_refusal++] = (ReportRefusal){
+      part_of(cx, own, own->error_node), part_of(cx, own, own->error_op), part_of(cx, own, own->error_reason),
+    };
+  }
+  arena_free(own->arena);
+}
+
+static void inspect_file(Context *cx, const ToolOptions *opt) {
+  cx->file = opt->compile.input;
+  Report *r = alloc(cx, sizeof *r);
+  *r = (Report){.cx = cx, .model = inspect_model(cx, cx->file)};
+  r->refusal = alloc_n(cx, (size_t)r->model.n_op + 1, sizeof *r->refusal);
+  list_missing(r);
+  if (r->n_refusal == 0) try_front(cx, &opt->compile, r);
+  if (opt->json) json_report(r, stdout);
+  else print_model(r, stdout);
+}
+
+int inspect(Context *cx, const ToolOptions *opt) { return work(cx, opt, inspect_file); }

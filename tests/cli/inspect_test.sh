@@ -1,0 +1,61 @@
+# inspect tells what a model holds; commands have options of their own, and a file may be called like one.
+. "$(dirname "$0")/common.sh"
+tiny=$here/tiny.onnx
+
+succeeds inspect "$tiny"
+[ "$(cat "$work.out")" = "$tiny: IR version 8, operator set 13
+input  image: f32 [N,3,8,8]
+output scores: f32 [N,5]
+the batch is symbolic
+constants: 132 elements, 528 bytes
+nodes: 5
+      1 Conv
+      1 Flatten
+      1 Gemm
+      1 GlobalAveragePool
+      1 Relu" ] || failed "inspect: $(cat "$work.out")"
+[ -s "$work.err" ] && failed "inspect writes to standard error"
+[ -z "$(ls -A)" ] || failed "inspect wrote files"
+
+# What is refused is told, and is no failure; names of a model do not command the terminal.
+succeeds inspect "$here/unknown.onnx"
+holds "$work.out" 'refused: node "a\x0a\x1b[2Jb" (Erf): is an operator that resnetcc does not have'
+succeeds inspect "$here/sized.onnx"
+holds "$work.out" 'refused: input "image" has an unknown dimension H; set it with --shape image=1,3,224,224'
+succeeds inspect "$here/sized.onnx" --shape image=N,3,9,10
+grep -q refused "$work.out" && failed "inspect does not mind --shape"
+succeeds inspect "$tiny" --batch=4
+grep -q "the batch is symbolic" "$work.out" && failed "inspect does not mind --batch"
+
+succeeds inspect --json "$here/unknown.onnx"
+holds "$work.out" '{"node": "a\n\u001b[2Jb", "op": "Erf", "reason": "is an operator that resnetcc does not have"}'
+[ -z "$(command -v python3)" ] || python3 -m json.tool "$work.out" >/dev/null || failed "no JSON: $(cat "$work.out")"
+succeeds inspect --json "$tiny"
+holds "$work.out" '"symbolic_batch": true'
+holds "$work.out" '"parameters": 132, "bytes": 528'
+holds "$work.out" '{"name": "Gemm", "count": 1, "node": "gemm", "refused": null}'
+holds "$work.out" '"refused": []}'
+
+refuses "resnetcc: missing.onnx: " inspect missing.onnx
+refuses "error: no input file" inspect
+refuses "error: option '--tune' does not belong to the command 'inspect'" inspect "$tiny" --tune
+refuses "error: option '-o' does not belong to the command 'inspect'" inspect -o x.o "$tiny"
+refuses "error: the command 'inspect' comes first" --json inspect "$tiny"
+"$RESNETCC" inspect "$tiny" >/dev/full 2>"$work.err"
+[ $? -eq 1 ] || failed "inspect did not notice a full device"
+holds "$work.err" "No space left on device"
+
+succeeds inspect --help
+holds "$work.out" "usage: resnetcc inspect [OPTION]... MODEL"
+holds "$work.out" "  --shape"
+grep -q -- "  --tune" "$work.out" && failed "inspect --help lists options of others"
+succeeds --help
+holds "$work.out" "  inspect "
+
+# A file that is called like a command.
+cp "$tiny" inspect
+succeeds ./inspect -o net.o
+succeeds -- inspect
+succeeds inspect ./inspect
+files inspect inspect.h inspect.o net.h net.o
+finish

@@ -1,0 +1,147 @@
+/* inspect_test.c: what a model file holds is told right, of models as well that cannot be compiled. */
+#include "onnx_writer.h"
+
+#include <unistd.h>
+
+static Context *cx;
+static char path[64];
+
+static int setup(void **state) {
+  (void)state;
+  cx = context_new();
+  strcpy(path, "/tmp/inspect_test.XXXXXX");
+  int fd = mkstemp(path);
+  return fd < 0 || close(fd);
+}
+
+static int teardown(void **state) {
+  (void)state;
+  context_free(cx);
+  return unlink(path);
+}
+
+/* Takes the model's memory. */
+static ModelSummary inspected(Buffer *model) {
+  FILE *f = fopen(path, "wb");
+  assert_non_null(f);
+  assert_int_equal(fwrite(model->data, 1, model->size, f), model->size);
+  fclose(f);
+  buffer_free(model);
+  return inspect_model(cx, path);
+}
+
+static ModelSummary inspected_text(int opset, const char *text) {
+  Buffer graph = graph_of_text(text), model = model_of_graph(&graph, 8, opset);
+  return inspected(&model);
+}
+
+static void inputs_and_outputs_are_as_declared(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  ModelSummary m = inspected_text(13, "input w 1 2\ninput x 10 batch,3,?,0\ninput k 17 2\noutput y 1 -\n"
+                                      "const w 2 = 1 2\ny = Relu(x)\n");
+  assert_int_equal(m.ir, 8);
+  assert_int_equal(m.opset, 13);
+  assert_string_equal(m.producer, "");
+  assert_int_equal(m.n_input, 2); /* an initializer is none */
+  assert_string_equal(m.input[0].name, "x");
+  assert_string_equal(m.input[0].type, "f16");
+  assert_int_equal(m.input[0].rank, 4);
+  const char *const dims[] = {"batch", "3", "?", "0"};
+  for (int i = 0; i < 4; i++) assert_string_equal(m.input[0].dim[i], dims[i]);
+  assert_string_equal(m.input[1].type, "f8e4m3fn");
+  assert_int_equal(m.n_output, 1);
+  assert_int_equal(m.output[0].rank, -1);
+}
+
+static void constants_are_counted_where_they_are(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  ModelSummary m = inspected_text(13, "input x 1 2\noutput y 1 -\nconst w 2,3 = 1 2 3 4 5 6\nconsti s 2 = -1 2\n"
+                                      "const c = 1\ny = Relu(x)\n");
+  assert_int_equal(m.parameters, 6 + 2 + 1);
+  assert_int_equal(m.bytes, 4 * 6 + 8 * 2 + 4);
+  Buffer tensor = {0}, attr = {0}, node = {0}, graph = graph_of_text("input x 1 2\noutput y 1 -\n"), model;
+  put_int(&tensor, 1, 5); /* five elements of four bits */
+  put_int(&tensor, 2, 22);
+  put_text(&attr, 1, "value");
+  put_message(&attr, 5, &tensor);
+  put_text(&node, 2, "c");
+  put_text(&node, 4, "Constant");
+  put_message(&node, 5, &attr);
+  put_message(&graph, 1, &node);
+  model = model_of_graph(&graph, 8, 13);
+  m = inspected(&model);
+  assert_int_equal(m.parameters, 5);
+  assert_int_equal(m.bytes, 3);
+}
+
+static void sizes_that_do_not_fit_stay_large(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  ModelSummary m = inspected_text(13, "input x 1 2\noutput y 1 -\nconst w 4611686018427387904,4611686018427387904 =\n"
+                                      "y = Relu(x)\n");
+  assert_true(m.parameters == INT64_MAX && m.bytes > 0);
+}
+
+static const ModelOperator *operator_named(const ModelSummary *m, const char *name) {
+  for (int i = 0; i < m->n_op; i++)
+    if (strcmp(m->op[i].name, name) == 0) return &m->op[i];
+  fail_msg("no %s", name);
+  return NULL;
+}
+
+static void operators_are_counted(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  ModelSummary m = inspected_text(13, "input x 1 2\noutput y 1 -\na = Tanh(x)\nb = Relu(a) name:first\nc = Relu(b)\n"
+                                      "y = Abacus(c)\n");
+  assert_int_equal(m.n_node, 4);
+  assert_int_equal(m.n_op, 3);
+  assert_string_equal(m.op[0].name, "Relu"); /* the most frequent first, the others by name */
+  assert_int_equal(m.op[0].count, 2);
+  assert_string_equal(m.op[0].node, "first");
+  assert_null(m.op[0].refused);
+  assert_string_equal(m.op[1].name, "Abacus");
+}
+
+static void refusals_have_reasons(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  ModelSummary m = inspected_text(13, "input x 1 2\noutput y 1 -\na = HardSwish(x)\nb = Relu(a) domain:com.example\n"
+                                      "y = Abacus(b)\n");
+  assert_string_equal(operator_named(&m, "HardSwish")->refused, "is supported from operator set 14 on");
+  assert_string_equal(operator_named(&m, "com.example.Relu")->refused, "is of a domain that resnetcc does not know");
+  assert_string_equal(operator_named(&m, "Abacus")->refused, "is an operator that resnetcc does not have");
+  assert_null(operator_named((m = inspected_text(14, "input x 1 2\noutput y 1 -\ny = HardSwish(x)\n"), &m),
+                             "HardSwish")->refused);
+}
+
+static void functions_are_told(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Buffer function = {0}, graph = graph_of_text("input x 1 2\noutput y 1 -\ny = Relu(x)\n");
+  Buffer model = model_of_graph(&graph, 8, 13);
+  put_text(&function, 1, "Relu");
+  put_message(&model, 25, &function);
+  ModelSummary m = inspected(&model);
+  assert_string_equal(operator_named(&m, "Relu")->refused, "is a function of the model");
+}
+
+static void what_is_no_model_is_refused(void **state) {
+  (void)state;
+  Buffer model = {0};
+  put_int(&model, 1, 8);
+  EXPECT_FAIL(cx, inspected(&model), "test: not an ONNX model: it has no graph");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    TEST(inputs_and_outputs_are_as_declared), TEST(constants_are_counted_where_they_are),
+    TEST(sizes_that_do_not_fit_stay_large), TEST(operators_are_counted), TEST(refusals_have_reasons),
+    TEST(functions_are_told), TEST(what_is_no_model_is_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
