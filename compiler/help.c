@@ -74,8 +74,9 @@ static void print_developer_options(const CommandLine *line) { print_group(line,
 static void print_option_table(const CommandLine *line) {
   char name[80];
   (void)line;
+  printf("| option | |\n|---|---|\n");
   for (Group group = 0; group < GROUP_COUNT; group++) {
-    printf("%s| %s | |\n|---|---|\n", group ? "\n" : "", group_title[group]);
+    printf("| **%s** | |\n", group_title[group]);
     for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
       if (row->group != group) continue;
       spell_option(row, name, sizeof name);
@@ -90,6 +91,16 @@ static void print_range(int least, int most) {
   else printf(" %d to %d |", least, most);
 }
 
+static void print_types(unsigned types) {
+  const char *between = " ";
+  for (Type t = T_NONE; t <= T_BF16; t++) {
+    if (!(types & 1u << t)) continue;
+    printf("%s%s", between, type_name(t));
+    between = ", ";
+  }
+  printf(" |");
+}
+
 static void print_operator_table(const CommandLine *line) {
   static const char *const family[FAMILY_COUNT] = {
     [FAMILY_IMPORT] = "becomes others", [FAMILY_CONV] = "convolution", [FAMILY_PRODUCT] = "matrix product",
@@ -99,7 +110,7 @@ static void print_operator_table(const CommandLine *line) {
     [FAMILY_VIEW] = "another shape of the same elements", [FAMILY_SHAPE] = "known when the model is compiled",
   };
   (void)line;
-  printf("| operator | operator sets | inputs | outputs | what it is |\n|---|---|---|---|---|\n");
+  printf("| operator | operator sets | inputs | outputs | types of the first input | what it is |\n|---|---|---|---|---|---|\n");
   for (const OpInfo *op = op_info + 1; op < op_info + OP_COUNT; op++) {
     if (*op->domain) continue; /* resnetcc's own */
     printf("| %s | %d ", op->name, op->since);
@@ -107,6 +118,7 @@ static void print_operator_table(const CommandLine *line) {
     else printf("on |");
     print_range(op->min_in, op->max_in);
     print_range(op->min_out, op->max_out);
+    print_types(op->types);
     printf(" %s |\n", family[op->family]);
   }
 }

@@ -89,6 +89,17 @@ void *alloc_n(Context *cx, size_t n, size_t size) {
   return alloc(cx, bytes);
 }
 
+char *printable_text(Context *cx, const char *s) {
+  char *copy = alloc_n(cx, strlen(s) + 1, 4), *out = copy;
+  for (int n; *s; s += n ? n : 1) {
+    n = printable_length(s);
+    if (n) memcpy(out, s, (size_t)n);
+    else snprintf(out, 5, "\\x%02x", (unsigned char)*s);
+    out += n ? n : 4;
+  }
+  return copy;
+}
+
 void *alloc_extended(Context *cx, const void *array, int n, size_t size) {
   void *p = alloc_n(cx, (size_t)n + 1, size);
   if (n) memcpy(p, array, (size_t)n * size);

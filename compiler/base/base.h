@@ -41,10 +41,13 @@ _Noreturn void fail(Context *cx, const char *fmt, ...) PRINTF(2, 3);
 _Noreturn void fail_node(Context *cx, const char *name, const char *op, const char *fmt, va_list args) PRINTF(4, 0);
 /* With the error by which another context's work ended. */
 _Noreturn void fail_as(Context *cx, const Context *other);
-/* Names of a model for a terminal, which would obey control characters: these, and what is no UTF-8, are \xHH. */
-char *printable_text(Context *cx, const char *s);
+
+/* ==== utf8.c ==== */
+
 /* Length of the well-formed UTF-8 sequence at s (Unicode 15, table 3-7); 0: there is none. */
 int utf8_length(const char *s);
+/* The same, but 0 for a control character, which a terminal would obey. */
+int printable_length(const char *s);
 
 /* ==== memory.c: where the system has no memory left and no context exists that could unwind ==== */
 
@@ -63,6 +66,8 @@ void *alloc_n(Context *cx, size_t n, size_t size);
 char *copy_text(Context *cx, const char *s);
 char *copy_bytes_as_text(Context *cx, const void *s, size_t n);
 char *format_text(Context *cx, const char *fmt, ...) PRINTF(2, 3);
+/* Names of a model for a terminal: what it would obey, and what is no UTF-8, are \xHH. */
+char *printable_text(Context *cx, const char *s);
 size_t text_length(const char *fmt, va_list args) PRINTF(1, 0); /* of what is printed so */
 /* The array of n elements in fresh memory with one zeroed element more. */
 void *alloc_extended(Context *cx, const void *array, int n, size_t size);

@@ -8,37 +8,6 @@ enum {
   FILE_MAX_SHOWN = 160, NAME_MAX_SHOWN = 120, OP_MAX_SHOWN = 80,
 };
 
-int utf8_length(const char *text) {
-  const unsigned char *s = (const unsigned char *)text;
-  if (s[0] < 0x80) return s[0] != 0;
-  int n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-  if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
-  for (int i = 1; i < n; i++)
-    if ((s[i] & 0xc0) != 0x80) return 0;
-  if (s[0] == 0xe0 && s[1] < 0xa0) return 0;
-  if (s[0] == 0xed && s[1] > 0x9f) return 0;
-  if (s[0] == 0xf0 && s[1] < 0x90) return 0;
-  if (s[0] == 0xf4 && s[1] > 0x8f) return 0;
-  return n;
-}
-
-/* The same, but 0 for a control character, which a terminal would obey. */
-static int printable_length(const unsigned char *s) {
-  if (s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0)) return 0;
-  return utf8_length((const char *)s);
-}
-
-char *printable_text(Context *cx, const char *s) {
-  char *copy = alloc_n(cx, strlen(s) + 1, 4), *out = copy;
-  for (int n; *s; s += n ? n : 1) {
-    n = printable_length((const unsigned char *)s);
-    if (n) memcpy(out, s, (size_t)n);
-    else snprintf(out, 5, "\\x%02x", (unsigned char)*s);
-    out += n ? n : 4;
-  }
-  return copy;
-}
-
 /* Adds s to the message in cx->error, escaped, at most `max` bytes of it. */
 static void message_add(Context *cx, const char *s, size_t max) {
   char *out = cx->error + strlen(cx->error);
@@ -46,7 +15,7 @@ static void message_add(Context *cx, const char *s, size_t max) {
   if (max < room) room = max;
   const unsigned char *p = (const unsigned char *)s;
   while (*p) {
-    int n = printable_length(p);
+    int n = printable_length((const char *)p);
     size_t need = n ? (size_t)n : 4;
     if (need + 3 > room) { /* 3: the dots */
       strcpy(out, "...");

@@ -37,6 +37,7 @@ section() {
   sed -n "/^<!-- $2 -->\$/,/^<!-- end -->\$/p" "$1" | sed '1d;$d'
 }
 
+[ "$(wc -l <"$here/../../README.md")" -le 150 ] || failed "README.md has more than 150 lines"
 section "$here/../../README.md" "resnetcc --help=markdown" >said
 cmp -s said options.md || failed "README.md: the options are not those of --help=markdown: $(diff said options.md)"
 succeeds --help=operators
