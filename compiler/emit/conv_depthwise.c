@@ -79,11 +79,11 @@ static void build_kernel(const void *data) {
 
 static void call_tile(const Depthwise *d, int uw, int width, Ref image, Ref row, Ref block, Ref x) {
   Emit *e = d->e;
-  const ConvPlan *plan = d->n->plan;
+  const Plan *plan = d->n->plan;
   int64_t taps = (int64_t)d->win->kh * d->win->kw;
   Ref in = place_window(e, d->in, d->win, image, block, row, x), out = place_at(e, d->out, image, block, row, x);
-  Ref args[MAX_KERNEL_ARGS] = {in, gep(e, weights_ptr(e, plan->weights), block, taps * e->vec_bytes), out,
-                              gep(e, weights_ptr(e, plan->bias), block, e->vec_bytes)};
+  Ref args[MAX_KERNEL_ARGS] = {in, gep(e, weights_ptr(e, plan->at.weights), block, taps * e->vec_bytes), out,
+                              gep(e, weights_ptr(e, plan->at.bias), block, e->vec_bytes)};
   step_pointers(e, d->n, image, block, row, x, args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(d, uw, width, &key);
@@ -93,7 +93,7 @@ static void call_tile(const Depthwise *d, int uw, int width, Ref image, Ref row,
 
 static void row_of_block(const Depthwise *d, int width, Ref image, Ref row, Ref block) {
   Emit *e = d->e;
-  const RowTiles t = row_tiles(d->cols, d->n->plan->uw);
+  const RowTiles t = row_tiles(d->cols, d->n->plan->depthwise.uw);
   for (int i = 0; i < 2; i++) {
     Loop tile;
     Ref x;

@@ -22,7 +22,7 @@ typedef struct Kernel {
 typedef struct Conv {
   Emit *e;
   Node *n;
-  const ConvPlan *plan;
+  const DirectPlan *plan;
   const Window *win;
   const Value *in, *out;
   int64_t images, rows, cols;           /* of the result */
@@ -201,9 +201,9 @@ static void locate(const Conv *c, Site *s) {
   out = place_from(e, out, c->out, s->image, NULL, s->row, s->x);
   s->out = place_from(e, out, c->out, NULL, block, NULL, NULL);
   int64_t group_floats = packed_columns(c->plan->ocg, e->lanes) * c->plan->icg * c->taps;
-  Ref w = gep(e, weights_ptr(e, c->plan->weights), s->group, group_floats * F32_BYTES);
+  Ref w = gep(e, weights_ptr(e, c->n->plan->at.weights), s->group, group_floats * F32_BYTES);
   s->weights = gep(e, w, s->panel_index, c->panel * F32_BYTES);
-  s->bias = gep(e, weights_ptr(e, c->plan->bias), block, e->vec_bytes);
+  s->bias = gep(e, weights_ptr(e, c->n->plan->at.bias), block, e->vec_bytes);
 }
 
 /* ==== loops ==== */
@@ -483,9 +483,9 @@ static void by_panels(const Conv *c) {
   loop_end(c->e, &panel);
 }
 
-void emit_conv(Emit *e, Node *n) {
+void emit_direct(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Conv c = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
+  Conv c = {.e = e, .n = n, .plan = &n->plan->direct, .win = &n->win, .in = n->in[0], .out = n->out[0],
             .images = y->d[0], .rows = y->d[2], .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw};
   c.out_blocks = (c.plan->ocg + e->lanes - 1) / e->lanes;
   c.groups_of_blocks = (c.out_blocks + c.plan->nb - 1) / c.plan->nb;

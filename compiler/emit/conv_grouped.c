@@ -19,7 +19,7 @@
 typedef struct Grouped {
   Emit *e;
   Node *n;
-  const ConvPlan *plan;
+  const GroupedPlan *plan;
   const Window *win;
   const Value *in, *out;
   int64_t rows, cols, blocks;
@@ -146,9 +146,9 @@ static void call_row(const Grouped *g, Ref image, Ref block, Ref row) {
   int64_t filter = (int64_t)g->win->kh * g->win->kw * g->plan->icg * e->vec_bytes;
   Ref in = place_window(e, g->in, g->win, image, NULL, row, NULL), out = place_at(e, g->out, image, NULL, row, NULL);
   in = place_from(e, in, g->in, NULL, block, NULL, NULL);
-  Ref weights = gep(e, weights_ptr(e, g->plan->weights), block, filter);
+  Ref weights = gep(e, weights_ptr(e, g->n->plan->at.weights), block, filter);
   out = place_from(e, out, g->out, NULL, block, NULL, NULL);
-  Ref args[MAX_KERNEL_ARGS] = {in, weights, out, gep(e, weights_ptr(e, g->plan->bias), block, e->vec_bytes)};
+  Ref args[MAX_KERNEL_ARGS] = {in, weights, out, gep(e, weights_ptr(e, g->n->plan->at.bias), block, e->vec_bytes)};
   step_pointers(e, g->n, image, block, row, const_i64(e, 0), args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(g, &key);
@@ -177,7 +177,7 @@ static void call_block(Grouped *g, Ref image, Ref block, Ref row) {
 /* All blocks of a row one after the other, as they lie in memory. */
 void emit_grouped(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Grouped g = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
+  Grouped g = {.e = e, .n = n, .plan = &n->plan->grouped, .win = &n->win, .in = n->in[0], .out = n->out[0],
                .rows = y->d[2], .cols = y->d[3],
                .blocks = (y->d[1] + e->lanes - 1) / e->lanes};
   assert(g.plan->sums == g.plan->icg || g.plan->icg == e->lanes);

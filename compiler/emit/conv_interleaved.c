@@ -13,7 +13,7 @@
 typedef struct Interleaved {
   Emit *e;
   Node *n;
-  const ConvPlan *plan;
+  const InterleavedPlan *plan;
   const Window *win;
   const Value *in, *out;
   int64_t rows, cols, span; /* of the result; pixels of an input row that a row of the result reads */
@@ -99,7 +99,7 @@ static void build_tile(const Interleaved *t, const Source *s, const Site *p, Ref
   for (int i = 0; i < uw * ocg; i++) acc[i] = LLVMConstNull(e->vec);
   sum_taps(t, s, uw, gep(e, s->first, x, t->win->sw * e->vec_bytes), weights, acc);
   Ref out = place_at(e, t->out, p->image, block, p->row, x);
-  Ref bias = gep(e, weights_ptr(e, t->plan->bias), block, e->vec_bytes);
+  Ref bias = gep(e, weights_ptr(e, t->n->plan->at.bias), block, e->vec_bytes);
   step_pointers(e, t->n, p->image, block, p->row, x, arg);
   for (int b = 0; b < blocks_of(t, ocg); b++) {
     Ref offset = load(e, e->vec, bias, b * e->vec_bytes, e->vec_bytes);
@@ -117,7 +117,7 @@ static void build_tile(const Interleaved *t, const Source *s, const Site *p, Ref
 static void build_row(const Interleaved *t, const Site *p) {
   Emit *e = t->e;
   int64_t filter = (int64_t)t->win->kh * t->win->kw * t->plan->icg * t->plan->ocg * e->vec_bytes;
-  Ref weights = gep(e, weights_ptr(e, t->plan->weights), p->batch, filter);
+  Ref weights = gep(e, weights_ptr(e, t->n->plan->at.weights), p->batch, filter);
   Ref in = place_window(e, t->in, t->win, p->image, mul_i(e, p->batch, t->plan->icg), p->row, NULL);
   Source s = {.first = in, .row = place_row_bytes(t->in)};
   if (t->plan->icg > 1) s = part_rows(t, in);
@@ -151,7 +151,7 @@ static void build_batch(Interleaved *t, const Site *p) {
 
 void emit_interleaved(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Interleaved t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
+  Interleaved t = {.e = e, .n = n, .plan = &n->plan->interleaved, .win = &n->win, .in = n->in[0], .out = n->out[0],
                    .rows = y->d[2], .cols = y->d[3]};
   t.span = (t.cols - 1) * t.win->sw + (t.win->kw - 1) * t.win->dw + 1;
   int64_t batches = (t.plan->groups + e->lanes - 1) / e->lanes;

@@ -11,7 +11,7 @@
 typedef struct Narrow {
   Emit *e;
   Node *n;
-  const ConvPlan *plan;
+  const NarrowPlan *plan;
   const Window *win;
   const Value *in, *out;
   int64_t cols;
@@ -76,7 +76,7 @@ static Ref outputs_of(const Narrow *t, Ref *sums, int panels, int u) {
 static void build_tile(const Narrow *t, Ref image, Ref row, int uw, Ref x) {
   Emit *e = t->e;
   int nb = t->plan->nb, panels = (t->plan->ocg + nb - 1) / nb;
-  Ref sums[2], arg[MAX_STEPS], weights = weights_ptr(e, t->plan->weights), none = const_i64(e, 0);
+  Ref sums[2], arg[MAX_STEPS], weights = weights_ptr(e, t->n->plan->at.weights), none = const_i64(e, 0);
   Ref in = place_window(e, t->in, t->win, image, NULL, row, x);
   assert(panels <= 2);
   for (int i = 0; i < panels; i++) {
@@ -84,7 +84,7 @@ static void build_tile(const Narrow *t, Ref image, Ref row, int uw, Ref x) {
     sums[i] = sum_tile(t, &p, in, &weights);
   }
   Ref out = place_at(e, t->out, image, NULL, row, x);
-  Ref bias = load(e, e->vec, weights_ptr(e, t->plan->bias), 0, e->vec_bytes);
+  Ref bias = load(e, e->vec, weights_ptr(e, t->n->plan->at.bias), 0, e->vec_bytes);
   step_pointers(e, t->n, image, none, row, x, arg);
   for (int u = 0; u < uw; u++) {
     Ref y = apply_steps(e, t->n, add_f(e, outputs_of(t, sums, panels, u), bias), arg, 0, 0, u);
@@ -108,8 +108,8 @@ static void build_row(const Narrow *t, Ref image, Ref row, Ref from, Ref to) {
 /* Tasks share out the tiles of all rows. */
 void emit_narrow(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Narrow t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
-              .cols = y->d[3], .whole = n->plan->icg / e->lanes, .rest = n->plan->icg % e->lanes};
+  Narrow t = {.e = e, .n = n, .plan = &n->plan->narrow, .win = &n->win, .in = n->in[0], .out = n->out[0],
+              .cols = y->d[3], .whole = n->plan->narrow.icg / e->lanes, .rest = n->plan->narrow.icg % e->lanes};
   emit_halo(e, n->out[0]);
   RowShare share;
   row_share_begin(e, &share, y->d[0], y->d[2], row_tiles(t.cols, t.plan->uw).count);

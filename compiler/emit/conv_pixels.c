@@ -9,7 +9,7 @@
 typedef struct Pixels {
   Emit *e;
   Node *n;
-  const ConvPlan *plan;
+  const PixelsPlan *plan;
   const Window *win;
   const Value *in, *out;
   int64_t whole;       /* vectors of a row of the result that are full */
@@ -41,7 +41,7 @@ static void sum_taps(const Pixels *t, const Strip *s, Ref in, Ref *acc) {
   Loop kh, kw;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, t->win->kh), 1, n, acc);
   Ref line = gep(e, in, kh.i, t->win->dh * place_row_bytes(t->in));
-  Ref filter = gep(e, weights_ptr(e, t->plan->weights), kh.i, t->win->kw * tap);
+  Ref filter = gep(e, weights_ptr(e, t->n->plan->at.weights), kh.i, t->win->kw * tap);
   loop_begin(e, &kw, const_i64(e, 0), const_i64(e, t->win->kw), 1, n, acc);
   sum_tap(t, s, gep(e, line, kw.i, t->win->dw * place_pixel_bytes(t->in)), gep(e, filter, kw.i, tap), acc);
   loop_end(e, &kw);
@@ -65,7 +65,7 @@ static void build_strip(const Pixels *t, Ref image, Ref row, const Strip *s, Ref
   for (int i = 0; i < s->vectors * t->plan->ocg; i++) acc[i] = LLVMConstNull(e->vec);
   sum_taps(t, s, place_window(e, t->in, t->win, image, NULL, row, x), acc);
   Ref out = place_at(e, t->out, image, NULL, row, x);
-  Ref bias = load(e, e->vec, weights_ptr(e, t->plan->bias), 0, e->vec_bytes);
+  Ref bias = load(e, e->vec, weights_ptr(e, t->n->plan->at.bias), 0, e->vec_bytes);
   step_pointers(e, t->n, image, const_i64(e, 0), row, x, arg);
   for (int v = 0; v < s->vectors; v++) {
     for (int p = 0; p < s->pixels; p++) {
@@ -104,9 +104,9 @@ static void build_row(const Pixels *t, Ref image, Ref row, Ref from, Ref to) {
 /* Tasks share out the strips of all rows. */
 void emit_pixels(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Pixels t = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
+  Pixels t = {.e = e, .n = n, .plan = &n->plan->pixels, .win = &n->win, .in = n->in[0], .out = n->out[0],
               .whole = y->d[3] / e->lanes, .rest = (int)(y->d[3] % e->lanes)};
-  assert(n->win.sw == 1 && n->plan->planar);
+  assert(n->win.sw == 1);
   emit_halo(e, n->out[0]);
   RowShare share;
   row_share_begin(e, &share, y->d[0], y->d[2], strips(&t));

@@ -83,7 +83,7 @@ static Ref window_sum(const PlainConv *p, Ref image, Ref oc, Ref group, Ref y, R
   return acc[0];
 }
 
-void emit_conv_plain(Emit *e, Node *n) {
+void emit_plain(Emit *e, Node *n) {
   PlainConv p = {.e = e, .n = n, .integer = n->op == OP_ConvInteger, .win = &n->win, .in = n->in[0]->shape.d, .out = n->out[0]->shape.d};
   p.icg = n->in[1]->shape.d[1];
   p.ocg = p.out[1] / n->group;

@@ -16,7 +16,7 @@
 typedef struct Ragged {
   Emit *e;
   Node *n;
-  const ConvPlan *plan;
+  const RaggedPlan *plan;
   const Window *win;
   const Value *in, *out;
   int64_t cols, taps, channels; /* of the result */
@@ -89,7 +89,7 @@ static Ref own_lanes(const Ragged *r, const Piece *p) {
 static void build_tile(const Ragged *r, const Piece *p, int uw, Ref x) {
   Emit *e = r->e;
   Ref acc[64], arg[MAX_STEPS], mask = own_lanes(r, p);
-  Ref bias = load(e, e->vec, gep(e, weights_ptr(e, r->plan->bias), p->block, e->vec_bytes), 0, e->vec_bytes);
+  Ref bias = load(e, e->vec, gep(e, weights_ptr(e, r->n->plan->at.bias), p->block, e->vec_bytes), 0, e->vec_bytes);
   for (int u = 0; u < uw; u++) acc[u] = bias;
   acc[uw] = p->weights;
   sum_group(r, p, uw, place_window(e, r->in, r->win, p->image, NULL, p->row, x), acc);
@@ -117,7 +117,7 @@ static void tiles_of_piece(const Ragged *r, const Piece *p, Ref from, Ref to) {
 
 static void pieces_of_row(const Ragged *r, Piece *p, Ref from, Ref to) {
   Emit *e = r->e;
-  Ref weights = weights_ptr(e, r->plan->weights), one = const_i64(e, 1);
+  Ref weights = weights_ptr(e, r->n->plan->at.weights), one = const_i64(e, 1);
   int64_t each = r->plan->icg * r->taps; /* weights of an output */
   Loop group, block;
   loop_begin(e, &group, const_i64(e, 0), const_i64(e, r->plan->groups), 1, 0, NULL);
@@ -137,7 +137,7 @@ static void pieces_of_row(const Ragged *r, Piece *p, Ref from, Ref to) {
 /* Tasks share out the tiles of all rows: a block's lanes are written by one task, whichever groups they belong to. */
 void emit_ragged(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Ragged r = {.e = e, .n = n, .plan = n->plan, .win = &n->win, .in = n->in[0], .out = n->out[0],
+  Ragged r = {.e = e, .n = n, .plan = &n->plan->ragged, .win = &n->win, .in = n->in[0], .out = n->out[0],
               .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw, .channels = y->d[1]};
   emit_halo(e, n->out[0]);
   RowShare share;

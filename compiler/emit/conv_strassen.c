@@ -52,7 +52,7 @@ static const Product products[PRODUCTS] = {
 typedef struct Strassen {
   Emit *e;
   Node *n;
-  const ConvPlan *plan;
+  const StrassenPlan *plan;
   const Value *in, *out;
   int64_t images, rows, cols;   /* of the result */
   bool flat;                    /* a line is half of an image's map */
@@ -317,7 +317,7 @@ static void tile_output(const Strassen *s, const Turn *t, Kernel *k, Ref pair, i
     Ref exists = LLVMBuildICmp(e->b, LLVMIntSLT, add_i(e, t->first, pair), const_i64(e, s->lines / 2), "");
     args[ARG_OUT] = LLVMBuildSelect(e->b, exists, args[ARG_OUT], LLVMConstNull(e->ptr), "");
   }
-  args[ARG_BIAS] = gep(e, weights_ptr(e, s->plan->bias), block, e->vec_bytes);
+  args[ARG_BIAS] = gep(e, weights_ptr(e, s->n->plan->at.bias), block, e->vec_bytes);
   step_pointers(e, s->n, p.image, block, row, x, args + ARG_STEPS);
 }
 
@@ -391,7 +391,7 @@ static void sums_of_group(const Strassen *s, const Turn *t) {
 /* The first phase where all tasks share the sums. */
 static void shared_sums(const Strassen *s) {
   Emit *e = s->e;
-  Ref lo, hi, half = const_i64(e, s->half), sums = value_ptr(e, s->plan->work);
+  Ref lo, hi, half = const_i64(e, s->half), sums = value_ptr(e, s->n->plan->at.work);
   task_range(e, s->pairs * s->half, &lo, &hi);
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
@@ -410,7 +410,7 @@ static Turn turn_of(const Strassen *s) {
   t.buffer[0] = gep_const(e, t.m, KEPT * s->kept * F32_BYTES);
   for (int i = 1; i < STRASSEN_BUFFERS; i++) t.buffer[i] = gep_const(e, t.buffer[i - 1], s->panel / 2 * F32_BYTES);
   Ref behind = gep_const(e, t.buffer[STRASSEN_BUFFERS - 1], s->panel / 2 * F32_BYTES);
-  t.v = s->plan->shared ? value_ptr(e, s->plan->work) : behind;
+  t.v = s->groups == 1 ? value_ptr(e, s->n->plan->at.work) : behind;
   int64_t calls = PRODUCTS * (s->pairs / s->groups) * tiles_of_line(s) * s->half;
   t.fetched = (int)((2 * s->panel * F32_BYTES / 64 + calls - 1) / calls);
   return t;
@@ -430,10 +430,10 @@ static void turns_of_group(const Strassen *s, Turn *t, Ref from, Ref to) {
   Loop panels;
   If some;
   if_begin(e, &some, LLVMBuildICmp(e->b, LLVMIntSLT, from, to, ""));
-  if (!s->plan->shared) sums_of_group(s, t);
+  if (s->groups > 1) sums_of_group(s, t);
   loop_begin(e, &panels, from, to, 1, 0, NULL);
   t->panels = panels.i;
-  t->weights = gep(e, weights_ptr(e, s->plan->weights), t->panels, 2 * s->panel * F32_BYTES);
+  t->weights = gep(e, weights_ptr(e, s->n->plan->at.weights), t->panels, 2 * s->panel * F32_BYTES);
   for (int i = 0; i < PRODUCTS; i++) one_product(s, t, &products[i]);
   loop_end(e, &panels);
   if_end(e, &some);
@@ -457,7 +457,7 @@ static void each_turn(const Strassen *s) {
 
 void emit_strassen(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  const ConvPlan *p = n->plan;
+  const StrassenPlan *p = &n->plan->strassen;
   Strassen s = {.e = e, .n = n, .plan = p, .in = n->in[0], .out = n->out[0], .images = y->d[0],
                 .rows = y->d[2], .cols = y->d[3], .flat = p->order == OC_FLAT, .group = p->group_pairs};
   s.lines = s.images * s.rows;
@@ -470,6 +470,6 @@ void emit_strassen(Emit *e, Node *n) {
   s.sum = s.group * s.half * s.line * e->lanes;
   s.kept = s.group * s.line * p->nb * e->lanes;
   if (e->phase == 0) emit_halo(e, n->out[0]);
-  if (p->shared && e->phase == 0) shared_sums(&s);
+  if (s.groups == 1 && e->phase == 0) shared_sums(&s);
   else each_turn(&s);
 }

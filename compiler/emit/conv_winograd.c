@@ -118,7 +118,7 @@ static void panel_on_the_fly(const Winograd *w, const Group *k, Ref weights, int
 static void panel_of_group(const Winograd *w, const Group *k, Ref panel, int nb) {
   Emit *e = w->e;
   int64_t terms = w->plan->stored ? frequencies(w) : w->f.kernel * w->f.kernel;
-  Ref weights = gep(e, weights_ptr(e, w->plan->weights), panel, terms * w->plan->icg * winograd_line_bytes(w, w->plan->nb));
+  Ref weights = gep(e, weights_ptr(e, w->n->plan->at.weights), panel, terms * w->plan->icg * winograd_line_bytes(w, w->plan->nb));
   if (w->plan->stored) panel_stored(w, k, weights, nb);
   else panel_on_the_fly(w, k, weights, nb);
   winograd_output(w, &k->area, nb, panel);
@@ -150,7 +150,7 @@ static void panels_of_group(const Winograd *w, const Group *k, Ref lo, Ref hi) {
 static int64_t panel_count(const Winograd *w) { return (w->s.out_blocks + w->plan->nb - 1) / w->plan->nb; }
 
 static Ref shared_v(const Winograd *w, Ref group) {
-  return gep(w->e, value_ptr(w->e, w->plan->work), group, frequencies(w) * w->s.v_frequency * F32_BYTES);
+  return gep(w->e, value_ptr(w->e, w->n->plan->at.work), group, frequencies(w) * w->s.v_frequency * F32_BYTES);
 }
 
 /* Row `row` of an image, which may be the map's last. */
@@ -259,11 +259,11 @@ static void by_groups(const Winograd *w) {
 
 void emit_winograd(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
-  Winograd w = {.e = e, .n = n, .plan = n->plan, .in = n->in[0], .out = n->out[0], .images = y->d[0],
+  Winograd w = {.e = e, .n = n, .plan = &n->plan->winograd, .in = n->in[0], .out = n->out[0], .images = y->d[0],
                 .rows = y->d[2], .cols = y->d[3]};
-  w.f = winograd_form_of(n, n->plan);
-  w.s = winograd_sizes(&w.f, n->plan, y, e->lanes);
-  if (!w.plan->shared) by_groups(&w);
+  w.f = winograd_form_of(n, w.plan);
+  w.s = winograd_sizes(&w.f, w.plan, y, e->lanes);
+  if (!w.s.one_group) by_groups(&w);
   else if (e->phase == 0) phase_input(&w);
   else phase_panels(&w);
 }

@@ -132,17 +132,17 @@ enum {
 enum { MOST_TASKS = 1 << 16 };
 int64_t frame_once(const Graph *g); /* the offset of the latter */
 
-typedef struct Layer {
+typedef struct LayerCode {
   Ref fn;      /* void (Frame *, i32 task, i32 worker) */
   bool serial;
   int64_t *place;
   int n_place;
-} Layer;
+} LayerCode;
 
 /* Makes the layer functions, and lists them in build->layer and in `layer`, in the order of their calls. Stops with e->too_large
  * at a layer of more than MAX_LAYER_CODE instructions, or where all so far are more than MAX_CODE or, by CODE_BYTES, than the
  * memory that is left. */
-void emit_layers(Emit *e, Layer *layer);
+void emit_layers(Emit *e, LayerCode *layer);
 Ref constant_global(Emit *e, Ref value, const char *name);
 /* A load of what stays as it is while a layer function runs, so that LLVM takes it out of loops, past stores and calls. */
 Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align);
@@ -174,7 +174,7 @@ int64_t flush_frame_bytes(const Build *b);
 /* Of a function that runs on every CPU of the architecture. */
 void baseline_attributes(Emit *e, Ref fn);
 /* The functions and tables of the interface: NAME_run, NAME_model and what they need. */
-void emit_entry(Emit *e, const Layer *layer, int count);
+void emit_entry(Emit *e, const LayerCode *layer, int count);
 
 /* ==== place.c: addresses inside a value, in bytes, by its layout and type ==== */
 /* From one image, channel block (channel, where it is not blocked), row, pixel to the next. */
@@ -354,17 +354,12 @@ Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int vali
 void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi);
 
 /* ==== one emitter an operator family; each builds the body of a layer function ==== */
-void emit_conv(Emit *e, Node *n);      /* conv_direct.c: Conv on blocks */
-void emit_depthwise(Emit *e, Node *n); /* conv_depthwise.c */
-void emit_grouped(Emit *e, Node *n);   /* conv_grouped.c */
-void emit_ragged(Emit *e, Node *n);    /* conv_ragged.c */
-void emit_interleaved(Emit *e, Node *n); /* conv_interleaved.c */
-void emit_narrow(Emit *e, Node *n);    /* conv_narrow.c */
-void emit_pixels(Emit *e, Node *n);    /* conv_pixels.c */
-void emit_winograd(Emit *e, Node *n);  /* conv_winograd.c: F(4x4,3x3); in two phases where plan->shared */
-void emit_strassen(Emit *e, Node *n);  /* conv_strassen.c: 1x1; in two phases where plan->shared */
-void emit_conv_plain(Emit *e, Node *n); /* conv_plain.c: run-time weights, dense row-major */
-void emit_gemm(Emit *e, Node *n);      /* product.c: Gemm, MatMul; any type */
+/* Those of kernels.def; in two phases where plan->at.shared. */
+#define KERNEL(name, ...) void emit_##name(Emit *e, Node *n);
+#define DENSE(name, op) void emit_##name(Emit *e, Node *n);
+#include "kernels.def"
+#undef KERNEL
+#undef DENSE
 void emit_pool(Emit *e, Node *n);      /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool; blocked f32, or plain any type and rank */
 void emit_pool_plain(Emit *e, Node *n); /* pool_plain.c: that part of it */
 void emit_pointwise(Emit *e, Node *n); /* pointwise.c: Pointwise, all elementwise operators of any type, BatchNormalization; plain or blocked */
@@ -391,7 +386,7 @@ void emit_peak(Emit *e); /* peak.c: the function `peak`, see object_emit_peak */
 typedef struct Winograd {
   Emit *e;
   Node *n;
-  const ConvPlan *plan;
+  const WinogradPlan *plan;
   WinogradForm f;
   WinogradSizes s;
   const Value *in, *out;

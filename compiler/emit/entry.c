@@ -14,7 +14,7 @@
 
 typedef struct Entry {
   Emit *e;
-  const Layer *layer;
+  const LayerCode *layer;
   int count, n_once;   /* of them, the first ones run once */
   LLVMTypeRef size_type, run_type;
   Ref workspace_size, run;
@@ -430,7 +430,7 @@ static void build_table(Entry *y) {
   LLVMSetLinkage(table, LLVMExternalLinkage);
 }
 
-void emit_entry(Emit *e, const Layer *layer, int count) {
+void emit_entry(Emit *e, const LayerCode *layer, int count) {
   Entry y = {.e = e, .layer = layer, .count = count};
   while (e->g->symbolic && y.n_once < count && !node_is_batched(e->build->layer[y.n_once].node)) y.n_once++;
   if (count > 0) y.table = layer_table(&y), y.places = place_table(&y);

@@ -87,7 +87,7 @@ static void code_value(Coder *c, Value *v) {
 
 const Value *layer_value(const Node *n, int i) {
   if (i < n->n_in) return n->in[i];
-  return i < n->n_in + n->n_out ? n->out[i - n->n_in] : n->plan ? n->plan->work : NULL;
+  return i < n->n_in + n->n_out ? n->out[i - n->n_in] : n->plan ? n->plan->at.work : NULL;
 }
 
 int layer_values(const Node *n) { return n->n_in + n->n_out + 1; }
@@ -154,17 +154,17 @@ static void code_step(Coder *c, Step *s) {
   CODE(c, s->c);
 }
 
-/* All of a plan but where weights, bias and work lie; read, the bias is a number that weights_ptr knows, or none. */
-static ConvPlan *code_plan(Coder *c, const ConvPlan *plan) {
-  bool has_bias = plan && plan->bias >= 0;
-  ConvPlan *copy = NULL;
-  void *fixed = code_array(c, plan, offsetof(ConvPlan, weights), 1);
+/* All of a plan but where its memory lies; read, the bias is a number that weights_ptr knows, or none. */
+static Plan *code_plan(Coder *c, const Plan *plan) {
+  bool has_bias = plan && plan->at.bias >= 0;
+  Plan *copy = NULL;
+  void *fixed = code_array(c, plan, offsetof(Plan, at), 1);
   CODE(c, has_bias);
   if (!fixed) return NULL;
   copy = alloc(c->cx, sizeof *copy);
-  memcpy(copy, fixed, offsetof(ConvPlan, weights));
-  copy->weights = BOUND_WEIGHTS;
-  copy->bias = has_bias ? BOUND_BIAS : -1;
+  memcpy(copy, fixed, offsetof(Plan, at));
+  copy->at.weights = BOUND_WEIGHTS;
+  copy->at.bias = has_bias ? BOUND_BIAS : -1;
   return copy;
 }
 
@@ -191,7 +191,7 @@ static void code_node(Coder *c, Node *n) {
     code_step(c, &s);
     if (c->reads) n->step[i] = s;
   }
-  ConvPlan *plan = code_plan(c, n->plan);
+  Plan *plan = code_plan(c, n->plan);
   if (c->reads) n->plan = plan;
 }
 
@@ -225,7 +225,7 @@ Node *layer_node(Context *cx, Buffer *key) {
   n->in = value;
   n->out = value + n->n_in;
   for (int i = 0; i < layer_values(n); i++) value[i] = code_place(&c, n, i, value);
-  if (n->plan) n->plan->work = value[n->n_in + n->n_out];
+  if (n->plan) n->plan->at.work = value[n->n_in + n->n_out];
   assert(c.at == key->size);
   return n;
 }

@@ -8,16 +8,17 @@
 
 /* ==== which emitter ==== */
 
+static void (*const planned_emitter[])(Emit *, Node *) = {
+#define KERNEL(name, ...) emit_##name,
+#define DENSE(name, op) emit_##name,
+#include "kernels.def"
+#undef KERNEL
+#undef DENSE
+};
+
 static void emit_node(Emit *e, Node *n) {
-  static void (*const conv[])(Emit *, Node *) = {
-    [CONV_DIRECT] = emit_conv, [CONV_DEPTHWISE] = emit_depthwise, [CONV_GROUPED] = emit_grouped,
-    [CONV_RAGGED] = emit_ragged, [CONV_INTERLEAVED] = emit_interleaved,
-    [CONV_NARROW] = emit_narrow, [CONV_PIXELS] = emit_pixels,
-    [CONV_WINOGRAD] = emit_winograd, [CONV_STRASSEN] = emit_strassen,
-    [CONV_PLAIN] = emit_conv_plain};
   switch (op_info[n->op].emitter) {
-  case EMITTER_CONV: conv[n->plan->algorithm](e, n); return;
-  case EMITTER_PRODUCT: emit_gemm(e, n); return;
+  case EMITTER_CONV: case EMITTER_PRODUCT: planned_emitter[n->plan->how - algorithms](e, n); return;
   case EMITTER_POOL: emit_pool(e, n); return;
   case EMITTER_POINTWISE: emit_pointwise(e, n); return;
   case EMITTER_REDUCE: emit_reduce(e, n); return;
@@ -54,7 +55,7 @@ static bool makes_nothing(const Node *n) {
 
 static int phase_count(const Node *n) {
   if (makes_nothing(n) || needs_no_code(n)) return 0;
-  return n->plan && n->plan->shared ? 2 : 1;
+  return n->plan && n->plan->at.shared ? 2 : 1;
 }
 
 /* ==== shared functions ==== */
@@ -101,8 +102,8 @@ static Ref build_function(Emit *e, Node *n, int phase, const char *name, bool bo
 static int64_t *places_of(const Graph *g, const Node *n, int *count) {
   *count = PLACE_VALUES + layer_values(n);
   int64_t *place = alloc_n(g->cx, (size_t)*count, sizeof *place);
-  place[PLACE_WEIGHTS] = n->plan ? n->plan->weights : 0;
-  place[PLACE_BIAS] = n->plan ? n->plan->bias : 0;
+  place[PLACE_WEIGHTS] = n->plan ? n->plan->at.weights : 0;
+  place[PLACE_BIAS] = n->plan ? n->plan->at.bias : 0;
   for (int i = PLACE_VALUES; i < *count; i++) place[i] = place_of(g, layer_value(n, i - PLACE_VALUES));
   return place;
 }
@@ -124,15 +125,15 @@ static const Shared *shared_function(Emit *e, Buffer key, int phase, const char 
 /* With so many, those that differ in a number only (20,000 sums of a tensor and a constant) become one that reads it. */
 enum { MANY_FUNCTIONS = 256 };
 
-static Layer emit_layer(Emit *e, Node *n, int index, int phase) {
+static LayerCode emit_layer(Emit *e, Node *n, int index, int phase) {
   char name[64];
-  Layer layer = {0};
+  LayerCode layer = {0};
   e->key.size = 0;
   snprintf(name, sizeof name, "layer%d%s_%s", index, phase ? "b" : "", op_info[n->op].name);
   bool few = e->build->options->many_shapes || e->shared.n >= MANY_FUNCTIONS;
   if (!e->build->options->unshared && layer_key(n, phase, few, &e->key)) {
     const Shared *s = shared_function(e, e->key, phase, name);
-    layer = (Layer){.fn = s->fn, .serial = s->serial};
+    layer = (LayerCode){.fn = s->fn, .serial = s->serial};
     layer.place = places_of(e->g, n, &layer.n_place);
   } else {
     layer.fn = build_function(e, n, phase, name, false);
@@ -147,7 +148,7 @@ static bool is_too_large(const Emit *e, int64_t before) {
   return all - before > MAX_LAYER_CODE || all > MAX_CODE || all * CODE_BYTES > arena_left(e->g->cx->arena);
 }
 
-void emit_layers(Emit *e, Layer *layer) {
+void emit_layers(Emit *e, LayerCode *layer) {
   Build *b = e->build;
   const Graph *g = b->graph;
   b->layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *b->layer);

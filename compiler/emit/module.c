@@ -14,7 +14,7 @@ static void declare_weights(Emit *e) {
 
 void emit_module(Emit *e) {
   declare_weights(e);
-  Layer *layer = alloc_n(e->g->cx, 2 * (size_t)e->g->n_node + 1, sizeof *layer);
+  LayerCode *layer = alloc_n(e->g->cx, 2 * (size_t)e->g->n_node + 1, sizeof *layer);
   emit_layers(e, layer);
   if (!e->too_large) emit_entry(e, layer, e->build->n_layer);
 }

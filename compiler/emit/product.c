@@ -74,15 +74,15 @@ static Product product_of(Emit *e, Node *n) {
   set_a(&p);
   set_b(&p);
   join_batches(&p);
-  p.packed = n->plan != NULL;
+  p.packed = is_packed(n);
   if (p.packed) {
     p.b_col = 1;
     p.narrow = narrow_columns(e->t, n);
   }
   bool vectors = p.packed || (p.type == T_F32 && p.b_col == 1 && p.cols > 1);
   p.lanes = vectors ? e->lanes : 1;
-  p.tile_rows = p.packed ? n->plan->uw : at_most(vectors ? F32_BYTES : 2, p.rows);
-  p.tile_vectors = p.packed ? n->plan->nb : at_most(2, (p.cols + p.lanes - 1) / p.lanes);
+  p.tile_rows = p.packed ? n->plan->product.uw : at_most(vectors ? F32_BYTES : 2, p.rows);
+  p.tile_vectors = p.packed ? n->plan->product.nb : at_most(2, (p.cols + p.lanes - 1) / p.lanes);
   return p;
 }
 
@@ -263,7 +263,7 @@ static void build_tile(const Product *p, const Region *g, Ref batch, Ref row, Re
   ProductTile t = {.rows = g->tile_rows, .vectors = vectors, .cols = g->tile_cols};
   t.stream = p->packed && g->tile_rows == p->rows && !g->narrow;
   t.a = operand(p, 0, &p->a_batch, batch, mul_i(e, row, p->a_row));
-  if (p->packed) t.b = gep(e, weights_ptr(e, p->n->plan->weights), col, p->k * p->size);
+  if (p->packed) t.b = gep(e, weights_ptr(e, p->n->plan->at.weights), col, p->k * p->size);
   else t.b = operand(p, 1, &p->b_batch, batch, mul_i(e, col, p->b_col));
   Ref acc[64], first = add_i(e, mul_i(e, batch, p->rows), row);
   if (g->narrow) {
@@ -329,7 +329,7 @@ static int regions_of(const Product *p, Region *g) {
 
 /* The tiles of all regions are one list: tasks would otherwise all get the same share of each region, and the last one every
  * single tile that is left over. */
-void emit_gemm(Emit *e, Node *n) {
+void emit_product(Emit *e, Node *n) {
   if (shape_count(&n->out[0]->shape) == 0) return;
   Product p = product_of(e, n);
   Region region[MAX_REGIONS];

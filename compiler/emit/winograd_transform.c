@@ -220,7 +220,7 @@ static void output_tile(const Winograd *w, const Spot *s, const TileForm *tile) 
   Ref row = mul_i(e, s->row, w->f.m), col = mul_i(e, s->col, w->f.m);
   Ref out = place_at(e, w->out, s->image, s->block, NULL, NULL);
   out = place_from(e, out, w->out, NULL, NULL, row, col);
-  Ref args[MAX_KERNEL_ARGS] = {s->m, out, gep(e, weights_ptr(e, w->plan->bias), s->block, e->vec_bytes)};
+  Ref args[MAX_KERNEL_ARGS] = {s->m, out, gep(e, weights_ptr(e, w->n->plan->at.bias), s->block, e->vec_bytes)};
   step_pointers(e, w->n, s->image, s->block, row, col, args + ARG_STEPS);
   OutputTile o = {w, *tile};
   call_kernel(e, key.data, ARG_STEPS + w->n->n_step, args, build_output_tile, &o);

@@ -204,7 +204,7 @@ typedef struct Window {
   uint64_t fill;                         /* what a convolution reads there, as the bits of an element: 0, or a zero point */
 } Window;
 
-typedef struct ConvPlan ConvPlan; /* select.c's choice; the struct is in lower.h */
+typedef struct Plan Plan; /* select.c's choice; the struct is in lower.h */
 
 struct Node {
   Op op;
@@ -218,7 +218,7 @@ struct Node {
   int n_step;
   Window win;            /* Conv, MaxPool, AveragePool: filled by shape */
   int group;             /* Conv: filled by shape */
-  ConvPlan *plan;        /* Conv, Gemm, MatMul: filled by select */
+  Plan *plan;            /* Conv, Gemm, MatMul: filled by select */
   struct Candidates *candidates; /* Conv: what select chose from */
   bool dead;             /* removed; graph_compact drops it */
   int at;                /* its number in graph->node */

@@ -130,8 +130,6 @@ static void split_epilogue(Graph *g, Node *n) {
   y->def = rest;
 }
 
-static bool is_conv_on_blocks(const Node *n) { return n->op == OP_Conv && n->plan->algorithm != CONV_PLAIN; }
-
 /* ==== copies in another layout ==== */
 
 /* Before the current node; where there is none, behind all. */
@@ -195,8 +193,7 @@ static Layout halo_of(const Node *n) {
   Layout l = {.fill = win->fill};
   widen(&l.top, win->top);
   widen(&l.left, win->left);
-  int64_t rows = out[2];
-  if (n->plan->algorithm == CONV_WINOGRAD) rows = winograd_rows(n); /* of whole tiles */
+  int64_t rows = n->plan->how->rows ? n->plan->how->rows(n) : out[2];
   widen(&l.bottom, (rows - 1) * win->sh + (win->kh - 1) * win->dh - win->top - (in[2] - 1));
   widen(&l.right, (out[3] - 1) * win->sw + (win->kw - 1) * win->dw - win->left - (in[3] - 1));
   return l;
@@ -237,7 +234,7 @@ static bool window_fits(const Node *n) {
 static bool runs_on_blocks(const Node *n) {
   const Value *x = n->in[0], *y = n->out[0];
   switch (op_info[n->op].blocks) {
-  case BLOCKS_IF_PLANNED: return is_conv_on_blocks(n);
+  case BLOCKS_IF_PLANNED: return conv_on_blocks(n);
   case BLOCKS_IMAGES:
     if (n->op == OP_Pointwise && !shape_equal(&x->shape, &y->shape)) return false;
     return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n) && window_fits(n);
@@ -255,7 +252,7 @@ static void arguments_on_blocks(Work *w, Node *n) {
 }
 
 static void place_on_blocks(Work *w, Node *n) {
-  bool planar = n->op == OP_Conv && n->plan->planar;
+  bool planar = n->plan && n->plan->how->planar && n->plan->how->planar(n->plan);
   node_set_input(w->g, n, 0, planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]));
   if (n->op == OP_Conv) need_halo(w, n);
   arguments_on_blocks(w, n);
@@ -428,7 +425,7 @@ void pass_layout(Build *b) {
   Graph *g = b->graph;
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
-    if (is_conv_on_blocks(n)) split_epilogue(g, n);
+    if (conv_on_blocks(n)) split_epilogue(g, n);
   }
   Work w = {.build = b, .g = g, .n_copy = g->n_value};
   for (int i = 0; i < g->n_value; i++) {

@@ -55,67 +55,236 @@ typedef struct Build {
   int n_layer;
 } Build;
 
-/* ==== select.c: the algorithm and tile of every Conv, Gemm and MatMul ==== */
+/* ==== plans ====
+ *
+ * A plan is one way to make a layer: an algorithm of kernels.def, and what its code depends on beside the node. It lies in zeroed
+ * memory and is written field by field, so its bytes up to `at` tell whether two layers can have one function (emit/key.c). */
 
-typedef enum ConvAlgorithm {
-  CONV_DIRECT,
-  CONV_DEPTHWISE,
-  CONV_GROUPED,        /* several groups of few channels share a vector */
-  CONV_RAGGED,         /* groups that begin and end inside of blocks */
-  CONV_INTERLEAVED,    /* a vector holds one channel each of many groups */
-  CONV_NARROW,         /* few outputs: a vector holds input channels */
-  CONV_PIXELS,         /* few inputs, in planes, and few outputs: a vector holds pixels */
-  CONV_WINOGRAD,       /* F(4x4,3x3) and its like: winograd.c */
-  CONV_STRASSEN,       /* 1x1 by one level of Strassen's algorithm */
-  CONV_PLAIN,          /* weights known at run time only, or not finite, or windows mostly in the padding: dense row-major tensors */
-} ConvAlgorithm;
-
-/* The nesting of a direct convolution's loops over rows, pixel tiles and output-channel groups, outermost first. */
+/* The nesting of a convolution's loops over rows, pixel tiles and output-channel groups, outermost first. */
 typedef enum LoopOrder {
   ROW_TILE_OC, /* weights stay in L2, one input tile is used for all output channels */
   OC_ROW_TILE, /* one weight panel is used for a block of `block_rows` rows, the next is prefetched; then the next block */
   OC_FLAT,     /* one panel for a whole small map: tiles run over row ends, input channels go in chunks */
 } LoopOrder;
 
-/* All up to the weights is what the code depends on; emit/key.c compares its bytes, so there is no padding: what is largest
- * comes first. */
-struct ConvPlan {
-  int64_t scratch;     /* bytes each thread needs */
-  int64_t shared;      /* bytes of workspace that all threads share while the node runs */
-  ConvAlgorithm algorithm;
+/* In all of them: uw, nb: the tile, pixels x output channel blocks; groups, icg, ocg: groups and the channels of one, of input and
+ * result. */
+
+typedef struct DirectPlan {
   LoopOrder order;
-  int uw, nb;          /* tile: pixels x output channel blocks; CONV_NARROW: x outputs; CONV_PIXELS:
-                          nb vectors of pixels */
+  int uw, nb;
   int block_rows;      /* OC_ROW_TILE: rows of the result whose input stays in L2; all images' rows count as one list */
-  int group_pairs;     /* Strassen: pairs of lines treated at a time */
   int chunk;           /* OC_FLAT: input channel blocks whose weights stay in L1; 0: all */
-  int groups;          /* independent groups left after packing; 1: dense */
-  int icg, ocg;        /* channels per group as packed */
-  int sums;            /* grouped: partial sums of a pixel; icg, or half of it where a group fills the vector */
-  int m;               /* Winograd: results of a tile in each dimension */
-  int tile_rows;       /* Winograd: rows of tiles treated at a time, ... */
-  int group_images;    /* ... of so many images, which divide the batch */
+  int groups, icg, ocg;
+  bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
   bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */
   bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
-  bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
-  bool fused;          /* Winograd: on the fly in registers, for maps of few tiles */
-  bool stored;         /* Winograd: the weights are stored transformed; else they are transformed on the fly, in chunks */
-  bool unused[3];      /* in place of padding */
-  int64_t weights;     /* offset in bytes of the packed weights, in build->weights */
-  int64_t bias;        /* offset of the padded bias; -1: none */
-  Value *work;         /* what threads share, set by plan; NULL: nothing */
-};
-static_assert(offsetof(ConvPlan, weights) == offsetof(ConvPlan, unused) + 3, "a plan has no padding");
+} DirectPlan;
 
-/* One of the plans that a convolution can have. */
+typedef struct DepthwisePlan { int uw; } DepthwisePlan;
+
+typedef struct GroupedPlan {
+  int uw;
+  int sums;            /* partial sums of a pixel; icg, or half of it where a group fills the vector */
+  int icg;
+} GroupedPlan;
+
+typedef struct RaggedPlan { int uw, groups, icg, ocg; } RaggedPlan;
+typedef struct InterleavedPlan { int uw, groups, icg, ocg; } InterleavedPlan;
+typedef struct NarrowPlan { int uw, nb /* outputs */, icg, ocg; } NarrowPlan;
+typedef struct PixelsPlan { int nb /* vectors of pixels */, icg, ocg; } PixelsPlan;
+
+typedef struct WinogradPlan {
+  int uw, nb, icg, ocg;
+  int m;               /* results of a tile in each dimension */
+  int chunk;           /* input channel blocks whose weights are transformed at a time */
+  int tile_rows;       /* rows of tiles treated at a time, ... */
+  int group_images;    /* ... of so many images, which divide the batch */
+  bool fused;          /* on the fly in registers, for maps of few tiles */
+  bool stored;         /* the weights are stored transformed; else they are transformed on the fly, in chunks */
+} WinogradPlan;
+
+typedef struct StrassenPlan {
+  LoopOrder order;     /* OC_FLAT, or rows are lines */
+  int uw, nb, icg, ocg;
+  int group_pairs;     /* pairs of lines treated at a time */
+} StrassenPlan;
+
+typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
+
+typedef struct Algorithm Algorithm;
+
+struct Plan {
+  const Algorithm *how;
+  union {
+    DirectPlan direct;
+    DepthwisePlan depthwise;
+    GroupedPlan grouped;
+    RaggedPlan ragged;
+    InterleavedPlan interleaved;
+    NarrowPlan narrow;
+    PixelsPlan pixels;
+    WinogradPlan winograd;
+    StrassenPlan strassen;
+    ProductPlan product;
+  };
+  struct {
+    int64_t weights;   /* pack: offset in bytes of the packed weights, in build->weights */
+    int64_t bias;      /* pack: offset of the padded bias; -1: none */
+    int64_t scratch;   /* bytes each thread needs */
+    int64_t shared;    /* bytes of workspace that all threads share while the node runs; 0: it has one phase only */
+    Value *work;       /* plan: what threads share; NULL: nothing */
+  } at;
+};
+
+/* ==== algorithms: the rows of kernels.def ==== */
+
+enum { MAX_CANDIDATES = 16 };
+
+/* The plans of a layer so far. */
+typedef struct Plans {
+  Plan plan[MAX_CANDIDATES];
+  int n;
+  bool only;           /* the options ask for these: no further row has plans */
+} Plans;
+/* plans.c */
+Plan *plans_add(Plans *list); /* zeroed; what is common to an algorithm's plans is set later */
+bool is_packed(const Node *n); /* is n made from packed weights? */
+
+typedef struct Cost Cost;
+
+struct Algorithm {
+  const char *name;    /* of candidates, unless `text` says more */
+  Op op;
+  Type input, weights, sum;
+  uint64_t features;
+  /* Adds the plans that the algorithm has for n on b's target. */
+  void (*plans)(const Build *b, const Node *n, Plans *list);
+  /* Bytes of the weights as packed, SIZE_OVERFLOW where they are too many; that writes them, `to` being zeroed; would equal weights
+   * of two nodes be packed the same? */
+  int64_t (*packed)(const Target *t, const Node *n, const Plan *p);
+  void (*pack)(const Target *t, const Node *n, void *to);
+  bool (*alike)(const Node *a, const Node *b);
+  /* Cycles of a core; NULL: the operator's layers have no other plan. */
+  double (*cost)(const Cost *c, const Plan *p);
+  /* What follows may be NULL or false. The candidate's name, without spaces; no other of the layer has it. */
+  const char *(*text)(Context *cx, const Plan *p);
+  bool (*planar)(const Plan *p);        /* does it read planes? Else blocks */
+  int64_t (*rows)(const Node *n);       /* rows of results that it makes, so that a halo has what they read; else those of the result */
+  bool (*grows)(const Target *t, const Plan *p); /* do the packed weights take more room than the weights, for being faster? */
+  bool (*much_code)(const Plan *p, bool many_shapes); /* does every shape of a layer need a lot of code of its own? */
+  bool rounds;         /* otherwise than a sum of products: it has differences of activations, see assumes_finite */
+};
+
+/* algorithm.c */
+extern const Algorithm algorithms[];
+extern const int algorithm_count;
+const Algorithm *dense_algorithm(Op op);
+
+/* What the rows name. */
+#define KERNEL(name, ...) \
+  void plans_##name(const Build *b, const Node *n, Plans *list); \
+  int64_t packed_##name(const Target *t, const Node *n, const Plan *p); \
+  void pack_##name(const Target *t, const Node *n, void *to); \
+  bool alike_##name(const Node *a, const Node *b);
+#define DENSE(name, op)
+#include "kernels.def"
+#undef KERNEL
+#undef DENSE
+double cost_depthwise(const Cost *c, const Plan *p);
+double cost_grouped(const Cost *c, const Plan *p);
+double cost_interleaved(const Cost *c, const Plan *p);
+double cost_ragged(const Cost *c, const Plan *p);
+double cost_winograd(const Cost *c, const Plan *p);
+double cost_strassen(const Cost *c, const Plan *p);
+double cost_direct(const Cost *c, const Plan *p);
+double cost_narrow(const Cost *c, const Plan *p);
+double cost_pixels(const Cost *c, const Plan *p);
+const char *winograd_text(Context *cx, const Plan *p);
+const char *direct_text(Context *cx, const Plan *p);
+int64_t winograd_rows(const Node *n);
+bool winograd_grows(const Target *t, const Plan *p);
+bool winograd_much_code(const Plan *p, bool many_shapes);
+bool strassen_much_code(const Plan *p, bool many_shapes);
+bool direct_much_code(const Plan *p, bool many_shapes);
+bool direct_planar(const Plan *p);
+bool pixels_planar(const Plan *p);
+
+/* ==== conv.c: what the algorithms of a convolution ask of a layer ==== */
+
+typedef struct ConvLayer {
+  const Target *t;
+  const Node *n;
+  const int64_t *x, *y;     /* shapes of input and result */
+  int groups, icg, ocg;     /* channels of a group */
+  int64_t images, rows, cols; /* of the result */
+  int64_t taps;
+  int64_t in_blocks, out_blocks; /* of a group */
+  bool planar;              /* so few input channels that blocks would be mostly empty */
+} ConvLayer;
+ConvLayer conv_layer(const Target *t, const Node *n);
+bool conv_is_flat(const ConvLayer *l); /* is the map so small that it is worked on as one line of pixels? */
+/* Can the layer work on channel blocks, whatever the algorithm? */
+bool conv_fits_blocks(const Node *n);
+bool conv_on_blocks(const Node *n);   /* does it, as planned? */
+bool conv_is_depthwise(const Node *n);
+bool conv_is_uneven(const Target *t, const Node *n); /* has it groups that begin or end inside of a block? */
+/* w[oc][ic][k], where ic counts the channels of the group. */
+float conv_weight(const Node *n, int64_t oc, int64_t ic, int64_t k);
+bool grouped_fits(const Target *t, const Node *n); /* conv_grouped.c */
+/* conv_direct.c: panels of nb blocks of output channels, group by group. */
+void pack_panels(const Target *t, const Node *n, int nb, bool planar, float *dst);
+
+/* ==== cost.c: the words of costs ==== */
+
+typedef struct Rates {
+  int lanes;
+  bool fma;
+  double ghz;
+  double fma_cycles;  /* of one multiply-add of a vector, when many go on at once */
+  double load_share;  /* how much of it a load in the loop adds, by clock or by ports */
+  double weights_l2, input_l2; /* bytes from L2 that cost a cycle more */
+  double met, met_weights;     /* the same from beyond L2; weights come in many short streams */
+  double fetched;     /* bytes a cycle from beyond L2 while kernels prefetch them */
+} Rates;
+
+struct Cost {
+  ConvLayer l;
+  const Rates *r;
+  double input_bytes, weight_bytes; /* as read, in blocks */
+  bool sets;               /* small tiles sum in several sets, which hide the latency of each other */
+};
+
+/* Of a kernel: to call it; for each turn of its loop. */
+enum { CALL_CYCLES = 12, LOOP_CYCLES = 1 };
+
+/* The estimated milliseconds of a convolution's plan on one core. */
+double plan_cost(const Target *t, const Node *n, const Plan *p);
+/* Of two things that go on at once the shorter hides behind the longer, but for a fifth. */
+double overlap(double a, double b);
+/* One step of a tile: nb weight vectors against uw broadcast inputs. */
+double step_cycles(const Cost *c, int64_t uw, int64_t nb);
+/* `pixels` in as few tiles of up to uw as possible, all of one size or one less, for panels of nb blocks and a narrower last one.
+ * A tile has `steps` steps, in groups between which a loop turns. */
+double pixels_cycles(const Cost *c, int64_t pixels, int uw, int nb, double steps, double loops);
+/* One value a lane: every product loads its input; each `sums` of a tap share it. A call does `pixels` of a row, uw at a time. */
+double lanes_cycles(const Cost *c, int64_t products, int64_t sums, int uw, int64_t pixels);
+/* Which part of a set that is read again and again a cache of `size` bytes does not keep: nothing up to half its size, everything
+ * from its size on. */
+double miss_share(double set, int64_t size);
+/* `bytes` read so many times in turn, beside what the arithmetic hides; `set` is all that is read in between, `l2` their rate from
+ * there. */
+double reread_cycles(const Cost *c, double bytes, double times, double set, double l2);
+
+/* ==== select.c: the algorithm and tile of every layer that kernels.def has rows for ==== */
+
+/* One of the plans that a layer can have. */
 typedef struct Candidate {
-  ConvPlan plan;
-  const char *name;    /* without spaces; no other candidate of the layer has it */
+  Plan plan;
+  const char *name;
   double ms;           /* of one thread, measured or estimated */
   bool measured;
 } Candidate;
-
-enum { MAX_CANDIDATES = 16 };
 
 /* All of them: measured ones first, the least costly first. */
 typedef struct Candidates {
@@ -125,11 +294,10 @@ typedef struct Candidates {
   int promising;       /* the first so many may turn out best when they are measured */
 } Candidates;
 
-/* Sets node->plan where an operator has one, and node->candidates. Requires fuse. */
+/* Sets node->plan where an operator has rows, and node->candidates of convolutions from packed weights. Requires fuse. */
 void pass_select(Build *b);
-void select_gemm(const Build *b, Node *n); /* product.c */
 
-/* ==== winograd.c ==== */
+/* ==== conv_winograd.c: Winograd's algorithm in numbers ==== */
 
 enum { WORK_ALIGN = 4096 }; /* of scratch, and of what threads share while a node runs, relative to the workspace: a page */
 
@@ -145,8 +313,8 @@ typedef struct WinogradForm {
 
 /* The form of a window for tiles of m results, 0: for the largest; false: there is none. */
 bool winograd_form(const Window *k, int m, WinogradForm *f);
-/* That of a plan for the node which is CONV_WINOGRAD. */
-WinogradForm winograd_form_of(const Node *n, const ConvPlan *p);
+/* That of a plan for the node. */
+WinogradForm winograd_form_of(const Node *n, const WinogradPlan *p);
 /* Points of a tile that is cut to so many results: the first ones. */
 int winograd_points(const WinogradForm *f, int results);
 int winograd_phases(const WinogradForm *f, int i); /* with a product at point i, in one dimension */
@@ -182,27 +350,16 @@ typedef struct WinogradSizes {
 } WinogradSizes;
 
 /* Sizes of a plan whose icg, ocg, nb, tile_rows and group_images are set; y is the result's shape. */
-WinogradSizes winograd_sizes(const WinogradForm *f, const ConvPlan *p, const Shape *y, int lanes);
-/* Rows of results that the node's tiles make, those past the last included. */
-int64_t winograd_rows(const Node *n);
-/* Fills scratch and shared; chunk and stored are set as well. */
-void winograd_memory(const WinogradForm *f, ConvPlan *p, const Shape *y, int lanes);
-enum { FUSED_SUMS = 24 }; /* vectors of sums that stay in registers */
-/* May the plan be `fused`? */
-bool winograd_fuses(const WinogradForm *f, const ConvPlan *p, const Shape *y, const Target *t);
+WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const Shape *y, int lanes);
+enum { FUSED_SUMS = 24 }; /* vectors of sums that stay in registers, of a plan that is `fused` */
 
-/* ==== strassen.c ==== */
+/* ==== conv_strassen.c: the sizes of Strassen's algorithm ==== */
 
 /* Pixels of a line, which is a row of the result y, or with OC_FLAT half of a map; pairs of lines. */
-int64_t strassen_line(const ConvPlan *p, const Shape *y);
-int64_t strassen_pairs(const ConvPlan *p, const Shape *y);
+int64_t strassen_line(const StrassenPlan *p, const Shape *y);
+int64_t strassen_pairs(const StrassenPlan *p, const Shape *y);
 /* Kept for all tiles of a group: sums of inputs, sums of products; and buffers for sums of weights. */
 enum { STRASSEN_SUMS = 4, STRASSEN_KEPT = 4, STRASSEN_BUFFERS = 3 };
-/* Fills scratch and shared of a plan whose icg, nb, order and group_pairs are set. */
-void strassen_memory(ConvPlan *p, const Shape *y, int lanes);
-
-/* cost.c: the estimated milliseconds of a convolution's plan on one core. */
-double plan_cost(const Target *t, const Node *n, const ConvPlan *p);
 
 /* ==== times.c: measured times of candidates, and their file ==== */
 
@@ -254,15 +411,18 @@ ArgClass step_arg_class(const Node *n, const Step *s);
  * Value.place and .offset of constants and the offsets of plans. */
 void pass_pack(Build *b);
 int64_t packed_bytes(const Build *b, const Node *n); /* of a node's packed weights; 0: it has none */
-int64_t plan_bytes(const Target *t, const Node *n, const ConvPlan *p); /* the same of a convolution that had this plan */
 /* panel.c: what so many columns of weights (channels of results) take in a row: whole vectors, unless that is more by a quarter than
  * there are; then the last vector of a row has no padding, and reading it whole runs on into the next row. */
 int64_t packed_columns(int64_t columns, int lanes);
+/* So many rows of weights with `columns` each, one vector or a part of it after the other; where the last part of a row is no
+ * vector, what is read behind the last one is part of it. In bytes. */
+int64_t packed_rows_bytes(int64_t rows, int64_t columns, int lanes);
+/* Columns of the block that begins at channel `first`, as packed. */
+int64_t packed_block(int64_t first, int64_t channels, int64_t lanes);
+/* Where the channels [c, end) leave the block of the first one, or end. */
+int64_t next_block(int64_t c, int64_t end, int64_t lanes);
 /* product.c: constant B [K,N], or [K], of a Gemm or MatMul as column panels of lanes*nb, K rows each, zero-padded, then the
- * narrow columns one by one, K elements each; the size in bytes, 0 where B is not packed. */
-int64_t pack_gemm_size(const Build *b, const Node *n);
-void pack_gemm(const Target *t, const Node *n, float *dst);
-bool pack_gemm_alike(const Node *a, const Node *b); /* would equal matrices be packed the same, with the same nb? */
+ * narrow columns one by one, K elements each. */
 /* How many columns are narrow: the last ones, where vectors of columns would be mostly padding. Their products are sums along
  * K, which has to be the dense axis of A; where it is not, the panels have the last columns without padding (packed_columns). */
 int64_t narrow_columns(const Target *t, const Node *n);

@@ -6,21 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Plan {
+typedef struct Storage {
   Build *build;
   Graph *g;
   Span *span;         /* by value id; of the root of an alias chain all members' */
   int *root;          /* sets of the values that share storage, each known by the root's id */
-} Plan;
+} Storage;
 
 /* Whose storage it is. */
-static Value *root_of(const Plan *p, const Value *v) { return p->g->value[set_of(p->root, v->id)]; }
+static Value *root_of(const Storage *p, const Value *v) { return p->g->value[set_of(p->root, v->id)]; }
 
 static bool is_outside(const Value *v) { return v->is_input || v->is_output || v->data; }
 
 /* ==== lifetimes ==== */
 
-static void extend(Plan *p, Value *v, int at) {
+static void extend(Storage *p, Value *v, int at) {
   Span *s = &p->span[root_of(p, v)->id];
   if (at < s->first) s->first = at;
   if (at > s->last) s->last = at;
@@ -47,14 +47,14 @@ static bool outlives_once(const Build *b, const Span *s) { return s->first < b->
 static void add_work_values(Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
-    if (!n->plan || n->plan->shared == 0) continue;
-    Shape s = {.rank = 1, .d = {n->plan->shared}};
-    n->plan->work = value_new(g, format_text(g->cx, "%s.work", n->out[0]->name), T_U8, s);
-    n->plan->work->layout = layout_plain(&s);
+    if (!n->plan || n->plan->at.shared == 0) continue;
+    Shape s = {.rank = 1, .d = {n->plan->at.shared}};
+    n->plan->at.work = value_new(g, format_text(g->cx, "%s.work", n->out[0]->name), T_U8, s);
+    n->plan->at.work->layout = layout_plain(&s);
   }
 }
 
-static void measure(Plan *p) {
+static void measure(Storage *p) {
   Graph *g = p->g;
   for (int i = 0; i < g->n_value; i++) p->span[i] = (Span){.first = g->n_node, .last = -1, .align = 64};
   for (int i = 0; i < g->n_node; i++) {
@@ -65,15 +65,15 @@ static void measure(Plan *p) {
     for (int k = 0; k < n->n_out; k++) {
       if (n->out[k]) extend(p, n->out[k], i);
     }
-    if (!n->plan || !n->plan->work) continue;
-    extend(p, n->plan->work, i);
-    p->span[n->plan->work->id].align = WORK_ALIGN;
+    if (!n->plan || !n->plan->at.work) continue;
+    extend(p, n->plan->at.work, i);
+    p->span[n->plan->at.work->id].align = WORK_ALIGN;
   }
 }
 
 /* ==== shared storage ==== */
 
-static void share(Plan *p, Value *v, Value *with) {
+static void share(Storage *p, Value *v, Value *with) {
   Span s = p->span[root_of(p, v)->id];
   v->alias = with;
   v->alias_offset = 0;
@@ -83,7 +83,7 @@ static void share(Plan *p, Value *v, Value *with) {
 }
 
 /* A view lies where its input lies; where it is a graph output, its input is computed there instead. */
-static void share_view(Plan *p, Node *n) {
+static void share_view(Storage *p, Node *n) {
   Value *x = n->in[0], *y = n->out[0];
   if (x->data || x->type != y->type || y->alias || !layout_is_plain(x) || !layout_is_plain(y)) return;
   if (!y->is_output) share(p, y, x);
@@ -94,7 +94,7 @@ static bool same_layout(const Value *a, const Value *b) {
   return a->type == b->type && shape_equal(&a->shape, &b->shape) && layout_equal(&a->layout, &b->layout);
 }
 
-static bool may_overwrite(const Plan *p, const Node *n, int at, Value *arg) {
+static bool may_overwrite(const Storage *p, const Node *n, int at, Value *arg) {
   Value *root = root_of(p, arg), *y = n->out[0];
   if (is_outside(root) || is_outside(y) || y->alias || !same_layout(arg, y)) return false;
   if (p->span[root->id].last != at || outlives_once(p->build, &p->span[root->id])) return false; /* the next image reads it */
@@ -107,7 +107,7 @@ static bool may_overwrite(const Plan *p, const Node *n, int at, Value *arg) {
 
 /* The result is written over an argument of the epilogue that nobody reads later: element by element, each read before
  * it is written. */
-static void share_in_place(Plan *p, Node *n, int at) {
+static void share_in_place(Storage *p, Node *n, int at) {
   if (op_info[n->op].epilogue != EPILOGUE_IN_PLACE) return;
   if (n->op == OP_Pointwise && may_overwrite(p, n, at, n->in[0])) {
     share(p, n->out[0], n->in[0]);
@@ -123,7 +123,7 @@ static void share_in_place(Plan *p, Node *n, int at) {
 
 /* ==== offsets ==== */
 
-static int64_t storage_bytes(const Plan *p, const Value *v) {
+static int64_t storage_bytes(const Storage *p, const Value *v) {
   int64_t bytes;
   if (!mul_size(v->layout.size, (int64_t)type_size(v->type), &bytes) || bytes > p->build->options->max_memory) {
     fail(p->g->cx, "value \"%s\" alone is larger than the memory limit", v->name);
@@ -138,7 +138,7 @@ static void place_once(Build *b, Value *v, const Span *s) {
   b->once_size = size_add(v->offset, s->bytes);
 }
 
-static void place_work(Plan *p) {
+static void place_work(Storage *p) {
   Build *b = p->build;
   Graph *g = p->g;
   Span *list = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *list);
@@ -172,7 +172,7 @@ static void place_outside(Graph *g) {
 
 /* Chains are followed by the offsets that layout gave, so none may be replaced by its sum before all are summed: from the first
  * in a chain whose sum is known, or the root, back. */
-static void place_aliases(Plan *p) {
+static void place_aliases(Storage *p) {
   Graph *g = p->g;
   int64_t *sum = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *sum);
   bool *known = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *known);
@@ -199,8 +199,8 @@ static void place_aliases(Plan *p) {
 static void size_scratch(Build *b) {
   const Graph *g = b->graph;
   for (int i = 0; i < g->n_node; i++) {
-    const ConvPlan *plan = g->node[i]->plan;
-    if (plan && plan->scratch > b->scratch_size) b->scratch_size = plan->scratch;
+    const Plan *plan = g->node[i]->plan;
+    if (plan && plan->at.scratch > b->scratch_size) b->scratch_size = plan->at.scratch;
   }
   int64_t align = b->scratch_size < WORK_ALIGN ? 64 : WORK_ALIGN;
   b->scratch_size = size_round_up(b->scratch_size, align);
@@ -223,7 +223,7 @@ void pass_plan(Build *b) {
   graph_compact(g);
   sort_once_first(b);
   add_work_values(g);
-  Plan p = {.build = b, .g = g, .span = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *p.span), .root = sets_new(g->cx, g->n_value)};
+  Storage p = {.build = b, .g = g, .span = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *p.span), .root = sets_new(g->cx, g->n_value)};
   for (int i = 0; i < g->n_value; i++) {
     if (g->value[i]->alias) set_join(p.root, i, g->value[i]->alias->id);
   }

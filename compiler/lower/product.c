@@ -21,27 +21,21 @@ static Matrix matrix_of(const Node *n) {
   return m;
 }
 
-static int at_most(int n, int64_t limit) { return n < limit ? n : (int)limit; }
-
 /* Rows and column vectors whose accumulators, with a vector of B for each column and one of A, fit the
  * registers. A single row takes B from memory; 7 accumulators hide the latency of two FMAs a cycle. */
-static void choose_tile(const Target *t, int64_t rows, int64_t vectors, ConvPlan *p) {
+static void choose_tile(const Target *t, int64_t rows, int64_t vectors, ProductPlan *p) {
   int spare = t->fma ? 1 : 2; /* without FMA the product needs a register */
-  p->uw = at_most(t->regs == 32 ? 6 : 4, rows);
+  p->uw = (int)size_min(t->regs == 32 ? 6 : 4, rows);
   p->nb = p->uw == 1 ? (t->regs == 32 ? 8 : 7) : (t->regs - spare) / (p->uw + 1);
-  p->nb = at_most(p->nb, vectors);
+  p->nb = (int)size_min(p->nb, vectors);
 }
 
-void select_gemm(const Build *build, Node *n) {
+void plans_product(const Build *build, const Node *n, Plans *list) {
   const Value *b = n->in[1];
-  if (!b->data || b->type != T_F32 || b->shape.rank < 1 || b->shape.rank > 2 || shape_count(&b->shape) == 0) return;
+  if (!b->data || b->shape.rank < 1 || b->shape.rank > 2 || shape_count(&b->shape) == 0) return;
   Matrix m = matrix_of(n);
-  int lanes = build->target->lanes;
   int64_t rows = shape_count(&n->out[0]->shape) / m.n;
-  if (rows == 0) return;
-  n->plan = alloc(build->graph->cx, sizeof *n->plan);
-  n->plan->bias = -1;
-  choose_tile(build->target, rows, (m.n + lanes - 1) / lanes, n->plan);
+  if (rows > 0) choose_tile(build->target, rows, size_ceiling(m.n, build->target->lanes), &plans_add(list)->product);
 }
 
 int64_t narrow_columns(const Target *t, const Node *n) {
@@ -51,26 +45,25 @@ int64_t narrow_columns(const Target *t, const Node *n) {
 }
 
 /* The last panel is as narrow as its columns, in whole vectors, allow, or narrower: then one vector more can be read. */
-int64_t pack_gemm_size(const Build *build, const Node *n) {
-  if (!n->plan) return 0;
+int64_t packed_product(const Target *t, const Node *n, const Plan *p) {
   Matrix m = matrix_of(n);
-  int64_t lanes = build->target->lanes, columns = packed_columns(m.n, (int)lanes), count;
-  bool runs_on = columns % lanes != 0 && narrow_columns(build->target, n) == 0;
-  if (!mul_size(columns, m.k, &count) || !add_size(count, runs_on ? lanes : 0, &count) || !mul_size(count, 4, &count)) {
-    fail_at(build->graph, n, "weights too large");
-  }
-  return count;
+  int64_t columns = packed_columns(m.n, t->lanes);
+  bool runs_on = columns % t->lanes != 0 && narrow_columns(t, n) == 0;
+  (void)p;
+  return size_mul(size_add(size_mul(columns, m.k), runs_on ? t->lanes : 0), 4);
 }
 
-bool pack_gemm_alike(const Node *a, const Node *b) {
-  if (a->op != OP_Gemm || b->op != OP_Gemm) return a->op == b->op;
+bool alike_product(const Node *a, const Node *b) {
+  if (a->plan->product.nb != b->plan->product.nb) return false;
+  if (a->op == OP_MatMul) return true;
   bool turned = attr_int(a, "transB", 0) == attr_int(b, "transB", 0) && attr_int(a, "transA", 0) == attr_int(b, "transA", 0);
   return turned && attr_float(a, "alpha", 1) == attr_float(b, "alpha", 1);
 }
 
-void pack_gemm(const Target *t, const Node *n, float *dst) {
+void pack_product(const Target *t, const Node *n, void *to) {
   Matrix m = matrix_of(n);
-  int64_t full = n->plan->nb * (int64_t)t->lanes, narrow = narrow_columns(t, n);
+  float *dst = to;
+  int64_t full = n->plan->product.nb * (int64_t)t->lanes, narrow = narrow_columns(t, n);
   int64_t columns = packed_columns(m.n, t->lanes) - narrow;
   for (int64_t j0 = 0, width; j0 < columns; j0 += width) {
     width = columns - j0 < full ? columns - j0 : full;

@@ -19,7 +19,7 @@ typedef struct Accuracy {
 } Accuracy;
 
 static bool rounds_otherwise(const Node *n) {
-  return n->candidates && (n->plan->algorithm == CONV_WINOGRAD || n->plan->algorithm == CONV_STRASSEN);
+  return n->candidates && n->plan->how->rounds;
 }
 
 static void list_layers(Accuracy *a) {

@@ -39,8 +39,9 @@ static Alone *list_trials(Graph *g, int *count) {
 
 static const Candidate *candidate_of(const Alone *a) { return &a->node->candidates->item[a->candidate]; }
 
-static int64_t bytes_of(const Alone *a) {
-  return shape_count(&a->node->in[1]->shape) * (candidate_of(a)->plan.stored ? 16 : 4);
+static int64_t bytes_of(const Target *t, const Alone *a) {
+  const Plan *p = &candidate_of(a)->plan;
+  return p->how->packed(t, a->node, p);
 }
 
 /* The end of the shape that trial i - 1 is of. */
@@ -50,21 +51,21 @@ static int shape_end(const Alone *trial, int n, int i) {
 }
 
 /* How many trials from the first on are measured together: whole shapes. */
-static int round_size(const Alone *trial, int n) {
+static int round_size(const Target *t, const Alone *trial, int n) {
   int64_t bytes = 0;
   int size = 0;
   while (size < n) {
     int end = shape_end(trial, n, size + 1);
-    for (int i = size; i < end; i++) bytes += bytes_of(&trial[i]);
+    for (int i = size; i < end; i++) bytes += bytes_of(t, &trial[i]);
     if (bytes > most_weights && size > 0) break;
     size = end;
   }
   return size;
 }
 
-static int count_rounds(const Alone *trial, int n) {
+static int count_rounds(const Target *t, const Alone *trial, int n) {
   int rounds = 0;
-  for (int size; n > 0; trial += size, n -= size, rounds++) size = round_size(trial, n);
+  for (int size; n > 0; trial += size, n -= size, rounds++) size = round_size(t, trial, n);
   return rounds;
 }
 
@@ -209,9 +210,9 @@ static void measure(Work *w, Build *b) {
   Alone *trial = list_trials(b->graph, &n);
   fprintf(stderr, "tuning: %d algorithms\n", n);
   w->shown = progress_begin(stderr, "tuning: run");
-  w->runs = count_rounds(trial, n) * RUNS;
+  w->runs = count_rounds(b->target, trial, n) * RUNS;
   for (int size; n > 0; trial += size, n -= size) {
-    size = round_size(trial, n);
+    size = round_size(b->target, trial, n);
     measure_round(w, b, trial, size);
   }
   progress_end(&w->shown);

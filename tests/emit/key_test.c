@@ -57,14 +57,14 @@ static void plans_that_differ_have_other_keys(void **state) {
   EXPECT_NO_FAIL(cx);
   Node *n = node_of(planned(CONV), OP_Conv), other = *n;
   for (size_t i = 0; i < sizeof *n->plan; i++) {
-    ConvPlan plan = *n->plan;
+    Plan plan = *n->plan;
     ((char *)&plan)[i] ^= 1;
     other.plan = &plan;
-    bool work = i >= offsetof(ConvPlan, work); /* a pointer */
-    if (!work) assert_int_equal(same_key(n, &other), i >= offsetof(ConvPlan, weights));
+    bool work = i >= offsetof(Plan, at.work); /* a pointer */
+    if (!work) assert_int_equal(same_key(n, &other), i >= offsetof(Plan, at));
   }
-  ConvPlan plan = *n->plan;
-  plan.bias = -1;
+  Plan plan = *n->plan;
+  plan.at.bias = -1;
   other.plan = &plan;
   assert_false(same_key(n, &other));
 }

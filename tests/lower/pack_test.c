@@ -56,10 +56,19 @@ static Node *find_op(const Graph *g, Op op) {
   return NULL;
 }
 
+static const Algorithm *algorithm_named(const char *name) {
+  for (int i = 0; i < algorithm_count; i++) {
+    if (strcmp(algorithms[i].name, name) == 0) return &algorithms[i];
+  }
+  fail_msg("no algorithm %s", name);
+  return NULL;
+}
+
 /* The same with a plan of one's own for the convolution, so that no tuning of select matters here. */
-static Node *pack_conv_as(const char *text, ConvPlan plan, Build **build) {
+static Node *pack_conv_as(const char *text, const char *algorithm, Plan plan, Build **build) {
   Build *b = *build = unpacked(text);
   Node *n = find_op(b->graph, OP_Conv);
+  plan.how = algorithm_named(algorithm);
   *n->plan = plan;
   pass_layout(b);
   pass_pack(b);
@@ -93,8 +102,8 @@ static void assert_number(float got, float want) {
 
 /* Where the weight of output channel oc lies: panels of nb blocks, the last one narrower; `steps` weights an
  * output channel. */
-static int64_t panel_index(const ConvPlan *p, int64_t oc, int64_t step, int64_t steps) {
-  int64_t full = p->nb * V, channels = round_up(p->ocg, V), first = oc / full * full;
+static int64_t panel_index(int nb, int64_t ocg, int64_t oc, int64_t step, int64_t steps) {
+  int64_t full = nb * V, channels = round_up(ocg, V), first = oc / full * full;
   int64_t width = channels - first < full ? channels - first : full;
   return first * steps + step * width + oc - first;
 }
@@ -104,18 +113,18 @@ static void panels_of_blocks(void **state) {
   EXPECT_NO_FAIL(cx);
   Build *build;
   Node *n = pack_conv_as(CONV("[1,20,6,6]", "[20,20,3,2]", ", b)"),
-                         (ConvPlan){.uw = 4, .nb = 2, .groups = 1, .icg = 20, .ocg = 20}, &build);
-  const float *w = packed(build, n->plan->weights);
+                         "direct", (Plan){.direct = {.uw = 4, .nb = 2, .groups = 1, .icg = 20, .ocg = 20}}, &build);
+  const float *w = packed(build, n->plan->at.weights);
   for (int64_t oc = 0; oc < 24; oc++) {
     for (int64_t ic = 0; ic < 20; ic++) {
       for (int64_t tap = 0; tap < 6; tap++) {
         int64_t block = ic / V, in_block = block == 2 ? 4 : V; /* the last block has 4 channels */
         int64_t step = block * V * 6 + tap * in_block + ic % V;
-        assert_number(w[panel_index(n->plan, oc, step, 120)], oc < 20 ? weight(n, oc, ic, tap) : 0);
+        assert_number(w[panel_index(2, 20, oc, step, 120)], oc < 20 ? weight(n, oc, ic, tap) : 0);
       }
     }
   }
-  const float *b = packed(build, n->plan->bias), *given = n->in[2]->data;
+  const float *b = packed(build, n->plan->at.bias), *given = n->in[2]->data;
   for (int oc = 0; oc < 24; oc++) assert_number(b[oc], oc < 20 ? given[oc] : 0);
 }
 
@@ -124,12 +133,12 @@ static void panels_of_planes(void **state) {
   EXPECT_NO_FAIL(cx);
   Build *build;
   Node *n = pack_conv_as(CONV("[1,3,6,6]", "[20,3,3,3]", ")"),
-                         (ConvPlan){.uw = 4, .nb = 2, .planar = true, .groups = 1, .icg = 3, .ocg = 20}, &build);
-  const float *w = packed(build, n->plan->weights), *b = packed(build, n->plan->bias);
+                         "direct", (Plan){.direct = {.uw = 4, .nb = 2, .planar = true, .groups = 1, .icg = 3, .ocg = 20}}, &build);
+  const float *w = packed(build, n->plan->at.weights), *b = packed(build, n->plan->at.bias);
   for (int64_t oc = 0; oc < 24; oc++) {
     for (int64_t ic = 0; ic < 3; ic++) {
       for (int64_t tap = 0; tap < 9; tap++) {
-        assert_number(w[panel_index(n->plan, oc, ic * 9 + tap, 27)], oc < 20 ? weight(n, oc, ic, tap) : 0);
+        assert_number(w[panel_index(2, 20, oc, ic * 9 + tap, 27)], oc < 20 ? weight(n, oc, ic, tap) : 0);
       }
     }
     assert_number(b[oc], 0); /* none given */
@@ -143,11 +152,11 @@ static void groups_of_whole_blocks_stay_apart(void **state) {
   EXPECT_NO_FAIL(cx);
   Build *build;
   Node *n = pack_conv_as(CONV("[1,32,6,6]", "[32,16,1,1]", ") group=2"),
-                         (ConvPlan){.uw = 4, .nb = 1, .groups = 2, .icg = 16, .ocg = 16}, &build);
-  const float *w = packed(build, n->plan->weights);
+                         "direct", (Plan){.direct = {.uw = 4, .nb = 1, .groups = 2, .icg = 16, .ocg = 16}}, &build);
+  const float *w = packed(build, n->plan->at.weights);
   for (int64_t oc = 0; oc < 32; oc++) {
     for (int64_t ic = 0; ic < 16; ic++) {
-      int64_t at = oc / 16 * 256 + panel_index(n->plan, oc % 16, ic, 16);
+      int64_t at = oc / 16 * 256 + panel_index(1, 16, oc % 16, ic, 16);
       assert_number(w[at], weight(n, oc, ic, 0));
     }
   }
@@ -159,8 +168,8 @@ static void ragged_groups_have_their_own_weights(void **state) {
   EXPECT_NO_FAIL(cx);
   Build *build;
   Node *n = pack_conv_as(CONV("[1,18,6,6]", "[12,6,2,1]", ") group=3"),
-                         (ConvPlan){.algorithm = CONV_RAGGED, .uw = 4, .groups = 3, .icg = 6, .ocg = 4}, &build);
-  const float *w = packed(build, n->plan->weights);
+                         "ragged", (Plan){.ragged = {.uw = 4, .groups = 3, .icg = 6, .ocg = 4}}, &build);
+  const float *w = packed(build, n->plan->at.weights);
   static const int piece[] = {0, 4, 8, 12}; /* outputs 0-3, 4-7 and 8-11: block 0, 0 and 1 */
   static const int cut[] = {6, 2, 4};       /* inputs of the group before the next block: 0-5, 6-7, 12-15 */
   for (int p = 0; p < 3; p++) {
@@ -180,8 +189,8 @@ static void few_channels_have_no_padding(void **state) {
   EXPECT_NO_FAIL(cx);
   Build *build;
   Node *n = pack_conv_as(CONV("[1,10,6,6]", "[3,10,1,1]", ")"),
-                         (ConvPlan){.uw = 4, .nb = 1, .groups = 1, .icg = 10, .ocg = 3}, &build);
-  const float *w = packed(build, n->plan->weights);
+                         "direct", (Plan){.direct = {.uw = 4, .nb = 1, .groups = 1, .icg = 10, .ocg = 3}}, &build);
+  const float *w = packed(build, n->plan->at.weights);
   for (int ic = 0; ic < 10; ic++) {
     for (int oc = 0; oc < 3; oc++) assert_number(w[ic * 3 + oc], weight(n, oc, ic, 0));
   }
@@ -192,8 +201,8 @@ static void one_channel_a_group(void **state) {
   EXPECT_NO_FAIL(cx);
   Build *build;
   Node *n = pack_conv_as(CONV("[1,20,6,6]", "[20,1,3,3]", ", b) group=20"),
-                         (ConvPlan){.algorithm = CONV_DEPTHWISE, .uw = 4, .groups = 20}, &build);
-  const float *w = packed(build, n->plan->weights);
+                         "depthwise", (Plan){.depthwise = {.uw = 4}}, &build);
+  const float *w = packed(build, n->plan->at.weights);
   for (int64_t c = 0; c < 24; c++) {
     for (int64_t tap = 0; tap < 9; tap++) {
       assert_number(w[(c / V * 9 + tap) * V + c % V], c < 20 ? weight(n, c, 0, tap) : 0);
@@ -207,9 +216,8 @@ static void few_channels_a_group(void **state) {
   EXPECT_NO_FAIL(cx);
   Build *build;
   Node *n = pack_conv_as(CONV("[1,20,6,6]", "[20,4,1,1]", ", b) group=5"),
-                         (ConvPlan){.algorithm = CONV_GROUPED, .uw = 2, .groups = 5, .icg = 4, .ocg = 4,
-                                    .sums = 4}, &build);
-  const float *w = packed(build, n->plan->weights);
+                         "grouped", (Plan){.grouped = {.uw = 2, .icg = 4, .sums = 4}}, &build);
+  const float *w = packed(build, n->plan->at.weights);
   for (int block = 0; block < 3; block++) {
     for (int in = 0; in < V; in++) { /* an input that is 1 in this lane alone */
       for (int out = 0; out < V; out++) {
@@ -224,23 +232,18 @@ static void few_channels_a_group(void **state) {
 
 /* ==== Winograd ==== */
 
-static ConvPlan winograd_plan(bool stored) {
-  ConvPlan p = {.algorithm = CONV_WINOGRAD, .uw = 4, .nb = 2, .groups = 1, .icg = 12, .ocg = 20};
-  p.stored = stored;
-  p.chunk = 1;
-  p.m = 4;
-  p.tile_rows = 2;
-  p.group_images = 1;
-  return p;
+static Plan winograd_plan(bool stored) {
+  return (Plan){.winograd = {.uw = 4, .nb = 2, .icg = 12, .ocg = 20, .stored = stored, .chunk = 1, .m = 4, .tile_rows = 2,
+                             .group_images = 1}};
 }
 
 /* Weights of a node packed as planned: at the first `side` points of each dimension, in chunks of so many channels. */
 static void check_winograd(bool stored, int side, int chunk) {
   EXPECT_NO_FAIL(cx);
   Build *build;
-  Node *n = pack_conv_as(CONV("[1,12,8,8]", "[20,12,3,3]", ", b) pads=[1,1,1,1]"), winograd_plan(stored), &build);
-  const float *w = packed(build, n->plan->weights), *given = n->in[1]->data;
-  const WinogradForm form = winograd_form_of(n, n->plan);
+  Node *n = pack_conv_as(CONV("[1,12,8,8]", "[20,12,3,3]", ", b) pads=[1,1,1,1]"), "winograd", winograd_plan(stored), &build);
+  const float *w = packed(build, n->plan->at.weights), *given = n->in[1]->data;
+  const WinogradForm form = winograd_form_of(n, &n->plan->winograd);
   const WinogradPowers powers = winograd_powers(&form, side);
   int terms = side * side;
   for (int oc = 0; oc < 24; oc++) {
@@ -250,7 +253,7 @@ static void check_winograd(bool stored, int side, int chunk) {
       if (oc < 20) winograd_weights(&powers, given + (oc * 12 + ic) * 9, u);
       for (int k = 0; k < terms; k++) {
         int at = first * terms + k * count + ic - first;
-        assert_number(w[panel_index(n->plan, oc, at, 12 * terms)], (float)u[k]);
+        assert_number(w[panel_index(2, 20, oc, at, 12 * terms)], (float)u[k]);
       }
     }
   }
@@ -272,13 +275,13 @@ static void odd_panels_begin_with_differences(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   Build *build;
-  const ConvPlan plan = {.algorithm = CONV_STRASSEN, .uw = 4, .nb = 2, .groups = 1, .icg = 16, .ocg = 64, .group_pairs = 4};
-  Node *n = pack_conv_as(CONV("[1,16,8,8]", "[64,16,1,1]", ")"), plan, &build);
-  const float *w = packed(build, n->plan->weights);
+  const Plan plan = {.strassen = {.uw = 4, .nb = 2, .icg = 16, .ocg = 64, .group_pairs = 4}};
+  Node *n = pack_conv_as(CONV("[1,16,8,8]", "[64,16,1,1]", ")"), "strassen", plan, &build);
+  const float *w = packed(build, n->plan->at.weights);
   for (int64_t oc = 0; oc < 64; oc++) {
     for (int64_t ic = 0; ic < 16; ic++) {
       float minus = oc / 16 % 2 && ic < 8 ? weight(n, oc - 16, ic, 0) : 0;
-      assert_number(w[panel_index(n->plan, oc, ic, 16)], weight(n, oc, ic, 0) - minus);
+      assert_number(w[panel_index(2, 64, oc, ic, 16)], weight(n, oc, ic, 0) - minus);
     }
   }
 }
@@ -338,7 +341,7 @@ static void weights_that_others_read_have_two_places(void **state) {
   const Value *w = constant_named(g, "w");
   assert_int_equal(w->place, P_CONST);
   assert_memory_equal(build->weights + w->offset, w->data, 1024);
-  assert_int_not_equal(w->offset, find_op(g, OP_Conv)->plan->weights);
+  assert_int_not_equal(w->offset, find_op(g, OP_Conv)->plan->at.weights);
 }
 
 static void run_time_weights_are_not_packed(void **state) {
@@ -365,18 +368,18 @@ static void equal_weights_have_one_place(void **state) {
                       "i = Reshape(h, s)\n"
                       "j = Gemm(i, m)\nk = Gemm(j, m)\nl = Gemm(k, m) alpha=2.0\noutput l\n");
   const Graph *g = build->graph;
-  const ConvPlan *plan[6];
+  const Plan *plan[6];
   int count = 0;
   for (int i = 0; i < g->n_node; i++) {
-    if (g->node[i]->plan) plan[count++] = g->node[i]->plan;
+    if (is_packed(g->node[i])) plan[count++] = g->node[i]->plan;
   }
   assert_int_equal(count, 6);
-  assert_int_equal(plan[0]->weights, plan[1]->weights);
-  assert_int_equal(plan[0]->weights, plan[2]->weights);
-  assert_int_equal(plan[0]->bias, plan[1]->bias);
-  assert_int_not_equal(plan[0]->bias, plan[2]->bias); /* zeros */
-  assert_int_equal(plan[3]->weights, plan[4]->weights);
-  assert_int_not_equal(plan[3]->weights, plan[5]->weights);
+  assert_int_equal(plan[0]->at.weights, plan[1]->at.weights);
+  assert_int_equal(plan[0]->at.weights, plan[2]->at.weights);
+  assert_int_equal(plan[0]->at.bias, plan[1]->at.bias);
+  assert_int_not_equal(plan[0]->at.bias, plan[2]->at.bias); /* zeros */
+  assert_int_equal(plan[3]->at.weights, plan[4]->at.weights);
+  assert_int_not_equal(plan[3]->at.weights, plan[5]->at.weights);
 }
 
 /* ==== no more than the model holds ==== */

@@ -293,7 +293,7 @@ static void check_hazards(Player *p, const Node *n) {
     bool by_element = (i > 0 || n->op == OP_Pointwise) && shape_equal(&x->shape, &y->shape) && same;
     if (!by_element) visit_words(p, x, check_unmarked);
   }
-  const Value *work = n->plan ? n->plan->work : NULL;
+  const Value *work = n->plan ? n->plan->at.work : NULL;
   if (work) visit_words(p, work, check_unmarked);
 }
 
@@ -303,7 +303,7 @@ static void write_garbage(Player *p, const Value *v, uint32_t *at, int64_t eleme
 }
 
 static void play_node(Player *p, const Node *n) {
-  if (n->plan && n->plan->work) visit_words(p, n->plan->work, write_garbage);
+  if (n->plan && n->plan->at.work) visit_words(p, n->plan->at.work, write_garbage);
   for (int i = 0; i < n->n_in; i++) {
     if (is_played(n->in[i])) visit_words(p, n->in[i], check_word);
   }
@@ -437,8 +437,8 @@ static void check_sizes(const Build *b) {
     sum += bytes;
   }
   for (int i = 0; i < g->n_node; i++) {
-    const ConvPlan *plan = g->node[i]->plan;
-    if (plan && plan->scratch > scratch) scratch = plan->scratch;
+    const Plan *plan = g->node[i]->plan;
+    if (plan && plan->at.scratch > scratch) scratch = plan->at.scratch;
   }
   assert_true(b->work_size >= largest && b->work_size <= sum);
   assert_true(b->scratch_size >= scratch && b->scratch_size % 64 == 0);

@@ -20,9 +20,10 @@ static Packed open(const char *text, int lanes, int regs) {
   pass_shape(g);
   Target *t = alloc(p.cx, sizeof *t);
   *t = (Target){.lanes = lanes, .regs = regs, .fma = true};
-  p.build = build_new(g, NULL, t);
+  static const Options options = {0};
+  p.build = build_new(g, &options, t);
   p.n = g->node[0];
-  select_gemm(p.build, p.n);
+  pass_select(p.build);
   return p;
 }
 
@@ -30,10 +31,10 @@ static void panels(void **state) {
   (void)state;
   Packed p = open("graph g\ninput a f32 [1,2]\nconst b f32 [2,7] = {1,2,3,4,5,6,7, 11,12,13,14,15,16,17}\n"
                   "y = MatMul(a, b)\noutput y\n", 4, 16);
-  assert_int_equal(pack_gemm_size(p.build, p.n), 2 * 8 * 4);
-  p.n->plan->nb = 1;
-  float got[16];
-  pack_gemm(p.build->target, p.n, got);
+  assert_int_equal(packed_bytes(p.build, p.n), 2 * 8 * 4);
+  p.n->plan->product.nb = 1;
+  float got[16] = {0};
+  p.n->plan->how->pack(p.build->target, p.n, got);
   static const float expected[] = {1, 2, 3, 4, 11, 12, 13, 14, 5, 6, 7, 0, 15, 16, 17, 0};
   assert_memory_equal(got, expected, sizeof expected);
   context_free(p.cx);
@@ -43,10 +44,10 @@ static void narrow_last_panel(void **state) {
   (void)state;
   Packed p = open("graph g\ninput a f32 [1,2]\nconst b f32 [5,2] = {1,11, 2,12, 3,13, 4,14, 5,15}\n"
                   "y = Gemm(a, b) transB=1 alpha=2.0\noutput y\n", 2, 16);
-  assert_int_equal(pack_gemm_size(p.build, p.n), 2 * 6 * 4);
-  p.n->plan->nb = 2;
-  float got[12];
-  pack_gemm(p.build->target, p.n, got);
+  assert_int_equal(packed_bytes(p.build, p.n), 2 * 6 * 4);
+  p.n->plan->product.nb = 2;
+  float got[12] = {0};
+  p.n->plan->how->pack(p.build->target, p.n, got);
   static const float expected[] = {2, 4, 6, 8, 22, 24, 26, 28, 10, 0, 30, 0};
   assert_memory_equal(got, expected, sizeof expected);
   context_free(p.cx);
@@ -64,7 +65,7 @@ static void tiles(void **state) {
              "y = MatMul(a, b)\noutput y\n",
              cases[i].rows, cases[i].cols);
     Packed p = open(text, cases[i].lanes, cases[i].regs);
-    const ConvPlan *plan = p.n->plan;
+    const ProductPlan *plan = &p.n->plan->product;
     assert_true(plan->uw >= 1 && plan->uw <= cases[i].rows && plan->nb >= 1);
     assert_true(plan->nb * cases[i].lanes < cases[i].cols + cases[i].lanes);
     assert_true(plan->uw * plan->nb + (plan->uw > 1 ? plan->nb : 0) + 1 <= cases[i].regs);
@@ -75,8 +76,8 @@ static void tiles(void **state) {
 static void not_packed(void **state) {
   (void)state;
   Packed p = open("graph g\ninput a f32 [1,2]\ninput b f32 [2,7]\ny = MatMul(a, b)\noutput y\n", 8, 16);
-  assert_null(p.n->plan);
-  assert_int_equal(pack_gemm_size(p.build, p.n), 0);
+  assert_false(is_packed(p.n));
+  assert_int_equal(packed_bytes(p.build, p.n), 0);
   context_free(p.cx);
 }
 

@@ -29,12 +29,12 @@ static int teardown(void **state) {
   return 0;
 }
 
-/* ==== kernels.def ==== */
+/* ==== direct_tiles.def ==== */
 
 static const struct Row { int regs, uw, nb; } rows[] = {
-#define KERNEL(regs, uw, nb, ...) {regs, uw, nb},
-#include "kernels.def"
-#undef KERNEL
+#define TILE(regs, uw, nb, ...) {regs, uw, nb},
+#include "direct_tiles.def"
+#undef TILE
 };
 
 static void rows_fit_their_registers(void **state) {
@@ -71,12 +71,14 @@ static Build *select_for(const char *text, const Options *target) {
 
 static Graph *selected(const char *text, const char *cpu) { return select_for(text, &(Options){.cpu = cpu})->graph; }
 
-static const ConvPlan *plan_of(const Conv *k, const char *cpu) {
+static const Plan *plan_of(const Conv *k, const char *cpu) {
   return selected(text_of(k), cpu)->node[0]->plan;
 }
 
+static bool is(const Plan *p, const char *algorithm) { return strcmp(p->how->name, algorithm) == 0; }
+
 /* Groups as packed hold all channels, and where there are several, whole blocks of whole panels. */
-static void check_groups(const Conv *k, const ConvPlan *p, int lanes) {
+static void check_groups(const Conv *k, const DirectPlan *p, int lanes) {
   assert_true(p->groups >= 1 && p->icg >= 1 && p->ocg >= 1);
   assert_int_equal(p->groups * p->icg, k->c);
   assert_int_equal(p->groups * p->ocg, k->oc);
@@ -87,7 +89,8 @@ static void check_groups(const Conv *k, const ConvPlan *p, int lanes) {
   assert_int_equal(k->group % p->groups, 0); /* no group is cut */
 }
 
-static void check_direct(const Conv *k, const ConvPlan *p, const Target *t, const Shape *y) {
+static void check_direct(const Conv *k, const Plan *plan, const Target *t, const Shape *y) {
+  const DirectPlan *p = &plan->direct;
   int64_t run = p->order == OC_FLAT ? y->d[2] * y->d[3] : y->d[3];
   int64_t blocks = (p->ocg + t->lanes - 1) / t->lanes;
   int64_t pixels = p->uw < run ? p->uw : run;
@@ -98,54 +101,88 @@ static void check_direct(const Conv *k, const ConvPlan *p, const Target *t, cons
   if (p->chunk == 0) return;
   assert_int_equal(p->order, OC_FLAT);
   assert_true(p->chunk > 0 && p->chunk < (p->icg + t->lanes - 1) / t->lanes);
-  assert_true(p->scratch >= y->d[2] * y->d[3] * p->nb * t->lanes * 4); /* sums wait between chunks */
+  assert_true(plan->at.scratch >= y->d[2] * y->d[3] * p->nb * t->lanes * 4); /* sums wait between chunks */
 }
 
-static void check_winograd(const Conv *k, const ConvPlan *p, const Target *t) {
-  bool phases = k->stride == 2 && k->kh == 3, dense = k->dilation == 1 && k->group == 1 && !p->planar;
+static void check_winograd(const Conv *k, const Plan *plan, const Target *t, const Shape *y) {
+  const WinogradPlan *p = &plan->winograd;
+  bool phases = k->stride == 2 && k->kh == 3, dense = k->dilation == 1 && k->group == 1 && k->c > 4;
+  (void)y;
   assert_true(dense && k->kh == k->kw && k->kh >= 2 && k->kh <= 5 && (k->stride == 1 || phases));
   assert_true(!p->stored || !phases);
   assert_true(p->m >= 2 && p->group_images >= 1);
   assert_true(p->uw >= 1 && p->nb >= 1 && p->uw * p->nb + p->nb + 1 <= t->regs);
-  assert_true(p->chunk >= 1 && p->tile_rows >= 1 && p->scratch >= 0 && p->shared >= 0);
+  assert_true(p->chunk >= 1 && p->tile_rows >= 1 && plan->at.scratch >= 0 && plan->at.shared >= 0);
 }
 
-static void check_strassen(const Conv *k, const ConvPlan *p, const Target *t) {
-  assert_true(k->kh == 1 && k->kw == 1 && k->group == 1 && !p->planar);
+static void check_strassen(const Conv *k, const Plan *plan, const Target *t, const Shape *y) {
+  const StrassenPlan *p = &plan->strassen;
+  (void)y;
+  assert_true(k->kh == 1 && k->kw == 1 && k->group == 1 && k->c > 4);
   assert_true(p->uw >= 1 && p->nb >= 1 && p->uw * p->nb + p->nb + 1 <= t->regs);
   assert_int_equal(k->c % (2 * t->lanes), 0);
   assert_int_equal(k->oc % (2 * p->nb * t->lanes), 0);
-  assert_true(p->group_pairs >= 1 && p->scratch > 0 && p->shared >= 0);
+  assert_true(p->group_pairs >= 1 && plan->at.scratch > 0 && plan->at.shared >= 0);
 }
 
-static void check_plan(const Conv *k, const ConvPlan *p, const Target *t, const Shape *y) {
-  switch (p->algorithm) {
-  case CONV_DIRECT: check_direct(k, p, t, y); return;
-  case CONV_WINOGRAD: check_winograd(k, p, t); return;
-  case CONV_STRASSEN: check_strassen(k, p, t); return;
-  case CONV_DEPTHWISE: assert_true(k->group > 1 && k->group == k->c && k->group == k->oc); return;
-  case CONV_GROUPED:
-    assert_true(k->group > 1 && k->c == k->oc && k->c / k->group == p->icg && t->lanes % p->icg == 0);
-    assert_true(p->uw >= 1 && p->sums >= 1 && p->uw * (p->sums + 1) + 1 <= t->regs);
+static void check_depthwise(const Conv *k, const Plan *plan, const Target *t, const Shape *y) {
+  (void)y;
+  assert_true(k->group > 1 && k->group == k->c && k->group == k->oc);
+  assert_true(plan->depthwise.uw >= 1 && plan->depthwise.uw + 2 <= t->regs);
+}
+
+static void check_grouped(const Conv *k, const Plan *plan, const Target *t, const Shape *y) {
+  const GroupedPlan *p = &plan->grouped;
+  (void)y;
+  assert_true(k->group > 1 && k->c == k->oc && k->c / k->group == p->icg && t->lanes % p->icg == 0);
+  assert_true(p->uw >= 1 && p->sums >= 1 && p->uw * (p->sums + 1) + 1 <= t->regs);
+}
+
+static void check_interleaved(const Conv *k, const Plan *plan, const Target *t, const Shape *y) {
+  const InterleavedPlan *p = &plan->interleaved;
+  (void)y;
+  assert_true(p->groups == k->group && p->groups * p->icg == k->c && p->groups * p->ocg == k->oc);
+  assert_true(p->uw >= 1 && p->uw * (p->ocg + 1) + 1 <= t->regs && plan->at.scratch >= 0);
+}
+
+static void check_pixels(const Conv *k, const Plan *plan, const Target *t, const Shape *y) {
+  const PixelsPlan *p = &plan->pixels;
+  (void)y;
+  assert_true(k->group == 1 && k->c <= 4 && k->stride == 1 && p->ocg <= t->lanes / 2);
+  assert_true(p->nb >= 1 && p->nb * (p->ocg + 1) + 1 <= t->regs);
+}
+
+static void check_narrow(const Conv *k, const Plan *plan, const Target *t, const Shape *y) {
+  const NarrowPlan *p = &plan->narrow;
+  (void)y;
+  assert_true(k->group == 1 && k->c > 4 && p->ocg <= t->lanes / 2 && p->nb >= 1 && 2 * p->nb >= p->ocg);
+  assert_true(p->uw >= 1 && p->uw * p->nb <= t->lanes && p->uw * p->nb + p->nb + 1 <= t->regs);
+}
+
+static void check_ragged(const Conv *k, const Plan *plan, const Target *t, const Shape *y) {
+  const RaggedPlan *p = &plan->ragged;
+  (void)y;
+  assert_true(p->groups == k->group && (p->icg % t->lanes != 0 || p->ocg % t->lanes != 0));
+  assert_true(p->uw >= 1 && p->uw + 2 <= t->regs);
+}
+
+/* Every row that a convolution can have. */
+static const struct {
+  const char *name;
+  void (*check)(const Conv *k, const Plan *plan, const Target *t, const Shape *y);
+} checks[] = {
+  {"direct", check_direct}, {"winograd", check_winograd}, {"strassen", check_strassen}, {"depthwise", check_depthwise},
+  {"grouped", check_grouped}, {"interleaved", check_interleaved}, {"pixels", check_pixels}, {"narrow", check_narrow},
+  {"ragged", check_ragged},
+};
+
+static void check_plan(const Conv *k, const Plan *p, const Target *t, const Shape *y) {
+  for (size_t i = 0; i < COUNT(checks); i++) {
+    if (!is(p, checks[i].name)) continue;
+    checks[i].check(k, p, t, y);
     return;
-  case CONV_INTERLEAVED:
-    assert_true(p->groups == k->group && p->groups * p->icg == k->c && p->groups * p->ocg == k->oc);
-    assert_true(p->uw >= 1 && p->uw * (p->ocg + 1) + 1 <= t->regs && p->scratch >= 0);
-    return;
-  case CONV_PIXELS:
-    assert_true(k->group == 1 && p->planar && k->stride == 1 && p->ocg <= t->lanes / 2);
-    assert_true(p->nb >= 1 && p->nb * (p->ocg + 1) + 1 <= t->regs);
-    return;
-  case CONV_NARROW:
-    assert_true(k->group == 1 && !p->planar && p->ocg <= t->lanes / 2 && p->nb >= 1 && 2 * p->nb >= p->ocg);
-    assert_true(p->uw >= 1 && p->uw * p->nb <= t->lanes && p->uw * p->nb + p->nb + 1 <= t->regs);
-    return;
-  case CONV_RAGGED:
-    assert_true(p->groups == k->group && (p->icg % t->lanes != 0 || p->ocg % t->lanes != 0));
-    assert_true(p->uw >= 1 && p->uw + 2 <= t->regs);
-    return;
-  default: fail_msg("constant weights without packing");
   }
+  fail_msg("constant weights are not packed, or nobody checks %s", p->how->name);
 }
 
 static Conv random_conv(uint64_t *random) {
@@ -172,8 +209,9 @@ static void check_random(uint64_t *random, int winograd) {
   for (size_t i = 0; i < COUNT(cpus); i++) {
     const Build *b = select_for(text, &(Options){.cpu = cpus[i]});
     const Graph *g = b->graph;
-    check_plan(&k, g->node[0]->plan, b->target, &g->node[0]->out[0]->shape);
-    if (winograd == WINOGRAD_OFF) assert_int_not_equal(g->node[0]->plan->algorithm, CONV_WINOGRAD);
+    const Candidates *list = g->node[0]->candidates;
+    for (int c = 0; c < list->n; c++) check_plan(&k, &list->item[c].plan, b->target, &g->node[0]->out[0]->shape);
+    if (winograd == WINOGRAD_OFF) assert_false(is(g->node[0]->plan, "winograd"));
   }
 }
 
@@ -206,7 +244,7 @@ static void winograd_on_is_wherever_it_can(void **state) {
   options.winograd = WINOGRAD_4;
   for (size_t i = 0; i < COUNT(cases); i++) {
     for (size_t c = 0; c < COUNT(cpus); c++) {
-      bool used = plan_of(&cases[i].k, cpus[c])->algorithm == CONV_WINOGRAD;
+      bool used = is(plan_of(&cases[i].k, cpus[c]), "winograd");
       if (used != cases[i].fits) fail_msg("case %d on %s: %d", (int)i, cpus[c], used);
     }
   }
@@ -224,10 +262,10 @@ static void strassen_on_is_wherever_it_can(void **state) {
   for (size_t i = 0; i < COUNT(cases); i++) {
     for (size_t c = 0; c < COUNT(cpus); c++) {
       options.strassen = STRASSEN_ON;
-      bool used = plan_of(&cases[i].k, cpus[c])->algorithm == CONV_STRASSEN;
+      bool used = is(plan_of(&cases[i].k, cpus[c]), "strassen");
       if (used != cases[i].fits) fail_msg("case %d on %s: %d", (int)i, cpus[c], used);
       options.strassen = STRASSEN_OFF;
-      assert_int_not_equal(plan_of(&cases[i].k, cpus[c])->algorithm, CONV_STRASSEN);
+      assert_false(is(plan_of(&cases[i].k, cpus[c]), "strassen"));
     }
   }
 }
@@ -237,21 +275,20 @@ static void strassen_on_is_wherever_it_can(void **state) {
 static void layers_of_networks(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  static const struct { Conv k; ConvAlgorithm algorithm; bool planar; } cases[] = {
-    {{1, 3, 224, 224, 64, 7, 7, 1, 2, 1, 3}, CONV_DIRECT, true},
-    {{1, 1, 28, 28, 16, 3, 3, 1, 1, 1, 1}, CONV_DIRECT, true},
-    {{1, 64, 56, 56, 256, 1, 1, 1, 1, 1, 0}, CONV_DIRECT, false},
-    {{1, 256, 14, 14, 1024, 1, 1, 1, 1, 1, 0}, CONV_STRASSEN, false},
-    {{1, 128, 56, 56, 128, 3, 3, 1, 2, 1, 1}, CONV_WINOGRAD, false},
-    {{1, 256, 1, 1, 64, 1, 1, 1, 1, 1, 0}, CONV_DIRECT, false},
-    {{1, 96, 28, 28, 96, 3, 3, 96, 1, 1, 1}, CONV_DEPTHWISE, false},
+  static const struct { Conv k; const char *algorithm; bool planar; } cases[] = {
+    {{1, 3, 224, 224, 64, 7, 7, 1, 2, 1, 3}, "direct", true},
+    {{1, 1, 28, 28, 16, 3, 3, 1, 1, 1, 1}, "direct", true},
+    {{1, 64, 56, 56, 256, 1, 1, 1, 1, 1, 0}, "direct", false},
+    {{1, 256, 14, 14, 1024, 1, 1, 1, 1, 1, 0}, "strassen", false},
+    {{1, 128, 56, 56, 128, 3, 3, 1, 2, 1, 1}, "winograd", false},
+    {{1, 256, 1, 1, 64, 1, 1, 1, 1, 1, 0}, "direct", false},
+    {{1, 96, 28, 28, 96, 3, 3, 96, 1, 1, 1}, "depthwise", false},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
     for (size_t c = 0; c < COUNT(cpus); c++) {
-      const ConvPlan *p = plan_of(&cases[i].k, cpus[c]);
-      int got = p->algorithm;
-      if (got != (int)cases[i].algorithm) fail_msg("case %d on %s: %d", (int)i, cpus[c], got);
-      assert_int_equal(p->planar, cases[i].planar);
+      const Plan *p = plan_of(&cases[i].k, cpus[c]);
+      if (!is(p, cases[i].algorithm)) fail_msg("case %d on %s: %s", (int)i, cpus[c], p->how->name);
+      assert_int_equal(p->how->planar && p->how->planar(p), cases[i].planar);
     }
   }
 }
@@ -274,11 +311,11 @@ static void many_shapes_have_less_code(void **state) {
     buffer_free(&t);
     int large = 0;
     for (int i = 0; i < 2 * SHAPES; i++) {
-      const ConvPlan *p = g->node[i]->plan;
-      large += p->algorithm == CONV_STRASSEN || p->order == OC_FLAT;
+      const Plan *p = g->node[i]->plan;
+      large += is(p, "strassen") || p->direct.order == OC_FLAT;
     }
     if (large == 0 || large > MOST + 1) fail_msg("%d layers for %s", large, cpus[c]); /* the first shape is there twice */
-    for (int i = 0; i < 4; i++) assert_int_equal(g->node[2 * SHAPES + i]->plan->order, g->node[i]->plan->order);
+    for (int i = 0; i < 4; i++) assert_memory_equal(g->node[2 * SHAPES + i]->plan, g->node[i]->plan, offsetof(Plan, at));
   }
 }
 
@@ -303,15 +340,15 @@ static void groups_of_blocks(void **state) {
   const Conv blocks = {1, 512, 14, 14, 512, 3, 3, 32, 1, 1, 1}, odd = {1, 48, 14, 14, 48, 3, 3, 4, 1, 1, 1};
   const Conv wider = {1, 64, 14, 14, 128, 3, 3, 2, 1, 1, 1};
   for (size_t c = 0; c < COUNT(cpus); c++) {
-    const ConvPlan *p = plan_of(&blocks, cpus[c]);
+    const DirectPlan *p = &plan_of(&blocks, cpus[c])->direct;
     assert_true(p->groups == 32 && p->icg == 16 && p->ocg == 16);
-    p = plan_of(&wider, cpus[c]);
+    p = &plan_of(&wider, cpus[c])->direct;
     assert_true(p->groups == 2 && p->icg == 32 && p->ocg == 64);
   }
   const Conv few = {1, 128, 56, 56, 128, 3, 3, 32, 1, 1, 1};
-  for (size_t c = 1; c < COUNT(cpus); c++) assert_int_equal(plan_of(&few, cpus[c])->algorithm, CONV_GROUPED);
-  const ConvPlan *p = plan_of(&odd, "x86-64-v3");
-  assert_true(p->algorithm == CONV_RAGGED && p->groups == 4 && p->icg == 12 && p->ocg == 12);
+  for (size_t c = 1; c < COUNT(cpus); c++) assert_true(is(plan_of(&few, cpus[c]), "grouped"));
+  const Plan *p = plan_of(&odd, "x86-64-v3");
+  assert_true(is(p, "ragged") && p->ragged.groups == 4 && p->ragged.icg == 12 && p->ragged.ocg == 12);
 }
 
 static void run_time_weights_are_plain(void **state) {
@@ -320,8 +357,8 @@ static void run_time_weights_are_plain(void **state) {
   Graph *g = selected("graph g\ninput x f32 [1,16,8,8]\ninput w f32 [16,16,3,3]\n"
                       "const c f32 [16,16,3,3] = splat 1\ninput b f32 [16]\n"
                       "y = Conv(x, w)\nz = Conv(x, c, b)\noutput y\noutput z\n", "x86-64-v3");
-  assert_int_equal(g->node[0]->plan->algorithm, CONV_PLAIN);
-  assert_int_equal(g->node[1]->plan->algorithm, CONV_PLAIN);
+  assert_true(is(g->node[0]->plan, "plain"));
+  assert_true(is(g->node[1]->plan, "plain"));
 }
 
 static Graph *with_plans(const char *text) { return select_for(text, &options)->graph; }
@@ -334,7 +371,7 @@ static void weights_that_are_not_finite_are_plain(void **state) {
   for (size_t i = 0; i < COUNT(weights); i++) {
     Graph *g = with_plans(format_text(cx, "graph g\ninput x f32 [1,1,8,8]\nconst w f32 [1,1,1,2] = {3, %s}\n"
                                     "y = Conv(x, w) pads=[0,1,0,1]\noutput y\n", weights[i]));
-    assert_int_equal(g->node[0]->plan->algorithm == CONV_PLAIN, i > 0);
+    assert_int_equal(is(g->node[0]->plan, "plain"), i > 0);
   }
 }
 
@@ -345,18 +382,18 @@ static void strict_is_direct(void **state) {
   static const char text[] = "graph g\ninput x f32 [1,256,56,56]\nconst w f32 [256,256,3,3] = splat 1\n"
                              "const v f32 [256,256,1,1] = splat 1\na = Conv(x, w) pads=[1,1,1,1]\ny = Conv(a, v)\noutput y\n";
   options.cpu = "x86-64-v3";
-  assert_int_equal(with_plans(text)->node[0]->plan->algorithm, CONV_WINOGRAD);
+  assert_true(is(with_plans(text)->node[0]->plan, "winograd"));
   options.strict = true;
   Graph *g = with_plans(text);
   for (int i = 0; i < 2; i++) {
     const Candidates *list = g->node[i]->candidates;
-    for (int k = 0; k < list->n; k++) assert_int_equal(list->item[k].plan.algorithm, CONV_DIRECT);
+    for (int k = 0; k < list->n; k++) assert_true(is(&list->item[k].plan, "direct"));
   }
   options.winograd = WINOGRAD_4;
   options.strassen = STRASSEN_ON;
   g = with_plans(text);
-  assert_int_equal(g->node[0]->plan->algorithm, CONV_WINOGRAD);
-  assert_int_equal(g->node[1]->plan->algorithm, CONV_STRASSEN);
+  assert_true(is(g->node[0]->plan, "winograd"));
+  assert_true(is(g->node[1]->plan, "strassen"));
 }
 
 static void others_have_no_plan(void **state) {
@@ -388,7 +425,7 @@ static void windows_in_the_padding_are_plain(void **state) {
     const char *text = format_text(cx, "graph g\ninput x f32 [%s]\nconst w f32 [%s] = splat 1\ny = Conv(x, w) %s\noutput y\n",
                                    cases[i].x, cases[i].w, cases[i].attributes);
     Graph *g = selected(text, "x86-64-v3");
-    if ((g->node[0]->plan->algorithm == CONV_PLAIN) != cases[i].plain) fail_msg("%s", text);
+    if (is(g->node[0]->plan, "plain") != cases[i].plain) fail_msg("%s", text);
   }
 }
 

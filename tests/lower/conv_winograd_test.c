@@ -121,7 +121,7 @@ static void edges_are_cut(void **state) {
   (void)state;
   const Window w = window(3, 1, 1);
   const Shape y = {.rank = 4, .d = {1, 32, 14, 13}};
-  ConvPlan p = {.m = 4, .icg = 20, .ocg = 32, .nb = 2, .tile_rows = 4, .group_images = 1};
+  WinogradPlan p = {.m = 4, .icg = 20, .ocg = 32, .nb = 2, .tile_rows = 4, .group_images = 1};
   WinogradForm f;
   assert_true(winograd_form(&w, 4, &f));
   WinogradSizes s = winograd_sizes(&f, &p, &y, 8);

@@ -1,0 +1,24 @@
+/* algorithm.c: the rows of kernels.def as a table. */
+#include "lower.h"
+
+#include "resnetcc_rt.h"
+
+const Algorithm algorithms[] = {
+#define KERNEL(name_, op_, x, w, y, needs, cycles, ...) \
+  {.name = #name_, .op = OP_##op_, .input = T_##x, .weights = T_##w, .sum = T_##y, .features = (needs), \
+   .plans = plans_##name_, .packed = packed_##name_, .pack = pack_##name_, .alike = alike_##name_, .cost = (cycles), __VA_ARGS__},
+#define DENSE(name_, op_) {.name = #name_, .op = OP_##op_},
+#include "kernels.def"
+#undef KERNEL
+#undef DENSE
+};
+const int algorithm_count = COUNT(algorithms);
+
+const Algorithm *dense_algorithm(Op op) {
+  const Algorithm *a = algorithms;
+  while (a->op != op || a->pack) {
+    a++;
+    assert(a < algorithms + algorithm_count);
+  }
+  return a;
+}

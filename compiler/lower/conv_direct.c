@@ -1,0 +1,211 @@
+/* conv_direct.c: a sum of products for each result, in tiles of registers: what most layers can have, with the tiles of
+ * direct_tiles.def. */
+#include "lower.h"
+
+typedef struct DirectTile {
+  int regs, uw, nb;
+  LoopOrder order;
+} DirectTile;
+
+static const DirectTile tiles[] = {
+#define TILE(regs, uw, nb, order) {regs, uw, nb, order},
+#include "direct_tiles.def"
+#undef TILE
+};
+
+/* ==== plans ==== */
+
+static int64_t depth(const ConvLayer *l) { return size_mul(l->icg, l->taps); } /* products summed for one result */
+
+/* With so few products for each of so many results, writing these weighs as much as what is read. */
+static bool short_sum(const ConvLayer *l) { return depth(l) <= 128 && l->out_blocks >= 16; }
+
+/* Chunks of input channels whose weights for one output group take about half of L1. Partial sums of one group of output
+ * blocks over the whole map wait in scratch between chunks. */
+static void choose_chunk(Plan *plan, const ConvLayer *l) {
+  DirectPlan *p = &plan->direct;
+  int64_t block_bytes = depth(l) / l->in_blocks * p->nb * l->t->lanes * 4;
+  int64_t chunk = l->t->l1 / 2 / (block_bytes ? block_bytes : 1);
+  if (chunk < 1) chunk = 1;
+  if (chunk >= l->in_blocks) return;
+  p->chunk = (int)chunk;
+  plan->at.scratch = l->rows * l->cols * p->nb * l->t->lanes * 4;
+}
+
+/* Of input that one row of the result needs anew, in whole cache lines. Rows that a window skips are not read. */
+static int64_t row_bytes(const ConvLayer *l) {
+  int64_t new_rows = size_min(l->n->win.sh, l->n->win.kh);
+  return size_mul(size_mul(new_rows, l->x[3] * l->x[1]), 4);
+}
+
+/* A panel's turn takes the rows whose input fits in half of L2, in blocks of about the same size; with a
+ * short sum a single row, whose results are many. */
+static void choose_block(DirectPlan *p, const ConvLayer *l) {
+  int64_t weights = size_mul(size_mul(size_mul(depth(l), p->ocg), p->groups), 4);
+  int64_t rows = l->images * l->rows, each = row_bytes(l), fit = l->t->l2 / 2 / (each ? each : 1);
+  if (fit < 1 || short_sum(l)) fit = 1;
+  int64_t count = (rows + fit - 1) / fit;
+  p->block_rows = (int)((rows + count - 1) / count);
+  p->stream = weights > l->t->l2 / 2;
+}
+
+/* The next row's input is fetched ahead where the hardware does not do it in time: large maps (rows of 28 pixels, seven cache
+ * lines and more for each channel block), on the CPUs with 512-bit vectors, which are Intel's for the most part. */
+static bool reads_ahead(const ConvLayer *l) {
+  const Window *k = &l->n->win;
+  return k->kh * k->kw == 1 && k->sh == 1 && l->cols >= 28 && !l->planar && l->t->regs == 32;
+}
+
+static bool tile_fits(const ConvLayer *l, const DirectTile *k) {
+  return k->regs == l->t->regs && (k->order != OC_FLAT || (!l->planar && conv_is_flat(l)));
+}
+
+/* A single pixel leaves the registers to two sums a weight vector. Groups have whole panels. */
+static int panel_blocks(const ConvLayer *l, const DirectTile *k) {
+  int nb = l->rows * l->cols == 1 ? (k->regs - 1) / 2 - 1 : k->nb;
+  nb = (int)size_min(nb, l->out_blocks);
+  while (l->out_blocks % nb != 0 && l->groups > 1) nb--;
+  return nb;
+}
+
+static void add_plan(const ConvLayer *l, const DirectTile *k, Plans *list) {
+  Plan *plan = plans_add(list);
+  DirectPlan *p = &plan->direct;
+  p->order = k->order;
+  p->uw = k->uw;
+  p->nb = panel_blocks(l, k);
+  p->groups = l->groups;
+  p->icg = l->icg;
+  p->ocg = l->ocg;
+  p->planar = l->planar;
+  if (p->order == OC_FLAT) choose_chunk(plan, l);
+  if (p->order == OC_ROW_TILE) choose_block(p, l);
+  if (p->order == ROW_TILE_OC) p->ahead = reads_ahead(l);
+}
+
+void plans_direct(const Build *b, const Node *n, Plans *list) {
+  const ConvLayer l = conv_layer(b->target, n);
+  if (conv_is_uneven(b->target, n)) return;
+  for (size_t i = 0; i < COUNT(tiles); i++) {
+    if (tile_fits(&l, &tiles[i])) add_plan(&l, &tiles[i], list);
+  }
+}
+
+const char *direct_text(Context *cx, const Plan *p) {
+  static const char *const orders[] = {
+    [ROW_TILE_OC] = "row_tile_oc", [OC_ROW_TILE] = "oc_row_tile", [OC_FLAT] = "oc_flat"};
+  return format_text(cx, "direct.%dx%d.%s", p->direct.uw, p->direct.nb, orders[p->direct.order]);
+}
+
+bool direct_planar(const Plan *p) { return p->direct.planar; }
+
+/* The tiles of a flat map are made anew for each shape unless the layout lets layers of all numbers of channels share them. */
+bool direct_much_code(const Plan *p, bool many_shapes) { return p->direct.order == OC_FLAT && !many_shapes; }
+
+/* ==== cost ==== */
+
+enum { TURN = 120 /* cycles of a panel's turn at a block of rows */ };
+
+static double count_tiles(const Cost *c, const DirectPlan *p) {
+  return (double)(c->l.images * c->l.rows * size_ceiling(c->l.cols, p->uw));
+}
+
+/* Each tile meets all weights. */
+static double row_tile_oc_cycles(const Cost *c, const DirectPlan *p, double arithmetic) {
+  double rows_bytes = c->l.taps > 1 ? (double)c->l.n->win.kh * (double)(c->l.x[3] * c->l.x[1]) * 4 : 0;
+  double again = reread_cycles(c, c->weight_bytes, count_tiles(c, p), c->weight_bytes + rows_bytes, c->r->weights_l2);
+  return arithmetic + again + c->weight_bytes / c->r->met_weights + (p->ahead ? 0 : c->input_bytes / c->r->met);
+}
+
+/* Each tile of a block of rows meets a panel, from L2 if L1 can't hold it; each panel meets the block's
+ * input. */
+static double oc_row_tile_cycles(const Cost *c, const DirectPlan *p, double arithmetic) {
+  const Target *t = c->l.t;
+  double number = (double)size_ceiling(c->l.images * c->l.rows, p->block_rows);
+  double panels = (double)(size_ceiling(c->l.out_blocks, p->nb) * p->groups);
+  double block_bytes = c->input_bytes / number;
+  double not_in_l1 = miss_share(c->weight_bytes / panels, 2 * t->l1);
+  double panel = c->weight_bytes * count_tiles(c, p) * not_in_l1 / c->r->weights_l2;
+  double input = reread_cycles(c, block_bytes, panels / p->groups, block_bytes, c->r->input_l2) * number;
+  double work = arithmetic + panel + input + c->input_bytes / c->r->met + panels * number * TURN;
+  double weights = c->weight_bytes * (1 + miss_share(c->weight_bytes + block_bytes, t->l2) * (number - 1));
+  return p->stream ? overlap(work, weights / c->r->fetched) : work + weights / c->r->met;
+}
+
+/* Between chunks the sums wait in scratch. */
+static double oc_flat_cycles(const Cost *c, const DirectPlan *p, double arithmetic, double chunks) {
+  const ConvLayer *l = &c->l;
+  double sums = (double)(l->images * p->groups * l->out_blocks * l->rows * l->cols) * 2 * (chunks - 1);
+  double panels = (double)size_ceiling(l->out_blocks, p->nb);
+  double input = reread_cycles(c, c->input_bytes, panels, c->input_bytes, c->r->input_l2);
+  double work = arithmetic + sums + input + c->input_bytes / c->r->met;
+  return overlap(work, c->weight_bytes * (double)l->images / c->r->fetched);
+}
+
+double cost_direct(const Cost *c, const Plan *plan) {
+  const DirectPlan *p = &plan->direct;
+  const ConvLayer *l = &c->l;
+  int64_t in_blocks = size_ceiling(p->icg, p->planar ? 1 : l->t->lanes);
+  double steps = (double)(p->icg * l->taps), loops = (double)(in_blocks * l->taps);
+  double maps = (double)(l->images * p->groups);
+  if (p->order == OC_FLAT) {
+    double chunks = p->chunk ? (double)size_ceiling(in_blocks, p->chunk) : 1;
+    double one = pixels_cycles(c, l->rows * l->cols, p->uw, p->nb, steps / chunks, loops / chunks);
+    return oc_flat_cycles(c, p, maps * chunks * one, chunks);
+  }
+  double arithmetic = maps * (double)l->rows * pixels_cycles(c, l->cols, p->uw, p->nb, steps, loops);
+  return p->order == ROW_TILE_OC ? row_tile_oc_cycles(c, p, arithmetic) : oc_row_tile_cycles(c, p, arithmetic);
+}
+
+/* ==== packing ==== */
+
+int64_t packed_direct(const Target *t, const Node *n, const Plan *plan) {
+  const DirectPlan *p = &plan->direct;
+  return packed_rows_bytes(size_mul(size_mul(p->groups, p->icg), n->win.kh * n->win.kw), p->ocg, t->lanes);
+}
+
+/* One panel: [channel block][tap][channel in the block][nb][lane]; the last channel block holds what is left. */
+static float *pack_panel(const Target *t, const Node *n, int64_t oc, int64_t width, int64_t used, float *dst) {
+  const Shape *w = &n->in[1]->shape;
+  int64_t taps = w->d[2] * w->d[3];
+  for (int64_t c0 = 0, c1; c0 < w->d[1]; c0 = c1) {
+    c1 = next_block(c0, w->d[1], t->lanes);
+    for (int64_t k = 0; k < taps; k++) {
+      for (int64_t c = c0; c < c1; c++, dst += width) {
+        for (int64_t o = 0; o < used; o++) dst[o] = conv_weight(n, oc + o, c, k);
+      }
+    }
+  }
+  return dst;
+}
+
+/* The same, [channel][tap][nb][lane]. */
+static float *pack_planar_panel(const Node *n, int64_t oc, int64_t width, int64_t used, float *dst) {
+  const Shape *w = &n->in[1]->shape;
+  int64_t taps = w->d[2] * w->d[3];
+  for (int64_t c = 0; c < w->d[1]; c++) {
+    for (int64_t k = 0; k < taps; k++, dst += width) {
+      for (int64_t o = 0; o < used; o++) dst[o] = conv_weight(n, oc + o, c, k);
+    }
+  }
+  return dst;
+}
+
+void pack_panels(const Target *t, const Node *n, int nb, bool planar, float *dst) {
+  int64_t ocg = n->in[1]->shape.d[0] / n->group, channels = packed_columns(ocg, t->lanes), full = (int64_t)nb * t->lanes;
+  for (int64_t group = 0; group < n->group; group++) {
+    for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
+      int64_t width = size_min(channels - oc0, full), used = size_min(width, ocg - oc0), oc = group * ocg + oc0;
+      dst = planar ? pack_planar_panel(n, oc, width, used, dst) : pack_panel(t, n, oc, width, used, dst);
+    }
+  }
+}
+
+void pack_direct(const Target *t, const Node *n, void *to) {
+  pack_panels(t, n, n->plan->direct.nb, n->plan->direct.planar, to);
+}
+
+bool alike_direct(const Node *a, const Node *b) {
+  const DirectPlan *p = &a->plan->direct, *q = &b->plan->direct;
+  return p->nb == q->nb && p->planar == q->planar && p->groups == q->groups;
+}
