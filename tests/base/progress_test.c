@@ -1,10 +1,5 @@
 /* progress_test.c: a line on a terminal at once, elsewhere only after a while. */
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

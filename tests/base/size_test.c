@@ -1,9 +1,4 @@
 /* size_test.c: products and sums that do not fit are seen, whatever is added to them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "fixture.h"
 
 static void what_does_not_fit_is_told(void **state) {

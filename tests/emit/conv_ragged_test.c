@@ -1,12 +1,5 @@
 /* Groups that begin and end inside of blocks, of all numbers and widths, and results of few channels, against the evaluator. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "cases.h"
-#include "conv_cases.h"
+#include "harness.h"
 
 #define TOLERANCE 2e-6
 #define WINOGRAD_TOLERANCE 1e-5
@@ -19,7 +12,7 @@ enum { RANDOM_CASES = 25 };
 
 static void multipliers(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     MULTIPLIER(3, 1), MULTIPLIER(24, 1), MULTIPLIER(3, 2), MULTIPLIER(16, 2), MULTIPLIER(33, 2), MULTIPLIER(20, 3),
     MULTIPLIER(16, 4), MULTIPLIER(7, 5), MULTIPLIER(32, 8), MULTIPLIER(5, 17), MULTIPLIER(2, 40), MULTIPLIER(17, 16),
     {1, 12, 9, 40, 36, 5, 3, 12, 2, 2, 1, 2, 2, 1, 0, 2}, {3, 19, 1, 1, 38, 1, 1, 19, 1, 1, 1, 1, 0, 0, 0, 0},
@@ -30,7 +23,7 @@ static void multipliers(void **state) {
 
 static void groups(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     GROUPS(3, 5, 7), GROUPS(2, 20, 20), GROUPS(32, 6, 6), GROUPS(5, 1, 3), GROUPS(4, 3, 1), GROUPS(9, 7, 5), GROUPS(2, 37, 3),
     GROUPS(3, 16, 5), GROUPS(3, 5, 16), GROUPS(2, 40, 33), GROUPS(2, 58, 58), GROUPS(17, 2, 3), GROUPS(6, 2, 2), GROUPS(3, 4, 4),
     GROUPS(40, 3, 3), GROUPS(33, 2, 4), GROUPS(16, 5, 2),
@@ -42,7 +35,7 @@ static void groups(void **state) {
 
 static void few_results(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     {1, 64, 9, 11, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},  {1, 70, 8, 30, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
     {2, 33, 5, 6, 3, 1, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0},   {1, 100, 1, 1, 5, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
     {1, 300, 1, 9, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},  {1, 3, 9, 9, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
@@ -51,7 +44,7 @@ static void few_results(void **state) {
     {1, 130, 5, 5, 34, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 36, 12, 12, 7, 2, 2, 1, 2, 2, 1, 1, 0, 0, 0, 0},
   };
   check_convs(check_kernel, cases, COUNT(cases), "output y\n", TOLERANCE);
-  static const Case windows[] = {
+  static const ConvCase windows[] = {
     {1, 64, 14, 14, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 20, 9, 30, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {1, 48, 8, 8, 17, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
   };
@@ -62,7 +55,7 @@ static void few_results(void **state) {
  * place. */
 static void epilogues(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     GROUPS(3, 7, 7), GROUPS(7, 3, 3), MULTIPLIER(21, 1), GROUPS(1, 21, 21),
     {1, 21, 7, 7, 21, 1, 1, 7, 1, 1, 1, 1, 0, 0, 0, 0},
   };
@@ -71,7 +64,7 @@ static void epilogues(void **state) {
                "const k f32 [21,1,1] = random 8 -1 1\nr = Relu(x)\nm = Mul(y, k)\nz = Add(m, r)\no = Relu(z)\n"
                "g = GlobalAveragePool(o)\nt = Mul(o, g)\noutput t\n", WINOGRAD_TOLERANCE);
   }
-  static const Case chain = MULTIPLIER(11, 3);
+  static const ConvCase chain = MULTIPLIER(11, 3);
   check_conv(check_kernel, &chain,
              "const v f32 [7,33,1,1] = random 5 -0.5 0.5\nconst u f32 [14,1,3,3] = random 6 -0.5 0.5\n"
              "a = Conv(y, v)\nd = Conv(a, u) group=7 pads=[1,1,1,1]\nc = Relu(d)\noutput c\n", TOLERANCE);
@@ -80,19 +73,19 @@ static void epilogues(void **state) {
 /* One to four inputs, one to four outputs. */
 static void few_of_both(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     {1, 3, 20, 37, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {2, 1, 9, 64, 1, 5, 5, 1, 1, 1, 1, 1, 2, 2, 2, 2},
     {1, 4, 12, 130, 4, 3, 3, 1, 2, 1, 1, 2, 1, 2, 1, 2}, {1, 3, 7, 16, 2, 3, 2, 1, 1, 1, 2, 1, 2, 0, 2, 1},
     {1, 2, 5, 5, 2, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},    {3, 1, 1, 300, 3, 1, 9, 1, 1, 1, 1, 3, 0, 12, 0, 12},
     {1, 3, 9, 33, 3, 3, 3, 1, 1, 2, 1, 1, 1, 1, 1, 1},
   };
   check_convs(check_kernel, cases, COUNT(cases), "output y\n", TOLERANCE);
-  static const Case residual = {2, 3, 11, 41, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  static const ConvCase residual = {2, 3, 11, 41, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   check_conv(check_kernel, &residual, "r = Relu(x)\nz = Add(y, r)\no = Tanh(z)\noutput o\n", TOLERANCE);
 }
 
-static Case random_case(uint64_t *r) {
-  Case k = {.n = pick(r, 1, 2), .group = pick(r, 0, 2) ? pick(r, 2, 40) : 1, .h = pick(r, 1, 12), .w = pick(r, 1, 34)};
+static ConvCase random_case(uint64_t *r) {
+  ConvCase k = {.n = pick(r, 1, 2), .group = pick(r, 0, 2) ? pick(r, 2, 40) : 1, .h = pick(r, 1, 12), .w = pick(r, 1, 34)};
   k.c = k.group * (pick(r, 0, 2) ? pick(r, 1, 9) : pick(r, 1, k.group > 1 ? 40 : 200));
   k.oc = k.group * (pick(r, 0, 2) ? pick(r, 1, 9) : pick(r, 1, 40));
   k.kh = pick(r, 1, 3);
@@ -111,7 +104,7 @@ static void random_groups(void **state) {
   (void)state;
   uint64_t r = 5;
   for (int i = 0; i < RANDOM_CASES; i++) {
-    Case k = random_case(&r);
+    ConvCase k = random_case(&r);
     check_conv(check_kernel, &k, "s = Sigmoid(y)\noutput s\n", WINOGRAD_TOLERANCE);
   }
 }
@@ -119,7 +112,7 @@ static void random_groups(void **state) {
 /* A NaN stays within its group and window, and lanes past the channels, which may hold one, count for nothing. */
 static void special_values(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     MULTIPLIER(19, 2), MULTIPLIER(5, 17), GROUPS(3, 5, 7), GROUPS(20, 3, 2), {1, 70, 8, 30, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {1, 40, 6, 7, 5, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 3, 9, 37, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {1, 40, 6, 7, 19, 1, 3, 1, 1, 1, 1, 1, 0, 1, 0, 1},

@@ -1,19 +1,12 @@
 /* Strassen's algorithm, wherever it can be, against the evaluator: rows and whole small maps, of which one pixel or row
  * may be left over, strides, padding, images, epilogues. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <cmocka.h>
-
-#include "conv_cases.h"
+#include "harness.h"
 
 #define TOLERANCE 1e-5
 
 static void rows(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     {1, 64, 14, 14, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
     {1, 96, 10, 16, 192, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
     {1, 64, 15, 17, 128, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
@@ -27,7 +20,7 @@ static void rows(void **state) {
 
 static void small_maps(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     {1, 128, 7, 7, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},   {1, 64, 8, 8, 192, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
     {1, 64, 14, 14, 128, 1, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0}, {1, 64, 4, 4, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
     {1, 64, 3, 7, 64, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},    {1, 64, 1, 1, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
@@ -38,7 +31,7 @@ static void small_maps(void **state) {
 /* Rows of different images are paired. */
 static void images(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     {2, 64, 15, 15, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {3, 64, 9, 20, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
     {3, 64, 7, 7, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},   {5, 32, 1, 1, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
   };
@@ -47,7 +40,7 @@ static void images(void **state) {
 
 static void epilogues(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     {1, 64, 15, 14, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 64, 7, 7, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}};
   static const char *const rests[] = {
     "s = Add(y, x)\nz = Relu(s)\noutput z\n",
@@ -74,7 +67,7 @@ static void blocks(void **state) {
 
 static void special_values(void **state) {
   (void)state;
-  static const Case cases[] = {{1, 64, 14, 14, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+  static const ConvCase cases[] = {{1, 64, 14, 14, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
                                {1, 128, 7, 7, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}};
   check_convs(check_spread, cases, COUNT(cases), "output y\n", TOLERANCE);
 }

@@ -1,19 +1,12 @@
 /* Winograd's algorithm, wherever it can be, against the evaluator: maps that are no whole tiles,
  * channels that are no whole blocks, padding, epilogues, weights as given and transformed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <cmocka.h>
-
-#include "conv_cases.h"
+#include "harness.h"
 
 #define TOLERANCE 1e-5
 
 static void shapes(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     {1, 20, 5, 301, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}, /* a row of more tiles than are listed */
     {1, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {1, 64, 14, 14, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
@@ -32,7 +25,7 @@ static void shapes(void **state) {
 /* Kernels of other sides. */
 static void sides(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     {1, 16, 15, 14, 24, 2, 2, 1, 1, 1, 1, 1, 0, 0, 1, 1},
     {1, 20, 11, 16, 16, 4, 4, 1, 1, 1, 1, 1, 2, 1, 1, 2},
     {2, 24, 13, 12, 9, 5, 5, 1, 1, 1, 1, 1, 2, 2, 2, 2},
@@ -44,7 +37,7 @@ static void sides(void **state) {
 /* Stride 2: the four phases, at every edge, with padding that shifts them. */
 static void phases(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     {1, 16, 16, 16, 16, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
     {1, 64, 28, 28, 40, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
     {2, 24, 19, 25, 40, 3, 3, 1, 2, 2, 1, 1, 0, 0, 1, 1},
@@ -55,7 +48,7 @@ static void phases(void **state) {
   };
   check_convs(check_winograd, cases, COUNT(cases), "output y\n", TOLERANCE);
   for (int rest = 0; rest < 8; rest++) {
-    const Case k = {1, 8, 8 + rest, 16 - rest, 8, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1};
+    const ConvCase k = {1, 8, 8 + rest, 16 - rest, 8, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1};
     check_conv(check_winograd, &k, "output y\n", TOLERANCE);
   }
 }
@@ -63,7 +56,7 @@ static void phases(void **state) {
 /* Images whose tiles make one group. */
 static void batches(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     {8, 40, 7, 7, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {6, 16, 14, 14, 16, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
     {5, 16, 14, 13, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
@@ -75,14 +68,14 @@ static void batches(void **state) {
 static void edges(void **state) {
   (void)state;
   for (int rest = 0; rest < 4; rest++) {
-    const Case k = {1, 8, 4 + rest, 11 - rest, 8, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    const ConvCase k = {1, 8, 4 + rest, 11 - rest, 8, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     check_conv(check_winograd, &k, "output y\n", TOLERANCE);
   }
 }
 
 static void epilogues(void **state) {
   (void)state;
-  static const Case k = {1, 24, 11, 9, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  static const ConvCase k = {1, 24, 11, 9, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   static const char *const rests[] = {
     "s = Add(y, x)\nz = Relu(s)\noutput z\n",
     "r = Relu(y)\nz = Add(x, r)\noutput z\n",
@@ -95,7 +88,7 @@ static void epilogues(void **state) {
 /* Large maps beside so many other weights that these may be stored transformed. */
 static void heavy_models(void **state) {
   (void)state;
-  static const Case cases[] = {
+  static const ConvCase cases[] = {
     {1, 16, 32, 33, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {2, 20, 56, 56, 16, 3, 3, 1, 1, 1, 1, 1, 0, 0, 2, 2},
   };
@@ -116,7 +109,7 @@ static void blocks(void **state) {
 
 static void special_values(void **state) {
   (void)state;
-  static const Case cases[] = {{1, 24, 30, 31, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+  static const ConvCase cases[] = {{1, 24, 30, 31, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
                                {1, 16, 29, 28, 24, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
                                {1, 16, 29, 28, 24, 5, 5, 1, 1, 1, 1, 1, 2, 2, 2, 2}};
   check_convs(check_spread, cases, COUNT(cases), "output y\n", TOLERANCE);

@@ -1,11 +1,5 @@
 /* flush_test.c: --flush-denormals: denormal numbers, read or made, are zeros in every thread that a run uses, and the CPU's
  * mode and its flags of exceptions are what they were. Without it, denormals are numbers. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
 #include "fixture.h"
 #include "loaded.h"
 

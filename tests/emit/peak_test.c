@@ -1,8 +1,4 @@
 /* peak_test.c: the peak's function does the multiply-adds that are counted, in the values of its task. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "emit.h"

@@ -1,14 +1,5 @@
 /* Pools on channel blocks against the evaluator: every kind of window, clipped at every side, with
  * epilogues. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <cmocka.h>
-
-#include "cases.h"
 #include "harness.h"
 
 #define TOLERANCE 2e-6
@@ -93,58 +84,12 @@ static void long_windows(void **state) {
   }
 }
 
-static void global_pools(void **state) {
-  (void)state;
-  static const int size[][3] = {{7, 7, 64}, {1, 1, 20}, {8, 30, 9}, {3, 1, 16}, {14, 14, 130},
-                               {1, 5000, 9}, {5000, 1, 9}, {70, 300, 9}, {300, 70, 9}};
-  for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
-    char text[1024];
-    int h = size[i][0], w = size[i][1], c = size[i][2];
-    snprintf(text, sizeof text,
-             "graph pool\ninput x f32 [2,3,%d,%d]\nconst v f32 [%d,3,1,1] = random 3 -0.5 0.5\n"
-             "const w f32 [%d,10] = random 4 -0.5 0.5\nb = Conv(x, v)\nm = GlobalMaxPool(b)\n"
-             "a = GlobalAveragePool(b)\n"
-             "t = Tanh(a)\nf = Flatten(t)\ng = MatMul(f, w)\noutput g\noutput m\noutput a\n",
-             h, w, c, c);
-    check_kernel(text, 1e-5);
-  }
-}
-
-/* A mean of many numbers of one sign, where fp32 sums would lose what the last ones bring. */
-static void mean_of_many(void **state) {
-  (void)state;
-  static const int size[][2] = {{1, 160000}, {160000, 1}};
-  for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
-    char text[512];
-    snprintf(text, sizeof text,
-             "graph pool\ninput x f32 [1,1,%d,%d]\nconst v f32 [3,1,1,1] = {0.1, 0.7, -1.3}\n"
-             "b = Conv(x, v)\na = GlobalAveragePool(b)\noutput a\n", size[i][0], size[i][1]);
-    check_kernel_in(text, 5e-7, 0.99, 1.01);
-  }
-}
-
-/* The same window beside blocked and beside dense neighbours. */
-static void special_values(void **state) {
-  (void)state;
-  static const char *const pools[] = {
-      "MaxPool(%s) kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1]", "MaxPool(%s) kernel_shape=[2,2] strides=[1,1]",
-      "AveragePool(%s) kernel_shape=[3,3] pads=[1,1,1,1]", "GlobalMaxPool(%s)", "GlobalAveragePool(%s)",
-      "MaxPool(%s) kernel_shape=[1,70] pads=[0,60,0,60]"};
-  for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) {
-    char blocked[128], dense[128], text[1024];
-    snprintf(blocked, sizeof blocked, pools[i], "b");
-    snprintf(dense, sizeof dense, pools[i], "x");
-    snprintf(text, sizeof text,
-             "graph pool\ninput x f32 [1,19,9,13]\nconst v f32 [19,1,1,1] = splat 1\nconst w f32 [19,1,1,1] = splat 1\n"
-             "b = Conv(x, v) group=19\np = %s\ny = Conv(p, w) group=19\nq = %s\noutput y\noutput q\n", blocked, dense);
-    check_special(text, TOLERANCE, false);
-  }
-}
-
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(resnet_pools), cmocka_unit_test(windows),
-                                     cmocka_unit_test(wide_windows), cmocka_unit_test(long_windows),
-                                     cmocka_unit_test(global_pools), cmocka_unit_test(mean_of_many),
-                                     cmocka_unit_test(special_values)};
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(resnet_pools),
+    cmocka_unit_test(windows),
+    cmocka_unit_test(wide_windows),
+    cmocka_unit_test(long_windows),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

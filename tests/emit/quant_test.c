@@ -1,7 +1,5 @@
 /* quant_test.c: quantised arithmetic in generated code, against the evaluator: every bit. */
-#include "fuse_fixture.h"
 
-#include "cases.h"
 #include "harness.h"
 
 /* Every Conv and Add has to become one on integers. */

@@ -57,10 +57,7 @@ static void save_drives(const char *folder) {
   for (int i = 0; i < 24; i++) {
     uint8_t bytes[160];
     char name[16];
-    for (size_t k = 0; k < sizeof bytes; k++) {
-      state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-      bytes[k] = (uint8_t)(state >> 56);
-    }
+    for (size_t k = 0; k < sizeof bytes; k++) bytes[k] = (uint8_t)random_bits(&state);
     snprintf(name, sizeof name, "%02d", i);
     save(folder, "graph", name, bytes, sizeof bytes);
   }

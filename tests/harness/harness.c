@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <cmocka.h>
 
 typedef struct Run {
   Context *cx;
@@ -19,6 +18,7 @@ typedef struct Run {
   bool strict, many_shapes; /* of Options */
   bool spreads;          /* what is finite may be NaN, as long as not all is, and infinities too */
   const double *const *given; /* the inputs; NULL: random ones */
+  const void *const *elements; /* the same in their types */
   const double *want;    /* the output, which the evaluator must have as well; NULL: what it has */
   int n_want;
   const void **input;
@@ -60,30 +60,22 @@ static void set_element(Type t, void *data, int64_t i, double v) {
   }
 }
 
-/* xorshift64 (Marsaglia, Xorshift RNGs, 2003), in [0, 1). */
-static double xorshift_unit(uint64_t *state) {
-  *state ^= *state << 13;
-  *state ^= *state >> 7;
-  *state ^= *state << 17;
-  return (double)(*state >> 11) * 0x1p-53;
-}
-
 /* Numbers that comparisons, maxima and sums treat in ways of their own. */
 static double special_float(uint64_t *state) {
   static const double list[] = {NAN, -NAN, INFINITY, -INFINITY, 0.0, -0.0, 1e-40, -1e-42};
-  return list[(size_t)(xorshift_unit(state) * COUNT(list))];
+  return list[(size_t)(random_unit(state) * COUNT(list))];
 }
 
 /* Bits of the same, the highest and the lowest among the exponents, for half precision. */
 static uint16_t special_half(Type t, uint64_t *state) {
   static const uint16_t f16[] = {0x7e00, 0xfe00, 0x7c00, 0xfc00, 0x0000, 0x8000, 0x0001, 0x83ff};
   static const uint16_t bf16[] = {0x7fc0, 0xffc0, 0x7f80, 0xff80, 0x0000, 0x8000, 0x0001, 0x807f};
-  size_t i = (size_t)(xorshift_unit(state) * COUNT(f16));
+  size_t i = (size_t)(random_unit(state) * COUNT(f16));
   return t == T_F16 ? f16[i] : bf16[i];
 }
 
 static void make_special(const Run *r, Type t, void *data, int64_t i, uint64_t *state) {
-  if (!r->special || !type_is_float(t) || xorshift_unit(state) * r->special >= 1) return;
+  if (!r->special || !type_is_float(t) || random_unit(state) * r->special >= 1) return;
   if (t == T_F16 || t == T_BF16) ((uint16_t *)data)[i] = special_half(t, state);
   else set_element(t, data, i, special_float(state));
 }
@@ -93,6 +85,10 @@ static void make_inputs(Run *r, const Graph *g) {
   r->input = alloc_n(r->cx, (size_t)g->n_input + 1, sizeof *r->input);
   for (int i = 0; i < g->n_input; i++) {
     const Value *v = g->input[i];
+    if (r->elements) {
+      r->input[i] = r->elements[i];
+      continue;
+    }
     bool all_set = r->lo < r->hi, is_float = v->type == T_F32 || v->type == T_F64;
     double lo = all_set ? r->lo : is_float ? -2 : 1, hi = all_set ? r->hi : is_float ? 2 : 10;
     char *data = alloc(r->cx, value_bytes(v));
@@ -102,7 +98,7 @@ static void make_inputs(Run *r, const Graph *g) {
         set_element(v->type, data, k, r->given[i][k]);
         continue;
       }
-      double x = lo + (hi - lo) * xorshift_unit(&state);
+      double x = lo + (hi - lo) * random_unit(&state);
       set_element(v->type, data, k, is_float ? x : floor(x));
       make_special(r, v->type, data, k, &state);
     }
@@ -280,4 +276,43 @@ void check_winograd(const char *graph, double tolerance) {
 
 void check_strassen(const char *graph, double tolerance) {
   check((Run){.text = graph, .tolerance = tolerance, .strassen = true});
+}
+
+static void check_run(const OpCase *c, const char *name) {
+  static const struct { const char *name; void (*check)(const char *graph, double tolerance); } kinds[] = {
+    {"strict", check_strict}, {"strict_signs", check_signs}, {"winograd", check_winograd}, {"strassen", check_strassen},
+    {"spread", check_spread},
+  };
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    if (strcmp(kinds[i].name, name) == 0) {
+      kinds[i].check(c->text, c->tolerance);
+      return;
+    }
+  }
+  if (strcmp(name, "kernel") == 0) check_kernel_in(c->text, c->tolerance, c->lo, c->hi);
+  else if (strcmp(name, "special") == 0) check_special(c->text, c->tolerance, false);
+  else if (strcmp(name, "signs") == 0) check_special(c->text, c->tolerance, true);
+  else fail_msg("%s: no kind of run is called %s\n%s", c->path, name, c->text);
+}
+
+void check_case(const OpCase *c) {
+  if (c->n_run && strcmp(c->run[0], "none") == 0) return;
+  if (c->n_given) check((Run){.text = c->text, .tolerance = c->tolerance, .elements = c->given, .signs = true});
+  else if (c->n_run == 0) check_run(c, "kernel");
+  for (int i = 0; i < c->n_run; i++) check_run(c, c->run[i]);
+}
+
+void check_conv(Check *run, const ConvCase *k, const char *rest, double tolerance) {
+  char text[4096];
+  snprintf(text, sizeof text,
+           "graph conv\ninput x f32 [%d,%d,%d,%d]\nconst w f32 [%d,%d,%d,%d] = random 3 -0.5 0.5\n"
+           "const b f32 [%d] = random 4 -1 1\n"
+           "y = Conv(x, w, b) pads=[%d,%d,%d,%d] strides=[%d,%d] dilations=[%d,%d] group=%d\n%s",
+           k->n, k->c, k->h, k->w, k->oc, k->c / k->group, k->kh, k->kw, k->oc, k->top, k->left, k->bottom,
+           k->right, k->sh, k->sw, k->dh, k->dw, k->group, rest);
+  run(text, tolerance);
+}
+
+void check_convs(Check *run, const ConvCase *k, size_t count, const char *rest, double tolerance) {
+  for (size_t i = 0; i < count; i++) check_conv(run, &k[i], rest, tolerance);
 }

@@ -2,7 +2,7 @@
 #ifndef HARNESS_H
 #define HARNESS_H
 
-#include <stdbool.h>
+#include "fixture.h"
 
 /* Compiles the graph for the host and for narrower vectors, runs it on random inputs, all at once and as
  * three tasks, and fails the test unless every output is what eval_graph answers for the graph as it is
@@ -35,5 +35,19 @@ void check_signs(const char *graph, double tolerance);
 /* With very few of them and Winograd's or Strassen's algorithm wherever they can be: what is not finite with the evaluator must not
  * be finite here, and what is finite here must be right. */
 void check_spread(const char *graph, double tolerance);
+
+/* ---- convolutions: the graph is y = Conv(x, w, b), then `rest` ---- */
+
+typedef struct ConvCase {
+  int n, c, h, w, oc, kh, kw, group;
+  int sh, sw, dh, dw, top, left, bottom, right;
+} ConvCase;
+
+typedef void Check(const char *graph, double tolerance); /* one of the above */
+void check_conv(Check *run, const ConvCase *k, const char *rest, double tolerance);
+void check_convs(Check *run, const ConvCase *k, size_t count, const char *rest, double tolerance);
+
+/* A case from a file: with its elements, where it has some, and the signs of zeros; else as its lines say. */
+void check_case(const OpCase *c);
 
 #endif

@@ -1,9 +1,4 @@
 /* cost_test.c: estimates order a layer's plans as measurements do, and choices follow them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <math.h>
 #include <string.h>
 

@@ -1,13 +1,7 @@
 /* layout_test.c: what lies on blocks, where Reorders stand, halos, concatenations in place. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lower.h"
-#include "fuse_fixture.h"
 #include "harness.h"
 
 static Context *cx;

@@ -1,10 +1,5 @@
 /* pack_test.c: the object's read-only data: convolution weights in the order of the kernels, the other
  * constants. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lower.h"
@@ -386,11 +381,6 @@ static void equal_weights_have_one_place(void **state) {
 
 static uint64_t seed = 1;
 
-static int pick(int lo, int hi) {
-  seed = seed * 6364136223846793005u + 1442695040888963407u;
-  return lo + (int)((seed >> 33) % (uint64_t)(hi - lo + 1));
-}
-
 static const Target targets[] = {
   {.lanes = 4, .regs = 16, .l1 = 32 << 10, .l2 = 512 << 10},
   {.lanes = 8, .regs = 16, .fma = true, .l1 = 32 << 10, .l2 = 512 << 10},
@@ -422,8 +412,8 @@ static void check_text(const char *text) {
 
 static void check_random_conv(void) {
   static const int groups[] = {1, 1, 2, 3, 5, 16, 32, 33}, kernels[] = {1, 3, 3, 5, 7};
-  int g = groups[pick(0, 7)], icg = pick(0, 1) ? 1 : pick(1, 40), ocg = pick(0, 1) ? pick(1, 3) : pick(1, 40);
-  int kh = kernels[pick(0, 4)], kw = kernels[pick(0, 4)], map = pick(0, 2) ? pick(1, 20) : 1, s = pick(1, 2);
+  int g = groups[pick(&seed, 0, 7)], icg = pick(&seed, 0, 1) ? 1 : pick(&seed, 1, 40), ocg = pick(&seed, 0, 1) ? pick(&seed, 1, 3) : pick(&seed, 1, 40);
+  int kh = kernels[pick(&seed, 0, 4)], kw = kernels[pick(&seed, 0, 4)], map = pick(&seed, 0, 2) ? pick(&seed, 1, 20) : 1, s = pick(&seed, 1, 2);
   check_text(format_text(cx, "graph g\ninput x f32 [1,%d,%d,%d]\nconst w f32 [%d,%d,%d,%d] = random 1 -1 1\n"
                          "y = Conv(x, w) group=%d pads=[3,3,3,3] strides=[%d,%d]\noutput y\n",
                          g * icg, map, map, g * ocg, icg, kh, kw, g, s, s));
@@ -441,7 +431,7 @@ static void convolutions_are_packed_tightly(void **state) {
 static void matrices_are_packed_tightly(void **state) {
   (void)state;
   for (int i = 0; i < 100; i++) {
-    int m = pick(1, 9), k = pick(1, 300), n = pick(1, 70), turned = pick(0, 1), b_turned = pick(0, 1);
+    int m = pick(&seed, 1, 9), k = pick(&seed, 1, 300), n = pick(&seed, 1, 70), turned = pick(&seed, 0, 1), b_turned = pick(&seed, 0, 1);
     check_text(format_text(cx, "graph g\ninput x f32 [%d,%d]\nconst w f32 [%d,%d] = random 1 -1 1\n"
                            "y = Gemm(x, w) transA=%d transB=%d\noutput y\n",
                            turned ? k : m, turned ? m : k, b_turned ? n : k, b_turned ? k : n, turned, b_turned));

@@ -5,10 +5,7 @@
 
 #include <stdlib.h>
 
-static uint32_t below(uint64_t *state, uint32_t n) {
-  *state = *state * UINT64_C(6364136223846793005) + 1;
-  return (uint32_t)(*state >> 33) % n;
-}
+static uint32_t below(uint64_t *state, uint32_t n) { return (uint32_t)(random_bits(state) % n); }
 
 /* Spans of up to `length` nodes among n, a few of them aligned to pages. */
 static Span *random_spans(Context *cx, int n, int length, uint64_t state) {

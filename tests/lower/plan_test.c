@@ -1,17 +1,10 @@
 /* plan_test.c: where values lie in the workspace. Random graphs are planned and then played with tokens for
  * numbers: every node reads what it should, so nothing alive was written over. Some of them are compiled and
  * run as well. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cases.h"
 #include "lower.h"
-#include "fuse_fixture.h"
 #include "loaded.h"
 #include "harness.h"
 

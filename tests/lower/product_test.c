@@ -1,10 +1,4 @@
 /* The packed matrix: panels, the narrow last one, zeros, transposition and alpha. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
 #include "lower.h"
 #include "fixture.h"
 

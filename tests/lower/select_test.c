@@ -1,14 +1,8 @@
 /* select_test.c: what every plan must keep to whatever is tuned: registers, whole groups, which algorithm a
  * convolution may have at all. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cases.h"
 #include "lower.h"
 #include "fixture.h"
 

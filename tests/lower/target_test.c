@@ -1,9 +1,4 @@
 /* target_test.c: -mcpu, -mattr and --target: vector lengths, features with all they rest on, refusals. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

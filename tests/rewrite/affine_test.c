@@ -1,6 +1,6 @@
 /* affine_test.c: batch norms and constants beside convolutions and products become part of their
  * weights. */
-#include "fuse_fixture.h"
+#include "fixture.h"
 
 static void expect(const char *text, const char *ops) {
   expect_ops(&lax_options, pass_affine, text, ops);

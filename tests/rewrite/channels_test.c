@@ -1,6 +1,6 @@
 /* channels_test.c: blocks whose last batch norm is zero become their identity; single channels that
  * are constant leave the weights on both sides. */
-#include "fuse_fixture.h"
+#include "fixture.h"
 
 static void affine_and_channels(Graph *g) {
   pass_affine(g);

@@ -1,6 +1,6 @@
 /* fuse_test.c: elementwise operators become epilogues, in every order in which a residual block may be
  * written. */
-#include "fuse_fixture.h"
+#include "fixture.h"
 
 static void expect(const char *text, const char *ops) {
   expect_ops(&lax_options, pass_fuse, text, ops);

@@ -1,13 +1,7 @@
 /* line_test.c: one-dimensional convolutions and pools as two-dimensional ones of height 1. The results
  * stay. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
 #include "lower.h"
-#include "fuse_fixture.h"
+#include "fixture.h"
 
 #define X "graph line\ninput x f32 [2,6,11]\n"
 #define W "const w f32 [6,6,3] = random 1 -0.5 0.5\n"

@@ -1,6 +1,6 @@
 /* moves_test.c: padding into windows, transpositions cancelled or brought to the input, means as pools,
  * shortcuts. */
-#include "fuse_fixture.h"
+#include "fixture.h"
 
 static void moves(Graph *g) {
   pass_fold(g);

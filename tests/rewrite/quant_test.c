@@ -1,6 +1,8 @@
 /* quant_test.c: which graphs between DequantizeLinear and QuantizeLinear become integer ones, and that these differ by no more
  * than a step from what fp32 makes of the graph as it stands. */
-#include "fuse_fixture.h"
+#include "fixture.h"
+
+#include <math.h>
 
 #define ACTIVATIONS "graph q\ninput x u8 [2,5,4,3]\ninput r u8 [2,6,4,3]\n" \
   "const sx f32 [] = {0.05}\nconst zx u8 [] = {120}\nconst sr f32 [] = {0.07}\nconst zr u8 [] = {3}\n" \

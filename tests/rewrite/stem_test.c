@@ -1,12 +1,6 @@
 /* stem_test.c: convolutions of few channels and stride 2 over the four phases of their input. The results stay. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
 #include "lower.h"
-#include "fuse_fixture.h"
+#include "fixture.h"
 
 static const char *conv(Context *cx, const char *input, const char *weights, const char *attributes) {
   return format_text(cx, "graph g\ninput x f32 %s\nconst w f32 %s = random 1 -0.5 0.5\n"

@@ -1,12 +1,6 @@
 /* trim_test.c: windows of all small sizes keep their results; what lies in the padding alone is gone; others stay as they are. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
 #include "lower.h"
-#include "fuse_fixture.h"
+#include "fixture.h"
 
 typedef struct Axis {
   int size, kernel, stride, dilation, before, after;

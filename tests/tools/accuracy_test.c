@@ -1,9 +1,4 @@
 /* accuracy_test.c: the report's errors of Winograd's and Strassen's algorithms. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,4 @@
 /* alone_test.c: layers outside their network: what they keep, what they read. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "tools.h"

@@ -1,10 +1,5 @@
 /* profile_test.c: the table of layers: which rows it has and how they add up; never how fast they are. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

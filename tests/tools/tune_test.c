@@ -1,9 +1,4 @@
 /* tune_test.c: measured times go to a file and back, and decide; wrong files end in an error. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

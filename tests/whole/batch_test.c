@@ -1,8 +1,5 @@
 /* batch_test.c: tensors with and without a symbolic batch in one model: every batch against one image at a time, in the
  * evaluator; what has no batch is read and written once. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 #include "tools.h"

@@ -5,8 +5,6 @@
 
 #include "tools.h"
 
-#include <stdio.h>
-
 static uint64_t blocks;
 void __sanitizer_cov_trace_pc(void);
 void __sanitizer_cov_trace_pc(void) { blocks++; }

@@ -4,10 +4,8 @@
 #include "tools.h"
 
 #include <math.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 enum { MAX_VALUES = 16, CELLS = 5 };
 

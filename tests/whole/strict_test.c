@@ -2,13 +2,6 @@
  * whatever the passes made of them; and x + 0 is no -0. */
 #include "harness.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <cmocka.h>
-
 #define TOLERANCE 1e-5
 
 #define NORM(y, x, gamma) y " = BatchNormalization(" x ", " gamma ", beta, mean, var)\n"

@@ -1,16 +1,7 @@
 /* Windows with extreme numbers, through every operator that has a window: few results, most of which lie in the padding.
  * Against the evaluator, behind pages that must not be touched. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <cmocka.h>
-
 #include "harness.h"
 
-#define COUNT(a) (sizeof(a) / sizeof *(a))
 #define TOLERANCE 2e-6
 
 enum { MOST = INT32_MAX };
@@ -36,7 +27,7 @@ static const Axis extreme[] = {
 };
 
 /* `weights` says whether they are const, `rest` is what follows. */
-static void check_conv(const Axis *h, const Axis *w, int channels, int outputs, int group, const char *weights,
+static void check_axes(const Axis *h, const Axis *w, int channels, int outputs, int group, const char *weights,
                        const char *rest) {
   char text[1024];
   snprintf(text, sizeof text,
@@ -53,8 +44,8 @@ static void check_conv(const Axis *h, const Axis *w, int channels, int outputs, 
 static void both_axes(size_t step, int channels, int outputs, int group, const char *weights, const char *rest) {
   for (size_t i = step / 2; i < COUNT(extreme); i += step) {
     bool rows = i / step % 2;
-    check_conv(rows ? &extreme[i] : &plain, rows ? &plain : &extreme[i], channels, outputs, group, weights, rest);
-    if (i % 4 == 0) check_conv(&extreme[i], &extreme[COUNT(extreme) - 1 - i], channels, outputs, group, weights, rest);
+    check_axes(rows ? &extreme[i] : &plain, rows ? &plain : &extreme[i], channels, outputs, group, weights, rest);
+    if (i % 4 == 0) check_axes(&extreme[i], &extreme[COUNT(extreme) - 1 - i], channels, outputs, group, weights, rest);
   }
 }
 

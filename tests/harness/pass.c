@@ -1,32 +1,25 @@
-/* fuse_fixture.h: tests of the fuse passes: a graph as text, a pass, and the outputs before and after on
- * random inputs. */
-#ifndef FUSE_FIXTURE_H
-#define FUSE_FIXTURE_H
-
+/* pass.c: passes on a graph from text, which must leave its results as they are; see fixture.h. */
 #include "fixture.h"
 
 #include <math.h>
 
-static const Options lax_options = {.name = "test"}, strict_options = {.name = "test", .strict = true};
+const Options lax_options = {.name = "test"}, strict_options = {.name = "test", .strict = true};
 
-/* Inputs between -1 and 1, by a linear congruence (Knuth, TAOCP 3.3.4, table 1, line 26). */
-static inline const void **random_inputs(Graph *g) {
+/* Inputs between -1 and 1. */
+static const void **random_inputs(Graph *g) {
   static uint64_t state = 1;
   const void **in = alloc_n(g->cx, (size_t)g->n_input, sizeof *in);
   for (int i = 0; i < g->n_input; i++) {
     int64_t n = shape_count(&g->input[i]->shape);
     assert_int_equal(g->input[i]->type, T_F32);
     float *x = alloc_n(g->cx, (size_t)n, sizeof *x);
-    for (int64_t k = 0; k < n; k++) {
-      state = state * 6364136223846793005u + 1442695040888963407u;
-      x[k] = (float)(int32_t)(state >> 32) / 2147483648.0f;
-    }
+    for (int64_t k = 0; k < n; k++) x[k] = (float)(2 * random_unit(&state) - 1);
     in[i] = x;
   }
   return in;
 }
 
-static inline void assert_close(const Value *v, const float *got, const float *want) {
+static void assert_close(const Value *v, const float *got, const float *want) {
   int64_t n = shape_count(&v->shape);
   float largest = 0;
   for (int64_t i = 0; i < n; i++)
@@ -36,8 +29,7 @@ static inline void assert_close(const Value *v, const float *got, const float *w
       fail_msg("%s[%lld] is %.9g, not %.9g", v->name, (long long)i, (double)got[i], (double)want[i]);
 }
 
-/* Runs the pass on the graph and asserts that the interface and the results stay. */
-static inline Graph *run_pass(Context *cx, const Options *opt, const char *text, void (*pass)(Graph *g)) {
+Graph *run_pass(Context *cx, const Options *opt, const char *text, void (*pass)(Graph *g)) {
   Graph *g = text_parse(cx, opt, text);
   pass_shape(g);
   verify(g, "shape");
@@ -61,14 +53,13 @@ static inline Graph *run_pass(Context *cx, const Options *opt, const char *text,
   return g;
 }
 
-static inline int count_op(const Graph *g, Op op) {
+int count_op(const Graph *g, Op op) {
   int n = 0;
   for (int i = 0; i < g->n_node; i++) n += g->node[i]->op == op;
   return n;
 }
 
-/* The operators in order, with steps behind a bar: "Conv|Add|Relu MaxPool". */
-static inline const char *ops_text(Graph *g) {
+const char *ops_text(Graph *g) {
   const char *s = "";
   for (int i = 0; i < g->n_node; i++) {
     const Node *n = g->node[i];
@@ -78,12 +69,9 @@ static inline const char *ops_text(Graph *g) {
   return s;
 }
 
-/* A pass on a graph must leave these operators. */
-static inline void expect_ops(const Options *opt, void (*pass)(Graph *g), const char *text, const char *ops) {
+void expect_ops(const Options *opt, void (*pass)(Graph *g), const char *text, const char *ops) {
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
   assert_string_equal(ops_text(run_pass(cx, opt, text, pass)), ops);
   context_free(cx);
 }
-
-#endif
