@@ -75,11 +75,12 @@ static uint64_t find_features(void) {
 int rcc_cpu_check(uint64_t features) {
   /* Found once; threads that race find the same, so no order is needed. */
   static _Atomic uint64_t cache;
-  const uint64_t known = UINT64_C(1) << 63;
+  const uint64_t known = UINT64_C(1) << 63; /* no feature: the top byte is the architecture's */
+  if (RCC_ARCH(features) != RCC_ARCH_X86_64) return RCC_ERR_CPU;
   uint64_t found = atomic_load_explicit(&cache, memory_order_relaxed);
   if (!found) {
     found = find_features() | known;
     atomic_store_explicit(&cache, found, memory_order_relaxed);
   }
-  return features & ~found || features & known ? RCC_ERR_CPU : RCC_OK;
+  return features & ~found ? RCC_ERR_CPU : RCC_OK;
 }

@@ -90,7 +90,12 @@ void *rcc_workspace_alloc(size_t size);
 /* `size` as it was asked for. NULL is allowed. */
 void rcc_workspace_free(void *workspace, size_t size);
 
-/* ---- the CPU: called by compiled models ---- */
+/* ---- the CPU: called by compiled models ----
+ * What a model needs of a machine is a word of 64 bits. The top byte names the architecture; it alone says what the 56 bits below
+ * it mean. RCC_CPU_* are those of x86-64; the numbers of other architectures are reserved. */
+
+#define RCC_ARCH(features) ((features) >> 56)
+#define RCC_ARCH_X86_64 UINT64_C(0)
 
 #define RCC_CPU_SSE3 (UINT64_C(1) << 0)
 #define RCC_CPU_SSSE3 (UINT64_C(1) << 1)
@@ -124,8 +129,8 @@ void rcc_workspace_free(void *workspace, size_t size);
 #define RCC_CPU_AMX_BF16 (UINT64_C(1) << 29)
 #define RCC_CPU_GFNI (UINT64_C(1) << 30)
 
-/* RCC_OK if the CPU has all `features` (RCC_CPU_*) and the system saves the registers they need, else
- * RCC_ERR_CPU. A few nanoseconds after the first call; safe from any thread. */
+/* RCC_OK if the CPU is of that architecture, has all `features` (RCC_CPU_*), and the system saves the registers they need,
+ * else RCC_ERR_CPU. A few nanoseconds after the first call; safe from any thread. */
 int rcc_cpu_check(uint64_t features);
 
 #ifdef __cplusplus

@@ -11,7 +11,7 @@ typedef struct Target {
   int lanes;          /* fp32 lanes of the vector: 16, 8, 4; also the channel block V of activations */
   int regs;           /* vector registers: 32 or 16 */
   bool fma;
-  uint64_t cpu_bits;  /* RCC_CPU_* of resnetcc_rt.h that a machine must have */
+  uint64_t cpu_bits;  /* what a machine must have: architecture and RCC_CPU_*, see resnetcc_rt.h */
   int64_t l1, l2;     /* data cache bytes of one core, assumed */
 } Target;
 

@@ -221,6 +221,7 @@ Target *target_new(Context *cx, const Options *opt) {
   t->triple = triple_of(cx, opt);
   choose_cpu(cx, opt, t);
   if (opt->attr) t->cpu_bits = change_features(cx, t->cpu_bits, opt->attr, true);
+  t->cpu_bits |= RCC_ARCH_X86_64 << 56;
   t->features = feature_string(cx, t->cpu_bits);
   uint64_t wide = RCC_CPU_AVX512F | RCC_CPU_AVX512BW | RCC_CPU_AVX512DQ | RCC_CPU_AVX512VL;
   bool avx512 = (t->cpu_bits & wide) == wide;
