@@ -193,6 +193,10 @@ Ref place_from(Emit *e, Ref p, const Value *v, Ref image, Ref block, Ref row, Re
 Ref place_window(Emit *e, const Value *v, const Window *w, Ref image, Ref block, Ref row, Ref x);
 Ref window_from(Emit *e, Ref p, const Value *v, const Window *w, Ref image, Ref block, Ref row, Ref x); /* the same from p */
 
+/* The same where `vector` counts vectors of e->lanes channels, several of which may share a block of a type smaller than f32. */
+Ref place_vector(Emit *e, Ref p, const Value *v, Ref image, Ref vector, Ref row, Ref x);
+int64_t place_vector_offset(Emit *e, const Value *v, int64_t vector, int64_t row, int64_t x); /* from the first vector of a block */
+
 /* ==== halo.c ==== */
 /* Fills the halo of a blocked or planar value, each task that of its share of the rows. Where a layer may be serial, to be
  * called when that is known. */
@@ -203,6 +207,7 @@ enum { F32_BYTES = 4 };
 Ref const_i64(Emit *e, int64_t v);
 Ref const_i32(Emit *e, int32_t v);
 Ref const_f32(Emit *e, double v);
+Ref const_element(Emit *e, const Value *v);   /* the first of a constant */
 Ref splat_const(Emit *e, double v);           /* <lanes x float> */
 Ref splat(Emit *e, Ref scalar, int lanes);    /* insertelement + shufflevector: one vbroadcastss when loaded */
 LLVMTypeRef llvm_type(Emit *e, Type t);       /* bool is i8 in memory */
@@ -211,8 +216,9 @@ Ref gep(Emit *e, Ref p, Ref index, int64_t elem_size);       /* p + index * elem
 Ref gep_const(Emit *e, Ref p, int64_t bytes);
 Ref load(Emit *e, LLVMTypeRef t, Ref p, int64_t bytes, int align);  /* at p + bytes */
 void store(Emit *e, Ref v, Ref p, int64_t bytes, int align);
-/* The first n lanes only (n <= lanes): masked where n < lanes; the other lanes read as 0. f32 vectors. */
+/* The first n lanes only (n <= lanes): masked where n < lanes; the other lanes read as 0. Of f32, or of any type. */
 Ref load_lanes(Emit *e, Ref p, int64_t bytes, int n, int align);
+Ref load_lanes_of(Emit *e, LLVMTypeRef element, Ref p, int64_t bytes, int n, int align);
 void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align);
 void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality); /* 3: L1, 2: L2, 1: L3 */
 Ref add_i(Emit *e, Ref a, Ref b);
@@ -314,13 +320,14 @@ void row_share_begin(Emit *e, RowShare *s, int64_t images, int64_t rows, int64_t
 void row_share_end(Emit *e, RowShare *s);
 
 /* ==== step.c: the epilogue beside blocked results ==== */
-/* Pointers to each step's argument at (image, channel block, row, x) given as i64 values; constants of one element have none
+/* Pointers to each step's argument at (image, vector of channels, row, x) given as i64 values; constants of one element have none
  * (NULL). arg[] has n->n_step entries. */
 void step_pointers(Emit *e, Node *n, Ref image, Ref block, Ref row, Ref x, Ref *arg);
 /* What makes two nodes' epilogues the same code: operators, parameters, classes and strides of the arguments; appended to
  * a kernel's key. */
 void step_key(const Node *n, Buffer *key);
-/* All steps on the vector of the result that lies `db` blocks, `dy` rows and `dx` pixels from there. */
+/* All steps on the vector of the result that lies `db` vectors of channels, `dy` rows and `dx` pixels from there; the first may
+ * be of any type, the result is of the last step's. */
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx);
 
 /* ==== copy.c: rectangular copies ==== */
@@ -344,7 +351,7 @@ void value_axes(const Value *v, Axes *a);
 /* The index in a dense tensor `from` of the element that stands beside element `flat` of `to`, to which it broadcasts. */
 Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat);
 /* What stands beside the result's `lanes` elements (1, or those of a vector, `valid` of which exist) at index `row` over all
- * axes but the last and `col` along that; the argument is of any type for one lane, f32 for more. */
+ * axes but the last and `col` along that. */
 Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int lanes, int valid);
 /* All steps on elements of n's first result there. */
 Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int valid);

@@ -1,6 +1,8 @@
 /* place.c: addresses inside a value, from its layout and the bytes of its type. No other file computes one. */
 #include "emit.h"
 
+#include <llvm-c/Core.h>
+
 static int64_t bytes(const Value *v, int64_t elements) { return elements * (int64_t)type_size(v->type); }
 
 int64_t place_image_bytes(const Value *v) { return bytes(v, v->layout.n); }
@@ -32,4 +34,22 @@ Ref window_from(Emit *e, Ref p, const Value *v, const Window *w, Ref image, Ref 
 
 Ref place_window(Emit *e, const Value *v, const Window *w, Ref image, Ref block, Ref row, Ref x) {
   return window_from(e, value_ptr(e, v), v, w, image, block, row, x);
+}
+
+/* Vectors in a block of v. */
+static int vectors(const Emit *e, const Value *v) {
+  assert(v->layout.block % e->lanes == 0);
+  return v->layout.block / e->lanes;
+}
+
+Ref place_vector(Emit *e, Ref p, const Value *v, Ref image, Ref vector, Ref row, Ref x) {
+  if (vectors(e, v) == 1) return place_from(e, p, v, image, vector, row, x);
+  Ref n = const_i64(e, vectors(e, v)), part = LLVMBuildURem(e->b, vector, n, "");
+  p = place_from(e, p, v, image, LLVMBuildUDiv(e->b, vector, n, ""), row, x);
+  return gep(e, p, part, bytes(v, e->lanes));
+}
+
+int64_t place_vector_offset(Emit *e, const Value *v, int64_t vector, int64_t row, int64_t x) {
+  int n = vectors(e, v);
+  return place_offset(v, vector / n, row, x) + bytes(v, vector % n * e->lanes);
 }

@@ -35,8 +35,7 @@ static Shape leading(const Shape *s) {
 }
 
 Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int lanes, int valid) {
-  float scalar;
-  if (arg->type == T_F32 && const_scalar(arg, &scalar)) return splat(e, const_f32(e, scalar), lanes);
+  if (arg->data && shape_count(&arg->shape) == 1) return splat(e, const_element(e, arg), lanes);
   Shape from = leading(&arg->shape), to = leading(y);
   int64_t width = arg->shape.rank > 0 ? arg->shape.d[arg->shape.rank - 1] : 1;
   int size = (int)type_size(arg->type);
@@ -44,7 +43,7 @@ Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int l
   if (width > 1) index = add_i(e, index, col);
   Ref p = gep(e, value_ptr(e, arg), index, size);
   if (lanes == 1 || width == 1) return splat(e, load(e, llvm_type(e, arg->type), p, 0, size), lanes);
-  return load_lanes(e, p, 0, valid, size);
+  return load_lanes_of(e, llvm_type(e, arg->type), p, 0, valid, size);
 }
 
 Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int valid) {

@@ -1,5 +1,6 @@
 /* pointwise.c: elementwise nodes. Those of dense row-major tensors broadcast as ONNX says and are of any type;
- * those on channel blocks are f32, every argument blocked too or one value a channel. */
+ * those on channel blocks go through them by vectors of as many channels as there are floats in one, every argument blocked too
+ * or one value a channel. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -263,46 +264,46 @@ typedef struct Blocked {
   Emit *e;
   Node *n;
   Ref src, dst;        /* the first element of the whole tensors */
-  Ref image, row, block;
+  Ref image, row, vector;
   Ref *arg;            /* of the steps */
 } Blocked;
 
 static void compute_pixels(const Blocked *t, Ref x, int pixels) {
   Emit *e = t->e;
   const Value *in = t->n->in[0], *out = t->n->out[0];
-  int align = e->vec_bytes;
-  Ref src = place_from(e, t->src, in, t->image, t->block, t->row, x);
-  Ref dst = place_from(e, t->dst, out, t->image, t->block, t->row, x);
-  step_pointers(e, t->n, t->image, t->block, t->row, x, t->arg);
+  int from = e->lanes * (int)type_size(in->type), to = e->lanes * (int)type_size(out->type);
+  Ref src = place_vector(e, t->src, in, t->image, t->vector, t->row, x);
+  Ref dst = place_vector(e, t->dst, out, t->image, t->vector, t->row, x);
+  step_pointers(e, t->n, t->image, t->vector, t->row, x, t->arg);
   for (int k = 0; k < pixels; k++) {
-    Ref v = load(e, e->vec, src, place_offset(in, 0, 0, k), align);
-    store(e, apply_steps(e, t->n, v, t->arg, 0, 0, k), dst, place_offset(out, 0, 0, k), align);
+    Ref v = load(e, vec_of(llvm_type(e, in->type), e->lanes), src, place_offset(in, 0, 0, k), from);
+    store(e, apply_steps(e, t->n, v, t->arg, 0, 0, k), dst, place_offset(out, 0, 0, k), to);
   }
 }
 
 static void emit_blocked(Emit *e, Node *n) {
   const int64_t *d = n->out[0]->shape.d;
-  int64_t blocks = (d[1] + e->lanes - 1) / e->lanes, whole = d[3] / UNROLL * UNROLL;
-  assert(n->op == OP_Pointwise && n->in[0]->layout.block == e->lanes);
+  int64_t vectors = (d[1] + e->lanes - 1) / e->lanes, whole = d[3] / UNROLL * UNROLL;
+  assert(n->op == OP_Pointwise && n->in[0]->layout.block);
   Blocked t = {.e = e, .n = n, .arg = alloc_n(e->g->cx, (size_t)n->n_step, sizeof *t.arg)};
   Ref lo, hi;
   work_range(e, d[0] * d[2], shape_count(&n->out[0]->shape), &lo, &hi);
   emit_halo(e, n->out[0]);
   t.src = value_ptr(e, n->in[0]);
   t.dst = value_ptr(e, n->out[0]);
-  Loop row, block, x;
+  Loop row, vector, x;
   loop_begin(e, &row, lo, hi, 1, 0, NULL);
   t.image = LLVMBuildUDiv(e->b, row.i, const_i64(e, d[2]), "");
   t.row = LLVMBuildURem(e->b, row.i, const_i64(e, d[2]), "");
-  loop_begin(e, &block, const_i64(e, 0), const_i64(e, blocks), 1, 0, NULL);
-  t.block = block.i;
+  loop_begin(e, &vector, const_i64(e, 0), const_i64(e, vectors), 1, 0, NULL);
+  t.vector = vector.i;
   if (whole > 0) {
     loop_begin(e, &x, const_i64(e, 0), const_i64(e, whole), UNROLL, 0, NULL);
     compute_pixels(&t, x.i, UNROLL);
     loop_end(e, &x);
   }
   if (whole < d[3]) compute_pixels(&t, const_i64(e, whole), (int)(d[3] - whole));
-  loop_end(e, &block);
+  loop_end(e, &vector);
   loop_end(e, &row);
 }
 

@@ -147,7 +147,10 @@ static void build_element(PlainPool *p) {
   Ref at = p->plane;
   for (int i = 0; i < SPACE; i++) at = add_i(e, mul_i(e, at, p->out[i]), p->at[i]);
   const Node *n = p->n;
-  if (n->out[0]) store(e, with_steps(p, acc[0]), gep(e, value_ptr(e, n->out[0]), at, p->size), 0, p->size);
+  if (n->out[0]) {
+    int size = (int)type_size(n->out[0]->type);
+    store(e, with_steps(p, acc[0]), gep(e, value_ptr(e, n->out[0]), at, size), 0, size);
+  }
   if (n->n_out < 2 || !n->out[1]) return;
   store(e, stored_index(p, acc[1]), gep(e, value_ptr(e, n->out[1]), at, 8), 0, 8);
 }

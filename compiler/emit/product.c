@@ -68,7 +68,7 @@ static void join_batches(Product *p) {
 static int at_most(int n, int64_t limit) { return n < limit ? n : (int)limit; }
 
 static Product product_of(Emit *e, Node *n) {
-  Product p = {.e = e, .n = n, .type = n->out[0]->type};
+  Product p = {.e = e, .n = n, .type = n->in[0]->type};
   p.elem = llvm_type(e, p.type);
   p.size = (int)type_size(p.type);
   set_a(&p);
@@ -208,7 +208,8 @@ static void store_vector(const Product *p, Ref x, Ref row, Ref col, int valid) {
   Emit *e = p->e;
   const Value *y = p->n->out[0];
   if (p->n->op == OP_Gemm && !p->packed) x = scale(p, x, attr_float(p->n, "alpha", 1));
-  Ref out = gep(e, value_ptr(e, y), add_i(e, mul_i(e, row, p->cols), col), p->size);
+  int size = (int)type_size(y->type);
+  Ref out = gep(e, value_ptr(e, y), add_i(e, mul_i(e, row, p->cols), col), size);
   if (p->drops_cols) { /* the rows are the result's last axis */
     Ref last = const_i64(e, y->shape.rank > 0 ? y->shape.d[y->shape.rank - 1] : 1);
     col = LLVMBuildURem(e->b, row, last, "");
@@ -216,8 +217,8 @@ static void store_vector(const Product *p, Ref x, Ref row, Ref col, int valid) {
   }
   x = add_c(p, x, row, col, valid);
   x = plain_steps(e, p->n, x, row, col, p->lanes, valid);
-  if (p->lanes == 1) store(e, x, out, 0, p->size);
-  else store_lanes(e, x, out, 0, valid, p->size);
+  if (p->lanes == 1) store(e, x, out, 0, size);
+  else store_lanes(e, x, out, 0, valid, size);
 }
 
 static void store_tile(const Product *p, const ProductTile *t, Ref *acc, Ref row, Ref col) {

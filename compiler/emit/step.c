@@ -4,20 +4,20 @@
 #include <llvm-c/Core.h>
 
 /* Constants of one value a channel lie dense, filled up to whole blocks. */
-static int64_t block_bytes(const Emit *e, const Value *v) { return v->data ? e->vec_bytes : place_block_bytes(v); }
+static int64_t vector_bytes(const Emit *e, const Value *v) { return e->lanes * (int64_t)type_size(v->type); }
 
-static Ref step_pointer(Emit *e, const Value *v, ArgClass class, Ref image, Ref block, Ref row, Ref x) {
-  if (v->data) return gep(e, value_ptr(e, v), block, block_bytes(e, v));
+static Ref step_pointer(Emit *e, const Value *v, ArgClass class, Ref image, Ref vector, Ref row, Ref x) {
+  if (v->data) return gep(e, value_ptr(e, v), vector, vector_bytes(e, v));
   bool tensor = class == ARG_TENSOR;
-  return place_at(e, v, image, block, tensor ? row : NULL, tensor ? x : NULL);
+  return place_vector(e, value_ptr(e, v), v, image, vector, tensor ? row : NULL, tensor ? x : NULL);
 }
 
-void step_pointers(Emit *e, Node *n, Ref image, Ref block, Ref row, Ref x, Ref *arg) {
+void step_pointers(Emit *e, Node *n, Ref image, Ref vector, Ref row, Ref x, Ref *arg) {
   for (int i = 0; i < n->n_step; i++) {
     ArgClass class = step_arg_class(n, &n->step[i]);
     assert(class != ARG_OTHER);
     bool in_memory = class == ARG_CHANNEL || class == ARG_TENSOR;
-    arg[i] = in_memory ? step_pointer(e, n->in[n->step[i].arg], class, image, block, row, x) : NULL;
+    arg[i] = in_memory ? step_pointer(e, n->in[n->step[i].arg], class, image, vector, row, x) : NULL;
   }
 }
 
@@ -25,19 +25,24 @@ static Ref step_argument(Emit *e, const Node *n, const Step *s, Ref arg, int db,
   ArgClass class = step_arg_class(n, s);
   if (class == ARG_NONE) return NULL;
   const Value *v = n->in[s->arg];
-  float scalar;
-  if (class == ARG_SCALAR && const_scalar(v, &scalar)) return splat_const(e, scalar);
-  int64_t at = db * block_bytes(e, v);
-  if (class == ARG_TENSOR) at += place_offset(v, 0, dy, dx);
-  return load(e, e->vec, arg, at, e->vec_bytes);
+  if (class == ARG_SCALAR) return splat(e, const_element(e, v), e->lanes);
+  int64_t at = db * vector_bytes(e, v);
+  if (!v->data) at = place_vector_offset(e, v, db, class == ARG_TENSOR ? dy : 0, class == ARG_TENSOR ? dx : 0);
+  return load(e, vec_of(llvm_type(e, v->type), e->lanes), arg, at, (int)vector_bytes(e, v));
 }
 
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx) {
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
-    acc = math_step(e, s, acc, step_argument(e, n, s, arg[i], db, dy, dx));
+    acc = typed_step(e, n, i, acc, step_argument(e, n, s, arg[i], db, dy, dx));
   }
   return acc;
+}
+
+static void print_scalar(const Value *v, Buffer *key) {
+  Number x = get_number(v->type, v->data, 0);
+  if (type_is_float(v->type)) buffer_printf(key, " =%a", x.f);
+  else buffer_printf(key, " =%lld", (long long)x.i);
 }
 
 void step_key(const Node *n, Buffer *key) {
@@ -45,13 +50,15 @@ void step_key(const Node *n, Buffer *key) {
     const Step *s = &n->step[i];
     ArgClass class = step_arg_class(n, s);
     buffer_printf(key, "|%s%s", s->swap ? "~" : "", op_info[s->op].name);
+    if (s->type) buffer_printf(key, ":%s", type_name(s->type));
     if (class == ARG_NONE) {
       buffer_printf(key, " %a %a", (double)s->a, (double)s->b);
       continue;
     }
     const Value *v = n->in[s->arg];
-    float scalar;
-    if (class == ARG_SCALAR && const_scalar(v, &scalar)) buffer_printf(key, " =%a", (double)scalar);
+    if (s->a != 0 || s->b != 0 || s->c != 0) buffer_printf(key, " %a %a %a", (double)s->a, (double)s->b, (double)s->c);
+    if (v->type != T_F32) buffer_printf(key, " %s", type_name(v->type));
+    if (class == ARG_SCALAR) print_scalar(v, key);
     if (class == ARG_CHANNEL) buffer_printf(key, " c%lld", v->data ? 0LL : (long long)v->layout.c);
     if (class == ARG_TENSOR) {
       buffer_printf(key, " t%lld.%lld.%lld", (long long)v->layout.c, (long long)v->layout.row, (long long)v->layout.pix);

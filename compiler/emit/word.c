@@ -35,6 +35,14 @@ LLVMTypeRef llvm_type(Emit *e, Type t) {
   }
 }
 
+Ref const_element(Emit *e, const Value *v) {
+  Number x = get_number(v->type, v->data, 0);
+  if (v->type == T_F32 || v->type == T_F64) return LLVMConstReal(llvm_type(e, v->type), x.f);
+  uint64_t bits = 0;
+  memcpy(&bits, v->data, type_size(v->type));
+  return LLVMConstInt(llvm_type(e, v->type), bits, 0);
+}
+
 /* ==== memory ==== */
 
 Ref gep(Emit *e, Ref p, Ref index, int64_t elem_size) {
@@ -61,11 +69,14 @@ static Ref lane_mask(Emit *e, int n) {
   return LLVMConstVector(bit, (unsigned)e->lanes);
 }
 
-Ref load_lanes(Emit *e, Ref p, int64_t bytes, int n, int align) {
-  if (n >= e->lanes) return load(e, e->vec, p, bytes, align);
-  Ref args[] = {gep_const(e, p, bytes), const_i32(e, align), lane_mask(e, n), LLVMConstNull(e->vec)};
-  return intrinsic(e, "llvm.masked.load", 2, (LLVMTypeRef[]){e->vec, e->ptr}, 4, args);
+Ref load_lanes_of(Emit *e, LLVMTypeRef element, Ref p, int64_t bytes, int n, int align) {
+  LLVMTypeRef type = vec_of(element, e->lanes);
+  if (n >= e->lanes) return load(e, type, p, bytes, align);
+  Ref args[] = {gep_const(e, p, bytes), const_i32(e, align), lane_mask(e, n), LLVMConstNull(type)};
+  return intrinsic(e, "llvm.masked.load", 2, (LLVMTypeRef[]){type, e->ptr}, 4, args);
 }
+
+Ref load_lanes(Emit *e, Ref p, int64_t bytes, int n, int align) { return load_lanes_of(e, e->f32, p, bytes, n, align); }
 
 void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align) {
   if (n >= e->lanes) {
@@ -73,7 +84,7 @@ void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align) {
     return;
   }
   Ref args[] = {v, gep_const(e, p, bytes), const_i32(e, align), lane_mask(e, n)};
-  intrinsic(e, "llvm.masked.store", 2, (LLVMTypeRef[]){e->vec, e->ptr}, 4, args);
+  intrinsic(e, "llvm.masked.store", 2, (LLVMTypeRef[]){LLVMTypeOf(v), e->ptr}, 4, args);
 }
 
 void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality) {

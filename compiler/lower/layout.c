@@ -88,27 +88,32 @@ ArgClass step_arg_class(const Node *n, const Step *s) {
   if (s->arg < 0) return ARG_NONE;
   const Value *v = n->in[s->arg];
   const Shape *out = &n->out[0]->shape;
-  float x;
-  if (v->type != T_F32) return ARG_OTHER;
-  if (const_scalar(v, &x)) return ARG_SCALAR;
+  if (type_size(v->type) > type_size(T_F32)) return ARG_OTHER;
+  if (v->data && shape_count(&v->shape) == 1) return ARG_SCALAR;
   if (v->data) return is_per_channel(v, out) && (v->shape.rank == 3 || v->shape.d[0] == 1) ? ARG_CHANNEL : ARG_OTHER;
   if (shape_equal(&v->shape, out)) return ARG_TENSOR;
   return v->shape.rank == 4 && is_per_channel(v, out) ? ARG_CHANNEL : ARG_OTHER;
 }
 
+/* Can step i run on blocks? Behind convolutions and pools it makes f32, else what has as many elements in a block as there are
+ * floats in a vector, or more. */
+static bool step_fits_blocks(const Node *n, int i) {
+  Type t = step_type(n, i);
+  bool type_fits = n->op == OP_Pointwise ? type_size(t) <= type_size(T_F32) : t == T_F32;
+  return type_fits && step_arg_class(n, &n->step[i]) != ARG_OTHER;
+}
+
 static bool steps_fit_blocks(const Node *n) {
   for (int i = 0; i < n->n_step; i++) {
-    if (step_arg_class(n, &n->step[i]) == ARG_OTHER) return false;
+    if (!step_fits_blocks(n, i)) return false;
   }
   return true;
 }
 
-/* Steps from the first that can't run on blocks become a Pointwise of their own, on dense tensors. */
-static void split_epilogue(Graph *g, Node *n) {
-  int first = 0;
-  while (first < n->n_step && step_arg_class(n, &n->step[first]) != ARG_OTHER) first++;
+/* Steps from number `first` on become a Pointwise of their own. */
+static void split_epilogue(Graph *g, Node *n, int first) {
   if (first == n->n_step) return;
-  Value *y = n->out[0], *x = value_new(g, format_text(g->cx, "%s.blocks", y->name), y->type, y->shape);
+  Value *y = n->out[0], *x = value_new(g, format_text(g->cx, "%s.blocks", y->name), step_type(n, first - 1), y->shape);
   Node *rest = walk_after(g, OP_Pointwise, n->name, 1, &x, 1);
   for (int i = first; i < n->n_step; i++) {
     Step s = n->step[i];
@@ -128,6 +133,17 @@ static void split_epilogue(Graph *g, Node *n) {
   x->batched = y->batched;
   rest->out[0] = y;
   y->def = rest;
+}
+
+/* Convolutions leave what can't run on blocks, and pools what is no f32. */
+static void split_epilogues(Graph *g) {
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));) {
+    bool conv = conv_on_blocks(n), pool = op_info[n->op].family == FAMILY_POOL && n->in[0]->type == T_F32;
+    int first = 0;
+    while (first < n->n_step && (conv ? step_fits_blocks(n, first) : step_type(n, first) == T_F32)) first++;
+    if (conv || pool) split_epilogue(g, n, first);
+  }
 }
 
 /* ==== copies in another layout ==== */
@@ -236,7 +252,7 @@ static bool runs_on_blocks(const Node *n) {
   switch (op_info[n->op].blocks) {
   case BLOCKS_IF_PLANNED: return conv_on_blocks(n);
   case BLOCKS_IMAGES:
-    if (n->op == OP_Pointwise && !shape_equal(&x->shape, &y->shape)) return false;
+    if (n->op == OP_Pointwise) return x->layout.block && shape_equal(&x->shape, &y->shape) && steps_fit_blocks(n);
     return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n) && window_fits(n);
   case BLOCKS_NO: case BLOCKS_JOINED: case BLOCKS_MADE: break;
   }
@@ -356,7 +372,9 @@ static void share_halos(Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
     const Node *n = g->node[i];
     for (int k = 0; k < n->n_step && n->out[0]->layout.block; k++) {
-      if (step_arg_class(n, &n->step[k]) == ARG_TENSOR) join_halos(g, set, n->in[n->step[k].arg], n->out[0]);
+      const Value *arg = n->step[k].arg < 0 ? NULL : n->in[n->step[k].arg];
+      bool tensor = step_arg_class(n, &n->step[k]) == ARG_TENSOR;
+      if (tensor && arg->type == n->out[0]->type) join_halos(g, set, arg, n->out[0]);
     }
   }
   for (int i = 0; i < g->n_value; i++) share_halo(&g->value[i]->layout, &g->value[set_of(set, i)]->layout);
@@ -423,10 +441,7 @@ static void outputs_plain(Work *w) {
 
 void pass_layout(Build *b) {
   Graph *g = b->graph;
-  walk_begin(g);
-  for (Node *n; (n = walk_next(g));) {
-    if (conv_on_blocks(n)) split_epilogue(g, n);
-  }
+  split_epilogues(g);
   Work w = {.build = b, .g = g, .n_copy = g->n_value};
   for (int i = 0; i < g->n_value; i++) {
     g->value[i]->id = i;

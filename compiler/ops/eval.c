@@ -5,15 +5,26 @@
 
 /* ---- nodes ---- */
 
+/* The operator alone, whose result has its own type, which the steps may change. */
+static void eval_bare(Graph *g, const Node *n, const void *const *in, void **out) {
+  Value own = *n->out[0];
+  Node bare = *n;
+  own.type = step_type(n, -1);
+  bare.n_step = 0;
+  bare.out = alloc_n(g->cx, (size_t)n->n_out, sizeof *bare.out);
+  memcpy(bare.out, n->out, (size_t)n->n_out * sizeof *bare.out);
+  bare.out[0] = &own;
+  eval_node(g, &bare, in, out);
+}
+
 void eval_node(Graph *g, const Node *n, const void *const *in, void **out) {
-  for (int i = 0; i < n->n_out; i++) {
+  for (int i = 0; n->n_step == 0 && i < n->n_out; i++) {
     const Value *v = n->out[i];
     assert(!v || !shape_is_symbolic(&v->shape));
-    Type own = i == 0 && v ? step_type(n, -1) : T_NONE; /* which the steps may change */
-    if (n->n_step == 0 && v) own = v->type;
-    out[i] = v ? alloc_n(g->cx, (size_t)shape_count(&v->shape), type_size(own)) : NULL;
+    out[i] = v ? alloc_n(g->cx, (size_t)shape_count(&v->shape), type_size(v->type)) : NULL;
   }
-  meaning[n->op].eval(g, n, in, out);
+  if (n->n_step == 0) meaning[n->op].eval(g, n, in, out);
+  else eval_bare(g, n, in, out);
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
     const Value *arg = s->arg < 0 ? NULL : n->in[s->arg];

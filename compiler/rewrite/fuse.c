@@ -45,6 +45,13 @@ bool step_of_node(const Node *n, int chain, Step *s) {
 
 /* ---- the pass ---- */
 
+/* A Cast ends the f32 part of an epilogue. */
+static bool becomes_step(const Node *n, int chain, Step *s) {
+  if (n->op != OP_Cast || !is_float(n->in[0])) return step_of_node(n, chain, s);
+  *s = (Step){.op = OP_Cast, .type = n->out[0]->type, .arg = -1};
+  return true;
+}
+
 /* A convolution whose weights come at run time has no epilogue. */
 static bool is_anchor(const Node *n) {
   if (n->op == OP_Conv) return is_const_conv(n);
@@ -55,7 +62,7 @@ static bool is_anchor(const Node *n) {
 static bool can_chain(const Node *n, int chain) {
   Step s;
   const Value *x = n->in[chain];
-  return !x->data && step_of_node(n, chain, &s) && shape_equal(&x->shape, &n->out[0]->shape);
+  return !x->data && becomes_step(n, chain, &s) && shape_equal(&x->shape, &n->out[0]->shape);
 }
 
 /* The anchor whose result is n's operand `chain` and which can take n as one more step; NULL: none. */
@@ -74,7 +81,7 @@ static int operand_count(const Node *n) {
 
 static void add_step(Graph *g, Node *anchor, const Node *n, int chain) {
   Step s;
-  bool ok = step_of_node(n, chain, &s);
+  bool ok = becomes_step(n, chain, &s);
   assert(ok), (void)ok;
   if (operand_count(n) == 2) {
     while (anchor->n_in < op_info[anchor->op].max_in) node_add_input(g, anchor, NULL);

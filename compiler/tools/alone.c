@@ -30,7 +30,8 @@ static Node *copy_node(Graph *to, const Alone *layer) {
   copy->plan = alloc(to->cx, sizeof *copy->plan);
   *copy->plan = n->candidates->item[layer->candidate].plan;
   for (int i = 0; i < n->n_step && !layer->bare; i++) node_add_step(to, copy, n->step[i]);
-  copy->out[0] = value_new(to, n->out[0]->name, n->out[0]->type, n->out[0]->shape);
+  Type type = layer->bare ? step_type(n, -1) : n->out[0]->type;
+  copy->out[0] = value_new(to, n->out[0]->name, type, n->out[0]->shape);
   copy->out[0]->def = copy;
   return copy;
 }

@@ -184,6 +184,25 @@ static void formats_of_types(void **state) {
   }
 }
 
+/* A Pointwise on blocks casts to the blocks of the other type; behind a convolution or pool a cast is a Pointwise of its own. */
+static void casts_stay_on_blocks(void **state) {
+  (void)state;
+  static const struct { const char *text, *ops; int block; } cases[] = {
+    {"z = Pointwise(y) | Relu | Cast u8\n", "Reorder Conv Pointwise|Relu|Cast Reorder", 32},
+    {"z = Conv(y, v) | Relu | Cast f16 | Cast f32\n", "Reorder Conv Conv|Relu Pointwise|Cast|Cast Reorder", 8},
+    {"z = MaxPool(y) kernel_shape=[2,2] | Relu | Cast f16\n", "Reorder Conv MaxPool|Relu Pointwise|Cast Reorder", 16},
+    {"z = Pointwise(y) | Cast i64\n", "Reorder Conv Reorder Pointwise|Cast", 0},
+  };
+  EXPECT_NO_FAIL(cx);
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    Graph *g = laid_out(format_text(cx, "graph g\ninput x f32 [1,16,8,8]\n" CONV_WEIGHTS "y = Conv(x, v)\n%soutput z\n",
+                                    cases[i].text));
+    assert_string_equal(ops_text(g), cases[i].ops);
+    const Node *last = g->output[0]->def;
+    assert_int_equal((last->op == OP_Reorder ? last->in[0] : last->out[0])->layout.block, cases[i].block);
+  }
+}
+
 /* ==== halos ==== */
 
 static void halos_hold_what_windows_read(void **state) {
@@ -409,6 +428,7 @@ int main(void) {
     TEST(steps_that_need_dense_tensors_leave),
     TEST(classes_of_arguments),
     TEST(formats_of_types),
+    TEST(casts_stay_on_blocks),
     TEST(halos_hold_what_windows_read),
     TEST(winograd_reads_whole_tiles),
     TEST(residuals_share_one_halo),

@@ -22,6 +22,15 @@ static void residual_in_both_orders(void **state) {
          "output y\n", "Conv|Relu|Sub");
 }
 
+/* A Cast from f32 is the last step: what follows it is no f32. */
+static void casts_end_epilogues(void **state) {
+  (void)state;
+  expect(CONV_HEAD "c = Conv(x, w, b) pads=[1,1,1,1]\nr = Relu(c)\ny = Cast(r) to=6\nz = Add(y, y)\noutput z\n",
+         "Conv|Relu|Cast Add");
+  expect(CONV_HEAD "c = Conv(x, w, b) pads=[1,1,1,1]\nd = Cast(c) to=10\ny = Cast(d) to=1\nz = Relu(y)\noutput z\n",
+         "Conv|Cast Cast Pointwise|Relu");
+}
+
 static void arguments_come_behind_the_bias(void **state) {
   (void)state;
   Context *cx = context_new();
@@ -102,6 +111,7 @@ static void matmul_and_pools_are_anchors(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(residual_in_both_orders),
+    cmocka_unit_test(casts_end_epilogues),
     cmocka_unit_test(arguments_come_behind_the_bias),
     cmocka_unit_test(the_later_anchor_takes_the_sum),
     cmocka_unit_test(an_anchor_moves_behind_its_argument),
