@@ -1,0 +1,47 @@
+/* text_test.c: the report as text: a line for every buffer. */
+#include "fixture.h"
+#include "loaded.h"
+
+#include <stdlib.h>
+
+/* With a residual that its sum is written over. */
+static const char residuals[] = "graph g\ninput x f32 [1,16,8,8]\nconst w f32 [16,16,1,1] = random 1 -1 1\n"
+  "const u f32 [16,16,1,1] = random 2 -1 1\na = Conv(x, w)\nr = Relu(a)\nb = Conv(r, u)\ns = Add(b, r)\nt = Relu(s)\n"
+  "c = Conv(t, w)\nd = Conv(c, u)\ne = Add(d, t)\nf = Conv(e, w)\noutput f\n";
+
+static void report_names_every_buffer(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  const Options options = {.name = "test", .cpu = "x86-64-v3", .max_memory = 1 << 30, .verify = true};
+  const Build *b = build_of(text_parse(cx, &options, residuals), NULL);
+  const Graph *g = b->graph;
+  char *text = NULL;
+  size_t size = 0;
+  FILE *f = open_memstream(&text, &size);
+  print_buffers(report_new(b), f);
+  fclose(f);
+  const char *head = format_text(
+    cx, "weights %lld bytes, workspace %lld bytes, scratch %lld bytes a thread\n",
+    (long long)b->weights_size, (long long)b->work_size, (long long)b->scratch_size);
+  assert_memory_equal(text, head, strlen(head));
+  int lines = 0, expected = 2;
+  for (const char *s = text; *s; s++) lines += *s == '\n';
+  for (int i = 0; i < g->n_value; i++) {
+    const Value *v = g->value[i];
+    if (v->place == P_NONE || v->place == P_CONST) continue;
+    expected++;
+    const char *end = v->alias ? format_text(cx, " %s = %s\n", v->name, v->alias->name)
+                               : format_text(cx, " %s\n", v->name);
+    if (!strstr(text, end)) fail_msg("no line for %s:\n%s", v->name, text);
+  }
+  assert_int_equal(lines, expected);
+  assert_non_null(strstr(text, " e = t\n"));
+  free(text);
+  context_free(cx);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(report_names_every_buffer)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
