@@ -53,14 +53,14 @@ static void sum_row(const Depthwise *d, int uw, int width, Ref line, Ref weights
   sum_taps(d, uw, width, kw - whole, line, gep_const(e, weights, whole * width * F32_BYTES), acc);
 }
 
-typedef struct Building {
+typedef struct DepthwiseKernel {
   const Depthwise *d;
   int uw, width;
-} Building;
+} DepthwiseKernel;
 
 static void build_kernel(const void *data) {
-  const Depthwise *d = ((const Building *)data)->d;
-  int uw = ((const Building *)data)->uw, width = ((const Building *)data)->width;
+  const Depthwise *d = ((const DepthwiseKernel *)data)->d;
+  int uw = ((const DepthwiseKernel *)data)->uw, width = ((const DepthwiseKernel *)data)->width;
   Emit *e = d->e;
   Ref acc[64], arg[MAX_STEPS];
   Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), 0, e->vec_bytes);
@@ -87,7 +87,7 @@ static void call_tile(const Depthwise *d, int uw, int width, Ref image, Ref row,
   step_pointers(e, d->n, image, block, row, x, args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(d, uw, width, &key);
-  call_kernel(e, key.data, ARG_STEPS + d->n->n_step, args, build_kernel, &(Building){d, uw, width});
+  call_kernel(e, key.data, ARG_STEPS + d->n->n_step, args, build_kernel, &(DepthwiseKernel){d, uw, width});
   buffer_free(&key);
 }
 

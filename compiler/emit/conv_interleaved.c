@@ -27,7 +27,7 @@ typedef struct Source {
   int64_t row, channel;     /* bytes from one to the next */
 } Source;
 
-typedef struct Site { Ref image, row, batch; } Site;
+typedef struct InterleavedSite { Ref image, row, batch; } InterleavedSite;
 
 static int blocks_of(const Interleaved *t, int channels) {
   return (t->groups * channels + t->e->lanes - 1) / t->e->lanes;
@@ -92,7 +92,7 @@ static void sum_taps(const Interleaved *t, const Source *s, int uw, Ref in, Ref 
 }
 
 /* The pixels x .. x+uw; the sums are joined into blocks, which get the bias and the epilogue. */
-static void build_tile(const Interleaved *t, const Source *s, const Site *p, Ref weights, int uw, Ref x) {
+static void build_tile(const Interleaved *t, const Source *s, const InterleavedSite *p, Ref weights, int uw, Ref x) {
   Emit *e = t->e;
   int ocg = t->plan->ocg, from[64];
   Ref acc[64], arg[MAX_STEPS], block = mul_i(e, p->batch, ocg);
@@ -114,7 +114,7 @@ static void build_tile(const Interleaved *t, const Source *s, const Site *p, Ref
 /* ==== the loops ==== */
 
 /* A row of a batch. */
-static void build_row(const Interleaved *t, const Site *p) {
+static void build_row(const Interleaved *t, const InterleavedSite *p) {
   Emit *e = t->e;
   int64_t filter = (int64_t)t->win->kh * t->win->kw * t->plan->icg * t->plan->ocg * e->vec_bytes;
   Ref weights = gep(e, weights_ptr(e, t->n->plan->at.weights), p->batch, filter);
@@ -132,7 +132,7 @@ static void build_row(const Interleaved *t, const Site *p) {
 }
 
 /* Batches of V groups; the last one, if it has fewer, is code of its own. */
-static void build_batch(Interleaved *t, const Site *p) {
+static void build_batch(Interleaved *t, const InterleavedSite *p) {
   Emit *e = t->e;
   int groups = t->plan->groups, rest = groups % e->lanes;
   int64_t whole = groups / e->lanes;
@@ -161,7 +161,7 @@ void emit_interleaved(Emit *e, Node *n) {
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
   Ref line = LLVMBuildSDiv(e->b, item.i, count, "");
-  Site p = {.image = LLVMBuildSDiv(e->b, line, rows, ""), .row = LLVMBuildSRem(e->b, line, rows, ""),
+  InterleavedSite p = {.image = LLVMBuildSDiv(e->b, line, rows, ""), .row = LLVMBuildSRem(e->b, line, rows, ""),
              .batch = LLVMBuildSRem(e->b, item.i, count, "")};
   build_batch(&t, &p);
   loop_end(e, &item);

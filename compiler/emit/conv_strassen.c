@@ -30,16 +30,16 @@ enum { NOTHING = -1, P1, P5, U2, U3, KEPT };
 static_assert((int)KEPT == STRASSEN_KEPT && (int)A11 == STRASSEN_SUMS && T4 - T2 + 1 == STRASSEN_BUFFERS, "strassen_memory has room for them");
 enum { C11, C12, C21, C22, NONE };
 
-typedef struct Product {
+typedef struct StrassenProduct {
   int a, b;                /* operands */
   int before, kept;        /* what is added to it, and as what the sum is kept */
   int c;                   /* the quadrant that is completed, ... */
   int n_terms, term[MAX_TERMS]; /* ... by adding these */
   int from, minus, to;     /* the T that is computed meanwhile, ... */
   int half;                /* ... its first or second half; NOTHING: none is */
-} Product;
+} StrassenProduct;
 
-static const Product products[PRODUCTS] = {
+static const StrassenProduct products[PRODUCTS] = {
   {A11, B11, NOTHING, P1,      NONE, 0, {0},      B22, T1,  T2, 0},
   {A12, B21, NOTHING, NOTHING, C11,  1, {P1},     B22, T1,  T2, 1},
   {S1,  T1,  NOTHING, P5,      NONE, 0, {0},      T2,  B11, T3, 0},
@@ -156,17 +156,17 @@ static void sums_of_block(const Strassen *s, Ref sums, Ref first, Ref pair, Ref 
 
 enum { ARG_IN, ARG_W, ARG_FROM, ARG_MINUS, ARG_TO, ARG_M, ARG_OUT, ARG_BIAS, ARG_PREFETCH, ARG_STEPS };
 
-typedef struct Kernel {
+typedef struct StrassenKernel {
   const Strassen *s;
-  const Product *p;
+  const StrassenProduct *p;
   Tile tile;
   int64_t block;                  /* bytes from one channel block of the input to the next */
   int dy[MAX_TILE], dx[MAX_TILE]; /* result's pixels from the first */
   int exist;                      /* the first so many pixels */
   bool optional;                  /* there may be no result at all */
-} Kernel;
+} StrassenKernel;
 
-static void kernel_key(const Kernel *k, Buffer *key) {
+static void kernel_key(const StrassenKernel *k, Buffer *key) {
   const Strassen *s = k->s;
   const Tile *t = &k->tile;
   buffer_printf(key, "strassen_%dx%d_b%lld.%lld_m%lld.%d_pf%d_t%d", t->uw, t->nb, (long long)s->half,
@@ -181,17 +181,17 @@ static void kernel_key(const Kernel *k, Buffer *key) {
   buffer_add(key, "", 1);
 }
 
-static Ref kept_at(const Kernel *k, int m, int i) {
+static Ref kept_at(const StrassenKernel *k, int m, int i) {
   Emit *e = k->s->e;
   return gep_const(e, LLVMGetParam(e->fn, ARG_M), m * k->s->kept * F32_BYTES + i * e->vec_bytes);
 }
 
-static Ref load_kept(const Kernel *k, int m, int i) {
+static Ref load_kept(const StrassenKernel *k, int m, int i) {
   Emit *e = k->s->e;
   return load(e, e->vec, kept_at(k, m, i), 0, e->vec_bytes);
 }
 
-static void keep_product(const Kernel *k, Ref *acc) {
+static void keep_product(const StrassenKernel *k, Ref *acc) {
   Emit *e = k->s->e;
   for (int i = 0; i < k->tile.nb * k->tile.uw; i++) {
     if (k->p->before != NOTHING) acc[i] = add_f(e, acc[i], load_kept(k, k->p->before, i));
@@ -199,7 +199,7 @@ static void keep_product(const Kernel *k, Ref *acc) {
   }
 }
 
-static void store_result(const Kernel *k, Ref *acc) {
+static void store_result(const StrassenKernel *k, Ref *acc) {
   const Strassen *s = k->s;
   Emit *e = s->e;
   Ref arg[MAX_STEPS], out = LLVMGetParam(e->fn, ARG_OUT);
@@ -217,7 +217,7 @@ static void store_result(const Kernel *k, Ref *acc) {
 }
 
 /* What the epilogue will read of a residual. */
-static void prefetch_arguments(const Kernel *k) {
+static void prefetch_arguments(const StrassenKernel *k) {
   const Node *n = k->s->n;
   Emit *e = k->s->e;
   for (int i = 0; i < n->n_step; i++) {
@@ -236,7 +236,7 @@ static void prefetch_arguments(const Kernel *k) {
 }
 
 static void build_kernel(const void *data) {
-  const Kernel *k = data;
+  const StrassenKernel *k = data;
   const Strassen *s = k->s;
   Emit *e = s->e;
   Tile tile = k->tile;
@@ -280,7 +280,7 @@ static Ref weights_of(const Strassen *s, const Turn *t, int b) {
 }
 
 /* Input of a tile, and where its pixels are. */
-static Ref tile_input(const Strassen *s, const Turn *t, Kernel *k, Ref pair, int first) {
+static Ref tile_input(const Strassen *s, const Turn *t, StrassenKernel *k, Ref pair, int first) {
   Emit *e = s->e;
   bool in_place = k->p->a >= A11;
   int second = k->p->a == A22, bytes = e->vec_bytes;
@@ -297,7 +297,7 @@ static Ref tile_input(const Strassen *s, const Turn *t, Kernel *k, Ref pair, int
   return gep_const(e, x, (k->p->a != A11 ? s->half * place_block_bytes(s->in) : 0) + base);
 }
 
-static void tile_output(const Strassen *s, const Turn *t, Kernel *k, Ref pair, int first, Ref *args) {
+static void tile_output(const Strassen *s, const Turn *t, StrassenKernel *k, Ref pair, int first, Ref *args) {
   Emit *e = s->e;
   int second = k->p->c >= C21, y0, x0;
   Start p = start_of(s, add_i(e, t->first, pair), second);
@@ -323,9 +323,9 @@ static void tile_output(const Strassen *s, const Turn *t, Kernel *k, Ref pair, i
 
 /* Tile number `tile` of the group computes its share of a T; the last tiles may do so again what others did. Where one product
  * has tiles enough, the second of two has no share. */
-static void share_of_weights(const Strassen *s, const Turn *t, Kernel *k, Ref tile, Ref *args) {
+static void share_of_weights(const Strassen *s, const Turn *t, StrassenKernel *k, Ref tile, Ref *args) {
   Emit *e = s->e;
-  const Product *p = k->p;
+  const StrassenProduct *p = k->p;
   int64_t fewest = s->pairs / s->groups * tiles_of_line(s), all = e->lanes * s->plan->nb;
   bool whole = all <= fewest;
   if (p->half == NOTHING || (whole && p->half > 0)) return;
@@ -341,10 +341,10 @@ static void share_of_weights(const Strassen *s, const Turn *t, Kernel *k, Ref ti
 }
 
 /* Tile number i of the lines of a pair: `uw` pixels from `first`. */
-static void one_tile(const Strassen *s, const Turn *t, const Product *p, Ref pair, int i, int first, int uw) {
+static void one_tile(const Strassen *s, const Turn *t, const StrassenProduct *p, Ref pair, int i, int first, int uw) {
   Emit *e = s->e;
   int nb = s->plan->nb, number = (int)(p - products), count = tiles_of_line(s);
-  Kernel k = {.s = s, .p = p, .tile = {.uw = uw, .nb = nb}};
+  StrassenKernel k = {.s = s, .p = p, .tile = {.uw = uw, .nb = nb}};
   Ref args[MAX_KERNEL_ARGS] = {NULL};
   args[ARG_IN] = tile_input(s, t, &k, pair, first);
   args[ARG_W] = weights_of(s, t, p->b);
@@ -362,7 +362,7 @@ static void one_tile(const Strassen *s, const Turn *t, const Product *p, Ref pai
   buffer_free(&key);
 }
 
-static void one_product(const Strassen *s, const Turn *t, const Product *p) {
+static void one_product(const Strassen *s, const Turn *t, const StrassenProduct *p) {
   Emit *e = s->e;
   const RowTiles tiles = row_tiles(s->line, s->plan->uw);
   int first = 0;

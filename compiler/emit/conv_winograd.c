@@ -1,4 +1,4 @@
-/* conv_winograd.c: convolution by Winograd's algorithm, whose forms and points are winograd.c's.
+/* conv_winograd.c: convolution by Winograd's algorithm, whose forms and points are lower/conv_winograd.c's.
  *
  * A group of tiles is transformed to V; then for each panel of output channels one small matrix product a frequency gives M,
  * and M is transformed back with the epilogue. V is each worker's own, or, where the map is one group, shared and made in a
@@ -11,13 +11,13 @@ static int64_t frequencies(const Winograd *w) { return (int64_t)w->f.points * w-
 
 /* ==== one panel of output channels over one group ==== */
 
-typedef struct Group {
+typedef struct WinogradGroup {
   WinogradArea area;
   Ref v, u;         /* transformed input, transformed weights of a chunk */
-} Group;
+} WinogradGroup;
 
 /* Weights stored transformed, of one phase. */
-static void stored_range(const Winograd *w, const Group *k, const WinogradRange *rows, const WinogradRange *cols,
+static void stored_range(const Winograd *w, const WinogradGroup *k, const WinogradRange *rows, const WinogradRange *cols,
                          Ref weights, int nb) {
   Emit *e = w->e;
   int64_t bytes = w->plan->icg * winograd_line_bytes(w, nb);
@@ -33,7 +33,7 @@ static void stored_range(const Winograd *w, const Group *k, const WinogradRange 
   loop_end(e, &i);
 }
 
-static void panel_stored(const Winograd *w, const Group *k, Ref weights, int nb) {
+static void panel_stored(const Winograd *w, const WinogradGroup *k, Ref weights, int nb) {
   WinogradRange rows[3], cols[3];
   int n_rows = winograd_ranges(&w->f, w->s.cut_rows, rows), n_cols = winograd_ranges(&w->f, w->s.cut_cols, cols);
   for (int i = 0; i < n_rows; i++) {
@@ -42,11 +42,11 @@ static void panel_stored(const Winograd *w, const Group *k, Ref weights, int nb)
 }
 
 /* One chunk of input channels: `g` its given weights, `v` its part of the transformed input. */
-typedef struct Chunk {
+typedef struct WinogradChunk {
   int channels, nb;
   bool first;
   Ref g, v;
-} Chunk;
+} WinogradChunk;
 
 /* Bytes from a frequency's input to the next one's, where that is to come nearer meanwhile: all of it, used once a panel, may not
  * stay in L2 beside the weights. */
@@ -55,7 +55,7 @@ static int64_t input_ahead(const Winograd *w) {
   return bytes * frequencies(w) > w->e->t->l2 / 4 ? bytes : 0;
 }
 
-static void chunk_row(const Winograd *w, const Group *k, const Chunk *c, const WinogradRange *rows, int i) {
+static void chunk_row(const Winograd *w, const WinogradGroup *k, const WinogradChunk *c, const WinogradRange *rows, int i) {
   Emit *e = w->e;
   WinogradRange cols[3];
   WinogradPlaces u[2];
@@ -75,7 +75,7 @@ static void chunk_row(const Winograd *w, const Group *k, const Chunk *c, const W
   }
 }
 
-static void sum_chunk(const Winograd *w, const Group *k, const Chunk *c) {
+static void sum_chunk(const Winograd *w, const WinogradGroup *k, const WinogradChunk *c) {
   if (w->plan->fused) {
     winograd_fused_chunk(w, k->area.m, c->g, c->v, c->channels / w->e->lanes, c->first);
     return;
@@ -88,34 +88,34 @@ static void sum_chunk(const Winograd *w, const Group *k, const Chunk *c) {
 }
 
 /* Chunk number `number` of a panel. */
-static Chunk chunk_at(const Winograd *w, const Group *k, Ref weights, Ref number, int channels, int nb) {
+static WinogradChunk chunk_at(const Winograd *w, const WinogradGroup *k, Ref weights, Ref number, int channels, int nb) {
   int64_t whole = (int64_t)w->plan->chunk * w->e->lanes, taps = w->f.kernel * w->f.kernel;
-  return (Chunk){.channels = channels, .nb = nb, .g = gep(w->e, weights, number, taps * whole * winograd_line_bytes(w, nb)),
+  return (WinogradChunk){.channels = channels, .nb = nb, .g = gep(w->e, weights, number, taps * whole * winograd_line_bytes(w, nb)),
                  .v = gep(w->e, k->v, number, whole * w->s.group_tiles * F32_BYTES)};
 }
 
-static void panel_on_the_fly(const Winograd *w, const Group *k, Ref weights, int nb) {
+static void panel_on_the_fly(const Winograd *w, const WinogradGroup *k, Ref weights, int nb) {
   Emit *e = w->e;
   int whole = w->plan->chunk * e->lanes, chunks = w->plan->icg / whole, rest = w->plan->icg % whole;
   if (chunks > 0) {
-    Chunk c = chunk_at(w, k, weights, const_i64(e, 0), whole, nb);
+    WinogradChunk c = chunk_at(w, k, weights, const_i64(e, 0), whole, nb);
     c.first = true;
     sum_chunk(w, k, &c);
   }
   if (chunks > 1) {
     Loop number;
     loop_begin(e, &number, const_i64(e, 1), const_i64(e, chunks), 1, 0, NULL);
-    Chunk c = chunk_at(w, k, weights, number.i, whole, nb);
+    WinogradChunk c = chunk_at(w, k, weights, number.i, whole, nb);
     sum_chunk(w, k, &c);
     loop_end(e, &number);
   }
   if (rest == 0) return;
-  Chunk c = chunk_at(w, k, weights, const_i64(e, chunks), rest, nb);
+  WinogradChunk c = chunk_at(w, k, weights, const_i64(e, chunks), rest, nb);
   c.first = chunks == 0;
   sum_chunk(w, k, &c);
 }
 
-static void panel_of_group(const Winograd *w, const Group *k, Ref panel, int nb) {
+static void panel_of_group(const Winograd *w, const WinogradGroup *k, Ref panel, int nb) {
   Emit *e = w->e;
   int64_t terms = w->plan->stored ? frequencies(w) : w->f.kernel * w->f.kernel;
   Ref weights = gep(e, weights_ptr(e, w->n->plan->at.weights), panel, terms * w->plan->icg * winograd_line_bytes(w, w->plan->nb));
@@ -125,7 +125,7 @@ static void panel_of_group(const Winograd *w, const Group *k, Ref panel, int nb)
 }
 
 /* Panels [lo, hi) of a group; the last of all may be narrower. */
-static void panels_of_group(const Winograd *w, const Group *k, Ref lo, Ref hi) {
+static void panels_of_group(const Winograd *w, const WinogradGroup *k, Ref lo, Ref hi) {
   Emit *e = w->e;
   int64_t full = w->s.out_blocks / w->plan->nb;
   int rest = (int)(w->s.out_blocks % w->plan->nb);
@@ -193,7 +193,7 @@ static void phase_panels(const Winograd *w) {
   Ref lo, hi;
   int64_t panels = panel_count(w), images = w->plan->group_images;
   task_range(e, w->images / images * panels, &lo, &hi);
-  Group k = {.area = {.first = const_i64(e, 0), .images = images, .rows = w->s.tile_rows}};
+  WinogradGroup k = {.area = {.first = const_i64(e, 0), .images = images, .rows = w->s.tile_rows}};
   k.area.m = gep_const(e, scratch_ptr(e), w->s.m_at);
   k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * F32_BYTES);
   Loop item;
@@ -206,7 +206,7 @@ static void phase_panels(const Winograd *w) {
   loop_end(e, &item);
 }
 
-static void whole_group(const Winograd *w, Group *k) {
+static void whole_group(const Winograd *w, WinogradGroup *k) {
   Emit *e = w->e;
   Loop row, block;
   loop_begin(e, &row, const_i64(e, 0), const_i64(e, k->area.rows), 1, 0, NULL);
@@ -219,7 +219,7 @@ static void whole_group(const Winograd *w, Group *k) {
 }
 
 /* Rows [lo, hi) of tiles of one image: whole groups, then what is left row by row. */
-static void rows_by_groups(const Winograd *w, Group *k, Ref lo, Ref hi) {
+static void rows_by_groups(const Winograd *w, WinogradGroup *k, Ref lo, Ref hi) {
   Emit *e = w->e;
   int64_t rows[] = {w->plan->tile_rows, 1};
   for (int i = 0; i < (rows[0] > 1 ? 2 : 1); i++) {
@@ -241,7 +241,7 @@ static void by_groups(const Winograd *w) {
   Ref lo, hi, all = const_i64(e, w->s.tile_rows);
   emit_halo(e, w->n->out[0]);
   task_range(e, w->images * w->s.tile_rows, &lo, &hi);
-  Group k = {.area.images = 1, .v = scratch_ptr(e)};
+  WinogradGroup k = {.area.images = 1, .v = scratch_ptr(e)};
   k.area.m = gep_const(e, k.v, w->s.m_at);
   k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * F32_BYTES);
   Loop image;

@@ -6,7 +6,8 @@
 const Algorithm algorithms[] = {
 #define KERNEL(name_, op_, x, w, y, needs, cycles, ...) \
   {.name = #name_, .op = OP_##op_, .input = T_##x, .weights = T_##w, .sum = T_##y, .features = (needs), \
-   .plans = plans_##name_, .packed = packed_##name_, .pack = pack_##name_, .alike = alike_##name_, .cost = (cycles), __VA_ARGS__},
+   .plans = plans_##name_, .packed = packed_##name_, .pack = pack_##name_, .alike = alike_##name_, \
+   .cost = (cycles), __VA_ARGS__},
 #define DENSE(name_, op_) {.name = #name_, .op = OP_##op_},
 #include "kernels.def"
 #undef KERNEL

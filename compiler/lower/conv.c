@@ -17,7 +17,8 @@ float conv_weight(const Node *n, int64_t oc, int64_t ic, int64_t k) {
   return ((const float *)n->in[1]->data)[(oc * w->d[1] + ic) * w->d[2] * w->d[3] + k];
 }
 
-/* Up to 8x8 pixels, as each tile of it is code; but a single row gains nothing, nor do rows that fill wide tiles by themselves. */
+/* Up to 8x8 pixels, as each tile of it is code; but a single row gains nothing, nor do rows that fill wide
+ * tiles by themselves. */
 bool conv_is_flat(const ConvLayer *l) { return l->rows * l->cols <= 64 && l->rows > 1 && l->cols < 14; }
 
 /* ==== which algorithms come into question ==== */
@@ -33,12 +34,15 @@ bool conv_is_uneven(const Target *t, const Node *n) {
 
 bool conv_on_blocks(const Node *n) { return n->op == OP_Conv && is_packed(n); }
 
-/* A border of zeros this much longer than the map that it surrounds is out of proportion: all kernels with a use come with
- * less. A few results of huge windows, strides and padding are cheaper, in memory above all, where the window is clipped. */
+/* A border of zeros this much longer than the map that it surrounds is out of proportion: all kernels with a
+ * use come with less. A few results of huge windows, strides and padding are cheaper, in memory above all,
+ * where the window is clipped. */
 enum { LONGEST_BORDER = 64, BORDER_OF_MAP = 4, MOST_SIZE = 1 << 28 };
 
-static bool border_fits(int64_t in, int64_t out, int64_t before, int64_t kernel, int64_t stride, int64_t dilation) {
-  int64_t after = (out - 1) * stride + (kernel - 1) * dilation - before - (in - 1), most = LONGEST_BORDER + BORDER_OF_MAP * in;
+static bool border_fits(int64_t in, int64_t out, int64_t before, int64_t kernel, int64_t stride,
+                        int64_t dilation) {
+  int64_t after = (out - 1) * stride + (kernel - 1) * dilation - before - (in - 1);
+  int64_t most = LONGEST_BORDER + BORDER_OF_MAP * in;
   return before <= most && after <= most;
 }
 
@@ -55,9 +59,10 @@ static bool shapes_fit(const Node *n) {
   const Window *k = &n->win;
   if (shape_count(x) == 0 || shape_count(w) == 0 || shape_count(y) == 0) return false;
   return border_fits(x->d[2], y->d[2], k->top, k->kh, k->sh, k->dh) &&
-         border_fits(x->d[3], y->d[3], k->left, k->kw, k->sw, k->dw) && sizes_fit(x) && sizes_fit(y) && sizes_fit(w);
+         border_fits(x->d[3], y->d[3], k->left, k->kw, k->sw, k->dw) && sizes_fit(x) && sizes_fit(y) &&
+         sizes_fit(w);
 }
 
-/* A weight that is not finite would be NaN where it meets padding, which takes no part in the sum, or, in Winograd's
- * algorithm, its neighbours. */
+/* A weight that is not finite would be NaN where it meets padding, which takes no part in the sum, or, in
+ * Winograd's algorithm, its neighbours. */
 bool conv_fits_blocks(const Node *n) { return is_const_conv(n) && shapes_fit(n) && const_is_finite(n->in[1]); }

@@ -10,7 +10,7 @@ void plans_depthwise(const Build *b, const Node *n, Plans *list) {
   list->only = true;
 }
 
-double cost_depthwise(const Cost *c, const Plan *p) {
+double cost_depthwise(const ConvCost *c, const Plan *p) {
   int uw = p->depthwise.uw;
   return lanes_cycles(c, c->l.taps, 1, uw, size_min(c->l.cols, uw));
 }

@@ -1,5 +1,5 @@
-/* conv_direct.c: a sum of products for each result, in tiles of registers: what most layers can have, with the tiles of
- * direct_tiles.def. */
+/* conv_direct.c: a sum of products for each result, in tiles of registers: what most layers can have, with
+ * the tiles of direct_tiles.def. */
 #include "lower.h"
 
 typedef struct DirectTile {
@@ -15,13 +15,14 @@ static const DirectTile tiles[] = {
 
 /* ==== plans ==== */
 
-static int64_t depth(const ConvLayer *l) { return size_mul(l->icg, l->taps); } /* products summed for one result */
+/* Products summed for one result. */
+static int64_t depth(const ConvLayer *l) { return size_mul(l->icg, l->taps); }
 
 /* With so few products for each of so many results, writing these weighs as much as what is read. */
 static bool short_sum(const ConvLayer *l) { return depth(l) <= 128 && l->out_blocks >= 16; }
 
-/* Chunks of input channels whose weights for one output group take about half of L1. Partial sums of one group of output
- * blocks over the whole map wait in scratch between chunks. */
+/* Chunks of input channels whose weights for one output group take about half of L1. Partial sums of one
+ * group of output blocks over the whole map wait in scratch between chunks. */
 static void choose_chunk(Plan *plan, const ConvLayer *l) {
   DirectPlan *p = &plan->direct;
   int64_t block_bytes = depth(l) / l->in_blocks * p->nb * l->t->lanes * 4;
@@ -32,7 +33,8 @@ static void choose_chunk(Plan *plan, const ConvLayer *l) {
   plan->at.scratch = l->rows * l->cols * p->nb * l->t->lanes * 4;
 }
 
-/* Of input that one row of the result needs anew, in whole cache lines. Rows that a window skips are not read. */
+/* Of input that one row of the result needs anew, in whole cache lines. Rows that a window skips are not
+ * read. */
 static int64_t row_bytes(const ConvLayer *l) {
   int64_t new_rows = size_min(l->n->win.sh, l->n->win.kh);
   return size_mul(size_mul(new_rows, l->x[3] * l->x[1]), 4);
@@ -49,8 +51,9 @@ static void choose_block(DirectPlan *p, const ConvLayer *l) {
   p->stream = weights > l->t->l2 / 2;
 }
 
-/* The next row's input is fetched ahead where the hardware does not do it in time: large maps (rows of 28 pixels, seven cache
- * lines and more for each channel block), on the CPUs with 512-bit vectors, which are Intel's for the most part. */
+/* The next row's input is fetched ahead where the hardware does not do it in time: large maps (rows of 28
+ * pixels, seven cache lines and more for each channel block), on the CPUs with 512-bit vectors, which are
+ * Intel's for the most part. */
 static bool reads_ahead(const ConvLayer *l) {
   const Window *k = &l->n->win;
   return k->kh * k->kw == 1 && k->sh == 1 && l->cols >= 28 && !l->planar && l->t->regs == 32;
@@ -99,27 +102,29 @@ const char *direct_text(Context *cx, const Plan *p) {
 
 bool direct_planar(const Plan *p) { return p->direct.planar; }
 
-/* The tiles of a flat map are made anew for each shape unless the layout lets layers of all numbers of channels share them. */
+/* The tiles of a flat map are made anew for each shape unless the layout lets layers of all numbers of
+ * channels share them. */
 bool direct_much_code(const Plan *p, bool many_shapes) { return p->direct.order == OC_FLAT && !many_shapes; }
 
 /* ==== cost ==== */
 
 enum { TURN = 120 /* cycles of a panel's turn at a block of rows */ };
 
-static double count_tiles(const Cost *c, const DirectPlan *p) {
+static double count_tiles(const ConvCost *c, const DirectPlan *p) {
   return (double)(c->l.images * c->l.rows * size_ceiling(c->l.cols, p->uw));
 }
 
 /* Each tile meets all weights. */
-static double row_tile_oc_cycles(const Cost *c, const DirectPlan *p, double arithmetic) {
+static double row_tile_oc_cycles(const ConvCost *c, const DirectPlan *p, double arithmetic) {
   double rows_bytes = c->l.taps > 1 ? (double)c->l.n->win.kh * (double)(c->l.x[3] * c->l.x[1]) * 4 : 0;
-  double again = reread_cycles(c, c->weight_bytes, count_tiles(c, p), c->weight_bytes + rows_bytes, c->r->weights_l2);
+  double between = c->weight_bytes + rows_bytes;
+  double again = reread_cycles(c, c->weight_bytes, count_tiles(c, p), between, c->r->weights_l2);
   return arithmetic + again + c->weight_bytes / c->r->met_weights + (p->ahead ? 0 : c->input_bytes / c->r->met);
 }
 
 /* Each tile of a block of rows meets a panel, from L2 if L1 can't hold it; each panel meets the block's
  * input. */
-static double oc_row_tile_cycles(const Cost *c, const DirectPlan *p, double arithmetic) {
+static double oc_row_tile_cycles(const ConvCost *c, const DirectPlan *p, double arithmetic) {
   const Target *t = c->l.t;
   double number = (double)size_ceiling(c->l.images * c->l.rows, p->block_rows);
   double panels = (double)(size_ceiling(c->l.out_blocks, p->nb) * p->groups);
@@ -133,7 +138,7 @@ static double oc_row_tile_cycles(const Cost *c, const DirectPlan *p, double arit
 }
 
 /* Between chunks the sums wait in scratch. */
-static double oc_flat_cycles(const Cost *c, const DirectPlan *p, double arithmetic, double chunks) {
+static double oc_flat_cycles(const ConvCost *c, const DirectPlan *p, double arithmetic, double chunks) {
   const ConvLayer *l = &c->l;
   double sums = (double)(l->images * p->groups * l->out_blocks * l->rows * l->cols) * 2 * (chunks - 1);
   double panels = (double)size_ceiling(l->out_blocks, p->nb);
@@ -142,7 +147,7 @@ static double oc_flat_cycles(const Cost *c, const DirectPlan *p, double arithmet
   return overlap(work, c->weight_bytes * (double)l->images / c->r->fetched);
 }
 
-double cost_direct(const Cost *c, const Plan *plan) {
+double cost_direct(const ConvCost *c, const Plan *plan) {
   const DirectPlan *p = &plan->direct;
   const ConvLayer *l = &c->l;
   int64_t in_blocks = size_ceiling(p->icg, p->planar ? 1 : l->t->lanes);
@@ -192,7 +197,8 @@ static float *pack_planar_panel(const Node *n, int64_t oc, int64_t width, int64_
 }
 
 void pack_panels(const Target *t, const Node *n, int nb, bool planar, float *dst) {
-  int64_t ocg = n->in[1]->shape.d[0] / n->group, channels = packed_columns(ocg, t->lanes), full = (int64_t)nb * t->lanes;
+  int64_t ocg = n->in[1]->shape.d[0] / n->group, full = (int64_t)nb * t->lanes;
+  int64_t channels = packed_columns(ocg, t->lanes);
   for (int64_t group = 0; group < n->group; group++) {
     for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
       int64_t width = size_min(channels - oc0, full), used = size_min(width, ocg - oc0), oc = group * ocg + oc0;

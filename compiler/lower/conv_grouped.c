@@ -1,5 +1,5 @@
-/* conv_grouped.c: few channels a group; a vector holds several groups. Larger ones are left to the direct convolution, see
- * emit/conv_grouped.c. */
+/* conv_grouped.c: few channels a group; a vector holds several groups. Larger ones are left to the direct
+ * convolution, see emit/conv_grouped.c. */
 #include "lower.h"
 
 enum { FEWEST = 2, MOST = 8 /* channels of a group: with fewer it is depthwise */ };
@@ -10,8 +10,8 @@ bool grouped_fits(const Target *t, const Node *n) {
   return n->group > 1 && w[1] == w[0] / n->group && w[1] >= FEWEST && w[1] <= MOST && t->lanes % w[1] == 0;
 }
 
-/* Registers hold the sums and inputs of `uw` pixels, a weight vector, and without FMA a product. Of 16 registers 8 sums a pixel
- * would leave room for one pixel: they are made in two halves. */
+/* Registers hold the sums and inputs of `uw` pixels, a weight vector, and without FMA a product. Of 16
+ * registers 8 sums a pixel would leave room for one pixel: they are made in two halves. */
 void plans_grouped(const Build *b, const Node *n, Plans *list) {
   const Target *t = b->target;
   if (!grouped_fits(t, n)) return;
@@ -21,7 +21,7 @@ void plans_grouped(const Build *b, const Node *n, Plans *list) {
   p->uw = (t->regs - (t->fma ? 1 : 2)) / (p->sums + 1);
 }
 
-double cost_grouped(const Cost *c, const Plan *plan) {
+double cost_grouped(const ConvCost *c, const Plan *plan) {
   const GroupedPlan *p = &plan->grouped;
   return lanes_cycles(c, c->l.taps * p->icg, p->sums, p->uw, c->l.cols);
 }

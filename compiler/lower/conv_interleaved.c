@@ -7,8 +7,9 @@ enum {
   MOST_PARTED = 1 << 20,  /* bytes of scratch: what L2 holds */
 };
 
-/* Registers hold the sums and inputs of `uw` pixels, a vector of weights, and without FMA a product. Where groups have several
- * inputs, the rows that a row of the result reads are parted into vectors of one channel each first. */
+/* Registers hold the sums and inputs of `uw` pixels, a vector of weights, and without FMA a product. Where
+ * groups have several inputs, the rows that a row of the result reads are parted into vectors of one channel
+ * each first. */
 void plans_interleaved(const Build *b, const Node *n, Plans *list) {
   const Target *t = b->target;
   ConvLayer l = conv_layer(t, n);
@@ -26,13 +27,14 @@ void plans_interleaved(const Build *b, const Node *n, Plans *list) {
   plan->at.scratch = parted;
 }
 
-/* Every pixel's sums are joined by shuffles, and where a group has several inputs, those of kh rows are parted by shuffles,
- * stored and loaded again. */
-double cost_interleaved(const Cost *c, const Plan *plan) {
+/* Every pixel's sums are joined by shuffles, and where a group has several inputs, those of kh rows are
+ * parted by shuffles, stored and loaded again. */
+double cost_interleaved(const ConvCost *c, const Plan *plan) {
   const ConvLayer *l = &c->l;
   double icg = l->icg, ocg = l->ocg, taps = (double)l->taps;
   int64_t tiles = size_ceiling(l->cols, plan->interleaved.uw), uw = size_ceiling(l->cols, tiles);
-  double tile = CALL_CYCLES + taps * (LOOP_CYCLES + icg * step_cycles(c, uw, l->ocg)) + (double)uw * ocg * (ocg + 1);
+  double tap = LOOP_CYCLES + icg * step_cycles(c, uw, l->ocg);
+  double tile = CALL_CYCLES + taps * tap + (double)uw * ocg * (ocg + 1);
   double parted = icg > 1 ? (double)(l->n->win.kh * l->x[3]) * icg * (icg + 1) : 0;
   double batches = (double)(l->images * l->rows * size_ceiling(l->groups, l->t->lanes));
   return batches * ((double)tiles * tile + parted) + c->input_bytes / c->r->met;

@@ -3,8 +3,8 @@
 
 enum { MOST_OUTPUTS = 4 /* of a panel, of which there are two at most */ };
 
-/* No more than half a vector of outputs. A tile has no more sums than a vector has lanes; registers hold them, a vector of
- * weights for each output, one of inputs, and without FMA a product. */
+/* No more than half a vector of outputs. A tile has no more sums than a vector has lanes; registers hold
+ * them, a vector of weights for each output, one of inputs, and without FMA a product. */
 void plans_narrow(const Build *b, const Node *n, Plans *list) {
   const Target *t = b->target;
   ConvLayer l = conv_layer(t, n);
@@ -17,10 +17,11 @@ void plans_narrow(const Build *b, const Node *n, Plans *list) {
 }
 
 /* Of each sum its lanes are summed at the end, by three operations, and it is put into place by two. */
-double cost_narrow(const Cost *c, const Plan *plan) {
+double cost_narrow(const ConvCost *c, const Plan *plan) {
   const ConvLayer *l = &c->l;
   int nb = plan->narrow.nb;
-  int64_t panels = size_ceiling(l->ocg, nb), tiles = size_ceiling(l->cols, plan->narrow.uw), uw = size_ceiling(l->cols, tiles);
+  int64_t panels = size_ceiling(l->ocg, nb);
+  int64_t tiles = size_ceiling(l->cols, plan->narrow.uw), uw = size_ceiling(l->cols, tiles);
   double steps = (double)(l->taps * l->in_blocks), sums = (double)(uw * nb * panels);
   double tile = CALL_CYCLES + (double)panels * steps * (LOOP_CYCLES + step_cycles(c, uw, nb)) + 5 * sums;
   return (double)(l->images * l->rows * tiles) * tile + c->input_bytes / c->r->met;

@@ -3,7 +3,8 @@
 
 enum { MOST_OUTPUTS = 4, STRIP = 32 /* pixels at a time: each is code */ };
 
-/* Pixels lie side by side with a stride of 1 only. Registers hold the sums and inputs of nb vectors, and a weight. */
+/* Pixels lie side by side with a stride of 1 only. Registers hold the sums and inputs of nb vectors, and a
+ * weight. */
 void plans_pixels(const Build *b, const Node *n, Plans *list) {
   const Target *t = b->target;
   ConvLayer l = conv_layer(t, n);
@@ -20,7 +21,7 @@ bool pixels_planar(const Plan *p) {
 }
 
 /* Every pixel is put together from the sums of its outputs. */
-double cost_pixels(const Cost *c, const Plan *p) {
+double cost_pixels(const ConvCost *c, const Plan *p) {
   const ConvLayer *l = &c->l;
   int64_t vectors = size_ceiling(l->cols, l->t->lanes), strips = size_ceiling(vectors, p->pixels.nb);
   int64_t nb = size_ceiling(vectors, strips);

@@ -15,15 +15,17 @@ void plans_ragged(const Build *b, const Node *n, Plans *list) {
 
 /* Blocks of the result that hold outputs of each group, counted for all of them. */
 static int64_t pieces(const ConvLayer *l) {
-  int64_t lanes = l->t->lanes, each = l->ocg, sum = 0, period = lanes; /* after so many groups they lie as before */
+  int64_t lanes = l->t->lanes, each = l->ocg, sum = 0;
+  int64_t period = lanes; /* after so many groups they lie as before */
   for (int64_t g = 0; g < period; g++) sum += (g * each + each - 1) / lanes - g * each / lanes + 1;
   return size_ceiling(sum * l->groups, period);
 }
 
 /* A loop turns for every channel. */
-double cost_ragged(const Cost *c, const Plan *p) {
+double cost_ragged(const ConvCost *c, const Plan *p) {
   const ConvLayer *l = &c->l;
-  int64_t tiles = size_ceiling(l->cols, p->ragged.uw), uw = size_ceiling(l->cols, tiles), steps = l->icg * l->taps;
+  int64_t tiles = size_ceiling(l->cols, p->ragged.uw), uw = size_ceiling(l->cols, tiles);
+  int64_t steps = l->icg * l->taps;
   double call = CALL_CYCLES + (double)steps * (LOOP_CYCLES + step_cycles(c, uw, 1)) + 2. * (double)uw;
   double calls = (double)(l->images * l->rows * tiles * pieces(l));
   return calls * call + c->input_bytes / c->r->met;
@@ -35,8 +37,8 @@ int64_t packed_ragged(const Target *t, const Node *n, const Plan *p) {
   return (shape_count(&n->in[1]->shape) + t->lanes) * 4;
 }
 
-/* [piece][run][tap][channel of the run][output of the piece]: pieces are the parts of a group's outputs that lie in one block
- * each, runs those of its inputs. */
+/* [piece][run][tap][channel of the run][output of the piece]: pieces are the parts of a group's outputs that
+ * lie in one block each, runs those of its inputs. */
 void pack_ragged(const Target *t, const Node *n, void *to) {
   const RaggedPlan *p = &n->plan->ragged;
   const float *src = n->in[1]->data;

@@ -1,5 +1,5 @@
-/* conv_strassen.c: 1x1 by one level of Strassen's algorithm, in Winograd's form: 7 products of quarters instead of 8.
- * emit/conv_strassen.c has the algorithm. */
+/* conv_strassen.c: 1x1 by one level of Strassen's algorithm, in Winograd's form: 7 products of quarters
+ * instead of 8. emit/conv_strassen.c has the algorithm. */
 #include "lower.h"
 
 /* ==== plans ==== */
@@ -23,12 +23,12 @@ static bool fits(const ConvLayer *l, int nb) {
   return l->taps == 1 && l->groups == 1 && !l->planar && halves;
 }
 
-/* Bytes of a group's input for each channel and pixel of a line: 2 lines of 4 bytes, of which three quarters are read in place,
- * and four sums of quarters of the pair. */
+/* Bytes of a group's input for each channel and pixel of a line: 2 lines of 4 bytes, of which three quarters
+ * are read in place, and four sums of quarters of the pair. */
 enum { GROUP_BYTES = 14 };
 
-/* A group has the pairs of lines whose input takes no more than half of L2, but not so few pixels that preparing the weights
- * weighs. */
+/* A group has the pairs of lines whose input takes no more than half of L2, but not so few pixels that
+ * preparing the weights weighs. */
 static int group_of(const Target *t, const StrassenPlan *p, const Shape *y) {
   int64_t line = strassen_line(p, y), pairs = strassen_pairs(p, y);
   if (p->order == OC_FLAT) return 1;
@@ -44,7 +44,8 @@ static void set_memory(Plan *plan, const Shape *y, int lanes) {
   int64_t sums = size_mul(pixels, STRASSEN_SUMS * half * 4);
   bool one_group = strassen_pairs(p, y) <= p->group_pairs;
   plan->at.shared = one_group ? sums : 0;
-  int64_t kept = size_mul(size_add(size_mul(STRASSEN_KEPT, pixels), STRASSEN_BUFFERS * half), p->nb * lanes * 4);
+  int64_t vectors = size_add(size_mul(STRASSEN_KEPT, pixels), STRASSEN_BUFFERS * half);
+  int64_t kept = size_mul(vectors, p->nb * lanes * 4);
   plan->at.scratch = size_add(kept, one_group ? 0 : sums);
 }
 
@@ -78,23 +79,24 @@ bool strassen_much_code(const Plan *p, bool many_shapes) {
 
 enum { PRODUCTS = 7, PRODUCT_CALL = 30 /* cycles, beyond CALL_CYCLES */ };
 
-/* Each tile meets a quarter of its panels' weights in each product, from L2 if L1 can't hold it; for each group four
- * quarters are prepared, by two loads and a store each, most of it hidden. */
-static double prepared_weights_cycles(const Cost *c, const StrassenPlan *p, double groups, double tiles) {
+/* Each tile meets a quarter of its panels' weights in each product, from L2 if L1 can't hold it; for each
+ * group four quarters are prepared, by two loads and a store each, most of it hidden. */
+static double prepared_weights_cycles(const ConvCost *c, const StrassenPlan *p, double groups, double tiles) {
   const Target *t = c->l.t;
   double quarters = c->weight_bytes / 4, quarter = (double)(p->icg / 2 * p->nb * t->lanes * 4);
   double again = PRODUCTS * quarters * tiles * miss_share(quarter, 2 * t->l1) / c->r->weights_l2;
   return again + groups * 4 * quarters * (1. / (t->lanes * 4) + 3 / c->r->weights_l2);
 }
 
-/* A quarter of the result's vectors costs 11 transfers to and from scratch, a quarter of the input's 12 cycles. */
-static double scratch_cycles(const Cost *c, double pixels) {
+/* A quarter of the result's vectors costs 11 transfers to and from scratch, a quarter of the input's 12
+ * cycles. */
+static double scratch_cycles(const ConvCost *c, double pixels) {
   double results = (double)c->l.out_blocks / 2, inputs = (double)c->l.icg / (2. * c->l.t->lanes);
   return pixels * (results * 11 * c->r->fma_cycles + inputs * 12);
 }
 
 /* Input that L2 can't hold comes from beyond it for each pair of panels. */
-double cost_strassen(const Cost *c, const Plan *plan) {
+double cost_strassen(const ConvCost *c, const Plan *plan) {
   const StrassenPlan *p = &plan->strassen;
   const Target *t = c->l.t;
   const Shape *y = &c->l.n->out[0]->shape;
@@ -118,8 +120,8 @@ int64_t packed_strassen(const Target *t, const Node *n, const Plan *p) {
   return packed_rows_bytes(p->strassen.icg, p->strassen.ocg, t->lanes);
 }
 
-/* As for direct convolution, but what odd panels have for the first half of the input channels is the difference from the
- * panel before: T1 of emit/conv_strassen.c. */
+/* As for direct convolution, but what odd panels have for the first half of the input channels is the
+ * difference from the panel before: T1 of emit/conv_strassen.c. */
 void pack_strassen(const Target *t, const Node *n, void *to) {
   const StrassenPlan *p = &n->plan->strassen;
   float *dst = to;

@@ -29,8 +29,8 @@ static const double scales[WINOGRAD_POINTS + 1][WINOGRAD_POINTS] = {
 
 double winograd_point(int i) { return point[i]; }
 
-/* Of the polynomial that is 1 at basis point k of `taps` and 0 at the others: its value at point i. That of infinity has the
- * leading coefficient 1. */
+/* Of the polynomial that is 1 at basis point k of `taps` and 0 at the others: its value at point i. That of
+ * infinity has the leading coefficient 1. */
 static double basis_value(int taps, int i, int k) {
   double value = 1;
   for (int t = 1; t < taps; t++) {
@@ -81,8 +81,8 @@ int winograd_phases(const WinogradForm *f, int i) { return i == 0 ? 1 : f->strid
 
 /* ==== weights ==== */
 
-/* What the taps of a kernel count in number i of a dimension: at point i, or of two phases in those of the first, then the tap
- * of the second. */
+/* What the taps of a kernel count in number i of a dimension: at point i, or of two phases in those of the
+ * first, then the tap of the second. */
 static void powers(const WinogradForm *f, int i, double *power) {
   static const int tap_of_phases[] = {2, 0, 1};
   double p = 1 / divisor(f->taps, i);
@@ -116,8 +116,8 @@ void winograd_weights(const WinogradPowers *p, const float *g, double *u) {
 
 /* ==== sizes ==== */
 
-/* V and M begin half a page apart, as far as two addresses can be of which a CPU at first compares no more than the place in
- * the page: where these agree, loads of V wait for the stores to M before them. */
+/* V and M begin half a page apart, as far as two addresses can be of which a CPU at first compares no more
+ * than the place in the page: where these agree, loads of V wait for the stores to M before them. */
 static int64_t place_of_sums(const WinogradForm *f, const WinogradSizes *s) {
   int64_t v = s->one_group ? 0 : size_mul(f->points * f->points * 4, s->v_frequency);
   return size_add(size_round_up(v, WORK_ALIGN), WORK_ALIGN / 2);
@@ -167,16 +167,19 @@ static bool fits(const ConvLayer *l, int m, WinogradForm *f) {
   return l->groups == 1 && !l->planar && winograd_form(&l->n->win, m, f) && l->rows >= f->m && l->cols >= f->m;
 }
 
-/* Tiles treated at a time, as measured: the map where it has no more than the first; else with so many registers. */
+/* Tiles treated at a time, as measured: the map where it has no more than the first; else with so many
+ * registers. */
 enum { ONE_GROUP_TILES = 49, GROUP_TILES_32 = 28, GROUP_TILES_16 = 16 };
 
 static int64_t tile_cols(const ConvLayer *l, const WinogradForm *f) { return size_ceiling(l->cols, f->m); }
 
 /* Transformed input of a row of tiles. */
-static int64_t row_bytes(const ConvLayer *l, const WinogradForm *f) { return winograd_products(f) * l->icg * tile_cols(l, f) * 4; }
+static int64_t row_bytes(const ConvLayer *l, const WinogradForm *f) {
+  return winograd_products(f) * l->icg * tile_cols(l, f) * 4;
+}
 
-/* Rows of tiles in a group: all where the map is small, then of as many images as fill a group; else a few tiles, whose
- * transformed input is to take no more than half of L2. */
+/* Rows of tiles in a group: all where the map is small, then of as many images as fill a group; else a few
+ * tiles, whose transformed input is to take no more than half of L2. */
 static void choose_group(const ConvLayer *l, const WinogradForm *f, WinogradPlan *p) {
   int64_t rows = size_ceiling(l->rows, f->m), cols = tile_cols(l, f);
   int64_t few = (l->t->regs == 32 ? GROUP_TILES_32 : GROUP_TILES_16) / cols;
@@ -196,14 +199,14 @@ static int64_t group_tiles(const ConvLayer *l, const WinogradForm *f, const Wino
   return p->group_images * p->tile_rows * tile_cols(l, f);
 }
 
-/* Channels whose weights are transformed at a time. Fewer than 32 cost more loading and storing of sums, more do not stay in
- * L1; with few tiles that weighs more, unless the weights are transformed in registers. */
+/* Channels whose weights are transformed at a time. Fewer than 32 cost more loading and storing of sums, more
+ * do not stay in L1; with few tiles that weighs more, unless the weights are transformed in registers. */
 static int chunk_channels(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
   return f->stride > 1 || (group_tiles(l, f, p) <= 8 && !p->fused) ? 16 : 32;
 }
 
-/* Blocks of a panel. Of two phases the transformed input is twice as large for its tiles: wider panels read it less often,
- * where there are so many that a narrow last one does not count. */
+/* Blocks of a panel. Of two phases the transformed input is twice as large for its tiles: wider panels read
+ * it less often, where there are so many that a narrow last one does not count. */
 static int panel_blocks(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
   if (l->t->regs == 32) return 1;
   return f->stride > 1 && group_tiles(l, f, p) <= 16 && l->out_blocks >= 16 ? 3 : 2;
@@ -237,8 +240,8 @@ static Plan *add_plan(const ConvLayer *l, const WinogradForm *f, bool fused, Pla
   return plan;
 }
 
-/* Stored weights that L2 holds are cheap to read again for each group: rows of tiles beyond one only as long as their input
- * stays in L1. Measured with 16 registers. */
+/* Stored weights that L2 holds are cheap to read again for each group: rows of tiles beyond one only as long
+ * as their input stays in L1. Measured with 16 registers. */
 static void fit_group_to_l1(const ConvLayer *l, const WinogradForm *f, WinogradPlan *p) {
   const Target *t = l->t;
   bool one_group = winograd_sizes(f, p, &l->n->out[0]->shape, t->lanes).one_group;
@@ -265,8 +268,8 @@ static void add_form(const Build *b, const ConvLayer *l, const WinogradForm *f, 
   if (!b->options->small && f->stride == 1) add_stored(l, f, plan, list);
 }
 
-/* In the forms that --winograd leaves to choose from. Its differences of activations are NaN where two are infinite, and reach
- * all results of a tile. */
+/* In the forms that --winograd leaves to choose from. Its differences of activations are NaN where two are
+ * infinite, and reach all results of a tile. */
 void plans_winograd(const Build *b, const Node *n, Plans *list) {
   static const int results[] = {[WINOGRAD_AUTO] = 0, [WINOGRAD_4] = 0, [WINOGRAD_2] = 2};
   const ConvLayer l = conv_layer(b->target, n);
@@ -297,10 +300,17 @@ bool winograd_much_code(const Plan *p, bool many_shapes) {
 
 /* ==== cost ==== */
 
+/* Numbers that are stored of a kernel. */
+static int64_t stored_terms(const WinogradForm *f, const WinogradPlan *p) {
+  int side = p->stored ? f->points : f->kernel;
+  return (int64_t)side * side;
+}
+
 enum { TRANSFORM = 4 /* cycles of a tile's input, or output, for each frequency and block */ };
 
-/* Transforming all weights once: what is given of them is not stored, and of two phases some serve several points. */
-static double transform_cycles(const Cost *c, const WinogradForm *f, const WinogradPlan *p) {
+/* Transforming all weights once: what is given of them is not stored, and of two phases some serve several
+ * points. */
+static double transform_cycles(const ConvCost *c, const WinogradForm *f, const WinogradPlan *p) {
   int side = f->points + f->stride - 1, made = side * side - f->kernel * f->kernel;
   double vectors = (double)(p->icg * c->l.out_blocks);
   return p->stored ? 0 : vectors * made * (p->fused ? 1.5 : 3) * c->r->fma_cycles;
@@ -312,14 +322,17 @@ static int64_t tiles_at(const WinogradForm *f, int64_t tiles, int cut, int i) {
 }
 
 /* All products of a group of tiles: its tile of registers is full where it is fused. */
-static double products_cycles(const Cost *c, const WinogradForm *f, const WinogradSizes *s, const WinogradPlan *p) {
+static double products_cycles(const ConvCost *c, const WinogradForm *f, const WinogradSizes *s,
+                              const WinogradPlan *p) {
   double sum = 0, chunks = p->stored ? 1 : (double)size_ceiling(s->in_blocks, p->chunk);
   int64_t rows = size_min(p->tile_rows, s->tile_rows);
   for (int i = 0; i < f->points; i++) {
     for (int j = 0; j < f->points; j++) {
-      int64_t tiles = tiles_at(f, rows, s->cut_rows, i) * tiles_at(f, s->tile_cols, s->cut_cols, j) * p->group_images;
+      int64_t down = tiles_at(f, rows, s->cut_rows, i), across = tiles_at(f, s->tile_cols, s->cut_cols, j);
+      int64_t tiles = down * across * p->group_images;
       double steps = (double)(p->icg * winograd_phases(f, i) * winograd_phases(f, j)) / chunks;
-      if (p->fused) sum += (double)(tiles * c->l.out_blocks) * steps * chunks * c->r->fma_cycles * (1 + c->r->load_share);
+      double vectors = (double)(tiles * c->l.out_blocks);
+      if (p->fused) sum += vectors * steps * chunks * c->r->fma_cycles * (1 + c->r->load_share);
       else if (tiles > 0) sum += chunks * pixels_cycles(c, tiles, p->uw, p->nb, steps, steps / c->l.t->lanes);
     }
   }
@@ -327,9 +340,9 @@ static double products_cycles(const Cost *c, const WinogradForm *f, const Winogr
 }
 
 /* The weights stream by once a group of tiles, prefetched. */
-double cost_winograd(const Cost *cost, const Plan *plan) {
+double cost_winograd(const ConvCost *cost, const Plan *plan) {
   const WinogradPlan *p = &plan->winograd;
-  Cost sums_in_sets = *cost, *c = &sums_in_sets;
+  ConvCost sums_in_sets = *cost, *c = &sums_in_sets;
   c->sets = true;
   const WinogradForm f = winograd_form_of(c->l.n, p);
   const WinogradSizes s = winograd_sizes(&f, p, &c->l.n->out[0]->shape, c->l.t->lanes);
@@ -337,7 +350,7 @@ double cost_winograd(const Cost *cost, const Plan *plan) {
   double groups = (double)(size_ceiling(s.tile_rows, group) * c->l.images / p->group_images);
   double each = (double)(s.in_blocks * winograd_products(&f) + s.out_blocks * f.points * f.points) * TRANSFORM;
   double transforms = (double)(s.tile_rows * s.tile_cols * c->l.images) * each;
-  double bytes = c->weight_bytes / (f.kernel * f.kernel) * (p->stored ? f.points * f.points : f.kernel * f.kernel);
+  double bytes = c->weight_bytes / (f.kernel * f.kernel) * (double)stored_terms(&f, p);
   double products = products_cycles(c, &f, &s, p);
   double work = groups * (products + transform_cycles(c, &f, p) + bytes / c->r->weights_l2);
   double weights = bytes * (1 + miss_share(bytes, c->l.t->l2) * (groups - 1));
@@ -346,20 +359,16 @@ double cost_winograd(const Cost *cost, const Plan *plan) {
 
 /* ==== packing ==== */
 
-/* Numbers that are stored of a kernel. */
-static int64_t stored_terms(const WinogradForm *f, const WinogradPlan *p) {
-  int side = p->stored ? f->points : f->kernel;
-  return (int64_t)side * side;
-}
-
 int64_t packed_winograd(const Target *t, const Node *n, const Plan *plan) {
   const WinogradPlan *p = &plan->winograd;
   const WinogradForm f = winograd_form_of(n, p);
   return size_mul(size_mul(size_mul(size_round_up(p->ocg, t->lanes), p->icg), stored_terms(&f, p)), 4);
 }
 
-/* One panel: [chunk][transformed weight][channel][nb][lane], where a chunk are all channels if all points are stored. */
-static void pack_panel(const Target *t, const Node *n, const WinogradForm *f, int64_t oc0, int64_t width, float *dst) {
+/* One panel: [chunk][transformed weight][channel][nb][lane], where a chunk are all channels if all points are
+ * stored. */
+static void pack_panel(const Target *t, const Node *n, const WinogradForm *f, int64_t oc0, int64_t width,
+                       float *dst) {
   const WinogradPlan *p = &n->plan->winograd;
   int side = p->stored ? f->points : f->kernel;
   const WinogradPowers powers = winograd_powers(f, side);
@@ -391,5 +400,6 @@ void pack_winograd(const Target *t, const Node *n, void *to) {
 
 bool alike_winograd(const Node *a, const Node *b) {
   const WinogradPlan *p = &a->plan->winograd, *q = &b->plan->winograd;
-  return p->nb == q->nb && p->m == q->m && p->stored == q->stored && p->chunk == q->chunk && a->win.sh == b->win.sh;
+  bool form = p->m == q->m && a->win.sh == b->win.sh;
+  return form && p->nb == q->nb && p->stored == q->stored && p->chunk == q->chunk;
 }

@@ -6,9 +6,10 @@
  * order of a layer's plans. */
 #include "lower.h"
 
-/* The first row whose lanes and fma the target has; its columns are the fields of Rates. Without FMA a multiply-add is two
- * operations. The L2 of Zen 3 keeps up with its loads, and its prefetcher with most streams, so that bytes from there hardly
- * count; what the hardware of the narrower vectors does is not known and taken for the same. */
+/* The first row whose lanes and fma the target has; its columns are the fields of Rates. Without FMA a
+ * multiply-add is two operations. The L2 of Zen 3 keeps up with its loads, and its prefetcher with most
+ * streams, so that bytes from there hardly count; what the hardware of the narrower vectors does is not known
+ * and taken for the same. */
 static const Rates rates[] = {
   /* lanes fma    GHz  a multiply-add:         bytes a cycle from L2: from beyond it: fetched
                        cycles, share of a load weights, input         input, weights  ahead */
@@ -35,18 +36,18 @@ double overlap(double a, double b) { return larger(a, b) + (a + b - larger(a, b)
 
 /* ==== tiles ==== */
 
-double step_cycles(const Cost *c, int64_t uw, int64_t nb) {
+double step_cycles(const ConvCost *c, int64_t uw, int64_t nb) {
   double products = (double)(uw * nb), loads = (double)(uw + nb);
   double busy = products * c->r->fma_cycles + loads * c->r->fma_cycles * c->r->load_share;
   return larger(larger(busy, loads / LOADS_A_CYCLE), c->sets && products <= 4 ? 1 : LATENCY);
 }
 
 /* A call: `steps` steps in groups between which a loop turns; sums begin and end in memory. */
-static double tile_cycles(const Cost *c, int64_t uw, int64_t nb, double steps, double loops) {
+static double tile_cycles(const ConvCost *c, int64_t uw, int64_t nb, double steps, double loops) {
   return CALL_CYCLES + loops * LOOP_CYCLES + steps * step_cycles(c, uw, nb) + (double)(uw * nb);
 }
 
-double pixels_cycles(const Cost *c, int64_t pixels, int uw, int nb, double steps, double loops) {
+double pixels_cycles(const ConvCost *c, int64_t pixels, int uw, int nb, double steps, double loops) {
   int64_t count = size_ceiling(pixels, uw), narrow = pixels / count, wider = pixels % count;
   int64_t panels = c->l.out_blocks / nb, rest = c->l.out_blocks % nb;
   double sum = 0;
@@ -58,7 +59,7 @@ double pixels_cycles(const Cost *c, int64_t pixels, int uw, int nb, double steps
   return sum;
 }
 
-double lanes_cycles(const Cost *c, int64_t products, int64_t sums, int uw, int64_t pixels) {
+double lanes_cycles(const ConvCost *c, int64_t products, int64_t sums, int uw, int64_t pixels) {
   const ConvLayer *l = &c->l;
   int64_t vectors = l->images * size_ceiling(l->y[1], l->t->lanes) * l->rows * l->cols;
   double product = step_cycles(c, uw, sums) / (double)(uw * sums);
@@ -73,7 +74,7 @@ double miss_share(double set, int64_t size) {
   return over < 0 ? 0 : over > 1 ? 1 : over;
 }
 
-double reread_cycles(const Cost *c, double bytes, double times, double set, double l2) {
+double reread_cycles(const ConvCost *c, double bytes, double times, double set, double l2) {
   double from_l2 = bytes * times * miss_share(bytes, 2 * c->l.t->l1) / l2;
   return from_l2 + bytes * (times - 1) * miss_share(set, c->l.t->l2) / c->r->met;
 }
@@ -82,7 +83,7 @@ double reread_cycles(const Cost *c, double bytes, double times, double set, doub
 
 /* Rows that a window skips are not read. */
 double plan_cost(const Target *t, const Node *n, const Plan *p) {
-  Cost c = {.l = conv_layer(t, n), .r = rates_of(t)};
+  ConvCost c = {.l = conv_layer(t, n), .r = rates_of(t)};
   const ConvLayer *l = &c.l;
   int64_t new_rows = size_min(n->win.sh, n->win.kh);
   c.input_bytes = (double)(l->images * l->rows) * (double)new_rows * (double)(l->x[3] * l->x[1]) * 4;

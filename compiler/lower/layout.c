@@ -6,12 +6,12 @@
 
 #include <string.h>
 
-typedef struct Work {
+typedef struct Layouter {
   const Build *build;
   Graph *g;
   int n_copy;         /* entries of the tables below, by value id */
   Value **blocked, **plain, **planar; /* the copy of a value in another layout, once made */
-} Work;
+} Layouter;
 
 Layout layout_plain(const Shape *s) {
   Layout l = {.size = shape_count(s)};
@@ -149,7 +149,7 @@ static void split_epilogues(Graph *g) {
 /* ==== copies in another layout ==== */
 
 /* Before the current node; where there is none, behind all. */
-static Value *reorder(Work *w, Value *v, const char *suffix, Layout l) {
+static Value *reorder(Layouter *w, Value *v, const char *suffix, Layout l) {
   Graph *g = w->g;
   const char *name = format_text(g->cx, "%s.%s", v->name, suffix);
   Node *n = g->walking ? walk_before(g, OP_Reorder, name, 1, &v, 1) : node_new(g, OP_Reorder, name, 1, &v, 1);
@@ -161,7 +161,7 @@ static Value *reorder(Work *w, Value *v, const char *suffix, Layout l) {
   return out;
 }
 
-static Value *as_blocked(Work *w, Value *v) {
+static Value *as_blocked(Layouter *w, Value *v) {
   if (v->layout.block) return v;
   if (v->id >= w->n_copy) return reorder(w, v, "blocked", layout_blocked(w->build, v, (Layout){0}));
   Value **copy = &w->blocked[v->id];
@@ -171,7 +171,7 @@ static Value *as_blocked(Work *w, Value *v) {
 
 /* Blocks of one pixel are dense too, but only until a halo or a Concat in place parts them: plan sees which stay so and
  * makes their Reorder a view. */
-static Value *as_plain(Work *w, Value *v) {
+static Value *as_plain(Layouter *w, Value *v) {
   if (!v->layout.block) return v;
   if (v->id >= w->n_copy) return reorder(w, v, "plain", layout_plain(&v->shape));
   Value **copy = &w->plain[v->id];
@@ -179,7 +179,7 @@ static Value *as_plain(Work *w, Value *v) {
   return *copy;
 }
 
-static Value *as_planar(Work *w, Value *v) {
+static Value *as_planar(Layouter *w, Value *v) {
   if (v->id >= w->n_copy) return reorder(w, v, "planar", layout_plain(&v->shape));
   Value **copy = &w->planar[v->id];
   if (!*copy) *copy = reorder(w, v, "planar", layout_plain(&v->shape));
@@ -222,7 +222,7 @@ static Value *whole_of(Value *v) {
 }
 
 /* n's input gets the halo that n needs; where another reader's border holds something else, n reads a copy. */
-static void need_halo(Work *w, Node *n) {
+static void need_halo(Layouter *w, Node *n) {
   const Layout halo = halo_of(n);
   Value *x = n->in[0];
   if (!halos_agree(&whole_of(x)->layout, &halo)) {
@@ -259,7 +259,7 @@ static bool runs_on_blocks(const Node *n) {
   return false;
 }
 
-static void arguments_on_blocks(Work *w, Node *n) {
+static void arguments_on_blocks(Layouter *w, Node *n) {
   for (int i = 0; i < n->n_step; i++) {
     int arg = n->step[i].arg;
     ArgClass class = step_arg_class(n, &n->step[i]);
@@ -267,7 +267,7 @@ static void arguments_on_blocks(Work *w, Node *n) {
   }
 }
 
-static void place_on_blocks(Work *w, Node *n) {
+static void place_on_blocks(Layouter *w, Node *n) {
   bool planar = n->plan && n->plan->how->planar && n->plan->how->planar(n->plan);
   node_set_input(w->g, n, 0, planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]));
   if (n->op == OP_Conv) need_halo(w, n);
@@ -276,7 +276,7 @@ static void place_on_blocks(Work *w, Node *n) {
 }
 
 /* `whole` has the halos of the parts so far. */
-static bool part_joins(const Work *w, const Node *n, const Value *part, Layout *whole) {
+static bool part_joins(const Layouter *w, const Node *n, const Value *part, Layout *whole) {
   if (!part || part->shape.d[1] % channel_block(w->build->target, part->type) != 0) return false;
   if (part->batched != node_is_batched(n)) return false; /* it outlives the image's whole */
   if (n->op == OP_Split) return true;
@@ -286,7 +286,7 @@ static bool part_joins(const Work *w, const Node *n, const Value *part, Layout *
 }
 
 /* Whole blocks beside each other: the parts of a Concat, or of a Split, lie inside the whole. */
-static bool joins_blocks(const Work *w, const Node *n) {
+static bool joins_blocks(const Layouter *w, const Node *n) {
   if (op_info[n->op].blocks != BLOCKS_JOINED || !is_image(n->in[0])) return false;
   int64_t axis = attr_int(n, "axis", 0);
   if (axis != 1 && axis != 1 - 4) return false;
@@ -299,7 +299,7 @@ static bool joins_blocks(const Work *w, const Node *n) {
   return i == parts;
 }
 
-static void join_blocks(Work *w, Node *n) {
+static void join_blocks(Layouter *w, Node *n) {
   Value *whole = n->op == OP_Concat ? n->out[0] : n->in[0];
   whole->layout = layout_blocked(w->build, whole, n->op == OP_Concat ? (Layout){0} : whole->layout);
   int parts = n->op == OP_Concat ? n->n_in : n->n_out;
@@ -336,12 +336,12 @@ static bool makes_blocks(const Node *n) {
   return op_info[n->op].blocks == BLOCKS_MADE && is_image(n->in[0]) && n->in[0]->shape.d[1] <= 4 && attr_int(n, "blocksize", 1) == 2;
 }
 
-static void place_blocks(Work *w, Node *n) {
+static void place_blocks(Layouter *w, Node *n) {
   node_set_input(w->g, n, 0, as_plain(w, n->in[0]));
   n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
 }
 
-static void place_plain(Work *w, Node *n) {
+static void place_plain(Layouter *w, Node *n) {
   for (int i = 0; i < n->n_in; i++) {
     Value *v = n->in[i] ? as_plain(w, n->in[i]) : NULL;
     if (v != n->in[i]) node_set_input(w->g, n, i, v);
@@ -425,7 +425,7 @@ static void plan_halos(const Build *b) {
   }
 }
 
-static void outputs_plain(Work *w) {
+static void outputs_plain(Layouter *w) {
   Graph *g = w->g;
   for (int i = 0; i < g->n_output; i++) {
     Value *v = g->output[i];
@@ -442,7 +442,7 @@ static void outputs_plain(Work *w) {
 void pass_layout(Build *b) {
   Graph *g = b->graph;
   split_epilogues(g);
-  Work w = {.build = b, .g = g, .n_copy = g->n_value};
+  Layouter w = {.build = b, .g = g, .n_copy = g->n_value};
   for (int i = 0; i < g->n_value; i++) {
     g->value[i]->id = i;
     g->value[i]->layout = layout_plain(&g->value[i]->shape);

@@ -1,4 +1,5 @@
-/* lower.h: from the graph to a build of it for one target: algorithms, where elements lie, packed weights, the workspace. */
+/* lower.h: from the graph to a build of it for one target: algorithms, where elements lie, packed weights,
+ * the workspace. */
 #ifndef LOWER_H
 #define LOWER_H
 
@@ -15,8 +16,8 @@ typedef struct Target {
   int64_t l1, l2;     /* data cache bytes of one core, assumed */
 } Target;
 
-/* Fills the target from --target, -mcpu and -mattr (NULL: the host's, name and features as LLVM finds them). Fails on an
- * unknown name. */
+/* Fills the target from --target, -mcpu and -mattr (NULL: the host's, name and features as LLVM finds them).
+ * Fails on an unknown name. */
 Target *target_new(Context *cx, const Options *opt);
 
 /* host.c: this machine, as LLVM sees it. */
@@ -67,8 +68,8 @@ typedef enum LoopOrder {
   OC_FLAT,     /* one panel for a whole small map: tiles run over row ends, input channels go in chunks */
 } LoopOrder;
 
-/* In all of them: uw, nb: the tile, pixels x output channel blocks; groups, icg, ocg: groups and the channels of one, of input and
- * result. */
+/* In all of them: uw, nb: the tile, pixels x output channel blocks; groups, icg, ocg: groups and the channels
+ * of one, of input and result. */
 
 typedef struct DirectPlan {
   LoopOrder order;
@@ -151,7 +152,7 @@ typedef struct Plans {
 Plan *plans_add(Plans *list); /* zeroed; what is common to an algorithm's plans is set later */
 bool is_packed(const Node *n); /* is n made from packed weights? */
 
-typedef struct Cost Cost;
+typedef struct ConvCost ConvCost;
 
 struct Algorithm {
   const char *name;    /* of candidates, unless `text` says more */
@@ -160,13 +161,13 @@ struct Algorithm {
   uint64_t features;
   /* Adds the plans that the algorithm has for n on b's target. */
   void (*plans)(const Build *b, const Node *n, Plans *list);
-  /* Bytes of the weights as packed, SIZE_OVERFLOW where they are too many; that writes them, `to` being zeroed; would equal weights
-   * of two nodes be packed the same? */
+  /* Bytes of the weights as packed, SIZE_OVERFLOW where they are too many; that writes them, `to` being
+   * zeroed; would equal weights of two nodes be packed the same? */
   int64_t (*packed)(const Target *t, const Node *n, const Plan *p);
   void (*pack)(const Target *t, const Node *n, void *to);
   bool (*alike)(const Node *a, const Node *b);
   /* Cycles of a core; NULL: the operator's layers have no other plan. */
-  double (*cost)(const Cost *c, const Plan *p);
+  double (*cost)(const ConvCost *c, const Plan *p);
   /* What follows may be NULL or false. The candidate's name, without spaces; no other of the layer has it. */
   const char *(*text)(Context *cx, const Plan *p);
   bool (*planar)(const Plan *p);        /* does it read planes? Else blocks */
@@ -191,15 +192,15 @@ const Algorithm *dense_algorithm(Op op);
 #include "kernels.def"
 #undef KERNEL
 #undef DENSE
-double cost_depthwise(const Cost *c, const Plan *p);
-double cost_grouped(const Cost *c, const Plan *p);
-double cost_interleaved(const Cost *c, const Plan *p);
-double cost_ragged(const Cost *c, const Plan *p);
-double cost_winograd(const Cost *c, const Plan *p);
-double cost_strassen(const Cost *c, const Plan *p);
-double cost_direct(const Cost *c, const Plan *p);
-double cost_narrow(const Cost *c, const Plan *p);
-double cost_pixels(const Cost *c, const Plan *p);
+double cost_depthwise(const ConvCost *c, const Plan *p);
+double cost_grouped(const ConvCost *c, const Plan *p);
+double cost_interleaved(const ConvCost *c, const Plan *p);
+double cost_ragged(const ConvCost *c, const Plan *p);
+double cost_winograd(const ConvCost *c, const Plan *p);
+double cost_strassen(const ConvCost *c, const Plan *p);
+double cost_direct(const ConvCost *c, const Plan *p);
+double cost_narrow(const ConvCost *c, const Plan *p);
+double cost_pixels(const ConvCost *c, const Plan *p);
 const char *winograd_text(Context *cx, const Plan *p);
 const char *direct_text(Context *cx, const Plan *p);
 int64_t winograd_rows(const Node *n);
@@ -248,7 +249,7 @@ typedef struct Rates {
   double fetched;     /* bytes a cycle from beyond L2 while kernels prefetch them */
 } Rates;
 
-struct Cost {
+struct ConvCost {
   ConvLayer l;
   const Rates *r;
   double input_bytes, weight_bytes; /* as read, in blocks */
@@ -263,18 +264,19 @@ double plan_cost(const Target *t, const Node *n, const Plan *p);
 /* Of two things that go on at once the shorter hides behind the longer, but for a fifth. */
 double overlap(double a, double b);
 /* One step of a tile: nb weight vectors against uw broadcast inputs. */
-double step_cycles(const Cost *c, int64_t uw, int64_t nb);
-/* `pixels` in as few tiles of up to uw as possible, all of one size or one less, for panels of nb blocks and a narrower last one.
- * A tile has `steps` steps, in groups between which a loop turns. */
-double pixels_cycles(const Cost *c, int64_t pixels, int uw, int nb, double steps, double loops);
-/* One value a lane: every product loads its input; each `sums` of a tap share it. A call does `pixels` of a row, uw at a time. */
-double lanes_cycles(const Cost *c, int64_t products, int64_t sums, int uw, int64_t pixels);
-/* Which part of a set that is read again and again a cache of `size` bytes does not keep: nothing up to half its size, everything
- * from its size on. */
+double step_cycles(const ConvCost *c, int64_t uw, int64_t nb);
+/* `pixels` in as few tiles of up to uw as possible, all of one size or one less, for panels of nb blocks and
+ * a narrower last one. A tile has `steps` steps, in groups between which a loop turns. */
+double pixels_cycles(const ConvCost *c, int64_t pixels, int uw, int nb, double steps, double loops);
+/* One value a lane: every product loads its input; each `sums` of a tap share it. A call does `pixels` of a
+ * row, uw at a time. */
+double lanes_cycles(const ConvCost *c, int64_t products, int64_t sums, int uw, int64_t pixels);
+/* Which part of a set that is read again and again a cache of `size` bytes does not keep: nothing up to half
+ * its size, everything from its size on. */
 double miss_share(double set, int64_t size);
-/* `bytes` read so many times in turn, beside what the arithmetic hides; `set` is all that is read in between, `l2` their rate from
- * there. */
-double reread_cycles(const Cost *c, double bytes, double times, double set, double l2);
+/* `bytes` read so many times in turn, beside what the arithmetic hides; `set` is all that is read in between,
+ * `l2` their rate from there. */
+double reread_cycles(const ConvCost *c, double bytes, double times, double set, double l2);
 
 /* ==== select.c: the algorithm and tile of every layer that kernels.def has rows for ==== */
 
@@ -294,7 +296,8 @@ typedef struct Candidates {
   int promising;       /* the first so many may turn out best when they are measured */
 } Candidates;
 
-/* Sets node->plan where an operator has rows, and node->candidates of convolutions from packed weights. Requires fuse. */
+/* Sets node->plan where an operator has rows, and node->candidates of convolutions from packed weights.
+ * Requires fuse. */
 void pass_select(Build *b);
 
 /* ==== conv_winograd.c: Winograd's algorithm in numbers ==== */
@@ -303,7 +306,8 @@ enum { WORK_ALIGN = 4096 }; /* of scratch, and of what threads share while a nod
 
 enum { WINOGRAD_POINTS = 6, WINOGRAD_KERNEL = 5 /* the largest side of a kernel */ };
 
-/* F(m x m, taps x taps). A kernel 3x3 of stride 2 has two phases in each dimension: of its taps 0 and 2, and of tap 1. */
+/* F(m x m, taps x taps). A kernel 3x3 of stride 2 has two phases in each dimension: of its taps 0 and 2, and
+ * of tap 1. */
 typedef struct WinogradForm {
   int m;               /* results of a whole tile, in each dimension */
   int kernel, stride;  /* of the convolution; as many phases as the stride */
@@ -320,12 +324,15 @@ int winograd_points(const WinogradForm *f, int results);
 int winograd_phases(const WinogradForm *f, int i); /* with a product at point i, in one dimension */
 int winograd_products(const WinogradForm *f);      /* of a whole tile and one channel */
 double winograd_point(int i);                      /* i > 0 */
-/* A weight at point i >= taps is the sum of these times the weights at points k < taps; that at point 0 has the factor 1. */
+/* A weight at point i >= taps is the sum of these times the weights at points k < taps; that at point 0 has
+ * the factor 1. */
 double winograd_term(int taps, int i, int k);
-/* The factor of row i of the input's transform for so many points, which emit_winograd leaves out until the end. */
+/* The factor of row i of the input's transform for so many points, which emit_winograd leaves out until the
+ * end. */
 double winograd_scale(int taps, int points, int i);
-/* What transforms weights: at the first `side` points of each dimension, where side may be all or, as needed for the others,
- * the kernel's. With two phases the latter are at two points of the first phase and the tap of the second. */
+/* What transforms weights: at the first `side` points of each dimension, where side may be all or, as needed
+ * for the others, the kernel's. With two phases the latter are at two points of the first phase and the tap
+ * of the second. */
 typedef struct WinogradPowers {
   int side, kernel;
   double power[WINOGRAD_POINTS][WINOGRAD_KERNEL];
@@ -335,7 +342,8 @@ WinogradPowers winograd_powers(const WinogradForm *f, int side);
 void winograd_weights(const WinogradPowers *p, const float *g, double *u);
 /* Transformed on the fly: how many numbers of a channel there are room for, see emit/winograd_weights.c. */
 int winograd_regions(const WinogradForm *f);
-/* Floats of a region of `chunk` channel blocks: a few more than it holds, lest all begin at the same place of the L1 cache. */
+/* Floats of a region of `chunk` channel blocks: a few more than it holds, lest all begin at the same place of
+ * the L1 cache. */
 int64_t winograd_region(int chunk, int nb, int lanes);
 
 typedef struct WinogradSizes {
@@ -387,7 +395,8 @@ void tuning_warn(const Tuning *t, const char *path);
 
 /* ==== layout.c ==== */
 
-/* Chooses Value.layout of every value and inserts Reorder nodes where a reader wants another layout; gives halos. */
+/* Chooses Value.layout of every value and inserts Reorder nodes where a reader wants another layout; gives
+ * halos. */
 void pass_layout(Build *b);
 /* The format of a type: how many channels a block has, as many as a vector has elements. */
 int channel_block(const Target *t, Type type);
@@ -407,30 +416,32 @@ ArgClass step_arg_class(const Node *n, const Step *s);
 
 /* ==== pack.c ==== */
 
-/* Builds build->weights: packed convolution weights in the order of their consumption, then the other constants; sets
- * Value.place and .offset of constants and the offsets of plans. */
+/* Builds build->weights: packed convolution weights in the order of their consumption, then the other
+ * constants; sets Value.place and .offset of constants and the offsets of plans. */
 void pass_pack(Build *b);
 int64_t packed_bytes(const Build *b, const Node *n); /* of a node's packed weights; 0: it has none */
-/* panel.c: what so many columns of weights (channels of results) take in a row: whole vectors, unless that is more by a quarter than
- * there are; then the last vector of a row has no padding, and reading it whole runs on into the next row. */
+/* panel.c: what so many columns of weights (channels of results) take in a row: whole vectors, unless that is
+ * more by a quarter than there are; then the last vector of a row has no padding, and reading it whole runs
+ * on into the next row. */
 int64_t packed_columns(int64_t columns, int lanes);
-/* So many rows of weights with `columns` each, one vector or a part of it after the other; where the last part of a row is no
- * vector, what is read behind the last one is part of it. In bytes. */
+/* So many rows of weights with `columns` each, one vector or a part of it after the other; where the last
+ * part of a row is no vector, what is read behind the last one is part of it. In bytes. */
 int64_t packed_rows_bytes(int64_t rows, int64_t columns, int lanes);
 /* Columns of the block that begins at channel `first`, as packed. */
 int64_t packed_block(int64_t first, int64_t channels, int64_t lanes);
 /* Where the channels [c, end) leave the block of the first one, or end. */
 int64_t next_block(int64_t c, int64_t end, int64_t lanes);
-/* product.c: constant B [K,N], or [K], of a Gemm or MatMul as column panels of lanes*nb, K rows each, zero-padded, then the
- * narrow columns one by one, K elements each. */
-/* How many columns are narrow: the last ones, where vectors of columns would be mostly padding. Their products are sums along
- * K, which has to be the dense axis of A; where it is not, the panels have the last columns without padding (packed_columns). */
+/* product.c: constant B [K,N], or [K], of a Gemm or MatMul as column panels of lanes*nb, K rows each,
+ * zero-padded, then the narrow columns one by one, K elements each. */
+/* How many columns are narrow: the last ones, where vectors of columns would be mostly padding. Their
+ * products are sums along K, which has to be the dense axis of A; where it is not, the panels have the last
+ * columns without padding (packed_columns). */
 int64_t narrow_columns(const Target *t, const Node *n);
 
 /* ==== plan.c ==== */
 
-/* Lifetimes, aliases and offsets: Value.place, .offset, build->n_once, .once_size, .work_size, .scratch_size. Moves the nodes
- * that do not depend on the image before the others. */
+/* Lifetimes, aliases and offsets: Value.place, .offset, build->n_once, .once_size, .work_size, .scratch_size.
+ * Moves the nodes that do not depend on the image before the others. */
 void pass_plan(Build *b);
 int64_t workspace_bytes(const Build *b); /* for one thread and one image */
 

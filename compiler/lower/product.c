@@ -4,17 +4,19 @@
 
 /* B of the product as packed: k rows, n columns, element (i, j) at i*row + j*col; every element times
  * alpha. */
-typedef struct Matrix {
+typedef struct PackedMatrix {
   const float *data;
   int64_t k, n, row, col;
   float alpha;
-} Matrix;
+} PackedMatrix;
 
-static Matrix matrix_of(const Node *n) {
+static PackedMatrix matrix_of(const Node *n) {
   const Value *b = n->in[1];
-  if (b->shape.rank == 1) return (Matrix){.data = b->data, .k = b->shape.d[0], .n = 1, .row = 1, .col = 1, .alpha = 1};
+  if (b->shape.rank == 1) {
+    return (PackedMatrix){.data = b->data, .k = b->shape.d[0], .n = 1, .row = 1, .col = 1, .alpha = 1};
+  }
   bool turned = n->op == OP_Gemm && attr_int(n, "transB", 0) != 0;
-  Matrix m = {.data = b->data, .k = b->shape.d[turned], .n = b->shape.d[!turned], .alpha = 1};
+  PackedMatrix m = {.data = b->data, .k = b->shape.d[turned], .n = b->shape.d[!turned], .alpha = 1};
   m.row = turned ? 1 : b->shape.d[1];
   m.col = turned ? b->shape.d[1] : 1;
   if (n->op == OP_Gemm) m.alpha = attr_float(n, "alpha", 1);
@@ -33,9 +35,10 @@ static void choose_tile(const Target *t, int64_t rows, int64_t vectors, ProductP
 void plans_product(const Build *build, const Node *n, Plans *list) {
   const Value *b = n->in[1];
   if (!b->data || b->shape.rank < 1 || b->shape.rank > 2 || shape_count(&b->shape) == 0) return;
-  Matrix m = matrix_of(n);
+  PackedMatrix m = matrix_of(n);
   int64_t rows = shape_count(&n->out[0]->shape) / m.n;
-  if (rows > 0) choose_tile(build->target, rows, size_ceiling(m.n, build->target->lanes), &plans_add(list)->product);
+  if (rows == 0) return;
+  choose_tile(build->target, rows, size_ceiling(m.n, build->target->lanes), &plans_add(list)->product);
 }
 
 int64_t narrow_columns(const Target *t, const Node *n) {
@@ -44,9 +47,10 @@ int64_t narrow_columns(const Target *t, const Node *n) {
   return a_turned ? 0 : packed_columns(columns, t->lanes) % t->lanes;
 }
 
-/* The last panel is as narrow as its columns, in whole vectors, allow, or narrower: then one vector more can be read. */
+/* The last panel is as narrow as its columns, in whole vectors, allow, or narrower: then one vector more can
+ * be read. */
 int64_t packed_product(const Target *t, const Node *n, const Plan *p) {
-  Matrix m = matrix_of(n);
+  PackedMatrix m = matrix_of(n);
   int64_t columns = packed_columns(m.n, t->lanes);
   bool runs_on = columns % t->lanes != 0 && narrow_columns(t, n) == 0;
   (void)p;
@@ -61,7 +65,7 @@ bool alike_product(const Node *a, const Node *b) {
 }
 
 void pack_product(const Target *t, const Node *n, void *to) {
-  Matrix m = matrix_of(n);
+  PackedMatrix m = matrix_of(n);
   float *dst = to;
   int64_t full = n->plan->product.nb * (int64_t)t->lanes, narrow = narrow_columns(t, n);
   int64_t columns = packed_columns(m.n, t->lanes) - narrow;

@@ -157,12 +157,12 @@ static void generate_parts(Context *cx, Part *part, int n) {
 
 /* ==== measuring ==== */
 
-typedef struct Work {
+typedef struct Measuring {
   Context *cx;         /* of the times */
   Tuning *times;
   Progress shown;
   int run, runs;       /* of all rounds */
-} Work;
+} Measuring;
 
 /* Whole shapes in about equal parts. */
 static int make_parts(const Build *b, Alone *trial, int n, Part *part) {
@@ -182,13 +182,13 @@ static void time_part(Part *p, int run) {
   if (run == RUNS / 2) skip_slow(p, 1.1);
 }
 
-static void keep_times(Work *w, const Part *p) {
+static void keep_times(Measuring *w, const Part *p) {
   for (int i = 0; i < p->n; i++) {
     tuning_add(w->cx, w->times, p->trial[i].node->candidates->shape, candidate_of(&p->trial[i])->name, ms_of(p, i));
   }
 }
 
-static void measure_round(Work *w, const Build *b, Alone *trial, int n) {
+static void measure_round(Measuring *w, const Build *b, Alone *trial, int n) {
   Part part[PARTS];
   int parts = make_parts(b, trial, n, part);
   generate_parts(b->graph->cx, part, parts);
@@ -204,7 +204,7 @@ static void measure_round(Work *w, const Build *b, Alone *trial, int n) {
   free_parts(part, parts);
 }
 
-static void measure(Work *w, Build *b) {
+static void measure(Measuring *w, Build *b) {
   int n;
   build_run(b, NULL, NULL);
   Alone *trial = list_trials(b->graph, &n);
@@ -224,7 +224,7 @@ Tuning *tuning_measure(const Graph *g, const Options *opt, const Target *t) {
   Options quiet = *opt;
   quiet.verify = false;
   quiet.emit = EMIT_OBJ;
-  Work w = {.cx = cx, .times = alloc(cx, sizeof *w.times)};
+  Measuring w = {.cx = cx, .times = alloc(cx, sizeof *w.times)};
   Context own = {.file = cx->file, .max_memory = cx->max_memory, .arena = arena_new(cx->max_memory)};
   int failed = setjmp(own.unwind);
   if (!failed) measure(&w, build_new(graph_copy(&own, g), &quiet, t));

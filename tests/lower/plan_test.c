@@ -195,7 +195,8 @@ static void visit_image(Player *p, const Value *v, int64_t n, int64_t c, Visit *
 
 static void visit_words(Player *p, const Value *v, Visit *visit) {
   if (v->shape.rank != 4) {
-    for (int64_t i = 0; i < shape_count(&v->shape); i++) visit(p, v, word(p, v, i), i);
+    int64_t words = (int64_t)value_bytes(v) / 4; /* what threads share counts bytes */
+    for (int64_t i = 0; i < words; i++) visit(p, v, word(p, v, i), i);
     return;
   }
   int64_t block = v->layout.block ? v->layout.block : 1;
@@ -423,7 +424,7 @@ static void check_sizes(const Build *b) {
   for (int i = 0; i < g->n_value; i++) {
     const Value *v = g->value[i];
     if (v->place != P_WORK || v->alias) continue;
-    int64_t bytes = (v->layout.size * 4 + 63) / 64 * 64;
+    int64_t bytes = (v->layout.size * (int64_t)type_size(v->type) + 63) / 64 * 64;
     assert_int_equal(v->offset % 64, 0);
     assert_true(v->offset >= 0 && v->offset + bytes <= b->work_size);
     largest = bytes > largest ? bytes : largest;
