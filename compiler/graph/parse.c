@@ -181,8 +181,7 @@ static Value *parse_value(Parser *p) {
 }
 
 static Value **append_value(Parser *p, Value **list, int *n, Value *v) {
-  Value **longer = alloc_n(p->cx, (size_t)*n + 1, sizeof *longer);
-  if (*n) memcpy(longer, list, (size_t)*n * sizeof *longer);
+  Value **longer = alloc_extended(p->cx, list, *n, sizeof *longer);
   longer[(*n)++] = v;
   return longer;
 }
@@ -296,10 +295,8 @@ static void parse_attr(Parser *p, Node *n) {
   }
   convert_attr(p, n, &a);
   if (attr_find(n, a.name)) fail(p->cx, "line %d: the attribute %s is given twice", p->line, a.name);
-  Attr *longer = alloc_n(p->cx, (size_t)n->n_attr + 1, sizeof *longer);
-  if (n->n_attr) memcpy(longer, n->attr, (size_t)n->n_attr * sizeof *longer);
-  longer[n->n_attr++] = a;
-  n->attr = longer;
+  n->attr = alloc_extended(p->cx, n->attr, n->n_attr, sizeof *n->attr);
+  n->attr[n->n_attr++] = a;
 }
 
 static Op parse_op(Parser *p) {

@@ -95,11 +95,9 @@ static void print_element(Buffer *out, const Value *v, int64_t i) {
   else print_int(out, x.i, v->sym && v->sym[i]);
 }
 
-/* FNV-1a (Fowler, Noll, Vo), 32 bits. */
 static uint32_t checksum(const void *data, size_t n) {
-  uint32_t h = 2166136261u;
-  for (size_t i = 0; i < n; i++) h = (h ^ ((const uint8_t *)data)[i]) * 16777619u;
-  return h;
+  uint64_t h = hash_bytes(0, data, n);
+  return (uint32_t)(h ^ h >> 32);
 }
 
 static void print_elements(Printer *p, const Value *v) {
