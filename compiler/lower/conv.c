@@ -32,7 +32,7 @@ bool conv_is_uneven(const Target *t, const Node *n) {
   return n->group > 1 && (w[1] % t->lanes != 0 || w[0] / n->group % t->lanes != 0);
 }
 
-bool conv_on_blocks(const Node *n) { return n->op == OP_Conv && is_packed(n); }
+bool conv_on_blocks(const Node *n) { return op_info[n->op].family == FAMILY_CONV && is_packed(n); }
 
 /* A border of zeros this much longer than the map that it surrounds is out of proportion: all kernels with a
  * use come with less. A few results of huge windows, strides and padding are cheaper, in memory above all,
@@ -53,8 +53,7 @@ static bool sizes_fit(const Shape *s) {
   return true;
 }
 
-/* Plans count channels and pixels of a row in ints. */
-static bool shapes_fit(const Node *n) {
+bool conv_shapes_fit(const Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
   const Window *k = &n->win;
   if (shape_count(x) == 0 || shape_count(w) == 0 || shape_count(y) == 0) return false;
@@ -65,4 +64,6 @@ static bool shapes_fit(const Node *n) {
 
 /* A weight that is not finite would be NaN where it meets padding, which takes no part in the sum, or, in
  * Winograd's algorithm, its neighbours. */
-bool conv_fits_blocks(const Node *n) { return is_const_conv(n) && shapes_fit(n) && const_is_finite(n->in[1]); }
+bool conv_fits_blocks(const Node *n) {
+  return is_const_conv(n) && conv_shapes_fit(n) && const_is_finite(n->in[1]);
+}

@@ -95,11 +95,11 @@ ArgClass step_arg_class(const Node *n, const Step *s) {
   return v->shape.rank == 4 && is_per_channel(v, out) ? ARG_CHANNEL : ARG_OTHER;
 }
 
-/* Can step i run on blocks? Behind convolutions and pools it makes f32, else what has as many elements in a block as there are
+/* Can step i run on blocks? Behind convolutions and pools of f32 it makes f32, else what has as many elements in a block as there are
  * floats in a vector, or more. */
 static bool step_fits_blocks(const Node *n, int i) {
   Type t = step_type(n, i);
-  bool type_fits = n->op == OP_Pointwise ? type_size(t) <= type_size(T_F32) : t == T_F32;
+  bool any = n->op == OP_Pointwise || n->op == OP_ConvInteger, type_fits = any ? type_size(t) <= type_size(T_F32) : t == T_F32;
   return type_fits && step_arg_class(n, &n->step[i]) != ARG_OTHER;
 }
 

@@ -111,6 +111,8 @@ typedef struct StrassenPlan {
   int group_pairs;     /* pairs of lines treated at a time */
 } StrassenPlan;
 
+typedef struct IntegerPlan { int uw, nb /* vectors of outputs */, pairs /* of input channels */; } IntegerPlan;
+
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
 
 typedef struct Algorithm Algorithm;
@@ -127,6 +129,7 @@ struct Plan {
     PixelsPlan pixels;
     WinogradPlan winograd;
     StrassenPlan strassen;
+    IntegerPlan integer;
     ProductPlan product;
   };
   struct {
@@ -227,6 +230,8 @@ ConvLayer conv_layer(const Target *t, const Node *n);
 bool conv_is_flat(const ConvLayer *l); /* is the map so small that it is worked on as one line of pixels? */
 /* Can the layer work on channel blocks, whatever the algorithm? */
 bool conv_fits_blocks(const Node *n);
+/* Are its sizes such that plans can count channels and pixels of a row in ints, and its border in proportion? */
+bool conv_shapes_fit(const Node *n);
 bool conv_on_blocks(const Node *n);   /* does it, as planned? */
 bool conv_is_depthwise(const Node *n);
 bool conv_is_uneven(const Target *t, const Node *n); /* has it groups that begin or end inside of a block? */

@@ -75,7 +75,7 @@ static int64_t place_zeros(Packer *p) {
   const Graph *g = p->build->graph;
   for (int i = 0; i < g->n_node; i++) {
     const Node *n = g->node[i];
-    bool bare = conv_on_blocks(n) && (n->n_in < 3 || !n->in[2]);
+    bool bare = n->op == OP_Conv && is_packed(n) && (n->n_in < 3 || !n->in[2]);
     if (bare && n->out[0]->shape.d[1] > most) most = n->out[0]->shape.d[1];
   }
   return p->zeros = reserve(p, most * (int64_t)type_size(T_F32));

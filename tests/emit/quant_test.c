@@ -15,6 +15,22 @@ static void check_quantized(const char *text) {
   check_kernel_in(text, 0, 0, 255);
 }
 
+/* On channel blocks: the first layer reads what a Reorder makes, the last leaves another. */
+static void expect_blocks(const char *text, int layers) {
+  static const Options options = {.name = "quant", .cpu = "x86-64", .triple = "x86_64-linux-gnu", .max_memory = 1 << 30};
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = text_parse(cx, &options, text);
+  front_run(g, NULL, NULL);
+  Build *b = build_new(g, &options, target_new(cx, &options));
+  build_run(b, NULL, NULL);
+  int packed = 0;
+  for (int i = 0; i < b->graph->n_node; i++) packed += b->graph->node[i]->op == OP_ConvInteger && is_packed(b->graph->node[i]);
+  assert_int_equal(packed, layers);
+  assert_int_equal(count_op(b->graph, OP_Reorder), 2);
+  context_free(cx);
+}
+
 static void quantize_and_dequantize(void **state) {
   (void)state;
   static const char *const types[] = {"u8", "i8", "u16", "i16"};
@@ -74,12 +90,14 @@ static void random_sums(void **state) {
 /* A residual block: what one layer quantises the next reads as it lies. */
 static void blocks(void **state) {
   (void)state;
-  check_quantized(
+  static const char text[] =
     "graph block\ninput x u8 [2,40,6,7]\nconst w i8 [72,40,1,1] = random 1 -128 128\nconst v i8 [40,72,1,1] = random 2 -128 128\n"
     "const s f32 [] = {0.05}\nconst z u8 [] = {100}\nconst sw f32 [] = {0.003}\nconst t f32 [] = {0.3}\n"
     "xf = DequantizeLinear(x, s, z)\nxg = DequantizeLinear(x, s, z)\nwf = DequantizeLinear(w, sw)\nvf = DequantizeLinear(v, sw)\n"
     "a = Conv(xf, wf)\nb = Relu(a)\nc = QuantizeLinear(b, t)\ncf = DequantizeLinear(c, t)\nd = Conv(cf, vf)\n"
-    "e = QuantizeLinear(d, t, z)\nef = DequantizeLinear(e, t, z)\nf = Add(ef, xg)\ny = QuantizeLinear(f, t, z)\noutput y\n");
+    "e = QuantizeLinear(d, t, z)\nef = DequantizeLinear(e, t, z)\nf = Add(ef, xg)\ny = QuantizeLinear(f, t, z)\noutput y\n";
+  check_quantized(text);
+  expect_blocks(text, 2);
 }
 
 int main(void) {
