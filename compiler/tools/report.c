@@ -41,7 +41,7 @@ static double bytes_moved(const Build *b, const Node *n) {
 
 static const char *algorithm_of(const Node *n) {
   if (n->op != OP_Conv) return "";
-  return n->candidates ? n->candidates->item[n->candidates->chosen].name : "plain";
+  return n->candidates ? n->candidates->item[n->candidates->chosen].name : n->plan->how->name;
 }
 
 static const char *layer_text(Graph *g, const Node *n) {
