@@ -2,8 +2,12 @@
  *
  * The kernel holds a tile of `uw` pixels x `nb` blocks of output channels in registers, a vector being one pixel's V output
  * channels, and adds one product of an input value (broadcast) and a weight vector for every input channel and tap. A tile is
- * any list of pixels; the addresses differ by constants. The layer's loops over images, rows, tiles and output-channel groups
- * nest as the plan's LoopOrder says. */
+ * any list of pixels; the addresses differ by constants. The loops around it, outermost first; what tasks share out is in
+ * brackets:
+ *
+ *     ROW_TILE_OC   [image, row, tile]   group   panel                 a tile of inputs meets all weights
+ *     OC_ROW_TILE   [block of rows, group, panel, row]   tile          a panel of weights meets a block of rows
+ *     OC_FLAT       [group, panel]   image   chunk of inputs   tile    a whole small map is one row of pixels */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -348,7 +352,14 @@ static void stripe_of_panel(const Conv *c, Site *s, int width, void *data) {
   loop_end(e, &row);
 }
 
-/* The blocks differ by one row at most. */
+/* Tasks share out a list of all rows of all panels, block by block. 7 rows in 2 blocks, 3 panels, 3 tasks:
+ *
+ *     block 0                        block 1
+ *     panel 0   panel 1   panel 2    panel 0    panel 1    panel 2
+ *     0 1 2     0 1 2     0 1 2      3 4 5 6    3 4 5 6    3 4 5 6       rows
+ *     |------ task 0 ------| |-------- task 1 -------| |---- task 2 ---|  7 places each
+ *
+ * The blocks differ by one row at most. */
 static Ref block_start(const Conv *c, Ref block) {
   return LLVMBuildSDiv(c->e->b, mul_i(c->e, block, c->images * c->rows), const_i64(c->e, row_blocks(c)), "");
 }

@@ -321,8 +321,13 @@ static void tile_output(const Strassen *s, const Turn *t, StrassenKernel *k, Ref
   step_pointers(e, s->n, p.image, block, row, x, args + ARG_STEPS);
 }
 
-/* Tile number `tile` of the group computes its share of a T; the last tiles may do so again what others did. Where one product
- * has tiles enough, the second of two has no share. */
+/* The sums of weights T2, T3 and T4 are made beside the products that run before they are needed: every tile makes n of
+ * the `all` columns. Of 32 columns and 10 tiles:
+ *
+ *     tile       0     1     2    ...    7      8      9
+ *     columns   0-3   4-7   8-11       28-31  28-31  28-31     the last tiles make again what others made
+ *
+ * Two products precede each T. If the first has a tile for every column, it makes all of T; else each makes a half. */
 static void share_of_weights(const Strassen *s, const Turn *t, StrassenKernel *k, Ref tile, Ref *args) {
   Emit *e = s->e;
   const StrassenProduct *p = k->p;

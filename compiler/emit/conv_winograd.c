@@ -48,8 +48,9 @@ typedef struct WinogradChunk {
   Ref g, v;
 } WinogradChunk;
 
-/* Bytes from a frequency's input to the next one's, where that is to come nearer meanwhile: all of it, used once a panel, may not
- * stay in L2 beside the weights. */
+/* How far ahead of the input that is multiplied the next is fetched, in bytes; 0: not at all. Every panel reads all of
+ * V, frequency by frequency. Where V is more than a quarter of L2, the weights that pass meanwhile push it out; so
+ * while one frequency is used, the next comes nearer. */
 static int64_t input_ahead(const Winograd *w) {
   int64_t bytes = w->s.v_frequency * F32_BYTES;
   return bytes * frequencies(w) > w->e->t->l2 / 4 ? bytes : 0;

@@ -31,8 +31,9 @@ char *c_identifier(Context *cx, const char *s);
 /* The names that begin with it are those of resnetcc_rt.h. */
 bool is_runtime_prefix(const char *name);
 
-/* The function peak(values, task, worker): PEAK_STEPS multiply-adds of all but two of so many vectors of registers. `values`
- * are as many vectors for each task, the last two of which are factor and addend. */
+/* What a core can do at most, as an object with the function peak(values, task, worker). A task has peak_vectors
+ * vectors at `values`, which stay in registers: v[0], v[1], ..., a factor f and an addend a. PEAK_STEPS times
+ * every v[i] becomes v[i] f + a. */
 enum { PEAK_STEPS = 1 << 19 };
 int peak_vectors(const Target *t);
 void object_emit_peak(Build *b, Object *out);

@@ -1,7 +1,16 @@
-/* winograd_weights.c: weights transformed on the fly: U of a chunk of channels and one row point, in regions
- * [channel][nb][V]: one for each column point. With two phases follow one for phase (0, 1), whose weights are the same at all
- * column points, and as many for (1, 0), the same at all row points and so made only once. What is given of all these, and with
- * it phase (1, 1), has no need to be there. */
+/* winograd_weights.c: weights transformed on the fly, for a chunk of input channels and one row point i. The
+ * products read a region U[channel][nb][V] for each column point. F(4,3), stride 1:
+ *
+ *     column point      inf   0   1    -1   1/2   -2
+ *     i = inf, 0, 1     read in place, from g  |  made here, in u       g: what the object stores, 3 x 3 numbers
+ *     i = -1, 1/2, -2   made here, in u                                    of a kernel (WinogradPowers)
+ *
+ * With a stride of 2 a kernel has four parts, by the parity of row and column. A parity of one tap has the same weight
+ * at every point, so u holds
+ *
+ *     part (0,0): a region for each column point | (0,1): one | (1,0): a region for each column point
+ *
+ * of which (1,0) is the same for all row points and made only once; (1,1), one number, is read from g. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>

@@ -81,8 +81,7 @@ int winograd_phases(const WinogradForm *f, int i) { return i == 0 ? 1 : f->strid
 
 /* ==== weights ==== */
 
-/* What the taps of a kernel count in number i of a dimension: at point i, or of two phases in those of the
- * first, then the tap of the second. */
+/* Row i of WinogradPowers.power. */
 static void powers(const WinogradForm *f, int i, double *power) {
   static const int tap_of_phases[] = {2, 0, 1};
   double p = 1 / divisor(f->taps, i);

@@ -335,9 +335,19 @@ double winograd_term(int taps, int i, int k);
 /* The factor of row i of the input's transform for so many points, which emit_winograd leaves out until the
  * end. */
 double winograd_scale(int taps, int points, int i);
-/* What transforms weights: at the first `side` points of each dimension, where side may be all or, as needed
- * for the others, the kernel's. With two phases the latter are at two points of the first phase and the tap
- * of the second. */
+/* How weights are transformed, in one dimension: number i of a transformed kernel is sum(t) power[i][t] g[t].
+ * For a stride of 1 that is the kernel's value at point i. F(4,3), without the divisors:
+ *
+ *     point    g0   g1   g2
+ *     inf       0    0    1
+ *     0         1    0    0
+ *     1         1    1    1     three values tell all others: these the object stores where weights are
+ *     -1        1   -1    1     transformed on the fly (side = kernel)
+ *     1/2       1   1/2  1/4
+ *     -2        1   -2    4     all of them: side = points
+ *
+ * A kernel of three taps and stride 2 has three numbers: taps 2 and 0, which are the values of one parity at
+ * infinity and 0, and tap 1, which is all of the other parity. */
 typedef struct WinogradPowers {
   int side, kernel;
   double power[WINOGRAD_POINTS][WINOGRAD_KERNEL];
