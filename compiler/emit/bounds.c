@@ -114,7 +114,7 @@ void emit_bounds(Emit *e, Node *n) {
   b.src = value_ptr(e, n->in[0]);
   b.dst = value_ptr(e, n->out[0]);
   if (n->op == OP_Pad) {
-    b.mode = pad_mode(e->g, n);
+    b.mode = n->p.mode;
     if (has_argument(n, 2)) b.fill = value_ptr(e, n->in[2]);
     read_pad(&b);
   } else {

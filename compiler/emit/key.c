@@ -42,12 +42,6 @@ static void *code_array(Coder *c, const void *array, size_t n, size_t size) {
   return copy;
 }
 
-static void *code_text(Coder *c, const char *text) {
-  size_t n = text ? strlen(text) : 0;
-  CODE(c, n);
-  return code_array(c, text, n, 1);
-}
-
 /* ==== values ==== */
 
 static void code_shape(Coder *c, Shape *s) {
@@ -132,18 +126,6 @@ static Value *code_place(Coder *c, const Node *n, int i, Value **so_far) {
 
 /* ==== nodes ==== */
 
-static void code_attr(Coder *c, Attr *a) {
-  a->name = code_text(c, a->name);
-  CODE(c, a->kind);
-  CODE(c, a->n);
-  CODE(c, a->i);
-  CODE(c, a->f);
-  a->ints = code_array(c, a->kind == A_INTS ? a->ints : NULL, (size_t)a->n, sizeof *a->ints);
-  a->floats = code_array(c, a->kind == A_FLOATS ? a->floats : NULL, (size_t)a->n, sizeof *a->floats);
-  a->s = code_text(c, a->s);
-  a->tensor = NULL;
-}
-
 static void code_step(Coder *c, Step *s) {
   CODE(c, s->op);
   CODE(c, s->type);
@@ -173,19 +155,11 @@ static void code_node(Coder *c, Node *n) {
   CODE(c, n->op);
   CODE(c, n->group);
   CODE(c, n->win);
+  CODE(c, n->p);
   CODE(c, n->n_in);
   CODE(c, n->n_out);
-  CODE(c, n->n_attr);
   CODE(c, n->n_step);
-  if (c->reads) {
-    n->attr = alloc_n(c->cx, (size_t)n->n_attr + 1, sizeof *n->attr);
-    n->step = alloc_n(c->cx, (size_t)n->n_step + 1, sizeof *n->step);
-  }
-  for (int i = 0; i < n->n_attr; i++) {
-    Attr a = n->attr[i];
-    code_attr(c, &a);
-    if (c->reads) n->attr[i] = a;
-  }
+  if (c->reads) n->step = alloc_n(c->cx, (size_t)n->n_step + 1, sizeof *n->step);
   for (int i = 0; i < n->n_step; i++) {
     Step s = n->step[i];
     code_step(c, &s);

@@ -26,11 +26,6 @@ static void copy_part(Emit *e, const Value *x, int64_t at, const Value *y, int64
   emit_copy(e, &c);
 }
 
-static int axis_of(const Node *n, int rank) {
-  int64_t axis = attr_int(n, "axis", 0);
-  return (int)(axis < 0 ? axis + rank : axis);
-}
-
 /* Whether the node works on channel blocks. A blocked tensor that lies in memory as a dense one may meet
  * dense ones. */
 static bool on_blocks(const Node *n) {
@@ -74,14 +69,13 @@ static void move_view(Emit *e, Node *n) {
 
 static void move_transpose(Emit *e, Node *n) {
   const Value *x = n->in[0], *y = n->out[0];
-  const Attr *perm = attr_find(n, "perm");
   Axes in, out;
   axes_of(n, x, &in);
   axes_of(n, y, &out);
   assert(!on_blocks(n));
   CopyAxis axis[MAX_RANK];
   for (int k = 0; k < out.rank; k++) {
-    int64_t from = perm ? perm->ints[k] : out.rank - 1 - k;
+    int64_t from = n->p.perm[k];
     axis[k] = (CopyAxis){out.n[k], in.stride[from], out.stride[k]};
   }
   copy_part(e, x, 0, y, 0, out.rank, axis);
@@ -120,7 +114,7 @@ static void move_parts(Emit *e, Node *n, const Value *whole, Value *const *part,
 }
 
 static void move_concat(Emit *e, Node *n) {
-  int k = axis_of(n, n->out[0]->shape.rank);
+  int k = n->p.axis;
   int64_t *size = alloc_n(e->g->cx, (size_t)n->n_in, sizeof *size);
   for (int i = 0; i < n->n_in; i++) size[i] = n->in[i]->shape.d[k];
   move_parts(e, n, n->out[0], n->in, n->n_in, k, size, false);
@@ -129,7 +123,7 @@ static void move_concat(Emit *e, Node *n) {
 static void move_split(Emit *e, Node *n) {
   int64_t *size = alloc_n(e->g->cx, (size_t)n->n_out, sizeof *size);
   split_sizes(e->g, n, size);
-  move_parts(e, n, n->in[0], n->out, n->n_out, axis_of(n, n->in[0]->shape.rank), size, true);
+  move_parts(e, n, n->in[0], n->out, n->n_out, n->p.axis, size, true);
 }
 
 /* ==== Slice ==== */
@@ -174,7 +168,7 @@ static Ref load_index(Emit *e, const Value *index, Ref at, int64_t d) {
 
 static void move_gather(Emit *e, Node *n) {
   const Value *x = n->in[0], *index = n->in[1], *y = n->out[0];
-  int k = axis_of(n, x->shape.rank), q = index->shape.rank;
+  int k = n->p.axis, q = index->shape.rank;
   Axes in, out;
   axes_of(n, x, &in);
   axes_of(n, y, &out);
@@ -242,7 +236,7 @@ static void space_to_blocks(Emit *e, const Value *x, const Value *y, int64_t b) 
 
 static void move_space_to_depth(Emit *e, Node *n) {
   const Value *x = n->in[0], *y = n->out[0];
-  int64_t b = attr_int(n, "blocksize", 1);
+  int64_t b = n->p.block;
   if (y->layout.block) {
     space_to_blocks(e, x, y, b);
     return;

@@ -33,10 +33,9 @@ static Ref combine_int(Emit *e, const Node *n, Ref a, Ref b) {
   }
 }
 
-/* The node as a step; its parameters are attributes. */
+/* The node as a step. */
 static Ref combine_float(Emit *e, const Node *n, Ref a, Ref b) {
-  bool hard = n->op == OP_HardSigmoid;
-  Step s = {.op = n->op, .a = attr_float(n, "alpha", hard ? 0.2f : 0.01f), .b = attr_float(n, "beta", 0.5f)};
+  Step s = {.op = n->op, .a = n->p.alpha, .b = n->p.beta};
   return math_step(e, &s, a, b);
 }
 
@@ -55,7 +54,7 @@ static Ref clip(Emit *e, Type t, Ref x, Ref lo, Ref hi) {
 static Ref batch_norm(Emit *e, const Node *n, Ref *in) {
   Ref x = in[0], scale = in[1], bias = in[2], mean = in[3], var = in[4];
   LLVMTypeRef t = LLVMTypeOf(x);
-  Ref epsilon = const_f32(e, attr_float(n, "epsilon", 1e-5f));
+  Ref epsilon = const_f32(e, n->p.epsilon);
   if (LLVMGetTypeKind(t) == LLVMVectorTypeKind) epsilon = splat(e, epsilon, (int)LLVMGetVectorSize(t));
   Ref square = add_f(e, var, epsilon);
   Ref deviation = intrinsic(e, "llvm.sqrt", 1, &t, 1, &square);
@@ -111,14 +110,14 @@ typedef struct Plain {
 } Plain;
 
 /* The axis along which the parameters of the node stand that are a vector; 0: they broadcast. */
-static int parameter_axis(Graph *g, const Node *n) {
+static int parameter_axis(const Node *n) {
   if (n->op == OP_BatchNormalization) return 1;
-  return op_info[n->op].family == FAMILY_SCALE ? quant_axis(g, n) : 0;
+  return op_info[n->op].family == FAMILY_SCALE ? n->p.axis : 0;
 }
 
-static Shape operand_shape(Graph *g, const Node *n, int i) {
+static Shape operand_shape(const Node *n, int i) {
   Shape s = n->in[i]->shape;
-  int axis = i > 0 && s.rank == 1 ? parameter_axis(g, n) : 0;
+  int axis = i > 0 && s.rank == 1 ? parameter_axis(n) : 0;
   if (axis == 0 && op_info[n->op].family != FAMILY_SCALE && n->op != OP_BatchNormalization) return s;
   if (i == 0 || s.rank == 0) return s;
   s.rank = n->in[0]->shape.rank - axis;
@@ -131,7 +130,7 @@ static Plain plain_of(Emit *e, const Node *n) {
   p.in = alloc_n(e->g->cx, (size_t)n->n_in, sizeof *p.in);
   for (int i = 0; i < n->n_in; i++) {
     if (!n->in[i]) continue;
-    p.in[i] = (Operand){.v = n->in[i], .shape = operand_shape(e->g, n, i), .steps = true, .repeats = true};
+    p.in[i] = (Operand){.v = n->in[i], .shape = operand_shape(n, i), .steps = true, .repeats = true};
     p.masked &= n->in[i]->type == T_F32;
   }
   return p;

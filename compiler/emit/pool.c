@@ -39,7 +39,7 @@ static bool is_global(const Node *n) { return n->op == OP_GlobalAveragePool || n
 static Pool pool_of(Emit *e, Node *n) {
   Pool p = {.e = e, .n = n, .x = n->in[0], .y = n->out[0], .w = n->win};
   p.max = n->op == OP_MaxPool || n->op == OP_GlobalMaxPool;
-  p.count_pad = attr_int(n, "count_include_pad", 0) != 0;
+  p.count_pad = n->p.count_pad;
   p.columns = e->t->regs - 2;
   if (is_global(n)) {
     p.w = (Window){.kh = p.x->shape.d[2], .kw = p.x->shape.d[3], .sh = 1, .sw = 1, .dh = 1,

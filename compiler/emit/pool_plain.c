@@ -116,7 +116,7 @@ static void reduce_axis(const PlainPool *p, int i, Ref index, Ref *acc) {
 
 /* ONNX, MaxPool: with storage_order 1 the last two axes count column by column. */
 static Ref stored_index(const PlainPool *p, Ref index) {
-  if (!attr_int(p->n, "storage_order", 0)) return index;
+  if (!p->n->p.by_column) return index;
   Emit *e = p->e;
   Ref plane = const_i64(e, p->in[1] * p->in[2]), width = const_i64(e, p->in[2]);
   Ref at = LLVMBuildURem(e->b, index, plane, "");
@@ -173,7 +173,7 @@ void emit_pool_plain(Emit *e, Node *n) {
   p.elem = llvm_type(e, p.type);
   p.size = (int)type_size(p.type);
   p.max = n->op == OP_MaxPool || n->op == OP_GlobalMaxPool;
-  p.count_pad = attr_int(n, "count_include_pad", 0) != 0;
+  p.count_pad = n->p.count_pad;
   if (is_global(n)) set_global(&p);
   else set_window(&p, &n->win);
   int64_t taps = size_mul(size_mul(p.kernel[0], p.kernel[1]), p.kernel[2]);

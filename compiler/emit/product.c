@@ -23,8 +23,6 @@ typedef struct Product {
 
 /* ==== the operands ==== */
 
-static bool flag(const Node *n, const char *name) { return n->op == OP_Gemm && attr_int(n, name, 0) != 0; }
-
 static Shape batch_of(const Shape *s) {
   Shape b = *s;
   b.rank = s->rank > 2 ? s->rank - 2 : 0;
@@ -33,7 +31,7 @@ static Shape batch_of(const Shape *s) {
 
 static void set_a(Product *p) {
   const Shape *s = &p->n->in[0]->shape;
-  bool turned = flag(p->n, "transA");
+  bool turned = p->n->p.trans_a;
   int64_t last = s->d[s->rank - 1], rows = s->rank > 1 ? s->d[s->rank - 2] : 1;
   p->k = turned ? rows : last;
   p->rows = turned ? last : rows;
@@ -44,7 +42,7 @@ static void set_a(Product *p) {
 
 static void set_b(Product *p) {
   const Shape *s = &p->n->in[1]->shape;
-  bool turned = flag(p->n, "transB");
+  bool turned = p->n->p.trans_b;
   int64_t last = s->d[s->rank - 1];
   p->drops_cols = s->rank == 1;
   p->cols = p->drops_cols ? 1 : turned ? s->d[0] : last;
@@ -198,16 +196,15 @@ static Ref scale(const Product *p, Ref x, float by) {
 
 static Ref add_c(const Product *p, Ref x, Ref row, Ref col, int valid) {
   const Node *n = p->n;
-  float beta = attr_float(n, "beta", 1);
-  if (n->op != OP_Gemm || n->n_in < 3 || !n->in[2] || beta == 0) return x;
-  Ref c = scale(p, plain_arg(p->e, n->in[2], &n->out[0]->shape, row, col, p->lanes, valid), beta);
+  if (n->op != OP_Gemm || n->n_in < 3 || !n->in[2] || n->p.beta == 0) return x;
+  Ref c = scale(p, plain_arg(p->e, n->in[2], &n->out[0]->shape, row, col, p->lanes, valid), n->p.beta);
   return add_f(p->e, x, c);
 }
 
 static void store_vector(const Product *p, Ref x, Ref row, Ref col, int valid) {
   Emit *e = p->e;
   const Value *y = p->n->out[0];
-  if (p->n->op == OP_Gemm && !p->packed) x = scale(p, x, attr_float(p->n, "alpha", 1));
+  if (p->n->op == OP_Gemm && !p->packed) x = scale(p, x, p->n->p.alpha);
   int size = (int)type_size(y->type);
   Ref out = gep(e, value_ptr(e, y), add_i(e, mul_i(e, row, p->cols), col), size);
   if (p->drops_cols) { /* the rows are the result's last axis */

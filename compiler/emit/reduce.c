@@ -312,12 +312,11 @@ static void store_indices(const Line *l, Ref best) {
 static void argmax_line(Reduction *r) {
   const Line *l = &r->line;
   Emit *e = l->e;
-  bool last = attr_int(r->n, "select_last_index", 0) != 0;
   Ref zero = const_i64(e, 0), best[] = {load_line(l, zero, l->valid), splat(e, zero, l->lanes)};
   Loop k;
   loop_begin(e, &k, const_i64(e, 1), const_i64(e, l->n), 1, 2, best);
   Ref v = load_line(l, mul_i(e, k.i, l->stride), l->valid);
-  Ref better = last ? LLVMBuildNot(e->b, math_beats(e, l->type, best[0], v), "")
+  Ref better = r->n->p.last ? LLVMBuildNot(e->b, math_beats(e, l->type, best[0], v), "")
                     : math_beats(e, l->type, v, best[0]);
   best[0] = choose(e, better, v, best[0]);
   best[1] = choose(e, better, splat(e, k.i, l->lanes), best[1]);
@@ -334,16 +333,16 @@ void emit_reduce(Emit *e, Node *n) {
     store_nans(e, n->out[0]);
     return;
   }
-  int64_t axis = attr_int(n, "axis", n->op == OP_ArgMax ? 0 : -1);
-  if (n->op == OP_ReduceMean) reduce_axes(e->g, n, reduced);
-  else reduced[axis < 0 ? axis + n->in[0]->shape.rank : axis] = true;
+  unsigned axes = n->op == OP_ReduceMean ? n->p.axes : 1u << n->p.axis;
+  for (int i = 0; i < MAX_RANK; i++) reduced[i] = axes >> i & 1;
   Reduction r = reduction_of(e, n, reduced);
-  if (n->op == OP_ReduceMean) {
-    each_line(&r, mean_line);
-  } else if (n->op == OP_ArgMax) {
+  switch (n->op) {
+  case OP_ReduceMean: each_line(&r, mean_line); break;
+  case OP_ArgMax:
     if (r.line.beside) r.line.lanes = 1;
     each_line(&r, argmax_line);
-  } else {
-    each_line(&r, softmax_line);
+    break;
+  case OP_Softmax: case OP_LogSoftmax: each_line(&r, softmax_line); break;
+  default: fail_at(e->g, n, "there is no code for this reduction");
   }
 }

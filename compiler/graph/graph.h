@@ -113,6 +113,10 @@ typedef struct OpInfo {
   Emitter emitter;
   Batching batch;
   /* These may be left out. */
+  struct Parameter {     /* of an attribute: the default of OpParams.alpha or .beta */
+    const char *attr;
+    float otherwise;
+  } alpha, beta;
   unsigned arguments;    /* a bit for each input that is no data but says how: shapes, axes, bounds, known at compile time as a rule */
   unsigned sizes;        /* those of them that may be multiples of the batch */
   bool chain;            /* may be evaluated while shapes are inferred, where shapes are computed (ops/values.c) */
@@ -196,13 +200,36 @@ typedef struct Step {
 } Step;
 
 /* Sizes of a convolution or pooling window over H and W; one-dimensional operators have height 1. Pools also work on
- * D,H,W; depth is 1 elsewhere. infer_node computes it from the attributes, so passes change those. */
+ * D,H,W; depth is 1 elsewhere. */
 typedef struct Window {
   int64_t kh, kw, sh, sw, dh, dw;        /* kernel, stride, dilation */
   int64_t top, left, bottom, right;      /* padding */
   int64_t kd, sd, dd, front, back;       /* the same along D */
   uint64_t fill;                         /* what a convolution reads there, as the bits of an element: 0, or a zero point */
 } Window;
+
+typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } PadMode;
+
+/* What an operator's attributes come to, with their defaults; what it has none of is 0. infer_node fills it, Node.win and Node.group
+ * from zeros, and nobody else reads attributes or writes these: a pass that changes a parameter sets the attribute and infers the
+ * node again, which verify checks. So nodes of one operator that do the same with the same inputs have the same bytes here. */
+typedef struct OpParams {
+  int64_t perm[MAX_RANK]; /* Transpose: axis k of the result is axis perm[k] of the input */
+  uint64_t fill;         /* ConstantOfShape: the element, in the first bytes */
+  float alpha, beta;     /* LeakyRelu, HardSigmoid, Gemm, ... */
+  float epsilon;         /* BatchNormalization */
+  int axis;              /* counted from the front: Softmax, LogSoftmax, ArgMax, Concat, Split, Gather, Flatten; Shape: where it begins;
+                            QuantizeLinear, DequantizeLinear: that of a list of scales */
+  unsigned axes;         /* ReduceMean: a bit for each axis that goes */
+  int block;             /* SpaceToDepth */
+  PadMode mode;          /* Pad */
+  Type to;               /* Cast, ConstantOfShape */
+  bool keepdims;         /* ReduceMean, ArgMax */
+  bool last;             /* ArgMax: the last of equals */
+  bool trans_a, trans_b; /* Gemm */
+  bool ceil, count_pad;  /* pools: windows cut off at the end count; the mean counts the padding */
+  bool by_column;        /* MaxPool: its indices do */
+} OpParams;
 
 typedef struct Plan Plan; /* select.c's choice; the struct is in lower.h */
 
@@ -216,8 +243,9 @@ struct Node {
   int n_attr;
   Step *step;            /* the epilogue */
   int n_step;
-  Window win;            /* Conv, MaxPool, AveragePool: filled by shape */
-  int group;             /* Conv: filled by shape */
+  OpParams p;
+  Window win;            /* Conv, MaxPool, AveragePool */
+  int group;             /* Conv */
   Plan *plan;            /* Conv, Gemm, MatMul: filled by select */
   struct Candidates *candidates; /* Conv: what select chose from */
   bool dead;             /* removed; graph_compact drops it */

@@ -288,8 +288,7 @@ static bool part_joins(const Layouter *w, const Node *n, const Value *part, Layo
 /* Whole blocks beside each other: the parts of a Concat, or of a Split, lie inside the whole. */
 static bool joins_blocks(const Layouter *w, const Node *n) {
   if (op_info[n->op].blocks != BLOCKS_JOINED || !is_image(n->in[0])) return false;
-  int64_t axis = attr_int(n, "axis", 0);
-  if (axis != 1 && axis != 1 - 4) return false;
+  if (n->p.axis != 1) return false;
   if (n->op == OP_Split && !n->in[0]->layout.block) return false;
   int parts = n->op == OP_Concat ? n->n_in : n->n_out, i = 0;
   Value **part = n->op == OP_Concat ? n->in : n->out;
@@ -315,9 +314,8 @@ static void join_blocks(Layouter *w, Node *n) {
  * are known. */
 static void view_transposed_input(Node *n) {
   static const int64_t perm[] = {0, 3, 1, 2};
-  const Attr *a = attr_find(n, "perm");
   Value *x = n->in[0], *y = n->out[0];
-  if (n->op != OP_Transpose || !is_image(x) || !a || memcmp(a->ints, perm, sizeof perm) || !layout_is_plain(x)) return;
+  if (n->op != OP_Transpose || !is_image(x) || memcmp(n->p.perm, perm, sizeof perm) || !layout_is_plain(x)) return;
   if (y->is_output || x->data) return;
   Use *at = NULL;
   for (const Node *r; (r = next_reader(y, &at));) {
@@ -333,7 +331,7 @@ static void view_transposed_input(Node *n) {
 
 /* The phases of an image of few channels are made in blocks at once. */
 static bool makes_blocks(const Node *n) {
-  return op_info[n->op].blocks == BLOCKS_MADE && is_image(n->in[0]) && n->in[0]->shape.d[1] <= 4 && attr_int(n, "blocksize", 1) == 2;
+  return op_info[n->op].blocks == BLOCKS_MADE && is_image(n->in[0]) && n->in[0]->shape.d[1] <= 4 && n->p.block == 2;
 }
 
 static void place_blocks(Layouter *w, Node *n) {

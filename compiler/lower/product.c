@@ -15,11 +15,11 @@ static PackedMatrix matrix_of(const Node *n) {
   if (b->shape.rank == 1) {
     return (PackedMatrix){.data = b->data, .k = b->shape.d[0], .n = 1, .row = 1, .col = 1, .alpha = 1};
   }
-  bool turned = n->op == OP_Gemm && attr_int(n, "transB", 0) != 0;
+  bool turned = n->p.trans_b;
   PackedMatrix m = {.data = b->data, .k = b->shape.d[turned], .n = b->shape.d[!turned], .alpha = 1};
   m.row = turned ? 1 : b->shape.d[1];
   m.col = turned ? b->shape.d[1] : 1;
-  if (n->op == OP_Gemm) m.alpha = attr_float(n, "alpha", 1);
+  if (n->op == OP_Gemm) m.alpha = n->p.alpha;
   return m;
 }
 
@@ -43,8 +43,7 @@ void plans_product(const Build *build, const Node *n, Plans *list) {
 
 int64_t narrow_columns(const Target *t, const Node *n) {
   int64_t columns = matrix_of(n).n;
-  bool a_turned = n->op == OP_Gemm && attr_int(n, "transA", 0) != 0;
-  return a_turned ? 0 : packed_columns(columns, t->lanes) % t->lanes;
+  return n->p.trans_a ? 0 : packed_columns(columns, t->lanes) % t->lanes;
 }
 
 /* The last panel is as narrow as its columns, in whole vectors, allow, or narrower: then one vector more can
@@ -59,9 +58,7 @@ int64_t packed_product(const Target *t, const Node *n, const Plan *p) {
 
 bool alike_product(const Node *a, const Node *b) {
   if (a->plan->product.nb != b->plan->product.nb) return false;
-  if (a->op == OP_MatMul) return true;
-  bool turned = attr_int(a, "transB", 0) == attr_int(b, "transB", 0) && attr_int(a, "transA", 0) == attr_int(b, "transA", 0);
-  return turned && attr_float(a, "alpha", 1) == attr_float(b, "alpha", 1);
+  return a->op == b->op && a->p.trans_a == b->p.trans_a && a->p.trans_b == b->p.trans_b && a->p.alpha == b->p.alpha;
 }
 
 void pack_product(const Target *t, const Node *n, void *to) {

@@ -141,7 +141,7 @@ void eval_slice(Graph *g, const Node *n, const void *const *in, void **out) {
 
 /* ---- Pad ---- */
 
-PadMode pad_mode(Graph *g, const Node *n) {
+static PadMode pad_mode(Graph *g, const Node *n) {
   static const char *const name[] = {"constant", "reflect", "edge", "wrap"};
   const char *s = attr_string(n, "mode", "constant");
   for (size_t i = 0; i < COUNT(name); i++)
@@ -189,7 +189,7 @@ static void check_padding_value(Graph *g, Node *n) {
 }
 
 void infer_pad(Graph *g, Node *n) {
-  PadMode mode = pad_mode(g, n);
+  PadMode mode = n->p.mode = pad_mode(g, n);
   check_padding_value(g, n);
   if (has_run_time_bounds(n)) {
     infer_bounds_as_declared(g, n);
@@ -233,7 +233,7 @@ void eval_pad(Graph *g, const Node *n, const void *const *in, void **out) {
   static const char zero[8];
   size_t size = type_size(n->in[0]->type);
   const void *value = n->n_in > 2 && in[2] ? in[2] : zero;
-  PadMode mode = pad_mode(g, n);
+  PadMode mode = n->p.mode;
   int64_t lo[MAX_RANK], hi[MAX_RANK], count = shape_count(&n->out[0]->shape);
   Node known = with_known_inputs(g, n, in);
   Shape s = n->in[0]->shape;

@@ -21,9 +21,8 @@ bool is_const_conv(const Node *n) {
 }
 
 bool is_const_gemm(const Node *n) {
-  return n->op == OP_Gemm && f32_data(n->in[1]) && !attr_int(n, "transA", 0) && !attr_int(n, "transB", 0) &&
-         attr_float(n, "alpha", 1) == 1 && attr_float(n, "beta", 1) == 1 &&
-         has_const_bias(n, n->in[1]->shape.d[1]);
+  return n->op == OP_Gemm && f32_data(n->in[1]) && !n->p.trans_a && !n->p.trans_b && n->p.alpha == 1 &&
+         n->p.beta == 1 && has_const_bias(n, n->in[1]->shape.d[1]);
 }
 
 bool is_const_matmul(const Node *n) {

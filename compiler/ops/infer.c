@@ -1,6 +1,8 @@
 /* infer.c: types and shapes of one node and of all: what holds for every operator. */
 #include "ops.h"
 
+#include <string.h>
+
 static void check_inputs(Graph *g, const Node *n) {
   for (int i = 0; i < n->n_in; i++) {
     if (!n->in[i]) continue;
@@ -26,10 +28,23 @@ static void check_steps(Graph *g, Node *n) {
   if (n->n_step > 0) set_output(g, n, 0, step_type(n, n->n_step - 1), &n->out[0]->shape);
 }
 
+static float parameter(const Node *n, const struct Parameter *p) {
+  return p->attr ? attr_float(n, p->attr, p->otherwise) : 0;
+}
+
+static void start_params(Node *n) {
+  memset(&n->p, 0, sizeof n->p); /* bytes that are no field's as well */
+  memset(&n->win, 0, sizeof n->win);
+  n->group = 0;
+  n->p.alpha = parameter(n, &op_info[n->op].alpha);
+  n->p.beta = parameter(n, &op_info[n->op].beta);
+}
+
 void infer_node(Graph *g, Node *n) {
   if (op_info[n->op].family == FAMILY_IMPORT) fail_at(g, n, "the operator is for import alone");
   if (op_info[n->op].family == FAMILY_STEP) fail_at(g, n, "the operator is a step of others");
   check_inputs(g, n);
+  start_params(n);
   meaning[n->op].infer(g, n);
   check_steps(g, n);
   node_mark_batched(n);

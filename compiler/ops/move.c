@@ -20,7 +20,7 @@ void eval_reorder(Graph *g, const Node *n, const void *const *in, void **out) {
 
 void infer_transpose(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape;
-  int64_t perm[MAX_RANK];
+  int64_t *perm = n->p.perm;
   for (int i = 0; i < x->rank; i++) perm[i] = x->rank - 1 - i;
   ints_attr(g, n, "perm", x->rank, perm);
   bool seen[MAX_RANK] = {false};
@@ -37,11 +37,10 @@ void infer_transpose(Graph *g, Node *n) {
 void eval_transpose(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
   const Shape *x = &n->in[0]->shape;
-  const Attr *perm = attr_find(n, "perm");
   int64_t stride[MAX_RANK];
   dense_strides(x, stride);
   Cursor c = {.shape = &n->out[0]->shape};
-  for (int i = 0; i < x->rank; i++) c.stride[i] = stride[perm ? perm->ints[i] : x->rank - 1 - i];
+  for (int i = 0; i < x->rank; i++) c.stride[i] = stride[n->p.perm[i]];
   copy_elements(n->out[0], out[0], in[0], c);
 }
 
@@ -49,7 +48,8 @@ void infer_space_to_depth(Graph *g, Node *n) {
   Shape out = n->in[0]->shape;
   int64_t b = attr_int(n, "blocksize", 0);
   if (out.rank != 4) fail_at(g, n, "the input has %d dimensions, not 4", out.rank);
-  if (b < 1) fail_at(g, n, "attribute blocksize is not a positive number");
+  if (b < 1 || b > INT32_MAX) fail_at(g, n, "attribute blocksize is not a positive number");
+  n->p.block = (int)b;
   if (out.d[1] < 0 || out.d[2] < 0 || out.d[3] < 0) fail_at(g, n, "the batch is not the first dimension%s", batch_remedy(g, n));
   if (out.d[2] % b || out.d[3] % b) fail_at(g, n, "%s is no whole number of blocks", shape_text(g->cx, &out));
   if (!mul_size(out.d[1], b, &out.d[1]) || !mul_size(out.d[1], b, &out.d[1])) fail_at(g, n, "a size overflows");
@@ -60,7 +60,7 @@ void infer_space_to_depth(Graph *g, Node *n) {
 
 void eval_space_to_depth(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  int64_t stride[MAX_RANK], b = attr_int(n, "blocksize", 1), channels = n->in[0]->shape.d[1];
+  int64_t stride[MAX_RANK], b = n->p.block, channels = n->in[0]->shape.d[1];
   dense_strides(&n->in[0]->shape, stride);
   Cursor c = {.shape = &n->out[0]->shape};
   for (int64_t i = 0; i < shape_count(c.shape); i++, cursor_next(&c)) {
@@ -71,11 +71,6 @@ void eval_space_to_depth(Graph *g, const Node *n, const void *const *in, void **
 }
 
 /* ---- pieces of a block, one for each index before the axis ---- */
-
-static int64_t axis_of(const Node *n) {
-  int64_t axis = attr_int(n, "axis", 0);
-  return axis < 0 ? axis + n->in[0]->shape.rank : axis;
-}
 
 static int64_t blocks_before(const Shape *s, int64_t axis) {
   int64_t count = 1;
@@ -101,7 +96,7 @@ static void add_dim(Graph *g, const Node *n, int64_t *sum, int64_t d) {
 void infer_concat(Graph *g, Node *n) {
   Shape out = n->in[0]->shape;
   if (!attr_find(n, "axis")) fail_at(g, n, "attribute axis is missing");
-  int axis = check_axis(g, n, attr_int(n, "axis", 0), out.rank);
+  int axis = n->p.axis = check_axis(g, n, attr_int(n, "axis", 0), out.rank);
   for (int i = 1; i < n->n_in; i++) {
     if (!n->in[i]) fail_at(g, n, "input %d is missing", i);
     check_same_type(g, n, i);
@@ -118,7 +113,7 @@ void infer_concat(Graph *g, Node *n) {
 
 void eval_concat(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  int64_t axis = axis_of(n), count = blocks_before(&n->out[0]->shape, axis);
+  int64_t axis = n->p.axis, count = blocks_before(&n->out[0]->shape, axis);
   char *to = out[0];
   for (int64_t b = 0; b < count; b++)
     for (int i = 0; i < n->n_in; i++) {
@@ -141,7 +136,7 @@ static void equal_sizes(int64_t dim, int parts, int64_t *size) {
 
 void split_sizes(Graph *g, const Node *n, int64_t *size) {
   const Shape *x = &n->in[0]->shape;
-  int64_t dim = x->d[check_axis(g, n, attr_int(n, "axis", 0), x->rank)], sum = 0;
+  int64_t dim = x->d[n->p.axis], sum = 0;
   if (!has_input(n, 1)) {
     equal_sizes(dim, n->n_out, size);
     return;
@@ -168,7 +163,7 @@ static void set_sizes_as_declared(Graph *g, Node *n, int axis) {
 
 void infer_split(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape;
-  int axis = check_axis(g, n, attr_int(n, "axis", 0), x->rank);
+  int axis = n->p.axis = check_axis(g, n, attr_int(n, "axis", 0), x->rank);
   check_number(g, n, 0, axis);
   if (attr_int(n, "num_outputs", n->n_out) != n->n_out)
     fail_at(g, n, "attribute num_outputs does not say %d", n->n_out);
@@ -183,7 +178,7 @@ void infer_split(Graph *g, Node *n) {
 }
 
 void eval_split(Graph *g, const Node *n, const void *const *in, void **out) {
-  int64_t axis = axis_of(n), count = blocks_before(&n->in[0]->shape, axis);
+  int64_t axis = n->p.axis, count = blocks_before(&n->in[0]->shape, axis);
   int64_t *size = alloc_n(g->cx, (size_t)n->n_out, sizeof *size);
   split_sizes(g, n, size);
   size_t one = n->in[0]->shape.d[axis] ? block_size(n->in[0], axis) / (size_t)n->in[0]->shape.d[axis] : 0;
@@ -212,7 +207,7 @@ static void check_indices(Graph *g, const Node *n, int64_t dim) {
 
 void infer_gather(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape, *index = &n->in[1]->shape;
-  int axis = check_axis(g, n, attr_int(n, "axis", 0), x->rank);
+  int axis = n->p.axis = check_axis(g, n, attr_int(n, "axis", 0), x->rank);
   check_number(g, n, 0, axis);
   Type t = n->in[1]->type;
   if (t != T_I32 && t != T_I64) fail_at(g, n, "indices must be i32 or i64, not %s", type_name(t));
@@ -228,7 +223,7 @@ void infer_gather(Graph *g, Node *n) {
 }
 
 void eval_gather(Graph *g, const Node *n, const void *const *in, void **out) {
-  int64_t axis = axis_of(n), dim = n->in[0]->shape.d[axis];
+  int64_t axis = n->p.axis, dim = n->in[0]->shape.d[axis];
   int64_t blocks = blocks_before(&n->in[0]->shape, axis), indices = shape_count(&n->in[1]->shape);
   size_t size = block_size(n->in[0], axis + 1);
   char *to = out[0];

@@ -12,7 +12,7 @@ void verify(Graph *g, const char *after);
 
 /* ==== infer.c ==== */
 
-/* Infers type and shape of every value, fills Node.win and .group, checks every operator's demands on its inputs.
+/* Infers type and shape of every value, fills Node.p, .win and .group, checks every operator's demands on its inputs.
  * Shape -> Gather -> Concat -> Reshape chains are evaluated on the way, symbolically where the batch is (Value.data, .sym). */
 void pass_shape(Graph *g);
 /* One node, its inputs known: used by passes that make nodes. */
@@ -25,13 +25,9 @@ bool has_run_time_bounds(const Node *n);
 /* Slice: first element and step along every axis of input 0, and the result's shape. */
 void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape *out);
 /* Pad: elements before and behind every axis of input 0; negative ones are cut off. */
-typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } PadMode;
-PadMode pad_mode(Graph *g, const Node *n);
 void pad_amounts(Graph *g, const Node *n, int64_t *lo, int64_t *hi);
 /* Split: the sizes of its n_out parts along the axis. */
 void split_sizes(Graph *g, const Node *n, int64_t *size);
-/* ReduceMean: which axes of input 0 are reduced. */
-void reduce_axes(Graph *g, const Node *n, bool *reduced);
 
 /* ==== eval.c: the reference evaluator ==== */
 
@@ -143,9 +139,6 @@ typedef struct Meaning {
   Eval *eval;
 } Meaning;
 extern const Meaning meaning[OP_COUNT];
-
-/* The first axis that a Shape takes: view.c. */
-int shape_start(const Node *n);
 /* Step of an epilogue over a whole tensor of `shape`: acc[i] = step(acc[i], arg). */
 void *eval_step(Graph *g, const Step *s, Type from, const Shape *shape, const void *acc, const Value *arg, const void *data);
 /* The same of one element. */
@@ -168,8 +161,6 @@ int64_t requantize(Type t, int32_t acc, float m, int64_t zero);
 /* The sum of two quantised numbers: clamp(rne(fma(a, r[0], fma(b, r[1], r[2])))), where r[0] and r[1] are the scales of a and b
  * divided by the result's, and r[2] is its zero point less those of a and b, scaled likewise. */
 int64_t qlinear_add(Type t, int64_t a, int64_t b, const float *r);
-/* The axis along which scale and zero point of a QuantizeLinear or DequantizeLinear change; 0 where they are one number. */
-int quant_axis(Graph *g, const Node *n);
 
 /* ==== facts.c: what is known of a node ==== */
 

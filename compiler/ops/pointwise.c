@@ -19,6 +19,7 @@ void infer_cast(Graph *g, Node *n) {
   int64_t to = attr_int(n, "to", T_NONE);
   if (to < 0 || to > T_BF16 || !type_size((Type)to))
     fail_at(g, n, "element type %lld is not supported", (long long)to);
+  n->p.to = (Type)to;
   set_output(g, n, 0, (Type)to, &n->in[0]->shape);
 }
 
@@ -110,10 +111,9 @@ void eval_unary(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
   Type t = n->in[0]->type;
   int64_t count = shape_count(&n->in[0]->shape);
-  double a = attr_float(n, "alpha", n->op == OP_HardSigmoid ? 0.2f : 0.01f), b = attr_float(n, "beta", 0.5f);
   for (int64_t i = 0; i < count; i++) {
     Number x = get_number(t, in[0], i);
-    if (type_is_float(t)) x.f = unary_float(n->op, x.f, a, b);
+    if (type_is_float(t)) x.f = unary_float(n->op, x.f, n->p.alpha, n->p.beta);
     else if (x.i < 0) x.i = 0; /* Relu, the only one on integers */
     put_number(t, out[0], i, x);
   }

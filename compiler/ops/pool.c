@@ -23,7 +23,10 @@ void infer_pool(Graph *g, Node *n) {
   read_window(g, n, spatial, axis);
   for (int i = 0; i < spatial; i++) axis[i].kernel = kernel[i];
   Shape out = {.rank = 2, .d = {x->d[0], x->d[1]}};
-  slide_window(g, n, spatial, axis, attr_int(n, "ceil_mode", 0) != 0, &out);
+  n->p.ceil = attr_int(n, "ceil_mode", 0) != 0;
+  n->p.count_pad = n->op == OP_AveragePool && attr_int(n, "count_include_pad", 0) != 0;
+  n->p.by_column = n->op == OP_MaxPool && attr_int(n, "storage_order", 0) != 0;
+  slide_window(g, n, spatial, axis, n->p.ceil, &out);
   for (int i = 0; i < spatial; i++) check_pool_padding(g, n, &axis[i]);
   set_output(g, n, 0, n->in[0]->type, &out);
   set_output(g, n, 1, T_I64, &out);
@@ -99,7 +102,7 @@ static int64_t find_maximum(const Node *n, const void *x, const Volume *vx, cons
 
 /* An index for output Indices: with storage_order 1 the last two axes count column by column. */
 static int64_t stored_index(const Node *n, const Volume *v, int64_t i) {
-  if (!attr_int(n, "storage_order", 0)) return i;
+  if (!n->p.by_column) return i;
   int64_t plane = v->h * v->w, p = i % plane;
   return i - p + p % v->w * v->h + p / v->w;
 }
@@ -122,7 +125,7 @@ static double window_mean(const Node *n, const void *x, const Volume *vx, const 
   int64_t inside = taps_inside(&t);
   double sum = 0, count = (double)inside;
   for (int64_t e = 0; e < inside; e++) sum += get_number(n->in[0]->type, x, channel + offset_of(vx, &t, e)).f;
-  if (attr_int(n, "count_include_pad", 0)) count = (double)t.d.counted * (double)t.h.counted * (double)t.w.counted;
+  if (n->p.count_pad) count = (double)t.d.counted * (double)t.h.counted * (double)t.w.counted;
   return sum / count;
 }
 

@@ -31,6 +31,8 @@ void infer_gemm(Graph *g, Node *n) {
   check_rank(g, n, 0, 2, 2);
   check_rank(g, n, 1, 2, 2);
   int ta = attr_int(n, "transA", 0) != 0, tb = attr_int(n, "transB", 0) != 0;
+  n->p.trans_a = ta;
+  n->p.trans_b = tb;
   const int64_t *a = n->in[0]->shape.d, *b = n->in[1]->shape.d;
   check_number(g, n, 0, !ta);
   check_number(g, n, 1, tb);
@@ -55,17 +57,15 @@ static Matrix matrix_of(const Value *v, const void *data, bool transposed) {
 
 void eval_gemm(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  bool ta = attr_int(n, "transA", 0) != 0, tb = attr_int(n, "transB", 0) != 0;
-  double alpha = attr_float(n, "alpha", 1), beta = attr_float(n, "beta", 1);
-  Matrix a = matrix_of(n->in[0], in[0], ta), b = matrix_of(n->in[1], in[1], tb);
-  int64_t inner = n->in[0]->shape.d[!ta];
+  Matrix a = matrix_of(n->in[0], in[0], n->p.trans_a), b = matrix_of(n->in[1], in[1], n->p.trans_b);
+  int64_t inner = n->in[0]->shape.d[!n->p.trans_a];
   const Shape *s = &n->out[0]->shape;
   const Value *bias = n->n_in > 2 ? n->in[2] : NULL;
   Cursor c = bias ? broadcast_cursor(&bias->shape, s) : (Cursor){.shape = s};
   for (int64_t i = 0; i < shape_count(s); i++, cursor_next(&c)) {
     Number y = dot(&a, &b, i / s->d[1], i % s->d[1], inner);
-    y.f *= alpha;
-    if (bias) y.f += beta * get_number(bias->type, in[2], c.at).f;
+    y.f *= n->p.alpha;
+    if (bias) y.f += (double)n->p.beta * get_number(bias->type, in[2], c.at).f;
     put_number(n->out[0]->type, out[0], i, y);
   }
 }

@@ -53,21 +53,22 @@ static void check_scale(Graph *g, const Node *n) {
   }
 }
 
-static void check_parameters(Graph *g, const Node *n) {
+/* The axis along which the parameters stand. */
+static int quant_axis(Graph *g, const Node *n) {
   int rank = n->in[0]->shape.rank;
-  int axis = rank ? quant_axis(g, n) : 0;
+  bool one = n->in[1]->shape.rank == 0 || n->in[1]->shape.d[0] == 1; /* then the axis, 1 by default, may not exist */
+  return one ? 0 : check_axis(g, n, attr_int(n, "axis", 1), rank);
+}
+
+static void check_parameters(Graph *g, Node *n) {
+  int rank = n->in[0]->shape.rank;
+  int axis = n->p.axis = rank ? quant_axis(g, n) : 0;
   if (attr_int(n, "block_size", 0)) fail_at(g, n, "blocks along an axis are not supported");
   check_scale(g, n);
   check_parameter(g, n, 1, axis);
   if (!has_input(n, 2)) return;
   check_parameter(g, n, 2, axis);
   if (!shape_equal(&n->in[1]->shape, &n->in[2]->shape)) fail_at(g, n, "scale and zero point have different shapes");
-}
-
-int quant_axis(Graph *g, const Node *n) {
-  int rank = n->in[0]->shape.rank;
-  bool one = n->in[1]->shape.rank == 0 || n->in[1]->shape.d[0] == 1; /* then the axis, 1 by default, may not exist */
-  return one ? 0 : check_axis(g, n, attr_int(n, "axis", 1), rank);
 }
 
 static bool is_quantized(Type t) { return t == T_U8 || t == T_I8 || t == T_U16 || t == T_I16; }
@@ -91,9 +92,9 @@ void infer_dequantize_linear(Graph *g, Node *n) {
 }
 
 /* Walks a parameter beside the elements of input 0. */
-static Cursor parameter_cursor(Graph *g, const Node *n) {
+static Cursor parameter_cursor(const Node *n) {
   Cursor c = {.shape = &n->in[0]->shape};
-  if (n->in[1]->shape.rank == 1 && n->in[1]->shape.d[0] > 1) c.stride[quant_axis(g, n)] = 1;
+  if (n->in[1]->shape.rank == 1 && n->in[1]->shape.d[0] > 1) c.stride[n->p.axis] = 1;
   return c;
 }
 
@@ -102,19 +103,21 @@ static int64_t zero_at(const Node *n, const void *const *in, int64_t i) {
 }
 
 void eval_quantize_linear(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
   Type t = n->out[0]->type;
   int64_t count = shape_count(&n->in[0]->shape);
   const float *x = in[0], *scale = in[1];
-  Cursor c = parameter_cursor(g, n);
+  Cursor c = parameter_cursor(n);
   for (int64_t i = 0; i < count; i++, cursor_next(&c))
     put_number(t, out[0], i, (Number){.i = quantize(t, x[i], scale[c.at], zero_at(n, in, c.at))});
 }
 
 void eval_dequantize_linear(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
   Type t = n->in[0]->type;
   int64_t count = shape_count(&n->in[0]->shape);
   const float *scale = in[1];
-  Cursor c = parameter_cursor(g, n);
+  Cursor c = parameter_cursor(n);
   for (int64_t i = 0; i < count; i++, cursor_next(&c))
     ((float *)out[0])[i] = dequantize(get_number(t, in[0], i).i, scale[c.at], zero_at(n, in, c.at));
 }

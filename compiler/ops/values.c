@@ -142,7 +142,7 @@ static void evaluate_constant(Graph *g, Node *n) {
 static void evaluate_shape(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape;
   Value *v = n->out[0];
-  int64_t start = shape_start(n), count = v->shape.d[0];
+  int64_t start = n->p.axis, count = v->shape.d[0];
   int64_t *data = alloc_n(g->cx, (size_t)count, sizeof *data);
   bool *sym = alloc_n(g->cx, (size_t)count, sizeof *sym), any = false;
   for (int64_t i = 0; i < count; i++) {

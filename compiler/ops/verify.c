@@ -165,6 +165,7 @@ static void verify_inference(const Verifier *v, const Node *n) {
       broken(v, n, "result \"%s\" has the shape %s, inferred is %s", value->name,
              shape_text(cx, &value->shape), shape_text(cx, &copy[i].shape));
   }
+  if (memcmp(&again.p, &n->p, sizeof n->p) != 0) broken(v, n, "its parameters are not what its attributes say");
   if (!windows_equal(&again.win, &n->win)) broken(v, n, "its window is not what its attributes say");
   if (again.group != n->group) broken(v, n, "has %d groups, its attributes say %d", n->group, again.group);
 }

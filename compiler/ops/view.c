@@ -73,7 +73,7 @@ void infer_flatten(Graph *g, Node *n) {
   int64_t axis = attr_int(n, "axis", 1);
   if (axis < -x->rank || axis > x->rank)
     fail_at(g, n, "axis %lld is not one of a tensor of rank %d", (long long)axis, x->rank);
-  int k = (int)(axis < 0 ? axis + x->rank : axis);
+  int k = n->p.axis = (int)(axis < 0 ? axis + x->rank : axis);
   Shape out = {.rank = 2, .d = {product(g, n, x->d, k), product(g, n, x->d + k, x->rank - k)}};
   set_output(g, n, 0, n->in[0]->type, &out);
 }
@@ -175,17 +175,17 @@ void infer_constant_of_shape(Graph *g, Node *n) {
   const Attr *value = attr_find(n, "value");
   if (value && (value->kind != A_TENSOR || shape_count(&value->tensor->shape) != 1))
     fail_at(g, n, "attribute value must be a tensor of one element");
-  set_output(g, n, 0, value ? value->tensor->type : T_F32, &out);
+  n->p.to = value ? value->tensor->type : T_F32;
+  if (value) memcpy(&n->p.fill, value->tensor->data, type_size(n->p.to));
+  set_output(g, n, 0, n->p.to, &out);
 }
 
 void eval_constant_of_shape(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
   (void)in;
-  const Attr *value = attr_find(n, "value");
-  if (!value) return; /* zeros, which fresh memory is */
   int64_t count = shape_count(&n->out[0]->shape);
   for (int64_t i = 0; i < count; i++)
-    copy_element(out[0], i, value->tensor->data, 0, type_size(n->out[0]->type));
+    copy_element(out[0], i, &n->p.fill, 0, type_size(n->out[0]->type));
 }
 
 /* Attributes start and end are clamped to the rank. */
@@ -194,12 +194,9 @@ static int clamp_axis(int64_t axis, int rank) {
   return (int)(axis < 0 ? 0 : axis > rank ? rank : axis);
 }
 
-int shape_start(const Node *n) {
-  return clamp_axis(attr_int(n, "start", 0), n->in[0]->shape.rank);
-}
-
 void infer_shape(Graph *g, Node *n) {
-  int rank = n->in[0]->shape.rank, start = shape_start(n), end = clamp_axis(attr_int(n, "end", rank), rank);
+  int rank = n->in[0]->shape.rank, start = clamp_axis(attr_int(n, "start", 0), rank), end = clamp_axis(attr_int(n, "end", rank), rank);
+  n->p.axis = start;
   Shape out = {.rank = 1, .d = {end > start ? end - start : 0}};
   set_output(g, n, 0, T_I64, &out);
 }
@@ -207,5 +204,5 @@ void infer_shape(Graph *g, Node *n) {
 void eval_shape(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
   (void)in;
-  memcpy(out[0], n->in[0]->shape.d + shape_start(n), value_bytes(n->out[0]));
+  memcpy(out[0], n->in[0]->shape.d + n->p.axis, value_bytes(n->out[0]));
 }

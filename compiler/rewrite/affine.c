@@ -69,7 +69,7 @@ static bool affine_of_batch_norm(Graph *g, const Node *n, Affine *a) {
   for (int i = 0; i < 4; i++)
     if (!(p[i] = f32_data(n->in[i + 1]))) return false;
   if (n->in[0]->shape.rank < 2) return false;
-  double epsilon = attr_float(n, "epsilon", 1e-5f);
+  double epsilon = n->p.epsilon;
   *a = affine_new(g, 1, n->in[0]->shape.d[1]);
   for (int64_t c = 0; c < a->n; c++) {
     a->scale[c] = p[0][c] / sqrt(p[3][c] + epsilon);
@@ -200,7 +200,7 @@ static void scale_constant(Graph *g, Node *n, int i, double k) {
 }
 
 static void transpose_constant(Graph *g, Node *n, int i, const char *attr) {
-  if (!attr_int(n, attr, 0) || !f32_data(n->in[i])) return;
+  if (!f32_data(n->in[i])) return;
   const float *old = n->in[i]->data;
   int64_t rows = n->in[i]->shape.d[1], columns = n->in[i]->shape.d[0];
   Shape s = shape_of(2, rows, columns);
@@ -223,19 +223,20 @@ static void flatten_gemm_bias(Graph *g, Node *n) {
 
 static void normalise_gemm(Graph *g, Node *n) {
   if (n->out[0]->type != T_F32) return;
-  transpose_constant(g, n, 0, "transA");
-  transpose_constant(g, n, 1, "transB");
-  double alpha = attr_float(n, "alpha", 1), beta = attr_float(n, "beta", 1);
+  if (n->p.trans_a) transpose_constant(g, n, 0, "transA");
+  if (n->p.trans_b) transpose_constant(g, n, 1, "transB");
   int constant = f32_data(n->in[1]) ? 1 : f32_data(n->in[0]) ? 0 : -1;
   if (constant >= 0) {
-    if (alpha != 1) scale_constant(g, n, constant, alpha);
+    if (n->p.alpha != 1) scale_constant(g, n, constant, n->p.alpha);
     attr_remove(n, "alpha");
   }
   bool bias = n->n_in > 2 && n->in[2];
-  if (bias && !f32_data(n->in[2])) return;
-  if (bias && beta != 1) scale_constant(g, n, 2, beta);
-  attr_remove(n, "beta");
-  if (bias) flatten_gemm_bias(g, n);
+  if (!bias || f32_data(n->in[2])) {
+    if (bias && n->p.beta != 1) scale_constant(g, n, 2, n->p.beta);
+    attr_remove(n, "beta");
+    if (bias) flatten_gemm_bias(g, n);
+  }
+  infer_node(g, n);
 }
 
 /* ---- into the node before ---- */

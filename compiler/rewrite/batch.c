@@ -41,8 +41,7 @@ static Shape *interface_shapes(Graph *g, Value *const *v, int n, const char *wha
 static void check_batch_axis(Graph *g, const Node *n) {
   Batching rule = op_info[n->op].batch;
   if (rule != BATCH_NOT_ALONG && rule != BATCH_NOT_JOINED) return;
-  int64_t axis = attr_int(n, "axis", -1);
-  if (axis != 0 && axis != -(int64_t)n->in[0]->shape.rank) return;
+  if (n->p.axis != 0) return;
   if (has_batch(n->out[0])) refuse(g, n, rule == BATCH_NOT_ALONG ? "works along the batch axis" : "joins batches");
 }
 

@@ -119,7 +119,7 @@ static bool pool_keeps(const Node *n, float k) {
   if (n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool) return true;
   if (!windows_hold_elements(n)) return false;
   return n->op == OP_MaxPool || k == 0 ||
-         (!attr_int(n, "ceil_mode", 0) && (!has_padding(n) || !attr_int(n, "count_include_pad", 0)));
+         (!n->p.ceil && (!has_padding(n) || !n->p.count_pad));
 }
 
 static void know_pool(Study *s, const Node *n) {
@@ -361,8 +361,7 @@ static const Rule concat_rule = {know_concat, keep_concat, NULL};
 static const Rule view_rule = {know_view, keep_view, drop_view};
 
 static bool joins_channels(const Study *s, const Node *n) {
-  int64_t axis = attr_int(n, "axis", 0);
-  if (axis != 1 && axis + n->out[0]->shape.rank != 1) return false;
+  if (n->p.axis != 1) return false;
   for (int i = 0; i < n->n_in; i++)
     if (!channels_of(s, n->in[i])->n) return false;
   return true;

@@ -59,19 +59,6 @@ static Value *resolve(Fold *f, Value *v) {
 
 /* ---- equal nodes ---- */
 
-static bool attrs_equal(const Attr *a, const Attr *b) {
-  if (a->kind != b->kind || a->n != b->n || strcmp(a->name, b->name) != 0) return false;
-  switch (a->kind) {
-  case A_INT: return a->i == b->i;
-  case A_FLOAT: return memcmp(&a->f, &b->f, sizeof a->f) == 0;
-  case A_INTS: return a->n == 0 || memcmp(a->ints, b->ints, (size_t)a->n * sizeof *a->ints) == 0;
-  case A_FLOATS: return a->n == 0 || memcmp(a->floats, b->floats, (size_t)a->n * sizeof *a->floats) == 0;
-  case A_STRING: return strcmp(a->s, b->s) == 0;
-  case A_TENSOR: return consts_equal(a->tensor, b->tensor);
-  }
-  return false;
-}
-
 static bool steps_equal(const Step *a, const Step *b) {
   return a->op == b->op && a->type == b->type && a->arg == b->arg && a->swap == b->swap &&
          memcmp(&a->a, &b->a, sizeof a->a) == 0 && memcmp(&a->b, &b->b, sizeof a->b) == 0 &&
@@ -81,11 +68,11 @@ static bool steps_equal(const Step *a, const Step *b) {
 static bool nodes_equal(const void *a, const void *b) {
   const Node *x = a, *y = b;
   if (x->op != y->op || x->n_in != y->n_in || x->n_out != y->n_out) return false;
-  if (x->n_attr != y->n_attr || x->n_step != y->n_step || node_is_batched(x) != node_is_batched(y)) return false;
+  if (x->n_step != y->n_step || node_is_batched(x) != node_is_batched(y)) return false;
   for (int i = 0; i < x->n_in; i++)
     if (x->in[i] != y->in[i]) return false;
-  for (int i = 0; i < x->n_attr; i++)
-    if (!attrs_equal(&x->attr[i], &y->attr[i])) return false;
+  if (memcmp(&x->p, &y->p, sizeof x->p) != 0 || memcmp(&x->win, &y->win, sizeof x->win) != 0) return false;
+  if (x->group != y->group) return false;
   for (int i = 0; i < x->n_step; i++)
     if (!steps_equal(&x->step[i], &y->step[i])) return false;
   return true;
@@ -94,13 +81,8 @@ static bool nodes_equal(const void *a, const void *b) {
 static uint64_t node_hash(const Node *n) {
   uint64_t h = hash_word((uint64_t)n->op, (uint64_t)n->n_out);
   for (int i = 0; i < n->n_in; i++) h = hash_word(h, n->in[i] ? (uint64_t)n->in[i]->id + 1 : 0);
-  for (int i = 0; i < n->n_attr; i++) {
-    const Attr *a = &n->attr[i];
-    h = hash_bytes(h, a->name, strlen(a->name));
-    h = hash_word(h, (uint64_t)a->i);
-    h = hash_bytes(h, &a->f, sizeof a->f);
-    if (a->kind == A_INTS) h = hash_bytes(h, a->ints, (size_t)a->n * sizeof *a->ints);
-  }
+  h = hash_bytes(h, &n->p, sizeof n->p);
+  h = hash_bytes(h, &n->win, sizeof n->win);
   return h;
 }
 
@@ -210,21 +192,21 @@ static void evaluate(Graph *g, Node *n) {
 
 /* What is too large to be kept is filled at run time: the one element with a padding of itself. */
 static void fill_by_padding(Graph *g, Node *n) {
-  const Attr *value = attr_find(n, "value");
   const Shape *s = &n->out[0]->shape;
-  static const double zero = 0;
+  uint64_t *data = alloc(g->cx, sizeof *data);
   Shape one = {.rank = s->rank};
   int64_t pads[2 * MAX_RANK] = {0};
   for (int i = 0; i < s->rank; i++) {
     one.d[i] = 1;
     pads[s->rank + i] = s->d[i] - 1;
   }
-  const void *data = value ? value->tensor->data : &zero;
+  *data = n->p.fill;
   Value *in[] = {value_const(g, n->name, n->out[0]->type, one, data), value_const_i64(g, n->name, 2 * s->rank, pads),
                  value_const(g, n->name, n->out[0]->type, shape_of(0), data)};
   n->op = OP_Pad;
   n->n_attr = 0;
   node_set_inputs(g, n, 3, in);
+  infer_node(g, n);
 }
 
 /* ---- operators that change nothing: each rule gives the value that the first result equals, or NULL ---- */
@@ -286,18 +268,18 @@ static Value *same_view(Graph *g, Node *n) {
   n->n_in = 0;
   node_add_input(g, n, in[0]);
   node_add_input(g, n, in[1]);
+  infer_node(g, n);
   return NULL;
 }
 
 /* Dimensions of 1 may move: the elements don't. */
 static Value *same_order(Graph *g, Node *n) {
   (void)g;
-  const Attr *perm = attr_find(n, "perm");
   const Shape *s = &n->in[0]->shape;
   int64_t last = -1;
   if (!same_shape(n)) return NULL;
   for (int i = 0; i < s->rank; i++) {
-    int64_t from = perm ? perm->ints[i] : s->rank - 1 - i;
+    int64_t from = n->p.perm[i];
     if (s->d[from] == 1) continue;
     if (from < last) return NULL;
     last = from;

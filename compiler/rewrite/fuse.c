@@ -38,8 +38,8 @@ bool step_of_node(const Node *n, int chain, Step *s) {
   *s = (Step){.op = n->op, .arg = -1, .swap = may == STEP_SWAPPED && chain == 1};
   if (may == STEP_NEVER || (may == STEP_FIRST && chain != 0)) return false;
   if (!is_float(n->out[0]) || !is_float(n->in[chain])) return false;
-  s->a = attr_float(n, "alpha", n->op == OP_LeakyRelu ? 0.01f : n->op == OP_HardSigmoid ? 0.2f : 0);
-  s->b = attr_float(n, "beta", n->op == OP_HardSigmoid ? 0.5f : 0);
+  s->a = n->p.alpha;
+  s->b = n->p.beta;
   return n->op != OP_Clip || (clip_bound(n, 1, -INFINITY, &s->a) && clip_bound(n, 2, INFINITY, &s->b));
 }
 

@@ -33,11 +33,10 @@ static bool perm_is_identity(const Perm *p) {
   return true;
 }
 
-/* What a Transpose does; by default it reverses the axes. */
+/* What a Transpose does. */
 static Perm perm_of(const Node *n) {
   Perm p = {.rank = n->in[0]->shape.rank};
-  const Attr *a = attr_find(n, "perm");
-  for (int k = 0; k < p.rank; k++) p.axis[k] = a ? a->ints[k] : p.rank - 1 - k;
+  memcpy(p.axis, n->p.perm, sizeof p.axis);
   return p;
 }
 
@@ -60,6 +59,7 @@ static void become_view(Graph *g, Node *n, Value *x) {
   Value *target = value_const_i64(g, format_text(g->cx, "%s.shape", n->name), s->rank, s->d);
   become(g, n, OP_Reshape, 2, (Value *[]){x, target});
   attr_set_int(g, n, "allowzero", 1);
+  infer_node(g, n);
 }
 
 /* A fresh value of unknown type and shape between n and its former result, which is returned. */
@@ -75,6 +75,7 @@ static void transpose_after(Graph *g, const char *name, Value *x, const Perm *p,
   attr_set_ints(g, t, "perm", p->rank, p->axis);
   t->out[0] = result;
   result->def = t;
+  infer_node(g, t);
 }
 
 /* ---- arguments of Pad ---- */
@@ -106,7 +107,7 @@ static bool read_padding(const Node *n, Padding *p) {
 }
 
 static bool pads_with_constant(const Node *n) {
-  return n->out[0]->type == T_F32 && strcmp(attr_string(n, "mode", "constant"), "constant") == 0;
+  return n->out[0]->type == T_F32 && n->p.mode == PAD_CONSTANT;
 }
 
 /* Nothing but axes from..to (excluded) is padded, and nothing is cut off. */
@@ -140,7 +141,7 @@ static int permutable_operands(const Node *n) {
   case PERMUTE_ARGUMENTS: break;
   }
   if (n->op == OP_Pad) return read_padding(n, &p) ? 1 : 0;
-  if (n->op == OP_ReduceMean && !attr_int(n, "keepdims", 1)) return 0;
+  if (n->op == OP_ReduceMean && !n->p.keepdims) return 0;
   int i = axes_argument(n);
   return i < n->n_in && const_ints(n->in[i], MAX_RANK, axis, &count) && count > 0;
 }
@@ -194,10 +195,7 @@ static void permute_arguments(Graph *g, Node *n, const Perm *p) {
       node_set_input(g, n, i, transposed_constant(g, n->in[i], p));
   if (n->op == OP_Pad) permute_padding(g, n, p);
   else if (op_info[n->op].permute == PERMUTE_ARGUMENTS) permute_axes_input(g, n, axes_argument(n), &inverse);
-  if (n->op == OP_Concat) {
-    int64_t axis = attr_int(n, "axis", 0);
-    attr_set_int(g, n, "axis", inverse.axis[axis < 0 ? axis + p->rank : axis]);
-  }
+  if (n->op == OP_Concat) attr_set_int(g, n, "axis", inverse.axis[n->p.axis]);
 }
 
 /* Are all operands constants or transposed alike, by *p? */
@@ -222,6 +220,7 @@ static void merge_transposes(Graph *g, Node *n) {
   for (int k = 0; k < r.rank; k++) r.axis[k] = p.axis[q.axis[k]];
   node_set_input(g, n, 0, first->in[0]);
   attr_set_ints(g, n, "perm", r.rank, r.axis);
+  infer_node(g, n);
   if (!perm_is_identity(&r)) return;
   n->dead = true;
   graph_replace(g, n->out[0], n->in[0]);
@@ -291,7 +290,7 @@ static bool transpose_as_view(Graph *g, Node *n) {
 
 /* Without kept axes, ReduceMean is one that keeps them and a view. */
 static bool keep_mean_axes(Graph *g, Node *n) {
-  if (attr_int(n, "keepdims", 1)) return false;
+  if (n->p.keepdims) return false;
   attr_remove(n, "keepdims");
   Value *result = detach_result(g, n);
   infer_node(g, n);
@@ -306,10 +305,11 @@ static bool mean_as_pool(Graph *g, Node *n) {
   const Shape *s = &n->in[0]->shape;
   int64_t axis[MAX_RANK];
   int count;
-  if (n->out[0]->type != T_F32 || s->rank != 4 || !attr_int(n, "keepdims", 1) || shape_count(s) == 0) return false;
+  if (n->out[0]->type != T_F32 || s->rank != 4 || !n->p.keepdims || shape_count(s) == 0) return false;
   if (!read_axes(n, 1, 4, 0, axis, &count) || count != 2 || axis[0] + axis[1] != 5 || axis[0] * axis[1] != 6)
     return false;
   become(g, n, OP_GlobalAveragePool, 1, n->in);
+  infer_node(g, n);
   return true;
 }
 
@@ -322,6 +322,7 @@ static bool pool_as_global(Graph *g, Node *n) {
   int64_t height = s->rank == 4 ? s->d[2] : 1;
   if (w->kh != height || w->kw != s->d[s->rank - 1]) return false;
   become(g, n, n->op == OP_MaxPool ? OP_GlobalMaxPool : OP_GlobalAveragePool, 1, n->in);
+  infer_node(g, n);
   return true;
 }
 
@@ -329,12 +330,13 @@ static bool pool_as_global(Graph *g, Node *n) {
 
 /* With less padding than the window is long, every window of a pool holds an element. */
 static bool windows_hold_elements(const Node *n, const int64_t *pads, int spatial) {
-  const Attr *kernel = attr_find(n, "kernel_shape"), *dilation = attr_find(n, "dilations");
+  const Window *w = &n->win;
+  const int64_t kernel[] = {w->kd, w->kh, w->kw}, dilation[] = {w->dd, w->dh, w->dw};
   for (int i = 0; i < spatial; i++) {
-    if (dilation && dilation->ints[i] != 1) return false;
-    if (pads[i] >= kernel->ints[i] || pads[spatial + i] >= kernel->ints[i]) return false;
+    int axis = 3 - spatial + i;
+    if (dilation[axis] != 1 || pads[i] >= kernel[axis] || pads[spatial + i] >= kernel[axis]) return false;
   }
-  return !attr_int(n, "ceil_mode", 0);
+  return !n->p.ceil;
 }
 
 /* Up to what is a value never greater than an element? */
@@ -344,15 +346,14 @@ static float least_padding(const Graph *g) { return assumes_finite(g) ? -FLT_MAX
  * value that is never the greatest is as good. */
 static bool may_pad(const Graph *g, const Node *n, const Value *x, float value, const int64_t *pads, int spatial) {
   switch (n->op) {
-    case OP_Conv:
-      return value == 0;
-    case OP_AveragePool:
-      return value == 0 && windows_hold_elements(n, pads, spatial) &&
-             (attr_int(n, "count_include_pad", 0) || !has_padding(n)) && spatial <= 2;
-    default:
-      if (n->n_out > 1 && n->out[1]) return false;
-      if (!(value <= least_padding(g)) && !(value == 0 && never_negative(x))) return false;
-      return windows_hold_elements(n, pads, spatial);
+  case OP_Conv: return value == 0;
+  case OP_AveragePool:
+    return value == 0 && windows_hold_elements(n, pads, spatial) && (n->p.count_pad || !has_padding(n)) && spatial <= 2;
+  case OP_MaxPool:
+    if (n->n_out > 1 && n->out[1]) return false;
+    if (!(value <= least_padding(g)) && !(value == 0 && never_negative(x))) return false;
+    return windows_hold_elements(n, pads, spatial);
+  default: return false;
   }
 }
 
@@ -362,12 +363,12 @@ static bool take_padding(Graph *g, Node *n) {
   int spatial = n->in[0]->shape.rank - 2;
   if (!pad || pad->op != OP_Pad || !pads_with_constant(pad) || !read_padding(pad, &p)) return false;
   if (!pads_only(&p, spatial + 2, 2, spatial + 2)) return false;
-  int64_t pads[2 * MAX_RANK] = {0};
-  const Attr *own = attr_find(n, "pads");
-  if (own) memcpy(pads, own->ints, (size_t)own->n * sizeof *pads);
+  const Window *w = &n->win;
+  const int64_t before[] = {w->front, w->top, w->left}, behind[] = {w->back, w->bottom, w->right};
+  int64_t pads[2 * MAX_RANK];
   for (int i = 0; i < spatial; i++) {
-    pads[i] += p.lo[2 + i];
-    pads[spatial + i] += p.hi[2 + i];
+    pads[i] = before[3 - spatial + i] + p.lo[2 + i];
+    pads[spatial + i] = behind[3 - spatial + i] + p.hi[2 + i];
   }
   if (!may_pad(g, n, pad->in[0], p.value, pads, spatial)) return false;
   attr_set_ints(g, n, "pads", 2 * spatial, pads);

@@ -49,7 +49,14 @@ static void widen_inputs(Graph *g) {
   }
 }
 
+static bool has_halves(const Graph *g) {
+  for (int i = 0; i < g->n_value; i++)
+    if (type_is_half(g->value[i]->type)) return true;
+  return false;
+}
+
 void pass_precision(Graph *g) {
+  if (!has_halves(g)) return;
   int n_value = g->n_value;
   widen_casts(g);
   for (int i = 0; i < g->n_output; i++)
@@ -57,4 +64,5 @@ void pass_precision(Graph *g) {
   for (int i = 0; i < n_value; i++)
     if (type_is_half(g->value[i]->type) && !g->value[i]->is_input) widen_value(g, g->value[i]);
   widen_inputs(g);
+  for (int i = 0; i < g->n_node; i++) infer_node(g, g->node[i]);
 }

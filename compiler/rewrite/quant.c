@@ -59,7 +59,7 @@ static float weight_scale(const QuantConv *q, int64_t c) {
 static bool weights_fit(const QuantConv *q) {
   const Value *v = q->w->in[0], *scale = q->w->in[1], *zero = q->w->n_in > 2 ? q->w->in[2] : NULL;
   if (!v->data || !scale->data || (zero && !zero->data)) return false;
-  if (shape_count(&scale->shape) > 1 && quant_axis(q->g, q->w) != 0) return false;
+  if (shape_count(&scale->shape) > 1 && q->w->p.axis != 0) return false;
   for (int64_t i = 0; zero && i < shape_count(&zero->shape); i++)
     if (get_number(zero->type, zero->data, i).i != 0) return false;
   return true;

@@ -25,6 +25,7 @@ static Node *copy_node(Graph *to, const Alone *layer) {
   Node *copy = node_new(to, n->op, n->name, n_in, in, 1);
   copy->attr = n->attr;
   copy->n_attr = n->n_attr;
+  copy->p = n->p;
   copy->win = n->win;
   copy->group = n->group;
   copy->plan = alloc(to->cx, sizeof *copy->plan);

@@ -11,8 +11,7 @@ static double multiplications(const Node *n) {
   if (n->op == OP_Conv) return results * (double)shape_count(&n->in[1]->shape) / (double)n->in[1]->shape.d[0];
   if (n->op == OP_Gemm || n->op == OP_MatMul) {
     const Shape *a = &n->in[0]->shape;
-    bool transposed = n->op == OP_Gemm && attr_int(n, "transA", 0);
-    return results * (double)a->d[transposed ? 0 : a->rank - 1];
+    return results * (double)a->d[n->p.trans_a ? 0 : a->rank - 1];
   }
   return 0;
 }

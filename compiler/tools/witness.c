@@ -17,12 +17,6 @@ struct Witness {
  * do wrong is far more. */
 static double tolerance_of(Type t) { return t == T_BF16 ? 2e-2 : t == T_F16 ? 2e-3 : 1e-3; }
 
-static int64_t gather_size(const Node *n) {
-  int64_t axis = attr_int(n, "axis", 0);
-  const Shape *s = &n->in[0]->shape;
-  return s->d[axis < 0 ? axis + s->rank : axis];
-}
-
 /* Up to what an integer may count, by value id; -1: anything. Where an operand says which element or how many, the numbers that
  * it is made of are kept small. */
 static int64_t *integer_limits(const Graph *g) {
@@ -34,7 +28,7 @@ static int64_t *integer_limits(const Graph *g) {
     for (int k = 0; k < n->n_in; k++) {
       if (!n->in[k] || type_is_float(n->in[k]->type)) continue;
       int64_t *own = &limit[n->in[k]->id], most = y && !type_is_float(y->type) ? limit[y->id] : -1;
-      if (n->op == OP_Gather && k == 1) most = gather_size(n) - 1;
+      if (n->op == OP_Gather && k == 1) most = n->in[0]->shape.d[n->p.axis] - 1;
       else if (is_argument(n, k)) most = 1;
       if (most >= 0 && (*own < 0 || most < *own)) *own = most;
     }

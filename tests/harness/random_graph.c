@@ -119,7 +119,7 @@ static double work_of(const Node *n) {
   switch (n->op) {
   case OP_Conv: return out * (double)n->in[1]->shape.d[1] * (double)k->kh * (double)k->kw;
   case OP_MaxPool: case OP_AveragePool: return out * (double)k->kd * (double)k->kh * (double)k->kw;
-  case OP_Gemm: return out * (double)n->in[0]->shape.d[attr_int(n, "transA", 0) != 0 ? 0 : 1];
+  case OP_Gemm: return out * (double)n->in[0]->shape.d[n->p.trans_a ? 0 : 1];
   case OP_MatMul: return out * (double)n->in[0]->shape.d[n->in[0]->shape.rank - 1];
   default: return out;
   }

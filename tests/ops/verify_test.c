@@ -74,6 +74,7 @@ static void wrong_type(Graph *g) { g->node[2]->out[0]->type = T_F64; }
 static void wrong_shape(Graph *g) { g->node[0]->out[0]->shape.d[2] = 7; }
 static void wrong_window(Graph *g) { g->node[0]->win.top = 0; }
 static void wrong_group(Graph *g) { g->node[0]->group = 2; }
+static void wrong_parameter(Graph *g) { g->node[2]->p.axis = 2; }
 static void bad_attribute(Graph *g) { attr_set_int(g, g->node[2], "axis", 9); }
 static void symbol(Graph *g) { g->input[0]->shape.d[0] = -1; }
 static void unmarked_output(Graph *g) { g->output[0]->is_output = false; }
@@ -99,6 +100,7 @@ static const struct { void (*damage)(Graph *); const char *message; } faults[] =
   {wrong_shape, "node \"y\" (Conv): result \"y\" has the shape [1,4,7,6], inferred is [1,4,6,6]"},
   {wrong_window, "node \"y\" (Conv): its window is not what its attributes say"},
   {wrong_group, "node \"y\" (Conv): has 2 groups, its attributes say 1"},
+  {wrong_parameter, "node \"z\" (Concat): its parameters are not what its attributes say"},
   {bad_attribute, "node \"z\" (Concat): "},
   {symbol, "value \"x\" has a symbolic shape, but the graph's batch is a number"},
   {unmarked_output, "output \"z\" is not marked as one"},
