@@ -164,26 +164,28 @@ static Ref clip(Emit *e, Ref x, double lo, double hi) {
   return hi == infinity ? y : fmin_(e, real(e, x, hi), y);
 }
 
-static Ref hard_sigmoid(Emit *e, Ref x, double alpha, double beta) {
-  return clip(e, fma_(e, x, real(e, x, alpha), real(e, x, beta)), 0, 1);
-}
+/* The words of pointwise.def. */
+#define ADD(p, q) add_f(e, p, q)
+#define SUB(p, q) fsub(e, p, q)
+#define MUL(p, q) mul_f(e, p, q)
+#define DIV(p, q) fdiv(e, p, q)
+#define FMA(p, q, r) fma_(e, p, q, r)
+#define C(number) real(e, X, number)
+#define NEGATIVE(p) negative(e, p)
+#define SELECT(c, p, q) choose(e, c, p, q)
+#define CLAMP(p, lo, hi) clip(e, p, lo, hi)
+#define INF infinity
+#define SIGMOID(p) math_sigmoid(e, p)
+#define TANH(p) math_tanh(e, p)
 
 Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg) {
-  Ref a = s->swap ? arg : acc, b = s->swap ? acc : arg;
+  Ref X = s->swap ? arg : acc, Y = s->swap ? acc : arg;
+  double alpha = s->a, beta = s->b;
   switch (s->op) {
-  case OP_Relu: return clip(e, a, 0, infinity);
-  case OP_LeakyRelu: return choose(e, negative(e, a), mul_f(e, a, real(e, a, s->a)), a);
-  case OP_Clip: return clip(e, a, s->a, s->b);
-  case OP_Sigmoid: return math_sigmoid(e, a);
-  case OP_HardSigmoid: return hard_sigmoid(e, a, s->a, s->b);
-  case OP_HardSwish: return mul_f(e, a, hard_sigmoid(e, a, 1.0 / 6, 0.5));
-  case OP_Tanh: return math_tanh(e, a);
-  case OP_PRelu: return choose(e, negative(e, a), mul_f(e, a, b), a);
-  case OP_Add: return add_f(e, a, b);
-  case OP_Sub: return fsub(e, a, b);
-  case OP_Mul: return mul_f(e, a, b);
-  case OP_Div: return fdiv(e, a, b);
-  default: assert(!"an elementwise operator"); return NULL;
+#define POINTWISE(name, on_floats, on_integers) case OP_##name: return on_floats;
+#include "pointwise.def"
+#undef POINTWISE
+  default: assert(!"an operator with an equation"); return NULL;
   }
 }
 

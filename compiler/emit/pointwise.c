@@ -19,17 +19,23 @@ static Ref divide_int(Emit *e, Type t, Ref a, Ref b) {
   return choose(e, minus, LLVMBuildNeg(e->b, a, ""), LLVMBuildSDiv(e->b, a, safe, ""));
 }
 
-static Ref combine_int(Emit *e, const Node *n, Ref a, Ref b) {
+/* The words of pointwise.def, on integers of type t. */
+#define ADD(p, q) LLVMBuildAdd(e->b, p, q, "")
+#define SUB(p, q) LLVMBuildSub(e->b, p, q, "")
+#define MUL(p, q) LLVMBuildMul(e->b, p, q, "")
+#define DIV(p, q) divide_int(e, t, p, q)
+#define ZERO LLVMConstNull(LLVMTypeOf(X))
+#define NEGATIVE(p) math_less(e, t, p, ZERO)
+#define SELECT(c, p, q) choose(e, c, p, q)
+#define NO_INTEGERS (assert(!"an operator on integers"), NULL)
+
+static Ref combine_int(Emit *e, const Node *n, Ref X, Ref Y) {
   Type t = n->in[0]->type;
-  Ref zero = LLVMConstNull(LLVMTypeOf(a));
   switch (n->op) {
-  case OP_Relu: return choose(e, math_less(e, t, a, zero), zero, a);
-  case OP_PRelu: return choose(e, math_less(e, t, a, zero), LLVMBuildMul(e->b, a, b, ""), a);
-  case OP_Add: return LLVMBuildAdd(e->b, a, b, "");
-  case OP_Sub: return LLVMBuildSub(e->b, a, b, "");
-  case OP_Mul: return LLVMBuildMul(e->b, a, b, "");
-  case OP_Div: return divide_int(e, t, a, b);
-  default: assert(!"an operator on integers"); return NULL;
+#define POINTWISE(name, on_floats, on_integers) case OP_##name: return on_integers;
+#include "pointwise.def"
+#undef POINTWISE
+  default: assert(!"an operator with an equation"); return NULL;
   }
 }
 

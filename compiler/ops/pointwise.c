@@ -1,4 +1,4 @@
-/* pointwise.c: elementwise operators, and the steps of epilogues. */
+/* pointwise.c: elementwise operators, and the steps of epilogues. Their equations are in pointwise.def. */
 #include "ops.h"
 
 #include <math.h>
@@ -53,34 +53,41 @@ static Number clip_number(Type t, Number x, const Number *lo, const Number *hi) 
   return x;
 }
 
-/* Parameters a and b as in Step. */
-static double unary_float(Op op, double x, double a, double b) {
-  switch (op) {
-    case OP_Relu: return x < 0 ? 0 : x;
-    case OP_LeakyRelu: return x < 0 ? a * x : x;
-    case OP_Clip: return clip_number(T_F64, (Number){x}, &(Number){a}, &(Number){b}).f;
-    case OP_Sigmoid: return 1 / (1 + exp(-x));
-    case OP_HardSigmoid: x = a * x + b; return x < 0 ? 0 : x > 1 ? 1 : x;
-    case OP_HardSwish: return x * unary_float(OP_HardSigmoid, x, 1.0 / 6, 0.5);
-    case OP_Tanh: return tanh(x);
-    default: break;
-  }
-  assert(!"a unary operator");
-  return 0;
+static double clamp(double x, double lo, double hi) {
+  return clip_number(T_F64, (Number){x}, &(Number){lo}, &(Number){hi}).f;
 }
 
-static double binary_float(Op op, double a, double b) {
+/* ---- the words of pointwise.def, for doubles ---- */
+
+#define ADD(p, q) ((p) + (q))
+#define SUB(p, q) ((p) - (q))
+#define MUL(p, q) ((p) * (q))
+#define DIV(p, q) ((p) / (q))
+#define FMA(p, q, r) ((p) * (q) + (r))
+#define C(number) (number)
+#define NEGATIVE(p) ((p) < 0)
+#define SELECT(c, p, q) ((c) ? (p) : (q))
+#define CLAMP(p, lo, hi) clamp(p, lo, hi)
+#define INF INFINITY
+#define SIGMOID(p) (1 / (1 + exp(-(p))))
+#define TANH(p) tanh(p)
+
+static double float_value(Op op, double X, double Y, double alpha, double beta) {
   switch (op) {
-    case OP_Add: return a + b;
-    case OP_Sub: return a - b;
-    case OP_Mul: return a * b;
-    case OP_Div: return a / b;
-    case OP_PRelu: return a < 0 ? b * a : a;
-    default: break;
+#define POINTWISE(name, on_floats, on_integers) case OP_##name: return on_floats;
+#include "pointwise.def"
+#undef POINTWISE
+  default: assert(!"an operator with an equation"); return 0;
   }
-  assert(!"a binary operator");
-  return 0;
 }
+
+#undef ADD
+#undef SUB
+#undef MUL
+#undef DIV
+#undef NEGATIVE
+
+/* ---- for integers ---- */
 
 /* Quotients go towards zero; the one that overflows wraps, and by zero they are 0. */
 static Number divide_int(Type t, Number a, Number b) {
@@ -90,19 +97,21 @@ static Number divide_int(Type t, Number a, Number b) {
   return (Number){.i = a.i / b.i};
 }
 
-static Number binary_int(Graph *g, const Node *n, Type t, Number a, Number b) {
-  switch (n->op) {
-    case OP_Add: return (Number){.u = a.u + b.u};
-    case OP_Sub: return (Number){.u = a.u - b.u};
-    case OP_Mul: return (Number){.u = a.u * b.u};
-    case OP_Div:
-      if (b.u == 0 && n->in[1]->data) fail_at(g, n, "an integer is divided by zero");
-      return divide_int(t, a, b);
-    case OP_PRelu: return number_less(t, a, (Number){0}) ? (Number){.u = a.u * b.u} : a;
-    default: break;
+#define ADD(p, q) ((Number){.u = (p).u + (q).u})
+#define SUB(p, q) ((Number){.u = (p).u - (q).u})
+#define MUL(p, q) ((Number){.u = (p).u * (q).u})
+#define DIV(p, q) divide_int(t, p, q)
+#define ZERO ((Number){0})
+#define NEGATIVE(p) number_less(t, p, ZERO)
+#define NO_INTEGERS (assert(!"an operator on integers"), X)
+
+static Number integer_value(Op op, Type t, Number X, Number Y) {
+  switch (op) {
+#define POINTWISE(name, on_floats, on_integers) case OP_##name: return on_integers;
+#include "pointwise.def"
+#undef POINTWISE
+  default: assert(!"an operator with an equation"); return X;
   }
-  assert(!"a binary operator");
-  return a;
 }
 
 /* ---- whole tensors ---- */
@@ -113,8 +122,8 @@ void eval_unary(Graph *g, const Node *n, const void *const *in, void **out) {
   int64_t count = shape_count(&n->in[0]->shape);
   for (int64_t i = 0; i < count; i++) {
     Number x = get_number(t, in[0], i);
-    if (type_is_float(t)) x.f = unary_float(n->op, x.f, n->p.alpha, n->p.beta);
-    else if (x.i < 0) x.i = 0; /* Relu, the only one on integers */
+    if (type_is_float(t)) x.f = float_value(n->op, x.f, 0, n->p.alpha, n->p.beta);
+    else x = integer_value(n->op, t, x, (Number){0});
     put_number(t, out[0], i, x);
   }
 }
@@ -146,8 +155,9 @@ void eval_binary(Graph *g, const Node *n, const void *const *in, void **out) {
   int64_t count = shape_count(s);
   for (int64_t i = 0; i < count; i++, cursor_next(&a), cursor_next(&b)) {
     Number x = get_number(t, in[0], a.at), y = get_number(t, in[1], b.at);
-    if (type_is_float(t)) x.f = binary_float(n->op, x.f, y.f);
-    else x = binary_int(g, n, t, x, y);
+    if (n->op == OP_Div && !type_is_float(t) && y.u == 0 && n->in[1]->data) fail_at(g, n, "an integer is divided by zero");
+    if (type_is_float(t)) x.f = float_value(n->op, x.f, y.f, n->p.alpha, n->p.beta);
+    else x = integer_value(n->op, t, x, y);
     put_number(t, out[0], i, x);
   }
 }
@@ -164,21 +174,6 @@ void eval_pointwise(Graph *g, const Node *n, const void *const *in, void **out) 
 
 /* ---- steps ---- */
 
-static Number int_step(const Step *s, Type t, Number acc, Number arg) {
-  switch (s->op) {
-  case OP_Add: return (Number){.u = acc.u + arg.u};
-  case OP_Clip: return clip_number(t, acc, &(Number){.i = (int64_t)s->a}, &(Number){.i = (int64_t)s->b});
-  default: break;
-  }
-  assert(!"a step on integers");
-  return acc;
-}
-
-static double float_step(const Step *s, bool binary, double acc, double arg) {
-  if (!binary) return unary_float(s->op, acc, s->a, s->b);
-  return s->swap ? binary_float(s->op, arg, acc) : binary_float(s->op, acc, arg);
-}
-
 Number step_number(const Step *s, Type from, Number acc, Number arg) {
   Type to = s->type ? s->type : from;
   switch (s->op) {
@@ -187,8 +182,11 @@ Number step_number(const Step *s, Type from, Number acc, Number arg) {
   case OP_QLinearAdd: return (Number){.i = qlinear_add(to, acc.i, arg.i, (float[]){s->a, s->b, s->c})};
   default: break;
   }
-  if (!type_is_float(from)) return int_step(s, from, acc, arg);
-  return (Number){.f = (float)float_step(s, op_takes_argument(s->op), acc.f, arg.f)};
+  if (!type_is_float(from) && s->op == OP_Clip)
+    return clip_number(from, acc, &(Number){.i = (int64_t)s->a}, &(Number){.i = (int64_t)s->b});
+  Number x = s->swap ? arg : acc, y = s->swap ? acc : arg;
+  if (!type_is_float(from)) return integer_value(s->op, from, x, y);
+  return (Number){.f = (float)float_value(s->op, x.f, y.f, s->a, s->b)};
 }
 
 void *eval_step(Graph *g, const Step *s, Type from, const Shape *shape, const void *acc, const Value *arg, const void *data) {
