@@ -104,6 +104,13 @@ Ref math_exp(Emit *e, Ref x) {
   return scale(e, add_f(e, real(e, x, 1), m), k);
 }
 
+/* exp x - 1 for x < 0, where x is small as well: 2^k (1 + m) - 1 = 2^k m + (2^k - 1). Past the bound it is -1 to the last place. */
+static Ref expm1_negative(Emit *e, Ref x) {
+  Ref k, m = exp_reduced(e, fmin_(e, real(e, x, 0), fmax_(e, real(e, x, -104), x)), &k);
+  Ref power = scale(e, real(e, x, 1), k);
+  return fma_(e, power, m, fsub(e, power, real(e, x, 1)));
+}
+
 /* 1 / (1 + exp(a)) for a >= 0, as 2^-k / (1 + 2^-k + m): that cannot overflow. What the first sum loses goes
  * into the second. */
 static Ref logistic_tail(Emit *e, Ref a) {
@@ -177,6 +184,7 @@ static Ref clip(Emit *e, Ref x, double lo, double hi) {
 #define INF infinity
 #define SIGMOID(p) math_sigmoid(e, p)
 #define TANH(p) math_tanh(e, p)
+#define EXPM1(p) expm1_negative(e, p)
 
 Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg) {
   Ref X = s->swap ? arg : acc, Y = s->swap ? acc : arg;

@@ -71,6 +71,7 @@ static double clamp(double x, double lo, double hi) {
 #define INF INFINITY
 #define SIGMOID(p) (1 / (1 + exp(-(p))))
 #define TANH(p) tanh(p)
+#define EXPM1(p) expm1(p)
 
 static double float_value(Op op, double X, double Y, double alpha, double beta) {
   switch (op) {

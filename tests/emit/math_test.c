@@ -91,6 +91,12 @@ static Ref build_tanh(Emit *e, Ref x) {
   return math_step(e, &(Step){.op = OP_Tanh, .arg = -1}, x, NULL);
 }
 
+static Ref build_elu(Emit *e, Ref x) {
+  return math_step(e, &(Step){.op = OP_Elu, .arg = -1, .a = 1}, x, NULL);
+}
+
+static long double exact_elu(long double x) { return x < 0 ? expm1l(x) : x; }
+
 static long double exact_sigmoid(long double x) { return 1 / (1 + expl(-x)); }
 
 typedef struct Function {
@@ -101,7 +107,7 @@ typedef struct Function {
 
 static const Function functions[] = {
   {"exp", math_exp, expl}, {"tanh", build_tanh, tanhl}, {"sigmoid", build_sigmoid, exact_sigmoid},
-  {"log", math_log, logl},
+  {"log", math_log, logl}, {"elu", build_elu, exact_elu},
 };
 
 static const Target targets[] = {{.lanes = 8, .fma = true}, {.lanes = 8, .fma = false}};

@@ -10,7 +10,7 @@ enum { HUGE_MAGNITUDE = 100000 };
 static bool unary(R *r) {
   static const struct { Op op; bool exact; double most; } table[] = {
     {OP_Relu, true, HUGE_MAGNITUDE}, {OP_Sigmoid, false, 1}, {OP_Tanh, false, 1}, {OP_HardSwish, false, HUGE_MAGNITUDE},
-    {OP_LeakyRelu, false, HUGE_MAGNITUDE}, {OP_HardSigmoid, false, 1}, {OP_Clip, true, 3}, {OP_Identity, true, HUGE_MAGNITUDE},
+    {OP_LeakyRelu, false, HUGE_MAGNITUDE}, {OP_Elu, false, HUGE_MAGNITUDE}, {OP_HardSigmoid, false, 1}, {OP_Clip, true, 3}, {OP_Identity, true, HUGE_MAGNITUDE},
     {OP_Dropout, true, HUGE_MAGNITUDE},
   };
   int k = below(r, (int)COUNT(table)), first = r->n_line;
@@ -24,7 +24,7 @@ static bool unary(R *r) {
     const char *hi = one_in(r, 4) ? NULL : random_constant_between(r, &scalar, 0.5, 3);
     random_say(r, "%s = Clip(%s, %s%s%s)", random_new_value(r), x->name, lo, hi ? ", " : "", hi ? hi : "");
     most = x->magnitude;
-  } else if (table[k].op == OP_LeakyRelu || table[k].op == OP_HardSigmoid) {
+  } else if (table[k].op == OP_LeakyRelu || table[k].op == OP_Elu || table[k].op == OP_HardSigmoid) {
     random_say(r, "%s = %s(%s) alpha=%.3g", random_new_value(r), name, x->name, random_double(&r->state, 0.01, 0.5));
   } else {
     random_say(r, "%s = %s(%s)", random_new_value(r), name, x->name);

@@ -88,9 +88,9 @@ static void unary_operators_with_parameters(void **state) {
   expect("input x f32 [3,8]\nconst w f32 [8,5] = random 1 -1 1\nconst c f32 [5] = random 2 -1 1\n"
          "const lo f32 [] = {-0.4}\nconst hi f32 [1] = {0.7}\nconst slope f32 [5] = random 3 0 1\n"
          "m = Gemm(x, w, c)\nl = LeakyRelu(m) alpha=0.3\np = PRelu(l, slope)\nk = Clip(p, lo, hi)\n"
-         "h = HardSigmoid(k) alpha=0.3 beta=0.4\ns = HardSwish(h)\nt = Clip(s, _, hi)\ny = Tanh(t)\n"
+         "h = HardSigmoid(k) alpha=0.3 beta=0.4\ns = HardSwish(h)\nt = Clip(s, _, hi)\nu = Elu(t) alpha=0.5\ny = Tanh(u)\n"
          "output y\n",
-         "Gemm|LeakyRelu|PRelu|Clip|HardSigmoid|HardSwish|Clip|Tanh");
+         "Gemm|LeakyRelu|PRelu|Clip|HardSigmoid|HardSwish|Clip|Elu|Tanh");
 }
 
 static void what_is_no_step_stays(void **state) {
