@@ -34,14 +34,12 @@ typedef struct Pool {
   Ref image, block, row;
 } Pool;
 
-static bool is_global(const Node *n) { return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool; }
-
 static Pool pool_of(Emit *e, Node *n) {
   Pool p = {.e = e, .n = n, .x = n->in[0], .y = n->out[0], .w = n->win};
-  p.max = n->op == OP_MaxPool || n->op == OP_GlobalMaxPool;
+  p.max = is_max_pool(n);
   p.count_pad = n->p.count_pad;
   p.columns = e->t->regs - 2;
-  if (is_global(n)) {
+  if (is_global_pool(n)) {
     p.w = (Window){.kh = p.x->shape.d[2], .kw = p.x->shape.d[3], .sh = 1, .sw = 1, .dh = 1,
                    .dw = 1};
   }

@@ -23,8 +23,6 @@ typedef struct PlainPool {
   Ref count;                                 /* of a mean: elements that count, as a float */
 } PlainPool;
 
-static bool is_global(const Node *n) { return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool; }
-
 static void set_window(PlainPool *p, const Window *w) {
   const Shape *x = &p->n->in[0]->shape, *y = p->n->out[0] ? &p->n->out[0]->shape : &p->n->out[1]->shape;
   const int64_t kernel[] = {w->kd, w->kh, w->kw}, stride[] = {w->sd, w->sh, w->sw};
@@ -172,9 +170,9 @@ void emit_pool_plain(Emit *e, Node *n) {
   PlainPool p = {.e = e, .n = n, .type = n->in[0]->type};
   p.elem = llvm_type(e, p.type);
   p.size = (int)type_size(p.type);
-  p.max = n->op == OP_MaxPool || n->op == OP_GlobalMaxPool;
+  p.max = is_max_pool(n);
   p.count_pad = n->p.count_pad;
-  if (is_global(n)) set_global(&p);
+  if (is_global_pool(n)) set_global(&p);
   else set_window(&p, &n->win);
   int64_t taps = size_mul(size_mul(p.kernel[0], p.kernel[1]), p.kernel[2]);
   p.wide = !p.max && p.type == T_F32 && taps > MANY_TAPS;

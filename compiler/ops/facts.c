@@ -29,6 +29,28 @@ bool is_const_matmul(const Node *n) {
   return n->op == OP_MatMul && f32_data(n->in[1]) && n->in[1]->shape.rank == 2 && !n->in[0]->data;
 }
 
+bool is_max_pool(const Node *n) {
+  assert(op_info[n->op].family == FAMILY_POOL);
+  return n->op == OP_MaxPool || n->op == OP_GlobalMaxPool;
+}
+
+bool is_global_pool(const Node *n) { return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool; }
+
+int64_t terms_of_result(const Node *n) {
+  const Shape *a = &n->in[0]->shape;
+  switch (op_info[n->op].family) {
+  case FAMILY_CONV: return shape_count(&n->in[1]->shape) / size_max(n->in[1]->shape.d[0], 1);
+  case FAMILY_PRODUCT: return a->d[n->p.trans_a ? 0 : a->rank - 1];
+  case FAMILY_POOL:
+    if (is_global_pool(n)) return shape_count(a) / size_max(shape_count(&n->out[0]->shape), 1);
+    return size_min(size_mul(size_mul(n->win.kd, n->win.kh), n->win.kw), shape_count(a));
+  case FAMILY_NORM: case FAMILY_POINTWISE: case FAMILY_UNARY: case FAMILY_BINARY: case FAMILY_REDUCE: case FAMILY_MOVE:
+  case FAMILY_VIEW: case FAMILY_SHAPE: case FAMILY_SCALE: case FAMILY_STEP: case FAMILY_IMPORT: case FAMILY_COUNT:
+    break;
+  }
+  return 1;
+}
+
 bool has_padding(const Node *n) {
   return n->win.top || n->win.left || n->win.bottom || n->win.right;
 }

@@ -176,6 +176,10 @@ bool is_const_conv(const Node *n);
 bool is_const_gemm(const Node *n);
 bool is_const_matmul(const Node *n);
 bool has_padding(const Node *n); /* of H or W */
+bool is_global_pool(const Node *n);
+bool is_max_pool(const Node *n); /* of a pool: its windows give their maximum, not their mean */
+/* Products that are summed, or elements that are compared or moved, for one element of the result. A reduction's are its inputs. */
+int64_t terms_of_result(const Node *n);
 /* The type of the results behind step i of a node's epilogue; i -1: of its own results, before all steps. */
 Type step_type(const Node *n, int i);
 /* Is there such a step on results of type `from`, with an argument of that type (T_NONE: without)? */

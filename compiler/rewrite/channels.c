@@ -116,7 +116,7 @@ static bool windows_hold_elements(const Node *n) {
 
 /* A mean that counts zeros of a border, or elements cut off there, differs from k. */
 static bool pool_keeps(const Node *n, float k) {
-  if (n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool) return true;
+  if (is_global_pool(n)) return true;
   if (!windows_hold_elements(n)) return false;
   return n->op == OP_MaxPool || k == 0 ||
          (!n->p.ceil && (!has_padding(n) || !n->p.count_pad));

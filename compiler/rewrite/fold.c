@@ -116,26 +116,13 @@ static bool results_known(const Node *n) {
   return true;
 }
 
-/* Products summed, or elements compared, for one element of the result. */
-static int64_t products_per_element(const Node *n) {
-  const Shape *a = &n->in[0]->shape, *b = n->n_in > 1 && n->in[1] ? &n->in[1]->shape : NULL;
-  switch (n->op) {
-  case OP_Conv: return shape_count(b) / (b->d[0] ? b->d[0] : 1);
-  case OP_MatMul: return a->d[a->rank - 1];
-  case OP_Gemm: return a->d[0] > a->d[1] ? a->d[0] : a->d[1];
-  case OP_MaxPool: case OP_AveragePool:
-    return size_min(size_mul(size_mul(n->win.kd, n->win.kh), n->win.kw), shape_count(a));
-  default: return 1;
-  }
-}
-
 typedef struct Cost {
   int64_t work, in_bytes, out_bytes;
 } Cost;
 
 /* False: the node can't be evaluated now. */
 static bool cost_of(const Node *n, Cost *c) {
-  int64_t products = n->n_in ? products_per_element(n) : 1;
+  int64_t products = n->n_in ? terms_of_result(n) : 1;
   *c = (Cost){0};
   for (int i = 0; i < n->n_in; i++) {
     const Value *v = n->in[i];

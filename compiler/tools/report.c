@@ -6,14 +6,8 @@
 /* ==== what a layer does ==== */
 
 static double multiplications(const Node *n) {
-  const Shape *y = &n->out[0]->shape;
-  double results = (double)shape_count(y);
-  if (n->op == OP_Conv) return results * (double)shape_count(&n->in[1]->shape) / (double)n->in[1]->shape.d[0];
-  if (n->op == OP_Gemm || n->op == OP_MatMul) {
-    const Shape *a = &n->in[0]->shape;
-    return results * (double)a->d[n->p.trans_a ? 0 : a->rank - 1];
-  }
-  return 0;
+  bool multiplies = op_info[n->op].family == FAMILY_CONV || op_info[n->op].family == FAMILY_PRODUCT;
+  return multiplies ? (double)shape_count(&n->out[0]->shape) * (double)terms_of_result(n) : 0;
 }
 
 static bool has_before(Value *const *v, int i) {

@@ -114,15 +114,7 @@ Shape random_smaller_shape(R *r, const Shape *s) {
 
 static double work_of(const Node *n) {
   const Value *y = n->out[0] ? n->out[0] : n->out[1];
-  double out = (double)shape_count(&y->shape);
-  const Window *k = &n->win;
-  switch (n->op) {
-  case OP_Conv: return out * (double)n->in[1]->shape.d[1] * (double)k->kh * (double)k->kw;
-  case OP_MaxPool: case OP_AveragePool: return out * (double)k->kd * (double)k->kh * (double)k->kw;
-  case OP_Gemm: return out * (double)n->in[0]->shape.d[n->p.trans_a ? 0 : 1];
-  case OP_MatMul: return out * (double)n->in[0]->shape.d[n->in[0]->shape.rank - 1];
-  default: return out;
-  }
+  return (double)shape_count(&y->shape) * (double)terms_of_result(n);
 }
 
 /* Takes the results of the graph's last node as values, if they are small enough. */
