@@ -55,14 +55,20 @@ static float weight_scale(const QuantConv *q, int64_t c) {
   return (float)get_number(s->type, s->data, shape_count(&s->shape) == 1 ? 0 : c).f;
 }
 
-/* Symmetric weights, with a scale for all or one a channel of the result. */
-static bool weights_fit(const QuantConv *q) {
-  const Value *v = q->w->in[0], *scale = q->w->in[1], *zero = q->w->n_in > 2 ? q->w->in[2] : NULL;
-  if (!v->data || !scale->data || (zero && !zero->data)) return false;
-  if (shape_count(&scale->shape) > 1 && q->w->p.axis != 0) return false;
+/* Is the zero point of a DequantizeLinear 0, for all if there are several? */
+static bool is_centred(const Node *n) {
+  const Value *zero = n->n_in > 2 ? n->in[2] : NULL;
+  if (zero && !zero->data) return false;
   for (int64_t i = 0; zero && i < shape_count(&zero->shape); i++)
     if (get_number(zero->type, zero->data, i).i != 0) return false;
   return true;
+}
+
+/* Symmetric weights, with a scale for all or one a channel of the result. */
+static bool weights_fit(const QuantConv *q) {
+  const Value *scale = q->w->in[1];
+  if (!q->w->in[0]->data || !scale->data || !is_centred(q->w)) return false;
+  return shape_count(&scale->shape) == 1 || q->w->p.axis == 0;
 }
 
 /* A bias in units of sx sw: the integers themselves where they have that scale, else the nearest. False: it does not fit. */
@@ -76,8 +82,7 @@ static bool bias_at(const QuantConv *q, int64_t c, int32_t *out) {
     const Value *s = n->in[1];
     float scale = (float)get_number(s->type, s->data, shape_count(&s->shape) == 1 ? 0 : c).f;
     *out = (int32_t)get_number(T_I32, n->in[0]->data, c).i;
-    bool centred = n->n_in < 3 || !n->in[2] || (is_one(n->in[2]) && get_number(T_I32, n->in[2]->data, 0).i == 0);
-    return centred && fabsf(scale - unit) <= unit * 0x1p-20f;
+    return is_centred(n) && fabsf(scale - unit) <= unit * 0x1p-20f;
   }
   if (!f32_data(v)) return false;
   float units = nearbyintf(f32_data(v)[c] / unit);

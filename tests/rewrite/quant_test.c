@@ -65,7 +65,7 @@ static void biases(void **state) {
   expect(CONV "const b f32 [6] = {1, -2, 0.3, 0, 5, -6}\nf = Conv(xf, wf, b)\ny = QuantizeLinear(f, sy, zy)\noutput y\n",
          "ConvInteger|Add|Requantize", 1);
   expect(CONV "const b i32 [6] = {100, -200, 30, 0, 5, -600}\nconst sb f32 [6] = {0.0005, 0.001, 0.0015, 0.002, 0.0025, 0.003}\n"
-         "bf = DequantizeLinear(b, sb) axis=0\nf = Conv(xf, wf, bf)\ny = QuantizeLinear(f, sy, zy)\noutput y\n",
+         "const zb i32 [6] = {0, 0, 0, 0, 0, 0}\nbf = DequantizeLinear(b, sb, zb) axis=0\nf = Conv(xf, wf, bf)\ny = QuantizeLinear(f, sy, zy)\noutput y\n",
          "ConvInteger|Add|Requantize", 1);
 }
 
