@@ -16,7 +16,7 @@ const Pass pass_list[] = {
   {'u', "fuse", "elementwise operators become epilogues", pass_fuse, NULL, true},
   {'r', "rank", "one-dimensional convolutions as two-dimensional of height 1", pass_rank, NULL, true},
   {'t', "trim", "windows without what lies in the padding for every result", pass_trim, NULL, true},
-  {'e', "stem", "convolutions of few channels and stride 2 over the four phases of their input", pass_stem, NULL, true},
+  {'e', "stem", "convolutions of few channels and stride 2 over the four parities of their input", pass_stem, NULL, true},
   {'k', "select", "algorithm and tile of each convolution and product", NULL, pass_select, true},
   {'l', "layout", "where elements lie: channel blocks, halos, reorders", NULL, pass_layout, true},
   {'p', "pack", "weights in the order of their use", NULL, pass_pack, true},

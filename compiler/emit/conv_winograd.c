@@ -16,12 +16,12 @@ typedef struct WinogradGroup {
   Ref v, u;         /* transformed input, transformed weights of a chunk */
 } WinogradGroup;
 
-/* Weights stored transformed, of one phase. */
+/* Weights stored transformed, of one parity. */
 static void stored_range(const Winograd *w, const WinogradGroup *k, const WinogradRange *rows, const WinogradRange *cols,
                          Ref weights, int nb) {
   Emit *e = w->e;
   int64_t bytes = w->plan->icg * winograd_line_bytes(w, nb);
-  WinogradProduct p = {.w = w, .tile = {.nb = nb}, .row_phases = 1, .first = true};
+  WinogradProduct p = {.w = w, .tile = {.nb = nb}, .row_parities = 1, .first = true};
   p.blocks = w->plan->icg / e->lanes;
   p.rest = w->plan->icg % e->lanes;
   WinogradTiles t = winograd_tiles(w, k->area.images, k->area.rows, rows->cut, cols->cut);
@@ -63,7 +63,7 @@ static void chunk_row(const Winograd *w, const WinogradGroup *k, const WinogradC
   WinogradRow row = {w, i, c->channels, c->nb};
   int n = winograd_ranges(&w->f, w->s.cut_cols, cols);
   int64_t bytes = w->f.kernel * w->f.kernel * winograd_given_bytes(&row), fetched = bytes / frequencies(w);
-  WinogradProduct p = {.w = w, .tile = {.nb = c->nb}, .row_phases = rows->phases, .first = c->first};
+  WinogradProduct p = {.w = w, .tile = {.nb = c->nb}, .row_parities = rows->parities, .first = c->first};
   p.tile.ahead = input_ahead(w);
   p.blocks = c->channels / e->lanes;
   p.rest = c->channels % e->lanes;

@@ -388,8 +388,8 @@ void emit_peak(Emit *e); /* peak.c: the function `peak`, see object_emit_peak */
 
 /* ==== Winograd's algorithm: conv_winograd.c and winograd_*.c ==== */
 
-/* V is the transformed input [frequency][phase][channel block][tile][V], M the sums [frequency][nb][tile][V], U transformed
- * weights. Frequency (i, j) is number i * points + j. Of two phases in a dimension the second, of one tap, has no products
+/* V is the transformed input [frequency][parity][channel block][tile][V], M the sums [frequency][nb][tile][V], U transformed
+ * weights. Frequency (i, j) is number i * points + j. Of two parities in a dimension the second, of one tap, has no products
  * at point 0. */
 typedef struct Winograd {
   Emit *e;
@@ -403,7 +403,7 @@ typedef struct Winograd {
 
 /* ==== winograd_transform.c ==== */
 
-/* The first phase's weight at point i from those at the first `taps` points. */
+/* The first parity's weight at point i from those at the first `taps` points. */
 Ref winograd_weight(const Winograd *w, int i, const Ref *u);
 /* The same over the rows of column `col` of a kernel, whose weights at the first points are `step` bytes apart, the first `at`
  * bytes behind g. */
@@ -437,25 +437,25 @@ int64_t winograd_given_bytes(const WinogradRow *r);
 /* Makes of the row's weights what is not given by g [given weight][channel][nb][V], in u. */
 void winograd_weights_row(const WinogradRow *r, Ref g, Ref u);
 
-/* The weights of a row point and phase of rows: one for each column point, so many bytes apart, the first `n_given` of them
- * elsewhere; and those of the second phase of columns. */
+/* The weights of a row point and parity of rows: one for each column point, so many bytes apart, the first `n_given` of them
+ * elsewhere; and those of the second parity of columns. */
 typedef struct WinogradPlaces {
   Ref u, given, second;
   int64_t step, given_step;
   int n_given;
 } WinogradPlaces;
 
-/* Where the weights of a row are, that winograd_weights_row makes in u or g has: of[phase of rows]. */
+/* Where the weights of a row are, that winograd_weights_row makes in u or g has: of[parity of rows]. */
 void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of);
 
 /* ==== winograd_product.c ==== */
 
-/* Floats of V from a frequency's first phase to phase (pr, pc). */
-int64_t winograd_phase_at(const Winograd *w, int pr, int pc);
+/* Floats of V from a frequency's first parity to parity (pr, pc). */
+int64_t winograd_parity_at(const Winograd *w, int pr, int pc);
 
 /* Points of one dimension that are treated alike. */
 typedef struct WinogradRange {
-  int lo, hi, phases;
+  int lo, hi, parities;
   bool cut; /* tiles that the edge cuts have none of these */
 } WinogradRange;
 
@@ -474,19 +474,19 @@ WinogradTiles winograd_tiles(const Winograd *w, int64_t images, int64_t rows, bo
 typedef struct WinogradProduct {
   const Winograd *w;
   Tile tile;
-  int row_phases, col_phases;
-  int blocks, rest; /* to sum over in each phase: channel blocks, and channels of a last partial one */
+  int row_parities, col_parities;
+  int blocks, rest; /* to sum over in each parity: channel blocks, and channels of a last partial one */
   bool first;       /* M starts at zero */
 } WinogradProduct;
 
-/* The kernel's arguments; u are the weights of phases (0, 0), (0, 1), (1, 0), (1, 1), with one phase only the first. */
-enum { PHASES = 4 };
+/* The kernel's arguments; u are the weights of parities (0, 0), (0, 1), (1, 0), (1, 1), with one parity only the first. */
+enum { PARITIES = 4 };
 
 typedef struct WinogradOperands {
-  Ref v, m, pf, u[PHASES];
+  Ref v, m, pf, u[PARITIES];
 } WinogradOperands;
 
-/* Products of row point i, a constant or not, at a range of column points; u are the weights of as many phases as the stride.
+/* Products of row point i, a constant or not, at a range of column points; u are the weights of as many parities as the stride.
  * The operands are those of the column point 0; what to fetch has so many bytes for each. */
 void winograd_range_products(WinogradProduct p, const WinogradTiles *t, Ref i, const WinogradRange *cols, WinogradOperands o,
                              const WinogradPlaces *u, int64_t fetched);

@@ -1,10 +1,10 @@
 /* winograd_product.c: the small matrix products of Winograd's algorithm: which tiles have one at a frequency, and the
- * kernel that sums V U over channels and phases. */
+ * kernel that sums V U over channels and parities. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
 
-int64_t winograd_phase_at(const Winograd *w, int pr, int pc) {
+int64_t winograd_parity_at(const Winograd *w, int pr, int pc) {
   return (pr * w->f.stride + pc) * w->s.in_blocks * w->s.group_tiles * w->e->lanes;
 }
 
@@ -38,7 +38,7 @@ WinogradTiles winograd_tiles(const Winograd *w, int64_t images, int64_t rows, bo
 
 /* ==== the kernel ==== */
 
-enum { ARG_V, ARG_M, ARG_PF, ARG_U, ARG_COUNT = ARG_U + PHASES };
+enum { ARG_V, ARG_M, ARG_PF, ARG_U, ARG_COUNT = ARG_U + PARITIES };
 
 /* The accumulator's place in M. */
 static int64_t sum_at(const WinogradProduct *p, int i) {
@@ -52,8 +52,8 @@ static int set_count(const Tile *t) {
   return n > 6 ? 1 : n > 2 ? 2 : 4;
 }
 
-/* All channels of a phase; acc holds the sets of sums, the weights' and the prefetch pointer. */
-static void sum_phase(const WinogradProduct *p, Ref v, Ref *acc) {
+/* All channels of a parity; acc holds the sets of sums, the weights' and the prefetch pointer. */
+static void sum_parity(const WinogradProduct *p, Ref v, Ref *acc) {
   Emit *e = p->w->e;
   int pointers = p->tile.uw * p->tile.nb * p->tile.sets;
   int64_t block_bytes = p->w->s.group_tiles * e->vec_bytes;
@@ -67,32 +67,32 @@ static void sum_phase(const WinogradProduct *p, Ref v, Ref *acc) {
   if (p->rest) tile_sums(e, &p->tile, v, p->rest, acc, &acc[pointers], &acc[pointers + 1]);
 }
 
-static Ref select_phase(Emit *e, Ref phase, Ref first, Ref second) {
-  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntEQ, phase, const_i64(e, 0), ""), first, second, "");
+static Ref select_parity(Emit *e, Ref parity, Ref first, Ref second) {
+  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntEQ, parity, const_i64(e, 0), ""), first, second, "");
 }
 
-static bool one_phase(const WinogradProduct *p) { return p->row_phases * p->col_phases == 1; }
+static bool one_parity(const WinogradProduct *p) { return p->row_parities * p->col_parities == 1; }
 
-/* U of phase (row, col); there are so many of each. */
-static Ref weights_of_phase(const WinogradProduct *p, Ref row, Ref col) {
+/* U of parity (row, col); there are so many of each. */
+static Ref weights_of_parity(const WinogradProduct *p, Ref row, Ref col) {
   Emit *e = p->w->e;
-  Ref u[PHASES] = {LLVMGetParam(e->fn, ARG_U)};
-  for (int i = 1; !one_phase(p) && i < PHASES; i++) u[i] = LLVMGetParam(e->fn, (unsigned)(ARG_U + i));
-  Ref first = p->col_phases > 1 ? select_phase(e, col, u[0], u[1]) : u[0];
-  if (p->row_phases == 1) return first;
-  return select_phase(e, row, first, p->col_phases > 1 ? select_phase(e, col, u[2], u[3]) : u[2]);
+  Ref u[PARITIES] = {LLVMGetParam(e->fn, ARG_U)};
+  for (int i = 1; !one_parity(p) && i < PARITIES; i++) u[i] = LLVMGetParam(e->fn, (unsigned)(ARG_U + i));
+  Ref first = p->col_parities > 1 ? select_parity(e, col, u[0], u[1]) : u[0];
+  if (p->row_parities == 1) return first;
+  return select_parity(e, row, first, p->col_parities > 1 ? select_parity(e, col, u[2], u[3]) : u[2]);
 }
 
-/* All phases, in loops: unrolled the kernels of a layer would not fit the caches of instructions. */
-static void sum_phases(const WinogradProduct *p, Ref *acc) {
+/* All parities, in loops: unrolled the kernels of a layer would not fit the caches of instructions. */
+static void sum_parities(const WinogradProduct *p, Ref *acc) {
   Emit *e = p->w->e;
   int all = p->tile.uw * p->tile.nb * p->tile.sets;
   Loop row, col;
-  loop_begin(e, &row, const_i64(e, 0), const_i64(e, p->row_phases), 1, all + 2, acc);
-  Ref v = gep(e, LLVMGetParam(e->fn, ARG_V), row.i, winograd_phase_at(p->w, 1, 0) * F32_BYTES);
-  loop_begin(e, &col, const_i64(e, 0), const_i64(e, p->col_phases), 1, all + 2, acc);
-  acc[all] = weights_of_phase(p, row.i, col.i);
-  sum_phase(p, gep(e, v, col.i, winograd_phase_at(p->w, 0, 1) * F32_BYTES), acc);
+  loop_begin(e, &row, const_i64(e, 0), const_i64(e, p->row_parities), 1, all + 2, acc);
+  Ref v = gep(e, LLVMGetParam(e->fn, ARG_V), row.i, winograd_parity_at(p->w, 1, 0) * F32_BYTES);
+  loop_begin(e, &col, const_i64(e, 0), const_i64(e, p->col_parities), 1, all + 2, acc);
+  acc[all] = weights_of_parity(p, row.i, col.i);
+  sum_parity(p, gep(e, v, col.i, winograd_parity_at(p->w, 0, 1) * F32_BYTES), acc);
   loop_end(e, &col);
   loop_end(e, &row);
 }
@@ -108,7 +108,7 @@ static void build_product(const void *data) {
   }
   acc[all] = LLVMGetParam(e->fn, ARG_U);
   acc[all + 1] = LLVMGetParam(e->fn, ARG_PF);
-  sum_phases(p, acc);
+  sum_parities(p, acc);
   for (int i = n; i < all; i++) acc[i % n] = add_f(e, acc[i % n], acc[i]);
   for (int i = 0; i < n; i++) store(e, acc[i], m, sum_at(p, i), e->vec_bytes);
 }
@@ -117,13 +117,13 @@ static void product(const WinogradProduct *p, const WinogradOperands *o, Ref til
   Emit *e = p->w->e;
   Buffer key = {0};
   buffer_printf(&key, "winograd_product_%dx%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d.%lld", p->tile.uw, p->tile.nb,
-                p->blocks, p->rest, p->first ? "f" : "", p->row_phases, p->col_phases,
+                p->blocks, p->rest, p->first ? "f" : "", p->row_parities, p->col_parities,
                 (long long)p->w->s.group_tiles, (long long)p->w->s.in_blocks, p->tile.prefetch, (long long)p->tile.ahead);
   for (int i = 1; i < p->tile.uw; i++) buffer_printf(&key, "_%lld", (long long)p->tile.in[i] / F32_BYTES);
   buffer_add(&key, "", 1);
   Ref args[ARG_COUNT] = {gep(e, o->v, tile, e->vec_bytes), gep(e, o->m, tile, e->vec_bytes), gep(e, o->pf, prefetched, 1),
                          o->u[0], o->u[1], o->u[2], o->u[3]};
-  call_kernel(e, key.data, one_phase(p) ? ARG_U + 1 : ARG_COUNT, args, build_product, p);
+  call_kernel(e, key.data, one_parity(p) ? ARG_U + 1 : ARG_COUNT, args, build_product, p);
   buffer_free(&key);
 }
 
@@ -152,7 +152,7 @@ static void row_of_products(WinogradProduct p, const WinogradOperands *o, int64_
 static void products(WinogradProduct p, const WinogradTiles *t, const WinogradOperands *o, int64_t lines) {
   int64_t most = p.w->plan->uw, count = (t->n + most - 1) / most, first = 0;
   if (count == 0) return;
-  int64_t sums = (p.blocks + (p.rest > 0)) * p.row_phases * p.col_phases, smaller = count - t->n % count;
+  int64_t sums = (p.blocks + (p.rest > 0)) * p.row_parities * p.col_parities, smaller = count - t->n % count;
   p.tile.prefetch = (int)((lines + sums * count - 1) / (sums * count));
   int64_t step = sums * p.tile.prefetch * 64;
   int size = (int)(t->n / count);
@@ -183,15 +183,15 @@ void winograd_range_products(WinogradProduct p, const WinogradTiles *t, Ref i, c
   const Winograd *w = p.w;
   Emit *e = w->e;
   Loop j;
-  p.col_phases = cols->phases;
+  p.col_parities = cols->parities;
   loop_begin(e, &j, const_i64(e, cols->lo), const_i64(e, cols->hi), 1, 0, NULL);
   Ref frequency = add_i(e, mul_i(e, i, w->f.points), j.i);
   o.v = gep(e, o.v, frequency, w->s.v_frequency * F32_BYTES);
   o.m = gep(e, o.m, frequency, w->s.m_frequency * F32_BYTES);
   o.pf = gep(e, o.pf, j.i, fetched);
-  for (int phase = 0; phase < w->f.stride; phase++) {
-    o.u[2 * phase] = weights_at(e, &u[phase], j.i);
-    o.u[2 * phase + 1] = u[phase].second;
+  for (int parity = 0; parity < w->f.stride; parity++) {
+    o.u[2 * parity] = weights_at(e, &u[parity], j.i);
+    o.u[2 * parity + 1] = u[parity].second;
   }
   products(p, t, &o, (fetched + 63) / 64);
   loop_end(e, &j);

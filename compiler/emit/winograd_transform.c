@@ -63,8 +63,8 @@ static void transform_input(Emit *e, int points, const Ref *d, bool infinity, Re
 
 /* ==== input: one row of tiles ==== */
 
-/* One phase of a tile: the first points with products are 1 where it has a single tap. */
-static void input_phase(const Winograd *w, const TileForm *t, int pr, int pc, Ref in, Ref v) {
+/* One parity of a tile: the first points with products are 1 where it has a single tap. */
+static void input_parity(const Winograd *w, const TileForm *t, int pr, int pc, Ref in, Ref v) {
   Emit *e = w->e;
   Ref x[POINTS][POINTS], d[POINTS], out[POINTS];
   int s = w->f.stride;
@@ -78,7 +78,7 @@ static void input_phase(const Winograd *w, const TileForm *t, int pr, int pc, Re
   for (int i = pr; i < t->row_points; i++) {
     transform_input(e, t->col_points, x[i], !pc, out);
     for (int j = pc; j < t->col_points; j++) {
-      int64_t at = (i * w->f.points + j) * w->s.v_frequency + winograd_phase_at(w, pr, pc);
+      int64_t at = (i * w->f.points + j) * w->s.v_frequency + winograd_parity_at(w, pr, pc);
       double k = winograd_scale(w->f.taps, t->row_points, i) * winograd_scale(w->f.taps, t->col_points, j);
       store(e, times(e, k, out[j]), v, at * F32_BYTES, e->vec_bytes);
     }
@@ -87,7 +87,7 @@ static void input_phase(const Winograd *w, const TileForm *t, int pr, int pc, Re
 
 static void input_tile(const Winograd *w, const TileForm *t, Ref in, Ref v) {
   for (int pr = 0; pr < w->f.stride; pr++) {
-    for (int pc = 0; pc < w->f.stride; pc++) input_phase(w, t, pr, pc, in, v);
+    for (int pc = 0; pc < w->f.stride; pc++) input_parity(w, t, pr, pc, in, v);
   }
 }
 

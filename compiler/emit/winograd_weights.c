@@ -26,11 +26,11 @@ static int given_points(const Winograd *w, int i) { return i < w->f.taps ? w->f.
 
 int64_t winograd_given_bytes(const WinogradRow *r) { return r->channels * winograd_line_bytes(r->w, r->nb); }
 
-/* Where in g the given weights in row i and column j are: those of the second phase follow those at points of the first. */
+/* Where in g the given weights in row i and column j are: those of the second parity follow those at points of the first. */
 static int64_t given_at(const WinogradRow *r, int i, int j) { return (i * r->w->f.kernel + j) * winograd_given_bytes(r); }
 
-/* Where in U the first region of a phase is. */
-static int64_t phase_at(const WinogradRow *r, int pr, int pc) {
+/* Where in U the first region of a parity is. */
+static int64_t parity_at(const WinogradRow *r, int pr, int pc) {
   const Winograd *w = r->w;
   return (pr * (w->f.points + 1) + pc * w->f.points) * region_bytes(w, r->nb);
 }
@@ -52,10 +52,10 @@ static void weights_of_block(const WinogradRow *r, Ref g, Ref u, int64_t at) {
   for (int c = 0; c < taps; c++) t[c] = winograd_column(w, r->i, c, g, at, step);
   weights_of_points(r, given_points(w, r->i), t, u, at);
   if (w->f.stride == 1) return;
-  if (r->i >= taps) store(e, winograd_column(w, r->i, taps, g, at, step), u, phase_at(r, 0, 1) + at, align);
+  if (r->i >= taps) store(e, winograd_column(w, r->i, taps, g, at, step), u, parity_at(r, 0, 1) + at, align);
   if (r->i != 1) return;
   for (int c = 0; c < taps; c++) t[c] = load(e, e->vec, g, given_at(r, taps, c) + at, align);
-  weights_of_points(r, taps, t, u, phase_at(r, 1, 0) + at);
+  weights_of_points(r, taps, t, u, parity_at(r, 1, 0) + at);
 }
 
 /* Row point i of the transformed weights of `channels` input channels, from g [given weight][channel][nb][V]. */
@@ -77,7 +77,7 @@ void winograd_weights_row(const WinogradRow *r, Ref g, Ref u) {
   call_kernel(r->w->e, key, 2, (Ref[]){g, u}, build_weights_row, r);
 }
 
-/* The second phase of rows has given weights only at points of columns. */
+/* The second parity of rows has given weights only at points of columns. */
 void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of) {
   Emit *e = r->w->e;
   int taps = r->w->f.taps;
@@ -85,11 +85,11 @@ void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of) {
   one.step = region_bytes(r->w, r->nb);
   one.given_step = winograd_given_bytes(r);
   one.given = gep_const(e, g, given_at(r, r->i, 0));
-  one.second = r->i < taps ? gep_const(e, g, given_at(r, r->i, taps)) : gep_const(e, u, phase_at(r, 0, 1));
+  one.second = r->i < taps ? gep_const(e, g, given_at(r, r->i, taps)) : gep_const(e, u, parity_at(r, 0, 1));
   of[0] = one;
   if (r->w->f.stride == 1) return;
   of[1] = one;
-  of[1].u = gep_const(e, u, phase_at(r, 1, 0));
+  of[1].u = gep_const(e, u, parity_at(r, 1, 0));
   of[1].n_given = taps;
   of[1].given = gep_const(e, g, given_at(r, taps, 0));
   of[1].second = gep_const(e, g, given_at(r, taps, taps));

@@ -15,8 +15,8 @@
  * the fly are its values at the first r points, which need no transform, and take no more room than the kernel.
  *
  * A convolution 3x3 of stride 2 is the sum of four of stride 1, each over the pixels of one parity of rows and columns and
- * with the taps that meet them: 2x2, 2x1, 1x2 and 1x1, the phases. Their products are summed at the same points, so that one
- * output transform serves all. A phase of one tap has no product at infinity and the same weight at all other points. */
+ * with the taps that meet them: 2x2, 2x1, 1x2 and 1x1, the parities. Their products are summed at the same points, so that one
+ * output transform serves all. A parity of one tap has no product at infinity and the same weight at all other points. */
 #include "lower.h"
 
 static const double point[WINOGRAD_POINTS] = {0 /* infinity */, 0, 1, -1, 0.5, -2};
@@ -77,16 +77,16 @@ int winograd_products(const WinogradForm *f) {
 }
 
 int winograd_regions(const WinogradForm *f) { return f->stride == 1 ? f->points : 2 * f->points + 1; }
-int winograd_phases(const WinogradForm *f, int i) { return i == 0 ? 1 : f->stride; }
+int winograd_parities(const WinogradForm *f, int i) { return i == 0 ? 1 : f->stride; }
 
 /* ==== weights ==== */
 
 /* Row i of WinogradPowers.power. */
 static void powers(const WinogradForm *f, int i, double *power) {
-  static const int tap_of_phases[] = {2, 0, 1};
+  static const int tap_of_parities[] = {2, 0, 1};
   double p = 1 / divisor(f->taps, i);
   for (int t = 0; t < f->kernel; t++, p *= point[i]) {
-    if (f->stride > 1) power[t] = t == tap_of_phases[i];
+    if (f->stride > 1) power[t] = t == tap_of_parities[i];
     else power[t] = i > 0 ? p : t == f->kernel - 1;
   }
 }
@@ -204,7 +204,7 @@ static int chunk_channels(const ConvLayer *l, const WinogradForm *f, const Winog
   return f->stride > 1 || (group_tiles(l, f, p) <= 8 && !p->fused) ? 16 : 32;
 }
 
-/* Blocks of a panel. Of two phases the transformed input is twice as large for its tiles: wider panels read
+/* Blocks of a panel. Of two parities the transformed input is twice as large for its tiles: wider panels read
  * it less often, where there are so many that a narrow last one does not count. */
 static int panel_blocks(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
   if (l->t->regs == 32) return 1;
@@ -307,7 +307,7 @@ static int64_t stored_terms(const WinogradForm *f, const WinogradPlan *p) {
 
 enum { TRANSFORM = 4 /* cycles of a tile's input, or output, for each frequency and block */ };
 
-/* Transforming all weights once: what is given of them is not stored, and of two phases some serve several
+/* Transforming all weights once: what is given of them is not stored, and of two parities some serve several
  * points. */
 static double transform_cycles(const ConvCost *c, const WinogradForm *f, const WinogradPlan *p) {
   int side = f->points + f->stride - 1, made = side * side - f->kernel * f->kernel;
@@ -329,7 +329,7 @@ static double products_cycles(const ConvCost *c, const WinogradForm *f, const Wi
     for (int j = 0; j < f->points; j++) {
       int64_t down = tiles_at(f, rows, s->cut_rows, i), across = tiles_at(f, s->tile_cols, s->cut_cols, j);
       int64_t tiles = down * across * p->group_images;
-      double steps = (double)(p->icg * winograd_phases(f, i) * winograd_phases(f, j)) / chunks;
+      double steps = (double)(p->icg * winograd_parities(f, i) * winograd_parities(f, j)) / chunks;
       double vectors = (double)(tiles * c->l.out_blocks);
       if (p->fused) sum += vectors * steps * chunks * c->r->fma_cycles * (1 + c->r->load_share);
       else if (tiles > 0) sum += chunks * pixels_cycles(c, tiles, p->uw, p->nb, steps, steps / c->l.t->lanes);

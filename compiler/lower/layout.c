@@ -329,7 +329,7 @@ static void view_transposed_input(Node *n) {
   y->layout.c = 1;
 }
 
-/* The phases of an image of few channels are made in blocks at once. */
+/* The parities of an image of few channels are made in blocks at once. */
 static bool makes_blocks(const Node *n) {
   return op_info[n->op].blocks == BLOCKS_MADE && is_image(n->in[0]) && n->in[0]->shape.d[1] <= 4 && n->p.block == 2;
 }

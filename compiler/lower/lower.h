@@ -311,12 +311,12 @@ enum { WORK_ALIGN = 4096 }; /* of scratch, and of what threads share while a nod
 
 enum { WINOGRAD_POINTS = 6, WINOGRAD_KERNEL = 5 /* the largest side of a kernel */ };
 
-/* F(m x m, taps x taps). A kernel 3x3 of stride 2 has two phases in each dimension: of its taps 0 and 2, and
+/* F(m x m, taps x taps). A kernel 3x3 of stride 2 has two parities in each dimension: of its taps 0 and 2, and
  * of tap 1. */
 typedef struct WinogradForm {
   int m;               /* results of a whole tile, in each dimension */
-  int kernel, stride;  /* of the convolution; as many phases as the stride */
-  int taps;            /* of phase 0 */
+  int kernel, stride;  /* of the convolution; as many parities as the stride */
+  int taps;            /* of parity 0 */
   int points;          /* of a whole tile: m + taps - 1; point 0 is infinity */
 } WinogradForm;
 
@@ -326,7 +326,7 @@ bool winograd_form(const Window *k, int m, WinogradForm *f);
 WinogradForm winograd_form_of(const Node *n, const WinogradPlan *p);
 /* Points of a tile that is cut to so many results: the first ones. */
 int winograd_points(const WinogradForm *f, int results);
-int winograd_phases(const WinogradForm *f, int i); /* with a product at point i, in one dimension */
+int winograd_parities(const WinogradForm *f, int i); /* with a product at point i, in one dimension */
 int winograd_products(const WinogradForm *f);      /* of a whole tile and one channel */
 double winograd_point(int i);                      /* i > 0 */
 /* A weight at point i >= taps is the sum of these times the weights at points k < taps; that at point 0 has

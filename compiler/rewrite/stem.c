@@ -1,5 +1,5 @@
 /* stem.c: the first convolution of a network, of stride 2 over the 3 channels of an image, becomes one of stride 1 over 12:
- * SpaceToDepth makes channels of the four phases of its input, and each phase meets the taps of its parity. That is the same
+ * SpaceToDepth makes channels of the four parities of its input, and each parity meets the taps of its parity. That is the same
  * sum, and one for which Winograd's algorithm fits: 48 products an output and channel for the 147 of a 7x7 kernel. */
 #include "rewrite.h"
 
@@ -33,11 +33,11 @@ static bool is_stem(const Node *n) {
 }
 
 /* w[oc][c][kh][kw] as [oc][(i 2 + j) C + c][rows][cols], taps that the kernel has not being zero. */
-static Value *phase_weights(Graph *g, const Node *n, const Side *rows, const Side *cols) {
+static Value *parity_weights(Graph *g, const Node *n, const Side *rows, const Side *cols) {
   const Shape *w = &n->in[1]->shape;
   const float *from = n->in[1]->data;
   int64_t channels = w->d[1];
-  Value *v = value_const_f32(g, format_text(g->cx, "%s.phases", n->in[1]->name),
+  Value *v = value_const_f32(g, format_text(g->cx, "%s.parities", n->in[1]->name),
                              shape_of(4, w->d[0], 4 * channels, rows->taps, cols->taps));
   float *to = f32_of(v);
   for (int64_t oc = 0; oc < w->d[0]; oc++) {
@@ -65,15 +65,15 @@ static void split_stem(Graph *g, Node *n) {
   Side rows, cols;
   if (!side_of(n->win.kh, n->win.top, x->d[2], y->d[2], &rows)) return;
   if (!side_of(n->win.kw, n->win.left, x->d[3], y->d[3], &cols) || rows.taps != cols.taps) return;
-  node_set_input(g, n, 1, phase_weights(g, n, &rows, &cols));
+  node_set_input(g, n, 1, parity_weights(g, n, &rows, &cols));
   set_window(g, n, &rows, &cols);
-  Node *phases = walk_before(g, OP_SpaceToDepth, format_text(g->cx, "%s.phases", n->name), 1, n->in, 1);
-  attr_set_int(g, phases, "blocksize", 2);
-  Value *v = value_new(g, phases->name, T_F32, shape_of(0));
-  v->def = phases;
-  phases->out[0] = v;
+  Node *parities = walk_before(g, OP_SpaceToDepth, format_text(g->cx, "%s.parities", n->name), 1, n->in, 1);
+  attr_set_int(g, parities, "blocksize", 2);
+  Value *v = value_new(g, parities->name, T_F32, shape_of(0));
+  v->def = parities;
+  parities->out[0] = v;
   node_set_input(g, n, 0, v);
-  infer_node(g, phases);
+  infer_node(g, parities);
   infer_node(g, n);
 }
 

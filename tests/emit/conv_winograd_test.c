@@ -34,8 +34,8 @@ static void sides(void **state) {
   check_convs(check_winograd, cases, COUNT(cases), "output y\n", TOLERANCE);
 }
 
-/* Stride 2: the four phases, at every edge, with padding that shifts them. */
-static void phases(void **state) {
+/* Stride 2: the four parities, at every edge, with padding that shifts them. */
+static void parities(void **state) {
   (void)state;
   static const ConvCase cases[] = {
     {1, 16, 16, 16, 16, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
@@ -118,7 +118,7 @@ static void special_values(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(shapes),       cmocka_unit_test(edges),   cmocka_unit_test(epilogues),
-    cmocka_unit_test(sides),        cmocka_unit_test(phases),  cmocka_unit_test(batches),
+    cmocka_unit_test(sides),        cmocka_unit_test(parities),  cmocka_unit_test(batches),
     cmocka_unit_test(heavy_models), cmocka_unit_test(blocks), cmocka_unit_test(special_values),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

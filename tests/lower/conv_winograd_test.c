@@ -90,8 +90,8 @@ static void weights_follow_from_the_first(void **state) {
   }
 }
 
-/* With two phases: those at two points, then the second phase's. */
-static void weights_of_phases(void **state) {
+/* With two parities: those at two points, then the second parity's. */
+static void weights_of_parities(void **state) {
   (void)state;
   const float g[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
   const double expected[9] = {9, 7, 8, 3, 1, 2, 6, 4, 5};
@@ -137,7 +137,7 @@ int main(void) {
     cmocka_unit_test(forms_of_windows),
     cmocka_unit_test(weights_are_values_at_points),
     cmocka_unit_test(weights_follow_from_the_first),
-    cmocka_unit_test(weights_of_phases),
+    cmocka_unit_test(weights_of_parities),
     cmocka_unit_test(factors_are_lagrange_s),
     cmocka_unit_test(edges_are_cut),
   };

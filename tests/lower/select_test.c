@@ -100,10 +100,10 @@ static void check_direct(const Conv *k, const Plan *plan, const Target *t, const
 
 static void check_winograd(const Conv *k, const Plan *plan, const Target *t, const Shape *y) {
   const WinogradPlan *p = &plan->winograd;
-  bool phases = k->stride == 2 && k->kh == 3, dense = k->dilation == 1 && k->group == 1 && k->c > 4;
+  bool parities = k->stride == 2 && k->kh == 3, dense = k->dilation == 1 && k->group == 1 && k->c > 4;
   (void)y;
-  assert_true(dense && k->kh == k->kw && k->kh >= 2 && k->kh <= 5 && (k->stride == 1 || phases));
-  assert_true(!p->stored || !phases);
+  assert_true(dense && k->kh == k->kw && k->kh >= 2 && k->kh <= 5 && (k->stride == 1 || parities));
+  assert_true(!p->stored || !parities);
   assert_true(p->m >= 2 && p->group_images >= 1);
   assert_true(p->uw >= 1 && p->nb >= 1 && p->uw * p->nb + p->nb + 1 <= t->regs);
   assert_true(p->chunk >= 1 && p->tile_rows >= 1 && plan->at.scratch >= 0 && plan->at.shared >= 0);

@@ -1,4 +1,4 @@
-/* stem_test.c: convolutions of few channels and stride 2 over the four phases of their input. The results stay. */
+/* stem_test.c: convolutions of few channels and stride 2 over the four parities of their input. The results stay. */
 #include "lower.h"
 #include "fixture.h"
 
@@ -14,7 +14,7 @@ static void expect(const Options *opt, const char *input, const char *weights, c
   context_free(cx);
 }
 
-static void phases_of_every_padding(void **state) {
+static void parities_of_every_padding(void **state) {
   (void)state;
   static const char *const split = "SpaceToDepth Conv|Relu";
   expect(&lax_options, "[1,3,32,32]", "[8,3,7,7]", "strides=[2,2] pads=[3,3,3,3]", split);
@@ -41,7 +41,7 @@ static void others_stay(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(phases_of_every_padding),
+    cmocka_unit_test(parities_of_every_padding),
     cmocka_unit_test(others_stay),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
   "const mean f32 [24] = random 13 -1 1\nconst var f32 [24] = random 14 0.1 3\n" \
   "const w f32 [24,24,3,3] = random 1 -0.1 0.1\nconst v f32 [24,24,1,1] = random 2 -0.3 0.3\n"
 
-/* Winograd's algorithm would fit, and phases. */
+/* Winograd's algorithm would fit, and parities. */
 static void stem(void **state) {
   (void)state;
   check_strict("graph t\ninput x f32 [1,3,40,44]\nconst s f32 [24,3,7,7] = random 3 -0.2 0.2\n" CHANNELS
