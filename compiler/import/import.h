@@ -43,6 +43,7 @@ typedef struct ModelSummary {
 
 /* Fails where the file is none of ONNX. */
 ModelSummary inspect_model(Context *cx, const char *path);
+ModelSummary inspect_bytes(Context *cx, const void *data, size_t size); /* without a file */
 
 /* ==== inside import ==== */
 

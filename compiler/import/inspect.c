@@ -127,16 +127,28 @@ static const char *producer_of(Context *cx, const Onnx__ModelProto *model) {
   return version && *version ? format_text(cx, "%s %s", name, version) : name;
 }
 
-ModelSummary inspect_model(Context *cx, const char *path) {
-  const Onnx__ModelProto *model = read_model(cx, path);
+static ModelSummary summary_of(Context *cx, const Onnx__ModelProto *model) {
   if (!model->graph) fail(cx, "not an ONNX model: it has no graph");
   Import im = {.cx = cx, .model = model, .graph = model->graph};
   check_names(&im);
   read_functions(&im);
-  ModelSummary m = {.file = path, .producer = producer_of(cx, model), .ir = model->ir_version, .opset = opset_of(model)};
+  ModelSummary m = {.producer = producer_of(cx, model), .ir = model->ir_version, .opset = opset_of(model)};
   list_inputs(cx, &m, model->graph);
   list_outputs(cx, &m, model->graph);
   count_constants(&m, model->graph);
   list_operators(&im, &m);
+  return m;
+}
+
+ModelSummary inspect_bytes(Context *cx, const void *data, size_t size) {
+  const char *error;
+  ProtobufCMessage *m = wire_unpack(cx, &onnx__model_proto__descriptor, data, size, &error);
+  if (!m) fail(cx, "%s", error);
+  return summary_of(cx, (const Onnx__ModelProto *)m);
+}
+
+ModelSummary inspect_model(Context *cx, const char *path) {
+  ModelSummary m = summary_of(cx, read_model(cx, path));
+  m.file = path;
   return m;
 }

@@ -162,6 +162,7 @@ static void compile_model(Context *cx, const ToolOptions *opt) {
   cx->file = opt->compile.input;
   paths_check(cx, &paths, opt);
   if (opt->json) check_json(cx, &paths);
+  if (opt->profile && opt->compile.emit != EMIT_OBJ) fail(cx, "--profile: only an object can be run, so --emit must be obj");
   Tuning *times = read_times(cx, opt, target, &paths);
   Watch w = {.opt = opt, .witness = opt->each_pass ? witness_new(cx) : NULL};
   Graph *g = front(cx, opt, &paths, &w);

@@ -60,6 +60,12 @@ static void member_bool(const char *between, const char *name, bool v, FILE *f) 
   fprintf(f, "%s\"%s\": %s", between, name, v ? "true" : "false");
 }
 
+static void member_shape(const char *between, const Shape *s, FILE *f) {
+  fprintf(f, "%s\"shape\": [", between);
+  for (int i = 0; i < s->rank; i++) fprintf(f, "%s%" PRId64, i ? ", " : "", s->d[i]);
+  fputc(']', f);
+}
+
 /* Of a list whose items have a line each. */
 static const char *between_items(int i) { return i ? ",\n    " : "\n    "; }
 
@@ -159,6 +165,8 @@ static void put_layer(const Report *r, const ReportLayer *l, FILE *f) {
   member_text(", ", "operator", l->op, f);
   member_text(", ", "algorithm", *l->algorithm ? l->algorithm : NULL, f);
   member_text(", ", "what", l->what, f);
+  member_text(", ", "type", l->type, f);
+  member_shape(", ", &l->shape, f);
   member_int(", ", "phases", l->phases, f);
   member_number(", ", "gflop", l->gflop, f);
   member_int(", ", "bytes", (int64_t)l->bytes, f);
@@ -175,7 +183,7 @@ static void put_buffer(const ReportBuffer *b, FILE *f) {
   member_int(", ", "offset", b->offset, f);
   member_int(", ", "bytes", b->bytes, f);
   member_text(", ", "type", b->type, f);
-  member_text(", ", "shape", b->shape, f);
+  member_shape(", ", &b->shape, f);
   member_int(", ", "block", b->block, f);
   fprintf(f, ", \"halo\": [%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "]", b->top, b->left, b->bottom, b->right);
   member_text(", ", "alias", b->alias, f);

@@ -60,6 +60,9 @@ static ReportLayer layer_of(const Build *b, const Node *n) {
   Graph *g = b->graph;
   ReportLayer l = {.node = n->name, .op = op_info[n->op].name, .what = layer_text(g, n),
                    .algorithm = algorithm_of(n)};
+  const Value *y = n->out[0] ? n->out[0] : n->out[n->n_out - 1];
+  l.type = type_name(y->type);
+  l.shape = y->shape;
   if (n->candidates) l.candidate = candidates_of(g->cx, n->candidates);
   if (n->candidates) l.n_candidate = n->candidates->n;
   l.gflop = 2e-9 * multiplications(n);
@@ -69,12 +72,12 @@ static ReportLayer layer_of(const Build *b, const Node *n) {
 
 /* ==== buffers ==== */
 
-static ReportBuffer buffer_of(Context *cx, const Value *v) {
+static ReportBuffer buffer_of(const Value *v) {
   static const char *const places[] = {"-", "input", "output", "workspace", "weights", "shared"};
   const Layout *l = &v->layout;
   return (ReportBuffer){
     .place = places[v->place], .value = v->name, .alias = v->alias ? v->alias->name : NULL,
-    .type = type_name(v->type), .shape = shape_text(cx, &v->shape),
+    .type = type_name(v->type), .shape = v->shape,
     .offset = v->offset + v->alias_offset, .bytes = l->size * (int64_t)type_size(v->type), .block = l->block,
     .top = l->top, .left = l->left, .bottom = l->bottom, .right = l->right,
   };
@@ -84,7 +87,7 @@ static void list_buffers(Report *r, const Graph *g) {
   r->buffer = alloc_n(r->cx, (size_t)g->n_value + 1, sizeof *r->buffer);
   for (int i = 0; i < g->n_value; i++) {
     const Value *v = g->value[i];
-    if (v->place != P_NONE && v->place != P_CONST) r->buffer[r->n_buffer++] = buffer_of(r->cx, v);
+    if (v->place != P_NONE && v->place != P_CONST) r->buffer[r->n_buffer++] = buffer_of(v);
   }
 }
 

@@ -54,7 +54,7 @@ void print_buffers(const Report *r, FILE *f) {
     snprintf(halo, sizeof halo, "%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64, b->top, b->left, b->bottom, b->right);
     if (b->block) snprintf(block, sizeof block, "C/%d", b->block);
     fprintf(f, "%-10s %12lld %12lld %-6s %-14s %-24s %s%s%s\n", b->place, (long long)b->offset, (long long)b->bytes, block,
-            halo, b->shape, shown(r, b->value), b->alias ? " = " : "", b->alias ? shown(r, b->alias) : "");
+            halo, shape_text(r->cx, &b->shape), shown(r, b->value), b->alias ? " = " : "", b->alias ? shown(r, b->alias) : "");
   }
 }
 

@@ -103,6 +103,8 @@ typedef struct ReportCandidate {
 typedef struct ReportLayer {
   const char *node, *op;
   const char *what;        /* a convolution's kernel, channels and map, another operator's result */
+  const char *type;        /* of the first result, as its shape */
+  Shape shape;
   const char *algorithm;   /* "": the operator has one only */
   const ReportCandidate *candidate; /* what it could have, the least costly first */
   int n_candidate;
@@ -115,7 +117,8 @@ typedef struct ReportLayer {
 
 typedef struct ReportBuffer {
   const char *place, *value, *alias; /* alias: the value in whose storage it lies; NULL: it has its own */
-  const char *type, *shape;
+  const char *type;
+  Shape shape;
   int64_t offset, bytes;
   int block;               /* channels of one; 0: dense */
   int64_t top, left, bottom, right; /* the halo */

@@ -29,6 +29,7 @@ holds "$work.out" '{"model": {"file": "'
 holds "$work.out" '{"name": "image", "type": "f32", "shape": ["N", 3, 8, 8]}'
 holds "$work.out" '"sizes": {"weights": '
 holds "$work.out" '{"node": "conv", "operator": "Conv", "algorithm": "'
+holds "$work.out" '"what": "3x3/1 3->4 @8x8", "type": "f32", "shape": [1, 4, 8, 8], "phases": '
 holds "$work.out" '"chosen": true'
 holds "$work.out" '{"value": "scores", "place": "output", '
 grep -q '"profile"' "$work.out" && failed "--json tells times that nobody measured"
