@@ -361,18 +361,19 @@ Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int vali
 /* task_range where there are enough elements to share, else all items in task 0. */
 void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi);
 
-/* ==== one emitter an operator family; each builds the body of a layer function ==== */
-/* Those of kernels.def; in two phases where plan->at.shared. */
+/* ==== the emitters: each builds the body of a layer function ==== */
+/* Those that the rows of ops.def name, of which emit_planned calls the one of the plan's row in kernels.def; in two phases
+ * where plan->at.shared. */
+#define OP(op, infer, eval, emit, ...) void emit_##emit(Emit *e, Node *n);
+#include "ops.def"
+#undef OP
 #define KERNEL(name, ...) void emit_##name(Emit *e, Node *n);
 #define DENSE(name, op) void emit_##name(Emit *e, Node *n);
 #include "kernels.def"
 #undef KERNEL
 #undef DENSE
-void emit_pool(Emit *e, Node *n);      /* pool.c: MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool; blocked f32, or plain any type and rank */
-void emit_pool_plain(Emit *e, Node *n); /* pool_plain.c: that part of it */
-void emit_pointwise(Emit *e, Node *n); /* pointwise.c: Pointwise, all elementwise operators of any type, BatchNormalization; plain or blocked */
-void emit_reduce(Emit *e, Node *n);    /* reduce.c: Softmax, LogSoftmax, ReduceMean, ArgMax on plain tensors */
-void emit_move(Emit *e, Node *n);      /* move.c: Transpose, Concat, Split, Slice, Pad, Gather, views that need a copy, ConstantOfShape */
+bool has_code(Op op);                  /* is there an emitter? */
+void emit_pool_plain(Emit *e, Node *n); /* pool_plain.c: pools of any type and rank */
 /* parts.c: the parts of a whole along axis k to their places in it, or out of it, size[i] along that axis each; NULL for a
  * part that nobody wants. For nodes of more than MAX_BOUND values. */
 enum { MAX_BOUND = 48 }; /* values of a node whose function other layers may share */
@@ -382,7 +383,6 @@ void emit_pad(Emit *e, Node *n, const Axes *in, const Axes *out); /* pad.c: Pad 
  * is i. */
 Ref pad_index(Emit *e, PadMode mode, Ref i, int64_t d);
 void emit_bounds(Emit *e, Node *n);    /* bounds.c: Slice and Pad whose bounds are known at run time only */
-void emit_reorder(Emit *e, Node *n);   /* reorder.c: between any two layouts of one shape */
 
 void emit_peak(Emit *e); /* peak.c: the function `peak`, see object_emit_peak */
 

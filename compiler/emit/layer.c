@@ -16,18 +16,18 @@ static void (*const planned_emitter[])(Emit *, Node *) = {
 #undef DENSE
 };
 
-static void emit_node(Emit *e, Node *n) {
-  switch (op_info[n->op].emitter) {
-  case EMITTER_CONV: case EMITTER_PRODUCT: planned_emitter[n->plan->how - algorithms](e, n); return;
-  case EMITTER_POOL: emit_pool(e, n); return;
-  case EMITTER_POINTWISE: emit_pointwise(e, n); return;
-  case EMITTER_REDUCE: emit_reduce(e, n); return;
-  case EMITTER_MOVE: emit_move(e, n); return;
-  case EMITTER_REORDER: emit_reorder(e, n); return;
-  case EMITTER_NONE: case EMITTER_COUNT: break;
-  }
-  fail_at(e->g, n, "there is no code for this operator");
-}
+void emit_planned(Emit *e, Node *n) { planned_emitter[n->plan->how - algorithms](e, n); }
+
+/* Such a node is folded, or made into others, before there is code. */
+void emit_none(Emit *e, Node *n) { fail_at(e->build->graph, n, "there is no code for this operator"); }
+
+static void (*const emitter[OP_COUNT])(Emit *, Node *) = {
+#define OP(name, infer, eval, emit, ...) [OP_##name] = emit_##emit,
+#include "ops.def"
+#undef OP
+};
+
+bool has_code(Op op) { return emitter[op] && emitter[op] != emit_none; }
 
 /* A node whose results already lie where they belong: views and concatenations in place. */
 static bool needs_no_code(const Node *n) {
@@ -92,7 +92,7 @@ static Ref build_function(Emit *e, Node *n, int phase, const char *name, bool bo
   e->bound = bound;
   e->serial = false;
   e->phase = phase;
-  emit_node(e, n);
+  emitter[n->op](e, n);
   e->node = NULL;
   e->bound = false;
   kernel_end(e, &saved);

@@ -24,7 +24,7 @@ enum {
 
 const OpInfo op_info[OP_COUNT] = {
   [OP_NONE] = {.name = "none", .domain = ""},
-#define OP(op, infer, eval, ...) [OP_##op] = {.name = #op, __VA_ARGS__},
+#define OP(op, infer, eval, emit, ...) [OP_##op] = {.name = #op, __VA_ARGS__},
 #include "ops.def"
 #undef OP
 };

@@ -25,7 +25,7 @@ typedef struct Shape {
 
 typedef enum Op {
   OP_NONE,
-#define OP(name, infer, eval, ...) OP_##name,
+#define OP(name, infer, eval, emit, ...) OP_##name,
 #include "ops.def"
 #undef OP
   OP_COUNT
@@ -48,12 +48,6 @@ typedef enum Family { /* how an operator is treated where only its family matter
   FAMILY_STEP,         /* a step of an epilogue alone, with an argument */
   FAMILY_COUNT
 } Family;
-
-typedef enum Emitter { /* whose code it gets; emit/layer.c has the functions */
-  EMITTER_NONE = 1,    /* no layer: folded, or made into others, before there is code */
-  EMITTER_CONV, EMITTER_PRODUCT, EMITTER_POOL, EMITTER_POINTWISE, EMITTER_REDUCE, EMITTER_MOVE, EMITTER_REORDER,
-  EMITTER_COUNT
-} Emitter;
 
 typedef enum Batching { /* how it treats a symbolic batch, beside what inference refuses: to cut, reduce or sum along that axis */
   BATCH_EACH = 1,      /* every image by itself */
@@ -110,7 +104,6 @@ typedef struct OpInfo {
   int min_in, max_in, min_out, max_out; /* -1: any number; arguments of steps come behind max_in */
   unsigned types;        /* of input 0: a bit for each Type */
   Family family;
-  Emitter emitter;
   Batching batch;
   /* These may be left out. */
   struct Parameter {     /* of an attribute: the default of OpParams.alpha or .beta */

@@ -13,7 +13,7 @@ void eval_none(Graph *g, const Node *n, const void *const *in, void **out) {
 }
 
 const Meaning meaning[OP_COUNT] = {
-#define OP(name, infer, eval, ...) [OP_##name] = {infer_##infer, eval_##eval},
+#define OP(name, infer, eval, emit, ...) [OP_##name] = {infer_##infer, eval_##eval},
 #include "ops.def"
 #undef OP
 };

@@ -126,7 +126,7 @@ Volume volume_of(const Shape *s);
 
 typedef void Infer(Graph *g, Node *n);
 typedef void Eval(Graph *g, const Node *n, const void *const *in, void **out);
-#define OP(name, infer, eval, ...) \
+#define OP(name, infer, eval, emit, ...) \
   Infer infer_##infer;             \
   Eval eval_##eval;
 #include "ops.def"
