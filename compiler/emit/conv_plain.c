@@ -23,7 +23,7 @@ static Ref element(const PlainConv *p, int operand, Ref at, Ref zero) {
   Type t = p->n->in[operand]->type;
   Ref v = load(e, llvm_type(e, t), at, 0, (int)size_of(p, operand));
   if (!p->integer) return v;
-  v = type_is_signed(t) ? LLVMBuildSExt(e->b, v, e->i32, "") : LLVMBuildZExt(e->b, v, e->i32, "");
+  v = math_cast(e, v, t, T_I32);
   return zero ? LLVMBuildSub(e->b, v, zero, "") : v;
 }
 

@@ -213,6 +213,12 @@ Ref splat_const(Emit *e, double v);           /* <lanes x float> */
 Ref splat(Emit *e, Ref scalar, int lanes);    /* insertelement + shufflevector: one vbroadcastss when loaded */
 LLVMTypeRef llvm_type(Emit *e, Type t);       /* bool is i8 in memory */
 LLVMTypeRef vec_of(LLVMTypeRef elem, int lanes); /* elem itself for lanes 1 */
+/* Of a scalar or a vector: its lanes and its element; a type of other elements, and a constant, for as many lanes. */
+int lane_count(Ref x);
+LLVMTypeRef element_of(Ref x);
+LLVMTypeRef like(Ref x, LLVMTypeRef element);
+Ref real_like(Emit *e, Ref x, double v);
+Ref whole_like(Emit *e, Ref x, int64_t v);
 Ref gep(Emit *e, Ref p, Ref index, int64_t elem_size);       /* p + index * elem_size bytes */
 Ref gep_const(Emit *e, Ref p, int64_t bytes);
 Ref load(Emit *e, LLVMTypeRef t, Ref p, int64_t bytes, int align);  /* at p + bytes */
@@ -262,6 +268,10 @@ void if_end(Emit *e, If *s);
 /* op(acc, arg), or op(arg, acc) where s->swap; arg is NULL for unary steps. exp, tanh and the like are polynomials with at
  * most 2 ulp of error, correct for NaN, infinities and the ends of the range. */
 Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg);
+/* The equation on integers of type t; Y is NULL for unary operators. */
+Ref math_integers(Emit *e, Op op, Type t, Ref X, Ref Y);
+/* Within two bounds of any type, NULL: none; past both, the upper one; a bound that is NaN makes everything NaN. */
+Ref math_clip(Emit *e, Type t, Ref x, Ref lo, Ref hi);
 Ref math_exp(Emit *e, Ref x);
 Ref math_log(Emit *e, Ref x);
 Ref choose(Emit *e, Ref cond, Ref a, Ref b);          /* cond ? a : b */

@@ -11,34 +11,18 @@ static const double infinity = 1 / 0.0; /* math.h has names that emit.h has too 
 
 /* ==== words for vectors of any length ==== */
 
-static int lanes_of(Ref x) {
-  LLVMTypeRef t = LLVMTypeOf(x);
-  return LLVMGetTypeKind(t) == LLVMVectorTypeKind ? (int)LLVMGetVectorSize(t) : 1;
-}
-
-static LLVMTypeRef element_of(Ref x) {
-  LLVMTypeRef t = LLVMTypeOf(x);
-  return LLVMGetTypeKind(t) == LLVMVectorTypeKind ? LLVMGetElementType(t) : t;
-}
-
 static Ref as_type(Emit *e, Ref x, LLVMTypeRef element) {
-  return LLVMBuildBitCast(e->b, x, vec_of(element, lanes_of(x)), "");
-}
-
-/* A constant of x's type. */
-static Ref real(Emit *e, Ref x, double v) { return splat(e, LLVMConstReal(element_of(x), v), lanes_of(x)); }
-static Ref whole(Emit *e, Ref x, int64_t v) {
-  return splat(e, LLVMConstInt(element_of(x), (uint64_t)v, 1), lanes_of(x));
+  return LLVMBuildBitCast(e->b, x, like(x, element), "");
 }
 
 static Ref fsub(Emit *e, Ref a, Ref b) { return LLVMBuildFSub(e->b, a, b, ""); }
 static Ref fdiv(Emit *e, Ref a, Ref b) { return LLVMBuildFDiv(e->b, a, b, ""); }
-static Ref negative(Emit *e, Ref x) { return LLVMBuildFCmp(e->b, LLVMRealOLT, x, real(e, x, 0), ""); }
+static Ref negative(Emit *e, Ref x) { return LLVMBuildFCmp(e->b, LLVMRealOLT, x, real_like(e, x, 0), ""); }
 Ref choose(Emit *e, Ref cond, Ref a, Ref b) { return LLVMBuildSelect(e->b, cond, a, b, ""); }
-static Ref shift_left(Emit *e, Ref x, int n) { return LLVMBuildShl(e->b, x, whole(e, x, n), ""); }
-static Ref shift_right(Emit *e, Ref x, int n) { return LLVMBuildLShr(e->b, x, whole(e, x, n), ""); }
-static Ref shift_signed(Emit *e, Ref x, int n) { return LLVMBuildAShr(e->b, x, whole(e, x, n), ""); }
-static Ref plus(Emit *e, Ref x, int64_t v) { return LLVMBuildAdd(e->b, x, whole(e, x, v), ""); }
+static Ref shift_left(Emit *e, Ref x, int n) { return LLVMBuildShl(e->b, x, whole_like(e, x, n), ""); }
+static Ref shift_right(Emit *e, Ref x, int n) { return LLVMBuildLShr(e->b, x, whole_like(e, x, n), ""); }
+static Ref shift_signed(Emit *e, Ref x, int n) { return LLVMBuildAShr(e->b, x, whole_like(e, x, n), ""); }
+static Ref plus(Emit *e, Ref x, int64_t v) { return LLVMBuildAdd(e->b, x, whole_like(e, x, v), ""); }
 
 static Ref absolute(Emit *e, Ref x) {
   return intrinsic(e, "llvm.fabs", 1, (LLVMTypeRef[]){LLVMTypeOf(x)}, 1, &x);
@@ -73,20 +57,20 @@ static const double tanh_poly[] = {-0x1.55554ap-2, 0x1.110cb2p-3, -0x1.b913bp-5,
                                    -0x1.96d7ccp-8};
 
 static Ref horner(Emit *e, Ref x, int n, const double *coef) {
-  Ref sum = real(e, x, coef[n - 1]);
-  for (int i = n - 2; i >= 0; i--) sum = fma_(e, sum, x, real(e, x, coef[i]));
+  Ref sum = real_like(e, x, coef[n - 1]);
+  for (int i = n - 2; i >= 0; i--) sum = fma_(e, sum, x, real_like(e, x, coef[i]));
   return sum;
 }
 
 /* exp(x) = 2^k (1 + m): returns m, in about [-0.3, 0.42], and k as an integer; |x| < 2^15, or NaN: then m
  * is. Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits. */
 static Ref exp_reduced(Emit *e, Ref x, Ref *k) {
-  Ref round = real(e, x, 0x1.8p23);
-  Ref sum = fma_(e, x, real(e, x, 1 / (ln2_hi + ln2_lo)), round);
+  Ref round = real_like(e, x, 0x1.8p23);
+  Ref sum = fma_(e, x, real_like(e, x, 1 / (ln2_hi + ln2_lo)), round);
   Ref kf = fsub(e, sum, round);
   *k = LLVMBuildSub(e->b, as_type(e, sum, e->i32), as_type(e, round, e->i32), "");
-  Ref r = fma_(e, kf, real(e, x, -ln2_hi), x);
-  r = fma_(e, kf, real(e, x, -ln2_lo), r);
+  Ref r = fma_(e, kf, real_like(e, x, -ln2_hi), x);
+  r = fma_(e, kf, real_like(e, x, -ln2_lo), r);
   return fma_(e, mul_f(e, r, r), horner(e, r, COUNT(exp_poly), exp_poly), r);
 }
 
@@ -99,23 +83,23 @@ static Ref scale(Emit *e, Ref y, Ref k) {
 
 /* Within the bounds everything is exact to the last subnormal; past them the result is 0 or infinity. */
 Ref math_exp(Emit *e, Ref x) {
-  Ref k, bounded = fmin_(e, real(e, x, 89), fmax_(e, real(e, x, -104), x));
+  Ref k, bounded = fmin_(e, real_like(e, x, 89), fmax_(e, real_like(e, x, -104), x));
   Ref m = exp_reduced(e, bounded, &k);
-  return scale(e, add_f(e, real(e, x, 1), m), k);
+  return scale(e, add_f(e, real_like(e, x, 1), m), k);
 }
 
 /* exp x - 1 for x < 0, where x is small as well: 2^k (1 + m) - 1 = 2^k m + (2^k - 1). Past the bound it is -1 to the last place. */
 static Ref expm1_negative(Emit *e, Ref x) {
-  Ref k, m = exp_reduced(e, fmin_(e, real(e, x, 0), fmax_(e, real(e, x, -104), x)), &k);
-  Ref power = scale(e, real(e, x, 1), k);
-  return fma_(e, power, m, fsub(e, power, real(e, x, 1)));
+  Ref k, m = exp_reduced(e, fmin_(e, real_like(e, x, 0), fmax_(e, real_like(e, x, -104), x)), &k);
+  Ref power = scale(e, real_like(e, x, 1), k);
+  return fma_(e, power, m, fsub(e, power, real_like(e, x, 1)));
 }
 
 /* 1 / (1 + exp(a)) for a >= 0, as 2^-k / (1 + 2^-k + m): that cannot overflow. What the first sum loses goes
  * into the second. */
 static Ref logistic_tail(Emit *e, Ref a) {
-  Ref k, one = real(e, a, 1);
-  Ref m = exp_reduced(e, fmin_(e, real(e, a, 104), a), &k);
+  Ref k, one = real_like(e, a, 1);
+  Ref m = exp_reduced(e, fmin_(e, real_like(e, a, 104), a), &k);
   Ref power = scale(e, one, LLVMBuildNeg(e->b, k, ""));
   Ref sum = add_f(e, one, power), lost = fsub(e, power, fsub(e, sum, one));
   return fdiv(e, power, add_f(e, sum, add_f(e, m, lost)));
@@ -123,15 +107,15 @@ static Ref logistic_tail(Emit *e, Ref a) {
 
 static Ref math_sigmoid(Emit *e, Ref x) {
   Ref w = logistic_tail(e, absolute(e, x));
-  return choose(e, negative(e, x), w, fsub(e, real(e, x, 1), w));
+  return choose(e, negative(e, x), w, fsub(e, real_like(e, x, 1), w));
 }
 
 /* 1 - 2 / (1 + exp(2|x|)) cancels below 1/2; there the polynomial. */
 static Ref math_tanh(Emit *e, Ref x) {
   Ref a = absolute(e, x), s = mul_f(e, x, x);
   Ref near = fma_(e, mul_f(e, x, s), horner(e, s, COUNT(tanh_poly), tanh_poly), x);
-  Ref far = fma_(e, logistic_tail(e, add_f(e, a, a)), real(e, x, -2), real(e, x, 1));
-  Ref y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOLT, a, real(e, x, 0.55), ""), near, far);
+  Ref far = fma_(e, logistic_tail(e, add_f(e, a, a)), real_like(e, x, -2), real_like(e, x, 1));
+  Ref y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOLT, a, real_like(e, x, 0.55), ""), near, far);
   return intrinsic(e, "llvm.copysign", 1, (LLVMTypeRef[]){LLVMTypeOf(x)}, 2, (Ref[]){y, x});
 }
 
@@ -139,10 +123,10 @@ static Ref math_tanh(Emit *e, Ref x) {
  * series of 2 artanh(s), of which y - h + s h is the first term. `extra` is added where it loses least. */
 static Ref log_fraction(Emit *e, Ref y, Ref extra) {
   static const double coef[] = {2 / 3., 2 / 5., 2 / 7., 2 / 9., 2 / 11.};
-  Ref s = fdiv(e, y, add_f(e, y, real(e, y, 2)));
+  Ref s = fdiv(e, y, add_f(e, y, real_like(e, y, 2)));
   Ref s2 = mul_f(e, s, s);
   Ref series = mul_f(e, s2, horner(e, s2, COUNT(coef), coef));
-  Ref h = mul_f(e, mul_f(e, y, real(e, y, 0.5)), y);
+  Ref h = mul_f(e, mul_f(e, y, real_like(e, y, 0.5)), y);
   return fsub(e, y, fsub(e, h, fma_(e, s, add_f(e, h, series), extra)));
 }
 
@@ -150,25 +134,25 @@ static Ref log_fraction(Emit *e, Ref y, Ref extra) {
  * above the fraction, and m once they are put back. */
 Ref math_log(Emit *e, Ref x) {
   const int32_t sqrt_half = 0x3f3504f3;
-  Ref tiny = LLVMBuildFCmp(e->b, LLVMRealOLT, x, real(e, x, 0x1p-126), "");
-  Ref scaled = choose(e, tiny, mul_f(e, x, real(e, x, 0x1p23)), x);
+  Ref tiny = LLVMBuildFCmp(e->b, LLVMRealOLT, x, real_like(e, x, 0x1p-126), "");
+  Ref scaled = choose(e, tiny, mul_f(e, x, real_like(e, x, 0x1p23)), x);
   Ref bits = plus(e, as_type(e, scaled, e->i32), -sqrt_half);
   Ref k = LLVMBuildSIToFP(e->b, shift_signed(e, bits, 23), LLVMTypeOf(x), "");
-  k = fsub(e, k, choose(e, tiny, real(e, x, 23), real(e, x, 0)));
-  Ref m = as_type(e, plus(e, LLVMBuildAnd(e->b, bits, whole(e, bits, 0x7fffff), ""), sqrt_half), e->f32);
-  Ref rest = log_fraction(e, fsub(e, m, real(e, x, 1)), mul_f(e, k, real(e, x, ln2_lo)));
-  Ref y = fma_(e, k, real(e, x, ln2_hi), rest);
-  y = choose(e, negative(e, x), real(e, x, infinity - infinity), y);
-  y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOEQ, x, real(e, x, 0), ""), real(e, x, -infinity), y);
-  return choose(e, LLVMBuildFCmp(e->b, LLVMRealUEQ, x, real(e, x, infinity), ""), x, y);
+  k = fsub(e, k, choose(e, tiny, real_like(e, x, 23), real_like(e, x, 0)));
+  Ref m = as_type(e, plus(e, LLVMBuildAnd(e->b, bits, whole_like(e, bits, 0x7fffff), ""), sqrt_half), e->f32);
+  Ref rest = log_fraction(e, fsub(e, m, real_like(e, x, 1)), mul_f(e, k, real_like(e, x, ln2_lo)));
+  Ref y = fma_(e, k, real_like(e, x, ln2_hi), rest);
+  y = choose(e, negative(e, x), real_like(e, x, infinity - infinity), y);
+  y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOEQ, x, real_like(e, x, 0), ""), real_like(e, x, -infinity), y);
+  return choose(e, LLVMBuildFCmp(e->b, LLVMRealUEQ, x, real_like(e, x, infinity), ""), x, y);
 }
 
 /* ==== operators ==== */
 
 static Ref clip(Emit *e, Ref x, double lo, double hi) {
-  if (lo != lo || hi != hi) return real(e, x, infinity - infinity);
-  Ref y = lo == -infinity ? x : fmax_(e, real(e, x, lo), x);
-  return hi == infinity ? y : fmin_(e, real(e, x, hi), y);
+  if (lo != lo || hi != hi) return real_like(e, x, infinity - infinity);
+  Ref y = lo == -infinity ? x : fmax_(e, real_like(e, x, lo), x);
+  return hi == infinity ? y : fmin_(e, real_like(e, x, hi), y);
 }
 
 /* The words of pointwise.def. */
@@ -177,7 +161,7 @@ static Ref clip(Emit *e, Ref x, double lo, double hi) {
 #define MUL(p, q) mul_f(e, p, q)
 #define DIV(p, q) fdiv(e, p, q)
 #define FMA(p, q, r) fma_(e, p, q, r)
-#define C(number) real(e, X, number)
+#define C(number) real_like(e, X, number)
 #define NEGATIVE(p) negative(e, p)
 #define SELECT(c, p, q) choose(e, c, p, q)
 #define CLAMP(p, lo, hi) clip(e, p, lo, hi)
@@ -197,6 +181,55 @@ Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg) {
   }
 }
 
+#undef ADD
+#undef SUB
+#undef MUL
+#undef DIV
+#undef NEGATIVE
+
+/* ==== operators on integers, and bounds of any type ==== */
+
+/* The divisors 0 and -1 can trap: quotients by the one are 0, by the other they wrap. */
+static Ref divide_int(Emit *e, Type t, Ref a, Ref b) {
+  Ref zero = LLVMConstNull(LLVMTypeOf(a)), ones = LLVMConstAllOnes(LLVMTypeOf(a));
+  Ref one = LLVMConstSub(zero, ones), bad = LLVMBuildICmp(e->b, LLVMIntEQ, b, zero, "");
+  a = choose(e, bad, zero, a);
+  if (!type_is_signed(t)) return LLVMBuildUDiv(e->b, a, choose(e, bad, one, b), "");
+  Ref minus = LLVMBuildICmp(e->b, LLVMIntEQ, b, ones, "");
+  Ref safe = choose(e, LLVMBuildOr(e->b, bad, minus, ""), one, b);
+  return choose(e, minus, LLVMBuildNeg(e->b, a, ""), LLVMBuildSDiv(e->b, a, safe, ""));
+}
+
+/* The words of pointwise.def, on integers of type t. */
+#define ADD(p, q) LLVMBuildAdd(e->b, p, q, "")
+#define SUB(p, q) LLVMBuildSub(e->b, p, q, "")
+#define MUL(p, q) LLVMBuildMul(e->b, p, q, "")
+#define DIV(p, q) divide_int(e, t, p, q)
+#define ZERO LLVMConstNull(LLVMTypeOf(X))
+#define NEGATIVE(p) math_less(e, t, p, ZERO)
+#define NO_INTEGERS (assert(!"an operator on integers"), NULL)
+
+Ref math_integers(Emit *e, Op op, Type t, Ref X, Ref Y) {
+  switch (op) {
+#define POINTWISE(name, on_floats, on_integers) case OP_##name: return on_integers;
+#include "pointwise.def"
+#undef POINTWISE
+  default: assert(!"an operator with an equation"); return NULL;
+  }
+}
+
+/* x, or the bound where `past` or where that is NaN. */
+static Ref bounded(Emit *e, Type t, Ref x, Ref bound, Ref past) {
+  if (type_is_float(t)) past = LLVMBuildOr(e->b, past, LLVMBuildFCmp(e->b, LLVMRealUNO, bound, bound, ""), "");
+  return choose(e, past, bound, x);
+}
+
+Ref math_clip(Emit *e, Type t, Ref x, Ref lo, Ref hi) {
+  if (lo) x = bounded(e, t, x, lo, math_less(e, t, x, lo));
+  if (hi) x = bounded(e, t, x, hi, math_less(e, t, hi, x));
+  return x;
+}
+
 /* ==== conversions ====
  * Half precision is done in integers: without F16C LLVM would call a library. */
 
@@ -206,42 +239,42 @@ static Ref half_from(Emit *e, Ref x) {
   bool wide = element_of(x) == e->f64;
   int drop = wide ? 42 : 13, rebias = wide ? 1008 : 112, size = wide ? 64 : 32;
   LLVMTypeRef bits = wide ? e->i64 : e->i32;
-  Ref a = absolute(e, x), n = as_type(e, a, bits), magic = real(e, x, wide ? 0x1p28 : 0x1p-1);
-  Ref odd = LLVMBuildAnd(e->b, shift_right(e, n, drop), whole(e, n, 1), "");
+  Ref a = absolute(e, x), n = as_type(e, a, bits), magic = real_like(e, x, wide ? 0x1p28 : 0x1p-1);
+  Ref odd = LLVMBuildAnd(e->b, shift_right(e, n, drop), whole_like(e, n, 1), "");
   Ref rounded = LLVMBuildAdd(e->b, plus(e, n, ((int64_t)1 << (drop - 1)) - 1), odd, "");
   Ref y = plus(e, shift_right(e, rounded, drop), -(rebias << 10));
   Ref low = LLVMBuildSub(e->b, as_type(e, add_f(e, a, magic), bits), as_type(e, magic, bits), "");
-  y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOLT, a, real(e, x, 0x1p-14), ""), low, y);
-  y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOGE, a, real(e, x, 65520), ""), whole(e, y, 0x7c00), y);
-  y = choose(e, LLVMBuildFCmp(e->b, LLVMRealUNO, a, a, ""), whole(e, y, 0x7e00), y);
-  Ref sign = LLVMBuildAnd(e->b, shift_right(e, as_type(e, x, bits), size - 16), whole(e, y, 0x8000), "");
-  return LLVMBuildTrunc(e->b, LLVMBuildOr(e->b, y, sign, ""), vec_of(e->i16, lanes_of(x)), "");
+  y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOLT, a, real_like(e, x, 0x1p-14), ""), low, y);
+  y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOGE, a, real_like(e, x, 65520), ""), whole_like(e, y, 0x7c00), y);
+  y = choose(e, LLVMBuildFCmp(e->b, LLVMRealUNO, a, a, ""), whole_like(e, y, 0x7e00), y);
+  Ref sign = LLVMBuildAnd(e->b, shift_right(e, as_type(e, x, bits), size - 16), whole_like(e, y, 0x8000), "");
+  return LLVMBuildTrunc(e->b, LLVMBuildOr(e->b, y, sign, ""), like(x, e->i16), "");
 }
 
 /* Half's bits, moved to where float has them, are the number times 2^-112: exact, also where subnormal. */
 static Ref float_from_half(Emit *e, Ref h) {
-  Ref wide = LLVMBuildZExt(e->b, h, vec_of(e->i32, lanes_of(h)), "");
-  Ref n = shift_left(e, LLVMBuildAnd(e->b, wide, whole(e, wide, 0x7fff), ""), 13);
+  Ref wide = LLVMBuildZExt(e->b, h, like(h, e->i32), "");
+  Ref n = shift_left(e, LLVMBuildAnd(e->b, wide, whole_like(e, wide, 0x7fff), ""), 13);
   Ref y = as_type(e, n, e->f32);
-  y = as_type(e, mul_f(e, y, real(e, y, 0x1p112)), e->i32);
-  Ref special = LLVMBuildICmp(e->b, LLVMIntUGE, n, whole(e, n, 0x7c00 << 13), "");
-  y = choose(e, special, LLVMBuildOr(e->b, n, whole(e, n, 0x7f800000), ""), y);
-  Ref sign = shift_left(e, LLVMBuildAnd(e->b, wide, whole(e, wide, 0x8000), ""), 16);
+  y = as_type(e, mul_f(e, y, real_like(e, y, 0x1p112)), e->i32);
+  Ref special = LLVMBuildICmp(e->b, LLVMIntUGE, n, whole_like(e, n, 0x7c00 << 13), "");
+  y = choose(e, special, LLVMBuildOr(e->b, n, whole_like(e, n, 0x7f800000), ""), y);
+  Ref sign = shift_left(e, LLVMBuildAnd(e->b, wide, whole_like(e, wide, 0x8000), ""), 16);
   return as_type(e, LLVMBuildOr(e->b, y, sign, ""), e->f32);
 }
 
 static Ref bfloat_from_float(Emit *e, Ref x) {
   Ref n = as_type(e, x, e->i32);
-  Ref odd = LLVMBuildAnd(e->b, shift_right(e, n, 16), whole(e, n, 1), "");
+  Ref odd = LLVMBuildAnd(e->b, shift_right(e, n, 16), whole_like(e, n, 1), "");
   Ref y = shift_right(e, LLVMBuildAdd(e->b, plus(e, n, 0x7fff), odd, ""), 16);
-  Ref sign = LLVMBuildAnd(e->b, shift_right(e, n, 16), whole(e, n, 0x8000), "");
-  Ref nan = LLVMBuildOr(e->b, sign, whole(e, n, 0x7fc0), "");
+  Ref sign = LLVMBuildAnd(e->b, shift_right(e, n, 16), whole_like(e, n, 0x8000), "");
+  Ref nan = LLVMBuildOr(e->b, sign, whole_like(e, n, 0x7fc0), "");
   y = choose(e, LLVMBuildFCmp(e->b, LLVMRealUNO, x, x, ""), nan, y);
-  return LLVMBuildTrunc(e->b, y, vec_of(e->i16, lanes_of(x)), "");
+  return LLVMBuildTrunc(e->b, y, like(x, e->i16), "");
 }
 
 static Ref float_from_bfloat(Emit *e, Ref h) {
-  Ref wide = LLVMBuildZExt(e->b, h, vec_of(e->i32, lanes_of(h)), "");
+  Ref wide = LLVMBuildZExt(e->b, h, like(h, e->i32), "");
   return as_type(e, shift_left(e, wide, 16), e->f32);
 }
 
@@ -249,18 +282,18 @@ static Ref bool_from(Emit *e, Ref x, Type from) {
   Ref zero = LLVMConstNull(LLVMTypeOf(x));
   Ref set = type_is_float(from) ? LLVMBuildFCmp(e->b, LLVMRealUNE, x, zero, "")
                                 : LLVMBuildICmp(e->b, LLVMIntNE, x, zero, "");
-  return LLVMBuildZExt(e->b, set, vec_of(e->i8, lanes_of(x)), "");
+  return LLVMBuildZExt(e->b, set, like(x, e->i8), "");
 }
 
 /* Out of the integer's range: its nearest end; NaN: 0. */
 static Ref integer_from_float(Emit *e, Ref x, Type to) {
   const char *name = type_is_signed(to) ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
-  LLVMTypeRef type = vec_of(llvm_type(e, to), lanes_of(x));
+  LLVMTypeRef type = like(x, llvm_type(e, to));
   return intrinsic(e, name, 2, (LLVMTypeRef[]){type, LLVMTypeOf(x)}, 1, &x);
 }
 
 static Ref number_from(Emit *e, Ref x, Type from, Type to) {
-  LLVMTypeRef type = vec_of(llvm_type(e, to), lanes_of(x));
+  LLVMTypeRef type = like(x, llvm_type(e, to));
   if (type_is_float(from) && !type_is_float(to)) return integer_from_float(e, x, to);
   if (type_is_float(from)) return LLVMBuildFPCast(e->b, x, type, "");
   if (!type_is_float(to)) return LLVMBuildIntCast2(e->b, x, type, type_is_signed(from), "");

@@ -5,39 +5,7 @@
 
 #include <llvm-c/Core.h>
 
-/* Fewer elements are done before another thread has woken up. */
 /* ==== one element, or a vector of them ==== */
-
-/* The divisors 0 and -1 can trap: quotients by the one are 0, by the other they wrap. */
-static Ref divide_int(Emit *e, Type t, Ref a, Ref b) {
-  Ref zero = LLVMConstNull(LLVMTypeOf(a)), ones = LLVMConstAllOnes(LLVMTypeOf(a));
-  Ref one = LLVMConstSub(zero, ones), bad = LLVMBuildICmp(e->b, LLVMIntEQ, b, zero, "");
-  a = choose(e, bad, zero, a);
-  if (!type_is_signed(t)) return LLVMBuildUDiv(e->b, a, choose(e, bad, one, b), "");
-  Ref minus = LLVMBuildICmp(e->b, LLVMIntEQ, b, ones, "");
-  Ref safe = choose(e, LLVMBuildOr(e->b, bad, minus, ""), one, b);
-  return choose(e, minus, LLVMBuildNeg(e->b, a, ""), LLVMBuildSDiv(e->b, a, safe, ""));
-}
-
-/* The words of pointwise.def, on integers of type t. */
-#define ADD(p, q) LLVMBuildAdd(e->b, p, q, "")
-#define SUB(p, q) LLVMBuildSub(e->b, p, q, "")
-#define MUL(p, q) LLVMBuildMul(e->b, p, q, "")
-#define DIV(p, q) divide_int(e, t, p, q)
-#define ZERO LLVMConstNull(LLVMTypeOf(X))
-#define NEGATIVE(p) math_less(e, t, p, ZERO)
-#define SELECT(c, p, q) choose(e, c, p, q)
-#define NO_INTEGERS (assert(!"an operator on integers"), NULL)
-
-static Ref combine_int(Emit *e, const Node *n, Ref X, Ref Y) {
-  Type t = n->in[0]->type;
-  switch (n->op) {
-#define POINTWISE(name, on_floats, on_integers) case OP_##name: return on_integers;
-#include "pointwise.def"
-#undef POINTWISE
-  default: assert(!"an operator with an equation"); return NULL;
-  }
-}
 
 /* The node as a step. */
 static Ref combine_float(Emit *e, const Node *n, Ref a, Ref b) {
@@ -45,24 +13,10 @@ static Ref combine_float(Emit *e, const Node *n, Ref a, Ref b) {
   return math_step(e, &s, a, b);
 }
 
-/* x, or the bound where `past` or where that is NaN. */
-static Ref bounded(Emit *e, Type t, Ref x, Ref bound, Ref past) {
-  if (type_is_float(t)) past = LLVMBuildOr(e->b, past, LLVMBuildFCmp(e->b, LLVMRealUNO, bound, bound, ""), "");
-  return choose(e, past, bound, x);
-}
-
-static Ref clip(Emit *e, Type t, Ref x, Ref lo, Ref hi) {
-  if (lo) x = bounded(e, t, x, lo, math_less(e, t, x, lo));
-  if (hi) x = bounded(e, t, x, hi, math_less(e, t, hi, x));
-  return x;
-}
-
 static Ref batch_norm(Emit *e, const Node *n, Ref *in) {
   Ref x = in[0], scale = in[1], bias = in[2], mean = in[3], var = in[4];
   LLVMTypeRef t = LLVMTypeOf(x);
-  Ref epsilon = const_f32(e, n->p.epsilon);
-  if (LLVMGetTypeKind(t) == LLVMVectorTypeKind) epsilon = splat(e, epsilon, (int)LLVMGetVectorSize(t));
-  Ref square = add_f(e, var, epsilon);
+  Ref square = add_f(e, var, real_like(e, x, n->p.epsilon));
   Ref deviation = intrinsic(e, "llvm.sqrt", 1, &t, 1, &square);
   Ref factor = LLVMBuildFDiv(e->b, scale, deviation, "");
   return fma_(e, LLVMBuildFSub(e->b, x, mean, ""), factor, bias);
@@ -79,7 +33,7 @@ static Ref combine(Emit *e, const Node *n, Ref *in) {
       acc = typed_step(e, n, i, acc, s->arg < 0 ? NULL : in[s->arg]);
     }
     return acc;
-  case OP_Clip: return clip(e, t, acc, n->n_in > 1 ? in[1] : NULL, n->n_in > 2 ? in[2] : NULL);
+  case OP_Clip: return math_clip(e, t, acc, n->n_in > 1 ? in[1] : NULL, n->n_in > 2 ? in[2] : NULL);
   case OP_Cast: return math_cast(e, acc, t, n->out[0]->type);
   case OP_BatchNormalization: return batch_norm(e, n, in);
   case OP_QuantizeLinear: return emit_quantize(e, n->out[0]->type, acc, in[1], n->n_in > 2 ? in[2] : NULL);
@@ -87,7 +41,7 @@ static Ref combine(Emit *e, const Node *n, Ref *in) {
   default: break;
   }
   Ref other = n->n_in > 1 ? in[1] : NULL;
-  return type_is_float(t) ? combine_float(e, n, acc, other) : combine_int(e, n, acc, other);
+  return type_is_float(t) ? combine_float(e, n, acc, other) : math_integers(e, n->op, t, acc, other);
 }
 
 /* ==== dense row-major tensors ==== The innermost axes over which every input either steps with the result
@@ -115,18 +69,12 @@ typedef struct Plain {
   Ref dst;             /* the result's first element of the run */
 } Plain;
 
-/* The axis along which the parameters of the node stand that are a vector; 0: they broadcast. */
-static int parameter_axis(const Node *n) {
-  if (n->op == OP_BatchNormalization) return 1;
-  return op_info[n->op].family == FAMILY_SCALE ? n->p.axis : 0;
-}
-
+/* Parameters that are a vector stand along an axis of input 0; all else broadcasts as it is. */
 static Shape operand_shape(const Node *n, int i) {
   Shape s = n->in[i]->shape;
-  int axis = i > 0 && s.rank == 1 ? parameter_axis(n) : 0;
-  if (axis == 0 && op_info[n->op].family != FAMILY_SCALE && n->op != OP_BatchNormalization) return s;
-  if (i == 0 || s.rank == 0) return s;
-  s.rank = n->in[0]->shape.rank - axis;
+  Family family = op_info[n->op].family;
+  if (i == 0 || s.rank != 1 || (family != FAMILY_NORM && family != FAMILY_SCALE)) return s;
+  s.rank = n->in[0]->shape.rank - (family == FAMILY_NORM ? 1 : n->p.axis);
   for (int k = 1; k < s.rank; k++) s.d[k] = 1;
   return s;
 }

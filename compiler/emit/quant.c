@@ -3,29 +3,11 @@
 
 #include <llvm-c/Core.h>
 
-static LLVMTypeRef like(Ref x, LLVMTypeRef elem) {
-  LLVMTypeRef t = LLVMTypeOf(x);
-  return LLVMGetTypeKind(t) == LLVMVectorTypeKind ? LLVMVectorType(elem, LLVMGetVectorSize(t)) : elem;
-}
-
-/* The number in every lane that x has. */
-static Ref fill(Emit *e, Ref x, double v) {
-  LLVMTypeRef t = LLVMTypeOf(x);
-  return LLVMGetTypeKind(t) == LLVMVectorTypeKind ? splat(e, const_f32(e, v), (int)LLVMGetVectorSize(t)) : const_f32(e, v);
-}
-
-/* Integers of at most 32 bits as i32. */
-static Ref as_i32(Emit *e, Type t, Ref x) {
-  if (type_size(t) == 4) return x;
-  LLVMTypeRef to = like(x, e->i32);
-  return type_is_signed(t) ? LLVMBuildSExt(e->b, x, to, "") : LLVMBuildZExt(e->b, x, to, "");
-}
-
-static Ref as_float(Emit *e, Type t, Ref x) { return LLVMBuildSIToFP(e->b, as_i32(e, t, x), like(x, e->f32), ""); }
+static Ref as_float(Emit *e, Type t, Ref x) { return LLVMBuildSIToFP(e->b, math_cast(e, x, t, T_I32), like(x, e->f32), ""); }
 
 /* Of |x| < 2^22, half to even: beside 3 * 2^22 floats are whole numbers. */
 static Ref round_f(Emit *e, Ref x) {
-  Ref whole = fill(e, x, 0x1.8p23);
+  Ref whole = real_like(e, x, 0x1.8p23);
   return LLVMBuildFSub(e->b, add_f(e, x, whole), whole, "");
 }
 
@@ -39,22 +21,22 @@ static Ref to_type(Emit *e, Type t, Ref x) {
 }
 
 Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero) {
-  Ref z = zero ? as_float(e, t, zero) : fill(e, x, 0);
-  Ref lo = LLVMBuildFSub(e->b, fill(e, x, (double)type_lowest(t)), z, "");
-  Ref hi = LLVMBuildFSub(e->b, fill(e, x, (double)type_highest(t)), z, "");
+  Ref z = zero ? as_float(e, t, zero) : real_like(e, x, 0);
+  Ref lo = LLVMBuildFSub(e->b, real_like(e, x, (double)type_lowest(t)), z, "");
+  Ref hi = LLVMBuildFSub(e->b, real_like(e, x, (double)type_highest(t)), z, "");
   return to_type(e, t, add_f(e, round_between(e, LLVMBuildFDiv(e->b, x, scale, ""), lo, hi), z));
 }
 
 Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero) {
-  Ref d = as_i32(e, t, q);
-  if (zero) d = LLVMBuildSub(e->b, d, as_i32(e, t, zero), "");
+  Ref d = math_cast(e, q, t, T_I32);
+  if (zero) d = LLVMBuildSub(e->b, d, math_cast(e, zero, t, T_I32), "");
   return mul_f(e, LLVMBuildSIToFP(e->b, d, like(d, e->f32), ""), scale);
 }
 
 static Ref requantized(Emit *e, Type t, Ref acc, Ref m, double zero) {
   Ref x = mul_f(e, LLVMBuildSIToFP(e->b, acc, like(acc, e->f32), ""), m);
-  Ref lo = fill(e, x, (double)type_lowest(t) - zero), hi = fill(e, x, (double)type_highest(t) - zero);
-  return to_type(e, t, add_f(e, round_between(e, x, lo, hi), fill(e, x, zero)));
+  Ref lo = real_like(e, x, (double)type_lowest(t) - zero), hi = real_like(e, x, (double)type_highest(t) - zero);
+  return to_type(e, t, add_f(e, round_between(e, x, lo, hi), real_like(e, x, zero)));
 }
 
 /* llvm.fma gives one rounding on every target: without the instruction it would call a library, so the product is taken in
@@ -68,30 +50,16 @@ static Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
 
 static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
   Ref x = as_float(e, type_a, a), y = as_float(e, type_b, b);
-  Ref sum = fma_exact(e, x, fill(e, x, r[0]), fma_exact(e, y, fill(e, y, r[1]), fill(e, y, r[2])));
-  Ref lo = fill(e, sum, (double)type_lowest(t)), hi = fill(e, sum, (double)type_highest(t));
+  Ref sum = fma_exact(e, x, real_like(e, x, r[0]), fma_exact(e, y, real_like(e, y, r[1]), real_like(e, y, r[2])));
+  Ref lo = real_like(e, sum, (double)type_lowest(t)), hi = real_like(e, sum, (double)type_highest(t));
   return to_type(e, t, round_between(e, sum, lo, hi));
 }
 
 /* ==== steps ==== */
 
-static Ref int_number(Ref like_it, double v) {
-  LLVMTypeRef t = LLVMTypeOf(like_it);
-  bool vector = LLVMGetTypeKind(t) == LLVMVectorTypeKind;
-  Ref one = LLVMConstInt(vector ? LLVMGetElementType(t) : t, (unsigned long long)(int64_t)v, 1), all[64];
-  if (!vector) return one;
-  unsigned n = LLVMGetVectorSize(t);
-  assert(n <= COUNT(all));
-  for (unsigned i = 0; i < n; i++) all[i] = one;
-  return LLVMConstVector(all, n);
-}
-
 static Ref int_step(Emit *e, const Step *s, Type t, Ref acc, Ref arg) {
-  if (s->op == OP_Add) return LLVMBuildAdd(e->b, acc, arg, "");
-  assert(s->op == OP_Clip);
-  Ref lo = int_number(acc, s->a), hi = int_number(acc, s->b);
-  acc = choose(e, math_less(e, t, acc, lo), lo, acc);
-  return choose(e, math_less(e, t, hi, acc), hi, acc);
+  if (s->op != OP_Clip) return math_integers(e, s->op, t, acc, arg);
+  return math_clip(e, t, acc, whole_like(e, acc, (int64_t)s->a), whole_like(e, acc, (int64_t)s->b));
 }
 
 Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg) {

@@ -35,6 +35,22 @@ LLVMTypeRef llvm_type(Emit *e, Type t) {
   }
 }
 
+static bool is_vector(LLVMTypeRef t) { return LLVMGetTypeKind(t) == LLVMVectorTypeKind; }
+
+int lane_count(Ref x) { return is_vector(LLVMTypeOf(x)) ? (int)LLVMGetVectorSize(LLVMTypeOf(x)) : 1; }
+
+LLVMTypeRef element_of(Ref x) {
+  return is_vector(LLVMTypeOf(x)) ? LLVMGetElementType(LLVMTypeOf(x)) : LLVMTypeOf(x);
+}
+
+LLVMTypeRef like(Ref x, LLVMTypeRef element) { return vec_of(element, lane_count(x)); }
+
+Ref real_like(Emit *e, Ref x, double v) { return splat(e, LLVMConstReal(element_of(x), v), lane_count(x)); }
+
+Ref whole_like(Emit *e, Ref x, int64_t v) {
+  return splat(e, LLVMConstInt(element_of(x), (uint64_t)v, 1), lane_count(x));
+}
+
 Ref const_element(Emit *e, const Value *v) {
   Number x = get_number(v->type, v->data, 0);
   if (v->type == T_F32 || v->type == T_F64) return LLVMConstReal(llvm_type(e, v->type), x.f);
