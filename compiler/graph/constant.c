@@ -26,6 +26,13 @@ bool const_is_finite(const Value *v) {
   return finite;
 }
 
+bool const_is_zero(const Value *v) {
+  if (!v->data) return false;
+  for (int64_t i = 0; i < shape_count(&v->shape); i++)
+    if (get_number(v->type, v->data, i).u != 0) return false;
+  return true;
+}
+
 bool const_scalar(const Value *v, float *out) {
   if (!v || !v->data || shape_count(&v->shape) != 1) return false;
   if (v->type != T_F32 && !type_is_half(v->type)) return false;

@@ -359,6 +359,7 @@ bool const_ints(const Value *v, int max, int64_t *out, int *count);
 /* The one element of a constant float of any rank with one element. */
 bool const_scalar(const Value *v, float *out);
 bool const_is_finite(const Value *v); /* a constant's floats, all of them */
+bool const_is_zero(const Value *v);   /* a constant of integers, all of them 0 */
 
 /* ==== uses.c: readers ==== */
 

@@ -15,10 +15,7 @@ static int64_t zero_of(const Node *n) {
 /* Zero points of the weights, if any, are 0; that of the activations goes into the sums' start. */
 static bool zeros_fit(const Node *n) {
   const Value *x = n->n_in > 2 ? n->in[2] : NULL, *w = n->n_in > 3 ? n->in[3] : NULL;
-  if ((x && !x->data) || (w && !w->data)) return false;
-  for (int64_t i = 0; w && i < shape_count(&w->shape); i++)
-    if (get_number(w->type, w->data, i).i != 0) return false;
-  return true;
+  return (!x || x->data) && (!w || const_is_zero(w));
 }
 
 /* Registers hold the sums, a vector of weights for each vector of outputs and a pair of inputs. */

@@ -50,19 +50,13 @@ typedef struct QuantConv {
   float *m;                 /* (sx sw) / sy, by channel */
 } QuantConv;
 
-static float weight_scale(const QuantConv *q, int64_t c) {
-  const Value *s = q->w->in[1];
+/* The scale of a DequantizeLinear for channel c; it may be one for all. */
+static float scale_at(const Node *n, int64_t c) {
+  const Value *s = n->in[1];
   return (float)get_number(s->type, s->data, shape_count(&s->shape) == 1 ? 0 : c).f;
 }
 
-/* Is the zero point of a DequantizeLinear 0, for all if there are several? */
-static bool is_centred(const Node *n) {
-  const Value *zero = n->n_in > 2 ? n->in[2] : NULL;
-  if (zero && !zero->data) return false;
-  for (int64_t i = 0; zero && i < shape_count(&zero->shape); i++)
-    if (get_number(zero->type, zero->data, i).i != 0) return false;
-  return true;
-}
+static bool is_centred(const Node *n) { return n->n_in < 3 || !n->in[2] || const_is_zero(n->in[2]); }
 
 /* Symmetric weights, with a scale for all or one a channel of the result. */
 static bool weights_fit(const QuantConv *q) {
@@ -74,15 +68,13 @@ static bool weights_fit(const QuantConv *q) {
 /* A bias in units of sx sw: the integers themselves where they have that scale, else the nearest. False: it does not fit. */
 static bool bias_at(const QuantConv *q, int64_t c, int32_t *out) {
   const Value *v = q->conv->n_in > 2 ? q->conv->in[2] : NULL;
-  float unit = q->in.scale * weight_scale(q, c);
+  float unit = q->in.scale * scale_at(q->w, c);
   *out = 0;
   if (!v) return true;
   const Node *n = dequantized(v, T_I32);
   if (n && n->in[0]->data && n->in[1]->data) {
-    const Value *s = n->in[1];
-    float scale = (float)get_number(s->type, s->data, shape_count(&s->shape) == 1 ? 0 : c).f;
     *out = (int32_t)get_number(T_I32, n->in[0]->data, c).i;
-    return is_centred(n) && fabsf(scale - unit) <= unit * 0x1p-20f;
+    return is_centred(n) && fabsf(scale_at(n, c) - unit) <= unit * 0x1p-20f;
   }
   if (!f32_data(v)) return false;
   float units = nearbyintf(f32_data(v)[c] / unit);
@@ -107,7 +99,7 @@ static bool read_conv(QuantConv *q, const Node *quantize) {
   q->m = alloc_n(q->g->cx, (size_t)q->channels, sizeof *q->m);
   for (int64_t c = 0; c < q->channels; c++) {
     if (!bias_at(q, c, &q->bias[c])) return false;
-    q->m[c] = q->in.scale * weight_scale(q, c) / q->out.scale;
+    q->m[c] = q->in.scale * scale_at(q->w, c) / q->out.scale;
   }
   return true;
 }
