@@ -159,7 +159,7 @@ static void check_cpu(Emit *e) {
   return_if(e, compare(e, LLVMIntNE, result, 0), RCC_ERR_CPU);
 }
 
-static int64_t image_bytes(const Value *v) { return shape_count(&v->shape) * (int64_t)type_size(v->type); }
+static int64_t image_bytes(const Value *v) { return (int64_t)value_bytes(v); }
 
 /* Tensors of more images would be larger than memory can be. */
 static int64_t most_images(const Graph *g) {

@@ -1,14 +1,6 @@
 /* copy.c: a graph once more, so that what is made for one target leaves it as it was for the next. */
 #include "graph.h"
 
-#include <string.h>
-
-static void *copy_array(Context *cx, const void *array, int n, size_t size) {
-  void *copy = alloc_n(cx, (size_t)n + 1, size);
-  if (n) memcpy(copy, array, (size_t)n * size);
-  return copy;
-}
-
 /* The copy of a value of g, which has the same number in `to`. */
 static Value *copied(const Graph *to, const Graph *g, const Value *v) {
   if (!v) return NULL;
@@ -40,8 +32,8 @@ static Node *copy_node(Graph *to, const Graph *g, const Node *n) {
   for (int i = 0; i < n->n_out; i++) {
     if (n->out[i] && n->out[i]->def == n) copy->out[i]->def = copy;
   }
-  copy->step = copy_array(to->cx, n->step, n->n_step, sizeof *n->step);
-  copy->attr = copy_array(to->cx, n->attr, n->n_attr, sizeof *n->attr);
+  copy->step = alloc_extended(to->cx, n->step, n->n_step, sizeof *n->step);
+  copy->attr = alloc_extended(to->cx, n->attr, n->n_attr, sizeof *n->attr);
   for (int i = 0; i < n->n_attr; i++) copy->attr[i].tensor = copied(to, g, n->attr[i].tensor);
   return copy;
 }

@@ -23,11 +23,10 @@ static double bytes_moved(const Build *b, const Node *n) {
   for (int i = 0; i < n->n_in; i++) {
     const Value *v = n->in[i];
     bool counted = packed > 0 && i == 1;
-    if (v && !counted && !has_before(n->in, i)) sum += (double)shape_count(&v->shape) * (double)type_size(v->type);
+    if (v && !counted && !has_before(n->in, i)) sum += (double)value_bytes(v);
   }
   for (int i = 0; i < n->n_out; i++) {
-    const Value *v = n->out[i];
-    if (v) sum += (double)shape_count(&v->shape) * (double)type_size(v->type);
+    if (n->out[i]) sum += (double)value_bytes(n->out[i]);
   }
   return sum;
 }
