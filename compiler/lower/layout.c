@@ -161,30 +161,24 @@ static Value *reorder(Layouter *w, Value *v, const char *suffix, Layout l) {
   return out;
 }
 
+/* The copy of v, made once; the tables know the values that were there at first. */
+static Value *copy_of(Layouter *w, Value *v, Value **copies, const char *suffix, Layout l) {
+  if (v->id >= w->n_copy) return reorder(w, v, suffix, l);
+  if (!copies[v->id]) copies[v->id] = reorder(w, v, suffix, l);
+  return copies[v->id];
+}
+
 static Value *as_blocked(Layouter *w, Value *v) {
-  if (v->layout.block) return v;
-  if (v->id >= w->n_copy) return reorder(w, v, "blocked", layout_blocked(w->build, v, (Layout){0}));
-  Value **copy = &w->blocked[v->id];
-  if (!*copy) *copy = reorder(w, v, "blocked", layout_blocked(w->build, v, (Layout){0}));
-  return *copy;
+  return v->layout.block ? v : copy_of(w, v, w->blocked, "blocked", layout_blocked(w->build, v, (Layout){0}));
 }
 
 /* Blocks of one pixel are dense too, but only until a halo or a Concat in place parts them: plan sees which stay so and
  * makes their Reorder a view. */
 static Value *as_plain(Layouter *w, Value *v) {
-  if (!v->layout.block) return v;
-  if (v->id >= w->n_copy) return reorder(w, v, "plain", layout_plain(&v->shape));
-  Value **copy = &w->plain[v->id];
-  if (!*copy) *copy = reorder(w, v, "plain", layout_plain(&v->shape));
-  return *copy;
+  return v->layout.block ? copy_of(w, v, w->plain, "plain", layout_plain(&v->shape)) : v;
 }
 
-static Value *as_planar(Layouter *w, Value *v) {
-  if (v->id >= w->n_copy) return reorder(w, v, "planar", layout_plain(&v->shape));
-  Value **copy = &w->planar[v->id];
-  if (!*copy) *copy = reorder(w, v, "planar", layout_plain(&v->shape));
-  return *copy;
-}
+static Value *as_planar(Layouter *w, Value *v) { return copy_of(w, v, w->planar, "planar", layout_plain(&v->shape)); }
 
 /* ==== the border that a convolution reads ==== */
 
