@@ -36,18 +36,21 @@ static void print_summary(const Build *b, const char *path) {
 /* Where reports go: standard output, but for the output's bytes. */
 static FILE *text_file(const char *path) { return strcmp(path, "-") == 0 ? stderr : stdout; }
 
+static void write_text(Output *out, Buffer *text) {
+  output_write(out, text->data, text->size);
+  buffer_free(text);
+}
+
 static void write_graph(Graph *g, Output *out) {
   Buffer text = {0};
   text_print(g, &text);
-  output_write(out, text.data, text.size);
-  buffer_free(&text);
+  write_text(out, &text);
 }
 
 static void write_header(const Build *b, Output *out) {
   Buffer text = {0};
   header_print(b, &text);
-  output_write(out, text.data, text.size);
-  buffer_free(&text);
+  write_text(out, &text);
 }
 
 static void write_code(Build *b, const ToolOptions *opt, Report *r, Output *out) {
@@ -64,8 +67,7 @@ static void write_code(Build *b, const ToolOptions *opt, Report *r, Output *out)
 static void write_tuning(const Build *b, Output *out) {
   Buffer text = {0};
   tuning_print(b->graph->cx, b->times, b->target, &text);
-  output_write(out, text.data, text.size);
-  buffer_free(&text);
+  write_text(out, &text);
 }
 
 static void write_depend(const Build *b, const ToolOptions *opt, const Paths *paths, Output *out) {
@@ -77,8 +79,7 @@ static void write_depend(const Build *b, const ToolOptions *opt, const Paths *pa
   if (opt->tune && *opt->tune && !paths->tuning) source[n++] = opt->tune;
   for (int i = 0; i < g->n_external; i++) source[n++] = g->external[i];
   depend_print(g->cx, (const char *const[]){paths->output, paths->header}, paths->header ? 2 : 1, source, n, &text);
-  output_write(out, text.data, text.size);
-  buffer_free(&text);
+  write_text(out, &text);
 }
 
 static void write_files(Build *b, const ToolOptions *opt, const Paths *paths, Report *r) {
