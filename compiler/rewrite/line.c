@@ -66,12 +66,12 @@ static void widen_input(Widening *w, Node *n, int i) { node_set_input(w->g, n, i
 static void widen_node(Widening *w, Node *n) {
   Graph *g = w->g;
   widen_input(w, n, 0);
-  if (n->op == OP_Conv || n->op == OP_ConvInteger) widen_input(w, n, 1);
+  if (op_info[n->op].family == FAMILY_CONV) widen_input(w, n, 1);
   for (int i = 0; i < n->n_step; i++) {
     int arg = n->step[i].arg;
     if (arg > 0 && n->in[arg]->shape.rank >= 2) widen_input(w, n, arg);
   }
-  if (n->op == OP_Conv || n->op == OP_ConvInteger || n->op == OP_MaxPool || n->op == OP_AveragePool) set_window(g, n);
+  if (op_info[n->op].family == FAMILY_CONV || n->op == OP_MaxPool || n->op == OP_AveragePool) set_window(g, n);
   Value *narrow = n->out[0];
   Value *y = value_new(g, format_text(g->cx, "%s.wide", narrow->name), narrow->type, widened(&narrow->shape));
   y->def = n;
