@@ -112,8 +112,8 @@ static void print_operator_table(const CommandLine *line) {
   (void)line;
   printf("| operator | operator sets | inputs | outputs | types of the first input | what it is |\n|---|---|---|---|---|---|\n");
   for (const OpInfo *op = op_info + 1; op < op_info + OP_COUNT; op++) {
-    if (*op->domain) continue; /* resnetcc's own */
-    printf("| %s | %d ", op->name, op->since);
+    if (strcmp(op->domain, "rcc") == 0) continue; /* resnetcc's own */
+    printf("| %s%s%s | %d ", op->domain, *op->domain ? "." : "", op->name, op->since);
     if (op->until) printf("to %d |", op->until);
     else printf("on |");
     print_range(op->min_in, op->max_in);

@@ -100,7 +100,7 @@ typedef enum Blocks { /* does it work on channels in blocks? */
 
 typedef struct OpInfo {
   const char *name, *domain;
-  int since, until;      /* versions of the operator set in which import accepts it; until 0: newest */
+  int since, until;      /* versions of its domain's operator set in which import accepts it; until 0: newest */
   int min_in, max_in, min_out, max_out; /* -1: any number; arguments of steps come behind max_in */
   unsigned types;        /* of input 0: a bit for each Type */
   Family family;

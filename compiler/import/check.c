@@ -77,7 +77,7 @@ static void check_attr(const Import *im, const Onnx__NodeProto *n, Op op, const 
 
 static void check_node(const Import *im, const Onnx__NodeProto *n) {
   enum { MOST = 256 }; /* no operator has a tenth of that, and pairs are compared */
-  Op op = op_find("", n->op_type);
+  Op op = proto_op_find(n);
   if (n->n_attribute > MOST) fail_proto(im, n, "has too many attributes");
   for (size_t i = 0; i < n->n_attribute; i++) {
     check_attr(im, n, op, n->attribute[i]);

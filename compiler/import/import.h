@@ -103,6 +103,9 @@ void check_names(Import *im);
 /* ==== node.c ==== */
 
 bool domain_is_onnx(const char *domain);
+/* Whose operators resnetcc has, if not all of them: ONNX, and what ONNX Runtime's optimizer writes. */
+bool domain_is_known(const char *domain);
+Op proto_op_find(const Onnx__NodeProto *p); /* in whatever version; OP_NONE: unknown */
 /* With its domain, where that is not ONNX's own. */
 const char *proto_op_name(Context *cx, const char *domain, const char *op);
 /* For messages: the node's own, or that of its first output. */

@@ -6,6 +6,13 @@
 
 bool domain_is_onnx(const char *domain) { return !domain || !*domain || strcmp(domain, "ai.onnx") == 0; }
 
+bool domain_is_known(const char *domain) { return domain_is_onnx(domain) || strcmp(domain, "com.microsoft") == 0; }
+
+Op proto_op_find(const Onnx__NodeProto *p) {
+  if (!domain_is_known(p->domain)) return OP_NONE;
+  return op_find(p->domain ? p->domain : "", p->op_type);
+}
+
 const char *proto_op_name(Context *cx, const char *domain, const char *op) {
   return domain_is_onnx(domain) ? op : format_text(cx, "%s.%s", domain, op);
 }

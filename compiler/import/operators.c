@@ -13,18 +13,19 @@ void read_functions(Import *im) {
 
 const char *why_missing(const Import *im, int opset, const Onnx__NodeProto *p) {
   const char *name = proto_op_name(im->cx, p->domain, p->op_type);
-  Op op = domain_is_onnx(p->domain) ? op_find("", p->op_type) : OP_NONE;
+  Op op = proto_op_find(p);
   const OpInfo *info = &op_info[op];
   if (map_get(&im->functions, name) || (p->overload && *p->overload)) return "is a function of the model";
-  if (!domain_is_onnx(p->domain)) return "is of a domain that resnetcc does not know";
+  if (!domain_is_known(p->domain)) return "is of a domain that resnetcc does not know";
   if (op == OP_NONE) return "is an operator that resnetcc does not have";
+  if (!domain_is_onnx(p->domain)) return NULL; /* it has one version */
   if (opset < info->since) return format_text(im->cx, "is supported from operator set %d on", info->since);
   if (info->until && opset > info->until) return format_text(im->cx, "is supported up to operator set %d", info->until);
   return NULL;
 }
 
 Op proto_op(const Import *im, const Onnx__NodeProto *p) {
-  return why_missing(im, im->g->opset, p) ? OP_NONE : op_find("", p->op_type);
+  return why_missing(im, im->g->opset, p) ? OP_NONE : proto_op_find(p);
 }
 
 /* Adds a missing operator to those behind the first, if there is room. */

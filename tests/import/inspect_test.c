@@ -109,10 +109,11 @@ static void refusals_have_reasons(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   ModelSummary m = inspected_text(13, "input x 1 2\noutput y 1 -\na = HardSwish(x)\nb = Relu(a) domain:com.example\n"
-                                      "y = Abacus(b)\n");
+                                      "c = Abacus(b)\ny = Rechner(c) domain:com.microsoft\n");
   assert_string_equal(operator_named(&m, "HardSwish")->refused, "is supported from operator set 14 on");
   assert_string_equal(operator_named(&m, "com.example.Relu")->refused, "is of a domain that resnetcc does not know");
   assert_string_equal(operator_named(&m, "Abacus")->refused, "is an operator that resnetcc does not have");
+  assert_string_equal(operator_named(&m, "com.microsoft.Rechner")->refused, "is an operator that resnetcc does not have");
   assert_null(operator_named((m = inspected_text(14, "input x 1 2\noutput y 1 -\ny = HardSwish(x)\n"), &m),
                              "HardSwish")->refused);
 }
