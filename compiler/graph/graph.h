@@ -112,7 +112,7 @@ typedef struct OpInfo {
   } alpha, beta;
   unsigned arguments;    /* a bit for each input that is no data but says how: shapes, axes, bounds, known at compile time as a rule */
   unsigned sizes;        /* those of them that may be multiples of the batch */
-  bool chain;            /* may be evaluated while shapes are inferred, where shapes are computed (ops/values.c) */
+  bool by_shape;         /* its results follow from the shape of its input, whose elements it does not read */
   Sign sign;
   Same same;
   Stepping step;

@@ -1,22 +1,24 @@
-/* values.c: integers that follow from shapes, evaluated while shapes are inferred.
+/* values.c: small values that follow from constants and shapes, evaluated while shapes are inferred.
  *
- * An element that depends on the batch N is taken as k N or not at all. The operators that such chains are
- * made of map numbers and multiples of N to functions of N whose form a few batch sizes tell: the node is
- * evaluated at each of them. Some exporters compute in floats; these count while they are whole. */
+ * An element that depends on the batch N is taken as k N or not at all. What such chains are made of maps numbers and multiples
+ * of N to functions of N whose form a few batch sizes tell: the node is evaluated at each of them. Some exporters compute in
+ * floats; these count while they are whole. */
 #include "ops.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MAX_ELEMENTS = 1024, TRIALS = 4 };
-/* 1 tells what is divided by the batch from a 0; the others are primes: no quotient is whole by accident. */
-static const int64_t trial[TRIALS] = {1, 101, 211, 307};
+enum { MAX_ELEMENTS = 1024, TRIALS = 5, LARGEST = TRIALS - 1 };
+/* 1 tells what is divided by the batch from a 0; primes: no quotient is whole by accident; the last is larger than what a batch
+ * may be compared with, or be divided by. */
+static const int64_t trial[TRIALS] = {1, 101, 211, 307, 16777213};
 
 static bool is_small(const Value *v) {
   return !shape_is_symbolic(&v->shape) && shape_count(&v->shape) <= MAX_ELEMENTS;
 }
 
 static bool has_known_inputs(const Node *n) {
+  if (op_info[n->op].by_shape) return true;
   for (int i = 0; i < n->n_in; i++)
     if (n->in[i] && (!n->in[i]->data || !is_small(n->in[i]))) return false;
   return true;
@@ -34,15 +36,21 @@ static bool has_symbols(const Node *n) {
   return false;
 }
 
+static bool only_moves(const Node *n) {
+  Family f = op_info[n->op].family;
+  return f == FAMILY_MOVE || f == FAMILY_VIEW || f == FAMILY_SHAPE;
+}
+
 /* What is computed of constants alone waits for the pass precision, which may ask for more than half precision. */
 static bool waits_for_precision(const Node *n) {
-  if (!op_is_elementwise(n->op) || !type_is_half(n->out[0]->type)) return false;
+  if (only_moves(n) || !n->out[0] || !type_is_half(n->out[0]->type)) return false;
   for (int i = 0; i < n->n_in; i++)
     if (n->in[i] && n->in[i]->def) return false;
   return true;
 }
 
-static bool is_number_type(Type t) { return t == T_I32 || t == T_I64 || type_is_float(t); }
+/* The pass quant looks for these, of constants as well. */
+static bool waits_for_quant(const Node *n) { return op_info[n->op].family == FAMILY_SCALE; }
 
 /* Whole numbers from here on may have been rounded. */
 static double first_inexact(Type t) {
@@ -51,21 +59,21 @@ static double first_inexact(Type t) {
 
 /* False: it is not whole, or not exact. */
 static bool get(const Value *v, const void *data, int64_t i, int64_t *k) {
-  if (v->type == T_I32 || v->type == T_I64) {
-    *k = v->type == T_I32 ? ((const int32_t *)data)[i] : ((const int64_t *)data)[i];
-    return true;
+  Number e = get_number(v->type, data, i);
+  if (!type_is_float(v->type)) {
+    *k = e.i;
+    return !type_is_unsigned(v->type) || e.u <= INT64_MAX;
   }
-  double f = get_number(v->type, data, i).f;
-  if (!(fabs(f) < first_inexact(v->type)) || f != trunc(f)) return false;
-  *k = (int64_t)f;
+  if (!(fabs(e.f) < first_inexact(v->type)) || e.f != trunc(e.f)) return false;
+  *k = (int64_t)e.f;
   return true;
 }
 
 /* False: it does not fit. */
 static bool put(const Value *v, void *data, int64_t i, int64_t k) {
+  int64_t back;
   put_number(v->type, data, i, convert_number(T_I64, v->type, (Number){.i = k}));
-  if (type_is_float(v->type)) return fabs((double)k) < first_inexact(v->type);
-  return v->type == T_I64 || k == (int32_t)k;
+  return get(v, data, i, &back) && back == k;
 }
 
 /* The value's elements when the batch is `batch`; NULL: one of them does not fit. */
@@ -84,51 +92,67 @@ static const void *at_batch(Graph *g, const Value *v, int64_t batch) {
 static bool evaluate_at(Graph *g, const Node *n, int64_t batch, void **out) {
   const void **in = alloc_n(g->cx, (size_t)n->n_in, sizeof *in);
   for (int i = 0; i < n->n_in; i++) {
-    if (n->in[i]) in[i] = at_batch(g, n->in[i], batch);
-    if (n->in[i] && !in[i]) return false;
+    bool is_read = n->in[i] && !op_info[n->op].by_shape;
+    if (is_read) in[i] = at_batch(g, n->in[i], batch);
+    if (is_read && !in[i]) return false;
   }
   eval_node(g, n, in, out);
   return true;
 }
 
-/* Finds the form of element i: *k, times the batch where *sym; false: neither. */
-static bool fit(const Value *v, void *const data[TRIALS], int64_t i, int64_t *k, bool *sym) {
-  bool number = true, multiple = true;
-  int64_t first;
-  if (!get(v, data[0], i, &first)) return false;
+/* Is element i the same for every batch? data[LARGEST] is NULL where something did not fit. */
+static bool is_number(const Value *v, void *const data[TRIALS], int64_t i) {
+  size_t size = type_size(v->type);
+  for (int t = 1; t < TRIALS; t++)
+    if (data[t] && memcmp((char *)data[t] + (size_t)i * size, (char *)data[0] + (size_t)i * size, size) != 0) return false;
+  return true;
+}
+
+/* Is it *k times the batch? */
+static bool is_multiple(const Value *v, void *const data[TRIALS], int64_t i, int64_t *k) {
+  if (!get(v, data[0], i, k)) return false; /* a batch of 1 */
   for (int t = 1; t < TRIALS; t++) {
     int64_t e, expected;
-    if (!get(v, data[t], i, &e)) return false;
-    number = number && e == first;
-    multiple = multiple && !__builtin_mul_overflow(first, trial[t], &expected) && e == expected;
+    bool fits = data[t] && get(v, data[t], i, &e) && !__builtin_mul_overflow(*k, trial[t], &expected);
+    if (fits ? e != expected : t < LARGEST) return false;
   }
-  *k = first; /* the first trial is a batch of 1 */
-  *sym = !number;
-  return number || multiple;
+  return true;
 }
 
 static void fit_output(Graph *g, Value *v, void *const data[TRIALS]) {
-  if (!is_number_type(v->type)) return;
+  if (v->type == T_BOOL && !data[LARGEST]) return; /* a comparison may have another answer there */
   int64_t count = shape_count(&v->shape);
   void *result = alloc_n(g->cx, (size_t)count, type_size(v->type));
   bool *sym = alloc_n(g->cx, (size_t)count, sizeof *sym), any = false;
   for (int64_t i = 0; i < count; i++) {
     int64_t k;
-    if (!fit(v, data, i, &k, &sym[i]) || !put(v, result, i, k)) return;
+    sym[i] = !is_number(v, data, i);
+    if (!sym[i]) copy_element(result, i, data[0], i, type_size(v->type));
+    else if (!is_multiple(v, data, i, &k) || !put(v, result, i, k)) return;
     any = any || sym[i];
   }
   v->data = result;
   v->sym = any ? sym : NULL;
 }
 
-static void evaluate_symbolic(Graph *g, Node *n) {
+static void fit_outputs(Graph *g, Node *n) {
   void **out[TRIALS];
   for (int t = 0; t < TRIALS; t++) {
     out[t] = alloc_n(g->cx, (size_t)n->n_out, sizeof *out[t]);
-    if (!evaluate_at(g, n, trial[t], out[t])) return;
+    if (evaluate_at(g, n, trial[t], out[t])) continue;
+    if (t < LARGEST) return;
+    memset(out[t], 0, (size_t)n->n_out * sizeof *out[t]);
   }
   for (int i = 0; i < n->n_out; i++)
-    if (n->out[i]) fit_output(g, n->out[i], (void *[]){out[0][i], out[1][i], out[2][i], out[3][i]});
+    if (n->out[i]) fit_output(g, n->out[i], (void *[]){out[0][i], out[1][i], out[2][i], out[3][i], out[LARGEST][i]});
+}
+
+/* What fails for one batch is not known. */
+static void evaluate_symbolic(Graph *g, Node *n) {
+  jmp_buf outer;
+  memcpy(outer, g->cx->unwind, sizeof outer);
+  if (setjmp(g->cx->unwind) == 0) fit_outputs(g, n);
+  memcpy(g->cx->unwind, outer, sizeof outer);
 }
 
 static void evaluate_constant(Graph *g, Node *n) {
@@ -138,26 +162,35 @@ static void evaluate_constant(Graph *g, Node *n) {
     if (n->out[i]) n->out[i]->data = out[i];
 }
 
-/* The operator Shape needs no input but the shape. */
-static void evaluate_shape(Graph *g, Node *n) {
-  const Shape *x = &n->in[0]->shape;
-  Value *v = n->out[0];
-  int64_t start = n->p.axis, count = v->shape.d[0];
-  int64_t *data = alloc_n(g->cx, (size_t)count, sizeof *data);
+/* ---- sizes ---- */
+
+static void set_sizes(Graph *g, Value *v, const int64_t *d) {
+  int64_t count = shape_count(&v->shape), *data = alloc_n(g->cx, (size_t)count, sizeof *data);
   bool *sym = alloc_n(g->cx, (size_t)count, sizeof *sym), any = false;
   for (int64_t i = 0; i < count; i++) {
-    int64_t d = x->d[start + i];
-    data[i] = d < 0 ? -d : d;
-    sym[i] = d < 0;
+    data[i] = d[i] < 0 ? -d[i] : d[i];
+    sym[i] = d[i] < 0;
     any = any || sym[i];
   }
   v->data = data;
   v->sym = any ? sym : NULL;
 }
 
+/* Of one axis at most, which inference sees to elsewhere, the batch is part of a size. */
+static void evaluate_size(Graph *g, Node *n) {
+  const Shape *s = &n->in[0]->shape;
+  int64_t count = shape_count(s);
+  int symbols = 0;
+  for (int i = 0; i < s->rank; i++) symbols += s->d[i] < 0;
+  if (symbols > 1) return;
+  count = symbols ? -count : count;
+  set_sizes(g, n->out[0], &count);
+}
+
 void evaluate_values(Graph *g, Node *n) {
-  if (n->op == OP_Shape) evaluate_shape(g, n);
-  else if (!op_info[n->op].chain || !has_known_inputs(n) || !has_small_outputs(n) || waits_for_precision(n)) return;
+  if (n->op == OP_Shape) set_sizes(g, n->out[0], n->in[0]->shape.d + n->p.axis);
+  else if (n->op == OP_Size) evaluate_size(g, n);
+  else if (!has_known_inputs(n) || !has_small_outputs(n) || waits_for_precision(n) || waits_for_quant(n)) return;
   else if (has_symbols(n)) evaluate_symbolic(g, n);
   else evaluate_constant(g, n);
 }

@@ -206,3 +206,14 @@ void eval_shape(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)in;
   memcpy(out[0], n->in[0]->shape.d + n->p.axis, value_bytes(n->out[0]));
 }
+
+void infer_size(Graph *g, Node *n) {
+  Shape out = {0};
+  set_output(g, n, 0, T_I64, &out);
+}
+
+void eval_size(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  (void)in;
+  *(int64_t *)out[0] = shape_count(&n->in[0]->shape);
+}

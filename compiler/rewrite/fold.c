@@ -126,7 +126,7 @@ static bool cost_of(const Node *n, Cost *c) {
   *c = (Cost){0};
   for (int i = 0; i < n->n_in; i++) {
     const Value *v = n->in[i];
-    if (!v) continue;
+    if (!v || op_info[n->op].by_shape) continue;
     if (!v->data || v->sym) return false;
     c->in_bytes = size_add(c->in_bytes, (int64_t)value_bytes(v));
     c->work = size_add(c->work, shape_count(&v->shape));

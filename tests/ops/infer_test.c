@@ -429,6 +429,14 @@ static void shapes_are_computed_with(void **state) {
     {"input x f32 [6N,3]\nconst two i64 [2] = {2, 1}\ns = Shape(x)\na = Div(s, two)\nb = Add(a, a)\n"
      "y = Sub(b, a)", 2,
      {3, 3}, {true}},
+    {"input x f32 [2N,3,5]\na = Size(x)\nconst z i64 [1] = {0}\ny = Unsqueeze(a, z)", 1, {30}, {true}},
+    /* any operator, of any type; parts of numbers beside the batch */
+    {"input x f32 [N,3]\ns = Shape(x)\nf = Cast(s) to=1\nconst h f32 [2] = {0.5, 1.5}\nc = Concat(f, h) axis=0\n"
+     "const i i64 [3] = {3, 0, 2}\nd = Gather(c, i)\nconst k f32 [3] = {2, 2, 2}\ne = Mul(d, k)\ny = Cast(e) to=7", 3,
+     {3, 2, 1}, {false, true}},
+    {"input x f32 [N,3]\ns = Shape(x)\nt = Cast(s) to=12\nu = Relu(s)\nv = Cast(t) to=7\ny = Add(u, v)", 2, {2, 6}, {true}},
+    /* a quotient that differs for a large batch alone */
+    {"input x f32 [N,3]\ns = Shape(x)\nconst k i64 [2] = {512, 2}\ny = Div(s, k)", 0, {0}, {0}},
     {"input x f32 [N,3]\ns = Shape(x)\nconst e i64 [2] = {1, 2}\na = Mul(s, e)\ny = Div(s, a)",
      2, {1, 0}, {false}},
     /* in floats, as converters from other frameworks compute; a half of the batch is not whole */
