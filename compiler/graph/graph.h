@@ -33,7 +33,7 @@ typedef enum Op {
 
 typedef enum Family { /* how an operator is treated where only its family matters */
   FAMILY_IMPORT = 1,   /* import makes others of it: it is in no graph */
-  FAMILY_CONV,         /* Conv */
+  FAMILY_CONV,         /* windows of weights: Conv, ConvTranspose, ConvInteger */
   FAMILY_PRODUCT,      /* of matrices */
   FAMILY_POOL,         /* windows, or the whole map, to one number */
   FAMILY_NORM,         /* y = a[c] x + b[c] by channel */
@@ -237,8 +237,8 @@ struct Node {
   Step *step;            /* the epilogue */
   int n_step;
   OpParams p;
-  Window win;            /* Conv, MaxPool, AveragePool */
-  int group;             /* Conv */
+  Window win;            /* of convolutions, MaxPool, AveragePool */
+  int group;             /* of convolutions */
   Plan *plan;            /* Conv, Gemm, MatMul: filled by select */
   struct Candidates *candidates; /* Conv: what select chose from */
   bool dead;             /* removed; graph_compact drops it */

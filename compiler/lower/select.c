@@ -206,7 +206,8 @@ static void choose_dense(const Build *b, Node *n) {
 
 static void select_node(const Build *b, Node *n) {
   Plans plans = {.n = 0};
-  if (n->op != OP_Conv || conv_fits_blocks(n)) list_plans(b, n, &plans);
+  bool window = op_info[n->op].family == FAMILY_CONV;
+  if (!window || (n->in[0]->shape.rank == 4 && (n->op != OP_Conv || conv_fits_blocks(n)))) list_plans(b, n, &plans);
   if (plans.n == 0) {
     choose_dense(b, n);
   } else if (!plans.plan[0].how->cost) {

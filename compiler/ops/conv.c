@@ -20,7 +20,7 @@ static void check_conv_channels(Graph *g, Node *n) {
 }
 
 static Shape conv_shape(Graph *g, Node *n) {
-  check_rank(g, n, 0, 3, 4);
+  check_rank(g, n, 0, 3, 5);
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape;
   check_rank(g, n, 1, x->rank, x->rank);
   check_conv_channels(g, n);
@@ -69,39 +69,44 @@ void infer_conv_integer(Graph *g, Node *n) {
 /* ---- evaluation ---- */
 
 /* acc[o] += w x[o stride + from] for all o at which that lies in the row of `size` elements. */
-static void conv_row(double *acc, int64_t count, double w, const float *x, int64_t size, int64_t stride,
-                     int64_t from) {
+static void conv_row(double *acc, int64_t count, double w, Elements x, int64_t size, int64_t stride, int64_t from) {
   int64_t o = from < 0 ? (-from + stride - 1) / stride : 0;
-  for (; o < count && o * stride + from < size; o++) acc[o] += w * x[o * stride + from];
+  for (; o < count && o * stride + from < size; o++) acc[o] += w * real_element(x, o * stride + from);
+}
+
+/* One tap's part in one output channel: the tap (kd, kh, kw) of weight w, of the input channel whose map is x. */
+static void conv_tap(const Window *k, const Volume *in, const Volume *out, Elements x, const int64_t *tap, double w, double *acc) {
+  for (int64_t z = 0; z < out->d; z++) {
+    for (int64_t y = 0; y < out->h; y++, acc += out->w) {
+      int64_t iz = z * k->sd - k->front + tap[0] * k->dd, iy = y * k->sh - k->top + tap[1] * k->dh;
+      if (iz < 0 || iz >= in->d || iy < 0 || iy >= in->h) continue;
+      conv_row(acc, out->w, w, elements_from(x, (iz * in->h + iy) * in->w), in->w, k->sw, tap[2] * k->dw - k->left);
+    }
+  }
 }
 
 /* One input channel's part in one output channel. */
-static void conv_channel(const Window *k, const Volume *in, const Volume *out, const float *x, const float *w,
-                         double *acc) {
-  for (int64_t ky = 0; ky < k->kh; ky++)
-    for (int64_t oy = 0; oy < out->h; oy++) {
-      int64_t iy = oy * k->sh - k->top + ky * k->dh;
-      if (iy < 0 || iy >= in->h) continue;
-      for (int64_t kx = 0; kx < k->kw; kx++)
-        conv_row(acc + oy * out->w, out->w, w[ky * k->kw + kx], x + iy * in->w, in->w, k->sw,
-                 kx * k->dw - k->left);
-    }
+static void conv_channel(const Window *k, const Volume *in, const Volume *out, Elements x, Elements w, double *acc) {
+  for (int64_t i = 0; i < k->kd * k->kh * k->kw; i++) {
+    const int64_t tap[] = {i / k->kw / k->kh, i / k->kw % k->kh, i % k->kw};
+    conv_tap(k, in, out, x, tap, real_element(w, i), acc);
+  }
 }
 
 void eval_conv(Graph *g, const Node *n, const void *const *in, void **out) {
   Volume vx = volume_of(&n->in[0]->shape), vy = volume_of(&n->out[0]->shape);
-  const float *x = f32_elements(g, n->in[0], in[0]), *w = f32_elements(g, n->in[1], in[1]);
-  const float *bias = has_input(n, 2) ? f32_elements(g, n->in[2], in[2]) : NULL;
+  Elements x = real_elements(g, n->in[0], in[0]), w = real_elements(g, n->in[1], in[1]), bias = {0};
+  if (has_input(n, 2)) bias = real_elements(g, n->in[2], in[2]);
   int64_t group_in = vx.c / n->group, group_out = vy.c / n->group;
-  int64_t map_in = vx.h * vx.w, map_out = vy.h * vy.w, kernel = n->win.kh * n->win.kw;
+  int64_t map_in = vx.d * vx.h * vx.w, map_out = vy.d * vy.h * vy.w, kernel = n->win.kd * n->win.kh * n->win.kw;
   double *acc = alloc_n(g->cx, (size_t)map_out, sizeof *acc);
   int64_t y = 0;
   for (int64_t i = 0; i < vy.n; i++)
     for (int64_t o = 0; o < vy.c; o++, y += map_out) {
-      for (int64_t p = 0; p < map_out; p++) acc[p] = bias ? bias[o] : 0;
+      for (int64_t p = 0; p < map_out; p++) acc[p] = has_input(n, 2) ? real_element(bias, o) : 0;
       for (int64_t c = 0; c < group_in; c++)
-        conv_channel(&n->win, &vx, &vy, x + (i * vx.c + o / group_out * group_in + c) * map_in,
-                     w + (o * group_in + c) * kernel, acc);
+        conv_channel(&n->win, &vx, &vy, elements_from(x, (i * vx.c + o / group_out * group_in + c) * map_in),
+                     elements_from(w, (o * group_in + c) * kernel), acc);
       for (int64_t p = 0; p < map_out; p++) put_number(n->out[0]->type, out[0], y + p, (Number){.f = acc[p]});
     }
 }
@@ -123,19 +128,20 @@ static int64_t centred(const IntConv *k, int operand, int64_t i, int64_t c) {
   return q - get_number(z->type, k->in[operand + 2], shape_count(&z->shape) > 1 ? c : 0).i;
 }
 
-/* Output channel o at (oy, ox) of an image; padding counts as the zero point, so as nothing. */
-static int32_t int_sum(const IntConv *k, int64_t image, int64_t o, int64_t oy, int64_t ox) {
+/* Output channel o at (oz, oy, ox) of an image; padding counts as the zero point, so as nothing. */
+static int32_t int_sum(const IntConv *k, int64_t image, int64_t o, int64_t oz, int64_t oy, int64_t ox) {
   const Window *w = &k->n->win;
+  int64_t taps = w->kd * w->kh * w->kw;
   int64_t group_in = k->x.c / k->n->group, first = o / (k->y.c / k->n->group) * group_in;
   uint32_t sum = 0;
   for (int64_t c = 0; c < group_in; c++)
-    for (int64_t ky = 0; ky < w->kh; ky++)
-      for (int64_t kx = 0; kx < w->kw; kx++) {
-        int64_t iy = oy * w->sh - w->top + ky * w->dh, ix = ox * w->sw - w->left + kx * w->dw;
-        if (iy < 0 || iy >= k->x.h || ix < 0 || ix >= k->x.w) continue;
-        int64_t x = ((image * k->x.c + first + c) * k->x.h + iy) * k->x.w + ix;
-        sum += (uint32_t)(centred(k, 0, x, 0) * centred(k, 1, ((o * group_in + c) * w->kh + ky) * w->kw + kx, o));
-      }
+    for (int64_t i = 0; i < taps; i++) {
+      int64_t iz = oz * w->sd - w->front + i / w->kw / w->kh * w->dd, iy = oy * w->sh - w->top + i / w->kw % w->kh * w->dh;
+      int64_t ix = ox * w->sw - w->left + i % w->kw * w->dw;
+      if (iz < 0 || iz >= k->x.d || iy < 0 || iy >= k->x.h || ix < 0 || ix >= k->x.w) continue;
+      int64_t x = (((image * k->x.c + first + c) * k->x.d + iz) * k->x.h + iy) * k->x.w + ix;
+      sum += (uint32_t)(centred(k, 0, x, 0) * centred(k, 1, (o * group_in + c) * taps + i, o));
+    }
   return (int32_t)sum;
 }
 
@@ -145,6 +151,7 @@ void eval_conv_integer(Graph *g, const Node *n, const void *const *in, void **ou
   int32_t *y = out[0];
   for (int64_t i = 0; i < k.y.n; i++)
     for (int64_t o = 0; o < k.y.c; o++)
-      for (int64_t oy = 0; oy < k.y.h; oy++)
-        for (int64_t ox = 0; ox < k.y.w; ox++) *y++ = int_sum(&k, i, o, oy, ox);
+      for (int64_t oz = 0; oz < k.y.d; oz++)
+        for (int64_t oy = 0; oy < k.y.h; oy++)
+          for (int64_t ox = 0; ox < k.y.w; ox++) *y++ = int_sum(&k, i, o, oz, oy, ox);
 }

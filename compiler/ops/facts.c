@@ -20,6 +20,10 @@ bool is_const_conv(const Node *n) {
   return n->op == OP_Conv && f32_data(n->in[1]) && has_const_bias(n, n->in[1]->shape.d[0]);
 }
 
+bool is_const_conv_transpose(const Node *n) {
+  return n->op == OP_ConvTranspose && f32_data(n->in[1]) && has_const_bias(n, n->in[1]->shape.d[1] * n->group);
+}
+
 bool is_const_gemm(const Node *n) {
   return n->op == OP_Gemm && f32_data(n->in[1]) && !n->p.trans_a && !n->p.trans_b && n->p.alpha == 1 &&
          n->p.beta == 1 && has_const_bias(n, n->in[1]->shape.d[1]);
@@ -36,10 +40,18 @@ bool is_max_pool(const Node *n) {
 
 bool is_global_pool(const Node *n) { return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool; }
 
+/* A transposed convolution's taps are shared out among the places between two elements of its input. */
+static int64_t conv_terms(const Node *n) {
+  const Shape *w = &n->in[1]->shape;
+  if (n->op != OP_ConvTranspose) return shape_count(w) / size_max(w->d[0], 1);
+  int64_t places = size_mul(size_mul(n->win.sd, n->win.sh), n->win.sw);
+  return size_ceiling(shape_count(w) / size_max(size_mul(w->d[1], n->group), 1), places);
+}
+
 int64_t terms_of_result(const Node *n) {
   const Shape *a = &n->in[0]->shape;
   switch (op_info[n->op].family) {
-  case FAMILY_CONV: return shape_count(&n->in[1]->shape) / size_max(n->in[1]->shape.d[0], 1);
+  case FAMILY_CONV: return conv_terms(n);
   case FAMILY_PRODUCT: return a->d[n->p.trans_a ? 0 : a->rank - 1];
   case FAMILY_POOL:
     if (is_global_pool(n)) return shape_count(a) / size_max(shape_count(&n->out[0]->shape), 1);

@@ -86,6 +86,14 @@ void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *ou
 void attr_to_input(Graph *g, Node *n, const char *name, int i);
 /* The elements of a float tensor in single precision: `data` itself where it is f32. */
 const float *f32_elements(Graph *g, const Value *v, const void *data);
+/* The elements of a float tensor as they are where that is f32 or f64; those of 16 bits become f32. */
+typedef struct Elements {
+  const float *f;
+  const double *d;
+} Elements;
+Elements real_elements(Graph *g, const Value *v, const void *data);
+Elements elements_from(Elements e, int64_t first);
+double real_element(Elements e, int64_t i);
 
 /* Walks the elements of `shape` in row-major order; `at` is the current one's offset under the strides. */
 typedef struct Cursor {
@@ -113,6 +121,9 @@ typedef struct WindowAxis {
 void read_window(Graph *g, const Node *n, int spatial, WindowAxis *axis);
 /* Fills n->win, and `out` with the spatial sizes behind the two dimensions that it already has. */
 void slide_window(Graph *g, Node *n, int spatial, WindowAxis *axis, bool ceil_mode, Shape *out);
+/* The same where the windows are those of the result, one for each element of the input (ConvTranspose): attributes that say
+ * how large the result is become padding. */
+void spread_window(Graph *g, Node *n, int spatial, WindowAxis *axis, Shape *out);
 
 /* A tensor as [n,c,d,h,w], with 1 for the sizes that it lacks. */
 typedef struct Volume {
@@ -120,7 +131,7 @@ typedef struct Volume {
 } Volume;
 Volume volume_of(const Shape *s);
 
-/* ==== the operators: pointwise.c conv.c pool.c norm.c product.c reduce.c move.c bounds.c view.c ====
+/* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c move.c bounds.c view.c ====
  * Infer: checks the node's inputs and attributes, sets type and shape of its outputs. Eval: computes them, out[i], from in[i];
  * unused outputs are NULL. */
 
@@ -173,6 +184,7 @@ const float *f32_data(const Value *v);
  * absent. A Gemm also has no transpositions left, and alpha and beta of 1. A MatMul has a matrix for its
  * second operand. */
 bool is_const_conv(const Node *n);
+bool is_const_conv_transpose(const Node *n);
 bool is_const_gemm(const Node *n);
 bool is_const_matmul(const Node *n);
 bool has_padding(const Node *n); /* of H or W */

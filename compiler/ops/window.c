@@ -92,6 +92,65 @@ void slide_window(Graph *g, Node *n, int spatial, WindowAxis *axis, bool ceil_mo
   set_window(n, spatial, axis);
 }
 
+/* How the result of ConvTranspose ends: rows more than its windows reach, and its size, -1 where that follows. */
+typedef struct Spread { int64_t more, size; } Spread;
+
+/* ONNX, ConvTranspose: what is too much of a result whose size is given is cut off on both sides; where it is too little, it ends
+ * with rows that no window reaches. */
+static int64_t fit_result(WindowAxis *a, AutoPad mode, int64_t full, Spread *s) {
+  int64_t total = size_max(full - s->size, 0);
+  a->lo = mode == AUTO_SAME_UPPER ? total / 2 : total - total / 2;
+  a->hi = total - a->lo;
+  s->more += s->size - (full - total);
+  return s->size;
+}
+
+/* The size of the result; s->more becomes what leads to it with the padding that is set. */
+static int64_t spread_axis(Graph *g, const Node *n, WindowAxis *a, AutoPad mode, Spread *s) {
+  check_window(g, n, a);
+  check_range(g, n, "output padding", s->more, 0, INT32_MAX);
+  if (a->kernel == 1) a->dilation = 1;
+  int64_t extent = (a->kernel - 1) * a->dilation + 1;
+  int64_t full = size_add(s->more, a->size ? size_add(size_mul(a->size - 1, a->stride), extent) : 0);
+  if (full > INT64_C(1) << 61) fail_at(g, n, "the result is larger than the memory limit");
+  if (mode != AUTO_NOTSET) a->lo = a->hi = 0;
+  if (s->size < 0 && (mode == AUTO_SAME_UPPER || mode == AUTO_SAME_LOWER)) s->size = size_mul(a->size, a->stride);
+  if (s->size >= 0) return fit_result(a, mode, full, s);
+  int64_t count = full - a->lo - a->hi;
+  if (count < 0) fail_at(g, n, "padding of %lld elements leaves nothing of %lld", (long long)(full - count), (long long)full);
+  return count;
+}
+
+/* Older models give all sizes of the result, others those behind the channels. */
+static void read_spread(Graph *g, const Node *n, int spatial, Spread *s) {
+  int64_t more[MAX_SPATIAL] = {0};
+  ints_attr(g, n, "output_padding", spatial, more);
+  const Attr *a = attr_find(n, "output_shape");
+  bool given = a && a->kind == A_INTS && a->n > 0, all = given && a->n == spatial + 2;
+  if (given && a->n != spatial && !all) fail_at(g, n, "attribute output_shape must be %d integers", spatial);
+  for (int i = 0; i < spatial; i++) {
+    s[i] = (Spread){more[i], given ? a->ints[all ? i + 2 : i] : -1};
+    if (given) check_range(g, n, "output_shape", s[i].size, 0, MOST_MEMORY);
+  }
+}
+
+void spread_window(Graph *g, Node *n, int spatial, WindowAxis *axis, Shape *out) {
+  AutoPad mode = auto_pad(g, n);
+  Spread s[MAX_SPATIAL];
+  int64_t more[MAX_SPATIAL];
+  read_spread(g, n, spatial, s);
+  for (int i = 0; i < spatial; i++) {
+    out->d[out->rank++] = spread_axis(g, n, &axis[i], mode, &s[i]);
+    more[i] = s[i].more;
+  }
+  if (mode != AUTO_NOTSET || attr_find(n, "output_shape")) {
+    set_padding(g, n, spatial, axis);
+    attr_set_ints(g, n, "output_padding", spatial, more);
+    attr_remove(n, "output_shape");
+  }
+  set_window(n, spatial, axis);
+}
+
 Volume volume_of(const Shape *s) {
   Volume v = {.n = s->d[0], .c = s->d[1], .d = 1, .h = 1, .w = 1};
   if (s->rank > 2) v.w = s->d[s->rank - 1];

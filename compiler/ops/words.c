@@ -151,6 +151,17 @@ const float *f32_elements(Graph *g, const Value *v, const void *data) {
   return f;
 }
 
+Elements real_elements(Graph *g, const Value *v, const void *data) {
+  if (v->type == T_F64) return (Elements){.d = data};
+  return (Elements){.f = f32_elements(g, v, data)};
+}
+
+Elements elements_from(Elements e, int64_t first) {
+  return (Elements){.f = e.f ? e.f + first : NULL, .d = e.d ? e.d + first : NULL};
+}
+
+double real_element(Elements e, int64_t i) { return e.d ? e.d[i] : (double)e.f[i]; }
+
 /* ---- broadcasting ---- */
 
 static int64_t dim_from_end(const Shape *s, int k) {

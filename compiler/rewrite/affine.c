@@ -255,6 +255,21 @@ static void scale_conv_outputs(Graph *g, Node *n, const Affine *a) {
   scale_bias(g, n, a, outputs);
 }
 
+/* The weights are [channel][output of its group][tap]. */
+static void scale_transposed_outputs(Graph *g, Node *n, const Affine *a) {
+  const float *old = n->in[1]->data;
+  Shape s = n->in[1]->shape;
+  int64_t inputs = s.d[0], outputs = s.d[1], pairs = inputs * outputs, size = pairs ? shape_count(&s) / pairs : 0;
+  if (has_scale(a)) {
+    float *w = renew(g, n, 1, &s);
+    for (int64_t i = 0; i < pairs * size; i++) {
+      int64_t channel = i / size / outputs, group = channel / (inputs / n->group);
+      w[i] = (float)(old[i] * scale_at(a, group * outputs + i / size % outputs));
+    }
+  }
+  scale_bias(g, n, a, outputs * n->group);
+}
+
 static void scale_columns(Graph *g, Node *n, const Affine *a) {
   const float *old = n->in[1]->data;
   Shape s = n->in[1]->shape;
@@ -271,6 +286,10 @@ static bool fold_before(Graph *g, Node *n, Affine *a) {
   const Unscaled old = unscaled(n);
   if (is_const_conv(n) && goes_by(a, 1, n->in[1]->shape.d[0])) {
     scale_conv_outputs(g, n, a);
+    return keep_if_finite(g, n, &old);
+  }
+  if (is_const_conv_transpose(n) && goes_by(a, 1, n->in[1]->shape.d[1] * n->group)) {
+    scale_transposed_outputs(g, n, a);
     return keep_if_finite(g, n, &old);
   }
   if (is_const_gemm(n) && goes_by(a, 1, n->in[1]->shape.d[1])) {

@@ -54,7 +54,7 @@ static bool becomes_step(const Node *n, int chain, Step *s) {
 
 /* A convolution whose weights come at run time has no epilogue. */
 static bool is_anchor(const Node *n) {
-  if (n->op == OP_Conv) return is_const_conv(n);
+  if (n->op == OP_Conv || n->op == OP_ConvTranspose) return is_const_conv(n) || is_const_conv_transpose(n);
   return op_info[n->op].epilogue != EPILOGUE_NONE;
 }
 

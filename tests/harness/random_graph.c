@@ -165,7 +165,7 @@ static void inputs(R *r) {
   int n = 1 + below(r, 2) + below(r, 2);
   for (int i = 0; i < n; i++) {
     Shape s = {.rank = i == 0 || one_in(r, 2) ? 4 : below(r, 6)};
-    if (i == 0 && one_in(r, 5)) s.rank = 3;
+    if (i == 0 && one_in(r, 4)) s.rank = one_in(r, 2) ? 3 : 5;
     for (int k = 0; k < s.rank; k++) s.d[k] = k == 0 && s.rank > 2 ? 1 + below(r, 2) : random_size(r);
     if (i > 0 && one_in(r, 2)) s = random_smaller_shape(r, &r->value[0].shape);
     if (r->symbolic && s.rank > 0 && (i == 0 || one_in(r, 2))) s.d[0] = -1;

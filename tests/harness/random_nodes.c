@@ -126,7 +126,7 @@ static int64_t random_group(R *r, int64_t channels) {
 }
 
 static bool conv(R *r) {
-  const V *x = random_any(r, T_F32, 3, 4);
+  const V *x = random_any(r, T_F32, 3, 5);
   if (!x || x->shape.d[1] < 0) return false;
   int rank = x->shape.rank - 2, first = r->n_line;
   int64_t channels = x->shape.d[1], group = random_group(r, channels);
@@ -141,6 +141,28 @@ static bool conv(R *r) {
   random_say(r, "%s = Conv(%s, %s%s%s) %s group=%lld", random_new_value(r), x->name, weight, bias ? ", " : "", bias ? bias : "",
       window_text(r, &w, rank, true), (long long)group);
   return random_keep(r, first, OP_Conv, false, 2 * x->magnitude + 1);
+}
+
+static bool conv_transpose(R *r) {
+  const V *x = random_any(r, T_F32, 3, 5);
+  if (!x || x->shape.d[1] < 1) return false;
+  int rank = x->shape.rank - 2, first = r->n_line;
+  int64_t channels = x->shape.d[1], group = random_group(r, channels), more[3] = {0};
+  RandomWindow w = random_window(r, rank, false);
+  Shape ws = {.rank = rank + 2, .d = {channels, 1 + below(r, group > 8 ? 2 : 20)}};
+  double terms = (double)(channels / group), work = 1;
+  for (int i = 0; i < rank; i++) {
+    ws.d[2 + i] = w.kernel[i], terms *= (double)w.kernel[i];
+    if (w.stride[i] > 4) w.stride[i] = 1 + w.stride[i] % 4;
+    more[i] = one_in(r, 3) ? below(r, (int)w.stride[i]) : 0;
+    work *= (double)(x->shape.d[2 + i] + 1) * (double)w.kernel[i];
+  }
+  if (terms * (double)(ws.d[1] * group) > MOST_WORK / 8 || work * (double)(channels * ws.d[1]) > 16 * MOST_WORK) return false;
+  Shape bs = {.rank = 1, .d = {ws.d[1] * group}};
+  const char *weight = random_constant(r, &ws, 2 / (1 + terms)), *bias = one_in(r, 3) ? NULL : random_constant(r, &bs, 1);
+  random_say(r, "%s = ConvTranspose(%s, %s%s%s) %s group=%lld output_padding=%s", random_new_value(r), x->name, weight,
+             bias ? ", " : "", bias ? bias : "", window_text(r, &w, rank, true), (long long)group, random_ints(r, "[]", rank, more));
+  return random_keep(r, first, OP_ConvTranspose, false, 2 * x->magnitude + 1);
 }
 
 static bool pool(R *r) {
@@ -379,7 +401,7 @@ static bool constant_of_shape(R *r) {
 
 bool random_node(R *r) {
   static bool (*const propose[])(R *) = {
-    conv, conv, conv, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, along_axis,
+    conv, conv, conv, conv_transpose, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, along_axis,
     reduce_mean, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
     constant_of_shape,
   };

@@ -117,6 +117,48 @@ static void missing_axes_have_a_window_of_one(void **state) {
   context_free(cx);
 }
 
+#define SPREAD "input x f32 [N,4,5,6]\nconst w f32 [4,3,3,4] = splat 1\ny = ConvTranspose(x, w) "
+
+static void transposed_windows_have_shapes(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {SPREAD, "f32 [N,3,7,9]"},
+    {SPREAD "strides=[2,3] pads=[1,0,2,1] output_padding=[1,0] group=2", "f32 [N,6,9,18]"},
+    {SPREAD "strides=[2,2] dilations=[2,1]", "f32 [N,3,13,14]"},
+    {SPREAD "strides=[2,2] auto_pad=\"SAME_UPPER\"", "f32 [N,3,10,12]"},
+    {SPREAD "strides=[2,2] auto_pad=\"VALID\" pads=[1,1,1,1]", "f32 [N,3,11,14]"},
+    {SPREAD "strides=[2,2] output_shape=[10,40]", "f32 [N,3,10,40]"},
+    {SPREAD "strides=[2,2] output_shape=[1,3,10,13]", "f32 [N,3,10,13]"},
+  };
+  EXPECT_SHAPES(rows);
+}
+
+static void a_given_size_becomes_padding(void **state) {
+  (void)state;
+  static const int64_t padding[] = {1, 0, 0, 0}, more[] = {0, 26};
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  const Node *n = infer(cx, SPREAD "strides=[2,2] output_shape=[10,40]")->node[0];
+  assert_null(attr_find(n, "output_shape"));
+  assert_memory_equal(attr_find(n, "pads")->ints, padding, sizeof padding);
+  assert_memory_equal(attr_find(n, "output_padding")->ints, more, sizeof more);
+  context_free(cx);
+}
+
+static void transposed_windows_are_refused(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {SPREAD "group=3", "ConvTranspose): 4 input channels do not divide into 3 groups"},
+    {SPREAD "pads=[4,0,4,0]", "ConvTranspose): padding of 8 elements leaves nothing of 7"},
+    {SPREAD "output_padding=[-1,0]", "ConvTranspose): output padding -1 is out of range"},
+    {SPREAD "output_shape=[1,2,3]", "ConvTranspose): attribute output_shape must be 2 integers"},
+    {SPREAD "kernel_shape=[3,3]", "ConvTranspose): kernel_shape contradicts the weights' shape"},
+    {"input x f32 [1,3,8]\nconst w f32 [2,3,3] = splat 1\ny = ConvTranspose(x, w)",
+     "ConvTranspose): 3 input channels, but weights for 2"},
+  };
+  EXPECT_ERRORS(rows);
+}
+
 static void windows_that_do_not_fit_are_refused(void **state) {
   (void)state;
   static const Row rows[] = {
@@ -134,8 +176,8 @@ static void windows_that_do_not_fit_are_refused(void **state) {
      "Conv): a window of 9 elements does not fit into 8 padded ones"},
     {IMAGE WEIGHTS "y = Conv(x, w) kernel_shape=[3,5]", "Conv): kernel_shape contradicts the weights' shape"},
     {IMAGE WEIGHTS "y = Conv(x, w) auto_pad=\"SAME\"", "Conv): auto_pad \"SAME\" is not known"},
-    {"input x f64 [1,3,8,8]\ninput w f64 [1,3,1,1]\ny = Conv(x, w)",
-     "Conv): element type f64 is not supported here"},
+    {"input x i32 [1,3,8,8]\ninput w i32 [1,3,1,1]\ny = Conv(x, w)",
+     "Conv): element type i32 is not supported here"},
     {"input x f32 [1,3,N,8]\n" WEIGHTS "y = Conv(x, w)",
      "Conv): axis 2 of input 0, [1,3,N,8], is the symbolic batch; --batch fixes it"},
     {IMAGE "y = MaxPool(x)", "MaxPool): attribute kernel_shape is missing"},
@@ -492,6 +534,9 @@ int main(void) {
     cmocka_unit_test(ceil_mode_does_not_begin_behind_the_input),
     cmocka_unit_test(padding_is_resolved_into_the_attribute),
     cmocka_unit_test(missing_axes_have_a_window_of_one),
+    cmocka_unit_test(transposed_windows_have_shapes),
+    cmocka_unit_test(a_given_size_becomes_padding),
+    cmocka_unit_test(transposed_windows_are_refused),
     cmocka_unit_test(windows_that_do_not_fit_are_refused),
     cmocka_unit_test(extreme_windows_have_sizes),
     cmocka_unit_test(results_beyond_the_memory_limit_are_refused),
