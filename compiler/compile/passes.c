@@ -13,6 +13,7 @@ const Pass pass_list[] = {
   {'a', "affine", "batch norms, scales and shifts merged and put into convolutions", pass_affine, NULL, true},
   {'c', "channels", "constant channels dropped, blocks with gamma 0 to their identity", pass_channels, NULL, true},
   {'h', "fold3", "fold again, for what that left", pass_fold, NULL, true},
+  {'v', "views", "moves and factors in front of products of activations are part of them", pass_views, NULL, true},
   {'u', "fuse", "elementwise operators become epilogues", pass_fuse, NULL, true},
   {'r', "rank", "one-dimensional convolutions as two-dimensional of height 1", pass_rank, NULL, true},
   {'t', "trim", "windows without what lies in the padding for every result", pass_trim, NULL, true},

@@ -26,7 +26,7 @@ typedef struct Nest {
   Inner inner;
   int a, b;          /* the axes contiguous in the source (TILE) and in the destination */
   int lanes;         /* elements a vector */
-  int split;         /* the axis whose loop is shared among tasks */
+  int split;         /* the axis whose loop is shared among tasks, -1: none */
   LLVMTypeRef elem;
 } Nest;
 
@@ -265,7 +265,9 @@ static Nest nest_of(Emit *e, const Copy *c) {
 
 static void build_nest(Emit *e, const Copy *c) {
   Nest t = nest_of(e, c);
-  if (trips(&t, t.split) == 1) { /* nothing to share: one task does it all */
+  if (c->unshared) {
+    t.split = -1;
+  } else if (trips(&t, t.split) == 1) { /* nothing to share: one task does it all */
     Copy one = *c;
     add_axis(&one, 0, (CopyAxis){1, 0, 0});
     t = nest_of(e, &one);
@@ -297,7 +299,7 @@ void emit_copy(Emit *e, const Copy *copy) {
   simplify(&c);
   Nest t = nest_of(e, &c);
   bool run = t.inner == RUN || t.inner == SPREAD;
-  if (run && trips(&t, t.split) < FEW_TRIPS && c.axis[t.b].n >= 2 * CUT) cut_run(e, &c);
+  if (run && !c.unshared && trips(&t, t.split) < FEW_TRIPS && c.axis[t.b].n >= 2 * CUT) cut_run(e, &c);
   build_nest(e, &c);
 }
 

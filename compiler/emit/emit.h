@@ -351,8 +351,9 @@ typedef struct Copy {
   int rank;
   CopyAxis axis[MAX_RANK + 3];
   bool pad;              /* a last destination axis shorter than a vector may be filled up to one (with zeros) */
+  bool unshared;         /* the task that comes here copies everything */
 } Copy;
-/* Copies, the work split over the layer's tasks. Source and destination must not overlap. */
+/* Copies, the work split over the layer's tasks, unless `unshared`. Source and destination must not overlap. */
 void emit_copy(Emit *e, const Copy *c);
 /* A value's dimensions and strides in elements; a blocked one has channel blocks for channels and the lanes last. */
 typedef struct Axes { int rank; int64_t n[MAX_RANK + 1], stride[MAX_RANK + 1]; } Axes;
@@ -361,6 +362,8 @@ void value_axes(const Value *v, Axes *a);
 /* ==== plain.c: broadcasting beside dense row-major results ==== */
 /* The index in a dense tensor `from` of the element that stands beside element `flat` of `to`, to which it broadcasts. */
 Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat);
+/* The offset of element `flat` of a tensor of that shape, whose axes have the strides. */
+Ref strided_index(Emit *e, const Shape *s, const int64_t *stride, Ref flat);
 /* What stands beside the result's `lanes` elements (1, or those of a vector, `valid` of which exist) at index `row` over all
  * axes but the last and `col` along that. */
 Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int lanes, int valid);
@@ -378,9 +381,11 @@ void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi);
 #include "ops.def"
 #undef OP
 #define KERNEL(name, ...) void emit_##name(Emit *e, Node *n);
+#define PLANNED(name, ...) void emit_##name(Emit *e, Node *n);
 #define DENSE(name, op) void emit_##name(Emit *e, Node *n);
 #include "kernels.def"
 #undef KERNEL
+#undef PLANNED
 #undef DENSE
 bool has_code(Op op);                  /* is there an emitter? */
 void emit_pool_plain(Emit *e, Node *n); /* pool_plain.c: pools of any type and rank */

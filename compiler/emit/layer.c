@@ -10,9 +10,11 @@
 
 static void (*const planned_emitter[])(Emit *, Node *) = {
 #define KERNEL(name, ...) emit_##name,
+#define PLANNED(name, ...) emit_##name,
 #define DENSE(name, op) emit_##name,
 #include "kernels.def"
 #undef KERNEL
+#undef PLANNED
 #undef DENSE
 };
 

@@ -4,19 +4,14 @@
 
 #include <llvm-c/Core.h>
 
-/* ONNX's broadcasting: axes are aligned at the end, an axis of one element repeats. */
-Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat) {
+Ref strided_index(Emit *e, const Shape *s, const int64_t *stride, Ref flat) {
   CopyAxis group[MAX_RANK]; /* axes that step evenly, innermost first */
   int count = 0;
-  int64_t stride = 1;
-  for (int k = 0; k < to->rank; k++) {
-    int64_t n = to->d[to->rank - 1 - k], own = k < from->rank ? from->d[from->rank - 1 - k] : 1;
-    int64_t step = own == 1 ? 0 : stride;
-    stride *= own;
-    if (n == 1) continue;
+  for (int k = s->rank - 1; k >= 0; k--) {
+    if (s->d[k] == 1) continue;
     CopyAxis *last = count > 0 ? &group[count - 1] : NULL;
-    if (last && step == last->src * last->n) last->n *= n;
-    else group[count++] = (CopyAxis){n, step, 0};
+    if (last && stride[k] == last->src * last->n) last->n *= s->d[k];
+    else group[count++] = (CopyAxis){s->d[k], stride[k], 0};
   }
   Ref index = const_i64(e, 0);
   for (int k = 0; k < count; k++) {
@@ -26,6 +21,11 @@ Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat) {
     if (!outermost) flat = LLVMBuildUDiv(e->b, flat, size, "");
   }
   return index;
+}
+
+/* ONNX's broadcasting: axes are aligned at the end, an axis of one element repeats. */
+Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat) {
+  return strided_index(e, to, broadcast_cursor(from, to).stride, flat);
 }
 
 static Shape leading(const Shape *s) {

@@ -1,6 +1,5 @@
 /* product.c: matrix products. One register tile of rows x column vectors serves packed constants
- * (lower/product.c), matrices known at run time whose rows are contiguous, and, with vectors of one lane, every
- * other element type and order. */
+ * (lower/product.c) and, with vectors of one lane, every other element type and single columns known at run time only. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -77,9 +76,8 @@ static Product product_of(Emit *e, Node *n) {
     p.b_col = 1;
     p.narrow = narrow_columns(e->t, n);
   }
-  bool vectors = p.packed || (p.type == T_F32 && p.b_col == 1 && p.cols > 1);
-  p.lanes = vectors ? e->lanes : 1;
-  p.tile_rows = p.packed ? n->plan->product.uw : at_most(vectors ? F32_BYTES : 2, p.rows);
+  p.lanes = p.packed ? e->lanes : 1;
+  p.tile_rows = p.packed ? n->plan->product.uw : at_most(2, p.rows);
   p.tile_vectors = p.packed ? n->plan->product.nb : at_most(2, (p.cols + p.lanes - 1) / p.lanes);
   return p;
 }
@@ -97,12 +95,11 @@ static int lanes_of(const Product *p, const ProductTile *t, int j) {
   return at_most(p->lanes, t->cols - j * p->lanes);
 }
 
-static Ref load_b(const Product *p, const ProductTile *t, Ref b, int64_t k, int j) {
+static Ref load_b(const Product *p, Ref b, int64_t k, int j) {
   Emit *e = p->e;
   int64_t at = (k * p->b_k + j * p->lanes * p->b_col) * p->size;
   if (p->packed) return load(e, e->vec, b, at, p->b_k % e->lanes ? F32_BYTES : e->vec_bytes);
-  if (p->lanes == 1) return load(e, p->elem, b, at, p->size);
-  return load_lanes(e, b, at, lanes_of(p, t, j), F32_BYTES);
+  return load(e, p->elem, b, at, p->size);
 }
 
 static Ref multiply_add(const Product *p, Ref a, Ref b, Ref acc) {
@@ -115,7 +112,7 @@ static Ref multiply_add(const Product *p, Ref a, Ref b, Ref acc) {
 /* One step along K, for element k behind a and b. */
 static void step_k(const Product *p, const ProductTile *t, Ref a, Ref b, int64_t k, Ref *acc) {
   Ref column[16];
-  for (int j = 0; j < t->vectors; j++) column[j] = load_b(p, t, b, k, j);
+  for (int j = 0; j < t->vectors; j++) column[j] = load_b(p, b, k, j);
   for (int r = 0; r < t->rows; r++) {
     Ref x = load(p->e, p->elem, a, (r * p->a_row + k * p->a_k) * p->size, p->size);
     Ref row = splat(p->e, x, p->lanes);

@@ -116,6 +116,10 @@ void attr_set_int(Graph *g, Node *n, const char *name, int64_t v) {
   attr_set(g, n, (Attr){.name = name, .kind = A_INT, .i = v});
 }
 
+void attr_set_float(Graph *g, Node *n, const char *name, float v) {
+  attr_set(g, n, (Attr){.name = name, .kind = A_FLOAT, .f = v});
+}
+
 void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t *v) {
   int64_t *copy = alloc_n(g->cx, (size_t)count, sizeof *copy);
   if (count) memcpy(copy, v, (size_t)count * sizeof *copy);

@@ -19,6 +19,12 @@ typedef struct Shape {
   int64_t d[MAX_RANK];
 } Shape;
 
+/* A tensor read in another order: element (i0, i1, ...) is number at + sum(ik stride[k]) of its row-major elements. */
+typedef struct View {
+  Shape shape;
+  int64_t at, stride[MAX_RANK];
+} View;
+
 /* ---- operators: one row each in ops.def, which says all that is asked of an operator as such ----
  * The columns that must be given have enumerators that are not 0; tests/graph/ops_test.c sees to it. Of the others, 0 is the answer
  * that is always right, if not fast. */
@@ -207,7 +213,8 @@ typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } PadMode;
  * from zeros, and nobody else reads attributes or writes these: a pass that changes a parameter sets the attribute and infers the
  * node again, which verify checks. So nodes of one operator that do the same with the same inputs have the same bytes here. */
 typedef struct OpParams {
-  int64_t perm[MAX_RANK]; /* Transpose: axis k of the result is axis perm[k] of the input */
+  int64_t perm[MAX_RANK]; /* Transpose: axis k of the result is axis perm[k] of the input; Product: of what it computes */
+  View a, b;             /* Product: its matrices, of inputs 0 and 1 */
   uint64_t fill;         /* ConstantOfShape: the element, in the first bytes */
   float alpha, beta;     /* LeakyRelu, HardSigmoid, Gemm, ... */
   float epsilon;         /* BatchNormalization */
@@ -348,6 +355,7 @@ int64_t attr_int(const Node *n, const char *name, int64_t otherwise);
 float attr_float(const Node *n, const char *name, float otherwise);
 const char *attr_string(const Node *n, const char *name, const char *otherwise);
 void attr_set_int(Graph *g, Node *n, const char *name, int64_t v);
+void attr_set_float(Graph *g, Node *n, const char *name, float v);
 void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t *v);
 void attr_remove(Node *n, const char *name);
 

@@ -8,16 +8,19 @@ const Algorithm algorithms[] = {
   {.name = #name_, .op = OP_##op_, .input = T_##x, .weights = T_##w, .sum = T_##y, .features = (needs), \
    .plans = plans_##name_, .packed = packed_##name_, .pack = pack_##name_, .alike = alike_##name_, \
    .cost = (cycles), __VA_ARGS__},
+#define PLANNED(name_, op_, x, w, y) \
+  {.name = #name_, .op = OP_##op_, .input = T_##x, .weights = T_##w, .sum = T_##y, .plans = plans_##name_},
 #define DENSE(name_, op_) {.name = #name_, .op = OP_##op_},
 #include "kernels.def"
 #undef KERNEL
+#undef PLANNED
 #undef DENSE
 };
 const int algorithm_count = COUNT(algorithms);
 
 const Algorithm *dense_algorithm(Op op) {
   const Algorithm *a = algorithms;
-  while (a->op != op || a->pack) {
+  while (a->op != op || a->plans) {
     a++;
     assert(a < algorithms + algorithm_count);
   }

@@ -115,6 +115,13 @@ typedef struct IntegerPlan { int uw, nb /* vectors of outputs */, pairs /* of in
 
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
 
+/* A product of matrices known at run time only: panels of B, nb vectors of columns wide, are put into scratch, unless `direct`. */
+typedef struct PanelsPlan {
+  int uw, nb;          /* rows, vectors of columns */
+  bool direct;         /* B is read where it lies */
+  int64_t chunk;       /* tiles of rows for which a panel is made once */
+} PanelsPlan;
+
 typedef struct Algorithm Algorithm;
 
 struct Plan {
@@ -131,6 +138,7 @@ struct Plan {
     StrassenPlan strassen;
     IntegerPlan integer;
     ProductPlan product;
+    PanelsPlan panels;
   };
   struct {
     int64_t weights;   /* pack: offset in bytes of the packed weights, in build->weights */
@@ -191,9 +199,11 @@ const Algorithm *dense_algorithm(Op op);
   int64_t packed_##name(const Target *t, const Node *n, const Plan *p); \
   void pack_##name(const Target *t, const Node *n, void *to); \
   bool alike_##name(const Node *a, const Node *b);
+#define PLANNED(name, ...) void plans_##name(const Build *b, const Node *n, Plans *list);
 #define DENSE(name, op)
 #include "kernels.def"
 #undef KERNEL
+#undef PLANNED
 #undef DENSE
 double cost_depthwise(const ConvCost *c, const Plan *p);
 double cost_grouped(const ConvCost *c, const Plan *p);
@@ -452,6 +462,9 @@ int64_t next_block(int64_t c, int64_t end, int64_t lanes);
  * products are sums along K, which has to be the dense axis of A; where it is not, the panels have the last
  * columns without padding (packed_columns). */
 int64_t narrow_columns(const Target *t, const Node *n);
+
+/* Rows and column vectors whose accumulators, with a vector of B for each column and one of A, fit the registers. */
+void product_tile(const Target *t, int64_t rows, int64_t vectors, int *uw, int *nb);
 
 /* ==== plan.c ==== */
 

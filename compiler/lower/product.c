@@ -23,13 +23,12 @@ static PackedMatrix matrix_of(const Node *n) {
   return m;
 }
 
-/* Rows and column vectors whose accumulators, with a vector of B for each column and one of A, fit the
- * registers. A single row takes B from memory; 7 accumulators hide the latency of two FMAs a cycle. */
-static void choose_tile(const Target *t, int64_t rows, int64_t vectors, ProductPlan *p) {
+/* A single row takes B from memory; 7 accumulators hide the latency of two FMAs a cycle. */
+void product_tile(const Target *t, int64_t rows, int64_t vectors, int *uw, int *nb) {
   int spare = t->fma ? 1 : 2; /* without FMA the product needs a register */
-  p->uw = (int)size_min(t->regs == 32 ? 6 : 4, rows);
-  p->nb = p->uw == 1 ? (t->regs == 32 ? 8 : 7) : (t->regs - spare) / (p->uw + 1);
-  p->nb = (int)size_min(p->nb, vectors);
+  *uw = (int)size_min(t->regs == 32 ? 6 : 4, rows);
+  *nb = *uw == 1 ? (t->regs == 32 ? 8 : 7) : (t->regs - spare) / (*uw + 1);
+  *nb = (int)size_min(*nb, vectors);
 }
 
 void plans_product(const Build *build, const Node *n, Plans *list) {
@@ -38,7 +37,8 @@ void plans_product(const Build *build, const Node *n, Plans *list) {
   PackedMatrix m = matrix_of(n);
   int64_t rows = shape_count(&n->out[0]->shape) / m.n;
   if (rows == 0) return;
-  choose_tile(build->target, rows, size_ceiling(m.n, build->target->lanes), &plans_add(list)->product);
+  ProductPlan *p = &plans_add(list)->product;
+  product_tile(build->target, rows, size_ceiling(m.n, build->target->lanes), &p->uw, &p->nb);
 }
 
 int64_t narrow_columns(const Target *t, const Node *n) {

@@ -27,7 +27,7 @@ static int by_cost(const void *a, const void *b) {
 
 /* Can an algorithm's code run on the target, with operands of these types? */
 static bool is_possible(const Algorithm *a, const Build *b, const Node *n) {
-  if (a->op != n->op || !a->pack || (b->target->cpu_bits & a->features) != a->features) return false;
+  if (a->op != n->op || !a->plans || (b->target->cpu_bits & a->features) != a->features) return false;
   return n->in[0]->type == a->input && n->in[1]->type == a->weights;
 }
 

@@ -52,7 +52,9 @@ int64_t terms_of_result(const Node *n) {
   const Shape *a = &n->in[0]->shape;
   switch (op_info[n->op].family) {
   case FAMILY_CONV: return conv_terms(n);
-  case FAMILY_PRODUCT: return a->d[n->p.trans_a ? 0 : a->rank - 1];
+  case FAMILY_PRODUCT:
+    if (n->op == OP_Product) return n->p.a.shape.d[n->p.a.shape.rank - 1];
+    return a->d[n->p.trans_a ? 0 : a->rank - 1];
   case FAMILY_POOL:
     if (is_global_pool(n)) return shape_count(a) / size_max(shape_count(&n->out[0]->shape), 1);
     return size_min(size_mul(size_mul(n->win.kd, n->win.kh), n->win.kw), shape_count(a));

@@ -143,6 +143,23 @@ typedef void Eval(Graph *g, const Node *n, const void *const *in, void **out);
 #include "ops.def"
 #undef OP
 
+/* ==== product.c ==== */
+
+/* A matrix for each index of the batch: element (batch, i, j) is number at + sum(batch[k]) + i row + j col. */
+typedef struct Matrices {
+  int64_t at, row, col, batch[MAX_RANK];
+} Matrices;
+/* Once dimensions are numbers: y[batch,i,j] = sum(k) a[batch,i,k] b[batch,k,j], for Gemm, MatMul and Product. */
+typedef struct Products {
+  Shape batch;
+  int64_t rows, cols, inner;
+  Matrices a, b, y;      /* of inputs 0 and 1 and the result */
+} Products;
+Products products_of(const Node *n);
+View view_whole(const Shape *s);  /* the tensor as it is */
+/* Sets the attribute of a Product that says so. */
+void attr_set_view(Graph *g, Node *n, const char *name, const View *v);
+
 /* ==== meaning.c ==== */
 
 typedef struct Meaning {

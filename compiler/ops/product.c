@@ -1,28 +1,7 @@
 /* product.c: matrix products. */
 #include "ops.h"
 
-/* Element (i,j) is data[at + i row + j column]. */
-typedef struct Matrix {
-  Type type;
-  const void *data;
-  int64_t at, row, column;
-} Matrix;
-
-static Number element(const Matrix *m, int64_t i, int64_t j) {
-  return get_number(m->type, m->data, m->at + i * m->row + j * m->column);
-}
-
-/* Row i of a times column j of b; floats are summed in double, integers wrap. */
-static Number dot(const Matrix *a, const Matrix *b, int64_t i, int64_t j, int64_t size) {
-  Number sum = {0};
-  if (type_is_float(a->type)) sum.f = 0;
-  for (int64_t k = 0; k < size; k++) {
-    Number p = element(a, i, k), q = element(b, k, j);
-    if (type_is_float(a->type)) sum.f += p.f * q.f;
-    else sum.u += p.u * q.u;
-  }
-  return sum;
-}
+#include <string.h>
 
 /* ---- Gemm ---- */
 
@@ -50,37 +29,12 @@ void infer_gemm(Graph *g, Node *n) {
   set_output(g, n, 0, n->in[0]->type, &out);
 }
 
-static Matrix matrix_of(const Value *v, const void *data, bool transposed) {
-  int64_t columns = v->shape.d[1];
-  return transposed ? (Matrix){v->type, data, 0, 1, columns} : (Matrix){v->type, data, 0, columns, 1};
-}
-
-void eval_gemm(Graph *g, const Node *n, const void *const *in, void **out) {
-  (void)g;
-  Matrix a = matrix_of(n->in[0], in[0], n->p.trans_a), b = matrix_of(n->in[1], in[1], n->p.trans_b);
-  int64_t inner = n->in[0]->shape.d[!n->p.trans_a];
-  const Shape *s = &n->out[0]->shape;
-  const Value *bias = n->n_in > 2 ? n->in[2] : NULL;
-  Cursor c = bias ? broadcast_cursor(&bias->shape, s) : (Cursor){.shape = s};
-  for (int64_t i = 0; i < shape_count(s); i++, cursor_next(&c)) {
-    Number y = dot(&a, &b, i / s->d[1], i % s->d[1], inner);
-    y.f *= n->p.alpha;
-    if (bias) y.f += (double)n->p.beta * get_number(bias->type, in[2], c.at).f;
-    put_number(n->out[0]->type, out[0], i, y);
-  }
-}
-
 /* ---- MatMul ---- */
 
 /* numpy.matmul: vectors are matrices of one row (left) or column (right), which the result does not have. */
-void infer_matmul(Graph *g, Node *n) {
-  check_same_type(g, n, 1);
-  check_rank(g, n, 0, 1, MAX_RANK);
-  check_rank(g, n, 1, 1, MAX_RANK);
-  Shape a = n->in[0]->shape, b = n->in[1]->shape, out;
+static Shape matmul_shape(Graph *g, const Node *n, Shape a, Shape b) {
+  Shape out;
   int ka = a.rank - 1, kb = b.rank > 1 ? b.rank - 2 : 0;
-  check_number(g, n, 0, ka);
-  check_number(g, n, 1, kb);
   if (a.d[ka] != b.d[kb])
     fail_at(g, n, "the product's inner sizes differ: %lld and %lld%s", (long long)a.d[ka], (long long)b.d[kb],
             batch_remedy(g, n));
@@ -92,33 +46,192 @@ void infer_matmul(Graph *g, Node *n) {
     fail_at(g, n, "batches %s and %s do not broadcast%s", shape_text(g->cx, &a), shape_text(g->cx, &b), batch_remedy(g, n));
   if (rows) out.d[out.rank++] = m;
   if (columns) out.d[out.rank++] = p;
+  return out;
+}
+
+void infer_matmul(Graph *g, Node *n) {
+  check_same_type(g, n, 1);
+  check_rank(g, n, 0, 1, MAX_RANK);
+  check_rank(g, n, 1, 1, MAX_RANK);
+  const Shape *a = &n->in[0]->shape, *b = &n->in[1]->shape;
+  check_number(g, n, 0, a->rank - 1);
+  check_number(g, n, 1, b->rank > 1 ? b->rank - 2 : 0);
+  Shape out = matmul_shape(g, n, *a, *b);
   set_output(g, n, 0, n->in[0]->type, &out);
 }
 
-/* Strides of the batch axes of s, whose last `matrix` axes are the matrix, broadcast to the batch `to`. */
-static Cursor batch_cursor(const Shape *s, int matrix, const Shape *to) {
-  Shape whole = *to;
-  for (int i = s->rank - matrix; i < s->rank; i++) whole.d[whole.rank++] = s->d[i];
-  Cursor c = broadcast_cursor(s, &whole);
-  c.shape = to;
+/* ---- Product ---- */
+
+View view_whole(const Shape *s) {
+  View v = {.shape = *s};
+  dense_strides(s, v.stride);
+  return v;
+}
+
+void attr_set_view(Graph *g, Node *n, const char *name, const View *v) {
+  int64_t list[1 + 2 * MAX_RANK] = {v->at};
+  for (int k = 0; k < v->shape.rank; k++) {
+    list[1 + 2 * k] = v->shape.d[k];
+    list[2 + 2 * k] = v->stride[k];
+  }
+  attr_set_ints(g, n, name, 1 + 2 * v->shape.rank, list);
+}
+
+/* Every element of the view is one of the tensor's. */
+static void check_view(Graph *g, const Node *n, const char *name, const View *v, const Value *of) {
+  int64_t last = v->at;
+  for (int k = 0; k < v->shape.rank; k++) {
+    if (v->shape.d[k] < 1 || v->stride[k] < 0) fail_at(g, n, "attribute %s has a size or stride out of range", name);
+    last = size_add(last, size_mul(v->shape.d[k] - 1, v->stride[k]));
+  }
+  if (v->at < 0 || last >= shape_count(&of->shape)) fail_at(g, n, "attribute %s reaches beyond the input", name);
+  if (!fits_memory(g, of->type, &v->shape)) fail_at(g, n, "attribute %s is larger than the memory limit", name);
+}
+
+static View read_view(Graph *g, const Node *n, const char *name, int i) {
+  const Attr *a = attr_find(n, name);
+  View v = view_whole(&n->in[i]->shape);
+  if (a) {
+    if (a->kind != A_INTS || a->n % 2 == 0 || a->n > 1 + 2 * MAX_RANK) fail_at(g, n, "attribute %s is no view", name);
+    v = (View){.shape.rank = a->n / 2, .at = a->ints[0]};
+    for (int k = 0; k < v.shape.rank; k++) {
+      v.shape.d[k] = a->ints[1 + 2 * k];
+      v.stride[k] = a->ints[2 + 2 * k];
+    }
+  }
+  if (v.shape.rank < 2) fail_at(g, n, "input %d is no matrix", i);
+  check_view(g, n, name, &v, n->in[i]);
+  return v;
+}
+
+static void read_perm(Graph *g, Node *n, int rank) {
+  bool seen[MAX_RANK] = {false};
+  for (int k = 0; k < rank; k++) n->p.perm[k] = k;
+  ints_attr(g, n, "perm", rank, n->p.perm);
+  for (int k = 0; k < rank; k++) {
+    int64_t axis = n->p.perm[k];
+    if (axis < 0 || axis >= rank || seen[axis] || (k == rank - 1 && axis != k))
+      fail_at(g, n, "attribute perm is not a permutation that leaves the last axis");
+    seen[axis] = true;
+  }
+}
+
+void infer_product(Graph *g, Node *n) {
+  check_same_type(g, n, 1);
+  if (shape_is_symbolic(&n->in[0]->shape) || shape_is_symbolic(&n->in[1]->shape))
+    fail_at(g, n, "the operator is for images without a batch symbol");
+  n->p.a = read_view(g, n, "a_view", 0);
+  n->p.b = read_view(g, n, "b_view", 1);
+  Shape whole = matmul_shape(g, n, n->p.a.shape, n->p.b.shape), out = whole;
+  read_perm(g, n, whole.rank);
+  for (int k = 0; k < whole.rank; k++) out.d[k] = whole.d[n->p.perm[k]];
+  set_output(g, n, 0, n->in[0]->type, &out);
+}
+
+/* ---- all of them as one ---- */
+
+/* The matrix is the last two axes of a view, or of a vector the one that it has; the others broadcast to the batch. */
+static Matrices matrices_of(const View *v, bool is_row, const Shape *batch) {
+  int rank = v->shape.rank, lead = rank > 2 ? rank - 2 : 0;
+  Matrices m = {.at = v->at};
+  if (rank > 1) m.row = v->stride[rank - 2], m.col = v->stride[rank - 1];
+  else *(is_row ? &m.col : &m.row) = 1;
+  for (int k = 0; k < lead; k++)
+    m.batch[batch->rank - lead + k] = v->shape.d[k] == 1 ? 0 : v->stride[k];
+  return m;
+}
+
+static void turn(Matrices *m) {
+  int64_t row = m->row;
+  m->row = m->col;
+  m->col = row;
+}
+
+static Shape batch_of(const Shape *s) {
+  Shape batch = *s;
+  batch.rank = s->rank > 2 ? s->rank - 2 : 0;
+  return batch;
+}
+
+/* The result's axes are the batch, then the rows, if any, then the columns, if any, in the order perm. */
+static Matrices result_of(const Node *n, int batch_rank, bool has_rows) {
+  Matrices m = {0};
+  int64_t stride[MAX_RANK];
+  const Shape *s = &n->out[0]->shape;
+  dense_strides(s, stride);
+  for (int k = 0; k < s->rank; k++) {
+    int axis = n->op == OP_Product ? (int)n->p.perm[k] : k;
+    if (axis < batch_rank) m.batch[axis] = stride[k];
+    else *(axis == batch_rank && has_rows ? &m.row : &m.col) = stride[k];
+  }
+  return m;
+}
+
+Products products_of(const Node *n) {
+  bool own = n->op == OP_Product;
+  View a = own ? n->p.a : view_whole(&n->in[0]->shape), b = own ? n->p.b : view_whole(&n->in[1]->shape);
+  Shape batch_a = batch_of(&a.shape), batch_b = batch_of(&b.shape);
+  Products p = {0};
+  bool fits = shape_broadcast(&batch_a, &batch_b, &p.batch);
+  assert(fits), (void)fits;
+  p.a = matrices_of(&a, true, &p.batch);
+  p.b = matrices_of(&b, false, &p.batch);
+  if (n->p.trans_a) turn(&p.a);
+  if (n->p.trans_b) turn(&p.b);
+  const int64_t *da = a.shape.d + a.shape.rank, *db = b.shape.d + b.shape.rank;
+  p.inner = n->p.trans_a ? da[-2] : da[-1];
+  p.rows = a.shape.rank == 1 ? 1 : n->p.trans_a ? da[-1] : da[-2];
+  p.cols = b.shape.rank == 1 ? 1 : n->p.trans_b ? db[-2] : db[-1];
+  p.y = result_of(n, p.batch.rank, a.shape.rank > 1);
+  return p;
+}
+
+/* ---- evaluation ---- */
+
+/* Row i of a times column j of b; floats are summed in double, integers wrap. */
+static Number dot(Type t, const Products *p, const void *const *in, int64_t a, int64_t b) {
+  Number sum = {0};
+  if (type_is_float(t)) sum.f = 0;
+  for (int64_t k = 0; k < p->inner; k++) {
+    Number x = get_number(t, in[0], a + k * p->a.col), y = get_number(t, in[1], b + k * p->b.row);
+    if (type_is_float(t)) sum.f += x.f * y.f;
+    else sum.u += x.u * y.u;
+  }
+  return sum;
+}
+
+static Cursor batch_cursor(const Products *p, const Matrices *m) {
+  Cursor c = {.shape = &p->batch, .at = m->at};
+  memcpy(c.stride, m->batch, sizeof c.stride);
   return c;
 }
 
-void eval_matmul(Graph *g, const Node *n, const void *const *in, void **out) {
+void eval_product(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  const Shape *sa = &n->in[0]->shape, *sb = &n->in[1]->shape, *sy = &n->out[0]->shape;
-  bool rows = sa->rank > 1, columns = sb->rank > 1;
-  int64_t inner = sa->d[sa->rank - 1];
-  int64_t m = rows ? sa->d[sa->rank - 2] : 1, p = columns ? sb->d[sb->rank - 1] : 1;
-  Matrix a = {n->in[0]->type, in[0], 0, inner, 1}, b = {n->in[1]->type, in[1], 0, p, 1};
-  Shape batch = *sy;
-  batch.rank -= rows + columns;
-  Cursor ca = batch_cursor(sa, 1 + rows, &batch), cb = batch_cursor(sb, 1 + columns, &batch);
-  int64_t count = shape_count(&batch);
-  for (int64_t k = 0; k < count; k++, cursor_next(&ca), cursor_next(&cb)) {
-    a.at = ca.at;
-    b.at = cb.at;
-    for (int64_t i = 0; i < m * p; i++)
-      put_number(n->out[0]->type, out[0], k * m * p + i, dot(&a, &b, i / p, i % p, inner));
+  Products p = products_of(n);
+  Cursor a = batch_cursor(&p, &p.a), b = batch_cursor(&p, &p.b), y = batch_cursor(&p, &p.y);
+  Type t = n->in[0]->type;
+  for (int64_t k = 0; k < shape_count(&p.batch); k++, cursor_next(&a), cursor_next(&b), cursor_next(&y)) {
+    for (int64_t i = 0; i < p.rows; i++) {
+      for (int64_t j = 0; j < p.cols; j++) {
+        Number sum = dot(t, &p, in, a.at + i * p.a.row, b.at + j * p.b.col);
+        if (n->op == OP_Product) sum.f *= n->p.alpha;
+        put_number(n->out[0]->type, out[0], y.at + i * p.y.row + j * p.y.col, sum);
+      }
+    }
+  }
+}
+
+void eval_gemm(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  Products p = products_of(n);
+  const Shape *s = &n->out[0]->shape;
+  const Value *bias = n->n_in > 2 ? n->in[2] : NULL;
+  Cursor c = bias ? broadcast_cursor(&bias->shape, s) : (Cursor){.shape = s};
+  for (int64_t i = 0; i < shape_count(s); i++, cursor_next(&c)) {
+    Number y = dot(n->in[0]->type, &p, in, i / s->d[1] * p.a.row, i % s->d[1] * p.b.col);
+    y.f *= n->p.alpha;
+    if (bias) y.f += (double)n->p.beta * get_number(bias->type, in[2], c.at).f;
+    put_number(n->out[0]->type, out[0], i, y);
   }
 }

@@ -14,6 +14,7 @@ void pass_batch(Graph *g);  /* checks that images are independent, puts 1 for th
 void pass_moves(Graph *g);    /* moves.c: Pad into Conv and pools; transposes cancelled or sunk; ReduceMean as GlobalAveragePool */
 void pass_affine(Graph *g);   /* affine.c: batch norm, scale and shift chains merged and folded into convolutions */
 void pass_channels(Graph *g); /* channels.c: constant channels dropped, BatchZero blocks to their identity */
+void pass_views(Graph *g);    /* views.c: products read their matrices where they lie; after fold3 */
 void pass_fuse(Graph *g);     /* fuse.c: elementwise operators become epilogues of anchors */
 
 /* ==== line.c: one-dimensional convolutions and pools as two-dimensional of height 1; after fuse ==== */

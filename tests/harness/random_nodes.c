@@ -219,6 +219,34 @@ static bool matmul(R *r) {
   return random_keep(r, first, OP_MatMul, false, most);
 }
 
+/* A tensor times itself, turned, as attention has it: such products read their operands where they lie. */
+static bool heads(R *r) {
+  const V *x = random_any(r, T_F32, 3, 5);
+  if (!x || x->shape.rank < 3 || x->magnitude > 100) return false;
+  int first = r->n_line, rank = x->shape.rank;
+  int64_t perm[MAX_RANK], inner = x->shape.d[rank - 2] + x->shape.d[rank - 1];
+  for (int i = 0; i < rank; i++) perm[i] = i;
+  perm[rank - 2] = rank - 1, perm[rank - 1] = rank - 2;
+  const char *turned = random_new_value(r);
+  random_say(r, "%s = Transpose(%s) perm=%s", turned, x->name, random_ints(r, "[]", rank, perm));
+  if (one_in(r, 2)) {
+    const char *factor = random_constant_between(r, &(Shape){0}, 0.1, 1);
+    const char *scaled = random_new_value(r);
+    bool swap = one_in(r, 2);
+    random_say(r, "%s = Mul(%s, %s)", scaled, swap ? factor : turned, swap ? turned : factor);
+    turned = scaled;
+  }
+  const char *y = random_new_value(r);
+  bool left = one_in(r, 2);
+  random_say(r, "%s = MatMul(%s, %s)", y, left ? turned : x->name, left ? x->name : turned);
+  if (rank > 3 && one_in(r, 2)) {
+    for (int i = 0; i < rank; i++) perm[i] = i;
+    perm[1] = 2, perm[2] = 1;
+    random_say(r, "%s = Transpose(%s) perm=%s", random_new_value(r), y, random_ints(r, "[]", rank, perm));
+  }
+  return random_keep(r, first, OP_MatMul, false, x->magnitude * x->magnitude * (double)inner);
+}
+
 /* ==== along axes ==== */
 
 static bool along_axis(R *r) {
@@ -401,7 +429,7 @@ static bool constant_of_shape(R *r) {
 
 bool random_node(R *r) {
   static bool (*const propose[])(R *) = {
-    conv, conv, conv, conv_transpose, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, along_axis,
+    conv, conv, conv, conv_transpose, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, heads, along_axis,
     reduce_mean, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
     constant_of_shape,
   };

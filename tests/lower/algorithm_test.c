@@ -24,7 +24,7 @@ static void rows_are_whole(void **state) {
     const Algorithm *dense = dense_algorithm(a->op);
     assert_true(dense->op == a->op && !dense->pack && !dense->plans && !dense->packed);
     if (!a->pack) {
-      assert_ptr_equal(a, dense);
+      assert_true(a == dense || (a < dense && a->plans && a->input != T_NONE));
       continue;
     }
     assert_true(a < dense && a->plans && a->packed && a->alike);
