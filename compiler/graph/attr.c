@@ -12,6 +12,7 @@ static const struct Row {
   {"value", A_TENSOR, OP_NONE},
   {"allowzero", A_INT, OP_NONE},
   {"alpha", A_FLOAT, OP_NONE},
+  {"antialias", A_INT, OP_NONE},
   {"auto_pad", A_STRING, OP_NONE},
   {"axes", A_INTS, OP_NONE},
   {"axis", A_INT, OP_NONE},
@@ -22,21 +23,27 @@ static const struct Row {
   {"broadcast", A_INT, OP_NONE},
   {"ceil_mode", A_INT, OP_NONE},
   {"consumed_inputs", A_INTS, OP_NONE},
+  {"coordinate_transformation_mode", A_STRING, OP_NONE},
   {"count_include_pad", A_INT, OP_NONE},
+  {"cubic_coeff_a", A_FLOAT, OP_NONE},
   {"dilations", A_INTS, OP_NONE},
   {"end", A_INT, OP_NONE},
   {"ends", A_INTS, OP_NONE},
   {"epsilon", A_FLOAT, OP_NONE},
+  {"exclude_outside", A_INT, OP_NONE},
   {"exclusive", A_INT, OP_NONE},
+  {"extrapolation_value", A_FLOAT, OP_NONE},
   {"gamma", A_FLOAT, OP_NONE},
   {"group", A_INT, OP_NONE},
   {"is_test", A_INT, OP_NONE},
+  {"keep_aspect_ratio_policy", A_STRING, OP_NONE},
   {"keepdims", A_INT, OP_NONE},
   {"kernel_shape", A_INTS, OP_NONE},
   {"max", A_FLOAT, OP_NONE},
   {"min", A_FLOAT, OP_NONE},
   {"mode", A_STRING, OP_NONE},
   {"momentum", A_FLOAT, OP_NONE},
+  {"nearest_mode", A_STRING, OP_NONE},
   {"noop_with_empty_axes", A_INT, OP_NONE},
   {"num_outputs", A_INT, OP_NONE},
   {"output_dtype", A_INT, OP_NONE},
@@ -46,8 +53,10 @@ static const struct Row {
   {"perm", A_INTS, OP_NONE},
   {"precision", A_INT, OP_NONE},
   {"ratio", A_FLOAT, OP_NONE},
+  {"repeats", A_INTS, OP_NONE},
   {"round_mode", A_STRING, OP_NONE},
   {"saturate", A_INT, OP_NONE},
+  {"scales", A_FLOATS, OP_NONE},
   {"seed", A_INT, OP_Dropout},
   {"select_last_index", A_INT, OP_NONE},
   {"spatial", A_INT, OP_NONE},
@@ -124,6 +133,10 @@ void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t
   int64_t *copy = alloc_n(g->cx, (size_t)count, sizeof *copy);
   if (count) memcpy(copy, v, (size_t)count * sizeof *copy);
   attr_set(g, n, (Attr){.name = name, .kind = A_INTS, .n = count, .ints = copy});
+}
+
+void attr_set_string(Graph *g, Node *n, const char *name, const char *s) {
+  attr_set(g, n, (Attr){.name = name, .kind = A_STRING, .s = s});
 }
 
 void attr_remove(Node *n, const char *name) {

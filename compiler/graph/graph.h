@@ -48,6 +48,7 @@ typedef enum Family { /* how an operator is treated where only its family matter
   FAMILY_BINARY,       /* y[i] = f(a[i], b[i]) with broadcasting */
   FAMILY_SCALE,        /* y[i] = f(x[i]) with parameters along an axis */
   FAMILY_REDUCE,       /* softmax, means, argmax along axes */
+  FAMILY_RESIZE,       /* an element is a weighted sum of a few that lie around its place */
   FAMILY_MOVE,         /* elements change place only */
   FAMILY_VIEW,         /* the same elements in the same order under another shape */
   FAMILY_SHAPE,        /* known once shapes are: folds away */
@@ -209,14 +210,24 @@ typedef struct Window {
 
 typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } PadMode;
 
+/* Resize: how a place between elements is read, and which place of the input is meant by an index of the result. */
+typedef enum Interpolation { INTERPOLATE_NEAREST, INTERPOLATE_LINEAR, INTERPOLATE_CUBIC } Interpolation;
+typedef enum Coordinates {
+  COORDINATES_HALF_PIXEL, COORDINATES_HALF_PIXEL_SYMMETRIC, COORDINATES_PYTORCH_HALF_PIXEL, COORDINATES_ALIGN_CORNERS,
+  COORDINATES_ASYMMETRIC, COORDINATES_TF_HALF_PIXEL_FOR_NN, COORDINATES_TF_CROP_AND_RESIZE
+} Coordinates;
+typedef enum Nearest { NEAREST_PREFER_FLOOR, NEAREST_PREFER_CEIL, NEAREST_FLOOR, NEAREST_CEIL, NEAREST_BY_SCALE } Nearest;
+typedef enum AspectRatio { ASPECT_STRETCH, ASPECT_NOT_LARGER, ASPECT_NOT_SMALLER } AspectRatio;
+
 /* What an operator's attributes come to, with their defaults; what it has none of is 0. infer_node fills it, Node.win and Node.group
  * from zeros, and nobody else reads attributes or writes these: a pass that changes a parameter sets the attribute and infers the
  * node again, which verify checks. So nodes of one operator that do the same with the same inputs have the same bytes here. */
 typedef struct OpParams {
-  int64_t perm[MAX_RANK]; /* Transpose: axis k of the result is axis perm[k] of the input; Product: of what it computes */
+  int64_t perm[MAX_RANK]; /* Transpose: axis k of the result is axis perm[k] of the input; Product: of what it computes; Resize: axis k
+                             is number perm[k] of those that the arguments speak of, -1: none */
   View a, b;             /* Product: its matrices, of inputs 0 and 1 */
   uint64_t fill;         /* ConstantOfShape: the element, in the first bytes */
-  float alpha, beta;     /* LeakyRelu, HardSigmoid, Gemm, ... */
+  float alpha, beta;     /* LeakyRelu, HardSigmoid, Gemm, ...; Resize: the cubic's coefficient, what lies outside */
   float epsilon;         /* BatchNormalization */
   int axis;              /* counted from the front: Softmax, LogSoftmax, ArgMax, Concat, Split, Gather, Flatten; Shape: where it begins;
                             QuantizeLinear, DequantizeLinear: that of a list of scales */
@@ -229,6 +240,19 @@ typedef struct OpParams {
   bool trans_a, trans_b; /* Gemm */
   bool ceil, count_pad;  /* pools: windows cut off at the end count; the mean counts the padding */
   bool by_column;        /* MaxPool: its indices do */
+  struct Resizing {      /* Resize */
+    Interpolation interpolation;
+    Coordinates coordinates;
+    Nearest nearest;
+    AspectRatio aspect;
+    bool antialias, exclude_outside;
+  } resize;
+  struct Resampling {    /* Resample: along which one or two axes */
+    int axes;
+    int axis[2];
+    int64_t repeat[2];   /* each element so many times; 0: by a table */
+    bool outside;        /* a table has places outside */
+  } resample;
 } OpParams;
 
 typedef struct Plan Plan; /* select.c's choice; the struct is in lower.h */
@@ -357,6 +381,7 @@ const char *attr_string(const Node *n, const char *name, const char *otherwise);
 void attr_set_int(Graph *g, Node *n, const char *name, int64_t v);
 void attr_set_float(Graph *g, Node *n, const char *name, float v);
 void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t *v);
+void attr_set_string(Graph *g, Node *n, const char *name, const char *s); /* s is not copied */
 void attr_remove(Node *n, const char *name);
 
 /* ==== constant.c: a value's elements ==== */

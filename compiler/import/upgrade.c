@@ -178,6 +178,34 @@ static void upgrade_sum(Graph *g, Node *n) {
   define_output(n, y);
 }
 
+/* ---- Resize ---- */
+
+/* Before set 11 there were no other coordinates, and rounding was not told: down, but up where the map shrinks. */
+static void set_old_coordinates(Graph *g, Node *n) {
+  attr_set_string(g, n, "coordinate_transformation_mode", "asymmetric");
+  attr_set_string(g, n, "nearest_mode", "floor_or_ceil_by_scale");
+}
+
+static void upgrade_resize(Graph *g, Node *n) {
+  Value *scales = n->n_in > 1 ? n->in[1] : NULL;
+  set_input(g, n, 2, scales);
+  set_input(g, n, 1, NULL);
+  set_old_coordinates(g, n);
+}
+
+static void upgrade_upsample(Graph *g, Node *n) {
+  const Attr *a = attr_find(n, "scales");
+  n->op = OP_Resize;
+  if (strcmp(attr_string(n, "mode", "nearest"), "bilinear") == 0) attr_set_string(g, n, "mode", "linear");
+  if (a && a->kind == A_FLOATS) {
+    Value *scales = value_const_f32(g, format_text(g->cx, "%s.scales", n->name), shape_of(1, (int64_t)a->n));
+    memcpy(f32_of(scales), a->floats, (size_t)a->n * sizeof *a->floats);
+    set_input(g, n, 1, scales);
+  }
+  attr_remove(n, "scales");
+  upgrade_resize(g, n);
+}
+
 /* ---- what happened before which operator set; rows of one operator apply in turn ---- */
 
 enum { EVER = 1 << 30 };
@@ -206,6 +234,8 @@ static const struct Upgrade {
   {OP_BatchNormalization, EVER, upgrade_batch_norm},
   {OP_Dropout, EVER, upgrade_dropout},
   {OP_Sum, EVER, upgrade_sum},
+  {OP_Resize, 11, upgrade_resize},
+  {OP_Upsample, EVER, upgrade_upsample},
 };
 
 void upgrade_node(Graph *g, Node *n) {

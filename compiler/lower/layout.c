@@ -139,10 +139,10 @@ static void split_epilogue(Graph *g, Node *n, int first) {
 static void split_epilogues(Graph *g) {
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
-    bool conv = conv_on_blocks(n), pool = op_info[n->op].family == FAMILY_POOL && n->in[0]->type == T_F32;
+    bool conv = conv_on_blocks(n), image = op_info[n->op].blocks == BLOCKS_IMAGES && n->op != OP_Pointwise && n->in[0]->type == T_F32;
     int first = 0;
     while (first < n->n_step && (conv ? step_fits_blocks(n, first) : step_type(n, first) == T_F32)) first++;
-    if (conv || pool) split_epilogue(g, n, first);
+    if (conv || image) split_epilogue(g, n, first);
   }
 }
 
@@ -247,6 +247,7 @@ static bool runs_on_blocks(const Node *n) {
   case BLOCKS_IF_PLANNED: return conv_on_blocks(n);
   case BLOCKS_IMAGES:
     if (n->op == OP_Pointwise) return x->layout.block && shape_equal(&x->shape, &y->shape) && steps_fit_blocks(n);
+    if (n->op == OP_Resample && !resamples_maps(n)) return false;
     return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n) && window_fits(n);
   case BLOCKS_NO: case BLOCKS_JOINED: case BLOCKS_MADE: break;
   }

@@ -109,6 +109,34 @@ void copy_elements(const Value *to, void *out, const void *in, Cursor c);
 /* A cursor over a tensor of shape s broadcast to `to`. */
 Cursor broadcast_cursor(const Shape *s, const Shape *to);
 
+/* ==== resize.c ==== */
+
+/* Resize along one axis: the sizes, how many elements of the result an element becomes, and the part of the axis, as shares of it,
+ * that is read where coordinates say so. */
+typedef struct ResizeAxis {
+  int64_t in, out;
+  double scale, start, end;
+} ResizeAxis;
+/* Are the arguments known that the result depends on? */
+bool resize_is_known(const Node *n);
+/* All axes; the arguments' elements are in[i], or if `in` is NULL those of constants. */
+void resize_axes(const Node *n, const void *const *in, ResizeAxis *axis);
+/* Index i of the result is made of the elements index[i * taps] and so on; weight NULL: of one. Where the first is -1, which is so
+ * only if `outside`, it is the value for what lies outside. */
+typedef struct ResizeTable {
+  int64_t taps, *index;
+  double *weight;
+  bool outside;
+} ResizeTable;
+ResizeTable resize_table(Graph *g, const Node *n, const ResizeAxis *a);
+
+/* ==== resample.c: of axis number i of those of a Resample ==== */
+
+int64_t resample_taps(const Node *n, int i);
+const Value *resample_index(const Node *n, int i);  /* i32 [size] or [size,taps]; NULL: elements are repeated */
+const Value *resample_weight(const Node *n, int i); /* NULL: one element is taken as it is */
+bool resamples_maps(const Node *n);                 /* along H and W alone */
+
 /* ==== window.c: for convolutions and pools ==== */
 
 enum { MAX_SPATIAL = 3 };

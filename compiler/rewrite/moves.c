@@ -448,6 +448,7 @@ static const Rewrite before_sinking[] = {
   {OP_MaxPool, take_padding},
 };
 static const Rewrite after_sinking[] = {
+  {OP_Resize, resize_as_resamples},
   {OP_Pad, shortcut_as_conv},
   {OP_Conv, take_padding},
   {OP_AveragePool, take_padding},

@@ -29,6 +29,9 @@ void pass_stem(Graph *g);
 /* ==== quant.c: operators between DequantizeLinear and QuantizeLinear work on integers; after shape ==== */
 void pass_quant(Graph *g);
 
+/* resample.c: a Resize, the current node of a walk, becomes Resamples; false: what it needs is not known. */
+bool resize_as_resamples(Graph *g, Node *n);
+
 /* ==== fuse.c, for the others ==== */
 
 /* n computes from's result in its place. */

@@ -384,6 +384,28 @@ static bool space_to_depth(R *r) {
   return random_keep(r, first, OP_SpaceToDepth, x->exact, x->magnitude);
 }
 
+static bool resize(R *r) {
+  static const char *const modes[] = {"nearest", "nearest", "linear", "linear", "cubic"};
+  static const char *const places[] = {"half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "half_pixel_symmetric"};
+  const V *x = random_any(r, one_in(r, 6) ? T_NONE : T_F32, 1, 5);
+  int mode = below(r, 5), first = r->n_line;
+  if (!x || (mode > 1 && !type_is_float(x->type))) return false;
+  int64_t axis[MAX_RANK], size[MAX_RANK], count = 0, all = 1;
+  for (int k = batched(x); k < x->shape.rank; k++) {
+    int64_t d = x->shape.d[k];
+    bool chosen = d > 0 && (k < 2 ? one_in(r, 5) : !one_in(r, 4));
+    if (chosen) axis[count] = k, size[count++] = one_in(r, 2) ? 2 * d : one_in(r, 2) ? 1 + below(r, 2 * (int)d) : random_size(r);
+    all *= chosen ? size[count - 1] : d;
+  }
+  if (count == 0 || all > MOST_WORK / 256) return false;
+  bool wide = mode > 1 && one_in(r, 4);
+  const char *list = random_int_list(r, (int)count, size);
+  random_say(r, "%s = Resize(%s, _, _, %s) axes=%s mode=\"%s\" coordinate_transformation_mode=\"%s\" nearest_mode=\"%s\"%s%s",
+      random_new_value(r), x->name, list, random_ints(r, "[]", (int)count, axis), modes[mode], places[below(r, 5)],
+      one_in(r, 2) ? "floor" : "round_prefer_ceil", wide ? " antialias=1" : "", one_in(r, 8) ? " exclude_outside=1" : "");
+  return random_keep(r, first, OP_Resize, mode < 2 && x->exact, mode == 4 ? 6 * x->magnitude : x->magnitude);
+}
+
 static bool view(R *r) {
   const V *x = random_any(r, one_in(r, 6) ? T_NONE : T_F32, 0, 5);
   if (!x) return false;
@@ -432,6 +454,7 @@ bool random_node(R *r) {
     conv, conv, conv, conv_transpose, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, heads, along_axis,
     reduce_mean, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
     constant_of_shape,
+    resize, resize,
   };
   return propose[below(r, (int)COUNT(propose))](r);
 }

@@ -115,6 +115,16 @@ static void set_6_broadcasts_by_axis(void **state) {
             "(Add): the attribute axis is out of range");
 }
 
+static void upsample_becomes_resize(void **state) {
+  (void)state;
+  check(10, "const s 2 = 1 2\ny = Resize(x, s) mode=\"linear\"",
+        "const s f32 [2] = {1, 2}\ny = Resize(x, _, s) mode=\"linear\" coordinate_transformation_mode=\"asymmetric\" "
+        "nearest_mode=\"floor_or_ceil_by_scale\"\n");
+  check(9, "const s 2 = 1 2\ny = Upsample(x, s)",
+        "const s f32 [2] = {1, 2}\ny = Resize(x, _, s) coordinate_transformation_mode=\"asymmetric\" "
+        "nearest_mode=\"floor_or_ceil_by_scale\"\n");
+}
+
 static void attributes_of_the_wrong_kind_are_refused(void **state) {
   (void)state;
   check_bad(11, "y = Squeeze(x) axes=1", 
@@ -134,6 +144,7 @@ int main(void) {
     cmocka_unit_test(an_old_mask_cannot_be_read),
     cmocka_unit_test(batch_norm_is_of_inference),
     cmocka_unit_test(set_6_broadcasts_by_axis),
+    cmocka_unit_test(upsample_becomes_resize),
     cmocka_unit_test(attributes_of_the_wrong_kind_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
