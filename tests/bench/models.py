@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes a network of the bench: the designs of torchvision, and the two small ones for CIFAR-10, with seeded weights
-and statistics of batch normalisation that fit the network.
+"""Makes a network of the bench, one of networks.py, with seeded weights and statistics of batch normalisation that fit
+the network.
 
 usage: models.py NAME FOLDER
 writes FOLDER/model.onnx (symbolic batch), torch.pt (for torch.jit.load), and of 8 images inputs.npz and outputs.npz,
@@ -14,69 +14,40 @@ import zlib
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-import torchvision
 from torch import nn
-from torchvision.models.resnet import BasicBlock, Bottleneck, conv1x1, conv3x3
+from torch.nn.modules.batchnorm import _BatchNorm
+from torchvision.models.convnext import CNBlock
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+from networks import NETWORKS
 
 IMAGES = 8
-
-
-class PaddedShortcut(nn.Module):
-    """Every second pixel, and zeros for the new channels: option A of He et al. 2015, section 3.3. A pool of one pixel,
-    because ncnn knows no slices with steps."""
-
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.extra = outputs - inputs
-
-    def forward(self, x):
-        return F.pad(F.max_pool2d(x, 1, 2), (0, 0, 0, 0, self.extra // 2, self.extra - self.extra // 2))
-
-
-def projection(inputs, outputs):
-    return conv1x1(inputs, outputs, 2)
-
-
-def cifar(blocks, shortcut, *end):
-    """Three stages of 16, 32 and 64 channels (He et al. 2015, section 4.2)."""
-    layers, channels = [conv3x3(3, 16), nn.BatchNorm2d(16), nn.ReLU()], 16
-    for wanted in (16, 32, 64):
-        for _ in range(blocks):
-            grows = wanted > channels
-            layers.append(BasicBlock(channels, wanted, 2 if grows else 1,
-                                     shortcut(channels, wanted) if grows else None))
-            channels = wanted
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10), *end)
-
-
-# name: the function that makes it, the side of its images
-NETWORKS = {name: (getattr(torchvision.models, name), 224)
-            for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnext50_32x4d", "wide_resnet50_2")}
-NETWORKS["resnet20"] = functools.partial(cifar, 3, PaddedShortcut), 32
-NETWORKS["resnet8"] = functools.partial(cifar, 1, projection, nn.Softmax(1)), 32  # as in MLPerf Tiny
 
 
 def fit_norm(last, norm, arguments):
     """Random scale and shift, and the statistics of what arrives, somewhat off, as those of training are. Those that
     are the last of a residual block scale less, as training makes them: else the network would amplify rounding."""
     x, = arguments
-    deviation = x.std((0, 2, 3))
+    others = [k for k in range(x.dim()) if k != 1]
+    deviation = x.std(others)
     nn.init.uniform_(norm.weight, *((0.1, 0.5) if norm in last else (0.3, 1.1)))
     nn.init.normal_(norm.bias, 0, 0.2)
-    norm.running_mean.copy_(x.mean((0, 2, 3)) + 0.1 * deviation * torch.randn_like(deviation))
+    norm.running_mean.copy_(x.mean(others) + 0.1 * deviation * torch.randn_like(deviation))
     norm.running_var.copy_(deviation ** 2 * torch.empty_like(deviation).uniform_(0.8, 1.3))
 
 
 def network(name):
     """The network, and images for it."""
     torch.manual_seed(zlib.crc32(name.encode()))
-    make, side = NETWORKS[name]
-    net, images = make().eval(), torch.randn(IMAGES, 3, side, side)
+    make, shape = NETWORKS[name]
+    net, images = make().eval(), torch.randn(IMAGES, *shape)
     last = {getattr(m, "bn3", m.bn2) for m in net.modules() if isinstance(m, (BasicBlock, Bottleneck))}
     fit = functools.partial(fit_norm, last)
-    hooks = [m.register_forward_pre_hook(fit) for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
-    net(images[:2] if side > 32 else images)
+    hooks = [m.register_forward_pre_hook(fit) for m in net.modules() if isinstance(m, _BatchNorm)]
+    for block in net.modules():
+        if isinstance(block, CNBlock):  # a new one adds next to nothing to its shortcut
+            nn.init.uniform_(block.layer_scale, 0.1, 0.5)
+    net(images[:2] if shape[-1] > 32 else images)
     for hook in hooks:
         hook.remove()
     return net, images
