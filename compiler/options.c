@@ -188,7 +188,7 @@ const OptionRow option_list[] = {
   {CODE, COMPILE, "--target", "TRIPLE", EITHER, read_text, OF_PASSES(triple),
    .help = "such as x86_64-linux-gnu; otherwise this machine"},
   {CODE, COMPILE, "-Os", NULL, NONE, read_flag, OF_PASSES(small),
-   .help = "no weights that take more room for being faster"},
+   .help = "no weights that take more room for being faster; those that 16 bits hold exactly are kept in 16"},
   {CODE, COMPILE, "--strict", NULL, NONE, read_flag, OF_PASSES(strict),
    .help = "nothing that rests on activations being finite, or on the sign of a zero being of no interest: "
            "NaNs and infinities come out where the operators have them, at the price of direct convolutions"},

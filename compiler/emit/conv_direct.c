@@ -35,7 +35,8 @@ typedef struct Conv {
   int64_t whole_panels;                 /* those with weights for nb whole vectors, */
   int rest;                             /* floats of a step's weights in the last one if it is no such, else 0 */
   int64_t out_blocks;                   /* of one group */
-  int64_t panel;                        /* floats of a full panel */
+  int64_t panel;                        /* weights of a full panel */
+  int weight_size;                      /* bytes of one */
 } Conv;
 
 /* What a call of the kernel needs besides the tile. */
@@ -63,6 +64,7 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   buffer_printf(key, "_k%lldx%lld_d%lldx%lld_in%lld.%lld.%lld_out%lld", (long long)w->kh, (long long)w->kw, (long long)w->dh,
                 (long long)w->dw, (long long)c->in->layout.c, (long long)c->in->layout.row,
                 (long long)c->in->layout.pix, (long long)c->out->layout.c);
+  if (tile->weights) buffer_printf(key, "_%s", type_name(tile->weights));
   if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
   for (int u = 1; u < t->tile.uw; u++) {
     buffer_printf(key, "_%lld.%lld", (long long)t->tile.in[u] / F32_BYTES, (long long)t->out[u] / F32_BYTES);
@@ -183,8 +185,13 @@ static void set_channels(const Conv *c, Kernel *t) {
 
 static int blocks_of(const Conv *c, int width) { return (width + c->e->lanes - 1) / c->e->lanes; }
 
+static Type half_weights(const Conv *c) {
+  Type t = c->n->plan->weights;
+  return type_is_half(t) ? t : T_NONE;
+}
+
 static Kernel row_tile(const Conv *c, int uw, int width, int prefetch) {
-  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width, .prefetch = prefetch}};
+  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width, .prefetch = prefetch, .weights = half_weights(c)}};
   for (int u = 0; u < uw; u++) {
     t.tile.in[u] = place_offset(c->in, 0, 0, u * c->win->sw);
     t.out[u] = place_offset(c->out, 0, 0, u);
@@ -204,9 +211,9 @@ static void locate(const Conv *c, Site *s) {
   Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
   out = place_from(e, out, c->out, s->image, NULL, s->row, s->x);
   s->out = place_from(e, out, c->out, NULL, block, NULL, NULL);
-  int64_t group_floats = packed_columns(c->plan->ocg, e->lanes) * c->plan->icg * c->taps;
-  Ref w = gep(e, weights_ptr(e, c->n->plan->at.weights), s->group, group_floats * F32_BYTES);
-  s->weights = gep(e, w, s->panel_index, c->panel * F32_BYTES);
+  int64_t group_weights = packed_columns(c->plan->ocg, e->lanes) * c->plan->icg * c->taps;
+  Ref w = gep(e, weights_ptr(e, c->n->plan->at.weights), s->group, group_weights * c->weight_size);
+  s->weights = gep(e, w, s->panel_index, c->panel * c->weight_size);
   s->bias = gep(e, weights_ptr(e, c->n->plan->at.bias), block, e->vec_bytes);
 }
 
@@ -318,7 +325,7 @@ static void set_stream(const Conv *c, Sweep *w) {
   int64_t channels = c->plan->icg, lanes = c->plan->planar ? 1 : c->e->lanes;
   int64_t least_rows = c->images * c->rows / row_blocks(c);
   int64_t steps = (channels + lanes - 1) / lanes * c->taps, calls = steps * tiles_of_row(c) * least_rows;
-  w->lines = (int)((c->panel * F32_BYTES / 64 + calls - 1) / calls);
+  w->lines = (int)((c->panel * c->weight_size / 64 + calls - 1) / calls);
   w->bytes = w->lines * steps * 64;
 }
 
@@ -329,7 +336,7 @@ static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
   Ref row = LLVMBuildSub(e->b, add_i(e, mul_i(e, s->image, c->rows), s->row), w->first, "");
   Ref tile = LLVMBuildSDiv(e->b, s->x, const_i64(e, c->plan->uw), "");
   Ref number = add_i(e, mul_i(e, row, tiles_of_row(c)), tile);
-  s->prefetch = gep(e, gep_const(e, s->weights, c->panel * F32_BYTES), number, w->bytes);
+  s->prefetch = gep(e, gep_const(e, s->weights, c->panel * c->weight_size), number, w->bytes);
   Kernel t = row_tile(c, uw, w->width, w->lines);
   call_tile(c, &t, s);
 }
@@ -412,8 +419,8 @@ static int64_t in_at(const Conv *c, int64_t y, int64_t x) { return place_offset(
 
 /* The `uw` pixels from number `first` of the map on. */
 static Kernel flat_tile(const Conv *c, const Chunk *k, int first, int uw, int width) {
-  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width}, .blocks = k->blocks, .rest = k->rest,
-              .first = k->begins, .last = k->ends};
+  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width, .weights = half_weights(c)}, .blocks = k->blocks,
+              .rest = k->rest, .first = k->begins, .last = k->ends};
   int y0 = first / (int)c->cols, x0 = first % (int)c->cols;
   for (int u = 0; u < uw; u++) {
     t.dy[u] = (first + u) / (int)c->cols - y0;
@@ -440,13 +447,13 @@ static void chunk_of_tiles(const Conv *c, Site *s, int width, const Chunk *k) {
   Emit *e = c->e;
   int pixels = (int)(c->rows * c->cols), count = (pixels + c->plan->uw - 1) / c->plan->uw, first = 0;
   int64_t steps = (int64_t)k->blocks * c->taps + (k->rest > 0 ? c->taps : 0);
-  int64_t row_floats = width * c->taps;
-  int64_t bytes = row_floats * (k->blocks * e->lanes + k->rest) * F32_BYTES;
+  int64_t channel_bytes = width * c->taps * c->weight_size;
+  int64_t bytes = channel_bytes * (k->blocks * e->lanes + k->rest);
   int lines = (int)((bytes / 64 + steps * count - 1) / (steps * count));
   s->row = s->x = const_i64(e, 0);
   locate(c, s);
   s->in = gep(e, s->in, k->first, place_block_bytes(c->in));
-  s->weights = gep(e, s->weights, k->first, row_floats * e->vec_bytes);
+  s->weights = gep(e, s->weights, k->first, channel_bytes * e->lanes);
   for (int i = 0; i < count; i++) {
     int uw = pixels / count + (i >= count - pixels % count);
     Kernel t = flat_tile(c, k, first, uw, width);
@@ -500,6 +507,7 @@ void emit_direct(Emit *e, Node *n) {
             .images = y->d[0], .rows = y->d[2], .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw};
   c.out_blocks = (c.plan->ocg + e->lanes - 1) / e->lanes;
   c.groups_of_blocks = (c.out_blocks + c.plan->nb - 1) / c.plan->nb;
+  c.weight_size = (int)type_size(n->plan->weights);
   c.panel = (int64_t)c.plan->nb * e->lanes * c.plan->icg * c.taps;
   c.whole_panels = packed_columns(c.plan->ocg, e->lanes) / full_width(&c);
   c.rest = (int)(packed_columns(c.plan->ocg, e->lanes) % full_width(&c));

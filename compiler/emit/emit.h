@@ -277,6 +277,8 @@ Ref math_log(Emit *e, Ref x);
 Ref choose(Emit *e, Ref cond, Ref a, Ref b);          /* cond ? a : b */
 Ref math_less(Emit *e, Type t, Ref a, Ref b);         /* a < b, false for NaN */
 Ref math_beats(Emit *e, Type t, Ref a, Ref b);        /* a is the maximum of both, b having come first: NaN is the largest */
+/* f32 of floats of 16 bits, by the CPU's instruction where it has one. */
+Ref math_widen(Emit *e, Ref x, Type from);
 /* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
 Ref math_cast(Emit *e, Ref x, Type from, Type to);
 
@@ -300,6 +302,7 @@ typedef struct Tile {
   int width;             /* floats of a step's weights where the last vector is cut (packed_columns); 0: whole vectors */
   int sets;              /* of sums, that steps add to in turn; 0: one */
   int64_t in[MAX_TILE];  /* bytes from the first row's input to the others */
+  Type weights;          /* of 16 bits, widened as they are read; T_NONE: f32 */
   int prefetch;          /* cache lines to fetch into L2 in one call of tile_sums, spread over its steps */
   Differences meanwhile; /* in one call of tile_sums, spread over its steps */
   int64_t ahead;         /* bytes from each row's input to what will be read next and is fetched now; 0: nothing */

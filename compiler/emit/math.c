@@ -5,6 +5,7 @@
  * The operands of fmax_ and fmin_ are in the order in which a NaN among the data comes out as NaN. */
 #include "emit.h"
 
+#include "resnetcc_rt.h"
 #include <llvm-c/Core.h>
 
 static const double infinity = 1 / 0.0; /* math.h has names that emit.h has too */
@@ -307,4 +308,10 @@ Ref math_cast(Emit *e, Ref x, Type from, Type to) {
   if (to == T_F16) return half_from(e, from == T_F64 ? x : math_cast(e, x, from, T_F32));
   if (to == T_BF16) return bfloat_from_float(e, math_cast(e, x, from, T_F32));
   return to == T_BOOL ? bool_from(e, x, from) : number_from(e, x, from, to);
+}
+
+Ref math_widen(Emit *e, Ref x, Type from) {
+  if (from != T_F16 || !(e->t->cpu_bits & RCC_CPU_F16C)) return math_cast(e, x, from, T_F32);
+  Ref half = LLVMBuildBitCast(e->b, x, like(x, LLVMHalfTypeInContext(e->c)), "");
+  return LLVMBuildFPExt(e->b, half, like(x, e->f32), "");
 }

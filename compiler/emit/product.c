@@ -12,6 +12,8 @@ typedef struct Product {
   Type type;
   LLVMTypeRef elem;
   int size, lanes;               /* bytes an element, elements a vector */
+  Type b_type;                   /* of B's elements in memory: packed ones may be of 16 bits */
+  int b_size;
   int64_t batches, rows, cols, k;
   int64_t a_row, a_k, b_k, b_col; /* strides in elements; of a packed B those of a panel */
   Shape batch, a_batch, b_batch;
@@ -72,6 +74,8 @@ static Product product_of(Emit *e, Node *n) {
   set_b(&p);
   join_batches(&p);
   p.packed = is_packed(n);
+  p.b_type = p.packed ? n->plan->weights : p.type;
+  p.b_size = (int)type_size(p.b_type);
   if (p.packed) {
     p.b_col = 1;
     p.narrow = narrow_columns(e->t, n);
@@ -95,11 +99,14 @@ static int lanes_of(const Product *p, const ProductTile *t, int j) {
   return at_most(p->lanes, t->cols - j * p->lanes);
 }
 
+static Ref widen_b(const Product *p, Ref b) { return type_is_half(p->b_type) ? math_widen(p->e, b, p->b_type) : b; }
+
 static Ref load_b(const Product *p, Ref b, int64_t k, int j) {
   Emit *e = p->e;
-  int64_t at = (k * p->b_k + j * p->lanes * p->b_col) * p->size;
-  if (p->packed) return load(e, e->vec, b, at, p->b_k % e->lanes ? F32_BYTES : e->vec_bytes);
-  return load(e, p->elem, b, at, p->size);
+  int64_t at = (k * p->b_k + j * p->lanes * p->b_col) * p->b_size;
+  if (!p->packed) return load(e, p->elem, b, at, p->size);
+  LLVMTypeRef type = vec_of(llvm_type(e, p->b_type), e->lanes);
+  return widen_b(p, load(e, type, b, at, p->b_k % e->lanes ? p->b_size : p->b_size * e->lanes));
 }
 
 static Ref multiply_add(const Product *p, Ref a, Ref b, Ref acc) {
@@ -124,7 +131,7 @@ static void step_k(const Product *p, const ProductTile *t, Ref a, Ref b, int64_t
 }
 
 static void prefetch_weights(const Product *p, Ref b) {
-  for (int64_t at = 0; at < UNROLL * p->b_k * p->size; at += 64) prefetch(p->e, b, AHEAD + at, false, 3);
+  for (int64_t at = 0; at < UNROLL * p->b_k * p->b_size; at += 64) prefetch(p->e, b, AHEAD + at, false, 3);
 }
 
 /* acc[row][vector] = A B over the tile. Small tiles sum in several sets, lest every FMA wait for the one
@@ -137,7 +144,7 @@ static void sum_tile(const Product *p, const ProductTile *t, Ref *acc) {
   if (whole > 0) {
     Loop l;
     loop_begin(e, &l, const_i64(e, 0), const_i64(e, whole), UNROLL, n * sets, acc);
-    Ref a = gep(e, t->a, l.i, p->a_k * p->size), b = gep(e, t->b, l.i, p->b_k * p->size);
+    Ref a = gep(e, t->a, l.i, p->a_k * p->size), b = gep(e, t->b, l.i, p->b_k * p->b_size);
     if (t->stream) prefetch_weights(p, b);
     for (int k = 0; k < UNROLL; k++) step_k(p, t, a, b, k, acc + k % sets * n);
     loop_end(e, &l);
@@ -157,7 +164,7 @@ static void step_narrow(const Product *p, const ProductTile *t, Ref a, Ref b, in
   Ref x[MAX_TILE];
   for (int r = 0; r < t->rows; r++) x[r] = load_lanes(e, a, (r * p->a_row + k) * F32_BYTES, count, F32_BYTES);
   for (int j = 0; j < t->cols; j++) {
-    Ref w = load_lanes(e, b, (j * p->k + k) * F32_BYTES, count, F32_BYTES);
+    Ref w = widen_b(p, load_lanes_of(e, llvm_type(e, p->b_type), b, (j * p->k + k) * p->b_size, count, p->b_size));
     for (int r = 0; r < t->rows; r++) acc[r * t->cols + j] = fma_(e, x[r], w, acc[r * t->cols + j]);
   }
 }
@@ -173,7 +180,7 @@ static Ref sum_narrow(const Product *p, const ProductTile *t) {
   if (whole > 0) {
     Loop l;
     loop_begin(e, &l, const_i64(e, 0), const_i64(e, whole), UNROLL, n * sets, acc);
-    Ref a = gep(e, t->a, l.i, e->vec_bytes), b = gep(e, t->b, l.i, e->vec_bytes);
+    Ref a = gep(e, t->a, l.i, e->vec_bytes), b = gep(e, t->b, l.i, p->b_size * e->lanes);
     for (int k = 0; k < UNROLL; k++) step_narrow(p, t, a, b, k * e->lanes, e->lanes, acc + k % sets * n);
     loop_end(e, &l);
   }
@@ -258,7 +265,7 @@ static void build_tile(const Product *p, const Region *g, Ref batch, Ref row, Re
   ProductTile t = {.rows = g->tile_rows, .vectors = vectors, .cols = g->tile_cols};
   t.stream = p->packed && g->tile_rows == p->rows && !g->narrow;
   t.a = operand(p, 0, &p->a_batch, batch, mul_i(e, row, p->a_row));
-  if (p->packed) t.b = gep(e, weights_ptr(e, p->n->plan->at.weights), col, p->k * p->size);
+  if (p->packed) t.b = gep(e, weights_ptr(e, p->n->plan->at.weights), col, p->k * p->b_size);
   else t.b = operand(p, 1, &p->b_batch, batch, mul_i(e, col, p->b_col));
   Ref acc[64], first = add_i(e, mul_i(e, batch, p->rows), row);
   if (g->narrow) {

@@ -65,13 +65,22 @@ static void difference(Emit *e, const Differences *d, int i) {
   store(e, LLVMBuildFSub(e->b, a, b, ""), d->to, i * bytes, bytes);
 }
 
+static int64_t weight_size(const Tile *t) { return t->weights ? (int64_t)type_size(t->weights) : F32_BYTES; }
+
+/* The vector of weights that begins with number `at`; in rows of whole vectors it is aligned. */
+static Ref load_weights(Emit *e, const Tile *t, Ref w, int64_t at, bool aligned) {
+  int size = (int)weight_size(t);
+  LLVMTypeRef type = t->weights ? vec_of(llvm_type(e, t->weights), e->lanes) : e->vec;
+  Ref v = load(e, type, w, at * size, aligned ? e->lanes * size : size);
+  return t->weights ? math_widen(e, v, t->weights) : v;
+}
+
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
   int lanes = e->lanes, done = 0, taken = 0, width = t->width ? t->width : t->nb * lanes;
-  int align = width % lanes ? F32_BYTES : e->vec_bytes;
   assert(t->uw <= MAX_TILE && t->nb <= MAX_ACC);
   for (int k = 0; k < steps; k++) {
     Ref weight[MAX_ACC], *sum = acc + (t->sets ? k % t->sets : 0) * t->uw * t->nb;
-    for (int b = 0; b < t->nb; b++) weight[b] = load(e, e->vec, *w, (k * width + b * lanes) * F32_BYTES, align);
+    for (int b = 0; b < t->nb; b++) weight[b] = load_weights(e, t, *w, k * width + b * lanes, width % lanes == 0);
     for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, false, 2);
     for (; taken < t->meanwhile.n * (k + 1) / steps; taken++) difference(e, &t->meanwhile, taken);
     if (t->ahead && k < t->uw) prefetch(e, x, t->in[k] + t->ahead, false, 2);
@@ -81,6 +90,6 @@ void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *
     }
     end_step(e);
   }
-  *w = gep_const(e, *w, (int64_t)steps * width * F32_BYTES);
+  *w = gep_const(e, *w, steps * width * weight_size(t));
   if (t->prefetch) *pf = gep_const(e, *pf, t->prefetch * 64);
 }

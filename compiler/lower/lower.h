@@ -126,6 +126,7 @@ typedef struct Algorithm Algorithm;
 
 struct Plan {
   const Algorithm *how;
+  Type weights;        /* of the packed weights' elements: the row's, or one of 16 bits that has them exactly (halves.c) */
   union {
     DirectPlan direct;
     DepthwisePlan depthwise;
@@ -185,6 +186,7 @@ struct Algorithm {
   int64_t (*rows)(const Node *n);       /* rows of results that it makes, so that a halo has what they read; else those of the result */
   bool (*grows)(const Target *t, const Plan *p); /* do the packed weights take more room than the weights, for being faster? */
   bool (*much_code)(const Plan *p, bool many_shapes); /* does every shape of a layer need a lot of code of its own? */
+  bool halves;         /* do its kernels read weights of 16 bits, too? */
   bool rounds;         /* otherwise than a sum of products: it has differences of activations, see assumes_finite */
 };
 
@@ -314,6 +316,14 @@ typedef struct Candidates {
 /* Sets node->plan where an operator has rows, and node->candidates of convolutions from packed weights.
  * Requires fuse. */
 void pass_select(Build *b);
+
+/* ==== halves.c: weights that are stored in 16 bits ==== */
+
+/* With -Os, plans whose kernels widen weights as they read them take the place of all others where the weights are exact in f16 or
+ * bf16, as those of a model in half precision are. */
+void prefer_halves(const Build *b, const Node *n, Plans *list);
+/* The weights as the plan has them, from floats in the order in which the kernels read them. */
+void pack_halves(const Build *b, const Node *n, void *to);
 
 /* ==== conv_winograd.c: Winograd's algorithm in numbers ==== */
 

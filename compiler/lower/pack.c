@@ -35,12 +35,12 @@ int64_t packed_bytes(const Build *b, const Node *n) {
   if (!is_packed(n)) return 0;
   int64_t bytes = n->plan->how->packed(b->target, n, n->plan);
   if (bytes == SIZE_OVERFLOW) fail_at(b->graph, n, "weights too large");
-  return bytes;
+  return type_is_half(n->plan->weights) ? bytes / 2 : bytes;
 }
 
 /* Would these nodes read equal weights in the same order? */
 static bool packed_alike(const Node *a, const Node *b) {
-  if (a->plan->how != b->plan->how || !shape_equal(&a->in[1]->shape, &b->in[1]->shape)) return false;
+  if (a->plan->how != b->plan->how || a->plan->weights != b->plan->weights || !shape_equal(&a->in[1]->shape, &b->in[1]->shape)) return false;
   return a->plan->how->alike(a, b);
 }
 
@@ -108,7 +108,8 @@ static void place_others(Packer *p, Node *n) {
 
 static void fill(const Packer *p, const Item *i) {
   uint8_t *to = p->data + i->offset;
-  if (i->packed) i->packed->plan->how->pack(p->build->target, i->packed, to);
+  if (i->packed && type_is_half(i->packed->plan->weights)) pack_halves(p->build, i->packed, to);
+  else if (i->packed) i->packed->plan->how->pack(p->build->target, i->packed, to);
   else memcpy(to, i->data, i->bytes);
 }
 

@@ -38,9 +38,11 @@ static void list_plans(const Build *b, const Node *n, Plans *list) {
     if (is_possible(a, b, n)) a->plans(b, n, list);
     for (int i = first; i < list->n; i++) {
       list->plan[i].how = a;
+      list->plan[i].weights = a->weights;
       list->plan[i].at.bias = -1;
     }
   }
+  prefer_halves(b, n, list);
 }
 
 static void add_candidate(const Build *b, const Node *n, Candidates *list, const Plan *p) {

@@ -15,7 +15,7 @@ typedef struct Run {
   double tolerance, lo, hi;
   int special;           /* one float in so many is a special one; 0: none */
   bool signs;            /* of zeros count */
-  bool strict, many_shapes; /* of Options */
+  bool strict, small, many_shapes; /* of Options */
   bool spreads;          /* what is finite may be NaN, as long as not all is, and infinities too */
   const double *const *given; /* the inputs; NULL: random ones */
   const void *const *elements; /* the same in their types */
@@ -183,7 +183,7 @@ static void run_model(const Run *r, const rcc_model *m, const Graph *g, int task
 static Options options_for(const Run *r) {
   return (Options){.name = "kernel", .cpu = r->cpu, .max_memory = r->cx->max_memory, .verify = true,
                    .winograd = r->winograd, .strassen = r->strassen ? STRASSEN_ON : STRASSEN_AUTO, .strict = r->strict,
-                   .many_shapes = r->many_shapes};
+                   .small = r->small, .many_shapes = r->many_shapes};
 }
 
 static void compile_and_run(Run *r) {
@@ -274,6 +274,10 @@ void check_winograd(const char *graph, double tolerance) {
   check((Run){.text = graph, .tolerance = tolerance, .winograd = WINOGRAD_2});
 }
 
+void check_small(const char *graph, double tolerance) {
+  check((Run){.text = graph, .tolerance = tolerance, .small = true});
+}
+
 void check_strassen(const char *graph, double tolerance) {
   check((Run){.text = graph, .tolerance = tolerance, .strassen = true});
 }
@@ -281,7 +285,7 @@ void check_strassen(const char *graph, double tolerance) {
 static void check_run(const OpCase *c, const char *name) {
   static const struct { const char *name; void (*check)(const char *graph, double tolerance); } kinds[] = {
     {"strict", check_strict}, {"strict_signs", check_signs}, {"winograd", check_winograd}, {"strassen", check_strassen},
-    {"spread", check_spread},
+    {"spread", check_spread}, {"small", check_small},
   };
   for (size_t i = 0; i < COUNT(kinds); i++) {
     if (strcmp(kinds[i].name, name) == 0) {

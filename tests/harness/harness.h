@@ -14,6 +14,9 @@ void check_kernel(const char *graph, double tolerance);
 /* The same with Winograd's algorithm wherever it can be: of the largest tiles, then of 2x2. */
 void check_winograd(const char *graph, double tolerance);
 
+/* The same with weights as small as they get. */
+void check_small(const char *graph, double tolerance);
+
 /* The same with Strassen's. */
 void check_strassen(const char *graph, double tolerance);
 

@@ -30,7 +30,7 @@ static const Candidates *candidates_of(const Conv *k, const char *cpu) {
   int pad = k->kernel / 2, size = k->size * k->stride;
   const char *text = format_text(
     cx,
-    "graph g\ninput x f32 [%d,%d,%d,%d]\nconst w f32 [%d,%d,%d,%d] = splat 1\n"
+    "graph g\ninput x f32 [%d,%d,%d,%d]\nconst w f32 [%d,%d,%d,%d] = splat 0.1\n"
     "y = Conv(x, w) strides=[%d,%d] pads=[%d,%d,%d,%d] group=%d\noutput y\n",
     k->images, k->in, size, size, k->out, k->in / k->group, k->kernel, k->kernel, k->stride, k->stride, pad,
     pad, pad, pad, k->group);

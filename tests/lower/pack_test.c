@@ -442,6 +442,21 @@ static void matrices_are_packed_tightly(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void halves_when_small(void **state) {
+  (void)state;
+  static const char text[] = "input x f32 [1,8,9,9]\nconst w f32 [16,8,3,3] = splat %s\ny = Conv(x, w)\noutput y\n";
+  static const struct { const char *weight; bool small; Type type; } cases[] = {
+    {"0.5", true, T_F16}, {"0.5", false, T_F32}, {"0.1", true, T_F32}, {"3e38", true, T_F32}, {"0x1p120", true, T_BF16}};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    options.small = cases[i].small;
+    Build *b = packed_build(format_text(cx, text, cases[i].weight));
+    const Node *n = find_op(b->graph, OP_Conv);
+    int64_t floats = n->plan->how->packed(&usual, n, n->plan);
+    assert_int_equal(n->plan->weights, cases[i].type);
+    assert_int_equal(packed_bytes(b, n), floats / 4 * (int64_t)type_size(cases[i].type));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(panels_of_blocks),
@@ -461,6 +476,7 @@ int main(void) {
     TEST(equal_weights_have_one_place),
     TEST(convolutions_are_packed_tightly),
     TEST(matrices_are_packed_tightly),
+    TEST(halves_when_small),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
