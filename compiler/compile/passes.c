@@ -15,6 +15,7 @@ const Pass pass_list[] = {
   {'h', "fold3", "fold again, for what that left", pass_fold, NULL, true},
   {'v', "views", "moves and factors in front of products of activations are part of them", pass_views, NULL, true},
   {'u', "fuse", "elementwise operators become epilogues", pass_fuse, NULL, true},
+  {'y', "polyphase", "transposed convolutions as interleaved ones of stride 1", pass_polyphase, NULL, true},
   {'r', "rank", "one-dimensional convolutions as two-dimensional of height 1", pass_rank, NULL, true},
   {'t', "trim", "windows without what lies in the padding for every result", pass_trim, NULL, true},
   {'e', "stem", "convolutions of few channels and stride 2 over the four parities of their input", pass_stem, NULL, true},

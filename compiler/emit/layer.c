@@ -35,7 +35,7 @@ bool has_code(Op op) { return emitter[op] && emitter[op] != emit_none; }
 static bool needs_no_code(const Node *n) {
   const Value *out = n->out[0];
   if (op_info[n->op].family == FAMILY_VIEW) return out->alias != NULL;
-  if (n->op == OP_Concat) {
+  if (n->op == OP_Concat || (n->op == OP_Interleave && !layout_has_halo(&out->layout))) {
     for (int i = 0; i < n->n_in; i++) {
       if (n->in[i]->alias != out) return false;
     }

@@ -187,6 +187,26 @@ static void move_gather(Emit *e, Node *n) {
   loop_end(e, &l);
 }
 
+/* ==== Interleave ==== */
+
+static void move_interleave(Emit *e, Node *n) {
+  const Value *y = n->out[0];
+  Axes out, in;
+  axes_of(n, y, &out);
+  for (int i = 0; i < n->n_in; i++) {
+    int64_t first[MAX_SPATIAL], stride[MAX_SPATIAL], at = 0;
+    interleave_part(n, i, first, stride);
+    axes_of(n, n->in[i], &in);
+    CopyAxis axis[MAX_RANK + 1];
+    for (int k = 0; k < in.rank; k++) {
+      bool spatial = k >= 2 && k < y->shape.rank;
+      axis[k] = (CopyAxis){in.n[k], in.stride[k], out.stride[k] * (spatial ? stride[k - 2] : 1)};
+      if (spatial) at += first[k - 2] * out.stride[k];
+    }
+    copy_part(e, n->in[i], 0, y, at, in.rank, axis);
+  }
+}
+
 /* ==== SpaceToDepth ==== */
 
 enum { PIXELS = 4 }; /* moved in one turn of the loop */
@@ -259,6 +279,7 @@ void emit_move(Emit *e, Node *n) {
   case OP_Slice: has_run_time_bounds(n) ? emit_bounds(e, n) : move_slice(e, n); break;
   case OP_Pad: has_run_time_bounds(n) ? emit_bounds(e, n) : move_pad(e, n); break;
   case OP_Gather: move_gather(e, n); break;
+  case OP_Interleave: move_interleave(e, n); break;
   case OP_SpaceToDepth: move_space_to_depth(e, n); break;
   default: assert(op_info[n->op].family == FAMILY_VIEW); move_view(e, n);
   }

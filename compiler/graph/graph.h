@@ -102,6 +102,7 @@ typedef enum Blocks { /* does it work on channels in blocks? */
   BLOCKS_IF_PLANNED,   /* if its plan says so */
   BLOCKS_IMAGES,       /* on images that lie so */
   BLOCKS_JOINED,       /* on whole blocks beside each other, without code */
+  BLOCKS_INTERLEAVED,  /* on blocks that are every so many of the result's, without code but for the border */
   BLOCKS_MADE,         /* it makes them of a dense image of few channels */
 } Blocks;
 
@@ -268,7 +269,7 @@ struct Node {
   Step *step;            /* the epilogue */
   int n_step;
   OpParams p;
-  Window win;            /* of convolutions, MaxPool, AveragePool */
+  Window win;            /* of convolutions, MaxPool, AveragePool; of Interleave the strides alone */
   int group;             /* of convolutions */
   Plan *plan;            /* Conv, Gemm, MatMul: filled by select */
   struct Candidates *candidates; /* Conv: what select chose from */

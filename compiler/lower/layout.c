@@ -52,12 +52,12 @@ static Layout layout_planar(const Shape *s, Layout l) {
   return l;
 }
 
-static bool has_halo(const Layout *l) { return l->top + l->left + l->bottom + l->right > 0; }
+bool layout_has_halo(const Layout *l) { return l->top + l->left + l->bottom + l->right > 0; }
 
 static bool same_memory_as_plain(const Value *v) {
   const Layout *l = &v->layout;
   const int64_t *d = v->shape.d;
-  return !has_halo(l) && d[2] * d[3] == 1 && (d[0] == 1 || l->n == d[1]);
+  return !layout_has_halo(l) && d[2] * d[3] == 1 && (d[0] == 1 || l->n == d[1]);
 }
 
 bool layout_equal(const Layout *a, const Layout *b) {
@@ -187,7 +187,7 @@ static void widen(int64_t *side, int64_t need) {
 }
 
 static void share_halo(Layout *a, const Layout *b) {
-  if (has_halo(b)) a->fill = b->fill;
+  if (layout_has_halo(b)) a->fill = b->fill;
   widen(&a->top, b->top);
   widen(&a->left, b->left);
   widen(&a->bottom, b->bottom);
@@ -195,7 +195,7 @@ static void share_halo(Layout *a, const Layout *b) {
 }
 
 /* Can there be one border for both? */
-static bool halos_agree(const Layout *a, const Layout *b) { return !has_halo(a) || !has_halo(b) || a->fill == b->fill; }
+static bool halos_agree(const Layout *a, const Layout *b) { return !layout_has_halo(a) || !layout_has_halo(b) || a->fill == b->fill; }
 
 static Layout halo_of(const Node *n) {
   const Window *win = &n->win;
@@ -249,7 +249,7 @@ static bool runs_on_blocks(const Node *n) {
     if (n->op == OP_Pointwise) return x->layout.block && shape_equal(&x->shape, &y->shape) && steps_fit_blocks(n);
     if (n->op == OP_Resample && !resamples_maps(n)) return false;
     return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n) && window_fits(n);
-  case BLOCKS_NO: case BLOCKS_JOINED: case BLOCKS_MADE: break;
+  case BLOCKS_NO: case BLOCKS_JOINED: case BLOCKS_INTERLEAVED: case BLOCKS_MADE: break;
   }
   return false;
 }
@@ -304,6 +304,23 @@ static void join_blocks(Layouter *w, Node *n) {
     part->alias = whole;
   }
 }
+
+/* Images on blocks that nobody else reads lie in the whole, every so many rows and pixels. */
+static bool interleaves_blocks(const Node *n) {
+  if (op_info[n->op].blocks != BLOCKS_INTERLEAVED || !is_image(n->in[0])) return false;
+  for (int i = 0; i < n->n_in; i++) {
+    Value *part = n->in[i];
+    if (!part->layout.block || part->alias || only_reader(part) != n || part->batched != node_is_batched(n)) return false;
+  }
+  return true;
+}
+
+static void interleave_blocks(Layouter *w, Node *n) {
+  n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
+  for (int i = 0; i < n->n_in; i++) n->in[i]->alias = n->out[0];
+}
+
+static bool is_interleaved(const Value *v) { return v->alias && v->alias->def && v->alias->def->op == OP_Interleave; }
 
 /* NHWC -> NCHW of which only Reorders read: the same memory under other strides. Decided at the end, when the readers
  * are known. */
@@ -360,7 +377,7 @@ static void share_halos(Graph *g) {
   int *set = sets_new(g->cx, g->n_value);
   for (int i = 0; i < g->n_value; i++) {
     const Value *v = g->value[i];
-    if (v->alias && v->layout.block) join_halos(g, set, v, v->alias);
+    if (v->alias && v->layout.block && !is_interleaved(v)) join_halos(g, set, v, v->alias);
   }
   for (int i = 0; i < g->n_node; i++) {
     const Node *n = g->node[i];
@@ -376,7 +393,7 @@ static void share_halos(Graph *g) {
 /* Strides too, lest the addresses of an empty tensor's border overflow. */
 static void check_size(const Build *b, const Value *v) {
   int64_t extent = v->layout.n > v->layout.size ? v->layout.n : v->layout.size, bytes;
-  if (!v->layout.block && !has_halo(&v->layout)) return;
+  if (!v->layout.block && !layout_has_halo(&v->layout)) return;
   if (mul_size(extent, (int64_t)type_size(v->type), &bytes) && bytes <= b->options->max_memory) return;
   fail(b->graph->cx, "value \"%s\" with the border of zeros around it is larger than the memory limit", v->name);
 }
@@ -386,7 +403,7 @@ static void set_strides(const Build *b) {
   for (int i = 0; i < g->n_value; i++) {
     Value *v = g->value[i];
     if (v->layout.block) v->layout = layout_blocked(b, v, v->layout);
-    else if (has_halo(&v->layout)) v->layout = layout_planar(&v->shape, v->layout);
+    else if (layout_has_halo(&v->layout)) v->layout = layout_planar(&v->shape, v->layout);
     check_size(b, v);
   }
 }
@@ -406,12 +423,26 @@ static void set_part_strides(Node *n) {
   }
 }
 
+/* Parts have no border: the node fills the whole's. */
+static void set_interleaved_strides(Node *n) {
+  const Layout *whole = &n->out[0]->layout;
+  for (int i = 0; i < n->n_in && n->in[i]->alias == n->out[0]; i++) {
+    int64_t first[MAX_SPATIAL], stride[MAX_SPATIAL];
+    interleave_part(n, i, first, stride);
+    n->in[i]->layout = (Layout){.block = whole->block, .n = whole->n, .c = whole->c, .row = size_mul(whole->row, stride[0]),
+                                .pix = size_mul(whole->pix, stride[1]), .origin = whole->origin, .size = whole->size};
+    int64_t at = size_add(size_mul(first[0], whole->row), size_mul(first[1], whole->pix));
+    n->in[i]->alias_offset = size_mul(at, (int64_t)type_size(n->in[i]->type));
+  }
+}
+
 static void plan_halos(const Build *b) {
   Graph *g = b->graph;
   share_halos(g);
   set_strides(b);
   for (int i = g->n_node - 1; i >= 0; i--) { /* a whole before its parts, which may be wholes too */
     if (g->node[i]->op == OP_Concat) set_part_strides(g->node[i]);
+    if (g->node[i]->op == OP_Interleave) set_interleaved_strides(g->node[i]);
   }
   for (int i = 0; i < g->n_node; i++) {
     if (g->node[i]->op == OP_Split) set_part_strides(g->node[i]);
@@ -447,6 +478,7 @@ void pass_layout(Build *b) {
   for (Node *n; (n = walk_next(g));) {
     if (runs_on_blocks(n)) place_on_blocks(&w, n);
     else if (joins_blocks(&w, n)) join_blocks(&w, n);
+    else if (interleaves_blocks(n)) interleave_blocks(&w, n);
     else if (makes_blocks(n)) place_blocks(&w, n);
     else place_plain(&w, n);
   }

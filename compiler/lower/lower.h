@@ -438,6 +438,7 @@ int channel_block(const Target *t, Type type);
 /* The dense row-major layout of a shape. */
 Layout layout_plain(const Shape *s);
 bool layout_equal(const Layout *a, const Layout *b);
+bool layout_has_halo(const Layout *l);
 bool layout_is_plain(const Value *v); /* elements are dense in row-major order from the storage's start */
 /* How a step's argument is addressed beside a blocked result. */
 typedef enum ArgClass {

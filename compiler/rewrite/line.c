@@ -54,6 +54,7 @@ static bool is_widened(const Widening *w, const Node *n) {
   if (!is_line(n->out[0]) || !is_line(n->in[0])) return false;
   switch (n->op) {
   case OP_Conv: return true;
+  case OP_Interleave: return true;
   case OP_MaxPool: case OP_AveragePool: return n->n_out < 2 || !n->out[1];
   case OP_GlobalAveragePool: case OP_GlobalMaxPool: return true;
   case OP_Pointwise: return n->in[0]->id < w->n_wide && w->wide[n->in[0]->id];
@@ -66,12 +67,14 @@ static void widen_input(Widening *w, Node *n, int i) { node_set_input(w->g, n, i
 static void widen_node(Widening *w, Node *n) {
   Graph *g = w->g;
   widen_input(w, n, 0);
+  for (int i = 1; n->op == OP_Interleave && i < n->n_in; i++) widen_input(w, n, i);
   if (op_info[n->op].family == FAMILY_CONV) widen_input(w, n, 1);
   for (int i = 0; i < n->n_step; i++) {
     int arg = n->step[i].arg;
     if (arg > 0 && n->in[arg]->shape.rank >= 2) widen_input(w, n, arg);
   }
   if (op_info[n->op].family == FAMILY_CONV || n->op == OP_MaxPool || n->op == OP_AveragePool) set_window(g, n);
+  if (n->op == OP_Interleave) attr_set_ints(g, n, "strides", 2, (int64_t[]){n->win.sh, n->win.sw});
   Value *narrow = n->out[0];
   Value *y = value_new(g, format_text(g->cx, "%s.wide", narrow->name), narrow->type, widened(&narrow->shape));
   y->def = n;

@@ -17,6 +17,9 @@ void pass_channels(Graph *g); /* channels.c: constant channels dropped, BatchZer
 void pass_views(Graph *g);    /* views.c: products read their matrices where they lie; after fold3 */
 void pass_fuse(Graph *g);     /* fuse.c: elementwise operators become epilogues of anchors */
 
+/* ==== polyphase.c: transposed convolutions as interleaved ones of stride 1; after fuse ==== */
+void pass_polyphase(Graph *g);
+
 /* ==== line.c: one-dimensional convolutions and pools as two-dimensional of height 1; after fuse ==== */
 void pass_rank(Graph *g);
 

@@ -40,6 +40,33 @@ static void assert_halo(const Value *v, int top, int left, int bottom, int right
   }
 }
 
+/* The convolutions write where their results belong, two pixels apart; the border is the whole's. */
+static void interleaved_parts_lie_in_the_whole(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = laid_out("input x f32 [1,16,4,5]\nconst w f32 [24,16,1,1] = splat 1\nconst v f32 [8,24,3,3] = splat 1\n"
+                      "a = Conv(x, w)\nb = Conv(x, w)\nc = Conv(x, w)\nd = Conv(x, w)\ny = Interleave(a, b, c, d) strides=[2,2]\n"
+                      "z = Conv(y, v) pads=[1,1,1,1]\noutput z\n");
+  assert_string_equal(ops_text(g), "Reorder Conv Conv Conv Conv Interleave Conv Reorder");
+  const Value *y = value_named(g, "y"), *d = value_named(g, "d");
+  assert_halo(y, 1, 1, 1, 1);
+  assert_halo(d, 0, 0, 0, 0);
+  assert_ptr_equal(d->alias, y);
+  assert_int_equal(d->layout.row, 2 * y->layout.row);
+  assert_int_equal(d->layout.pix, 2 * y->layout.pix);
+  assert_int_equal(d->alias_offset, 4 * (y->layout.row + y->layout.pix));
+}
+
+/* A part that others read too, or that lies dense, is copied. */
+static void other_parts_are_copied(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = laid_out("input x f32 [1,16,4,5]\nconst w f32 [24,16,1,1] = splat 1\na = Conv(x, w)\n"
+                      "y = Interleave(a, a) strides=[1,2]\noutput y\n");
+  assert_string_equal(ops_text(g), "Reorder Conv Reorder Interleave");
+  assert_null(value_named(g, "a")->alias);
+}
+
 #define CONV_WEIGHTS \
   "const w f32 [16,16,3,3] = splat 1\nconst v f32 [16,16,1,1] = splat 1\nconst u f32 [24,16,1,1] = splat 1\n"
 
@@ -421,6 +448,8 @@ static void borders_stay_in_proportion(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+    TEST(interleaved_parts_lie_in_the_whole),
+    TEST(other_parts_are_copied),
     TEST(reorders_stand_where_layouts_meet),
     TEST(channels_last_costs_one_reorder),
     TEST(outputs_are_dense_and_keep_their_names),

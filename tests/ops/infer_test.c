@@ -159,6 +159,23 @@ static void transposed_windows_are_refused(void **state) {
   EXPECT_ERRORS(rows);
 }
 
+#define PARTS "input a f32 [N,3,4,2]\ninput b f32 [N,3,4,1]\ninput c f32 [N,3,3,2]\ninput d f32 [N,3,3,1]\n"
+
+static void parts_are_interleaved(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {PARTS "y = Interleave(a, b, c, d) strides=[2,2]", "f32 [N,3,7,3]"},
+    {PARTS "y = Interleave(a, b) strides=[1,2]", "f32 [N,3,4,3]"},
+  };
+  static const Row wrong[] = {
+    {PARTS "y = Interleave(b, a) strides=[1,2]", "Interleave): input 0 must have shape [N,3,4,2], not [N,3,4,1]"},
+    {PARTS "y = Interleave(a, b, c) strides=[2,2]", "Interleave): 3 inputs, but 4 places"},
+    {PARTS "y = Interleave(a, b) strides=[0,2]", "Interleave): stride 0 is out of range"},
+  };
+  EXPECT_SHAPES(rows);
+  EXPECT_ERRORS(wrong);
+}
+
 static void windows_that_do_not_fit_are_refused(void **state) {
   (void)state;
   static const Row rows[] = {
@@ -551,6 +568,7 @@ int main(void) {
     cmocka_unit_test(transposed_windows_have_shapes),
     cmocka_unit_test(a_given_size_becomes_padding),
     cmocka_unit_test(transposed_windows_are_refused),
+    cmocka_unit_test(parts_are_interleaved),
     cmocka_unit_test(windows_that_do_not_fit_are_refused),
     cmocka_unit_test(extreme_windows_have_sizes),
     cmocka_unit_test(results_beyond_the_memory_limit_are_refused),
