@@ -1,4 +1,4 @@
-/* check.c: attributes that could be read, but contradict themselves or what their operator takes. */
+/* check.c: names that are missing; attributes that could be read, but contradict themselves or what their operator takes. */
 #include "onnx.pb-c.h"
 #include "import.h"
 
@@ -35,6 +35,22 @@ int attr_type(const Onnx__AttributeProto *p) {
   return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
 }
 
+static bool is_named(const char *name) { return name && *name; }
+
+void check_graph_names(const Import *im, const Onnx__GraphProto *graph) {
+  for (size_t i = 0; i < graph->n_input; i++)
+    if (!is_named(graph->input[i]->name)) fail(im->cx, "input %zu has no name", i);
+  for (size_t i = 0; i < graph->n_output; i++)
+    if (!is_named(graph->output[i]->name)) fail(im->cx, "output %zu has no name", i);
+  for (size_t i = 0; i < graph->n_initializer; i++)
+    if (!is_named(graph->initializer[i]->name)) fail(im->cx, "initializer %zu has no name", i);
+}
+
+void check_operator_names(const Import *im, size_t n, Onnx__NodeProto *const *node) {
+  for (size_t i = 0; i < n; i++)
+    if (!is_named(node[i]->op_type)) fail(im->cx, "node %zu has no operator", i);
+}
+
 static const char *type_text(ProtoType type) {
   const ProtobufCEnumValue *v =
     protobuf_c_enum_descriptor_get_value(&onnx__attribute_proto__attribute_type__descriptor, type);
@@ -60,7 +76,7 @@ static _Noreturn void fail_attr(const Import *im, const Onnx__NodeProto *n, cons
 
 /* One value, of the kind that the operator takes. */
 static void check_attr(const Import *im, const Onnx__NodeProto *n, Op op, const Onnx__AttributeProto *p) {
-  if (!p->name || !*p->name) fail_proto(im, n, "an attribute has no name");
+  if (!is_named(p->name)) fail_proto(im, n, "an attribute has no name");
   ProtoType type = attr_type(p);
   AttrKind kind = A_INT, expected = A_INT;
   for (int other = 1; other <= ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__SPARSE_TENSORS; other++)
@@ -68,16 +84,16 @@ static void check_attr(const Import *im, const Onnx__NodeProto *n, Op op, const 
       fail_attr(im, n, p->name, format_text(im->cx, "is of type %s, but also has a value of type %s", type_text(type),
                                             type_text(other)));
   bool known = kind_of_type(type, &kind);
-  if (known && attr_expected(op, p->name, &expected) && kind != expected)
+  if (known && op && attr_expected(op, p->name, &expected) && kind != expected)
     fail_attr(im, n, p->name, format_text(im->cx, "is %s; the operator takes %s", attr_kind_name(kind),
                                           attr_kind_name(expected)));
   if (kind == A_STRING && known && p->s.len && memchr(p->s.data, '\0', p->s.len))
     fail_attr(im, n, p->name, "holds a zero byte");
 }
 
-static void check_node(const Import *im, const Onnx__NodeProto *n) {
+void check_attributes(const Import *im, const Onnx__NodeProto *n) {
   enum { MOST = 256 }; /* no operator has a tenth of that, and pairs are compared */
-  Op op = proto_op_find(n);
+  Op op = called_function(im, n) ? OP_NONE : proto_op_find(n);
   if (n->n_attribute > MOST) fail_proto(im, n, "has too many attributes");
   for (size_t i = 0; i < n->n_attribute; i++) {
     check_attr(im, n, op, n->attribute[i]);
@@ -85,8 +101,4 @@ static void check_node(const Import *im, const Onnx__NodeProto *n) {
       if (strcmp(n->attribute[k]->name, n->attribute[i]->name) == 0)
         fail_attr(im, n, n->attribute[i]->name, "is given twice");
   }
-}
-
-void check_attributes(const Import *im) {
-  for (size_t i = 0; i < im->graph->n_node; i++) check_node(im, im->graph->node[i]);
 }

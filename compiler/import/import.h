@@ -56,35 +56,72 @@ typedef struct Onnx__AttributeProto Onnx__AttributeProto;
 typedef struct Onnx__TensorProto Onnx__TensorProto;
 typedef struct Onnx__SparseTensorProto Onnx__SparseTensorProto;
 typedef struct Onnx__ValueInfoProto Onnx__ValueInfoProto;
+typedef struct Onnx__FunctionProto Onnx__FunctionProto;
+typedef struct Onnx__OperatorSetIdProto Onnx__OperatorSetIdProto;
 typedef struct ProtobufCMessage ProtobufCMessage;
 typedef struct ProtobufCMessageDescriptor ProtobufCMessageDescriptor;
 
-typedef struct Import {
-  Context *cx;
-  const Options *opt;
-  Graph *g;
-  const char *folder;   /* where external data may lie; NULL: nowhere */
-  const Onnx__ModelProto *model;
-  const Onnx__GraphProto *graph;
-  Map functions;        /* operators that the model defines itself */
-  Map names;            /* Name: every name of the graph */
-  Map dims;             /* int64_t: what a dim_param stands for; -1: the batch */
-  bool batched;         /* the batch is symbolic, or was before --batch */
-} Import;
+typedef struct Import Import;
+
+/* Tensors that travel together: what ONNX calls a sequence. It is never changed. */
+typedef struct List {
+  int n;
+  Value **tensor;
+} List;
+
+/* What a name stands for: a tensor, or what exists in import alone. All are NULL where it is an optional that has nothing, or an
+ * input that a call leaves out. */
+typedef struct Bound {
+  Value *tensor;
+  const List *list;
+} Bound;
 
 /* A node of the model that is not yet in the graph. */
 typedef struct Pending {
   struct Pending *next;
   const Onnx__NodeProto *proto;
+  char *const *read;    /* the names that it reads, in its subgraphs as well */
+  size_t n_read, known; /* so many of them are defined */
 } Pending;
 
-/* What is known of a name before and after its value is defined. */
+/* What is known of a name before and after it is defined. */
 typedef struct Name {
-  Value *value;         /* NULL: not yet defined */
+  bool defined;
+  Bound bound;
   const Onnx__TypeProto *type; /* as declared by value_info or as an output; NULL: it is not */
   Pending *waiting;     /* nodes that read the value before it is defined */
   bool taken;           /* an input or output of the interface is called so */
 } Name;
+
+/* The names of a graph, a subgraph or a function's body while its nodes are read. */
+typedef struct Scope {
+  const struct Scope *outer;  /* a subgraph's: whose names it sees as well */
+  struct Scope *caller;       /* in which the node stands that has the subgraph, or calls the function; NULL: none */
+  const Onnx__FunctionProto *function; /* in which this is; NULL: in none */
+  const Onnx__NodeProto *call;         /* of that function: its attributes are what references mean */
+  const char *prefix;   /* of the names of its nodes and values */
+  Map names;            /* Name */
+  int depth;
+} Scope;
+
+struct Import {
+  Context *cx;
+  const Options *opt;
+  Graph *g;             /* g->opset is that of the nodes which are being read */
+  const char *folder;   /* where external data may lie; NULL: nowhere */
+  const Onnx__ModelProto *model;
+  const Onnx__GraphProto *graph;
+  Map functions;        /* operators that the model defines itself */
+  Map dims;             /* int64_t: what a dim_param stands for; -1: the batch */
+  bool batched;         /* the batch is symbolic, or was before --batch */
+  Scope *scope, *top;   /* the current one, and the model's graph */
+  Map tensors;          /* Value: what has been read of a tensor, by where the message lies */
+  Map checked;          /* bodies whose nodes have been checked, likewise */
+  int64_t spent;        /* on nodes that are read more often than the file has them, see spend */
+  int64_t renamed;      /* names made because another was taken */
+  int inferred_nodes, inferred_values; /* so many are inferred already, see known.c */
+  bool (*solve)(Import *im, const Onnx__NodeProto *p); /* solve.c's, for body.c below it */
+};
 
 /* ==== wire.c ==== */
 
@@ -97,8 +134,6 @@ ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *typ
 
 /* The file's message. Fails where it is none of ONNX. */
 const Onnx__ModelProto *read_model(Context *cx, const char *path);
-/* Fails where an input, an output, an initializer or an operator has no name. */
-void check_names(Import *im);
 
 /* ==== node.c ==== */
 
@@ -115,19 +150,26 @@ _Noreturn void fail_proto(const Import *im, const Onnx__NodeProto *p, const char
 
 /* ==== check.c ==== */
 
+/* Fails where an input, an output, an initializer or an operator has no name. */
+void check_graph_names(const Import *im, const Onnx__GraphProto *graph);
+void check_operator_names(const Import *im, size_t n, Onnx__NodeProto *const *node);
 /* Fails where an attribute has two values, is given twice or is not of the kind that its operator takes. */
-void check_attributes(const Import *im);
+void check_attributes(const Import *im, const Onnx__NodeProto *n);
 /* An Onnx__AttributeProto__AttributeType. Files before IR version 2 have no `type`, and some writers still leave it out. */
 int attr_type(const Onnx__AttributeProto *p);
 
 /* ==== operators.c ==== */
 
 void read_functions(Import *im);
+/* The function of the model that the node calls; NULL: it is an operator. */
+const Onnx__FunctionProto *called_function(const Import *im, const Onnx__NodeProto *p);
 /* Why resnetcc does not have the operator of this node in that operator set; NULL: it has. */
 const char *why_missing(const Import *im, int opset, const Onnx__NodeProto *p);
 Op proto_op(const Import *im, const Onnx__NodeProto *p); /* OP_NONE: it is missing */
-/* Fails naming every operator that is missing once, with its first node. */
-void check_operators(Import *im);
+/* Fails naming every operator of these nodes that is missing once, with its first node. */
+void check_operators(Import *im, size_t n, Onnx__NodeProto *const *node);
+/* The version of ONNX's operators that the list says; 0: none. */
+int64_t onnx_opset(const Import *im, size_t n, Onnx__OperatorSetIdProto *const *set);
 
 /* ==== tensor.c ==== */
 
@@ -137,6 +179,66 @@ Value *read_sparse_tensor(Context *cx, Graph *g, const Onnx__SparseTensorProto *
                           const char *folder);
 /* An ONNX type as one of the graph; fails where it is none. */
 Type stored_type(Context *cx, int onnx_type, const char *what, const char *name);
+
+/* ==== scope.c: what names stand for ==== */
+
+/* The current scope's entry, made where there is none. */
+Name *name_entry(Import *im, const char *name);
+/* The entry in the innermost scope that has one; NULL: none has. */
+Name *name_find(const Import *im, const char *name);
+void name_define(Import *im, const char *name, Bound b);
+/* A name for a value that the model does not have. */
+const char *fresh_name(Import *im, const char *base, const char *suffix);
+/* What a value or node of the current scope is called in the graph: so, in the model's graph. */
+const char *scoped_value(Import *im, const char *name);
+const char *scoped_node(const Import *im, const char *name);
+/* A scope for what p, a node of the current one, stands for; `label` tells apart several. `function` is NULL: a subgraph. Fails
+ * where scopes are nested too deeply, or the function is called by itself. */
+void scope_enter(Import *im, const Onnx__NodeProto *p, const char *label, const Onnx__FunctionProto *function);
+void scope_leave(Import *im);
+/* Counts work on what the file has once and the graph several times: a few bytes must not become gigabytes. */
+void spend(Import *im, const Onnx__NodeProto *p, size_t work);
+
+/* ==== body.c: nodes into the graph ==== */
+
+/* Fails where one of them can't be read; once for each body, however often it is read. */
+void check_nodes(Import *im, size_t n, Onnx__NodeProto *const *node);
+/* All of them, sorted. */
+void read_nodes(Import *im, size_t n, Onnx__NodeProto *const *node);
+void add_initializers(Import *im, const Onnx__GraphProto *graph);
+/* The constant in a tensor's message, which is read once. */
+Value *constant_in(Import *im, const Onnx__TensorProto *t, const char *name);
+Value *constant_in_sparse(Import *im, const Onnx__SparseTensorProto *s, const char *name);
+/* Input i of a node; it must exist. A tensor, or NULL where it is left out; or anything. */
+Value *input_tensor(Import *im, const Onnx__NodeProto *p, size_t i);
+Bound input_bound(Import *im, const Onnx__NodeProto *p, size_t i);
+/* Output i stands for b. A tensor that is newer than `since` values of the graph gets the output's name. */
+void bind_output(Import *im, const Onnx__NodeProto *p, size_t i, Bound b, int since);
+/* The attribute of that name; NULL: there is none. */
+const Onnx__AttributeProto *proto_attr(const Onnx__NodeProto *p, const char *name);
+int64_t proto_int(const Onnx__NodeProto *p, const char *name, int64_t otherwise);
+/* A node that the model does not have, after p: its one result. */
+Value *made_node(Import *im, const Onnx__NodeProto *p, Op op, const char *suffix, int n_in, Value *const *in, Node **made);
+
+/* ==== known.c: what is known of a value while the graph is built ==== */
+
+/* Its shape, as inferred. */
+const Shape *known_shape(Import *im, Value *v);
+/* Its elements as integers, at most `max`; false: they are not known, or not for every batch. */
+bool known_ints(Import *im, Value *v, int max, int64_t *out, int *count);
+/* The one element of an integer or bool that `what` is called in the message. */
+int64_t known_int(Import *im, const Onnx__NodeProto *p, Value *v, const char *what);
+
+/* ==== solve.c, and below it function.c, control.c, sequence.c: nodes that are in no graph ==== */
+
+/* What p stands for is added to the graph, its outputs are defined; false: it is an ordinary operator. */
+bool solve_node(Import *im, const Onnx__NodeProto *p);
+void call_function(Import *im, const Onnx__NodeProto *p, const Onnx__FunctionProto *f);
+typedef void Solve(Import *im, const Onnx__NodeProto *p);
+Solve solve_constant, solve_if, solve_loop, solve_scan, solve_sequence_map;
+Solve solve_sequence_construct, solve_sequence_empty, solve_sequence_at, solve_sequence_insert, solve_sequence_erase,
+  solve_sequence_length, solve_split_to_sequence, solve_concat_from_sequence;
+Solve solve_optional, solve_optional_has_element, solve_optional_get_element;
 
 /* ==== interface.c ==== */
 

@@ -70,17 +70,17 @@ static void count_tensor(ModelSummary *m, const Onnx__TensorProto *t) {
   m->bytes = size_add(m->bytes, size_ceiling(size_mul(n, element_type(t->data_type)->bits), 8));
 }
 
-static void count_constants(ModelSummary *m, const Onnx__GraphProto *graph) {
+static void count_initializers(ModelSummary *m, const Onnx__GraphProto *graph) {
   for (size_t i = 0; i < graph->n_initializer; i++) count_tensor(m, graph->initializer[i]);
   for (size_t i = 0; i < graph->n_sparse_initializer; i++) {
     if (graph->sparse_initializer[i]->values) count_tensor(m, graph->sparse_initializer[i]->values);
   }
-  for (size_t i = 0; i < graph->n_node; i++) {
-    const Onnx__NodeProto *p = graph->node[i];
-    if (!domain_is_onnx(p->domain) || strcmp(p->op_type, "Constant") != 0) continue;
-    for (size_t k = 0; k < p->n_attribute; k++) {
-      if (p->attribute[k]->t) count_tensor(m, p->attribute[k]->t);
-    }
+}
+
+static void count_constant(ModelSummary *m, const Onnx__NodeProto *p) {
+  if (!domain_is_onnx(p->domain) || strcmp(p->op_type, "Constant") != 0) return;
+  for (size_t k = 0; k < p->n_attribute; k++) {
+    if (p->attribute[k]->t) count_tensor(m, p->attribute[k]->t);
   }
 }
 
@@ -92,33 +92,78 @@ static int by_count(const void *a, const void *b) {
   return strcmp(x->name, y->name);
 }
 
-static void list_operators(const Import *im, ModelSummary *m) {
-  const Onnx__GraphProto *graph = im->graph;
-  Map known = {0};
-  m->op = alloc_n(im->cx, graph->n_node + 1, sizeof *m->op);
-  m->n_node = (int64_t)graph->n_node;
-  for (size_t i = 0; i < graph->n_node; i++) {
-    const Onnx__NodeProto *p = graph->node[i];
-    const char *name = proto_op_name(im->cx, p->domain, p->op_type);
-    ModelOperator *op = map_get(&known, name);
-    if (!op) {
-      op = &m->op[m->n_op++];
-      *op = (ModelOperator){.name = name, .node = node_name(p), .refused = why_missing(im, (int)m->opset, p)};
-      map_put(im->cx, &known, name, op);
-    }
-    op->count++;
-  }
-  qsort(m->op, (size_t)m->n_op, sizeof *m->op, by_count);
-}
-
-/* ==== the whole ==== */
-
-static int64_t opset_of(const Onnx__ModelProto *model) {
-  for (size_t i = 0; i < model->n_opset_import; i++) {
-    if (domain_is_onnx(model->opset_import[i]->domain)) return model->opset_import[i]->version;
+static int64_t opset_of(size_t n, Onnx__OperatorSetIdProto *const *set) {
+  for (size_t i = 0; i < n; i++) {
+    if (domain_is_onnx(set[i]->domain)) return set[i]->version;
   }
   return 0;
 }
+
+typedef struct Listing {
+  const Import *im;
+  ModelSummary *m;
+  Map known;            /* Found, by name */
+  struct Found {
+    struct Found *before;
+    ModelOperator op;
+  } *last;
+  size_t n;
+  int64_t opset;        /* of the nodes being listed */
+} Listing;
+
+static void list_nodes(Listing *l, size_t n, Onnx__NodeProto *const *node);
+
+static void list_graph(Listing *l, const Onnx__GraphProto *graph) {
+  count_initializers(l->m, graph);
+  list_nodes(l, graph->n_node, graph->node);
+}
+
+static void list_operator(Listing *l, const Onnx__NodeProto *p) {
+  const char *name = proto_op_name(l->im->cx, p->domain, p->op_type);
+  struct Found *found = map_get(&l->known, name);
+  if (!found) {
+    found = alloc(l->im->cx, sizeof *found);
+    found->before = l->last;
+    found->op = (ModelOperator){.name = name, .node = node_name(p), .refused = why_missing(l->im, (int)l->opset, p)};
+    map_put(l->im->cx, &l->known, name, l->last = found);
+    l->n++;
+  }
+  found->op.count++;
+}
+
+/* With those of their subgraphs. */
+static void list_nodes(Listing *l, size_t n, Onnx__NodeProto *const *node) {
+  check_operator_names(l->im, n, node);
+  l->m->n_node += (int64_t)n;
+  for (size_t i = 0; i < n; i++) {
+    list_operator(l, node[i]);
+    count_constant(l->m, node[i]);
+    for (size_t k = 0; k < node[i]->n_attribute; k++)
+      if (node[i]->attribute[k]->g) list_graph(l, node[i]->attribute[k]->g);
+  }
+}
+
+static void collect_operators(Listing *l) {
+  ModelSummary *m = l->m;
+  m->op = alloc_n(l->im->cx, l->n + 1, sizeof *m->op);
+  for (const struct Found *f = l->last; f; f = f->before) m->op[m->n_op++] = f->op;
+  qsort(m->op, (size_t)m->n_op, sizeof *m->op, by_count);
+}
+
+/* The file's, each node once: functions by what calls them and by what they are made of. */
+static void list_operators(const Import *im, ModelSummary *m) {
+  Listing l = {.im = im, .m = m, .opset = m->opset};
+  list_graph(&l, im->graph);
+  for (size_t i = 0; i < im->model->n_functions; i++) {
+    const Onnx__FunctionProto *f = im->model->functions[i];
+    l.opset = opset_of(f->n_opset_import, f->opset_import);
+    if (l.opset == 0) l.opset = m->opset;
+    list_nodes(&l, f->n_node, f->node);
+  }
+  collect_operators(&l);
+}
+
+/* ==== the whole ==== */
 
 /* "NAME VERSION" */
 static const char *producer_of(Context *cx, const Onnx__ModelProto *model) {
@@ -130,12 +175,11 @@ static const char *producer_of(Context *cx, const Onnx__ModelProto *model) {
 static ModelSummary summary_of(Context *cx, const Onnx__ModelProto *model) {
   if (!model->graph) fail(cx, "not an ONNX model: it has no graph");
   Import im = {.cx = cx, .model = model, .graph = model->graph};
-  check_names(&im);
+  check_graph_names(&im, model->graph);
   read_functions(&im);
-  ModelSummary m = {.producer = producer_of(cx, model), .ir = model->ir_version, .opset = opset_of(model)};
+  ModelSummary m = {.producer = producer_of(cx, model), .ir = model->ir_version, .opset = opset_of(model->n_opset_import, model->opset_import)};
   list_inputs(cx, &m, model->graph);
   list_outputs(cx, &m, model->graph);
-  count_constants(&m, model->graph);
   list_operators(&im, &m);
   return m;
 }

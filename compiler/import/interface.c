@@ -50,8 +50,8 @@ static const Shape *pin_of(const Import *im, const char *input) {
 /* Initializers, which are read first, are no inputs of the model, even where IR version 3 lists them as
  * such. */
 static bool is_model_input(const Import *im, const char *name) {
-  const Name *n = map_get(&im->names, name);
-  return n && !(n->value && n->value->data);
+  const Name *n = name_find(im, name);
+  return n && !n->defined;
 }
 
 static void bind(Import *im, const char *dim, int64_t value) {

@@ -27,5 +27,5 @@ const char *node_name(const Onnx__NodeProto *p) {
 _Noreturn void fail_proto(const Import *im, const Onnx__NodeProto *p, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
-  fail_node(im->cx, node_name(p), proto_op_name(im->cx, p->domain, p->op_type), fmt, args);
+  fail_node(im->cx, scoped_node(im, node_name(p)), proto_op_name(im->cx, p->domain, p->op_type), fmt, args);
 }

@@ -51,18 +51,20 @@ void infer_node(Graph *g, Node *n) {
 }
 
 /* Inputs, and constants with their data. */
-static void check_given_values(Graph *g) {
-  for (int i = 0; i < g->n_value; i++) {
+static void check_given_values(Graph *g, int from) {
+  for (int i = from; i < g->n_value; i++) {
     const Value *v = g->value[i];
     if (!v->def && v->shape.rank >= 0 && !fits_memory(g, v->type, &v->shape))
       fail(g->cx, "value \"%s\" %s alone is larger than the memory limit", v->name, shape_text(g->cx, &v->shape));
   }
 }
 
-void pass_shape(Graph *g) {
-  check_given_values(g);
-  for (int i = 0; i < g->n_node; i++) {
+void infer_nodes(Graph *g, int node, int value) {
+  check_given_values(g, value);
+  for (int i = node; i < g->n_node; i++) {
     infer_node(g, g->node[i]);
     evaluate_values(g, g->node[i]);
   }
 }
+
+void pass_shape(Graph *g) { infer_nodes(g, 0, 0); }

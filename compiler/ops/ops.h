@@ -15,6 +15,9 @@ void verify(Graph *g, const char *after);
 /* Infers type and shape of every value, fills Node.p, .win and .group, checks every operator's demands on its inputs.
  * Shape -> Gather -> Concat -> Reshape chains are evaluated on the way, symbolically where the batch is (Value.data, .sym). */
 void pass_shape(Graph *g);
+/* The same of the nodes from number `node` on, which are given values from number `value` on: for import, which may ask before all
+ * is there. */
+void infer_nodes(Graph *g, int node, int value);
 /* One node, its inputs known: used by passes that make nodes. */
 void infer_node(Graph *g, Node *n);
 /* Broadcast of two shapes by ONNX's rules; false: they don't fit. */

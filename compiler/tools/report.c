@@ -36,8 +36,15 @@ static const char *algorithm_of(const Node *n) {
   return n->candidates ? n->candidates->item[n->candidates->chosen].name : n->plan->how->name;
 }
 
+/* Results that nobody reads are not there. */
+static const Value *first_result(const Node *n) {
+  int i = 0;
+  while (!n->out[i]) i++;
+  return n->out[i];
+}
+
 static const char *layer_text(Graph *g, const Node *n) {
-  if (n->op != OP_Conv) return shape_text(g->cx, &n->out[0]->shape);
+  if (n->op != OP_Conv) return shape_text(g->cx, &first_result(n)->shape);
   const Window *k = &n->win;
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
   const char *groups = n->group > 1 ? format_text(g->cx, " g%d", n->group) : "";
@@ -59,7 +66,7 @@ static ReportLayer layer_of(const Build *b, const Node *n) {
   Graph *g = b->graph;
   ReportLayer l = {.node = n->name, .op = op_info[n->op].name, .what = layer_text(g, n),
                    .algorithm = algorithm_of(n)};
-  const Value *y = n->out[0] ? n->out[0] : n->out[n->n_out - 1];
+  const Value *y = first_result(n);
   l.type = type_name(y->type);
   l.shape = y->shape;
   if (n->candidates) l.candidate = candidates_of(g->cx, n->candidates);

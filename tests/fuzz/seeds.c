@@ -20,6 +20,21 @@ static const char *const models[][2] = {
   {"types", "input x 10 2\ninput i 7 2\ninput n 9 2\noutput y 10 2\nf = Cast(i) to=1\ng = Cast(n) to=1\nh = Add(f, g)\ny = Mul(x, h)\n"},
   {"elementwise", "input x 1 1,2,3\noutput y 0 -\na = Clip(x) \nb = LeakyRelu(a) alpha=0.1\nc = HardSigmoid(b) alpha=0.2 beta=0.5\n"
                   "d = Tanh(c)\ne = Div(d, x)\nf = PRelu(e, x)\ny = Sum(f, x, x)\n"},
+  {"functions", "function f(a, b) -> c,d k alpha=0.5\nt = LeakyRelu(a) alpha=@alpha:1\nd = Add(t, b)\nc = Softmax(d) axis=@k:2\nend\n"
+                "function g(a) -> c domain:d overload:o opset:12\nu = f(a, a) k=1\nc = Softmax(u)\nend\ninput x 1 N,2\noutput y 0 -\n"
+                "z = g(x) domain:d overload:o\ny, _ = f(z, x) k=0 alpha=0.25\n"},
+  {"branches", "input x 1 N,2\ninput c 9 1\noutput y 0 -\noutput z 0 -\nconsti k = 1\nb = Cast(k) to=9\n"
+               "y = If(b) then_branch={\noutput t 1 -\nconst w = 2\nt = Add(x, w)\n} else_branch={\noutput e 1 -\ne = Relu(x)\n}\n"
+               "z = If(c) then_branch={\noutput t 1 -\nt = Relu(y)\n} else_branch={\noutput y 1 -\n}\n"},
+  {"loops", "input x 1 2,3\noutput y 0 -\noutput z 0 -\noutput v 0 -\nconsti n = 2\nconst w 3 = 1 2 3\n"
+            "y, z = Loop(n, _, x) body={\ninput i 7 -\ninput c 9 -\ninput a 1 -\noutput c 9 -\noutput b 1 -\noutput s 1 -\n"
+            "b = Add(a, w)\ns = Relu(b)\n}\n_, v = Scan(w, x) num_scan_inputs=1 scan_input_axes=[0] scan_output_axes=[-1] "
+            "scan_input_directions=[1] body={\ninput a 1 -\ninput r 1 -\noutput b 1 -\noutput b 1 -\nb = Add(a, r)\n}\n"},
+  {"sequences", "input x 1 N,4\noutput y 0 -\noutput n 7 -\nconsti k = 1\nconsti two = 2\ns = SplitToSequence(x, two) axis=1\n"
+                "a = SequenceAt(s, k)\nt = SequenceInsert(s, a, k)\nu = SequenceErase(t, k)\nn = SequenceLength(u)\n"
+                "e = SequenceEmpty() dtype=1\nv = SequenceConstruct(a, a)\nz = ConcatFromSequence(v) axis=1\n"
+                "w = ConcatFromSequence(u) axis=1 new_axis=0\ny = Add(z, w)\n"},
+  {"sparse", "input x 1 2,3\nsparse w 2,3 = 5 7 at 1 5\noutput y 0 -\ny = Add(x, w)\n"},
   {"order", "input x 1 2\noutput z 1 2\nz = Relu(y)\ny = Relu(x)\ninfo y 1 2\n"},
 };
 
@@ -42,7 +57,7 @@ static void save(const char *folder, const char *corpus, const char *name, const
 }
 
 static void save_model(const char *folder, const char *name, const char *text) {
-  Buffer graph = graph_of_text(text), model = model_of_graph(&graph, 8, 13), wire = {0};
+  Buffer model = model_of_text(text, 8, 13), wire = {0};
   save(folder, "import", name, model.data, model.size);
   buffer_add(&wire, "\0", 1); /* which message it is */
   buffer_add(&wire, model.data, model.size);

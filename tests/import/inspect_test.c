@@ -31,7 +31,7 @@ static ModelSummary inspected(Buffer *model) {
 }
 
 static ModelSummary inspected_text(int opset, const char *text) {
-  Buffer graph = graph_of_text(text), model = model_of_graph(&graph, 8, opset);
+  Buffer model = model_of_text(text, 8, opset);
   return inspected(&model);
 }
 
@@ -118,15 +118,17 @@ static void refusals_have_reasons(void **state) {
                              "HardSwish")->refused);
 }
 
-static void functions_are_told(void **state) {
+static void bodies_of_functions_and_subgraphs_are_counted(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
-  Buffer function = {0}, graph = graph_of_text("input x 1 2\noutput y 1 -\ny = Relu(x)\n");
-  Buffer model = model_of_graph(&graph, 8, 13);
-  put_text(&function, 1, "Relu");
-  put_message(&model, 25, &function);
-  ModelSummary m = inspected(&model);
-  assert_string_equal(operator_named(&m, "Relu")->refused, "is a function of the model");
+  ModelSummary m = inspected_text(13, "function f(x) -> y\ny = Abacus(x)\nend\ninput x 1 2\noutput y 1 -\nconsti c = 1\n"
+                                      "u = f(x)\ny = If(c) then_branch={\noutput t 1 -\nconst k = 1\nt = Relu(k)\n} else_branch={\n"
+                                      "output e 1 -\ne = Relu(u)\n}\n");
+  assert_null(operator_named(&m, "f")->refused);
+  assert_string_equal(operator_named(&m, "Abacus")->refused, "is an operator that resnetcc does not have");
+  assert_int_equal(operator_named(&m, "Relu")->count, 2);
+  assert_int_equal(m.n_node, 5);
+  assert_int_equal(m.parameters, 2);
 }
 
 static void what_is_no_model_is_refused(void **state) {
@@ -142,7 +144,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(inputs_and_outputs_are_as_declared), TEST(constants_are_counted_where_they_are),
     TEST(sizes_that_do_not_fit_stay_large), TEST(operators_are_counted), TEST(refusals_have_reasons),
-    TEST(functions_are_told), TEST(what_is_no_model_is_refused),
+    TEST(bodies_of_functions_and_subgraphs_are_counted), TEST(what_is_no_model_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

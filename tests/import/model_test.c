@@ -135,18 +135,6 @@ static void the_domain_has_two_names(void **state) {
                "input x f32 [2]\ny = HardSwish(x)\noutput y\n");
 }
 
-static void functions_are_operators_of_their_own(void **state) {
-  (void)state;
-  Context *cx = context_new();
-  Options opt = {.input = "test"};
-  Buffer graph = graph_of_text("input x 1 2\noutput y 0 -\ny = Relu(x)\n"), function = {0};
-  Buffer model = model_of_graph(&graph, 8, 13);
-  put_text(&function, 1, "Relu");
-  put_message(&model, 25, &function);
-  EXPECT_FAIL(cx, import_buffer(cx, &opt, &model), "test: node \"y\" (Relu): unsupported operator");
-  context_free(cx);
-}
-
 /* ---- versions and parts that are missing ---- */
 
 static void check_model(int ir, int opset, const char *text, const char *error) {
@@ -276,7 +264,6 @@ int main(void) {
     cmocka_unit_test(every_missing_operator_is_named_once),
     cmocka_unit_test(many_missing_operators_are_counted),
     cmocka_unit_test(the_domain_has_two_names),
-    cmocka_unit_test(functions_are_operators_of_their_own),
     cmocka_unit_test(versions),
     cmocka_unit_test(a_model_without_a_graph),
     cmocka_unit_test(names_that_are_missing),

@@ -7,7 +7,14 @@
  *   consti k 2 = 1 2             an int64 initializer
  *   y, _ = Op(x, _, w) min=0.5 axis=1 axes=[1,2] mode="edge" domain:ai.onnx name:n1
  *
- * "_" stands for an input or output left out. A float has a point. */
+ *   sparse w 2,3 = 5 7 at 1 5    an fp32 initializer whose other elements are 0
+ *   y = If(c) then_branch={      a graph, of the lines up to
+ *   } else_branch={
+ *   }
+ *   function f(x) -> y k a=0.5 domain:d overload:o opset:18    attributes, with their defaults, then its nodes, up to
+ *   end
+ *
+ * "_" stands for an input or output left out. A float has a point. @k:1 stands for the function's attribute k, of type 1. */
 #ifndef ONNX_WRITER_H
 #define ONNX_WRITER_H
 
@@ -107,7 +114,10 @@ static inline void put_const(Buffer *graph, bool is_float, char *line) {
 }
 
 static inline void put_attr_value(Buffer *attr, char *value) {
-  if (*value == '[') {
+  if (*value == '@') {
+    put_text(attr, 21, next_word(&value, ":") + 1);
+    put_int(attr, 20, strtoll(value, NULL, 10));
+  } else if (*value == '[') {
     value++;
     while (*value && *value != ']') put_int(attr, 8, strtoll(next_word(&value, ",]"), NULL, 10));
     put_int(attr, 20, 7);
@@ -137,7 +147,28 @@ static inline void put_names(Buffer *node, int field, char *names) {
   }
 }
 
-static inline void put_node(Buffer *graph, char *line) {
+static inline void put_sparse(Buffer *graph, char *line) {
+  Buffer sparse = {0}, values = {0}, indices = {0};
+  char *at = strstr(line, " at "), *name = next_word(&line, " "), *dims = next_word(&line, "=");
+  int n = 0;
+  *at = '\0';
+  put_text(&values, 8, name);
+  put_int(&values, 2, 1);
+  for (char *end; *line; line = end + strspn(end, " "), n++) put_float(&values, 4, strtof(line, &end));
+  put_int(&values, 1, n);
+  put_int(&indices, 2, 7);
+  put_int(&indices, 1, n);
+  for (char *end, *i = at + 4; *i; i = end + strspn(end, " ")) put_int(&indices, 7, strtoll(i, &end, 10));
+  put_message(&sparse, 1, &values);
+  put_message(&sparse, 2, &indices);
+  while (*dims) put_int(&sparse, 3, strtoll(next_word(&dims, ","), NULL, 10));
+  put_message(graph, 15, &sparse);
+}
+
+static inline char *put_lines(Buffer *graph, char **at);
+
+/* A graph as an attribute has the lines behind this one, from *at on; what follows it in the last of these is part of the node. */
+static inline void put_node(Buffer *graph, int field, char *line, char **at) {
   Buffer node = {0};
   put_names(&node, 2, next_word(&line, "="));
   put_text(&node, 4, next_word(&line, "("));
@@ -145,29 +176,81 @@ static inline void put_node(Buffer *graph, char *line) {
   line += strspn(line, " ");
   while (*line) {
     char *word = next_word(&line, " ");
+    size_t n = strlen(word);
     if (strncmp(word, "name:", 5) == 0) put_text(&node, 3, word + 5);
     else if (strncmp(word, "domain:", 7) == 0) put_text(&node, 7, word + 7);
-    else put_attr(&node, word);
+    else if (strncmp(word, "overload:", 9) == 0) put_text(&node, 8, word + 9);
+    else if (n > 2 && strcmp(word + n - 2, "={") == 0) {
+      Buffer attr = {0}, body = {0};
+      word[n - 2] = '\0';
+      put_text(&attr, 1, word);
+      line = put_lines(&body, at);
+      put_message(&attr, 6, &body);
+      put_int(&attr, 20, 5);
+      put_message(&node, 5, &attr);
+    } else put_attr(&node, word);
   }
-  put_message(graph, 1, &node);
+  put_message(graph, field, &node);
 }
 
-static inline void put_line(Buffer *graph, char *line) {
+static inline void put_line(Buffer *graph, char *line, char **at) {
   if (strncmp(line, "input ", 6) == 0) put_info(graph, 11, line + 6);
   else if (strncmp(line, "output ", 7) == 0) put_info(graph, 12, line + 7);
   else if (strncmp(line, "info ", 5) == 0) put_info(graph, 13, line + 5);
   else if (strncmp(line, "const ", 6) == 0) put_const(graph, true, line + 6);
   else if (strncmp(line, "consti ", 7) == 0) put_const(graph, false, line + 7);
-  else if (*line) put_node(graph, line);
+  else if (strncmp(line, "sparse ", 7) == 0) put_sparse(graph, line + 7);
+  else if (*line) put_node(graph, 1, line, at);
 }
 
-static inline Buffer graph_of_text(const char *text) {
+/* The lines from *at on, up to one that begins with "}": what stands behind that. */
+static inline char *put_lines(Buffer *graph, char **at) {
+  while (**at) {
+    char *line = next_word(at, "\n");
+    if (*line == '}') return line + 1 + strspn(line + 1, " ");
+    put_line(graph, line, at);
+  }
+  return *at;
+}
+
+static inline void put_function(Buffer *model, char *line, char **at) {
+  Buffer f = {0}, set = {0};
+  put_text(&f, 1, next_word(&line, "("));
+  put_names(&f, 4, next_word(&line, ")"));
+  next_word(&line, ">");
+  put_names(&f, 5, next_word(&line, " "));
+  while (*line) {
+    char *word = next_word(&line, " ");
+    if (strncmp(word, "domain:", 7) == 0) put_text(&f, 10, word + 7);
+    else if (strncmp(word, "overload:", 9) == 0) put_text(&f, 13, word + 9);
+    else if (strncmp(word, "opset:", 6) == 0) put_int(&set, 2, strtoll(word + 6, NULL, 10));
+    else if (!strchr(word, '=')) put_text(&f, 6, word);
+    else {
+      Buffer attr = {0};
+      put_text(&attr, 1, next_word(&word, "="));
+      put_attr_value(&attr, word);
+      put_message(&f, 11, &attr);
+    }
+  }
+  if (set.size) put_message(&f, 9, &set);
+  for (char *next = next_word(at, "\n"); strcmp(next, "end") != 0; next = next_word(at, "\n")) put_node(&f, 7, next, at);
+  put_message(model, 25, &f);
+}
+
+/* The graph's lines; functions go to `functions`, as fields of a model, where that is not NULL. */
+static inline Buffer read_lines(const char *text, Buffer *functions) {
   Buffer graph = {0}, copy = {0};
-  buffer_add(&copy, text, strlen(text));
-  for (char *at = copy.data; *at;) put_line(&graph, next_word(&at, "\n"));
+  buffer_add(&copy, text, strlen(text) + 1);
+  for (char *at = copy.data; *at;) {
+    char *line = next_word(&at, "\n");
+    if (functions && strncmp(line, "function ", 9) == 0) put_function(functions, line + 9, &at);
+    else put_line(&graph, line, &at);
+  }
   buffer_free(&copy);
   return graph;
 }
+
+static inline Buffer graph_of_text(const char *text) { return read_lines(text, NULL); }
 
 /* A model around the graph, whose memory it takes. */
 static inline Buffer model_of_graph(Buffer *graph, int ir, int opset) {
@@ -176,6 +259,13 @@ static inline Buffer model_of_graph(Buffer *graph, int ir, int opset) {
   put_int(&set, 2, opset);
   put_message(&model, 8, &set);
   put_message(&model, 7, graph);
+  return model;
+}
+
+static inline Buffer model_of_text(const char *text, int ir, int opset) {
+  Buffer functions = {0}, graph = read_lines(text, &functions), model = model_of_graph(&graph, ir, opset);
+  buffer_add(&model, functions.data, functions.size);
+  buffer_free(&functions);
   return model;
 }
 
@@ -188,7 +278,7 @@ static inline Graph *import_buffer(Context *cx, const Options *opt, Buffer *mode
 }
 
 static inline Graph *import_text(Context *cx, const Options *opt, int opset, const char *text) {
-  Buffer graph = graph_of_text(text), model = model_of_graph(&graph, 8, opset);
+  Buffer model = model_of_text(text, 8, opset);
   return import_buffer(cx, opt, &model);
 }
 
