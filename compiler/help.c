@@ -104,7 +104,7 @@ static void print_types(unsigned types) {
 static void print_operator_table(const CommandLine *line) {
   static const char *const family[FAMILY_COUNT] = {
     [FAMILY_IMPORT] = "becomes others", [FAMILY_CONV] = "convolution", [FAMILY_PRODUCT] = "matrix product",
-    [FAMILY_POOL] = "pool", [FAMILY_SCALE] = "to and from quantised integers", [FAMILY_STEP] = "a step of others",
+    [FAMILY_POOL] = "pool", [FAMILY_SCALE] = "to and from quantised integers", [FAMILY_STEP] = "a step of others", [FAMILY_COMPOSED] = "becomes others",
     [FAMILY_NORM] = "normalization by channel", [FAMILY_POINTWISE] = "elementwise", [FAMILY_UNARY] = "elementwise",
     [FAMILY_BINARY] = "elementwise, with broadcasting", [FAMILY_REDUCE] = "along axes", [FAMILY_MOVE] = "moves elements",
     [FAMILY_RESIZE] = "other sizes of the same picture",
@@ -114,7 +114,8 @@ static void print_operator_table(const CommandLine *line) {
   printf("| operator | operator sets | inputs | outputs | types of the first input | what it is |\n|---|---|---|---|---|---|\n");
   for (const OpInfo *op = op_info + 1; op < op_info + OP_COUNT; op++) {
     if (strcmp(op->domain, "rcc") == 0) continue; /* resnetcc's own */
-    printf("| %s%s%s | %d ", op->domain, *op->domain ? "." : "", op->name, op->since);
+    bool blocks = strcmp(op->domain, "com.microsoft.nchwc") == 0;
+    printf("| %s%s%s | %d ", op->domain, *op->domain ? "." : "", op->name + (blocks ? strlen("Nchwc") : 0), op->since);
     if (op->until) printf("to %d |", op->until);
     else printf("on |");
     print_range(op->min_in, op->max_in);

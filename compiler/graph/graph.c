@@ -18,6 +18,7 @@ enum {
 
 #define ONNX(v) .domain = "", .since = v
 #define MICROSOFT .domain = "com.microsoft", .since = 1
+#define NCHWC .domain = "com.microsoft.nchwc", .since = 1
 #define OWN .domain = "rcc", .since = 1
 #define IN(min, max) .min_in = min, .max_in = max
 #define OUT(min, max) .min_out = min, .max_out = max

@@ -53,6 +53,7 @@ typedef enum Family { /* how an operator is treated where only its family matter
   FAMILY_VIEW,         /* the same elements in the same order under another shape */
   FAMILY_SHAPE,        /* known once shapes are: folds away */
   FAMILY_STEP,         /* a step of an epilogue alone, with an argument */
+  FAMILY_COMPOSED,     /* inference makes others of it: ops/compose.c */
   FAMILY_COUNT
 } Family;
 
@@ -288,6 +289,7 @@ typedef struct Options {
   enum { STRASSEN_AUTO, STRASSEN_OFF, STRASSEN_ON } strassen;
   bool unshared;                         /* for tests: every layer and kernel is a function of its own */
   bool many_shapes;                      /* for tests: as for a graph that has many, see Build */
+  int nchwc_block;                       /* channels of a block where ONNX Runtime's optimizer put weights into such: 16, else 8 */
   int64_t max_memory;                    /* bytes */
   int n_shape;
   struct ShapePin { const char *input; Shape shape; } *shape; /* --shape NAME=1,3,224,224 */

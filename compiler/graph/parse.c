@@ -303,6 +303,7 @@ static Op parse_op(Parser *p) {
   const char *name = parse_name(p);
   Op op = op_find("", name);
   if (op == OP_NONE) op = op_find("com.microsoft", name);
+  if (op == OP_NONE) op = op_find("com.microsoft.nchwc", name);
   if (op == OP_NONE) op = op_find("rcc", name);
   if (op == OP_NONE) fail(p->cx, "line %d: \"%s\" is no operator", p->line, name);
   return op;

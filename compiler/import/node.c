@@ -6,10 +6,20 @@
 
 bool domain_is_onnx(const char *domain) { return !domain || !*domain || strcmp(domain, "ai.onnx") == 0; }
 
-bool domain_is_known(const char *domain) { return domain_is_onnx(domain) || strcmp(domain, "com.microsoft") == 0; }
+/* The graph's names for its operators begin with Nchwc: other operators have their own ones. */
+static const char blocks_domain[] = "com.microsoft.nchwc";
+
+bool domain_is_known(const char *domain) {
+  return domain_is_onnx(domain) || strcmp(domain, "com.microsoft") == 0 || strcmp(domain, blocks_domain) == 0;
+}
 
 Op proto_op_find(const Onnx__NodeProto *p) {
+  char name[64];
   if (!domain_is_known(p->domain)) return OP_NONE;
+  if (p->domain && strcmp(p->domain, blocks_domain) == 0) {
+    snprintf(name, sizeof name, "Nchwc%s", p->op_type);
+    return op_find(blocks_domain, name);
+  }
   return op_find(p->domain ? p->domain : "", p->op_type);
 }
 

@@ -61,9 +61,11 @@ static void check_given_values(Graph *g, int from) {
 
 void infer_nodes(Graph *g, int node, int value) {
   check_given_values(g, value);
-  for (int i = node; i < g->n_node; i++) {
-    infer_node(g, g->node[i]);
-    evaluate_values(g, g->node[i]);
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));) {
+    if (node-- > 0) continue;
+    infer_node(g, n);
+    evaluate_values(g, n);
   }
 }
 

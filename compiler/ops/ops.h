@@ -101,6 +101,19 @@ Elements real_elements(Graph *g, const Value *v, const void *data);
 Elements elements_from(Elements e, int64_t first);
 double real_element(Elements e, int64_t i);
 
+/* ==== compose.c: operators that are made up of others ====
+ * Their inference places nodes before n in the walk of pass_shape; in the end n is the identity of the last one's result. */
+
+Node *compose_node(Graph *g, const Node *n, Op op, int n_in, Value *const *in); /* to be given attributes, then to ... */
+Node *compose_like(Graph *g, const Node *n, Op op, int n_in, Value *const *in); /* the same with n's own attributes */
+Value *compose_value(Graph *g, Node *part);                                     /* ... this, which infers it: its result */
+Value *compose_op(Graph *g, const Node *n, Op op, Value *a, Value *b);             /* without attributes; b NULL: of one input */
+Value *compose_transpose(Graph *g, const Node *n, Value *x, const int64_t *perm);
+Value *compose_reshape(Graph *g, const Node *n, Value *x, const Shape *s);
+Value *compose_number(Graph *g, const Node *n, Type t, double x); /* a constant */
+void compose_other_result(Graph *g, Node *n, int i, Value *y);    /* y is n's result i > 0 */
+void compose_result(Graph *g, Node *n, Value *y);                 /* and result 0; the others must have theirs */
+
 /* Walks the elements of `shape` in row-major order; `at` is the current one's offset under the strides. */
 typedef struct Cursor {
   const Shape *shape;
