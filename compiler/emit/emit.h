@@ -352,7 +352,7 @@ typedef struct Copy {
   Ref src, dst;
   int size;              /* bytes an element: 1, 2, 4 or 8 */
   int rank;
-  CopyAxis axis[MAX_RANK + 3];
+  CopyAxis axis[2 * MAX_RANK + 1];
   bool pad;              /* a last destination axis shorter than a vector may be filled up to one (with zeros) */
   bool unshared;         /* the task that comes here copies everything */
 } Copy;

@@ -207,67 +207,6 @@ static void move_interleave(Emit *e, Node *n) {
   }
 }
 
-/* ==== SpaceToDepth ==== */
-
-enum { PIXELS = 4 }; /* moved in one turn of the loop */
-
-static void move_pixel(Emit *e, Ref from, Ref to, int64_t src, int64_t dst) {
-  store(e, load(e, e->f32, from, src, F32_BYTES), to, dst, F32_BYTES);
-}
-
-/* `count` pixels of one channel, so many bytes apart in the source and in the result. */
-static void move_pixels(Emit *e, Ref from, int64_t apart, Ref to, int64_t step, int64_t count) {
-  int64_t whole = count / PIXELS * PIXELS;
-  Loop l;
-  if (whole > 0) {
-    loop_begin(e, &l, const_i64(e, 0), const_i64(e, whole), PIXELS, 0, NULL);
-    Ref src = gep(e, from, l.i, apart), dst = gep(e, to, l.i, step);
-    for (int k = 0; k < PIXELS; k++) move_pixel(e, src, dst, k * apart, k * step);
-    loop_end(e, &l);
-  }
-  for (int64_t k = whole; k < count; k++) move_pixel(e, from, to, k * apart, k * step);
-}
-
-/* To channel blocks, row by row, lest every channel's pass fetch the result anew. The lanes past the last channel are
- * written too, with zeros. */
-static void space_to_blocks(Emit *e, const Value *x, const Value *y, int64_t b) {
-  int64_t rows = y->shape.d[2], channels = x->shape.d[1], lanes = y->layout.block;
-  int64_t blocks = (y->shape.d[1] + lanes - 1) / lanes;
-  Ref lo, hi;
-  task_range(e, y->shape.d[0] * rows, &lo, &hi);
-  Loop item, pixel;
-  loop_begin(e, &item, lo, hi, 1, 0, NULL);
-  Ref image = LLVMBuildSDiv(e->b, item.i, const_i64(e, rows), ""), row = LLVMBuildSRem(e->b, item.i, const_i64(e, rows), "");
-  Ref from = place_at(e, x, image, NULL, mul_i(e, row, b), NULL), to = place_at(e, y, image, NULL, row, NULL);
-  if (y->shape.d[1] % lanes) {
-    Ref last = gep_const(e, to, place_offset(y, blocks - 1, 0, 0));
-    loop_begin(e, &pixel, const_i64(e, 0), const_i64(e, y->shape.d[3]), 1, 0, NULL);
-    store(e, LLVMConstNull(e->vec), place_from(e, last, y, NULL, NULL, NULL, pixel.i), 0, e->vec_bytes);
-    loop_end(e, &pixel);
-  }
-  for (int64_t k = 0; k < y->shape.d[1]; k++) {
-    int64_t i = k / channels / b, j = k / channels % b, c = k % channels;
-    Ref src = gep_const(e, from, place_offset(x, c, i, j));
-    Ref dst = gep_const(e, to, place_offset(y, k / lanes, 0, 0) + k % lanes * F32_BYTES);
-    move_pixels(e, src, b * place_pixel_bytes(x), dst, place_pixel_bytes(y), y->shape.d[3]);
-  }
-  loop_end(e, &item);
-}
-
-static void move_space_to_depth(Emit *e, Node *n) {
-  const Value *x = n->in[0], *y = n->out[0];
-  int64_t b = n->p.block;
-  if (y->layout.block) {
-    space_to_blocks(e, x, y, b);
-    return;
-  }
-  const Layout *in = &x->layout, *out = &y->layout;
-  int64_t channels = x->shape.d[1];
-  const CopyAxis axes[] = {{x->shape.d[0], in->n, out->n}, {b, in->row, b * channels * out->c}, {b, 1, channels * out->c},
-                           {channels, in->c, out->c}, {y->shape.d[2], b * in->row, out->row}, {y->shape.d[3], b, 1}};
-  copy_part(e, x, 0, y, 0, (int)COUNT(axes), axes);
-}
-
 void emit_move(Emit *e, Node *n) {
   for (int i = 0; i < n->n_out; i++) {
     if (n->out[i]) emit_halo(e, n->out[i]);
@@ -280,7 +219,6 @@ void emit_move(Emit *e, Node *n) {
   case OP_Pad: has_run_time_bounds(n) ? emit_bounds(e, n) : move_pad(e, n); break;
   case OP_Gather: move_gather(e, n); break;
   case OP_Interleave: move_interleave(e, n); break;
-  case OP_SpaceToDepth: move_space_to_depth(e, n); break;
   default: assert(op_info[n->op].family == FAMILY_VIEW); move_view(e, n);
   }
 }

@@ -114,19 +114,18 @@ static Ref half_pixel(const Sampler *s, const Axis *a, Ref x) {
   return rounded(s, quotient(e, add_f(e, x, real(e, 0.5)), a->scale));
 }
 
-static Ref cropped(const Sampler *s, const Axis *a, Ref x, Ref width) {
+static Ref cropped(const Sampler *s, const Axis *a, Ref x) {
   Emit *e = s->e;
-  Ref last = real(e, (double)a->in - 1), one = real(e, 1);
-  Ref single = mul_f(e, mul_f(e, real(e, 0.5), add_f(e, a->start, a->end)), last);
-  Ref along = quotient(e, mul_f(e, mul_f(e, x, sub(e, a->end, a->start)), last), sub(e, width, one));
-  Ref is_single = LLVMBuildFCmp(e->b, LLVMRealOEQ, width, one, "");
-  return choose(e, is_single, single, add_f(e, mul_f(e, a->start, last), along));
+  Ref last = real(e, (double)a->in - 1);
+  if (a->out == 1) return mul_f(e, mul_f(e, real(e, 0.5), add_f(e, a->start, a->end)), last);
+  Ref along = mul_f(e, mul_f(e, x, sub(e, a->end, a->start)), last);
+  return add_f(e, mul_f(e, a->start, last), quotient(e, along, real(e, (double)a->out - 1)));
 }
 
 static Ref place_in(const Sampler *s, const Axis *a) {
   Emit *e = s->e;
   Ref x = to_real(e, a->index), zero = real(e, 0), one = real(e, 1), half = real(e, 0.5);
-  Ref width = mul_f(e, a->scale, real(e, (double)a->in));
+  Ref width = resize_is_known(s->n) ? real(e, (double)a->out) : mul_f(e, a->scale, real(e, (double)a->in));
   Ref is_single = LLVMBuildFCmp(e->b, LLVMRealOEQ, width, one, "");
   switch (s->n->p.resize.coordinates) {
   case COORDINATES_ALIGN_CORNERS: {
@@ -135,7 +134,7 @@ static Ref place_in(const Sampler *s, const Axis *a) {
   }
   case COORDINATES_ASYMMETRIC: return rounded(s, quotient(e, x, a->scale));
   case COORDINATES_TF_HALF_PIXEL_FOR_NN: return half_pixel(s, a, x);
-  case COORDINATES_TF_CROP_AND_RESIZE: return cropped(s, a, x, width);
+  case COORDINATES_TF_CROP_AND_RESIZE: return cropped(s, a, x);
   case COORDINATES_PYTORCH_HALF_PIXEL:
     if (a->out == 1) return zero;
     break;

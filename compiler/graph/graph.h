@@ -234,7 +234,8 @@ typedef struct OpParams {
   int axis;              /* counted from the front: Softmax, LogSoftmax, ArgMax, Concat, Split, Gather, Flatten; Shape: where it begins;
                             QuantizeLinear, DequantizeLinear: that of a list of scales */
   unsigned axes;         /* ReduceMean: a bit for each axis that goes */
-  int block;             /* SpaceToDepth */
+  int block;             /* SpaceToDepth, DepthToSpace */
+  bool by_channel;       /* these: a channel's places lie beside each other, not a place's channels */
   PadMode mode;          /* Pad */
   Type to;               /* Cast, ConstantOfShape */
   bool keepdims;         /* ReduceMean, ArgMax */

@@ -241,15 +241,24 @@ static bool window_fits(const Node *n) {
   return size_mul(size_mul(largest, 64), n->in[0]->layout.n) < SIZE_OVERFLOW;
 }
 
+/* Do the places of a square hold whole blocks of channels? */
+static bool moves_blocks(const Node *n) {
+  const Value *x = n->in[0];
+  int64_t channels = n->op == OP_SpaceToDepth ? x->shape.d[1] : n->out[0]->shape.d[1];
+  return is_image(x) && x->layout.block && !n->p.by_channel && channels % x->layout.block == 0;
+}
+
 static bool runs_on_blocks(const Node *n) {
   const Value *x = n->in[0], *y = n->out[0];
   switch (op_info[n->op].blocks) {
   case BLOCKS_IF_PLANNED: return conv_on_blocks(n);
   case BLOCKS_IMAGES:
     if (n->op == OP_Pointwise) return x->layout.block && shape_equal(&x->shape, &y->shape) && steps_fit_blocks(n);
+    if (n->op == OP_DepthToSpace) return moves_blocks(n);
     if (n->op == OP_Resample && !resamples_maps(n)) return false;
     return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n) && window_fits(n);
-  case BLOCKS_NO: case BLOCKS_JOINED: case BLOCKS_INTERLEAVED: case BLOCKS_MADE: break;
+  case BLOCKS_MADE: return moves_blocks(n);
+  case BLOCKS_NO: case BLOCKS_JOINED: case BLOCKS_INTERLEAVED: break;
   }
   return false;
 }
@@ -343,7 +352,7 @@ static void view_transposed_input(Node *n) {
 
 /* The parities of an image of few channels are made in blocks at once. */
 static bool makes_blocks(const Node *n) {
-  return op_info[n->op].blocks == BLOCKS_MADE && is_image(n->in[0]) && n->in[0]->shape.d[1] <= 4 && n->p.block == 2;
+  return op_info[n->op].blocks == BLOCKS_MADE && is_image(n->in[0]) && n->in[0]->shape.d[1] <= 4 && n->p.block == 2 && !n->p.by_channel;
 }
 
 static void place_blocks(Layouter *w, Node *n) {

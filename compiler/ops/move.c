@@ -16,7 +16,7 @@ void eval_reorder(Graph *g, const Node *n, const void *const *in, void **out) {
   else eval_cast(g, n, in, out);
 }
 
-/* ---- Transpose, SpaceToDepth ---- */
+/* ---- Transpose ---- */
 
 void infer_transpose(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape;
@@ -42,32 +42,6 @@ void eval_transpose(Graph *g, const Node *n, const void *const *in, void **out) 
   Cursor c = {.shape = &n->out[0]->shape};
   for (int i = 0; i < x->rank; i++) c.stride[i] = stride[n->p.perm[i]];
   copy_elements(n->out[0], out[0], in[0], c);
-}
-
-void infer_space_to_depth(Graph *g, Node *n) {
-  Shape out = n->in[0]->shape;
-  int64_t b = attr_int(n, "blocksize", 0);
-  if (out.rank != 4) fail_at(g, n, "the input has %d dimensions, not 4", out.rank);
-  if (b < 1 || b > INT32_MAX) fail_at(g, n, "attribute blocksize is not a positive number");
-  n->p.block = (int)b;
-  if (out.d[1] < 0 || out.d[2] < 0 || out.d[3] < 0) fail_at(g, n, "the batch is not the first dimension%s", batch_remedy(g, n));
-  if (out.d[2] % b || out.d[3] % b) fail_at(g, n, "%s is no whole number of blocks", shape_text(g->cx, &out));
-  if (!mul_size(out.d[1], b, &out.d[1]) || !mul_size(out.d[1], b, &out.d[1])) fail_at(g, n, "a size overflows");
-  out.d[2] /= b;
-  out.d[3] /= b;
-  set_output(g, n, 0, n->in[0]->type, &out);
-}
-
-void eval_space_to_depth(Graph *g, const Node *n, const void *const *in, void **out) {
-  (void)g;
-  int64_t stride[MAX_RANK], b = n->p.block, channels = n->in[0]->shape.d[1];
-  dense_strides(&n->in[0]->shape, stride);
-  Cursor c = {.shape = &n->out[0]->shape};
-  for (int64_t i = 0; i < shape_count(c.shape); i++, cursor_next(&c)) {
-    int64_t place = c.index[1] / channels, row = c.index[2] * b + place / b, col = c.index[3] * b + place % b;
-    int64_t at = c.index[0] * stride[0] + c.index[1] % channels * stride[1] + row * stride[2] + col * stride[3];
-    copy_element(out[0], i, in[0], at, type_size(n->in[0]->type));
-  }
 }
 
 /* ---- Interleave ---- */

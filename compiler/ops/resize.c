@@ -203,19 +203,22 @@ void infer_resize(Graph *g, Node *n) {
 /* ---- tables ---- */
 
 /* The place that index i of the result stands for. Where it is rounded to an element, all is computed in single precision, as the
- * models' makers do: a scale of 1/3 means every third element, not the one before. */
+ * models' makers do: a scale of 1/3 means every third element, not the one before. Corners are aligned by the result's length, as
+ * ONNX's text has it and exporters mean it; its test cases, whose scales are no constants, count the fraction of that length. */
 static double place_of(const Node *n, const ResizeAxis *a, int64_t i) {
   bool single = n->p.resize.interpolation == INTERPOLATE_NEAREST;
   double scale = single ? (float)a->scale : a->scale, x = (double)i, last = (double)a->in - 1;
   double width = scale * (double)a->in; /* of the result, before it was made whole */
 #define ROUNDED(v) (single ? (double)(float)(v) : (v))
   switch (n->p.resize.coordinates) {
-  case COORDINATES_ALIGN_CORNERS: return width == 1 ? 0 : ROUNDED(x * last / ROUNDED(width - 1));
+  case COORDINATES_ALIGN_CORNERS:
+    if (resize_is_known(n)) width = (double)a->out;
+    return width == 1 ? 0 : ROUNDED(x * last / ROUNDED(width - 1));
   case COORDINATES_ASYMMETRIC: return ROUNDED(x / scale);
   case COORDINATES_TF_HALF_PIXEL_FOR_NN: return ROUNDED((x + 0.5) / scale);
   case COORDINATES_TF_CROP_AND_RESIZE:
-    if (width == 1) return 0.5 * (a->start + a->end) * last;
-    return a->start * last + x * (a->end - a->start) * last / (width - 1);
+    if (a->out == 1) return 0.5 * (a->start + a->end) * last;
+    return a->start * last + x * (a->end - a->start) * last / ((double)a->out - 1);
   case COORDINATES_PYTORCH_HALF_PIXEL:
     if (a->out == 1) return 0;
     break;

@@ -442,6 +442,7 @@ typedef struct Rewrite {
 
 /* Padding and kept axes come first, since transpositions sunk between would hide them. */
 static const Rewrite before_sinking[] = {
+  {OP_Reshape, squares_by_name},
   {OP_ReduceMean, keep_mean_axes},
   {OP_Conv, take_padding},
   {OP_AveragePool, take_padding},
@@ -449,6 +450,10 @@ static const Rewrite before_sinking[] = {
 };
 static const Rewrite after_sinking[] = {
   {OP_Resize, resize_as_resamples},
+  {OP_DepthToSpace, depth_by_place},
+  {OP_SpaceToDepth, space_by_place},
+  {OP_Tile, tile_as_expand},
+  {OP_Expand, readers_expand},
   {OP_Pad, shortcut_as_conv},
   {OP_Conv, take_padding},
   {OP_AveragePool, take_padding},

@@ -35,6 +35,14 @@ void pass_quant(Graph *g);
 /* resample.c: a Resize, the current node of a walk, becomes Resamples; false: what it needs is not known. */
 bool resize_as_resamples(Graph *g, Node *n);
 
+/* shuffle.c, each true if something changed: a Reshape behind a Transpose is a DepthToSpace or SpaceToDepth; these have a place's
+ * channels beside each other; a Tile is an Expand; an Expand is left to its readers. */
+bool squares_by_name(Graph *g, Node *n);
+bool depth_by_place(Graph *g, Node *n);
+bool space_by_place(Graph *g, Node *n);
+bool tile_as_expand(Graph *g, Node *n);
+bool readers_expand(Graph *g, Node *n);
+
 /* ==== fuse.c, for the others ==== */
 
 /* n computes from's result in its place. */

@@ -377,11 +377,32 @@ static bool gather(R *r) {
 }
 
 static bool space_to_depth(R *r) {
-  const V *x = random_any(r, T_F32, 4, 4);
+  const V *x = random_any(r, one_in(r, 6) ? T_NONE : T_F32, 4, 4);
   if (!x) return false;
   int first = r->n_line;
+  if (one_in(r, 2)) {
+    random_say(r, "%s = DepthToSpace(%s) blocksize=%d mode=\"%s\"", random_new_value(r), x->name, 1 + below(r, 3), one_in(r, 2) ? "CRD" : "DCR");
+    return random_keep(r, first, OP_DepthToSpace, x->exact, x->magnitude);
+  }
   random_say(r, "%s = SpaceToDepth(%s) blocksize=%d", random_new_value(r), x->name, 1 + below(r, 3));
   return random_keep(r, first, OP_SpaceToDepth, x->exact, x->magnitude);
+}
+
+static bool spread(R *r) {
+  const V *x = random_any(r, one_in(r, 6) ? T_NONE : T_F32, 0, 4);
+  if (!x) return false;
+  int first = r->n_line, rank = x->shape.rank, more = one_in(r, 3) && !batched(x) ? 1 : 0;
+  int64_t list[MAX_RANK] = {1 + below(r, 3)}, count = 1;
+  bool tile = one_in(r, 2);
+  for (int k = 0; k < rank; k++) {
+    int64_t d = x->shape.d[k], times = one_in(r, 2) && k >= batched(x) ? 1 + below(r, 3) : 1;
+    list[tile ? k : k + more] = tile ? times : d == 1 && k >= batched(x) ? random_size(r) : 1;
+    count = size_mul(count, size_mul(d < 0 ? 1 : d, tile ? times : list[k + more]));
+  }
+  if (count > MOST_WORK / 16) return false;
+  const char *text = random_int_list(r, tile ? rank : rank + more, list);
+  random_say(r, "%s = %s(%s, %s)", random_new_value(r), tile ? "Tile" : "Expand", x->name, text);
+  return random_keep(r, first, tile ? OP_Tile : OP_Expand, x->exact, x->magnitude);
 }
 
 static bool resize(R *r) {
@@ -454,7 +475,7 @@ bool random_node(R *r) {
     conv, conv, conv, conv_transpose, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, heads, along_axis,
     reduce_mean, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
     constant_of_shape,
-    resize, resize,
+    resize, resize, spread,
   };
   return propose[below(r, (int)COUNT(propose))](r);
 }
