@@ -1,7 +1,7 @@
-/* batch.c: a symbolic batch becomes one image. The generated code runs image by image, so image i of every
- * value may follow only from image i of the inputs. That holds where each value has the symbol in axis 0 or
- * nowhere (the images then lie one behind the other, as [N,...], or k rows each, as [kN,...]) and no operator
- * works along that axis. */
+/* batch.c: a symbolic batch becomes one image. The generated code runs image by image, so image i of every value may follow only
+ * from image i of the inputs. At the interface the images lie one behind the other; in between the batch may be any axis, and share
+ * it: [T,N,C], or [kN,C] with k rows of each image, beside each other or not. What an operator does with it says where it is in
+ * the result, or that images meet. */
 #include "rewrite.h"
 
 #include <string.h>
@@ -35,15 +35,28 @@ static Shape *interface_shapes(Graph *g, Value *const *v, int n, const char *wha
   return shape;
 }
 
-/* ---- which operators treat images independently ---- */
+/* ---- where the batch lies in a value ---- */
 
-/* Shape inference refuses what cuts, reduces or sums along the symbol's axis, but not these. */
-static void check_batch_axis(Graph *g, const Node *n) {
-  Batching rule = op_info[n->op].batch;
-  if (rule != BATCH_NOT_ALONG && rule != BATCH_NOT_JOINED) return;
-  if (n->p.axis != 0) return;
-  if (has_batch(n->out[0])) refuse(g, n, rule == BATCH_NOT_ALONG ? "works along the batch axis" : "joins batches");
+/* Dimension `axis` is outer x N x inner, in row-major order. */
+typedef struct Spot {
+  int axis;
+  int64_t outer;
+} Spot;
+
+static int batch_axis(const Shape *s) {
+  for (int i = 0; i < s->rank; i++)
+    if (s->d[i] < 0) return i;
+  return -1;
 }
+
+/* Of one image, before the batch comes: the same in every view. */
+static int64_t elements_before(const Shape *s, int axis) {
+  int64_t count = 1;
+  for (int i = 0; i < axis; i++) count = size_mul(count, s->d[i]);
+  return count;
+}
+
+/* ---- which operators treat images independently ---- */
 
 /* An argument whose elements are multiples of the batch may be a shape or a bound: then it becomes that of
  * one image; as anything else its value would have to be known. */
@@ -53,19 +66,124 @@ static void check_arguments(Graph *g, const Node *n) {
     if (n->in[i] && n->in[i]->sym && !(i < 32 && sizes >> i & 1)) refuse(g, n, "needs the size of the batch");
 }
 
-static void check_node(Graph *g, const Node *n) {
-  bool batched = false;
-  for (int i = 0; i < n->n_in; i++) batched = batched || has_batch(n->in[i]);
-  check_arguments(g, n);
-  check_batch_axis(g, n);
-  bool counts = op_info[n->op].batch == BATCH_NOT_NUMBERED && n->n_out > 1 && n->out[1];
-  if (counts && batched) refuse(g, n, "numbers the elements of all images");
-  for (int i = 0; i < n->n_out; i++) {
-    const Value *v = n->out[i];
-    if (!v) continue;
-    if (!batch_leads(&v->shape)) refuse(g, n, "moves the batch from the first axis");
-    if (batched && !has_batch(v)) refuse(g, n, "mixes the images of a batch");
+/* Shape inference refuses what cuts, reduces or sums along the symbol's axis, but not these. */
+static void check_along(Graph *g, const Node *n, int axis) {
+  Batching rule = op_info[n->op].batch;
+  bool one_axis = n->op == OP_Softmax || n->op == OP_LogSoftmax; /* others may work along all behind it */
+  if (rule == BATCH_NOT_ALONG && (one_axis ? n->p.axis == axis : n->p.axis <= axis)) refuse(g, n, "works along the batch axis");
+  if (rule == BATCH_NOT_JOINED && n->p.axis == axis) refuse(g, n, "joins batches");
+  bool counts = rule == BATCH_NOT_NUMBERED && n->n_out > 1 && n->out[1];
+  if (counts) refuse(g, n, "numbers the elements of all images");
+}
+
+static int transposed_axis(const Node *n, int axis) {
+  int k = 0;
+  while (n->p.perm[k] != axis) k++;
+  return k;
+}
+
+/* Of a vector, inference refuses the batch: it is summed. */
+static int product_axis(const Node *n, int i, int axis, int rank) {
+  int a = n->in[0]->shape.rank, b = n->in[1]->shape.rank;
+  if (a == 1) return axis == b - 1 ? rank - 1 : axis;
+  if (b == 1) return axis;
+  return axis + rank - n->in[i]->shape.rank;
+}
+
+static int gathered_axis(const Node *n, int i, int axis) {
+  if (i == 1) return n->p.axis + axis;
+  if (axis == n->p.axis) return -1;
+  return axis < n->p.axis ? axis : axis - 1 + n->in[1]->shape.rank;
+}
+
+/* Behind the axes before it that are not reduced. */
+static int reduced_axis(const Node *n, int axis, int rank) {
+  if (rank == n->in[0]->shape.rank) return axis;
+  unsigned gone = n->p.axes ? n->p.axes : 1u << n->p.axis;
+  return axis - __builtin_popcount(gone & ((1u << axis) - 1));
+}
+
+/* Where axis number `axis` of input i is in the results, of so many dimensions; -1: nowhere as such, or it is not known. */
+static int result_axis(const Node *n, int i, int axis, int rank) {
+  const OpInfo *info = &op_info[n->op];
+  bool axes_stay = info->batch == BATCH_NOT_ALONG || info->batch == BATCH_NOT_JOINED || info->permute == PERMUTE_ARGUMENTS
+                   || n->op == OP_Split;
+  switch (n->op) {
+  case OP_Transpose: return transposed_axis(n, axis);
+  case OP_MatMul: return product_axis(n, i, axis, rank);
+  case OP_Gather: return gathered_axis(n, i, axis);
+  default: break;
   }
+  if (info->family == FAMILY_REDUCE) return reduced_axis(n, axis, rank);
+  if (axes_stay && n->in[i]->shape.rank == rank) return axis;
+  if (op_is_elementwise(n->op) || info->permute == PERMUTE_FIRST || info->permute == PERMUTE_ALL)
+    return axis + rank - n->in[i]->shape.rank; /* broadcast */
+  return axis == 0 ? 0 : -1;
+}
+
+/* The batch of input i in the results; it has to be where their shapes say. */
+static void follow_input(Graph *g, Spot *spot, const Node *n, int i) {
+  const Value *x = n->in[i];
+  Spot from = spot[x->id];
+  for (int k = 0; k < n->n_out; k++) {
+    const Value *y = n->out[k];
+    if (!y) continue;
+    int axis = result_axis(n, i, from.axis, y->shape.rank), there = batch_axis(&y->shape);
+    if (axis < 0) refuse(g, n, "takes the batch as its first axis only");
+    check_along(g, n, axis);
+    if (axis != there || y->shape.d[axis] != x->shape.d[from.axis]) refuse(g, n, "mixes the images of a batch");
+    if (spot[y->id].outer && spot[y->id].outer != from.outer) refuse(g, n, "meets images in different orders");
+    spot[y->id] = (Spot){axis, from.outer};
+  }
+}
+
+/* The same elements in the same order: so many of an image come before the batch. */
+static void follow_view(Graph *g, Spot *spot, const Node *n) {
+  const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
+  Spot from = spot[n->in[0]->id];
+  int axis = batch_axis(y);
+  if (axis < 0) refuse(g, n, "mixes the images of a batch");
+  int64_t before = size_mul(elements_before(x, from.axis), from.outer), outside = elements_before(y, axis), outer = 1;
+  if (before && outside) { /* else there are no elements */
+    outer = before / outside;
+    if (before % outside || outer == 0 || y->d[axis] % outer) refuse(g, n, "mixes the images of a batch");
+  }
+  spot[n->out[0]->id] = (Spot){axis, outer};
+}
+
+static void start_results(Graph *g, Spot *spot, const Node *n) {
+  for (int i = 0; i < n->n_out; i++) {
+    if (!n->out[i]) continue;
+    const Shape *y = &n->out[i]->shape;
+    int axis = batch_axis(y);
+    for (int k = axis + 1; axis >= 0 && k < y->rank; k++)
+      if (y->d[k] < 0) refuse(g, n, "makes two axes of the batch");
+    spot[n->out[i]->id] = (Spot){axis, 0};
+  }
+}
+
+/* All images of what is batched without batched inputs, as a fill, are one and the same. */
+static void end_results(Spot *spot, const Node *n) {
+  for (int i = 0; i < n->n_out; i++)
+    if (n->out[i] && spot[n->out[i]->id].outer == 0) spot[n->out[i]->id].outer = 1;
+}
+
+static void follow_node(Graph *g, Spot *spot, const Node *n) {
+  check_arguments(g, n);
+  start_results(g, spot, n);
+  if (op_info[n->op].family == FAMILY_VIEW) {
+    if (has_batch(n->in[0])) follow_view(g, spot, n);
+  } else {
+    for (int i = 0; i < n->n_in; i++)
+      if (has_batch(n->in[i])) follow_input(g, spot, n, i);
+  }
+  end_results(spot, n);
+}
+
+static void follow_nodes(Graph *g) {
+  Spot *spot = alloc_n(g->cx, (size_t)g->n_value, sizeof *spot);
+  for (int i = 0; i < g->n_input; i++) spot[g->input[i]->id] = (Spot){0, 1};
+  for (int i = 0; i < g->n_node; i++) follow_node(g, spot, g->node[i]);
 }
 
 /* ---- one image: a multiple of the batch is now the factor, as shapes and constants hold it already ---- */
@@ -92,7 +210,7 @@ static void make_one_image(Value *v) {
 void pass_batch(Graph *g) {
   g->input_shape = interface_shapes(g, g->input, g->n_input, "input");
   g->output_shape = interface_shapes(g, g->output, g->n_output, "output");
-  for (int i = 0; i < g->n_node; i++) check_node(g, g->node[i]);
+  follow_nodes(g);
   for (int i = 0; i < g->n_node; i++) name_axes(g, g->node[i]);
   for (int i = 0; i < g->n_value; i++) make_one_image(g->value[i]);
 }

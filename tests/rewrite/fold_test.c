@@ -234,8 +234,6 @@ static void mixed_images_are_refused(void **state) {
      "test: node \"y\" (Softmax): works along the batch axis" FIX},
     {"input x f32 [N,4]\ny = Concat(x, x) axis=0\nz = Relu(y)\nw = Softmax(z)\nconst s i64 [2] = {N,8}\n"
      "v = Reshape(w, s)\noutput v\n", "test: node \"y\" (Concat): joins batches" FIX},
-    {"input x f32 [N,4]\ny = Transpose(x)\nz = Transpose(y)\nw = Relu(z)\noutput w\n",
-     "test: node \"y\" (Transpose): moves the batch from the first axis" FIX},
     {"input x f32 [N,4]\ninput k f32 [3,N]\ny = MatMul(k, x)\noutput y\n",
      "test: node \"y\" (MatMul): axis 1 of input 0, [3,N], is the symbolic batch; --batch fixes it"},
     {"input x f32 [4,N]\ny = Relu(x)\noutput y\n",
@@ -244,9 +242,6 @@ static void mixed_images_are_refused(void **state) {
     {"input x f32 [N,4]\nconst s i64 [2] = {2N,2}\ny = Reshape(x, s)\noutput y\n",
      "test: output \"y\" has the shape [2N,2], in which the batch is not the first dimension: "
      "fix it with --batch N"},
-    {"input x f32 [N,4]\nconst s i64 [3] = {1,-1,4}\ny = Reshape(x, s)\nz = Relu(y)\n"
-     "const b i64 [2] = {N,4}\nw = Reshape(z, b)\noutput w\n",
-     "test: node \"y\" (Reshape): moves the batch from the first axis" FIX},
     {"input x f32 [N,3,4,4]\ny, z = MaxPool(x) kernel_shape=[2,2]\noutput z\n",
      "test: node \"y\" (MaxPool): numbers the elements of all images" FIX},
     {"input x f32 [N,4]\ny = Shape(x)\noutput y\n",
