@@ -121,16 +121,67 @@ static int64_t dim_value(const Import *im, const Dim *d) {
   return bound ? *bound : number_of(d);
 }
 
-/* Ends with a --shape that would do. */
-static _Noreturn void fail_unknown_dim(const Import *im, const char *input, const Onnx__TensorShapeProto *s,
-                                       const char *dim) {
-  const char *example = "";
-  for (size_t i = 0; s && i < s->n_dim; i++) {
-    int64_t known = dim_value(im, s->dim[i]), d = known > 0 ? known : i == 0 ? 1 : 224;
-    example = format_text(im->cx, "%s%s%lld", example, i ? "," : "", (long long)d);
+/* ---- what --shape has to give ---- */
+
+typedef struct Unknown {
+  Map seen;             /* names of dimensions */
+  const char *what;     /* those that are not known, in words */
+  const char *options;  /* that would do */
+  int n, left_out;      /* dimensions; and inputs for which there is no room in the message */
+} Unknown;
+
+static bool is_unknown(const Import *im, const Onnx__TensorShapeProto *s, size_t i) {
+  return dim_value(im, s->dim[i]) == 0 && i > 0 && !is_empty_list(s);
+}
+
+/* Adds the dimensions of an input that no input before it has; false: there are none. */
+static bool note_dims(const Import *im, Unknown *u, const Onnx__TensorShapeProto *s) {
+  bool any = false;
+  for (size_t i = 0; i < s->n_dim; i++) {
+    const char *name = name_of(s->dim[i]);
+    if (!is_unknown(im, s, i) || (name && map_get(&u->seen, name))) continue;
+    if (name) map_put(im->cx, &u->seen, name, u);
+    else name = format_text(im->cx, "number %zu", i);
+    if (u->n++ < 8) u->what = format_text(im->cx, "%s%s%.40s", u->what, *u->what ? ", " : "", name);
+    any = true;
   }
-  fail(im->cx, "input \"%s\" has an unknown %s%s%s; set it with --shape %s=%s", input,
-       s ? "dimension" : "shape", dim ? " " : "", dim ? dim : "", input, s ? example : "1,3,224,224");
+  return any;
+}
+
+/* The shape with an example for what is not known. */
+static const char *example_shape(const Import *im, const Onnx__TensorShapeProto *s) {
+  const char *text = "";
+  for (size_t i = 0; i < s->n_dim; i++) {
+    int64_t known = dim_value(im, s->dim[i]), d = known > 0 ? known : i == 1 && s->n_dim == 4 ? 3 : 224;
+    const char *dim = known < 0 || (known == 0 && i == 0) ? "N" : format_text(im->cx, "%lld", (long long)d);
+    text = format_text(im->cx, "%s%s%s", text, i ? "," : "", dim);
+  }
+  return text;
+}
+
+static void note_unknown(const Import *im, Unknown *u, const Onnx__ValueInfoProto *input) {
+  enum { ROOM = 160 };
+  const Onnx__TensorShapeProto *s = shape_proto(input->type);
+  bool fits = !s || s->n_dim <= MAX_RANK, any = !s || (fits && note_dims(im, u, s));
+  if (!any) return;
+  const char *option = format_text(im->cx, " --shape %s=%s", input->name, s ? example_shape(im, s) : "1,3,224,224");
+  if (*u->options && strlen(u->options) + strlen(option) > ROOM) u->left_out++;
+  else u->options = format_text(im->cx, "%s%s", u->options, option);
+}
+
+/* Of all inputs at once, with options that would do. */
+static _Noreturn void fail_unknown(const Import *im, const Onnx__ValueInfoProto *first) {
+  Unknown u = {.what = "", .options = ""};
+  for (size_t i = 0; i < im->graph->n_input; i++) {
+    const Onnx__ValueInfoProto *input = im->graph->input[i];
+    const Name *n = name_find(im, input->name);
+    bool constant = n && n->defined && n->bound.tensor->data;
+    if (!constant && !pin_of(im, input->name)) note_unknown(im, &u, input);
+  }
+  const char *more = u.left_out ? format_text(im->cx, " and %d more", u.left_out) : "";
+  if (u.n == 0) fail(im->cx, "input \"%s\" has an unknown shape; set it with%s%s", first->name, u.options, more);
+  fail(im->cx, "the model has %s of unknown size: %s; set %s with%s%s", u.n > 1 ? "dimensions" : "a dimension", u.what,
+       u.n > 1 ? "them" : "it", u.options, more);
 }
 
 /* A dimension that --shape leaves symbolic is the batch, whether the model has a number there or not. */
@@ -149,14 +200,14 @@ Shape input_shape(Import *im, const Onnx__ValueInfoProto *input) {
   const Shape *pin = pin_of(im, input->name);
   if (pin) return pinned_shape(im, input, pin);
   const Onnx__TensorShapeProto *s = shape_proto(input->type);
-  if (!s) fail_unknown_dim(im, input->name, NULL, NULL);
+  if (!s) fail_unknown(im, input);
   if (s->n_dim > MAX_RANK) fail(im->cx, "input \"%s\" has more than %d dimensions", input->name, MAX_RANK);
   Shape shape = {.rank = (int)s->n_dim};
   for (int i = 0; i < shape.rank; i++) {
     shape.d[i] = dim_value(im, s->dim[i]);
     if (is_empty_list(s)) break;
     if (shape.d[i] == 0 && i == 0) shape.d[i] = batch(im);
-    if (shape.d[i] == 0) fail_unknown_dim(im, input->name, s, name_of(s->dim[i]));
+    if (shape.d[i] == 0) fail_unknown(im, input);
   }
   if (shape_is_symbolic(&shape)) im->g->symbolic = true;
   return shape;

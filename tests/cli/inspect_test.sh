@@ -21,7 +21,7 @@ nodes: 5
 succeeds inspect "$here/unknown.onnx"
 holds "$work.out" 'refused: node "a\x0a\x1b[2Jb" (Erf): is an operator that resnetcc does not have'
 succeeds inspect "$here/sized.onnx"
-holds "$work.out" 'refused: input "image" has an unknown dimension H; set it with --shape image=1,3,224,224'
+holds "$work.out" 'refused: the model has dimensions of unknown size: H, W; set them with --shape image=N,3,224,224'
 succeeds inspect "$here/sized.onnx" --shape image=N,3,9,10
 grep -q refused "$work.out" && failed "inspect does not mind --shape"
 succeeds inspect "$tiny" --batch=4
