@@ -145,6 +145,7 @@ Op proto_op_find(const Onnx__NodeProto *p); /* in whatever version; OP_NONE: unk
 const char *proto_op_name(Context *cx, const char *domain, const char *op);
 /* For messages: the node's own, or that of its first output. */
 const char *node_name(const Onnx__NodeProto *p);
+const char *scoped_node(const Import *im, const char *name); /* behind the names of what it stands in */
 /* fail_at, where the graph has no such node yet. */
 _Noreturn void fail_proto(const Import *im, const Onnx__NodeProto *p, const char *fmt, ...) PRINTF(3, 4);
 
@@ -189,9 +190,8 @@ Name *name_find(const Import *im, const char *name);
 void name_define(Import *im, const char *name, Bound b);
 /* A name for a value that the model does not have. */
 const char *fresh_name(Import *im, const char *base, const char *suffix);
-/* What a value or node of the current scope is called in the graph: so, in the model's graph. */
+/* What a value of the current scope is called in the graph: so, in the model's graph. */
 const char *scoped_value(Import *im, const char *name);
-const char *scoped_node(const Import *im, const char *name);
 /* A scope for what p, a node of the current one, stands for; `label` tells apart several. `function` is NULL: a subgraph. Fails
  * where scopes are nested too deeply, or the function is called by itself. */
 void scope_enter(Import *im, const Onnx__NodeProto *p, const char *label, const Onnx__FunctionProto *function);

@@ -34,6 +34,11 @@ const char *node_name(const Onnx__NodeProto *p) {
   return p->op_type;
 }
 
+const char *scoped_node(const Import *im, const char *name) {
+  bool inside = im->scope && *im->scope->prefix;
+  return inside ? format_text(im->cx, "%s/%s", im->scope->prefix, name) : name;
+}
+
 _Noreturn void fail_proto(const Import *im, const Onnx__NodeProto *p, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);

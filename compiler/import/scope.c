@@ -45,11 +45,6 @@ const char *fresh_name(Import *im, const char *base, const char *suffix) {
   return unused_name(im, format_text(im->cx, "%s.%s", base, suffix));
 }
 
-const char *scoped_node(const Import *im, const char *name) {
-  bool inside = im->scope && *im->scope->prefix;
-  return inside ? format_text(im->cx, "%s/%s", im->scope->prefix, name) : name;
-}
-
 const char *scoped_value(Import *im, const char *name) {
   return im->scope == im->top ? name : unused_name(im, scoped_node(im, name));
 }
