@@ -106,6 +106,7 @@ static void print_operator_table(const CommandLine *line) {
     [FAMILY_IMPORT] = "becomes others", [FAMILY_CONV] = "convolution", [FAMILY_PRODUCT] = "matrix product",
     [FAMILY_POOL] = "pool", [FAMILY_SCALE] = "to and from quantised integers", [FAMILY_STEP] = "a step of others", [FAMILY_COMPOSED] = "becomes others",
     [FAMILY_NORM] = "normalization by channel", [FAMILY_POINTWISE] = "elementwise", [FAMILY_UNARY] = "elementwise",
+    [FAMILY_NORMALIZE] = "normalization along axes",
     [FAMILY_BINARY] = "elementwise, with broadcasting", [FAMILY_REDUCE] = "along axes", [FAMILY_MOVE] = "moves elements",
     [FAMILY_RESIZE] = "other sizes of the same picture",
     [FAMILY_VIEW] = "another shape of the same elements", [FAMILY_SHAPE] = "known when the model is compiled",

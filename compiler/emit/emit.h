@@ -402,6 +402,19 @@ void emit_pad(Emit *e, Node *n, const Axes *in, const Axes *out); /* pad.c: Pad 
 Ref pad_index(Emit *e, PadMode mode, Ref i, int64_t d);
 void emit_bounds(Emit *e, Node *n);    /* bounds.c: Slice and Pad whose bounds are known at run time only */
 
+/* ==== statistics.c: what normalisations are made of, on scalars and vectors ==== */
+Ref widened(Emit *e, Ref x);           /* as doubles */
+Ref zero_like(Ref x);
+Ref divide(Emit *e, Ref a, Ref b);
+/* 1 / divisor, from the sum of the terms of `count` elements. */
+Ref inverse_divisor(Emit *e, const Node *n, Ref sum, Ref count);
+/* acc and the term of x, less the mean: what x adds to the sum for the divisor; mean NULL: 0. */
+Ref add_term(Emit *e, const Node *n, Ref acc, Ref x, Ref mean);
+Ref keep_lanes(Emit *e, Ref v, int valid); /* the first `valid`, and 0 in the others */
+Ref sum_runs(Emit *e, Ref v, int run);     /* every lane becomes the sum of those of its run of `run`, a power of two */
+void emit_normalize_maps(Emit *e, Node *n);
+void emit_normalize_dense(Emit *e, Node *n);
+
 void emit_peak(Emit *e); /* peak.c: the function `peak`, see object_emit_peak */
 
 /* ==== Winograd's algorithm: conv_winograd.c and winograd_*.c ==== */

@@ -43,6 +43,7 @@ typedef enum Family { /* how an operator is treated where only its family matter
   FAMILY_PRODUCT,      /* of matrices */
   FAMILY_POOL,         /* windows, or the whole map, to one number */
   FAMILY_NORM,         /* y = a[c] x + b[c] by channel */
+  FAMILY_NORMALIZE,    /* by statistics of the elements themselves along axes: becomes Normalize */
   FAMILY_POINTWISE,    /* resnetcc's own: nothing but an epilogue */
   FAMILY_UNARY,        /* y[i] = f(x[i]) */
   FAMILY_BINARY,       /* y[i] = f(a[i], b[i]) with broadcasting */
@@ -210,6 +211,13 @@ typedef struct Window {
   uint64_t fill;                         /* what a convolution reads there, as the bits of an element: 0, or a zero point */
 } Window;
 
+/* What a normalisation divides by, of the elements along its axes, less their mean where that is taken off. */
+typedef enum Divisor {
+  DIVISOR_VARIANCE,     /* sqrt(mean(x x) + epsilon) */
+  DIVISOR_DEVIATION,    /* sqrt(mean(x x)) + epsilon */
+  DIVISOR_L1, DIVISOR_L2 /* sum(|x|), sqrt(sum(x x)) */
+} Divisor;
+
 typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } PadMode;
 
 /* Resize: how a place between elements is read, and which place of the input is meant by an index of the result. */
@@ -230,7 +238,7 @@ typedef struct OpParams {
   View a, b;             /* Product: its matrices, of inputs 0 and 1 */
   uint64_t fill;         /* ConstantOfShape: the element, in the first bytes */
   float alpha, beta;     /* LeakyRelu, HardSigmoid, Gemm, ...; Resize: the cubic's coefficient, what lies outside */
-  float epsilon;         /* BatchNormalization */
+  float epsilon;         /* of normalisations */
   int axis;              /* counted from the front: Softmax, LogSoftmax, ArgMax, Concat, Split, Gather, Flatten; Shape: where it begins;
                             QuantizeLinear, DequantizeLinear: that of a list of scales */
   unsigned axes;         /* ReduceMean: a bit for each axis that goes */
@@ -256,6 +264,10 @@ typedef struct OpParams {
     int64_t repeat[2];   /* each element so many times; 0: by a table */
     bool outside;        /* a table has places outside */
   } resample;
+  Divisor divisor;       /* Normalize, whose statistics are taken along `axes` */
+  bool centered;         /* Normalize: the mean is taken off first */
+  float bias;            /* LRN */
+  int64_t size;          /* LRN: channels that a sum is over */
 } OpParams;
 
 typedef struct Plan Plan; /* select.c's choice; the struct is in lower.h */
@@ -272,7 +284,7 @@ struct Node {
   int n_step;
   OpParams p;
   Window win;            /* of convolutions, MaxPool, AveragePool; of Interleave the strides alone */
-  int group;             /* of convolutions */
+  int group;             /* of convolutions; normalisations along axis 1: as many sets of channels have statistics of their own */
   Plan *plan;            /* Conv, Gemm, MatMul: filled by select */
   struct Candidates *candidates; /* Conv: what select chose from */
   bool dead;             /* removed; graph_compact drops it */

@@ -135,7 +135,7 @@ static void split_epilogue(Graph *g, Node *n, int first) {
   y->def = rest;
 }
 
-/* Convolutions leave what can't run on blocks, and pools what is no f32. */
+/* Convolutions leave what can't run on blocks, and pools and normalisations what is no f32. */
 static void split_epilogues(Graph *g) {
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
@@ -248,11 +248,12 @@ static bool moves_blocks(const Node *n) {
   return is_image(x) && x->layout.block && !n->p.by_channel && channels % x->layout.block == 0;
 }
 
-static bool runs_on_blocks(const Node *n) {
+static bool runs_on_blocks(const Layouter *w, const Node *n) {
   const Value *x = n->in[0], *y = n->out[0];
   switch (op_info[n->op].blocks) {
   case BLOCKS_IF_PLANNED: return conv_on_blocks(n);
   case BLOCKS_IMAGES:
+    if (n->op == OP_Normalize && !normalize_fits_blocks(w->build->target, n)) return false;
     if (n->op == OP_Pointwise) return x->layout.block && shape_equal(&x->shape, &y->shape) && steps_fit_blocks(n);
     if (n->op == OP_DepthToSpace) return moves_blocks(n);
     if (n->op == OP_Resample && !resamples_maps(n)) return false;
@@ -275,6 +276,7 @@ static void place_on_blocks(Layouter *w, Node *n) {
   bool planar = n->plan && n->plan->how->planar && n->plan->how->planar(n->plan);
   node_set_input(w->g, n, 0, planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]));
   if (n->op == OP_Conv) need_halo(w, n);
+  if (n->op == OP_Normalize) plan_normalize(w->build->target, n);
   arguments_on_blocks(w, n);
   n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
 }
@@ -485,7 +487,7 @@ void pass_layout(Build *b) {
   w.planar = alloc_n(g->cx, (size_t)g->n_value, sizeof *w.planar);
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
-    if (runs_on_blocks(n)) place_on_blocks(&w, n);
+    if (runs_on_blocks(&w, n)) place_on_blocks(&w, n);
     else if (joins_blocks(&w, n)) join_blocks(&w, n);
     else if (interleaves_blocks(n)) interleave_blocks(&w, n);
     else if (makes_blocks(n)) place_blocks(&w, n);

@@ -226,6 +226,18 @@ bool direct_much_code(const Plan *p, bool many_shapes);
 bool direct_planar(const Plan *p);
 bool pixels_planar(const Plan *p);
 
+/* ==== normalize.c ==== */
+
+/* On blocks, are statistics those of a pixel's channels, or of whole maps (of groups of channels, or each)? */
+bool normalizes_pixels(const Node *n);
+bool normalizes_maps(const Node *n);
+bool normalize_fits_blocks(const Target *t, const Node *n); /* if its input is blocked */
+/* Statistics of maps are put together from those of chunks of so many rows and columns, or fewer at the edges. */
+enum { CHUNK_PIXELS = 256 };
+typedef struct MapChunks { int64_t rows, cols, down, across; } MapChunks;
+MapChunks map_chunks(const Shape *s); /* of a map that is not empty */
+void plan_normalize(const Target *t, Node *n); /* the memory that it needs on blocks */
+
 /* ==== conv.c: what the algorithms of a convolution ask of a layer ==== */
 
 typedef struct ConvLayer {

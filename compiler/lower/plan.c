@@ -94,12 +94,15 @@ static bool same_layout(const Value *a, const Value *b) {
   return a->type == b->type && shape_equal(&a->shape, &b->shape) && layout_equal(&a->layout, &b->layout);
 }
 
+/* Is each element of its first input read for the last time before the result's in that place is written? */
+static bool reads_in_place(const Node *n) { return n->op == OP_Pointwise || n->op == OP_Normalize; }
+
 static bool may_overwrite(const Storage *p, const Node *n, int at, Value *arg) {
   Value *root = root_of(p, arg), *y = n->out[0];
   if (is_outside(root) || is_outside(y) || y->alias || !same_layout(arg, y)) return false;
   if (p->span[root->id].last != at || outlives_once(p->build, &p->span[root->id])) return false; /* the next image reads it */
   for (int k = 0; k < n->n_in; k++) { /* a window or another place of the same storage must not be read after */
-    bool elsewhere = n->in[k] && root_of(p, n->in[k]) == root && (n->in[k] != arg || (k == 0 && n->op != OP_Pointwise));
+    bool elsewhere = n->in[k] && root_of(p, n->in[k]) == root && (n->in[k] != arg || (k == 0 && !reads_in_place(n)));
     if (elsewhere) return false;
   }
   return true;
@@ -109,7 +112,7 @@ static bool may_overwrite(const Storage *p, const Node *n, int at, Value *arg) {
  * it is written. */
 static void share_in_place(Storage *p, Node *n, int at) {
   if (op_info[n->op].epilogue != EPILOGUE_IN_PLACE) return;
-  if (n->op == OP_Pointwise && may_overwrite(p, n, at, n->in[0])) {
+  if (reads_in_place(n) && may_overwrite(p, n, at, n->in[0])) {
     share(p, n->out[0], n->in[0]);
     return;
   }

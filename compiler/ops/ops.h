@@ -218,6 +218,7 @@ extern const Meaning meaning[OP_COUNT];
 void *eval_step(Graph *g, const Step *s, Type from, const Shape *shape, const void *acc, const Value *arg, const void *data);
 /* The same of one element. */
 Number step_number(const Step *s, Type from, Number acc, Number arg);
+extern const char *const divisor_name[]; /* norm.c: of Normalize's attribute, by Divisor */
 
 /* ==== values.c ==== */
 

@@ -141,6 +141,7 @@ static int permutable_operands(const Node *n) {
   case PERMUTE_ARGUMENTS: break;
   }
   if (n->op == OP_Pad) return read_padding(n, &p) ? 1 : 0;
+  if (n->op == OP_Normalize) return n->group == 1 && (n->n_out < 2 || (!n->out[1] && !n->out[2]));
   if (n->op == OP_ReduceMean && !n->p.keepdims) return 0;
   int i = axes_argument(n);
   return i < n->n_in && const_ints(n->in[i], MAX_RANK, axis, &count) && count > 0;
@@ -173,6 +174,14 @@ static void permute_axes_input(Graph *g, Node *n, int i, const Perm *inverse) {
   node_set_input(g, n, i, value_const_i64(g, n->in[i]->name, count, axis));
 }
 
+static void permute_axes_attribute(Graph *g, Node *n, const Perm *inverse) {
+  int64_t axis[MAX_RANK];
+  int count = 0;
+  for (int k = 0; k < inverse->rank; k++)
+    if (n->p.axes >> k & 1) axis[count++] = inverse->axis[k];
+  attr_set_ints(g, n, "axes", count, axis);
+}
+
 static void permute_padding(Graph *g, Node *n, const Perm *p) {
   Padding old;
   int64_t pads[2 * MAX_RANK];
@@ -194,6 +203,7 @@ static void permute_arguments(Graph *g, Node *n, const Perm *p) {
     if (n->in[i]->data && shape_count(&n->in[i]->shape) != 1)
       node_set_input(g, n, i, transposed_constant(g, n->in[i], p));
   if (n->op == OP_Pad) permute_padding(g, n, p);
+  else if (n->op == OP_Normalize) permute_axes_attribute(g, n, &inverse);
   else if (op_info[n->op].permute == PERMUTE_ARGUMENTS) permute_axes_input(g, n, axes_argument(n), &inverse);
   if (n->op == OP_Concat) attr_set_int(g, n, "axis", inverse.axis[n->p.axis]);
 }

@@ -264,6 +264,44 @@ static bool along_axis(R *r) {
   return random_keep(r, first, op, false, op == OP_Softmax ? 1 : 3 * x->magnitude + 10);
 }
 
+/* With so large an epsilon that what is almost constant keeps its precision. */
+static bool normalization(R *r) {
+  static const Op ops[] = {OP_InstanceNormalization, OP_GroupNormalization, OP_LayerNormalization, OP_RMSNormalization, OP_LRN};
+  Op op = ops[below(r, (int)COUNT(ops))];
+  const V *x = random_any(r, T_F32, 2, 5);
+  if (!x || x->shape.d[1] < 0 || x->magnitude > 20) return false;
+  int first = r->n_line, axis = 1 + below(r, x->shape.rank - 1);
+  int64_t channels = x->shape.d[1], groups = random_group(r, channels);
+  Shape s = {.rank = 1, .d = {op == OP_GroupNormalization && one_in(r, 3) ? groups : channels}}, t = s;
+  if (op == OP_LayerNormalization || op == OP_RMSNormalization) {
+    s.rank = x->shape.rank - axis;
+    for (int i = 0; i < s.rank; i++) s.d[i] = x->shape.d[axis + i];
+    t = random_smaller_shape(r, &s);
+  }
+  const char *scale = random_constant(r, &s, 2), *bias = random_constant(r, &t, 1);
+  const char *y = random_new_value(r);
+  if (op == OP_LRN) random_say(r, "%s = LRN(%s) size=%d beta=0.5 alpha=0.1", y, x->name, 1 + below(r, 6));
+  else if (op == OP_RMSNormalization) random_say(r, "%s = RMSNormalization(%s, %s) axis=%d epsilon=0.1", y, x->name, scale, axis);
+  else if (op == OP_LayerNormalization) random_say(r, "%s = LayerNormalization(%s, %s, %s) axis=%d epsilon=0.1", y, x->name, scale, bias, axis);
+  else if (op == OP_GroupNormalization) {
+    const char *shift = random_constant(r, &s, 1);
+    random_say(r, "%s = GroupNormalization(%s, %s, %s) num_groups=%lld epsilon=0.1", y, x->name, scale, shift, (long long)groups);
+  } else random_say(r, "%s = InstanceNormalization(%s, %s, %s) epsilon=0.1", y, x->name, scale, bias);
+  return random_keep(r, first, op, false, op == OP_LRN ? x->magnitude : 8 * x->magnitude + 1);
+}
+
+/* Along axes; of positive numbers, since a sum of 0 would be divided by. */
+static bool along_axes(R *r) {
+  const V *x = random_any(r, T_F32, 1, 5);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  if (axis < 0 || x->magnitude > 20) return false;
+  bool lp = one_in(r, 2);
+  random_say(r, "p%d = Sigmoid(%s)", first, x->name);
+  if (lp) random_say(r, "%s = LpNormalization(p%d) axis=%d p=%d", random_new_value(r), first, axis, 1 + below(r, 2));
+  else random_say(r, "%s = Normalize(%s) axes=[%d] epsilon=0.1", random_new_value(r), x->name, axis);
+  return random_keep(r, first, lp ? OP_LpNormalization : OP_Normalize, false, lp ? 1 : 8 * x->magnitude);
+}
+
 static bool reduce_mean(R *r) {
   const V *x = random_any(r, T_F32, 1, 5);
   if (!x) return false;
@@ -473,7 +511,7 @@ static bool constant_of_shape(R *r) {
 bool random_node(R *r) {
   static bool (*const propose[])(R *) = {
     conv, conv, conv, conv_transpose, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, heads, along_axis,
-    reduce_mean, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
+    reduce_mean, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
     constant_of_shape,
     resize, resize, spread,
   };
