@@ -135,13 +135,13 @@ static bool is_unknown(const Import *im, const Onnx__TensorShapeProto *s, size_t
 }
 
 /* Adds the dimensions of an input that no input before it has; false: there are none. */
-static bool note_dims(const Import *im, Unknown *u, const Onnx__TensorShapeProto *s) {
+static bool note_dims(const Import *im, Unknown *u, const char *input, const Onnx__TensorShapeProto *s) {
   bool any = false;
   for (size_t i = 0; i < s->n_dim; i++) {
     const char *name = name_of(s->dim[i]);
     if (!is_unknown(im, s, i) || (name && map_get(&u->seen, name))) continue;
     if (name) map_put(im->cx, &u->seen, name, u);
-    else name = format_text(im->cx, "number %zu", i);
+    else name = format_text(im->cx, "%s[%zu]", input, i);
     if (u->n++ < 8) u->what = format_text(im->cx, "%s%s%.40s", u->what, *u->what ? ", " : "", name);
     any = true;
   }
@@ -162,7 +162,7 @@ static const char *example_shape(const Import *im, const Onnx__TensorShapeProto 
 static void note_unknown(const Import *im, Unknown *u, const Onnx__ValueInfoProto *input) {
   enum { ROOM = 160 };
   const Onnx__TensorShapeProto *s = shape_proto(input->type);
-  bool fits = !s || s->n_dim <= MAX_RANK, any = !s || (fits && note_dims(im, u, s));
+  bool fits = !s || s->n_dim <= MAX_RANK, any = !s || (fits && note_dims(im, u, input->name, s));
   if (!any) return;
   const char *option = format_text(im->cx, " --shape %s=%s", input->name, s ? example_shape(im, s) : "1,3,224,224");
   if (*u->options && strlen(u->options) + strlen(option) > ROOM) u->left_out++;

@@ -42,12 +42,12 @@ static void declared_shapes_are_kept_where_they_are_known(void **state) {
 static void other_dimensions_must_be_given(void **state) {
   (void)state;
   check_refused(13, "input x 1 n,3,height,?\noutput y 0 -\ny = Relu(x)\n",
-                "test: the model has dimensions of unknown size: height, number 3; set them with --shape x=N,3,224,224");
+                "test: the model has dimensions of unknown size: height, x[3]; set them with --shape x=N,3,224,224");
   check_refused(13, "input x 1 n,?,h,w\ninput z 1 n,w\ninput v 1 n,w,k\ninput u 1 n,2\noutput y 0 -\ny = Relu(x)\n",
-                "test: the model has dimensions of unknown size: number 1, h, w, k; set them with --shape x=N,3,224,224 "
+                "test: the model has dimensions of unknown size: x[1], h, w, k; set them with --shape x=N,3,224,224 "
                 "--shape v=N,224,224");
   check_refused(13, "input x 1 2,?\noutput y 0 -\ny = Relu(x)\n",
-                "test: the model has a dimension of unknown size: number 1; set it with --shape x=2,224");
+                "test: the model has a dimension of unknown size: x[1]; set it with --shape x=2,224");
   check_refused(13, "input x 1 -\noutput y 0 -\ny = Relu(x)\n",
                 "test: input \"x\" has an unknown shape; set it with --shape x=1,3,224,224");
   check_refused(13, "input x 1 1,1,1,1,1,1,1,1,1\noutput y 0 -\ny = Relu(x)\n",
