@@ -135,6 +135,38 @@ static void fit_output(Graph *g, Value *v, void *const data[TRIALS]) {
   v->sym = any ? sym : NULL;
 }
 
+/* Are the results those of `first` for that batch as well? */
+static bool same_results(Graph *g, const Node *n, int64_t batch, void *const *first) {
+  void **out = alloc_n(g->cx, (size_t)n->n_out, sizeof *out);
+  if (!evaluate_at(g, n, batch, out)) return false;
+  for (int i = 0; i < n->n_out; i++)
+    if (n->out[i] && memcmp(out[i], first[i], value_bytes(n->out[i])) != 0) return false;
+  return true;
+}
+
+/* The same for every batch of which an element of `a`, a multiple, is one of `b`, a number. */
+static bool same_where_equal(Graph *g, const Node *n, const Value *a, const Value *b, void *const *first, int *left) {
+  enum { MOST_PAIRS = 4096 };
+  int64_t k, c;
+  if (a->sym && shape_count(&a->shape) * shape_count(&b->shape) > MOST_PAIRS) return false;
+  for (int64_t i = 0; a->sym && i < shape_count(&a->shape); i++)
+    for (int64_t j = 0; a->sym[i] && j < shape_count(&b->shape); j++) {
+      bool meets = !(b->sym && b->sym[j]) && get(a, a->data, i, &k) && get(b, b->data, j, &c) && k > 0 && c >= k && c % k == 0;
+      if (meets && (--*left < 0 || !same_results(g, n, c / k, first))) return false;
+    }
+  return true;
+}
+
+/* A comparison has another answer where a multiple of the batch is the number that it is compared with. */
+static bool compares_alike(Graph *g, const Node *n, void *const *first) {
+  int left = 64;
+  if (!n->out[0] || n->out[0]->type != T_BOOL) return true;
+  for (int i = 0; i < n->n_in; i++)
+    for (int j = 0; j < n->n_in; j++)
+      if (n->in[i] && n->in[j] && !same_where_equal(g, n, n->in[i], n->in[j], first, &left)) return false;
+  return true;
+}
+
 static void fit_outputs(Graph *g, Node *n) {
   void **out[TRIALS];
   for (int t = 0; t < TRIALS; t++) {
@@ -143,6 +175,7 @@ static void fit_outputs(Graph *g, Node *n) {
     if (t < LARGEST) return;
     memset(out[t], 0, (size_t)n->n_out * sizeof *out[t]);
   }
+  if (!compares_alike(g, n, out[0])) return;
   for (int i = 0; i < n->n_out; i++)
     if (n->out[i]) fit_output(g, n->out[i], (void *[]){out[0][i], out[1][i], out[2][i], out[3][i], out[LARGEST][i]});
 }
