@@ -236,10 +236,32 @@ static void merge_transposes(Graph *g, Node *n) {
   graph_replace(g, n->out[0], n->in[0]);
 }
 
+/* Weights [C,O] of a product as those of a convolution, [O,C,1,1]. */
+static Value *weights_of_conv(Graph *g, const Value *w) {
+  int64_t inputs = w->shape.d[0], outputs = w->shape.d[1];
+  Value *v = value_const_f32(g, w->name, shape_of(4, outputs, inputs, (int64_t)1, (int64_t)1));
+  for (int64_t o = 0; o < outputs; o++)
+    for (int64_t c = 0; c < inputs; c++) f32_of(v)[o * inputs + c] = f32_data(w)[c * outputs + o];
+  return v;
+}
+
+/* A product over the channels of an image that was transposed to have them last is a convolution 1x1 of the image. */
+static bool product_as_conv(Graph *g, Node *n) {
+  static const Perm channels_last = {4, {0, 2, 3, 1}};
+  if (!is_const_matmul(n) || !is_transpose(n->in[0])) return false;
+  Perm p = perm_of(n->in[0]->def);
+  if (!perm_equal(&p, &channels_last)) return false;
+  become(g, n, OP_Conv, 2, (Value *[]){n->in[0]->def->in[0], weights_of_conv(g, n->in[1])});
+  Value *result = detach_result(g, n);
+  infer_node(g, n);
+  transpose_after(g, n->name, n->out[0], &p, result);
+  return true;
+}
+
 /* n reads its operands as they were before their Transposes; one comes behind it instead. */
 static void sink_transposes(Graph *g, Node *n) {
   Perm p;
-  if (!operands_transposed(n, &p)) return;
+  if (product_as_conv(g, n) || !operands_transposed(n, &p)) return;
   Perm inverse = perm_inverse(&p);
   permute_arguments(g, n, &inverse);
   for (int i = 0; i < permutable_operands(n); i++)

@@ -114,13 +114,50 @@ static void replace(Graph *g, Node *n) {
   n->dead = true;
 }
 
+/* ---- what exporters spell out ---- */
+
+static bool has_statistics_read(const Node *n) {
+  for (int i = 1; i < n->n_out; i++)
+    if (n->out[i]) return true;
+  return false;
+}
+
+/* Of all axes behind the second, and of images apart? */
+static bool normalizes_rows(const Node *n) {
+  int rank = n->in[0]->shape.rank;
+  return rank > 2 && n->group == 1 && n->p.axes == (((1u << rank) - 1) & ~3u) && !has_statistics_read(n);
+}
+
+/* x, seen as [N,G,...] and normalised over what is behind G, seen as x again: n is the last of these. */
+static bool match_groups(Graph *g, Node *n) {
+  Node *core = n->in[0]->def, *first = core && core->op == OP_Normalize ? core->in[0]->def : NULL;
+  if (!first || first->op != OP_Reshape || !normalizes_rows(core)) return false;
+  Value *x = first->in[0];
+  const Shape *s = &x->shape, *rows = &core->in[0]->shape;
+  if (s->rank < 2 || !shape_equal(s, &n->out[0]->shape) || s->d[0] != rows->d[0]) return false;
+  if (rows->d[1] < 1 || rows->d[1] > INT32_MAX || s->d[1] % rows->d[1]) return false;
+  OpParams p = core->p;
+  p.axes = ((1u << s->rank) - 1) & ~1u;
+  Node *y = normalize(g, core->name, x, p, (int)rows->d[1], 1);
+  graph_replace(g, n->out[0], y->out[0]);
+  n->dead = true;
+  return true;
+}
+
+static bool rewrite(Graph *g, Node *n) {
+  if (op_info[n->op].family == FAMILY_NORMALIZE) {
+    replace(g, n);
+    return true;
+  }
+  switch (n->op) {
+  case OP_Reshape: return match_groups(g, n);
+  default: return false;
+  }
+}
+
 void pass_normalize(Graph *g) {
   bool any = false;
   walk_begin(g);
-  for (Node *n; (n = walk_next(g));) {
-    if (op_info[n->op].family != FAMILY_NORMALIZE) continue;
-    replace(g, n);
-    any = true;
-  }
+  for (Node *n; (n = walk_next(g));) any |= rewrite(g, n);
   if (any) pass_fold(g);
 }

@@ -42,11 +42,71 @@ static void groups_of_one_channel_are_instances(void **state) {
   context_free(cx);
 }
 
+/* ---- what exporters spell out ---- */
+
+static void groups_by_reshapes(void **state) {
+  (void)state;
+  const char *text = HEAD "const to i64 [3] = {0,3,-1}\nconst back i64 [4] = {2,6,4,5}\nconst ones f32 [3] = splat 1\nconst zeros f32 [3] = splat 0\n"
+    "const w f32 [6,1,1] = random 1 0.5 2\n"
+    "v = Reshape(x, to)\ni = InstanceNormalization(v, ones, zeros)\nr = Reshape(i, back)\nm = Mul(r, w)\ny = Add(m, w)\noutput y\n";
+  expect(text, "Normalize Mul Add");
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = run_pass(cx, &lax_options, text, pass_normalize);
+  assert_int_equal(g->node[0]->group, 3);
+  context_free(cx);
+}
+
+/* Another shape, or other axes, are not of groups. */
+static void other_reshapes_stay(void **state) {
+  (void)state;
+  const char *tail = "const ones f32 [3] = splat 1\nconst zeros f32 [3] = splat 0\nv = Reshape(x, to)\n"
+    "i = InstanceNormalization(v, ones, zeros)\nr = Reshape(i, back)\noutput r\n";
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  expect(format_text(cx, "%sconst to i64 [3] = {0,3,-1}\nconst back i64 [3] = {2,6,20}\n%s", HEAD, tail), "Reshape Normalize Reshape");
+  expect(format_text(cx, "%sconst to i64 [3] = {4,3,-1}\nconst back i64 [4] = {2,6,4,5}\n%s", HEAD, tail), "Reshape Normalize Reshape");
+  context_free(cx);
+}
+
+#define NUMBERS "const two f32 [] = {2}\nconst eps f32 [] = {1e-5}\nconst ax i64 [1] = {-1}\nconst c i64 [1] = {1}\nconst one1 f32 [] = {1}\n"
+
+/* ---- networks: the same layers, whoever exported them ---- */
+
+static void front(Graph *g) {
+  pass_fold(g);
+  pass_normalize(g);
+  pass_moves(g);
+  pass_fold(g);
+  pass_affine(g);
+  pass_fold(g);
+  pass_fuse(g);
+}
+
+#define BLOCK_HEAD \
+  "input x f32 [1,8,6,7]\nconst dw f32 [8,1,3,3] = random 1 -1 1\nconst s f32 [8] = random 2 0.5 2\nconst b f32 [8] = random 3 -1 1\n" \
+  "const w1 f32 [8,32] = random 4 -1 1\nconst b1 f32 [32] = random 5 -1 1\nconst w2 f32 [32,8] = random 6 -1 1\n" \
+  "const b2 f32 [8] = random 7 -1 1\nconst gamma f32 [8] = random 8 -1 1\n" NUMBERS \
+  "p = Conv(x, dw) pads=[1,1,1,1] group=8\nt = Transpose(p) perm=[0,2,3,1]\n"
+#define BLOCK_TAIL \
+  "h = MatMul(n, w1)\ni = Add(h, b1)\ng = Relu(i)\nj = MatMul(g, w2)\nk = Add(b2, j)\no = Mul(k, gamma)\n" \
+  "u = Transpose(o) perm=[0,3,1,2]\ny = Add(x, u)\noutput y\n"
+
+/* Transpositions about a normalisation and products by channels vanish; its scale goes into the weights. */
+static void blocks_with_channels_last(void **state) {
+  (void)state;
+  const char *layers = "Conv Normalize Conv|Relu Conv|Add";
+  expect_ops(&lax_options, front, BLOCK_HEAD "n = LayerNormalization(t, s, b)\n" BLOCK_TAIL, layers);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(operators),
     cmocka_unit_test(parameters_at_run_time),
     cmocka_unit_test(groups_of_one_channel_are_instances),
+    cmocka_unit_test(groups_by_reshapes),
+    cmocka_unit_test(other_reshapes_stay),
+    cmocka_unit_test(blocks_with_channels_last),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
