@@ -113,7 +113,7 @@ static void size_by_scale(const Node *n, const void *const *in, int64_t at, Resi
 }
 
 static void size_by_size(const Node *n, const void *const *in, int64_t at, double common, ResizeAxis *a) {
-  a->out = (int64_t)argument(n, in, SIZES, at);
+  a->out = whole_number(argument(n, in, SIZES, at));
   a->scale = a->in ? (double)a->out / (double)a->in : 1;
   if (n->p.resize.aspect == ASPECT_STRETCH) return;
   a->scale = common;

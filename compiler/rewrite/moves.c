@@ -468,7 +468,7 @@ static bool shortcut_as_conv(Graph *g, Node *n) {
 /* ---- the pass ---- */
 
 typedef struct Rewrite {
-  Op op;
+  Op op;                 /* OP_NONE: any */
   bool (*rewrite)(Graph *g, Node *n);
 } Rewrite;
 
@@ -483,6 +483,7 @@ static const Rewrite before_sinking[] = {
 static const Rewrite after_sinking[] = {
   {OP_Resize, resize_as_resamples},
   {OP_DepthToSpace, depth_by_place},
+  {OP_NONE, before_shuffle},
   {OP_SpaceToDepth, space_by_place},
   {OP_Tile, tile_as_expand},
   {OP_Expand, readers_expand},
@@ -498,7 +499,7 @@ static const Rewrite after_sinking[] = {
 
 static bool rewrite_node(Graph *g, Node *n, const Rewrite *rule, size_t rules) {
   for (size_t i = 0; i < rules; i++)
-    if (!n->dead && n->op == rule[i].op && rule[i].rewrite(g, n)) return true;
+    if (!n->dead && (n->op == rule[i].op || rule[i].op == OP_NONE) && rule[i].rewrite(g, n)) return true;
   return false;
 }
 

@@ -37,10 +37,11 @@ void pass_quant(Graph *g);
 bool resize_as_resamples(Graph *g, Node *n);
 
 /* shuffle.c, each true if something changed: a Reshape behind a Transpose is a DepthToSpace or SpaceToDepth; these have a place's
- * channels beside each other; a Tile is an Expand; an Expand is left to its readers. */
+ * channels beside each other; an elementwise operator stands before a DepthToSpace; a Tile is an Expand; an Expand is left to its readers. */
 bool squares_by_name(Graph *g, Node *n);
 bool depth_by_place(Graph *g, Node *n);
 bool space_by_place(Graph *g, Node *n);
+bool before_shuffle(Graph *g, Node *n);
 bool tile_as_expand(Graph *g, Node *n);
 bool readers_expand(Graph *g, Node *n);
 

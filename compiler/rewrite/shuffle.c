@@ -96,6 +96,35 @@ bool space_by_place(Graph *g, Node *n) {
   return true;
 }
 
+/* ---- elementwise operators behind a shuffle: in front of it they become part of the convolution that is there ---- */
+
+/* Has n one operand, and beside it constants of one element at most? */
+static bool is_of_each(const Node *n) {
+  if (n->n_step > 0 || !op_is_elementwise(n->op)) return false;
+  for (int i = 1; i < n->n_in; i++) {
+    const Value *v = n->in[i];
+    if (v && (!v->data || shape_count(&v->shape) != 1 || v->shape.rank > 4)) return false;
+  }
+  return shape_equal(&n->in[0]->shape, &n->out[0]->shape);
+}
+
+bool before_shuffle(Graph *g, Node *n) {
+  if (!is_of_each(n)) return false;
+  Value *v = n->in[0], *y = n->out[0];
+  Node *move = v->def;
+  if (!move || move->op != OP_DepthToSpace || only_reader(v) != n) return false;
+  node_set_input(g, n, 0, move->in[0]);
+  n->out[0] = v;
+  v->def = n;
+  node_set_input(g, move, 0, v);
+  move->out[0] = y;
+  y->def = move;
+  node_swap(g, node_index(g, n), node_index(g, move));
+  infer_node(g, n);
+  infer_node(g, move);
+  return true;
+}
+
 /* ---- Expand and Tile ---- */
 
 /* Of axes that have one element each. */
