@@ -240,7 +240,8 @@ Ref mul_f(Emit *e, Ref a, Ref b);
 Ref fma_(Emit *e, Ref a, Ref b, Ref c);       /* a*b+c, one rounding where the target has FMA, else two */
 Ref fmax_(Emit *e, Ref a, Ref b);             /* b where a is NaN or not greater: one vmaxps */
 Ref fmin_(Emit *e, Ref a, Ref b);
-Ref maximum_f(Emit *e, Ref a, Ref b);          /* vectors of floats: NaN where a or b is, else the larger */
+Ref maximum_f(Emit *e, Ref a, Ref b);         /* NaN where a or b is, else the larger */
+Ref minimum_f(Emit *e, Ref a, Ref b);
 Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n, Ref *args);
 
 /* for (i = lo; i < hi; i += step). With n > 0, acc[0..n) are carried round the loop: loop_begin replaces them by the phis,
@@ -372,6 +373,60 @@ Ref strided_index(Emit *e, const Shape *s, const int64_t *stride, Ref flat);
 Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int lanes, int valid);
 /* All steps on elements of n's first result there. */
 Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int valid);
+
+/* ==== line.c: what operators along axes work on ====
+ * A line of a dense row-major tensor is what is reduced to one element, or normalised together. Where its elements lie beside
+ * each other, a vector takes several of them; where they don't, a vector takes several lines. */
+enum { MAX_SUMS = 8 }; /* accumulators of a walk */
+
+typedef struct LineGroup { /* axes beside each other that all belong to lines, or all don't */
+  int64_t n, stride;
+  bool along;
+} LineGroup;
+
+typedef struct AxisLine {
+  Emit *e;
+  Type type;              /* vectors are of f32; others one element at a time */
+  int lanes;
+  bool beside;            /* the elements lie beside each other */
+  int64_t n, stride;      /* elements of the line, and how far apart they are */
+  const LineGroup *more;  /* groups around it that belong to it */
+  int n_more;
+  int sums;               /* accumulators: beside, of the one line; else of so many vectors of lines beside each other */
+  int valid;              /* not beside: lines that exist of those in the last vector */
+  Ref src, dst;           /* the first element */
+} AxisLine;
+
+typedef struct AxisLines {
+  Emit *e;
+  Node *n;
+  AxisLine line;
+  bool reduces;                 /* the result has an element for each line; else it is like the input */
+  int n_kept;
+  LineGroup kept[MAX_RANK];     /* but not the innermost of all: `inner` */
+  LineGroup more[MAX_RANK];
+  int64_t outer, inner, count;  /* lines: outer * inner; elements of a line with its groups */
+} AxisLines;
+
+/* Lines along these axes of n's first input, of which at most so many vectors are taken beside each other. */
+AxisLines lines_along(Emit *e, Node *n, unsigned axes, int vectors);
+/* The body for all lines of this task, with w->line set. */
+void each_line(AxisLines *w, void (*body)(AxisLines *w));
+Ref line_load(const AxisLine *l, Ref at, int valid);
+void line_store(const AxisLine *l, Ref v, Ref at, int valid);
+Ref line_constant(const AxisLine *l, double v);
+/* v in the first `valid` lanes, `otherwise` in the rest. */
+Ref keep_valid(const AxisLine *l, Ref v, int valid, Ref otherwise);
+typedef Ref LineJoin(Emit *e, Type t, Ref a, Ref b);
+/* Takes `valid` lanes of the vector at index `at` into accumulator number k, which is acc. */
+typedef Ref LineVisit(const AxisLine *l, const void *data, Ref at, int k, int valid, Ref acc);
+/* All elements; l->sums accumulators, NULL: none. */
+void walk_line(const AxisLine *l, LineVisit *visit, const void *data, Ref *acc);
+/* The same for sums, which begin at zero; those of many f32 in chunks that are added in double: fp32 would lose what the last of
+ * many bring. */
+void walk_sums(const AxisLine *l, LineVisit *visit, const void *data, int64_t elements, Ref *acc);
+/* Makes one accumulator of those of a line: all its lanes in acc[0]. Of lines beside each other they are as they should be. */
+void join_sums(const AxisLine *l, Type t, Ref *acc, LineJoin *join);
 
 /* ==== pointwise.c ==== */
 /* task_range where there are enough elements to share, else all items in task 0. */

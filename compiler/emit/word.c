@@ -153,13 +153,17 @@ Ref fmin_(Emit *e, Ref a, Ref b) {
   return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOLT, a, b, ""), a, b, "");
 }
 
-/* maxps drops a NaN in its first operand: both orders, then, give the maximum twice, or a NaN and something whose bits leave
- * it one. A comparison and select would take no fewer instructions, and with AVX-512 mask registers. */
-Ref maximum_f(Emit *e, Ref a, Ref b) {
-  LLVMTypeRef type = LLVMTypeOf(a), bits = vec_of(e->i32, (int)LLVMGetVectorSize(type));
-  Ref left = LLVMBuildBitCast(e->b, fmax_(e, a, b), bits, ""), right = LLVMBuildBitCast(e->b, fmax_(e, b, a), bits, "");
+/* An operation that drops a NaN in its first operand, in both orders: the result twice, or a NaN and something whose bits leave it
+ * one. A comparison and select would take no fewer instructions, and with AVX-512 mask registers. */
+static Ref both_orders(Emit *e, Ref (*op)(Emit *e, Ref a, Ref b), Ref a, Ref b) {
+  LLVMTypeRef type = LLVMTypeOf(a), bits = like(a, element_of(a) == e->f64 ? e->i64 : e->i32);
+  Ref left = LLVMBuildBitCast(e->b, op(e, a, b), bits, "");
+  Ref right = LLVMBuildBitCast(e->b, op(e, b, a), bits, "");
   return LLVMBuildBitCast(e->b, LLVMBuildOr(e->b, left, right, ""), type, "");
 }
+
+Ref maximum_f(Emit *e, Ref a, Ref b) { return both_orders(e, fmax_, a, b); }
+Ref minimum_f(Emit *e, Ref a, Ref b) { return both_orders(e, fmin_, a, b); }
 
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args) {
   return LLVMBuildCall2(e->b, type, fn, args, (unsigned)n, "");

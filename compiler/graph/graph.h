@@ -48,7 +48,7 @@ typedef enum Family { /* how an operator is treated where only its family matter
   FAMILY_UNARY,        /* y[i] = f(x[i]) */
   FAMILY_BINARY,       /* y[i] = f(a[i], b[i]) with broadcasting */
   FAMILY_SCALE,        /* y[i] = f(x[i]) with parameters along an axis */
-  FAMILY_REDUCE,       /* softmax, means, argmax along axes */
+  FAMILY_REDUCE,       /* sums, maxima, softmax, argmax along axes */
   FAMILY_RESIZE,       /* an element is a weighted sum of a few that lie around its place */
   FAMILY_MOVE,         /* elements change place only */
   FAMILY_VIEW,         /* the same elements in the same order under another shape */
@@ -239,15 +239,16 @@ typedef struct OpParams {
   uint64_t fill;         /* ConstantOfShape: the element, in the first bytes */
   float alpha, beta;     /* LeakyRelu, HardSigmoid, Gemm, ...; Resize: the cubic's coefficient, what lies outside */
   float epsilon;         /* of normalisations */
-  int axis;              /* counted from the front: Softmax, LogSoftmax, ArgMax, Concat, Split, Gather, Flatten; Shape: where it begins;
+  int axis;              /* counted from the front: Softmax, LogSoftmax, ArgMax, ArgMin, Concat, Split, Gather, Flatten; Shape: where it begins;
                             QuantizeLinear, DequantizeLinear: that of a list of scales */
-  unsigned axes;         /* ReduceMean: a bit for each axis that goes */
+  unsigned axes;         /* reductions: a bit for each axis that goes */
   int block;             /* SpaceToDepth, DepthToSpace */
   bool by_channel;       /* these: a channel's places lie beside each other, not a place's channels */
   PadMode mode;          /* Pad */
   Type to;               /* Cast, ConstantOfShape */
-  bool keepdims;         /* ReduceMean, ArgMax */
-  bool last;             /* ArgMax: the last of equals */
+  bool keepdims;         /* reductions, ArgMax, ArgMin */
+  bool noop;             /* reductions: without axes none goes */
+  bool last;             /* ArgMax, ArgMin: the last of equals */
   bool trans_a, trans_b; /* Gemm */
   bool ceil, count_pad;  /* pools: windows cut off at the end count; the mean counts the padding */
   bool by_column;        /* MaxPool: its indices do */

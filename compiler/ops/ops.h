@@ -238,6 +238,16 @@ int64_t requantize(Type t, int32_t acc, float m, int64_t zero);
  * divided by the result's, and r[2] is its zero point less those of a and b, scaled likewise. */
 int64_t qlinear_add(Type t, int64_t a, int64_t b, const float *r);
 
+/* ==== reduce.c: what is known of the reductions of reduce.def ==== */
+
+/* How one is computed, see there; 0: the operator is none. */
+enum { IS_REDUCTION = 1, REDUCES_TO_SUM = 2, REDUCES_REALS = 4, REDUCES_SHIFTED = 8 };
+unsigned reduction_flags(Op op);
+/* The type that it is computed in on elements of type t. */
+Type reduction_type(Op op, Type t);
+/* Its axes may be known at run time only: the declared shape is the result's then, and Node.p.axes is 0. */
+bool has_run_time_axes(const Node *n);
+
 /* ==== facts.c: what is known of a node ==== */
 
 /* May a rewrite rely on activations being finite, so that zero times one is zero? Not with --strict. */

@@ -168,13 +168,28 @@ static void measure_model(Graph *g) {
   }
 }
 
+/* Axes that were to be known at run time only are known now. */
+static void settle_axes(Graph *g, Value *v) {
+  Use *at = NULL;
+  for (Node *n; (n = next_reader(v, &at));) {
+    if (!reduction_flags(n->op) || n->n_in < 2 || n->in[1] != v) continue;
+    Shape declared = n->out[0]->shape;
+    infer_node(g, n);
+    if (!shape_equal(&declared, &n->out[0]->shape))
+      fail_at(g, n, "the axes argument contradicts the declared result %s", shape_text(g->cx, &declared));
+  }
+}
+
 static void evaluate(Graph *g, Node *n) {
   const void **in = alloc_n(g->cx, (size_t)n->n_in, sizeof *in);
   void **out = alloc_n(g->cx, (size_t)n->n_out, sizeof *out);
   for (int i = 0; i < n->n_in; i++) in[i] = n->in[i] ? n->in[i]->data : NULL;
   eval_node(g, n, in, out);
   for (int i = 0; i < n->n_out; i++)
-    if (n->out[i]) make_const(n->out[i], out[i]);
+    if (n->out[i]) {
+      make_const(n->out[i], out[i]);
+      settle_axes(g, n->out[i]);
+    }
 }
 
 /* What is too large to be kept is filled at run time: the one element with a padding of itself. */

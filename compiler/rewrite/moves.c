@@ -1,6 +1,6 @@
 /* moves.c: moves of data that need not happen: padding done by the reader's window, transpositions that
- * cancel once they have been sunk below what does not care about the order of axes, means over the map as
- * pools. */
+ * cancel once they have been sunk below what does not care about the order of axes, reductions over the map
+ * as pools. */
 #include "rewrite.h"
 
 #include <float.h>
@@ -125,7 +125,7 @@ static bool pads_only(const Padding *p, int rank, int from, int to) {
 
 /* The input that names axes. */
 static int axes_argument(const Node *n) {
-  assert(n->op == OP_Slice || n->op == OP_ReduceMean);
+  assert(n->op == OP_Slice || reduction_flags(n->op));
   return n->op == OP_Slice ? 3 : 1;
 }
 
@@ -142,7 +142,7 @@ static int permutable_operands(const Node *n) {
   }
   if (n->op == OP_Pad) return read_padding(n, &p) ? 1 : 0;
   if (n->op == OP_Normalize) return n->group == 1 && (n->n_out < 2 || (!n->out[1] && !n->out[2]));
-  if (n->op == OP_ReduceMean && !n->p.keepdims) return 0;
+  if (reduction_flags(n->op) && !n->p.keepdims) return 0;
   int i = axes_argument(n);
   return i < n->n_in && const_ints(n->in[i], MAX_RANK, axis, &count) && count > 0;
 }
@@ -320,9 +320,9 @@ static bool transpose_as_view(Graph *g, Node *n) {
   return true;
 }
 
-/* Without kept axes, ReduceMean is one that keeps them and a view. */
-static bool keep_mean_axes(Graph *g, Node *n) {
-  if (n->p.keepdims) return false;
+/* Without kept axes, a reduction is one that keeps them and a view. */
+static bool keep_axes(Graph *g, Node *n) {
+  if (n->p.keepdims || has_run_time_axes(n)) return false;
   attr_remove(n, "keepdims");
   Value *result = detach_result(g, n);
   infer_node(g, n);
@@ -333,15 +333,27 @@ static bool keep_mean_axes(Graph *g, Node *n) {
   return true;
 }
 
-static bool mean_as_pool(Graph *g, Node *n) {
-  const Shape *s = &n->in[0]->shape;
-  int64_t axis[MAX_RANK];
-  int count;
-  if (n->out[0]->type != T_F32 || s->rank != 4 || !n->p.keepdims || shape_count(s) == 0) return false;
-  if (!read_axes(n, 1, 4, 0, axis, &count) || count != 2 || axis[0] + axis[1] != 5 || axis[0] * axis[1] != 6)
-    return false;
-  become(g, n, OP_GlobalAveragePool, 1, n->in);
+/* A sum is a mean times the count. */
+static void count_in(Graph *g, Node *n, int64_t count) {
+  Value *result = detach_result(g, n);
   infer_node(g, n);
+  Value *times = value_const_f32(g, format_text(g->cx, "%s.count", n->name), shape_of(0));
+  *f32_of(times) = (float)count;
+  Node *product = walk_after(g, OP_Mul, n->name, 2, (Value *[]){n->out[0], times}, 1);
+  product->out[0] = result;
+  result->def = product;
+  infer_node(g, product);
+}
+
+/* Over the whole map, on channel blocks. */
+static bool reduction_as_pool(Graph *g, Node *n) {
+  const Shape *s = &n->in[0]->shape;
+  bool sum = n->op == OP_ReduceSum, max = n->op == OP_ReduceMax;
+  if (!sum && !max && n->op != OP_ReduceMean) return false;
+  if (n->out[0]->type != T_F32 || s->rank != 4 || !n->p.keepdims || n->p.axes != 0xc || shape_count(s) == 0) return false;
+  become(g, n, max ? OP_GlobalMaxPool : OP_GlobalAveragePool, 1, n->in);
+  if (sum) count_in(g, n, s->d[2] * s->d[3]);
+  else infer_node(g, n);
   return true;
 }
 
@@ -475,7 +487,9 @@ typedef struct Rewrite {
 /* Padding and kept axes come first, since transpositions sunk between would hide them. */
 static const Rewrite before_sinking[] = {
   {OP_Reshape, squares_by_name},
-  {OP_ReduceMean, keep_mean_axes},
+#define REDUCTION(name, ...) {OP_##name, keep_axes},
+#include "reduce.def"
+#undef REDUCTION
   {OP_Conv, take_padding},
   {OP_AveragePool, take_padding},
   {OP_MaxPool, take_padding},
@@ -491,7 +505,9 @@ static const Rewrite after_sinking[] = {
   {OP_Conv, take_padding},
   {OP_AveragePool, take_padding},
   {OP_MaxPool, take_padding},
-  {OP_ReduceMean, mean_as_pool},
+  {OP_ReduceMean, reduction_as_pool},
+  {OP_ReduceSum, reduction_as_pool},
+  {OP_ReduceMax, reduction_as_pool},
   {OP_AveragePool, pool_as_global},
   {OP_MaxPool, pool_as_global},
   {OP_Transpose, transpose_as_view},

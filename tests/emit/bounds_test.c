@@ -1,5 +1,5 @@
-/* bounds_test.c: Slice and Pad with bounds known at run time only, compiled and run, against the
- * evaluator; and bounds that contradict the declared result. */
+/* bounds_test.c: Slice and Pad with bounds, and reductions with axes, that are known at run time only, compiled and run, against
+ * the evaluator; and bounds that contradict the declared result. */
 #include "fixture.h"
 #include "loaded.h"
 
@@ -53,6 +53,39 @@ static void check_against_eval(const Case *c) {
 }
 
 #define X "input x f32 [4,6]\n"
+static void axes(void **state) {
+  (void)state;
+  static const Case row[] = {
+    {X "input a i64 [1]\ny = ReduceSum(x, a) keepdims=0", {1, {6}}, {{0}}},
+    {X "input a i64 [1]\ny = ReduceMean(x, a) keepdims=0", {1, {4}}, {{-1}}},
+    {X "input a i64 [2]\ny = ReduceMin(x, a) keepdims=0", {0}, {{1, 0}}},
+    {X "input a i64 [1]\nconst k f32 [] = {0.125}\nz = Mul(x, k)\ny = ReduceLogSumExp(z, a) keepdims=0", {1, {6}}, {{-2}}},
+    {X "input a i64 [1]\ny = ReduceSum(x, a)", {2, {1, 6}}, {{0}}},
+    {X "input a i64 [1]\ny = ReduceMax(x, a) keepdims=0", {0}, {{7}}}, /* no axis: all of them */
+  };
+  for (size_t i = 0; i < COUNT(row); i++) check_against_eval(&row[i]);
+}
+
+/* Whatever they are, what is read and written lies inside. */
+static void axes_that_contradict_the_declared_result(void **state) {
+  (void)state;
+  static const Case row[] = {
+    {X "input a i64 [1]\ny = ReduceMax(x, a) keepdims=0", {1, {6}}, {{1}}},
+    {X "input a i64 [1]\ny = ReduceMax(x, a) keepdims=0", {1, {99}}, {{0}}},
+    {X "input a i64 [1]\ny = ReduceMax(x, a) keepdims=0 noop_with_empty_axes=1", {0}, {{INT64_MIN}}},
+  };
+  for (size_t i = 0; i < COUNT(row); i++) {
+    Context *cx = context_new();
+    if (setjmp(cx->unwind)) fail_msg("%s\n%s", row[i].text, cx->error);
+    float x[MAX_ELEMENTS], y[MAX_ELEMENTS] = {0};
+    const void *in[MAX_INPUTS];
+    make_inputs(make_graph(cx, NULL, &row[i]), &row[i], x, in);
+    run_compiled(cx, &row[i], in, y);
+    for (int k = 0; k < shape_count(&row[i].declared); k++) assert_true(y[k] >= 1 && y[k] <= 24);
+    context_free(cx);
+  }
+}
+
 #define PADS X "input p i64 [4]\n"
 
 static void slices(void **state) {
@@ -109,7 +142,7 @@ static void wrong_bounds_stay_inside(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(slices),
+    cmocka_unit_test(slices), cmocka_unit_test(axes), cmocka_unit_test(axes_that_contradict_the_declared_result),
     cmocka_unit_test(paddings),
     cmocka_unit_test(wrong_bounds_stay_inside),
   };

@@ -1,6 +1,7 @@
 /* random_nodes.c: a proposal for each operator. */
 #include "random_nodes.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { HUGE_MAGNITUDE = 100000 };
@@ -250,14 +251,15 @@ static bool heads(R *r) {
 /* ==== along axes ==== */
 
 static bool along_axis(R *r) {
-  static const Op ops[] = {OP_Softmax, OP_LogSoftmax, OP_ArgMax};
+  static const Op ops[] = {OP_Softmax, OP_LogSoftmax, OP_ArgMax, OP_ArgMin};
   Op op = ops[below(r, (int)COUNT(ops))];
   const V *x = random_any(r, T_F32, 1, 5);
   int axis = x ? random_axis(r, x) : -1, first = r->n_line;
-  if (axis < 0 || (op == OP_ArgMax && !x->exact) || x->magnitude > 20) return false;
+  bool is_arg = op == OP_ArgMax || op == OP_ArgMin;
+  if (axis < 0 || (is_arg && !x->exact) || x->magnitude > 20) return false;
   if (one_in(r, 2)) axis -= x->shape.rank;
-  if (op == OP_ArgMax) {
-    random_say(r, "%s = ArgMax(%s) axis=%d keepdims=%d select_last_index=%d", random_new_value(r), x->name, axis, one_in(r, 2), one_in(r, 3));
+  if (is_arg) {
+    random_say(r, "%s = %s(%s) axis=%d keepdims=%d select_last_index=%d", random_new_value(r), op_info[op].name, x->name, axis, one_in(r, 2), one_in(r, 3));
     return random_keep(r, first, op, true, 1000000);
   }
   random_say(r, "%s = %s(%s) axis=%d", random_new_value(r), op_info[op].name, x->name, axis);
@@ -302,17 +304,36 @@ static bool along_axes(R *r) {
   return random_keep(r, first, lp ? OP_LpNormalization : OP_Normalize, false, lp ? 1 : 8 * x->magnitude);
 }
 
-static bool reduce_mean(R *r) {
-  const V *x = random_any(r, T_F32, 1, 5);
-  if (!x) return false;
+/* The largest magnitude of a reduction's result; a negative one: not to be tried. */
+static double reduced_magnitude(Op op, const V *x) {
+  double count = (double)(shape_is_symbolic(&x->shape) ? 1000 : shape_count(&x->shape)), m = x->magnitude;
+  switch (op) {
+  case OP_ReduceProd: return m > 1.5 || count > 40 ? -1 : pow(m > 1 ? m : 1, count);
+  case OP_ReduceMean: case OP_ReduceMax: case OP_ReduceMin: return m;
+  case OP_ReduceL2: case OP_ReduceSumSquare: return m * m * count;
+  case OP_ReduceLogSumExp: return m > 20 ? -1 : m + 10;
+  default: return m * count;
+  }
+}
+
+static bool reduce(R *r) {
+  static const Op ops[] = {OP_ReduceMean, OP_ReduceMean, OP_ReduceSum, OP_ReduceMax, OP_ReduceMin, OP_ReduceProd, OP_ReduceL1,
+                           OP_ReduceL2, OP_ReduceSumSquare, OP_ReduceLogSumExp};
+  Op op = ops[below(r, (int)COUNT(ops))];
+  bool integers = one_in(r, 8) && op != OP_ReduceL2 && op != OP_ReduceLogSumExp;
+  const V *x = random_any(r, integers ? one_in(r, 2) ? T_I32 : T_I64 : T_F32, 1, 5);
+  double most = x ? reduced_magnitude(op, x) : -1;
+  if (most < 0 || most > HUGE_MAGNITUDE) return false;
   int first = r->n_line, n = 0;
   int64_t axes[MAX_RANK];
   for (int i = batched(x); i < x->shape.rank; i++) {
     if (one_in(r, 2)) axes[n++] = one_in(r, 3) ? i - x->shape.rank : i;
   }
+  bool exact = x->exact && (integers || op == OP_ReduceMax || op == OP_ReduceMin);
   const char *list = random_int_list(r, n, axes);
-  random_say(r, "%s = ReduceMean(%s, %s) keepdims=%d noop_with_empty_axes=%d", random_new_value(r), x->name, list, one_in(r, 2), n == 0);
-  return random_keep(r, first, OP_ReduceMean, false, x->magnitude);
+  random_say(r, "%s = %s(%s, %s) keepdims=%d noop_with_empty_axes=%d", random_new_value(r), op_info[op].name, x->name, list,
+             one_in(r, 2), n == 0);
+  return random_keep(r, first, op, exact, most);
 }
 
 /* ==== moves ==== */
@@ -511,7 +532,7 @@ static bool constant_of_shape(R *r) {
 bool random_node(R *r) {
   static bool (*const propose[])(R *) = {
     conv, conv, conv, conv_transpose, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, heads, along_axis,
-    reduce_mean, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
+    reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
     constant_of_shape,
     resize, resize, spread,
   };

@@ -1,0 +1,42 @@
+/* argmax.c: ArgMax and ArgMin. */
+#include "emit.h"
+
+#include <llvm-c/Core.h>
+
+static void store_indices(const AxisLine *l, Ref best) {
+  Emit *e = l->e;
+  for (int i = 0; i < (l->beside ? 1 : l->valid); i++) {
+    Ref one = l->lanes == 1 ? best : LLVMBuildExtractElement(e->b, best, const_i32(e, i), "");
+    store(e, one, l->dst, 8 * i, 8);
+  }
+}
+
+/* Is a what n looks for, b having come first? NaN is the largest number for one, the smallest for the other. */
+static Ref beats(Emit *e, const Node *n, Type t, Ref a, Ref b) {
+  if (n->op == OP_ArgMax) return math_beats(e, t, a, b);
+  if (!type_is_float(t)) return math_less(e, t, a, b);
+  Ref less = LLVMBuildFCmp(e->b, LLVMRealULT, a, b, "");
+  return LLVMBuildAnd(e->b, less, LLVMBuildFCmp(e->b, LLVMRealORD, b, b, ""), "");
+}
+
+static void argmax_line(AxisLines *w) {
+  const AxisLine *l = &w->line;
+  Emit *e = l->e;
+  int valid = l->beside ? 1 : l->valid;
+  Ref zero = const_i64(e, 0), best[] = {line_load(l, zero, valid), splat(e, zero, l->lanes)};
+  Loop k;
+  loop_begin(e, &k, const_i64(e, 1), const_i64(e, l->n), 1, 2, best);
+  Ref v = line_load(l, mul_i(e, k.i, l->beside ? 1 : l->stride), valid);
+  Ref better = w->n->p.last ? LLVMBuildNot(e->b, beats(e, w->n, l->type, best[0], v), "") : beats(e, w->n, l->type, v, best[0]);
+  best[0] = choose(e, better, v, best[0]);
+  best[1] = choose(e, better, splat(e, k.i, l->lanes), best[1]);
+  loop_end(e, &k);
+  store_indices(l, best[1]);
+}
+
+void emit_argmax(Emit *e, Node *n) {
+  AxisLines w = lines_along(e, n, 1u << n->p.axis, 1);
+  w.reduces = true;
+  if (w.line.beside) w.line.lanes = 1;
+  each_line(&w, argmax_line);
+}

@@ -1,0 +1,75 @@
+/* softmax.c: Softmax and LogSoftmax. */
+#include "emit.h"
+
+#include <llvm-c/Core.h>
+
+typedef struct Softmax {
+  bool log;
+  Ref max, sum;        /* of the line, once they are known */
+} Softmax;
+
+static Ref larger(Emit *e, Type t, Ref a, Ref b) {
+  (void)t;
+  return fmax_(e, a, b);
+}
+
+static Ref sum_of(Emit *e, Type t, Ref a, Ref b) {
+  (void)t;
+  return add_f(e, a, b);
+}
+
+static Ref visit_max(const AxisLine *l, const void *data, Ref at, int k, int valid, Ref acc) {
+  (void)data, (void)k;
+  return fmax_(l->e, keep_valid(l, line_load(l, at, valid), valid, acc), acc);
+}
+
+static Ref visit_exp(const AxisLine *l, const void *data, Ref at, int k, int valid, Ref acc) {
+  const Softmax *s = data;
+  Emit *e = l->e;
+  (void)k;
+  Ref y = math_exp(e, LLVMBuildFSub(e->b, line_load(l, at, valid), s->max, ""));
+  if (!s->log) line_store(l, y, at, valid);
+  return add_f(e, acc, keep_valid(l, y, valid, line_constant(l, 0)));
+}
+
+static Ref visit_divide(const AxisLine *l, const void *data, Ref at, int k, int valid, Ref acc) {
+  const Softmax *s = data;
+  AxisLine written = *l;
+  (void)k;
+  written.src = l->dst;
+  line_store(l, LLVMBuildFDiv(l->e->b, line_load(&written, at, valid), s->sum, ""), at, valid);
+  return acc;
+}
+
+static Ref visit_log(const AxisLine *l, const void *data, Ref at, int k, int valid, Ref acc) {
+  const Softmax *s = data;
+  LLVMBuilderRef b = l->e->b;
+  (void)k;
+  Ref v = LLVMBuildFSub(b, line_load(l, at, valid), s->max, "");
+  line_store(l, LLVMBuildFSub(b, v, s->sum, ""), at, valid);
+  return acc;
+}
+
+/* The largest element is taken off first: that changes nothing but the range of exp. */
+static void softmax_line(AxisLines *w) {
+  const AxisLine *l = &w->line;
+  Softmax s = {.log = w->n->op == OP_LogSoftmax};
+  Ref max[MAX_SUMS], sum[MAX_SUMS];
+  for (int k = 0; k < l->sums; k++) {
+    max[k] = line_constant(l, -1 / 0.0);
+    sum[k] = line_constant(l, 0);
+  }
+  walk_line(l, visit_max, NULL, max);
+  join_sums(l, l->type, max, larger);
+  s.max = max[0];
+  walk_sums(l, visit_exp, &s, l->n, sum);
+  join_sums(l, l->type, sum, sum_of);
+  s.sum = s.log ? math_log(l->e, sum[0]) : sum[0];
+  walk_line(l, s.log ? visit_log : visit_divide, &s, NULL);
+}
+
+void emit_softmax(Emit *e, Node *n) {
+  if (shape_count(&n->in[0]->shape) == 0) return;
+  AxisLines w = lines_along(e, n, 1u << n->p.axis, 1);
+  each_line(&w, softmax_line);
+}
