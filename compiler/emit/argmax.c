@@ -1,4 +1,4 @@
-/* argmax.c: ArgMax and ArgMin. */
+/* argmax.c: ArgMax, ArgMin and Hardmax. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -13,13 +13,14 @@ static void store_indices(const AxisLine *l, Ref best) {
 
 /* Is a what n looks for, b having come first? NaN is the largest number for one, the smallest for the other. */
 static Ref beats(Emit *e, const Node *n, Type t, Ref a, Ref b) {
-  if (n->op == OP_ArgMax) return math_beats(e, t, a, b);
+  if (n->op != OP_ArgMin) return math_beats(e, t, a, b);
   if (!type_is_float(t)) return math_less(e, t, a, b);
   Ref less = LLVMBuildFCmp(e->b, LLVMRealULT, a, b, "");
   return LLVMBuildAnd(e->b, less, LLVMBuildFCmp(e->b, LLVMRealORD, b, b, ""), "");
 }
 
-static void argmax_line(AxisLines *w) {
+/* The index along the line. */
+static Ref find_best(const AxisLines *w) {
   const AxisLine *l = &w->line;
   Emit *e = l->e;
   int valid = l->beside ? 1 : l->valid;
@@ -31,12 +32,37 @@ static void argmax_line(AxisLines *w) {
   best[0] = choose(e, better, v, best[0]);
   best[1] = choose(e, better, splat(e, k.i, l->lanes), best[1]);
   loop_end(e, &k);
-  store_indices(l, best[1]);
+  return best[1];
+}
+
+static void argmax_line(AxisLines *w) { store_indices(&w->line, find_best(w)); }
+
+static void hardmax_line(AxisLines *w) {
+  const AxisLine *l = &w->line;
+  Emit *e = l->e;
+  Ref best = find_best(w);
+  Loop k;
+  loop_begin(e, &k, const_i64(e, 0), const_i64(e, l->n), 1, 0, NULL);
+  Ref is_best = LLVMBuildICmp(e->b, LLVMIntEQ, best, splat(e, k.i, l->lanes), "");
+  Ref v = choose(e, is_best, line_constant(l, 1), line_constant(l, 0));
+  line_store(l, v, mul_i(e, k.i, l->beside ? 1 : l->stride), l->beside ? 1 : l->valid);
+  loop_end(e, &k);
+}
+
+static AxisLines lines_of(Emit *e, Node *n) {
+  AxisLines w = lines_along(e, n, 1u << n->p.axis, 1);
+  if (w.line.beside) w.line.lanes = 1;
+  return w;
 }
 
 void emit_argmax(Emit *e, Node *n) {
-  AxisLines w = lines_along(e, n, 1u << n->p.axis, 1);
+  AxisLines w = lines_of(e, n);
   w.reduces = true;
-  if (w.line.beside) w.line.lanes = 1;
   each_line(&w, argmax_line);
+}
+
+void emit_hardmax(Emit *e, Node *n) {
+  if (shape_count(&n->in[0]->shape) == 0) return;
+  AxisLines w = lines_of(e, n);
+  each_line(&w, hardmax_line);
 }

@@ -14,6 +14,7 @@ typedef struct PlainPool {
   LLVMTypeRef elem;
   int size;
   bool max, count_pad;
+  int power;                                 /* of a norm: its order; else 0 */
   bool wide;                                 /* many elements of fp32 are summed in double */
   int64_t in[SPACE], out[SPACE];             /* D, H, W */
   int64_t kernel[SPACE], stride[SPACE], dilation[SPACE], before[SPACE], after[SPACE];
@@ -78,16 +79,39 @@ static void clip_window(PlainPool *p) {
     p->hi[i] = taps_before(p, i, start, p->in[i]);
     Ref n = LLVMBuildSub(e->b, p->hi[i], p->lo[i], "");
     if (p->count_pad) n = taps_before(p, i, start, p->in[i] + p->after[i]);
-    if (p->max) continue;
+    if (p->max || p->power) continue;
     n = LLVMBuildSIToFP(e->b, n, p->elem, ""); /* of three axes the product may not fit in 64 bits */
     p->count = i == 0 ? n : mul_f(e, p->count, n);
   }
+}
+
+/* |x|^p, of as many products as p has digits. */
+static Ref powered(const PlainPool *p, Ref x) {
+  Emit *e = p->e;
+  LLVMTypeRef type = LLVMTypeOf(x);
+  Ref base = intrinsic(e, "llvm.fabs", 1, &type, 1, &x), result = NULL;
+  for (int n = p->power; n > 0; n /= 2) {
+    if (n % 2) result = result ? mul_f(e, result, base) : base;
+    base = mul_f(e, base, base);
+  }
+  return result;
+}
+
+/* The root of that order of a sum that is not negative. */
+static Ref root(const PlainPool *p, Ref x) {
+  Emit *e = p->e;
+  LLVMTypeRef type = LLVMTypeOf(x);
+  if (p->power == 1) return x;
+  if (p->power == 2) return intrinsic(e, "llvm.sqrt", 1, &type, 1, &x);
+  Ref zero = real_like(e, x, 0), is_zero = LLVMBuildFCmp(e->b, LLVMRealOEQ, x, zero, "");
+  return choose(e, is_zero, zero, math_exp(e, mul_f(e, math_log(e, x), real_like(e, x, 1.0 / p->power))));
 }
 
 /* acc[0]: the maximum or sum so far, acc[1]: the index of the maximum. */
 static void take(const PlainPool *p, Ref index, Ref *acc) {
   Emit *e = p->e;
   Ref x = load(e, p->elem, gep(e, value_ptr(e, p->n->in[0]), index, p->size), 0, p->size);
+  if (p->power) x = powered(p, x);
   if (!p->max) {
     acc[0] = add_f(e, acc[0], p->wide ? LLVMBuildFPExt(e->b, x, e->f64, "") : x);
     return;
@@ -141,7 +165,8 @@ static void build_element(PlainPool *p) {
   Ref acc[] = {LLVMConstNull(p->wide ? e->f64 : p->elem), const_i64(e, -1)}, index = p->plane;
   reduce_axis(p, 0, index, acc);
   if (p->wide) acc[0] = LLVMBuildFPTrunc(e->b, acc[0], e->f32, "");
-  if (!p->max) acc[0] = LLVMBuildFDiv(e->b, acc[0], p->count, "");
+  if (p->power) acc[0] = root(p, acc[0]);
+  else if (!p->max) acc[0] = LLVMBuildFDiv(e->b, acc[0], p->count, "");
   Ref at = p->plane;
   for (int i = 0; i < SPACE; i++) at = add_i(e, mul_i(e, at, p->out[i]), p->at[i]);
   const Node *n = p->n;
@@ -172,6 +197,7 @@ void emit_pool_plain(Emit *e, Node *n) {
   p.size = (int)type_size(p.type);
   p.max = is_max_pool(n);
   p.count_pad = n->p.count_pad;
+  p.power = is_lp_pool(n) ? n->p.power : 0;
   if (is_global_pool(n)) set_global(&p);
   else set_window(&p, &n->win);
   int64_t taps = size_mul(size_mul(p.kernel[0], p.kernel[1]), p.kernel[2]);

@@ -239,7 +239,7 @@ typedef struct OpParams {
   uint64_t fill;         /* ConstantOfShape: the element, in the first bytes */
   float alpha, beta;     /* LeakyRelu, HardSigmoid, Gemm, ...; Resize: the cubic's coefficient, what lies outside */
   float epsilon;         /* of normalisations */
-  int axis;              /* counted from the front: Softmax, LogSoftmax, ArgMax, ArgMin, Concat, Split, Gather, Flatten; Shape: where it begins;
+  int axis;              /* counted from the front, of operators along one; Shape: where it begins;
                             QuantizeLinear, DequantizeLinear: that of a list of scales */
   unsigned axes;         /* reductions: a bit for each axis that goes */
   int block;             /* SpaceToDepth, DepthToSpace */
@@ -249,6 +249,9 @@ typedef struct OpParams {
   bool keepdims;         /* reductions, ArgMax, ArgMin */
   bool noop;             /* reductions: without axes none goes */
   bool last;             /* ArgMax, ArgMin: the last of equals */
+  bool exclusive, reverse; /* CumSum */
+  bool smallest;         /* TopK */
+  int power;             /* LpPool, GlobalLpPool */
   bool trans_a, trans_b; /* Gemm */
   bool ceil, count_pad;  /* pools: windows cut off at the end count; the mean counts the padding */
   bool by_column;        /* MaxPool: its indices do */

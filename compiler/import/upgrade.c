@@ -42,6 +42,13 @@ static void upgrade_axes(Graph *g, Node *n) {
   ints_to_input(g, n, "axes", 1);
 }
 
+static void upgrade_topk(Graph *g, Node *n) {
+  if (!attr_find(n, "k")) fail_at(g, n, "attribute k is missing");
+  int64_t k = attr_int(n, "k", 0);
+  set_input(g, n, 1, value_const_i64(g, format_text(g->cx, "%s.k", n->name), 1, &k));
+  attr_remove(n, "k");
+}
+
 static void upgrade_slice(Graph *g, Node *n) {
   ints_to_input(g, n, "starts", 1);
   ints_to_input(g, n, "ends", 2);
@@ -234,12 +241,14 @@ static const struct Upgrade {
   {OP_ReduceSumSquare, 18, upgrade_axes},
   {OP_ReduceLogSum, 18, upgrade_axes},
   {OP_ReduceLogSumExp, 18, upgrade_axes},
+  {OP_TopK, 10, upgrade_topk},
   {OP_Slice, 10, upgrade_slice},
   {OP_Pad, 11, upgrade_pad},
   {OP_Split, 13, upgrade_split_sizes},
   {OP_Split, 18, upgrade_split_count},
   {OP_Softmax, 13, upgrade_softmax},
   {OP_LogSoftmax, 13, upgrade_softmax},
+  {OP_Hardmax, 13, upgrade_softmax},
   {OP_BatchNormalization, EVER, upgrade_batch_norm},
   {OP_Dropout, EVER, upgrade_dropout},
   {OP_Sum, EVER, upgrade_sum},

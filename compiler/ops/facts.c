@@ -38,7 +38,11 @@ bool is_max_pool(const Node *n) {
   return n->op == OP_MaxPool || n->op == OP_GlobalMaxPool;
 }
 
-bool is_global_pool(const Node *n) { return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool; }
+bool is_lp_pool(const Node *n) { return n->op == OP_LpPool || n->op == OP_GlobalLpPool; }
+
+bool is_global_pool(const Node *n) {
+  return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool || n->op == OP_GlobalLpPool;
+}
 
 /* A transposed convolution's taps are shared out among the places between two elements of its input. */
 static int64_t conv_terms(const Node *n) {

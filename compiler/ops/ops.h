@@ -178,7 +178,7 @@ typedef struct Volume {
 } Volume;
 Volume volume_of(const Shape *s);
 
-/* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c move.c bounds.c view.c ====
+/* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c scan.c move.c bounds.c view.c ====
  * Infer: checks the node's inputs and attributes, sets type and shape of its outputs. Eval: computes them, out[i], from in[i];
  * unused outputs are NULL. */
 
@@ -264,7 +264,8 @@ bool is_const_gemm(const Node *n);
 bool is_const_matmul(const Node *n);
 bool has_padding(const Node *n); /* of H or W */
 bool is_global_pool(const Node *n);
-bool is_max_pool(const Node *n); /* of a pool: its windows give their maximum, not their mean */
+bool is_max_pool(const Node *n); /* of a pool: its windows give their maximum, not their mean or norm */
+bool is_lp_pool(const Node *n);  /* of a pool: they give their norm of order Node.p.power */
 /* Products that are summed, or elements that are compared or moved, for one element of the result. A reduction's are its inputs. */
 int64_t terms_of_result(const Node *n);
 /* The type of the results behind step i of a node's epilogue; i -1: of its own results, before all steps. */

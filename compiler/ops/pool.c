@@ -1,6 +1,8 @@
 /* pool.c: pools. */
 #include "ops.h"
 
+#include <math.h>
+
 /* A window in nothing but padding would have no maximum and no mean. Padding smaller than the window excludes
  * it, unless the input is so small that it fits between two elements of a dilated window. */
 static void check_pool_padding(Graph *g, const Node *n, const WindowAxis *a) {
@@ -12,7 +14,16 @@ static void check_pool_padding(Graph *g, const Node *n, const WindowAxis *a) {
             (long long)a->size);
 }
 
+/* The exponent of LpPool and GlobalLpPool. */
+static void set_power(Graph *g, Node *n) {
+  if (n->op != OP_LpPool && n->op != OP_GlobalLpPool) return;
+  int64_t power = attr_int(n, "p", 2);
+  check_range(g, n, "p", power, 1, INT32_MAX);
+  n->p.power = (int)power;
+}
+
 void infer_pool(Graph *g, Node *n) {
+  set_power(g, n);
   check_rank(g, n, 0, 3, 2 + MAX_SPATIAL);
   const Shape *x = &n->in[0]->shape;
   int spatial = x->rank - 2;
@@ -33,6 +44,7 @@ void infer_pool(Graph *g, Node *n) {
 }
 
 void infer_global_pool(Graph *g, Node *n) {
+  set_power(g, n);
   check_rank(g, n, 0, 2, MAX_RANK);
   Shape out = n->in[0]->shape;
   for (int i = 2; i < out.rank; i++) {
@@ -164,5 +176,34 @@ void eval_global_max_pool(Graph *g, const Node *n, const void *const *in, void *
       if (number_beats(t, v, best)) best = v;
     }
     put_number(t, out[0], c, best);
+  }
+}
+
+/* ---- (sum |x|^p)^(1/p) ---- */
+
+static double powered(const Node *n, const void *x, int64_t i) {
+  return pow(fabs(get_number(n->in[0]->type, x, i).f), n->p.power);
+}
+
+void eval_lp_pool(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  Volume vx = volume_of(&n->in[0]->shape), vy = volume_of(&n->out[0]->shape);
+  int64_t map_in = vx.d * vx.h * vx.w, map_out = vy.d * vy.h * vy.w;
+  for (int64_t i = 0; i < vy.n * vy.c * map_out; i++) {
+    const Taps3 t = window_of(&n->win, &vx, &vy, i % map_out);
+    double sum = 0;
+    for (int64_t e = 0; e < taps_inside(&t); e++) sum += powered(n, in[0], i / map_out * map_in + offset_of(&vx, &t, e));
+    put_number(n->out[0]->type, out[0], i, (Number){.f = pow(sum, 1.0 / n->p.power)});
+  }
+}
+
+void eval_global_lp_pool(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  int64_t channels = shape_count(&n->out[0]->shape);
+  int64_t map = channels ? shape_count(&n->in[0]->shape) / channels : 0;
+  for (int64_t c = 0; c < channels; c++) {
+    double sum = 0;
+    for (int64_t i = 0; i < map; i++) sum += powered(n, in[0], c * map + i);
+    put_number(n->out[0]->type, out[0], c, (Number){.f = pow(sum, 1.0 / n->p.power)});
   }
 }

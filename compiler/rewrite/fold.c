@@ -172,7 +172,8 @@ static void measure_model(Graph *g) {
 static void settle_axes(Graph *g, Value *v) {
   Use *at = NULL;
   for (Node *n; (n = next_reader(v, &at));) {
-    if (!reduction_flags(n->op) || n->n_in < 2 || n->in[1] != v) continue;
+    bool has_axes = reduction_flags(n->op) || n->op == OP_CumSum;
+    if (!has_axes || n->n_in < 2 || n->in[1] != v) continue;
     Shape declared = n->out[0]->shape;
     infer_node(g, n);
     if (!shape_equal(&declared, &n->out[0]->shape))

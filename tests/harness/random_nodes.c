@@ -170,15 +170,17 @@ static bool pool(R *r) {
   const V *x = random_any(r, T_F32, 3, 5);
   if (!x) return false;
   int rank = x->shape.rank - 2, first = r->n_line;
-  bool max = one_in(r, 2), indices = max && x->exact && one_in(r, 4);
+  bool max = one_in(r, 2), norm = !max && one_in(r, 4), indices = max && x->exact && one_in(r, 4);
   RandomWindow w = random_window(r, rank, true);
-  const char *y = random_new_value(r), *extra = max ? "" : one_in(r, 2) ? " count_include_pad=1" : "";
+  const char *y = random_new_value(r), *extra = max ? "" : norm ? " p=1" : one_in(r, 2) ? " count_include_pad=1" : "";
   if (indices) random_say(r, "%s, i%d = MaxPool(%s)", y, r->n_line, x->name);
-  else random_say(r, "%s = %s(%s)", y, max ? "MaxPool" : "AveragePool", x->name);
+  else random_say(r, "%s = %s(%s)", y, max ? "MaxPool" : norm ? "LpPool" : "AveragePool", x->name);
   char *line = r->line[r->n_line - 1];
   r->line[r->n_line - 1] = format_text(r->cx, "%s kernel_shape=%s %s ceil_mode=%d%s", line, random_ints(r, "[]", rank, w.kernel),
                                        window_text(r, &w, rank, max), one_in(r, 4), extra);
-  return random_keep(r, first, max ? OP_MaxPool : OP_AveragePool, max && x->exact, x->magnitude);
+  double most = x->magnitude;
+  for (int i = 0; i < rank && norm; i++) most *= (double)w.kernel[i];
+  return random_keep(r, first, max ? OP_MaxPool : norm ? OP_LpPool : OP_AveragePool, max && x->exact, most);
 }
 
 static bool global_pool(R *r) {
@@ -251,7 +253,7 @@ static bool heads(R *r) {
 /* ==== along axes ==== */
 
 static bool along_axis(R *r) {
-  static const Op ops[] = {OP_Softmax, OP_LogSoftmax, OP_ArgMax, OP_ArgMin};
+  static const Op ops[] = {OP_Softmax, OP_LogSoftmax, OP_ArgMax, OP_ArgMin, OP_ArgMax, OP_ArgMin};
   Op op = ops[below(r, (int)COUNT(ops))];
   const V *x = random_any(r, T_F32, 1, 5);
   int axis = x ? random_axis(r, x) : -1, first = r->n_line;
@@ -303,15 +305,16 @@ static bool along_axes(R *r) {
   else random_say(r, "%s = Normalize(%s) axes=[%d] epsilon=0.1", random_new_value(r), x->name, axis);
   return random_keep(r, first, lp ? OP_LpNormalization : OP_Normalize, false, lp ? 1 : 8 * x->magnitude);
 }
+enum { MOST_FACTORS = 8 }; /* of a product */
 
 /* The largest magnitude of a reduction's result; a negative one: not to be tried. */
 static double reduced_magnitude(Op op, const V *x) {
   double count = (double)(shape_is_symbolic(&x->shape) ? 1000 : shape_count(&x->shape)), m = x->magnitude;
   switch (op) {
-  case OP_ReduceProd: return m > 1.5 || count > 40 ? -1 : pow(m > 1 ? m : 1, count);
+  case OP_ReduceProd: return m > 4 ? -1 : pow(m > 1 ? m : 1, MOST_FACTORS);
   case OP_ReduceMean: case OP_ReduceMax: case OP_ReduceMin: return m;
   case OP_ReduceL2: case OP_ReduceSumSquare: return m * m * count;
-  case OP_ReduceLogSumExp: return m > 20 ? -1 : m + 10;
+  case OP_ReduceLogSumExp: return m + 10;
   default: return m * count;
   }
 }
@@ -327,6 +330,7 @@ static bool reduce(R *r) {
   int first = r->n_line, n = 0;
   int64_t axes[MAX_RANK];
   for (int i = batched(x); i < x->shape.rank; i++) {
+    if (op == OP_ReduceProd && (n > 0 || x->shape.d[i] > MOST_FACTORS)) continue;
     if (one_in(r, 2)) axes[n++] = one_in(r, 3) ? i - x->shape.rank : i;
   }
   bool exact = x->exact && (integers || op == OP_ReduceMax || op == OP_ReduceMin);
@@ -334,6 +338,33 @@ static bool reduce(R *r) {
   random_say(r, "%s = %s(%s, %s) keepdims=%d noop_with_empty_axes=%d", random_new_value(r), op_info[op].name, x->name, list,
              one_in(r, 2), n == 0);
   return random_keep(r, first, op, exact, most);
+}
+
+static bool hardmax(R *r) {
+  const V *x = random_any(r, T_F32, 1, 5);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  if (axis < 0 || !x->exact) return false;
+  random_say(r, "%s = Hardmax(%s) axis=%d", random_new_value(r), x->name, axis);
+  return random_keep(r, first, OP_Hardmax, true, 1);
+}
+
+static bool cumsum(R *r) {
+  const V *x = random_any(r, one_in(r, 6) ? T_I32 : T_F32, 1, 5);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  double most = axis < 0 ? 0 : x->magnitude * (double)x->shape.d[axis];
+  if (axis < 0 || most > HUGE_MAGNITUDE) return false;
+  const char *list = random_int_list(r, 1, (int64_t[]){axis});
+  random_say(r, "%s = CumSum(%s, %s) exclusive=%d reverse=%d", random_new_value(r), x->name, list, one_in(r, 2), one_in(r, 2));
+  return random_keep(r, first, OP_CumSum, x->exact && x->type == T_I32, most);
+}
+
+static bool topk(R *r) {
+  const V *x = random_any(r, T_F32, 1, 5);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  if (axis < 0 || !x->exact) return false; /* what was rounded may lie in another order */
+  const char *k = random_int_list(r, 1, (int64_t[]){below(r, (int)size_min(x->shape.d[axis], 20) + 1)});
+  random_say(r, "%s, i%d = TopK(%s, %s) axis=%d largest=%d", random_new_value(r), r->n_line, x->name, k, axis, one_in(r, 2));
+  return random_keep(r, first, OP_TopK, true, 1000000);
 }
 
 /* ==== moves ==== */
@@ -532,7 +563,7 @@ static bool constant_of_shape(R *r) {
 bool random_node(R *r) {
   static bool (*const propose[])(R *) = {
     conv, conv, conv, conv_transpose, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, heads, along_axis,
-    reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
+    hardmax, cumsum, topk, along_axis, reduce, reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
     constant_of_shape,
     resize, resize, spread,
   };
