@@ -109,6 +109,7 @@ static void print_operator_table(const CommandLine *line) {
     [FAMILY_NORMALIZE] = "normalization along axes",
     [FAMILY_BINARY] = "elementwise, with broadcasting", [FAMILY_REDUCE] = "along axes", [FAMILY_MOVE] = "moves elements",
     [FAMILY_RESIZE] = "other sizes of the same picture",
+    [FAMILY_FILL] = "made of a few numbers",
     [FAMILY_VIEW] = "another shape of the same elements", [FAMILY_SHAPE] = "known when the model is compiled",
   };
   (void)line;

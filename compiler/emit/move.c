@@ -153,40 +153,6 @@ static void move_pad(Emit *e, Node *n) {
   emit_pad(e, n, &in, &out);
 }
 
-/* ==== Gather ==== */
-
-/* The index at p, counted from the end where it is negative, brought into [0, d). */
-static Ref load_index(Emit *e, const Value *index, Ref at, int64_t d) {
-  Ref p = gep(e, value_ptr(e, index), at, element(index));
-  Ref i = LLVMBuildSExt(e->b, load(e, llvm_type(e, index->type), p, 0, element(index)), e->i64, "");
-  Ref zero = const_i64(e, 0), last = const_i64(e, d - 1);
-  Ref negative = LLVMBuildICmp(e->b, LLVMIntSLT, i, zero, "");
-  i = LLVMBuildSelect(e->b, negative, LLVMBuildAdd(e->b, i, const_i64(e, d), ""), i, "");
-  i = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, i, zero, ""), zero, i, "");
-  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, i, last, ""), last, i, "");
-}
-
-static void move_gather(Emit *e, Node *n) {
-  const Value *x = n->in[0], *index = n->in[1], *y = n->out[0];
-  int k = n->p.axis, q = index->shape.rank;
-  Axes in, out;
-  axes_of(n, x, &in);
-  axes_of(n, y, &out);
-  assert(!on_blocks(n));
-  Copy c = {.size = element(x)};
-  for (int i = 0; i < in.rank; i++) {
-    int to = i < k ? i : i + q - 1;
-    if (i != k) c.axis[c.rank++] = (CopyAxis){in.n[i], in.stride[i], out.stride[to]};
-  }
-  Ref src = value_ptr(e, x), dst = value_ptr(e, y);
-  Loop l;
-  loop_begin(e, &l, const_i64(e, 0), const_i64(e, shape_count(&index->shape)), 1, 0, NULL);
-  c.src = gep(e, src, load_index(e, index, l.i, x->shape.d[k]), in.stride[k] * c.size);
-  c.dst = q == 0 ? dst : gep(e, dst, l.i, out.stride[k + q - 1] * c.size);
-  emit_copy(e, &c);
-  loop_end(e, &l);
-}
-
 /* ==== Interleave ==== */
 
 static void move_interleave(Emit *e, Node *n) {
@@ -217,7 +183,6 @@ void emit_move(Emit *e, Node *n) {
   case OP_Split: move_split(e, n); break;
   case OP_Slice: has_run_time_bounds(n) ? emit_bounds(e, n) : move_slice(e, n); break;
   case OP_Pad: has_run_time_bounds(n) ? emit_bounds(e, n) : move_pad(e, n); break;
-  case OP_Gather: move_gather(e, n); break;
   case OP_Interleave: move_interleave(e, n); break;
   default: assert(op_info[n->op].family == FAMILY_VIEW); move_view(e, n);
   }

@@ -51,6 +51,7 @@ typedef enum Family { /* how an operator is treated where only its family matter
   FAMILY_REDUCE,       /* sums, maxima, softmax, argmax along axes */
   FAMILY_RESIZE,       /* an element is a weighted sum of a few that lie around its place */
   FAMILY_MOVE,         /* elements change place only */
+  FAMILY_FILL,         /* elements follow from their places and a few numbers */
   FAMILY_VIEW,         /* the same elements in the same order under another shape */
   FAMILY_SHAPE,        /* known once shapes are: folds away */
   FAMILY_STEP,         /* a step of an epilogue alone, with an argument */
@@ -217,6 +218,8 @@ typedef enum Divisor {
   DIVISOR_DEVIATION,    /* sqrt(mean(x x)) + epsilon */
   DIVISOR_L1, DIVISOR_L2 /* sum(|x|), sqrt(sum(x x)) */
 } Divisor;
+/* What becomes of an element where another is scattered to it. */
+typedef enum Combine { COMBINE_NONE, COMBINE_ADD, COMBINE_MUL, COMBINE_MIN, COMBINE_MAX } Combine;
 
 typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } PadMode;
 
@@ -252,6 +255,18 @@ typedef struct OpParams {
   bool exclusive, reverse; /* CumSum */
   bool smallest;         /* TopK */
   int power;             /* LpPool, GlobalLpPool */
+  int axis;              /* counted from the front: Softmax, LogSoftmax, ArgMax, Concat, Split, Gather, Flatten; Shape: where it begins;
+                            QuantizeLinear, DequantizeLinear: that of a list of scales; ReverseSequence: time; Compress: -1 for all in a row;
+                            GatherND: how many are batches */
+  unsigned axes;         /* ReduceMean: a bit for each axis that goes */
+  int block;             /* SpaceToDepth, DepthToSpace */
+  bool by_channel;       /* these: a channel's places lie beside each other, not a place's channels */
+  PadMode mode;          /* Pad */
+  Combine combine;       /* ScatterElements, ScatterND */
+  int64_t diagonal;      /* EyeLike: the column of the first row's 1 */
+  Type to;               /* Cast, ConstantOfShape, EyeLike */
+  bool keepdims;         /* ReduceMean, ArgMax */
+  bool last;             /* ArgMax: the last of equals */
   bool trans_a, trans_b; /* Gemm */
   bool ceil, count_pad;  /* pools: windows cut off at the end count; the mean counts the padding */
   bool by_column;        /* MaxPool: its indices do */
@@ -272,6 +287,7 @@ typedef struct OpParams {
   bool centered;         /* Normalize: the mean is taken off first */
   float bias;            /* LRN */
   int64_t size;          /* LRN: channels that a sum is over */
+  bool upper;            /* Trilu: the triangle that is kept */
 } OpParams;
 
 typedef struct Plan Plan; /* select.c's choice; the struct is in lower.h */

@@ -118,6 +118,11 @@ static void upgrade_softmax(Graph *g, Node *n) {
   define_output(node_new(g, OP_Reshape, n->name, 2, in, 1), y);
 }
 
+static void upgrade_scatter(Graph *g, Node *n) {
+  (void)g;
+  n->op = OP_ScatterElements;
+}
+
 static _Noreturn void fail_training(Graph *g, const Node *n) {
   fail_at(g, n, "is in training mode: export the model for inference, in PyTorch after model.eval()");
 }
@@ -251,6 +256,7 @@ static const struct Upgrade {
   {OP_Hardmax, 13, upgrade_softmax},
   {OP_BatchNormalization, EVER, upgrade_batch_norm},
   {OP_Dropout, EVER, upgrade_dropout},
+  {OP_Scatter, EVER, upgrade_scatter},
   {OP_Sum, EVER, upgrade_sum},
   {OP_Resize, 11, upgrade_resize},
   {OP_Upsample, EVER, upgrade_upsample},

@@ -64,7 +64,7 @@ int64_t terms_of_result(const Node *n) {
     return size_min(size_mul(size_mul(n->win.kd, n->win.kh), n->win.kw), shape_count(a));
   case FAMILY_NORMALIZE:
   case FAMILY_NORM: case FAMILY_POINTWISE: case FAMILY_UNARY: case FAMILY_BINARY: case FAMILY_REDUCE: case FAMILY_MOVE:
-  case FAMILY_RESIZE: case FAMILY_VIEW: case FAMILY_SHAPE: case FAMILY_SCALE: case FAMILY_STEP: case FAMILY_IMPORT:
+  case FAMILY_RESIZE: case FAMILY_FILL: case FAMILY_VIEW: case FAMILY_SHAPE: case FAMILY_SCALE: case FAMILY_STEP: case FAMILY_IMPORT:
   case FAMILY_COMPOSED: case FAMILY_COUNT:
     break;
   }

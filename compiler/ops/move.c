@@ -120,20 +120,6 @@ void eval_interleave(Graph *g, const Node *n, const void *const *in, void **out)
   }
 }
 
-/* ---- pieces of a block, one for each index before the axis ---- */
-
-static int64_t blocks_before(const Shape *s, int64_t axis) {
-  int64_t count = 1;
-  for (int64_t i = 0; i < axis; i++) count *= s->d[i];
-  return count;
-}
-
-static size_t block_size(const Value *v, int64_t axis) {
-  size_t size = type_size(v->type);
-  for (int64_t i = axis; i < v->shape.rank; i++) size *= (size_t)v->shape.d[i];
-  return size;
-}
-
 /* ---- Concat ---- */
 
 static void add_dim(Graph *g, const Node *n, int64_t *sum, int64_t d) {
@@ -238,50 +224,5 @@ void eval_split(Graph *g, const Node *n, const void *const *in, void **out) {
       size_t bytes = (size_t)size[i] * one;
       if (out[i]) memcpy((char *)out[i] + (size_t)b * bytes, from, bytes);
       from += bytes;
-    }
-}
-
-/* ---- Gather ---- */
-
-/* Indices that are constants can be checked now. */
-static void check_indices(Graph *g, const Node *n, int64_t dim) {
-  const Value *v = n->in[1];
-  if (!v->data || v->sym) return;
-  int64_t count = shape_count(&v->shape);
-  for (int64_t i = 0; i < count; i++) {
-    int64_t k = v->type == T_I32 ? ((const int32_t *)v->data)[i] : ((const int64_t *)v->data)[i];
-    if (k < -dim || k >= dim)
-      fail_at(g, n, "index %lld is outside an axis of %lld elements", (long long)k, (long long)dim);
-  }
-}
-
-void infer_gather(Graph *g, Node *n) {
-  const Shape *x = &n->in[0]->shape, *index = &n->in[1]->shape;
-  int axis = n->p.axis = check_axis(g, n, attr_int(n, "axis", 0), x->rank);
-  check_number(g, n, 0, axis);
-  Type t = n->in[1]->type;
-  if (t != T_I32 && t != T_I64) fail_at(g, n, "indices must be i32 or i64, not %s", type_name(t));
-  check_indices(g, n, x->d[axis]);
-  if (x->d[axis] == 0 && shape_count(index) != 0) fail_at(g, n, "elements are taken from an axis that has none");
-  if (x->rank - 1 + index->rank > MAX_RANK)
-    fail_at(g, n, "a result of rank over %d is not supported", MAX_RANK);
-  Shape out = {.rank = 0};
-  for (int i = 0; i < axis; i++) out.d[out.rank++] = x->d[i];
-  for (int i = 0; i < index->rank; i++) out.d[out.rank++] = index->d[i];
-  for (int i = axis + 1; i < x->rank; i++) out.d[out.rank++] = x->d[i];
-  set_output(g, n, 0, n->in[0]->type, &out);
-}
-
-void eval_gather(Graph *g, const Node *n, const void *const *in, void **out) {
-  int64_t axis = n->p.axis, dim = n->in[0]->shape.d[axis];
-  int64_t blocks = blocks_before(&n->in[0]->shape, axis), indices = shape_count(&n->in[1]->shape);
-  size_t size = block_size(n->in[0], axis + 1);
-  char *to = out[0];
-  for (int64_t b = 0; b < blocks; b++)
-    for (int64_t i = 0; i < indices; i++, to += size) {
-      int64_t k = get_number(n->in[1]->type, in[1], i).i;
-      if (k < -dim || k >= dim) fail_at(g, n, "index %lld is outside an axis of %lld elements", (long long)k,
-                                        (long long)dim);
-      memcpy(to, (const char *)in[0] + (size_t)(b * dim + (k < 0 ? k + dim : k)) * size, size);
     }
 }

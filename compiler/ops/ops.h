@@ -113,6 +113,9 @@ Value *compose_reshape(Graph *g, const Node *n, Value *x, const Shape *s);
 Value *compose_number(Graph *g, const Node *n, Type t, double x); /* a constant */
 void compose_other_result(Graph *g, Node *n, int i, Value *y);    /* y is n's result i > 0 */
 void compose_result(Graph *g, Node *n, Value *y);                 /* and result 0; the others must have theirs */
+/* How many blocks of the axes from `axis` on a tensor has, and the bytes of one. */
+int64_t blocks_before(const Shape *s, int64_t axis);
+size_t block_size(const Value *v, int64_t axis);
 
 /* Walks the elements of `shape` in row-major order; `at` is the current one's offset under the strides. */
 typedef struct Cursor {
@@ -179,6 +182,7 @@ typedef struct Volume {
 Volume volume_of(const Shape *s);
 
 /* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c scan.c move.c bounds.c view.c ====
+/* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c move.c index.c fill.c bounds.c view.c ====
  * Infer: checks the node's inputs and attributes, sets type and shape of its outputs. Eval: computes them, out[i], from in[i];
  * unused outputs are NULL. */
 

@@ -222,6 +222,18 @@ Cursor broadcast_cursor(const Shape *s, const Shape *to) {
 
 /* ---- elements ---- */
 
+int64_t blocks_before(const Shape *s, int64_t axis) {
+  int64_t count = 1;
+  for (int64_t i = 0; i < axis; i++) count *= s->d[i];
+  return count;
+}
+
+size_t block_size(const Value *v, int64_t axis) {
+  size_t size = type_size(v->type);
+  for (int64_t i = axis; i < v->shape.rank; i++) size *= (size_t)v->shape.d[i];
+  return size;
+}
+
 void copy_element(void *to, int64_t i, const void *from, int64_t k, size_t size) {
   memcpy((char *)to + (size_t)i * size, (const char *)from + (size_t)k * size, size);
 }
