@@ -288,6 +288,7 @@ typedef struct OpParams {
   float bias;            /* LRN */
   int64_t size;          /* LRN: channels that a sum is over */
   bool upper;            /* Trilu: the triangle that is kept */
+  bool training;         /* BatchNormalization: by the statistics of its input, a constant */
 } OpParams;
 
 typedef struct Plan Plan; /* select.c's choice; the struct is in lower.h */

@@ -132,11 +132,13 @@ static void upgrade_is_test(Graph *g, Node *n) {
   if (attr_int(n, "is_test", 0) == 0) fail_training(g, n);
 }
 
+/* Before set 14 the other outputs, those that exist in training only, said that this is training. Inference knows of which input it
+ * may be. */
 static void upgrade_batch_norm(Graph *g, Node *n) {
   if (attr_int(n, "spatial", 1) == 0) fail_at(g, n, "statistics per element (spatial=0) are not supported");
-  if (attr_int(n, "training_mode", 0) != 0) fail_training(g, n);
   for (int i = 1; i < n->n_out; i++) {
-    if (n->out[i]) fail_training(g, n); /* the statistics of the batch */
+    if (n->out[i] && g->opset < 14) attr_set_int(g, n, "training_mode", 1);
+    drop_output(n, i);
   }
   n->n_out = 1;
 }

@@ -48,6 +48,8 @@ void eval_graph(Graph *g, const void *const *inputs, void **outputs);
 bool has_input(const Node *n, int i);
 /* For the end of a message: the remedy, where what n refuses may come from the symbolic batch; else nothing. */
 const char *batch_remedy(const Graph *g, const Node *n);
+/* Is v a constant, or computed from constants and shapes alone? */
+bool follows_from_constants(const Graph *g, const Value *v);
 /* Does a tensor of that type and shape fit in what a compilation may use? See shape_extent. */
 bool fits_memory(const Graph *g, Type type, const Shape *s);
 /* Sets output i if it is used; fails if the tensor's size overflows. */

@@ -14,8 +14,7 @@ bool fits_memory(const Graph *g, Type type, const Shape *s) {
   return bytes <= g->cx->max_memory && bytes <= MOST_MEMORY;
 }
 
-/* Is v, which is not known, computed from shapes and constants alone? */
-static bool follows_from_shapes(const Graph *g, const Value *v) {
+bool follows_from_constants(const Graph *g, const Value *v) {
   bool *follows = alloc_n(g->cx, (size_t)g->n_value, sizeof *follows);
   for (int i = 0; i < g->n_value; i++) follows[i] = g->value[i]->data;
   for (int i = 0; i < g->n_node; i++) {
@@ -33,7 +32,7 @@ const char *batch_remedy(const Graph *g, const Node *n) {
   if (!g->symbolic || g->input_shape) return ""; /* the pass batch has been */
   for (int i = 0; i < n->n_in && !symbolic; i++) {
     const Value *v = n->in[i];
-    symbolic = v && (shape_is_symbolic(&v->shape) || v->sym || (!v->data && v->def && follows_from_shapes(g, v)));
+    symbolic = v && (shape_is_symbolic(&v->shape) || v->sym || (!v->data && v->def && follows_from_constants(g, v)));
   }
   return symbolic ? "; --batch N fixes the batch" : "";
 }
