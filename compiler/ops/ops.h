@@ -103,6 +103,10 @@ Elements real_elements(Graph *g, const Value *v, const void *data);
 Elements elements_from(Elements e, int64_t first);
 double real_element(Elements e, int64_t i);
 
+/* How many blocks of the axes from `axis` on a tensor has, and the bytes of one. */
+int64_t blocks_before(const Shape *s, int64_t axis);
+size_t block_size(const Value *v, int64_t axis);
+
 /* ==== compose.c: operators that are made up of others ====
  * Their inference places nodes before n in the walk of pass_shape; in the end n is the identity of the last one's result. */
 
@@ -115,10 +119,6 @@ Value *compose_reshape(Graph *g, const Node *n, Value *x, const Shape *s);
 Value *compose_number(Graph *g, const Node *n, Type t, double x); /* a constant */
 void compose_other_result(Graph *g, Node *n, int i, Value *y);    /* y is n's result i > 0 */
 void compose_result(Graph *g, Node *n, Value *y);                 /* and result 0; the others must have theirs */
-/* How many blocks of the axes from `axis` on a tensor has, and the bytes of one. */
-int64_t blocks_before(const Shape *s, int64_t axis);
-size_t block_size(const Value *v, int64_t axis);
-
 /* Walks the elements of `shape` in row-major order; `at` is the current one's offset under the strides. */
 typedef struct Cursor {
   const Shape *shape;
