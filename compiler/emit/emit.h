@@ -241,6 +241,20 @@ Ref fma_(Emit *e, Ref a, Ref b, Ref c);       /* a*b+c, one rounding where the t
 Ref fmax_(Emit *e, Ref a, Ref b);             /* b where a is NaN or not greater: one vmaxps */
 Ref fmin_(Emit *e, Ref a, Ref b);
 Ref maximum_f(Emit *e, Ref a, Ref b);         /* NaN where a or b is, else the larger */
+Ref sub_f(Emit *e, Ref a, Ref b);
+Ref div_f(Emit *e, Ref a, Ref b);
+Ref less_f(Emit *e, Ref a, Ref b);            /* a < b, false for NaN */
+Ref abs_f(Emit *e, Ref x);
+Ref sqrt_f(Emit *e, Ref x);
+Ref copysign_f(Emit *e, Ref x, Ref sign);
+Ref as_type(Emit *e, Ref x, LLVMTypeRef element); /* the same bits */
+Ref shift_left(Emit *e, Ref x, int n);
+Ref shift_right(Emit *e, Ref x, int n);       /* zeros come in */
+Ref shift_signed(Emit *e, Ref x, int n);
+Ref plus_i(Emit *e, Ref x, int64_t v);        /* x + v of any integers */
+Ref choose(Emit *e, Ref cond, Ref a, Ref b);  /* cond ? a : b */
+Ref any_of(Emit *e, Ref cond);                /* is one of a condition's lanes true? */
+Ref maximum_f(Emit *e, Ref a, Ref b);         /* vectors of f32: NaN where a or b is, else the larger */
 Ref minimum_f(Emit *e, Ref a, Ref b);
 Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n, Ref *args);
 
@@ -264,24 +278,61 @@ void loop_end(Emit *e, Loop *l);
 typedef struct If { LLVMBasicBlockRef join; } If;
 void if_begin(Emit *e, If *s, Ref cond);
 void if_end(Emit *e, If *s);
+/* do { ... } while (again); acc as for loops. */
+enum { MAX_REPEATED = 4 };
+typedef struct Repeat {
+  LLVMBasicBlockRef body, exit;
+  int n;
+  Ref *acc, phi[MAX_REPEATED];
+} Repeat;
+void repeat_begin(Emit *e, Repeat *r, int n, Ref *acc);
+void repeat_end(Emit *e, Repeat *r, Ref again);
 
-/* ==== math.c: elementwise operators on a float or a vector of floats of any length ==== */
-/* op(acc, arg), or op(arg, acc) where s->swap; arg is NULL for unary steps. exp, tanh and the like are polynomials with at
- * most 2 ulp of error, correct for NaN, infinities and the ends of the range. */
+/* ==== math.c: elementwise operators on one element or a vector of any length ==== */
+/* op(acc, arg) on floats, or op(arg, acc) where s->swap; arg is NULL for unary steps. Functions of f32 have at most a few ulp of
+ * error, those of f64 1e-12; all are right for NaN, infinities and the ends of the range. A predicate gives bool. */
 Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg);
-/* The equation on integers of type t; Y is NULL for unary operators. */
-Ref math_integers(Emit *e, Op op, Type t, Ref X, Ref Y);
+/* The equation on integers of type t, or bool. */
+Ref math_integers(Emit *e, const Step *s, Type t, Ref acc, Ref arg);
 /* Within two bounds of any type, NULL: none; past both, the upper one; a bound that is NaN makes everything NaN. */
 Ref math_clip(Emit *e, Type t, Ref x, Ref lo, Ref hi);
-Ref math_exp(Emit *e, Ref x);
-Ref math_log(Emit *e, Ref x);
-Ref choose(Emit *e, Ref cond, Ref a, Ref b);          /* cond ? a : b */
 Ref math_less(Emit *e, Type t, Ref a, Ref b);         /* a < b, false for NaN */
 Ref math_beats(Emit *e, Type t, Ref a, Ref b);        /* a is the maximum of both, b having come first: NaN is the largest */
-/* f32 of floats of 16 bits, by the CPU's instruction where it has one. */
-Ref math_widen(Emit *e, Ref x, Type from);
+
+/* ==== elementary.c: whole numbers, exp, log and what is made of them ==== */
+Ref math_round(Emit *e, Ref x);                       /* to the nearest whole number, half to even */
+Ref math_floor(Emit *e, Ref x);
+Ref math_ceil(Emit *e, Ref x);
+Ref math_exp(Emit *e, Ref x);
+enum { MOST_EXPM1 = 64 };
+Ref math_expm1(Emit *e, Ref x);                       /* exp x - 1 for x <= MOST_EXPM1 */
+Ref math_sigmoid(Emit *e, Ref x);
+Ref math_tanh(Emit *e, Ref x);
+Ref math_tanh_softplus(Emit *e, Ref x);               /* tanh(log(1 + exp x)) */
+Ref math_log(Emit *e, Ref x);
+Ref math_log1p_fraction(Emit *e, Ref y);              /* log(1 + y) for y from 0 to 1 */
+Ref math_pow(Emit *e, Ref x, Ref y);
+Ref math_erf(Emit *e, Ref x);
+Ref horner(Emit *e, Ref x, int n, const double *coef); /* coef[0] + coef[1] x + ... */
+
+/* ==== angle.c: trigonometric and hyperbolic functions ==== */
+Ref math_sin(Emit *e, Ref x);
+Ref math_cos(Emit *e, Ref x);
+Ref math_tan(Emit *e, Ref x);
+Ref math_asin(Emit *e, Ref x);
+Ref math_acos(Emit *e, Ref x);
+Ref math_atan(Emit *e, Ref x);
+Ref math_sinh(Emit *e, Ref x);
+Ref math_cosh(Emit *e, Ref x);
+Ref math_asinh(Emit *e, Ref x);
+Ref math_acosh(Emit *e, Ref x);
+Ref math_atanh(Emit *e, Ref x);
+
+/* ==== convert.c ==== */
 /* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
 Ref math_cast(Emit *e, Ref x, Type from, Type to);
+/* f32 of floats of 16 bits, by the CPU's instruction where it has one. */
+Ref math_widen(Emit *e, Ref x, Type from);
 
 /* ==== quant.c: quantised arithmetic, as ops/quant.c defines it, on scalars and vectors of any length ==== */
 /* t: the type of the integers that are the result, or of q. zero is of that type, NULL: 0. */

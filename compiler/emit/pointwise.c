@@ -8,9 +8,24 @@
 /* ==== one element, or a vector of them ==== */
 
 /* The node as a step. */
-static Ref combine_float(Emit *e, const Node *n, Ref a, Ref b) {
+static Ref combine_by_equation(Emit *e, const Node *n, Type t, Ref a, Ref b) {
   Step s = {.op = n->op, .a = n->p.alpha, .b = n->p.beta};
-  return math_step(e, &s, a, b);
+  return type_is_float(t) ? math_step(e, &s, a, b) : math_integers(e, &s, t, a, b);
+}
+
+/* Powers may have an exponent of another type. Those that are not all whole are computed in f64; what is a whole number there, but
+ * for the last digits, is one. */
+static Ref combine_pow(Emit *e, const Node *n, Ref x, Ref y) {
+  Type t = n->in[0]->type, type_y = n->in[1]->type;
+  if (t == type_y && type_is_float(t)) return combine_by_equation(e, n, t, x, y);
+  if (!type_is_float(t) && !type_is_float(type_y)) return combine_by_equation(e, n, t, x, math_cast(e, y, type_y, T_I64));
+  Ref r = combine_by_equation(e, n, T_F64, math_cast(e, x, t, T_F64), math_cast(e, y, type_y, T_F64));
+  if (!type_is_float(t)) r = mul_f(e, r, real_like(e, r, 1 + 0x1p-40));
+  return math_cast(e, r, T_F64, t);
+}
+
+static Ref combine_where(Emit *e, Ref *in) {
+  return choose(e, LLVMBuildICmp(e->b, LLVMIntNE, in[0], LLVMConstNull(LLVMTypeOf(in[0])), ""), in[1], in[2]);
 }
 
 static Ref batch_norm(Emit *e, const Node *n, Ref *in) {
@@ -35,13 +50,14 @@ static Ref combine(Emit *e, const Node *n, Ref *in) {
     return acc;
   case OP_Clip: return math_clip(e, t, acc, n->n_in > 1 ? in[1] : NULL, n->n_in > 2 ? in[2] : NULL);
   case OP_Cast: return math_cast(e, acc, t, n->out[0]->type);
+  case OP_Pow: return combine_pow(e, n, acc, in[1]);
+  case OP_Where: return combine_where(e, in);
   case OP_BatchNormalization: return batch_norm(e, n, in);
   case OP_QuantizeLinear: return emit_quantize(e, n->out[0]->type, acc, in[1], n->n_in > 2 ? in[2] : NULL);
   case OP_DequantizeLinear: return emit_dequantize(e, t, acc, in[1], n->n_in > 2 ? in[2] : NULL);
   default: break;
   }
-  Ref other = n->n_in > 1 ? in[1] : NULL;
-  return type_is_float(t) ? combine_float(e, n, acc, other) : math_integers(e, n->op, t, acc, other);
+  return combine_by_equation(e, n, t, acc, n->n_in > 1 ? in[1] : NULL);
 }
 
 /* ==== dense row-major tensors ==== The innermost axes over which every input either steps with the result

@@ -58,7 +58,7 @@ static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, 
 /* ==== steps ==== */
 
 static Ref int_step(Emit *e, const Step *s, Type t, Ref acc, Ref arg) {
-  if (s->op != OP_Clip) return math_integers(e, s->op, t, acc, arg);
+  if (s->op != OP_Clip) return math_integers(e, s, t, acc, arg);
   return math_clip(e, t, acc, whole_like(e, acc, (int64_t)s->a), whole_like(e, acc, (int64_t)s->b));
 }
 

@@ -144,6 +144,27 @@ Ref fma_(Emit *e, Ref a, Ref b, Ref c) {
   return intrinsic(e, "llvm.fma", 1, (LLVMTypeRef[]){LLVMTypeOf(a)}, 3, (Ref[]){a, b, c});
 }
 
+Ref sub_f(Emit *e, Ref a, Ref b) { return LLVMBuildFSub(e->b, a, b, ""); }
+Ref div_f(Emit *e, Ref a, Ref b) { return LLVMBuildFDiv(e->b, a, b, ""); }
+Ref less_f(Emit *e, Ref a, Ref b) { return LLVMBuildFCmp(e->b, LLVMRealOLT, a, b, ""); }
+Ref abs_f(Emit *e, Ref x) { return intrinsic(e, "llvm.fabs", 1, (LLVMTypeRef[]){LLVMTypeOf(x)}, 1, &x); }
+Ref sqrt_f(Emit *e, Ref x) { return intrinsic(e, "llvm.sqrt", 1, (LLVMTypeRef[]){LLVMTypeOf(x)}, 1, &x); }
+
+Ref copysign_f(Emit *e, Ref x, Ref sign) {
+  return intrinsic(e, "llvm.copysign", 1, (LLVMTypeRef[]){LLVMTypeOf(x)}, 2, (Ref[]){x, sign});
+}
+
+Ref as_type(Emit *e, Ref x, LLVMTypeRef element) { return LLVMBuildBitCast(e->b, x, like(x, element), ""); }
+Ref shift_left(Emit *e, Ref x, int n) { return LLVMBuildShl(e->b, x, whole_like(e, x, n), ""); }
+Ref shift_right(Emit *e, Ref x, int n) { return LLVMBuildLShr(e->b, x, whole_like(e, x, n), ""); }
+Ref shift_signed(Emit *e, Ref x, int n) { return LLVMBuildAShr(e->b, x, whole_like(e, x, n), ""); }
+Ref plus_i(Emit *e, Ref x, int64_t v) { return LLVMBuildAdd(e->b, x, whole_like(e, x, v), ""); }
+Ref choose(Emit *e, Ref cond, Ref a, Ref b) { return LLVMBuildSelect(e->b, cond, a, b, ""); }
+
+Ref any_of(Emit *e, Ref cond) {
+  return is_vector(LLVMTypeOf(cond)) ? intrinsic(e, "llvm.vector.reduce.or", 1, (LLVMTypeRef[]){LLVMTypeOf(cond)}, 1, &cond) : cond;
+}
+
 /* The comparison and select that x86's maxps and minps compute in one instruction, NaNs included. */
 Ref fmax_(Emit *e, Ref a, Ref b) {
   return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOGT, a, b, ""), a, b, "");
@@ -164,6 +185,15 @@ static Ref both_orders(Emit *e, Ref (*op)(Emit *e, Ref a, Ref b), Ref a, Ref b) 
 
 Ref maximum_f(Emit *e, Ref a, Ref b) { return both_orders(e, fmax_, a, b); }
 Ref minimum_f(Emit *e, Ref a, Ref b) { return both_orders(e, fmin_, a, b); }
+/* maxps and minps drop a NaN in their first operand: both orders, then, give the result twice, or a NaN and something whose bits
+ * leave it one. A comparison and select would take no fewer instructions, and with AVX-512 mask registers. */
+static Ref in_both_orders(Emit *e, Ref (*pick)(Emit *e, Ref a, Ref b), Ref a, Ref b) {
+  Ref left = as_type(e, pick(e, a, b), e->i32), right = as_type(e, pick(e, b, a), e->i32);
+  return as_type(e, LLVMBuildOr(e->b, left, right, ""), e->f32);
+}
+
+Ref maximum_f(Emit *e, Ref a, Ref b) { return in_both_orders(e, fmax_, a, b); }
+Ref minimum_f(Emit *e, Ref a, Ref b) { return in_both_orders(e, fmin_, a, b); }
 
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args) {
   return LLVMBuildCall2(e->b, type, fn, args, (unsigned)n, "");
@@ -252,4 +282,25 @@ void if_end(Emit *e, If *s) {
   LLVMBuildBr(e->b, s->join);
   LLVMMoveBasicBlockAfter(s->join, LLVMGetInsertBlock(e->b));
   LLVMPositionBuilderAtEnd(e->b, s->join);
+}
+
+void repeat_begin(Emit *e, Repeat *r, int n, Ref *acc) {
+  assert(n <= MAX_REPEATED);
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(e->b);
+  *r = (Repeat){.body = new_block(e), .exit = new_block(e), .n = n, .acc = acc};
+  LLVMBuildBr(e->b, r->body);
+  LLVMPositionBuilderAtEnd(e->b, r->body);
+  for (int k = 0; k < n; k++) {
+    r->phi[k] = LLVMBuildPhi(e->b, LLVMTypeOf(acc[k]), "");
+    LLVMAddIncoming(r->phi[k], &acc[k], &before, 1);
+    acc[k] = r->phi[k];
+  }
+}
+
+void repeat_end(Emit *e, Repeat *r, Ref again) {
+  LLVMBasicBlockRef last = LLVMGetInsertBlock(e->b);
+  forbid_unrolling(e, LLVMBuildCondBr(e->b, again, r->body, r->exit));
+  for (int k = 0; k < r->n; k++) LLVMAddIncoming(r->phi[k], &r->acc[k], &last, 1);
+  LLVMMoveBasicBlockAfter(r->exit, last);
+  LLVMPositionBuilderAtEnd(e->b, r->exit);
 }

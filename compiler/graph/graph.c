@@ -11,8 +11,9 @@ enum {
   UP_TO_F32 = F32 | BIT(T_F16) | BIT(T_BF16),
   FLOATS = UP_TO_F32 | BIT(T_F64),
   INTS_32_64 = BIT(T_I32) | BIT(T_I64) | BIT(T_U32) | BIT(T_U64),
+  UNSIGNED = BIT(T_U8) | BIT(T_U16) | BIT(T_U32) | BIT(T_U64),
   SIGNED = BIT(T_I8) | BIT(T_I16) | BIT(T_I32) | BIT(T_I64),
-  NUMBERS = FLOATS | INTS_32_64 | SIGNED | BIT(T_U8) | BIT(T_U16),
+  NUMBERS = FLOATS | SIGNED | UNSIGNED,
   ANY = NUMBERS | BIT(T_BOOL),
 };
 
@@ -23,6 +24,10 @@ enum {
 #define IN(min, max) .min_in = min, .max_in = max
 #define OUT(min, max) .min_out = min, .max_out = max
 #define INPUT(i) (1u << (i))
+/* What most elementwise operators have in common. */
+#define FUNCTION IN(1, 1), OUT(1, 1), .family = FAMILY_UNARY, .batch = BATCH_EACH, .permute = PERMUTE_FIRST
+#define OPERATION IN(2, 2), OUT(1, 1), .family = FAMILY_BINARY, .batch = BATCH_EACH, .permute = PERMUTE_ALL
+#define BECOMES_OTHERS .family = FAMILY_IMPORT, .batch = BATCH_EACH
 
 const OpInfo op_info[OP_COUNT] = {
   [OP_NONE] = {.name = "none", .domain = ""},
@@ -255,9 +260,13 @@ void graph_compact(Graph *g) {
   g->n_value = kept;
 }
 
+static bool is_of_domain(const OpInfo *op, const char *domain) {
+  return strcmp(op->domain, domain) == 0 || (op->also && strcmp(op->also, domain) == 0);
+}
+
 Op op_find(const char *domain, const char *name) {
   if (strcmp(domain, "ai.onnx") == 0) domain = "";
   for (int op = OP_NONE + 1; op < OP_COUNT; op++)
-    if (strcmp(op_info[op].name, name) == 0 && strcmp(op_info[op].domain, domain) == 0) return op;
+    if (strcmp(op_info[op].name, name) == 0 && is_of_domain(&op_info[op], domain)) return op;
   return OP_NONE;
 }

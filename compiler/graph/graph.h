@@ -47,6 +47,7 @@ typedef enum Family { /* how an operator is treated where only its family matter
   FAMILY_POINTWISE,    /* resnetcc's own: nothing but an epilogue */
   FAMILY_UNARY,        /* y[i] = f(x[i]) */
   FAMILY_BINARY,       /* y[i] = f(a[i], b[i]) with broadcasting */
+  FAMILY_CHOICE,       /* y[i] = c[i] ? a[i] : b[i] with broadcasting */
   FAMILY_SCALE,        /* y[i] = f(x[i]) with parameters along an axis */
   FAMILY_REDUCE,       /* sums, maxima, softmax, argmax along axes */
   FAMILY_RESIZE,       /* an element is a weighted sum of a few that lie around its place */
@@ -111,6 +112,7 @@ typedef enum Blocks { /* does it work on channels in blocks? */
 
 typedef struct OpInfo {
   const char *name, *domain;
+  const char *also;      /* another domain that has an operator of that name and meaning; NULL: none */
   int since, until;      /* versions of its domain's operator set in which import accepts it; until 0: newest */
   int min_in, max_in, min_out, max_out; /* -1: any number; arguments of steps come behind max_in */
   unsigned types;        /* of input 0: a bit for each Type */

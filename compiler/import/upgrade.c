@@ -177,19 +177,60 @@ static void upgrade_dropout(Graph *g, Node *n) {
   if (mask && g->opset >= 10) make_mask(g, n, mask);
 }
 
-/* x0 + x1 + x2 ...: n becomes the first addition, or the identity. */
-static void upgrade_sum(Graph *g, Node *n) {
+/* x0 op x1 op x2 ...: n becomes the first of these, or the identity. Returns the last. */
+static Node *make_chain(Graph *g, Node *n, Op op) {
   for (int i = 0; i < n->n_in; i++)
     if (!n->in[i]) fail_at(g, n, "input %d is missing", i);
   Value *y = n->out[0], **x = n->in;
   int terms = n->n_in;
-  n->op = terms == 1 ? OP_Identity : OP_Add;
+  n->op = terms == 1 ? OP_Identity : op;
   n->n_in = terms == 1 ? 1 : 2;
   for (int i = 2; i < terms; i++) {
     Value *in[] = {output_of(g, n, "sum"), x[i]};
-    n = node_new(g, OP_Add, n->name, 2, in, 1);
+    n = node_new(g, op, n->name, 2, in, 1);
   }
   define_output(n, y);
+  return n;
+}
+
+static void upgrade_sum(Graph *g, Node *n) { make_chain(g, n, OP_Add); }
+static void upgrade_min(Graph *g, Node *n) { make_chain(g, n, OP_Min); }
+static void upgrade_max(Graph *g, Node *n) { make_chain(g, n, OP_Max); }
+
+/* The sum over the number of terms, of a type that is not known yet. */
+static void upgrade_mean(Graph *g, Node *n) {
+  Value *y = n->out[0], *x = n->in[0], *count = value_const_f32(g, format_text(g->cx, "%s.terms", n->name), shape_of(0));
+  f32_of(count)[0] = (float)n->n_in;
+  Node *sum = make_chain(g, n, OP_Add), *cast = node_new(g, OP_CastLike, n->name, 2, (Value *[]){count, x}, 1);
+  Value *in[] = {output_of(g, sum, "sum"), output_of(g, cast, "divisor")};
+  define_output(node_new(g, OP_Div, n->name, 2, in, 1), y);
+}
+
+/* ---- activations ---- */
+
+/* n reads x + bias instead of the two. */
+static void add_bias(Graph *g, Node *n) {
+  if (n->n_in < 2 || !n->in[1]) return;
+  Node *add = node_insert(g, g->n_node - 1, OP_Add, n->name, 2, n->in, 1);
+  node_set_inputs(g, n, 1, (Value *[]){output_of(g, add, "biased")});
+}
+
+static void upgrade_bias_gelu(Graph *g, Node *n) {
+  add_bias(g, n);
+  n->op = OP_Gelu;
+}
+
+static void upgrade_gelu(Graph *g, Node *n) {
+  const char *approximate = attr_string(n, "approximate", "none");
+  if (strcmp(approximate, "tanh") == 0) n->op = OP_FastGelu;
+  else if (strcmp(approximate, "none") != 0) fail_at(g, n, "approximate is none or tanh, not \"%s\"", approximate);
+  attr_remove(n, "approximate");
+}
+
+static void upgrade_quick_gelu(Graph *g, Node *n) {
+  float alpha = attr_float(n, "alpha", 1.702f);
+  n->op = OP_Swish;
+  attr_set_float(g, n, "alpha", alpha);
 }
 
 /* ---- Resize ---- */
@@ -233,6 +274,13 @@ static const struct Upgrade {
   {OP_Sub, 7, upgrade_broadcast},
   {OP_Mul, 7, upgrade_broadcast},
   {OP_Div, 7, upgrade_broadcast},
+  {OP_Pow, 7, upgrade_broadcast},
+  {OP_And, 7, upgrade_broadcast},
+  {OP_Or, 7, upgrade_broadcast},
+  {OP_Xor, 7, upgrade_broadcast},
+  {OP_Equal, 7, upgrade_broadcast},
+  {OP_Less, 7, upgrade_broadcast},
+  {OP_Greater, 7, upgrade_broadcast},
   {OP_PRelu, 7, upgrade_prelu},
   {OP_BatchNormalization, 7, upgrade_is_test},
   {OP_Dropout, 7, upgrade_is_test},
@@ -262,6 +310,13 @@ static const struct Upgrade {
   {OP_Sum, EVER, upgrade_sum},
   {OP_Resize, 11, upgrade_resize},
   {OP_Upsample, EVER, upgrade_upsample},
+  {OP_Mean, EVER, upgrade_mean},
+  {OP_Min, EVER, upgrade_min},
+  {OP_Max, EVER, upgrade_max},
+  {OP_BiasGelu, EVER, upgrade_bias_gelu},
+  {OP_FastGelu, EVER, add_bias},
+  {OP_Gelu, EVER, upgrade_gelu},
+  {OP_QuickGelu, EVER, upgrade_quick_gelu},
 };
 
 void upgrade_node(Graph *g, Node *n) {

@@ -62,10 +62,9 @@ int64_t terms_of_result(const Node *n) {
   case FAMILY_POOL:
     if (is_global_pool(n)) return shape_count(a) / size_max(shape_count(&n->out[0]->shape), 1);
     return size_min(size_mul(size_mul(n->win.kd, n->win.kh), n->win.kw), shape_count(a));
-  case FAMILY_NORMALIZE:
-  case FAMILY_NORM: case FAMILY_POINTWISE: case FAMILY_UNARY: case FAMILY_BINARY: case FAMILY_REDUCE: case FAMILY_MOVE:
-  case FAMILY_RESIZE: case FAMILY_FILL: case FAMILY_VIEW: case FAMILY_SHAPE: case FAMILY_SCALE: case FAMILY_STEP: case FAMILY_IMPORT:
-  case FAMILY_COMPOSED: case FAMILY_COUNT:
+  case FAMILY_NORMALIZE: case FAMILY_NORM: case FAMILY_POINTWISE: case FAMILY_UNARY: case FAMILY_BINARY: case FAMILY_CHOICE: case FAMILY_REDUCE:
+  case FAMILY_MOVE: case FAMILY_RESIZE: case FAMILY_FILL: case FAMILY_VIEW: case FAMILY_SHAPE: case FAMILY_SCALE: case FAMILY_STEP:
+  case FAMILY_IMPORT: case FAMILY_COMPOSED: case FAMILY_COUNT:
     break;
   }
   return 1;

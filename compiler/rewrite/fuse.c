@@ -38,6 +38,7 @@ bool step_of_node(const Node *n, int chain, Step *s) {
   *s = (Step){.op = n->op, .arg = -1, .swap = may == STEP_SWAPPED && chain == 1};
   if (may == STEP_NEVER || (may == STEP_FIRST && chain != 0)) return false;
   if (!is_float(n->out[0]) || !is_float(n->in[chain])) return false;
+  if (op_info[n->op].family == FAMILY_BINARY && !is_float(n->in[1 - chain])) return false;
   s->a = n->p.alpha;
   s->b = n->p.beta;
   return n->op != OP_Clip || (clip_bound(n, 1, -INFINITY, &s->a) && clip_bound(n, 2, INFINITY, &s->b));

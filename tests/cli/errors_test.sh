@@ -62,7 +62,7 @@ echo "not a model" >text.onnx
 refuses "resnetcc: text.onnx: " text.onnx
 head -c 200 "$tiny" >cut.onnx
 refuses "resnetcc: cut.onnx: " cut.onnx
-refuses 'unknown.onnx: node "a\x0a\x1b[2Jb" (Erf): ' "$here/unknown.onnx"
+refuses 'unknown.onnx: node "a\x0a\x1b[2Jb" (Foo): ' "$here/unknown.onnx"
 refuses "sized.onnx: " "$here/sized.onnx"
 refuses "tiny.onnx: " --shape nothing=1,3,8,8 "$tiny"
 refuses "tiny.onnx: " --shape image=1,4,8,8 "$tiny"
@@ -110,6 +110,6 @@ done
 
 # A failure leaves the old output as it was.
 echo old >old.o
-refuses "Erf" -o old.o "$here/unknown.onnx"
+refuses "Foo" -o old.o "$here/unknown.onnx"
 [ "$(cat old.o)" = old ] || failed "a failure touched the old output"
 finish

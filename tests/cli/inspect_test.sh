@@ -19,7 +19,7 @@ nodes: 5
 
 # What is refused is told, and is no failure; names of a model do not command the terminal.
 succeeds inspect "$here/unknown.onnx"
-holds "$work.out" 'refused: node "a\x0a\x1b[2Jb" (Erf): is an operator that resnetcc does not have'
+holds "$work.out" 'refused: node "a\x0a\x1b[2Jb" (Foo): is an operator that resnetcc does not have'
 succeeds inspect "$here/sized.onnx"
 holds "$work.out" 'refused: the model has dimensions of unknown size: H, W; set them with --shape image=N,3,224,224'
 succeeds inspect "$here/sized.onnx" --shape image=N,3,9,10
@@ -28,7 +28,7 @@ succeeds inspect "$tiny" --batch=4
 grep -q "the batch is symbolic" "$work.out" && failed "inspect does not mind --batch"
 
 succeeds inspect --json "$here/unknown.onnx"
-holds "$work.out" '{"node": "a\n\u001b[2Jb", "op": "Erf", "reason": "is an operator that resnetcc does not have"}'
+holds "$work.out" '{"node": "a\n\u001b[2Jb", "op": "Foo", "reason": "is an operator that resnetcc does not have"}'
 [ -z "$(command -v python3)" ] || python3 -m json.tool "$work.out" >/dev/null || failed "no JSON: $(cat "$work.out")"
 succeeds inspect --json "$tiny"
 holds "$work.out" '"symbolic_batch": true'

@@ -48,7 +48,7 @@ succeeds "$tiny" --json --emit=graph
 parsed
 files model.h model.o tiny.h tiny.o tiny.txt
 
-refuses_as_json '"node": "a\\x0a\\x1b[2Jb", "op": "Erf", "reason": "unsupported operator"}}' "$here/unknown.onnx"
+refuses_as_json '"node": "a\\x0a\\x1b[2Jb", "op": "Foo", "reason": "unsupported operator"}}' "$here/unknown.onnx"
 refuses_as_json '{"error": {"file": "missing.onnx", "node": null, "op": null, "reason": "' missing.onnx
 refuses_as_json '"reason": "unknown CPU' "$tiny" -mcpu=foo
 refuses_as_json '"reason": "--json: standard output cannot take another output as well"' "$tiny" -o -

@@ -32,5 +32,5 @@ classifier = [
 constants = [constant("w", 4, 3, 3, 3), constant("b", 4), constant("v", 4, 5)]
 save("tiny.onnx", classifier, tensor("image", "N", 3, 8, 8), tensor("scores", "N", 5), constants)
 save("sized.onnx", classifier, tensor("image", "N", 3, "H", "W"), tensor("scores", "N", 5), constants)
-unknown = [helper.make_node("Erf", ["image"], ["scores"], "a\n\x1b[2Jb")]
+unknown = [helper.make_node("Foo", ["image"], ["scores"], "a\n\x1b[2Jb")]
 save("unknown.onnx", unknown, tensor("image", "N", 5), tensor("scores", "N", 5), [])

@@ -83,13 +83,19 @@ static void machine_close(Machine *m) {
 
 /* ==== accuracy ==== */
 
-static Ref build_sigmoid(Emit *e, Ref x) {
-  return math_step(e, &(Step){.op = OP_Sigmoid, .arg = -1}, x, NULL);
-}
+#define BUILDER(name, operator) \
+  static Ref build_##name(Emit *e, Ref x) { return math_step(e, &(Step){.op = OP_##operator, .arg = -1, .a = 1}, x, NULL); }
 
-static Ref build_tanh(Emit *e, Ref x) {
-  return math_step(e, &(Step){.op = OP_Tanh, .arg = -1}, x, NULL);
-}
+BUILDER(sigmoid, Sigmoid)
+BUILDER(tanh, Tanh)
+BUILDER(softplus, Softplus)
+BUILDER(mish, Mish)
+BUILDER(swish, Swish)
+BUILDER(floor, Floor)
+BUILDER(round, Round)
+
+static Ref build_cube_root(Emit *e, Ref x) { return math_pow(e, x, real_like(e, x, 1.0 / 3)); }
+static Ref build_exp10(Emit *e, Ref x) { return math_pow(e, real_like(e, x, 10), x); }
 
 static Ref build_elu(Emit *e, Ref x) {
   return math_step(e, &(Step){.op = OP_Elu, .arg = -1, .a = 1}, x, NULL);
@@ -99,15 +105,34 @@ static long double exact_elu(long double x) { return x < 0 ? expm1l(x) : x; }
 
 static long double exact_sigmoid(long double x) { return 1 / (1 + expl(-x)); }
 
+/* Below -11355 exp(x) is 0 in long double. */
+static long double exact_softplus(long double x) { return x > 0 ? x + log1pl(expl(-x)) : log1pl(expl(x)); }
+static long double exact_swish(long double x) { return x / (1 + expl(-x)); }
+static long double exact_cube_root(long double x) { return powl(x, (long double)(1.f / 3)); }
+static long double exact_exp10(long double x) { return powl(10, x); }
+
+static long double exact_mish(long double x) {
+  long double y = expl(x < 60 ? x : 60), n = y * (y + 2);
+  return x * (n / (n + 2));
+}
+
 typedef struct Function {
   const char *name;
   Maker build;
   long double (*exact)(long double);
+  double ulp;            /* of error ... */
+  bool multiplies;       /* ... but where the result is tiny, as a factor of it is subnormal */
 } Function;
 
 static const Function functions[] = {
-  {"exp", math_exp, expl}, {"tanh", build_tanh, tanhl}, {"sigmoid", build_sigmoid, exact_sigmoid},
-  {"log", math_log, logl}, {"elu", build_elu, exact_elu},
+  {"exp", math_exp, expl, 2, false}, {"tanh", build_tanh, tanhl, 2, false}, {"sigmoid", build_sigmoid, exact_sigmoid, 2, false},
+  {"log", math_log, logl, 2, false}, {"elu", build_elu, exact_elu, 2, false}, {"erf", math_erf, erfl, 6, false},
+  {"softplus", build_softplus, exact_softplus, 3, false},
+  {"mish", build_mish, exact_mish, 5, true}, {"swish", build_swish, exact_swish, 3, true}, {"x^(1/3)", build_cube_root, exact_cube_root, 1, false},
+  {"10^x", build_exp10, exact_exp10, 1, false}, {"floor", build_floor, floorl, 0, false}, {"round", build_round, rintl, 0, false},
+  {"sin", math_sin, sinl, 1, false}, {"cos", math_cos, cosl, 1, false}, {"tan", math_tan, tanl, 1, false}, {"asin", math_asin, asinl, 1, false},
+  {"acos", math_acos, acosl, 1, false}, {"atan", math_atan, atanl, 1, false}, {"sinh", math_sinh, sinhl, 1, false}, {"cosh", math_cosh, coshl, 1, false},
+  {"asinh", math_asinh, asinhl, 1, false}, {"acosh", math_acosh, acoshl, 1, false}, {"atanh", math_atanh, atanhl, 1, false},
 };
 
 static const Target targets[] = {{.lanes = 8, .fma = true}, {.lanes = 8, .fma = false}};
@@ -148,6 +173,7 @@ static double worst_of_floats(const Function *f, const Target *t, const float *x
   double worst = 0;
   for (size_t i = 0; i < n; i++) {
     double error = error_in_ulp(y[i], f->exact(x[i]));
+    if (f->multiplies && fabsf(y[i]) < 256 * FLT_MIN && error < 256) continue;
     if (error > worst) worst = error, *at = x[i];
   }
   free(y);
@@ -155,7 +181,7 @@ static double worst_of_floats(const Function *f, const Target *t, const float *x
   return worst;
 }
 
-static void functions_of_float_are_within_2_ulp(void **state) {
+static void functions_of_f32_are_within_a_few_ulp(void **state) {
   (void)state;
   float *x;
   size_t n = sample_floats(&x);
@@ -163,8 +189,7 @@ static void functions_of_float_are_within_2_ulp(void **state) {
     for (size_t i = 0; i < COUNT(functions); i++) {
       float at = 0;
       double worst = worst_of_floats(&functions[i], &targets[t], x, n, &at);
-      if (worst <= 2) continue;
-      fail_msg("%s(%a), fma %d: %.2f ulp", functions[i].name, (double)at, targets[t].fma, worst);
+      if (worst > functions[i].ulp) fail_msg("%s(%a), fma %d: %.2f ulp", functions[i].name, (double)at, targets[t].fma, worst);
     }
   }
   free(x);
@@ -213,7 +238,7 @@ static void operators_agree_with_the_evaluator_on_special_values(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(functions_of_float_are_within_2_ulp),
+    cmocka_unit_test(functions_of_f32_are_within_a_few_ulp),
     cmocka_unit_test(one_by_one_is_the_same_as_a_vector),
     cmocka_unit_test(operators_agree_with_the_evaluator_on_special_values),
   };

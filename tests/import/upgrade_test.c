@@ -68,6 +68,28 @@ static void sums_become_additions(void **state) {
   check_bad(8, "y = Sum(x, _, x)", "(Sum): input 1 is missing");
 }
 
+static void min_max_and_mean_are_chains(void **state) {
+  (void)state;
+  check(13, "y = Min(x, x, x)", "y.sum = Min(x, x)\ny = Min(y.sum, x)\n");
+  check(8, "y = Max(x)", "y = Identity(x)\n");
+  check(13, "y = Mean(x, x)", "const y.terms f32 [] = {2}\ny.sum = Add(x, x)\ny.divisor = CastLike(y.terms, x)\n"
+                              "y = Div(y.sum, y.divisor)\n");
+}
+
+static void activations_have_one_form(void **state) {
+  (void)state;
+  check(20, "y = Gelu(x) approximate=\"none\"", "y = Gelu(x)\n");
+  check(20, "y = Gelu(x) approximate=\"tanh\"", "y = FastGelu(x)\n");
+  check_bad(20, "y = Gelu(x) approximate=\"sin\"", "(Gelu): approximate is none or tanh, not \"sin\"");
+  check(13, "y = Gelu(x) domain:com.microsoft", "y = Gelu(x)\n");
+  check(13, "y = FastGelu(x) domain:com.microsoft", "y = FastGelu(x)\n");
+  check(13, "const b 1 = 2\ny = FastGelu(x, b) domain:com.microsoft",
+        "const b f32 [1] = {2}\ny.biased = Add(x, b)\ny = FastGelu(y.biased)\n");
+  check(13, "const b 1 = 2\ny = BiasGelu(x, b) domain:com.microsoft",
+        "const b f32 [1] = {2}\ny.biased = Add(x, b)\ny = Gelu(y.biased)\n");
+  check(13, "y = QuickGelu(x) domain:com.microsoft", "y = Swish(x) alpha=1.702\n");
+}
+
 static void dropout_keeps_everything(void **state) {
   (void)state;
   check(7, "y = Dropout(x) ratio=0.5", "y = Identity(x)\n");
@@ -140,6 +162,8 @@ int main(void) {
     cmocka_unit_test(split_without_sizes_counts_its_outputs),
     cmocka_unit_test(old_softmax_sees_a_matrix),
     cmocka_unit_test(sums_become_additions),
+    cmocka_unit_test(min_max_and_mean_are_chains),
+    cmocka_unit_test(activations_have_one_form),
     cmocka_unit_test(dropout_keeps_everything),
     cmocka_unit_test(an_old_mask_cannot_be_read),
     cmocka_unit_test(batch_norm_is_of_inference),

@@ -16,8 +16,10 @@ static void steps_have_equations(void **state) {
   (void)state;
   static const bool has_equation[OP_COUNT] = {
 #define POINTWISE(name, on_floats, on_integers) [OP_##name] = true,
+#define PREDICATE(name, on_floats, on_integers) [OP_##name] = true,
 #include "pointwise.def"
 #undef POINTWISE
+#undef PREDICATE
   };
   for (int op = OP_NONE + 1; op < OP_COUNT; op++) {
     bool needed = op_info[op].step != STEP_NEVER || meaning[op].eval == eval_unary || meaning[op].eval == eval_binary;
