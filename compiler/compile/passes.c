@@ -9,6 +9,7 @@ const Pass pass_list[] = {
   {'f', "fold", "constants computed; identities, duplicates and dead code removed", pass_fold, NULL, true},
   {'b', "batch", "images are independent: 1 for the batch symbol", pass_batch, NULL, true},
   {'o', "normalize", "normalisations, also spelt out, as one operator and a scale and shift", pass_normalize, NULL, true},
+  {'x', "activations", "activations, powers and bounds that are spelt out, as one operator", pass_activations, NULL, true},
   {'m', "moves", "padding into windows, transposes cancelled, means as global pooling", pass_moves, NULL, true},
   {'g', "fold2", "fold again, for what that left", pass_fold, NULL, true},
   {'a', "affine", "batch norms, scales and shifts merged and put into convolutions", pass_affine, NULL, true},
