@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { OLDEST_OPSET = 6, NEWEST_OPSET = 28 };
+enum { OLDEST_OPSET = 1, NEWEST_OPSET = 28 };
 
 static const char *function_key(const Import *im, const char *domain, const char *name, const char *overload) {
   const char *key = proto_op_name(im->cx, domain, name);
