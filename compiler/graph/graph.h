@@ -261,6 +261,9 @@ typedef struct OpParams {
                             QuantizeLinear, DequantizeLinear: that of a list of scales; ReverseSequence: time; Compress: -1 for all in a row;
                             GatherND: how many are batches */
   unsigned axes;         /* ReduceMean: a bit for each axis that goes */
+  int axis;              /* counted from the front, of operators along one; Shape: where it begins; QuantizeLinear, DequantizeLinear:
+                            that of a list of scales; ReverseSequence: time; Compress: -1 for all in a row; GatherND: how many are batches */
+  unsigned axes;         /* reductions: a bit for each axis that goes */
   int block;             /* SpaceToDepth, DepthToSpace */
   bool by_channel;       /* these: a channel's places lie beside each other, not a place's channels */
   PadMode mode;          /* Pad */
@@ -269,6 +272,12 @@ typedef struct OpParams {
   Type to;               /* Cast, ConstantOfShape, EyeLike */
   bool keepdims;         /* ReduceMean, ArgMax */
   bool last;             /* ArgMax: the last of equals */
+  bool keepdims;         /* reductions, ArgMax, ArgMin */
+  bool noop;             /* reductions: without axes none goes */
+  bool last;             /* ArgMax, ArgMin: the last of equals */
+  bool exclusive, reverse; /* CumSum */
+  bool smallest;         /* TopK */
+  int power;             /* LpPool, GlobalLpPool */
   bool trans_a, trans_b; /* Gemm */
   bool ceil, count_pad;  /* pools: windows cut off at the end count; the mean counts the padding */
   bool by_column;        /* MaxPool: its indices do */

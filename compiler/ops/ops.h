@@ -186,6 +186,7 @@ Volume volume_of(const Shape *s);
 /* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c scan.c move.c bounds.c view.c ====
 /* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c move.c index.c fill.c bounds.c view.c ====
 /* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c resize.c resample.c move.c index.c
+/* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c scan.c resize.c resample.c move.c index.c
  * fill.c bounds.c view.c ====
  * Infer: checks the node's inputs and attributes, sets type and shape of its outputs. Eval: computes them, out[i], from in[i];
  * unused outputs are NULL. */

@@ -253,6 +253,7 @@ static bool heads(R *r) {
 /* ==== along axes ==== */
 
 static bool along_axis(R *r) {
+  static const Op ops[] = {OP_Softmax, OP_LogSoftmax, OP_ArgMax};
   static const Op ops[] = {OP_Softmax, OP_LogSoftmax, OP_ArgMax, OP_ArgMin, OP_ArgMax, OP_ArgMin};
   Op op = ops[below(r, (int)COUNT(ops))];
   const V *x = random_any(r, T_F32, 1, 5);
@@ -307,6 +308,9 @@ static bool along_axes(R *r) {
 }
 enum { MOST_FACTORS = 8 }; /* of a product */
 
+static bool reduce_mean(R *r) {
+  const V *x = random_any(r, T_F32, 1, 5);
+  if (!x) return false;
 /* The largest magnitude of a reduction's result; a negative one: not to be tried. */
 static double reduced_magnitude(Op op, const V *x) {
   double count = (double)(shape_is_symbolic(&x->shape) ? 1000 : shape_count(&x->shape)), m = x->magnitude;
@@ -338,6 +342,33 @@ static bool reduce(R *r) {
   random_say(r, "%s = %s(%s, %s) keepdims=%d noop_with_empty_axes=%d", random_new_value(r), op_info[op].name, x->name, list,
              one_in(r, 2), n == 0);
   return random_keep(r, first, op, exact, most);
+}
+
+static bool hardmax(R *r) {
+  const V *x = random_any(r, T_F32, 1, 5);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  if (axis < 0 || !x->exact) return false;
+  random_say(r, "%s = Hardmax(%s) axis=%d", random_new_value(r), x->name, axis);
+  return random_keep(r, first, OP_Hardmax, true, 1);
+}
+
+static bool cumsum(R *r) {
+  const V *x = random_any(r, one_in(r, 6) ? T_I32 : T_F32, 1, 5);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  double most = axis < 0 ? 0 : x->magnitude * (double)x->shape.d[axis];
+  if (axis < 0 || most > HUGE_MAGNITUDE) return false;
+  const char *list = random_int_list(r, 1, (int64_t[]){axis});
+  random_say(r, "%s = CumSum(%s, %s) exclusive=%d reverse=%d", random_new_value(r), x->name, list, one_in(r, 2), one_in(r, 2));
+  return random_keep(r, first, OP_CumSum, x->exact && x->type == T_I32, most);
+}
+
+static bool topk(R *r) {
+  const V *x = random_any(r, T_F32, 1, 5);
+  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
+  if (axis < 0 || !x->exact) return false; /* what was rounded may lie in another order */
+  const char *k = random_int_list(r, 1, (int64_t[]){below(r, (int)size_min(x->shape.d[axis], 20) + 1)});
+  random_say(r, "%s, i%d = TopK(%s, %s) axis=%d largest=%d", random_new_value(r), r->n_line, x->name, k, axis, one_in(r, 2));
+  return random_keep(r, first, OP_TopK, true, 1000000);
 }
 
 static bool hardmax(R *r) {
@@ -564,6 +595,10 @@ bool random_node(R *r) {
   static bool (*const propose[])(R *) = {
     conv, conv, conv, conv_transpose, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, heads, along_axis,
     hardmax, cumsum, topk, along_axis, reduce, reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
+    reduce_mean, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
+    reduce, reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather,
+    random_index_node, random_index_node, space_to_depth, view, view, shape_chain, cast, integers,
+    random_function, random_function, random_extremum, random_condition, random_logic, random_choice,
     constant_of_shape,
     resize, resize, spread,
   };
