@@ -85,9 +85,28 @@ static bool is_over_input(const Emit *e, const Value *v) {
   return false;
 }
 
+/* The images around a volume, of which v may have a part of the channels. */
+static void fill_frames(Emit *e, const Value *v) {
+  const Layout *l = &v->layout;
+  int64_t blocks = (v->shape.d[1] + l->block - 1) / l->block, corner = place_offset(v, 0, -l->top, -l->left);
+  Ref lo = const_i64(e, 0), hi = const_i64(e, l->front + l->back), skipped = const_i64(e, v->shape.d[0]);
+  if (!e->serial) task_range(e, l->front + l->back, &lo, &hi);
+  Loop frame;
+  loop_begin(e, &frame, lo, hi, 1, 0, NULL);
+  Ref image = add_i(e, frame.i, const_i64(e, -l->front));
+  Ref behind = LLVMBuildICmp(e->b, LLVMIntSGE, image, const_i64(e, 0), "");
+  image = LLVMBuildSelect(e->b, behind, add_i(e, image, skipped), image, "");
+  Ref p = gep_const(e, place_at(e, v, image, NULL, NULL, NULL), corner);
+  unsigned align = (unsigned)type_size(v->type);
+  LLVMBuildMemSet(e->b, p, LLVMConstInt(e->i8, 0, 0), const_i64(e, blocks * place_block_bytes(v)), align);
+  loop_end(e, &frame);
+}
+
 void emit_halo(Emit *e, const Value *v) {
   const Layout *l = &v->layout;
-  if (l->top + l->left + l->bottom + l->right == 0 || is_over_input(e, v)) return;
+  if (!layout_has_halo(l) || is_over_input(e, v)) return;
+  if (l->front + l->back > 0) fill_frames(e, v);
+  if (l->top + l->left + l->bottom + l->right == 0) return;
   int64_t height = v->shape.d[2], width = v->shape.d[3];
   Ref lo = const_i64(e, 0), hi = const_i64(e, v->shape.d[0] * height);
   if (!e->serial) task_range(e, v->shape.d[0] * height, &lo, &hi);

@@ -50,7 +50,7 @@ static void code_shape(Coder *c, Shape *s) {
 }
 
 static void code_layout(Coder *c, Layout *l) {
-  int64_t *const field[] = {&l->top, &l->left, &l->bottom, &l->right, &l->n, &l->c, &l->row, &l->pix, &l->origin, &l->size};
+  int64_t *const field[] = {&l->top, &l->left, &l->bottom, &l->right, &l->front, &l->back, &l->n, &l->c, &l->row, &l->pix, &l->origin, &l->size};
   CODE(c, l->block);
   for (size_t i = 0; i < COUNT(field); i++) CODE(c, *field[i]);
   CODE(c, l->fill);

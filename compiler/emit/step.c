@@ -9,6 +9,7 @@ static int64_t vector_bytes(const Emit *e, const Value *v) { return e->lanes * (
 static Ref step_pointer(Emit *e, const Value *v, ArgClass class, Ref image, Ref vector, Ref row, Ref x) {
   if (v->data) return gep(e, value_ptr(e, v), vector, vector_bytes(e, v));
   bool tensor = class == ARG_TENSOR;
+  if (!tensor && v->shape.d[0] == 1) image = NULL; /* the same for all images */
   return place_vector(e, value_ptr(e, v), v, image, vector, tensor ? row : NULL, tensor ? x : NULL);
 }
 

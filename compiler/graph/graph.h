@@ -107,6 +107,7 @@ typedef enum Blocks { /* does it work on channels in blocks? */
   BLOCKS_IMAGES,       /* on images that lie so */
   BLOCKS_JOINED,       /* on whole blocks beside each other, without code */
   BLOCKS_INTERLEAVED,  /* on blocks that are every so many of the result's, without code but for the border */
+  BLOCKS_STACKED,      /* on whole blocks of images that lie behind each other, without code */
   BLOCKS_MADE,         /* it makes them of a dense image of few channels */
 } Blocks;
 
@@ -161,6 +162,7 @@ typedef struct Attr {
 typedef struct Layout {
   int block;
   int64_t top, left, bottom, right;
+  int64_t front, back;     /* a volume's halo: images of zeros before and behind */
   int64_t n, c, row, pix; /* strides: image, channel block (channel where block is 0), row, pixel */
   int64_t origin, size;
   uint64_t fill;           /* what the halo holds: the bits of an element, of 0 or of a quantised tensor's zero point */
@@ -264,6 +266,7 @@ typedef struct OpParams {
   int axis;              /* counted from the front, of operators along one; Shape: where it begins; QuantizeLinear, DequantizeLinear:
                             that of a list of scales; ReverseSequence: time; Compress: -1 for all in a row; GatherND: how many are batches */
   unsigned axes;         /* reductions: a bit for each axis that goes */
+  int64_t depth;         /* Unfold: images of a volume */
   int block;             /* SpaceToDepth, DepthToSpace */
   bool by_channel;       /* these: a channel's places lie beside each other, not a place's channels */
   PadMode mode;          /* Pad */
@@ -315,7 +318,8 @@ struct Node {
   Step *step;            /* the epilogue */
   int n_step;
   OpParams p;
-  Window win;            /* of convolutions, MaxPool, AveragePool; of Interleave the strides alone */
+  Window win;            /* of convolutions, MaxPool, AveragePool; of Interleave the strides alone,
+                            of Unfold what is along D, where `front` may be negative */
   int group;             /* of convolutions; normalisations along axis 1: as many sets of channels have statistics of their own */
   Plan *plan;            /* Conv, Gemm, MatMul: filled by select */
   struct Candidates *candidates; /* Conv: what select chose from */

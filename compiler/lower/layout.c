@@ -1,5 +1,5 @@
 /* layout.c: where every tensor's elements lie. Convolutions and what hangs on them work on channel blocks
- * [N][H][C/V][W][V] (Build.many_shapes: [N][C/V][H][W][V]), V being the format of the type (channel_block), everything else on
+ * [N][H][C/V][W][V] (Build.planes: [N][C/V][H][W][V]), V being the format of the type (channel_block), everything else on
  * dense row-major tensors; a Reorder stands where the two meet. The halo of a blocked tensor is the border that its readers'
  * padding needs, so that no inner loop tests bounds; readers whose borders hold different elements have one each. */
 #include "lower.h"
@@ -33,11 +33,11 @@ static Layout layout_blocked(const Build *b, const Value *v, Layout l) {
   l.pix = l.block;
   int64_t blocks = size_ceiling(s->d[1], l.block), height = size_add(size_add(l.top, s->d[2]), l.bottom);
   int64_t width = size_mul(size_add(size_add(l.left, s->d[3]), l.right), l.pix);
-  l.c = b->many_shapes ? size_mul(height, width) : width;
-  l.row = b->many_shapes ? width : size_mul(blocks, width);
+  l.c = b->planes ? size_mul(height, width) : width;
+  l.row = b->planes ? width : size_mul(blocks, width);
   l.n = size_mul(blocks, size_mul(height, width));
-  l.origin = size_add(size_mul(l.top, l.row), size_mul(l.left, l.pix));
-  l.size = size_mul(s->d[0], l.n);
+  l.origin = size_add(size_mul(l.front, l.n), size_add(size_mul(l.top, l.row), size_mul(l.left, l.pix)));
+  l.size = size_mul(size_add(size_add(l.front, s->d[0]), l.back), l.n);
   return l;
 }
 
@@ -52,7 +52,7 @@ static Layout layout_planar(const Shape *s, Layout l) {
   return l;
 }
 
-bool layout_has_halo(const Layout *l) { return l->top + l->left + l->bottom + l->right > 0; }
+bool layout_has_halo(const Layout *l) { return l->top + l->left + l->bottom + l->right + l->front + l->back > 0; }
 
 static bool same_memory_as_plain(const Value *v) {
   const Layout *l = &v->layout;
@@ -62,7 +62,7 @@ static bool same_memory_as_plain(const Value *v) {
 
 bool layout_equal(const Layout *a, const Layout *b) {
   return a->block == b->block && a->top == b->top && a->left == b->left && a->bottom == b->bottom &&
-         a->right == b->right && a->n == b->n && a->c == b->c && a->row == b->row && a->pix == b->pix &&
+         a->right == b->right && a->front == b->front && a->back == b->back && a->n == b->n && a->c == b->c && a->row == b->row && a->pix == b->pix &&
          a->origin == b->origin && a->size == b->size && a->fill == b->fill;
 }
 
@@ -81,7 +81,7 @@ static bool is_per_channel(const Value *v, const Shape *out) {
   if (s->rank < 3 || s->rank > 4 || out->rank != 4) return false;
   const int64_t *d = s->d + s->rank - 3;
   if (d[0] != out->d[1] || d[1] != 1 || d[2] != 1) return false;
-  return s->rank == 3 || s->d[0] == out->d[0] || (v->data && s->d[0] == 1);
+  return s->rank == 3 || s->d[0] == out->d[0] || s->d[0] == 1;
 }
 
 ArgClass step_arg_class(const Node *n, const Step *s) {
@@ -192,6 +192,8 @@ static void share_halo(Layout *a, const Layout *b) {
   widen(&a->left, b->left);
   widen(&a->bottom, b->bottom);
   widen(&a->right, b->right);
+  widen(&a->front, b->front);
+  widen(&a->back, b->back);
 }
 
 /* Can there be one border for both? */
@@ -259,7 +261,7 @@ static bool runs_on_blocks(const Layouter *w, const Node *n) {
     if (n->op == OP_Resample && !resamples_maps(n)) return false;
     return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n) && window_fits(n);
   case BLOCKS_MADE: return moves_blocks(n);
-  case BLOCKS_NO: case BLOCKS_JOINED: case BLOCKS_INTERLEAVED: break;
+  case BLOCKS_NO: case BLOCKS_JOINED: case BLOCKS_INTERLEAVED: case BLOCKS_STACKED: break;
   }
   return false;
 }
@@ -281,12 +283,21 @@ static void place_on_blocks(Layouter *w, Node *n) {
   n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
 }
 
+/* Do frames of v lie stacked as they are? Then v lies by itself. */
+static bool is_stacked(Value *v) {
+  Use *at = NULL;
+  for (const Node *r; (r = next_reader(v, &at));) {
+    if (op_info[r->op].blocks == BLOCKS_STACKED && r->out[0]->alias == v) return true;
+  }
+  return false;
+}
+
 /* `whole` has the halos of the parts so far. */
-static bool part_joins(const Layouter *w, const Node *n, const Value *part, Layout *whole) {
+static bool part_joins(const Layouter *w, const Node *n, Value *part, Layout *whole) {
   if (!part || part->shape.d[1] % channel_block(w->build->target, part->type) != 0) return false;
   if (part->batched != node_is_batched(n)) return false; /* it outlives the image's whole */
   if (n->op == OP_Split) return true;
-  if (!part->layout.block || part->alias || part->is_output || !halos_agree(whole, &part->layout)) return false;
+  if (!part->layout.block || part->alias || part->is_output || is_stacked(part) || !halos_agree(whole, &part->layout)) return false;
   share_halo(whole, &part->layout);
   return true;
 }
@@ -332,6 +343,26 @@ static void interleave_blocks(Layouter *w, Node *n) {
 }
 
 static bool is_interleaved(const Value *v) { return v->alias && v->alias->def && v->alias->def->op == OP_Interleave; }
+
+/* The images of one volume whose channels fill blocks lie behind each other, and between others that are zeros where the windows
+ * begin before the first and end behind the last. */
+static bool stacks_blocks(const Layouter *w, const Node *n) {
+  if (op_info[n->op].blocks != BLOCKS_STACKED || !is_image(n->in[0]) || n->p.depth != n->in[0]->shape.d[0]) return false;
+  const Value *x = n->in[0];
+  int64_t channels = x->shape.d[1], block = channel_block(w->build->target, x->type);
+  if (n->win.kd > 1 && (n->win.dd != 1 || channels % block != 0)) return false;
+  return !x->alias && !x->data && x->batched == n->out[0]->batched && (x->layout.block || channels % block == 0);
+}
+
+static void stack_blocks(Layouter *w, Node *n) {
+  const Window *k = &n->win;
+  Value *x = as_blocked(w, n->in[0]), *y = n->out[0];
+  node_set_input(w->g, n, 0, x);
+  widen(&x->layout.front, k->front);
+  widen(&x->layout.back, (y->shape.d[0] - 1) * k->sd - k->front + (k->kd - 1) * k->dd - (x->shape.d[0] - 1));
+  y->layout = layout_blocked(w->build, y, (Layout){0});
+  y->alias = x;
+}
 
 /* NHWC -> NCHW of which only Reorders read: the same memory under other strides. Decided at the end, when the readers
  * are known. */
@@ -447,6 +478,16 @@ static void set_interleaved_strides(Node *n) {
   }
 }
 
+/* Each image is a view of as many as it stacks, over which the next one's lies. */
+static void set_stacked_strides(Node *n) {
+  const Value *x = n->in[0];
+  Value *y = n->out[0];
+  if (y->alias != x) return;
+  y->layout = x->layout;
+  y->layout.n = size_mul(x->layout.n, n->win.sd);
+  y->alias_offset = -n->win.front * x->layout.n * (int64_t)type_size(x->type);
+}
+
 static void plan_halos(const Build *b) {
   Graph *g = b->graph;
   share_halos(g);
@@ -457,6 +498,7 @@ static void plan_halos(const Build *b) {
   }
   for (int i = 0; i < g->n_node; i++) {
     if (g->node[i]->op == OP_Split) set_part_strides(g->node[i]);
+    if (op_info[g->node[i]->op].blocks == BLOCKS_STACKED) set_stacked_strides(g->node[i]);
   }
 }
 
@@ -474,10 +516,19 @@ static void outputs_plain(Layouter *w) {
   }
 }
 
+/* Only planes of channel blocks lie behind each other over several images. */
+static bool stacks_images(const Graph *g) {
+  for (int i = 0; i < g->n_node; i++) {
+    if (op_info[g->node[i]->op].blocks == BLOCKS_STACKED && g->node[i]->win.kd > 1) return true;
+  }
+  return false;
+}
+
 void pass_layout(Build *b) {
   Graph *g = b->graph;
   split_epilogues(g);
   Layouter w = {.build = b, .g = g, .n_copy = g->n_value};
+  b->planes = b->many_shapes || stacks_images(g);
   for (int i = 0; i < g->n_value; i++) {
     g->value[i]->id = i;
     g->value[i]->layout = layout_plain(&g->value[i]->shape);
@@ -490,6 +541,7 @@ void pass_layout(Build *b) {
     if (runs_on_blocks(&w, n)) place_on_blocks(&w, n);
     else if (joins_blocks(&w, n)) join_blocks(&w, n);
     else if (interleaves_blocks(n)) interleave_blocks(&w, n);
+    else if (stacks_blocks(&w, n)) stack_blocks(&w, n);
     else if (makes_blocks(n)) place_blocks(&w, n);
     else place_plain(&w, n);
   }

@@ -44,6 +44,7 @@ typedef struct Build {
   const Target *target;
   Tuning *times;         /* for select: measured ones; NULL: none */
   bool alone;            /* layers outside their network: equal weights are not shared */
+  bool planes;           /* layout: channel blocks are whole planes, [N][C/V][H][W][V] */
   bool many_shapes;      /* select: there are so many of convolutions that code which serves any number of channels is worth
                             more than a few per cent of speed */
   const uint8_t *weights; /* pack: the object's read-only data */

@@ -10,6 +10,13 @@ void give_output(Node *n, const Node *from) {
   n->out[0]->def = n;
 }
 
+Value *new_result(Graph *g, Node *n) {
+  n->out[0] = value_new(g, n->name, T_NONE, shape_of(0));
+  n->out[0]->def = n;
+  infer_node(g, n);
+  return n->out[0];
+}
+
 /* What an operator that keeps the sign computes with is looked for so many nodes before; beyond that nothing is known. */
 enum { MAX_BEFORE = 16 };
 

@@ -146,13 +146,6 @@ static Value *part_weights(const Polyphase *p, const AxisPart *part, const char 
 
 /* ==== nodes ==== */
 
-static Value *make(Graph *g, Node *n) {
-  n->out[0] = value_new(g, n->name, T_F32, shape_of(0));
-  n->out[0]->def = n;
-  infer_node(g, n);
-  return n->out[0];
-}
-
 /* The input without what negative padding cuts off. */
 static Value *cut_input(const Polyphase *p, const AxisPart *part, const char *name) {
   Graph *g = p->g;
@@ -167,7 +160,7 @@ static Value *cut_input(const Polyphase *p, const AxisPart *part, const char *na
   if (!any) return p->n->in[0];
   Value *in[] = {p->n->in[0], value_const_i64(g, "starts", p->spatial, first), value_const_i64(g, "ends", p->spatial, end),
                  value_const_i64(g, "axes", p->spatial, axes)};
-  return make(g, walk_before(g, OP_Slice, name, 4, in, 1));
+  return new_result(g, walk_before(g, OP_Slice, name, 4, in, 1));
 }
 
 static void copy_steps(Graph *g, Node *to, const Node *from, int first, int end) {
@@ -200,7 +193,7 @@ static Value *make_part(const Polyphase *p, int i) {
   attr_set_ints(g, conv, "pads", 2 * p->spatial, pad);
   attr_set_int(g, conv, "group", n->group);
   copy_steps(g, conv, n, 0, p->steps);
-  return make(g, conv);
+  return new_result(g, conv);
 }
 
 static Value *interleave(const Polyphase *p, Value *const *part) {
@@ -209,7 +202,7 @@ static Value *interleave(const Polyphase *p, Value *const *part) {
   for (int k = 0; k < p->spatial; k++) stride[k] = p->axis[k].stride;
   Node *n = walk_before(g, OP_Interleave, p->n->name, p->parts, part, 1);
   attr_set_ints(g, n, "strides", p->spatial, stride);
-  return make(g, n);
+  return new_result(g, n);
 }
 
 static void split(Polyphase *p) {
@@ -220,7 +213,7 @@ static void split(Polyphase *p) {
   if (p->steps < n->n_step) {
     Node *rest = walk_before(p->g, OP_Pointwise, n->name, 1, &y, 1);
     copy_steps(p->g, rest, n, p->steps, n->n_step);
-    y = make(p->g, rest);
+    y = new_result(p->g, rest);
   }
   y->def->out[0] = NULL;
   give_output(y->def, n);

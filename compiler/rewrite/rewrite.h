@@ -26,6 +26,9 @@ void pass_polyphase(Graph *g);
 /* ==== line.c: one-dimensional convolutions and pools as two-dimensional of height 1; after fuse ==== */
 void pass_rank(Graph *g);
 
+/* ==== volume.c: volumes as images, their frames, and convolutions over them likewise; after rank ==== */
+void pass_volume(Graph *g);
+
 /* ==== trim.c: windows without taps that never meet the image; after rank ==== */
 void pass_trim(Graph *g);
 
@@ -51,6 +54,8 @@ bool readers_expand(Graph *g, Node *n);
 
 /* n computes from's result in its place. */
 void give_output(Node *n, const Node *from);
+/* A fresh value for n's result, inferred. */
+Value *new_result(Graph *g, Node *n);
 /* By the operator that computes v; false: not known. */
 bool never_negative(const Value *v);
 /* n as a step on its operand `chain`, with the argument left out (arg is -1); false: no such step exists. */

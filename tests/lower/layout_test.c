@@ -67,6 +67,34 @@ static void other_parts_are_copied(void **state) {
   assert_null(value_named(g, "a")->alias);
 }
 
+/* The frames lie behind each other already, with one of zeros before and one behind. */
+static void stacked_frames_are_views(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = laid_out("input x f32 [4,16,5,5]\nconst w f32 [16,16,1,1] = splat 1\nconst v f32 [8,48,3,3] = splat 1\n"
+                      "a = Conv(x, w)\nu = Unfold(a) starts=[-1] kernel_shape=[3] output_shape=[4]\n"
+                      "z = Conv(u, v) pads=[1,1,1,1]\noutput z\n");
+  assert_string_equal(ops_text(g), "Reorder Conv Unfold Conv Reorder");
+  const Value *a = value_named(g, "a"), *u = value_named(g, "u");
+  assert_halo(a, 1, 1, 1, 1);
+  assert_int_equal(a->layout.front, 1);
+  assert_int_equal(a->layout.back, 1);
+  assert_int_equal(a->layout.size, 6 * 2 * 7 * 7 * 8);
+  assert_ptr_equal(u->alias, a);
+  assert_int_equal(u->layout.n, 2 * u->layout.c);
+  assert_int_equal(u->alias_offset, -4 * a->layout.n);
+}
+
+/* Where channels do not fill blocks, or there are several volumes, frames are copied. */
+static void other_frames_are_copied(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = laid_out("input x f32 [4,16,5,5]\nconst w f32 [12,16,1,1] = splat 1\na = Conv(x, w)\n"
+                      "u = Unfold(a) starts=[-1] kernel_shape=[3] output_shape=[4]\n"
+                      "v = Unfold(x) kernel_shape=[2] output_shape=[1] volumes=2\noutput u\noutput v\n");
+  assert_string_equal(ops_text(g), "Reorder Conv Reorder Unfold Unfold");
+}
+
 #define CONV_WEIGHTS \
   "const w f32 [16,16,3,3] = splat 1\nconst v f32 [16,16,1,1] = splat 1\nconst u f32 [24,16,1,1] = splat 1\n"
 
@@ -177,7 +205,7 @@ static void classes_of_arguments(void **state) {
     {"const a f32 [] = splat 1", ARG_SCALAR},         {"const a f32 [1,1,1,1] = splat 1", ARG_SCALAR},
     {"const a f32 [16,1,1] = splat 1", ARG_CHANNEL},  {"const a f32 [1,16,1,1] = splat 1", ARG_CHANNEL},
     {"const a f32 [2,16,1,1] = splat 1", ARG_OTHER},  {"input a f32 [2,16,1,1]", ARG_CHANNEL},
-    {"input a f32 [1,16,1,1]", ARG_OTHER},            {"input a f32 [16,1,1]", ARG_OTHER},
+    {"input a f32 [1,16,1,1]", ARG_CHANNEL},          {"input a f32 [16,1,1]", ARG_OTHER},
     {"input a f32 [2,16,8,9]", ARG_TENSOR},           {"const a f32 [2,16,8,9] = splat 1", ARG_OTHER},
     {"input a f32 [2,16,8,1]", ARG_OTHER},            {"input a f32 []", ARG_OTHER},
     {"const a f32 [9] = splat 1", ARG_OTHER},         {"input a f32 [1,1,1,1]", ARG_OTHER},
@@ -448,6 +476,8 @@ static void borders_stay_in_proportion(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+    TEST(stacked_frames_are_views),
+    TEST(other_frames_are_copied),
     TEST(interleaved_parts_lie_in_the_whole),
     TEST(other_parts_are_copied),
     TEST(reorders_stand_where_layouts_meet),

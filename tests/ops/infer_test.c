@@ -159,6 +159,19 @@ static void transposed_windows_are_refused(void **state) {
   EXPECT_ERRORS(rows);
 }
 
+static void frames_are_stacked(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {"input x f32 [6,3,4,5]\ny = Unfold(x) volumes=2 kernel_shape=[3] output_shape=[4]", "f32 [8,9,4,5]"},
+  };
+  static const Row wrong[] = {
+    {"input x f32 [6,3,4,5]\ny = Unfold(x) volumes=4 output_shape=[1]", "Unfold): 6 images are not 4 volumes"},
+    {"input x f32 [6,3,4,5]\ny = Unfold(x)", "Unfold): output_shape 0 is out of range"},
+  };
+  EXPECT_SHAPES(rows);
+  EXPECT_ERRORS(wrong);
+}
+
 #define PARTS "input a f32 [N,3,4,2]\ninput b f32 [N,3,4,1]\ninput c f32 [N,3,3,2]\ninput d f32 [N,3,3,1]\n"
 
 static void parts_are_interleaved(void **state) {
@@ -637,6 +650,7 @@ int main(void) {
     cmocka_unit_test(transposed_windows_have_shapes),
     cmocka_unit_test(a_given_size_becomes_padding),
     cmocka_unit_test(transposed_windows_are_refused),
+    cmocka_unit_test(frames_are_stacked),
     cmocka_unit_test(parts_are_interleaved),
     cmocka_unit_test(windows_that_do_not_fit_are_refused),
     cmocka_unit_test(extreme_windows_have_sizes),

@@ -1,0 +1,318 @@
+/* volume.c: convolutions over volumes as convolutions over images. A volume [N,C,D,H,W] is kept as its N D frames [N D,C,H,W],
+ * which transpositions join to what other operators read or write, so that everything after knows images only. A kernel of depth
+ * kd meets kd frames: they are stacked by Unfold, and the convolution is one over kd C channels, summed in one go, for which
+ * every algorithm serves. Groups would be torn apart by that: they take the frames one by one, and add up. */
+#include "rewrite.h"
+
+#include <string.h>
+
+typedef struct Volumes {
+  Graph *g;
+  Value **frames;  /* of a value, by id; NULL: none yet */
+  int n_frames;
+} Volumes;
+
+static Shape frames_shape(const Shape *s) { return shape_of(4, s->d[0] * s->d[2], s->d[1], s->d[3], s->d[4]); }
+
+static Value *known_frames(const Volumes *w, const Value *v) { return v->id < w->n_frames ? w->frames[v->id] : NULL; }
+
+static void know_frames(const Volumes *w, const Value *v, Value *frames) {
+  if (v->id < w->n_frames) w->frames[v->id] = frames;
+}
+
+/* ==== views ==== */
+
+static Value *shaped(Graph *g, Node *n, const Shape *s) {
+  node_set_inputs(g, n, 2, (Value *[]){n->in[0], value_const_i64(g, "shape", s->rank, s->d)});
+  attr_set_int(g, n, "allowzero", 1);
+  return new_result(g, n);
+}
+
+/* [N,C,D,..] to [N,D,C,..], or back. */
+static const int64_t depth_first[] = {0, 2, 1, 3, 4};
+
+static Value *frames_of(const Volumes *w, Value *v) {
+  Graph *g = w->g;
+  Shape s = frames_shape(&v->shape);
+  if (known_frames(w, v)) return known_frames(w, v);
+  const char *name = format_text(g->cx, "%s.frames", v->name);
+  Node *transpose = walk_before(g, OP_Transpose, name, 1, &v, 1);
+  attr_set_ints(g, transpose, "perm", 5, depth_first);
+  Value *t = new_result(g, transpose);
+  t = shaped(g, walk_before(g, OP_Reshape, name, 1, &t, 1), &s);
+  know_frames(w, v, t);
+  return t;
+}
+
+/* Behind the current node y becomes `volume` again. */
+static void join_frames(Graph *g, Value *y, Value *volume) {
+  const int64_t *d = volume->shape.d;
+  Shape s = shape_of(5, d[0], d[2], d[1], d[3], d[4]);
+  Node *back = walk_after(g, OP_Transpose, volume->name, 1, &y, 1), *shape = walk_after(g, OP_Reshape, volume->name, 1, &y, 1);
+  node_set_input(g, back, 0, shaped(g, shape, &s));
+  attr_set_ints(g, back, "perm", 5, depth_first);
+  back->out[0] = volume;
+  volume->def = back;
+  infer_node(g, back);
+}
+
+/* ==== arguments of steps ==== */
+
+/* One element for all depths, which a constant has for all images of a volume as well. */
+static bool argument_fits(const Node *n, const Value *v) {
+  const Shape *s = &v->shape, *y = &n->out[0]->shape;
+  if (shape_equal(s, y)) return true;
+  if (s->rank >= 3 && s->d[s->rank - 3] != 1) return false;
+  return s->rank < 5 || s->d[0] == 1;
+}
+
+static bool steps_fit(const Node *n) {
+  for (int i = 0; i < n->n_step; i++) {
+    if (n->step[i].arg >= 0 && !argument_fits(n, n->in[n->step[i].arg])) return false;
+  }
+  return true;
+}
+
+/* Without the axis of depth, which has one element. */
+static Value *argument_of(const Volumes *w, Value *v, const Shape *y) {
+  Shape s = {.rank = v->shape.rank - 1};
+  if (shape_equal(&v->shape, y)) return frames_of(w, v);
+  if (v->shape.rank < 3) return v;
+  for (int i = 0; i < s.rank; i++) s.d[i] = v->shape.d[i < s.rank - 2 ? i : i + 1];
+  if (v->data) return value_const(w->g, v->name, v->type, s, v->data);
+  return shaped(w->g, walk_before(w->g, OP_Reshape, v->name, 1, &v, 1), &s);
+}
+
+/* ==== convolutions ==== */
+
+/* Along the depth, without the taps that meet no frame: the first result meets frame `start` first. */
+typedef struct Depth {
+  int64_t in, out, start, kernel, stride, dilation;
+  int64_t first; /* of the taps */
+} Depth;
+
+static bool tap_meets(const Depth *d, const Window *k, int64_t tap) {
+  int64_t at = tap * k->dd - k->front, z = at < 0 ? size_ceiling(-at, k->sd) : 0;
+  return z < d->out && z * k->sd + at < d->in;
+}
+
+/* False: the padding is out of proportion, or all that it meets. */
+static bool depth_of(const Node *n, Depth *d) {
+  enum { LONGEST_PADDING = 64, PADDING_OF_DEPTH = 4 };
+  const Window *k = &n->win;
+  int64_t last = k->kd - 1, most;
+  *d = (Depth){.in = n->in[0]->shape.d[2], .out = n->out[0]->shape.d[2], .stride = k->sd, .dilation = k->dd};
+  while (d->first < k->kd && !tap_meets(d, k, d->first)) d->first++;
+  while (last > d->first && !tap_meets(d, k, last)) last--;
+  d->kernel = last - d->first + 1;
+  d->start = d->first * k->dd - k->front;
+  most = size_add(LONGEST_PADDING, size_mul(PADDING_OF_DEPTH, d->in));
+  return d->first < k->kd && k->front <= most && k->back <= most;
+}
+
+static bool is_whole(const Depth *d) { return d->kernel == 1 && d->stride == 1 && d->start == 0 && d->in == d->out; }
+
+/* The frames that `kernel` taps from number `first` of d on meet. */
+static Value *unfold(const Volumes *w, const Node *n, Value *x, const Depth *d, int64_t first, int64_t kernel) {
+  Graph *g = w->g;
+  Node *u = walk_before(g, OP_Unfold, format_text(g->cx, "%s.frames", n->name), 1, &x, 1);
+  attr_set_int(g, u, "volumes", n->out[0]->shape.d[0]);
+  attr_set_ints(g, u, "starts", 1, (int64_t[]){d->start + first * d->dilation});
+  attr_set_ints(g, u, "kernel_shape", 1, &kernel);
+  attr_set_ints(g, u, "strides", 1, &d->stride);
+  attr_set_ints(g, u, "dilations", 1, &d->dilation);
+  attr_set_ints(g, u, "output_shape", 1, &d->out);
+  return new_result(g, u);
+}
+
+/* [o][c][depth][rows][columns] for taps of depth [first, first + kernel) as [o][tap, c][rows][columns], `channels` of them, which may
+ * be more than there are. */
+static Value *stacked_weights(Graph *g, const Node *n, int64_t first, int64_t kernel, int64_t channels) {
+  const int64_t *d = n->in[1]->shape.d;
+  int64_t map = d[3] * d[4];
+  Value *v = value_const_f32(g, n->in[1]->name, shape_of(4, d[0], kernel * channels, d[3], d[4]));
+  for (int64_t i = 0; i < d[0] * d[1] * kernel; i++) {
+    int64_t o = i / kernel / d[1], c = i / kernel % d[1], k = i % kernel;
+    memcpy(f32_of(v) + ((o * kernel + k) * channels + c) * map,
+           f32_data(n->in[1]) + ((o * d[1] + c) * d[2] + first + k) * map, (size_t)map * sizeof(float));
+  }
+  return v;
+}
+
+static void set_window(Graph *g, Node *n, const Window *k) {
+  attr_set_ints(g, n, "kernel_shape", 2, (int64_t[]){k->kh, k->kw});
+  attr_set_ints(g, n, "strides", 2, (int64_t[]){k->sh, k->sw});
+  attr_set_ints(g, n, "dilations", 2, (int64_t[]){k->dh, k->dw});
+  attr_set_ints(g, n, "pads", 4, (int64_t[]){k->top, k->left, k->bottom, k->right});
+  attr_remove(n, "auto_pad");
+}
+
+/* Frames are stacked without a copy where their channels fill blocks. A convolution that makes x for n alone gets as many outputs
+ * as that takes, whatever is in them: the weights that meet it are zeros. Returns the channels of x. */
+enum { WHOLE_BLOCKS = 16 };
+
+static int64_t fill_blocks(const Volumes *w, const Node *n, const Value *x) {
+  Graph *g = w->g;
+  Node *m = x->def;
+  int64_t channels = x->shape.d[1], whole = size_round_up(channels, WHOLE_BLOCKS);
+  if (channels == whole || channels < WHOLE_BLOCKS || !assumes_finite(g) || !m || m->op != OP_Conv || m->group != 1) return channels;
+  if (!is_const_conv(m) || !const_is_finite(m->in[1]) || only_reader(n->in[0]) != n || m->out[0] != x) return channels;
+  for (int i = 0; i < m->n_step; i++) {
+    if (m->step[i].arg >= 0) return channels;
+  }
+  Shape s = m->in[1]->shape;
+  int64_t each = shape_count(&s) / channels;
+  s.d[0] = whole;
+  Value *v = value_const_f32(g, m->in[1]->name, s);
+  memcpy(f32_of(v), m->in[1]->data, (size_t)(channels * each) * sizeof(float));
+  node_set_input(g, m, 1, v);
+  if (m->n_in > 2 && m->in[2]) {
+    Value *b = value_const_f32(g, m->in[2]->name, shape_of(1, whole));
+    memcpy(f32_of(b), m->in[2]->data, (size_t)channels * sizeof(float));
+    node_set_input(g, m, 2, b);
+  }
+  infer_node(g, m);
+  return whole;
+}
+
+/* The sum of all taps but the last, each a convolution of its own. */
+static Value *sum_before(const Volumes *w, Node *n, Value *x, const Depth *d) {
+  Graph *g = w->g;
+  Value *sum = NULL;
+  for (int64_t k = 0; k + 1 < d->kernel; k++) {
+    Value *in[] = {unfold(w, n, x, d, k, 1), stacked_weights(g, n, d->first + k, 1, n->in[1]->shape.d[1]), NULL, sum};
+    Node *part = walk_before(g, OP_Conv, n->name, sum ? 4 : 2, in, 1);
+    set_window(g, part, &n->win);
+    attr_set_int(g, part, "group", n->group);
+    if (sum) node_add_step(g, part, (Step){.op = OP_Add, .arg = 3});
+    sum = new_result(g, part);
+  }
+  return sum;
+}
+
+/* The last tap's convolution adds the others before its own steps. */
+static void add_sum(Graph *g, Node *n, Value *sum) {
+  Step all[MAX_STEPS];
+  int count = n->n_step;
+  memcpy(all, n->step, (size_t)count * sizeof *all);
+  while (n->n_in < 3) node_add_input(g, n, NULL);
+  node_add_input(g, n, sum);
+  n->n_step = 0;
+  node_add_step(g, n, (Step){.op = OP_Add, .arg = n->n_in - 1});
+  for (int i = 0; i < count; i++) node_add_step(g, n, all[i]);
+}
+
+static void fold_conv(const Volumes *w, Node *n) {
+  Graph *g = w->g;
+  Depth d;
+  depth_of(n, &d);
+  Value *x = frames_of(w, n->in[0]);
+  int64_t channels = n->in[1]->shape.d[1], taps = n->group == 1 ? d.kernel : 1;
+  Value *sum = n->group == 1 ? NULL : sum_before(w, n, x, &d);
+  if (taps > 1) channels = fill_blocks(w, n, x);
+  Value *weights = stacked_weights(g, n, d.first + d.kernel - taps, taps, channels);
+  node_set_input(g, n, 0, is_whole(&d) ? x : unfold(w, n, x, &d, d.kernel - taps, taps));
+  node_set_input(g, n, 1, weights);
+  if (sum) add_sum(g, n, sum);
+}
+
+/* ==== one node ==== */
+
+static bool is_volume(const Value *v) { return v && v->shape.rank == 5 && v->type == T_F32 && shape_count(&v->shape) > 0; }
+
+static bool window_is_flat(const Node *n) {
+  const Window *k = &n->win;
+  return k->kd == 1 && k->sd == 1 && k->front == 0 && k->back == 0;
+}
+
+static bool all_known(const Volumes *w, const Node *n) {
+  for (int i = 0; i < n->n_in; i++) {
+    if (!known_frames(w, n->in[i])) return false;
+  }
+  return true;
+}
+
+static bool is_folded(const Volumes *w, const Node *n) {
+  Depth d;
+  if (!is_volume(n->out[0]) || !is_volume(n->in[0]) || !steps_fit(n)) return false;
+  switch (n->op) {
+  case OP_Conv: return is_const_conv(n) && depth_of(n, &d) && (n->group == 1 || n->n_step < MAX_STEPS);
+  case OP_MaxPool: case OP_AveragePool: return (n->n_out < 2 || !n->out[1]) && window_is_flat(n) && known_frames(w, n->in[0]);
+  case OP_Pointwise: return known_frames(w, n->in[0]);
+  case OP_Concat: return n->p.axis == 1 && all_known(w, n);
+  case OP_Interleave: return n->win.sd == 1 && all_known(w, n);
+  default: return false;
+  }
+}
+
+static void fold_node(const Volumes *w, Node *n) {
+  Graph *g = w->g;
+  const Shape y = n->out[0]->shape;
+  const Window k = n->win;
+  for (int i = 0; i < n->n_step; i++) {
+    int arg = n->step[i].arg;
+    if (arg >= 0) node_set_input(g, n, arg, argument_of(w, n->in[arg], &y));
+  }
+  if (n->op == OP_Conv) fold_conv(w, n);
+  else if (n->op == OP_Concat || n->op == OP_Interleave) {
+    for (int i = 0; i < n->n_in; i++) node_set_input(g, n, i, frames_of(w, n->in[i]));
+  } else node_set_input(g, n, 0, frames_of(w, n->in[0]));
+  if (n->op == OP_Interleave) attr_set_ints(g, n, "strides", 2, (int64_t[]){k.sh, k.sw});
+  else if (n->op != OP_Pointwise && n->op != OP_Concat) set_window(g, n, &k);
+  Value *volume = n->out[0], *v = new_result(g, n);
+  know_frames(w, volume, v);
+  join_frames(g, v, volume);
+}
+
+/* ==== pools of all of a volume ==== */
+
+/* Of every frame, then over the frames, as the rows of one image [N,1,D,C]. */
+static void split_global_pool(const Volumes *w, Node *n) {
+  Graph *g = w->g;
+  const int64_t *d = n->in[0]->shape.d;
+  Value *x = frames_of(w, n->in[0]);
+  Shape rows = shape_of(4, d[0], (int64_t)1, d[2], d[1]), y = n->out[0]->shape;
+  Value *v = new_result(g, walk_before(g, n->op, n->name, 1, &x, 1));
+  v = shaped(g, walk_before(g, OP_Reshape, n->name, 1, &v, 1), &rows);
+  Node *pool = walk_before(g, is_max_pool(n) ? OP_MaxPool : OP_AveragePool, n->name, 1, &v, 1);
+  attr_set_ints(g, pool, "kernel_shape", 2, (int64_t[]){d[2], 1});
+  v = new_result(g, pool);
+  Node *view = walk_before(g, OP_Reshape, n->name, 1, &v, 1);
+  shaped(g, view, &y);
+  give_output(view, n);
+  n->dead = true;
+}
+
+static bool is_split(const Volumes *w, const Node *n) {
+  bool global = n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool;
+  return global && is_volume(n->in[0]) && known_frames(w, n->in[0]) && n->n_step == 0;
+}
+
+/* Views that nobody reads, each behind another. */
+static void drop_unread(Graph *g) {
+  graph_count_uses(g);
+  for (int i = g->n_node - 1; i >= 0; i--) {
+    Node *n = g->node[i];
+    bool view = n->op == OP_Transpose || n->op == OP_Reshape;
+    if (!view || n->dead || n->out[0]->n_uses > 0 || n->out[0]->is_output) continue;
+    n->dead = true;
+    n->in[0]->n_uses--;
+  }
+  graph_compact(g);
+  graph_count_uses(g);
+}
+
+void pass_volume(Graph *g) {
+  Volumes w = {.g = g, .n_frames = g->n_value};
+  bool any = false;
+  for (int i = 0; i < g->n_value; i++) g->value[i]->id = i;
+  w.frames = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *w.frames);
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));) {
+    bool split = is_split(&w, n), folded = !split && is_folded(&w, n);
+    if (split) split_global_pool(&w, n);
+    if (folded) fold_node(&w, n);
+    any |= split || folded;
+  }
+  if (any) drop_unread(g);
+}
