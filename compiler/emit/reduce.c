@@ -124,6 +124,7 @@ static Ref visit(const AxisLine *l, const void *data, Ref at, int k, int valid, 
   Ref x = math_cast(e, line_load(l, at, valid), l->type, f->type);
   Ref y = combine(e, f->op, f->type, acc, of_element(e, f->op, f->type, x, f->shift[k]));
   return l->beside ? keep_valid(l, y, valid, acc) : y;
+  return l->beside ? keep_lanes(l->e, y, valid, acc) : y;
 }
 
 static Ref join_sum(Emit *e, Type t, Ref a, Ref b) { return sum(e, t, a, b); }

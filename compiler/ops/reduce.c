@@ -315,13 +315,6 @@ void eval_hardmax(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
   Lines l = lines_of(&n->in[0]->shape, n->p.axis);
   for (int64_t line = 0; line < l.count; line++) {
-    int64_t best = 0;
-    for (int64_t k = 1; k < l.size; k++) {
-      Number v = get_number(t, in[0], element_of(&l, line, k));
-      Number b = get_number(t, in[0], element_of(&l, line, best));
-      if (n->p.last ? !number_beats(t, b, v) : number_beats(t, v, b)) best = k;
-    }
-    ((int64_t *)out[0])[line] = best;
     int64_t best = find_best(n, in[0], &l, line);
     for (int64_t k = 0; k < l.size; k++)
       put_number(n->out[0]->type, out[0], element_of(&l, line, k), (Number){.f = k == best});
