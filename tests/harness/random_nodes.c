@@ -253,7 +253,6 @@ static bool heads(R *r) {
 /* ==== along axes ==== */
 
 static bool along_axis(R *r) {
-  static const Op ops[] = {OP_Softmax, OP_LogSoftmax, OP_ArgMax};
   static const Op ops[] = {OP_Softmax, OP_LogSoftmax, OP_ArgMax, OP_ArgMin, OP_ArgMax, OP_ArgMin};
   Op op = ops[below(r, (int)COUNT(ops))];
   const V *x = random_any(r, T_F32, 1, 5);
@@ -306,11 +305,9 @@ static bool along_axes(R *r) {
   else random_say(r, "%s = Normalize(%s) axes=[%d] epsilon=0.1", random_new_value(r), x->name, axis);
   return random_keep(r, first, lp ? OP_LpNormalization : OP_Normalize, false, lp ? 1 : 8 * x->magnitude);
 }
+
 enum { MOST_FACTORS = 8 }; /* of a product */
 
-static bool reduce_mean(R *r) {
-  const V *x = random_any(r, T_F32, 1, 5);
-  if (!x) return false;
 /* The largest magnitude of a reduction's result; a negative one: not to be tried. */
 static double reduced_magnitude(Op op, const V *x) {
   double count = (double)(shape_is_symbolic(&x->shape) ? 1000 : shape_count(&x->shape)), m = x->magnitude;
@@ -597,6 +594,7 @@ bool random_node(R *r) {
     hardmax, cumsum, topk, along_axis, reduce, reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
     reduce_mean, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
     reduce, reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather,
+    hardmax, cumsum, topk, reduce, reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather,
     random_index_node, random_index_node, space_to_depth, view, view, shape_chain, cast, integers,
     random_function, random_function, random_extremum, random_condition, random_logic, random_choice,
     constant_of_shape,

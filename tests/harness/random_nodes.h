@@ -38,4 +38,14 @@ bool random_keep(R *r, int first, Op op, bool exact, double magnitude);
 /* random_nodes.c: proposes a node of a random operator; false: it came to nothing. */
 bool random_node(R *r);
 
+/* random_index.c: the same of those that move elements by index, or make them by place. */
+bool random_index_node(R *r);
+
+/* random_pointwise.c */
+bool random_function(R *r);
+bool random_extremum(R *r);
+bool random_condition(R *r);
+bool random_logic(R *r);
+bool random_choice(R *r);
+
 #endif
