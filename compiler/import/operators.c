@@ -38,11 +38,45 @@ int64_t onnx_opset(const Import *im, size_t n, Onnx__OperatorSetIdProto *const *
   return version;
 }
 
+/* Operators that are refused on purpose. */
+static const char sizes[] = "makes a result whose size depends on data: export the network without its post-processing";
+static const char boxes[] = "cuts boxes out of a map, as detectors do behind the network: export it without its post-processing";
+static const char recurrent[] = "is recurrent: resnetcc compiles networks that only feed forward";
+static const char chance[] = "draws random numbers: export the model for inference, or make them an input";
+static const char training[] = "is for training: export the model for inference";
+static const char texts[] = "works on strings: do that before the model, or behind it";
+static const char signals[] = "is of signal processing: do that before the model, whose input is then the spectrum";
+
+static const struct Refused {
+  const char *op, *why;
+} refused[] = {
+  {"NonMaxSuppression", sizes}, {"Unique", sizes},
+  {"RoiAlign", boxes}, {"MaxRoiPool", boxes},
+  {"RNN", recurrent}, {"GRU", recurrent}, {"LSTM", recurrent},
+  {"Bernoulli", chance}, {"Multinomial", chance}, {"RandomNormal", chance}, {"RandomNormalLike", chance},
+  {"RandomUniform", chance}, {"RandomUniformLike", chance},
+  {"NegativeLogLikelihoodLoss", training}, {"SoftmaxCrossEntropyLoss", training}, {"Adagrad", training}, {"Adam", training},
+  {"Gradient", training}, {"Momentum", training},
+  {"RegexFullMatch", texts}, {"StringConcat", texts}, {"StringNormalizer", texts}, {"StringSplit", texts},
+  {"TfIdfVectorizer", texts},
+  {"DFT", signals}, {"STFT", signals}, {"MelWeightMatrix", signals},
+  {"ImageDecoder", "decodes image files: give the model their pixels"},
+};
+
+static const char *why_refused(const Onnx__NodeProto *p) {
+  bool known = domain_is_onnx(p->domain) || strcmp(p->domain, "ai.onnx.preview.training") == 0;
+  for (size_t i = 0; known && i < COUNT(refused); i++)
+    if (strcmp(refused[i].op, p->op_type) == 0) return refused[i].why;
+  return NULL;
+}
+
 const char *why_missing(const Import *im, int opset, const Onnx__NodeProto *p) {
   if (called_function(im, p)) return NULL;
   Op op = proto_op_find(p);
   const OpInfo *info = &op_info[op];
   if (p->overload && *p->overload) return "is a function that the model does not have";
+  const char *why = op == OP_NONE ? why_refused(p) : NULL;
+  if (why) return why;
   if (!domain_is_known(p->domain)) return "is of a domain that resnetcc does not know";
   if (op == OP_NONE) return "is an operator that resnetcc does not have";
   if (!domain_is_onnx(p->domain)) return NULL; /* it has one version */
@@ -76,6 +110,7 @@ void check_operators(Import *im, size_t n, Onnx__NodeProto *const *node) {
     if (!first) first = p;
     else if (!add_missing(im->cx, &others, op, node_name(p))) left_out++;
   }
-  if (left_out) fail_proto(im, first, "unsupported operator%s and %d more", others, left_out);
-  if (first) fail_proto(im, first, "unsupported operator%s", others);
+  if (!first) return;
+  const char *why = why_refused(first), *more = left_out ? format_text(im->cx, " and %d more", left_out) : "";
+  fail_proto(im, first, "unsupported operator%s%s%s%s", why ? ", which " : "", why ? why : "", others, more);
 }

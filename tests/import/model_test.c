@@ -112,6 +112,18 @@ static void every_missing_operator_is_named_once(void **state) {
                 "test: node \"y\" (HardSwish): unsupported operator");
 }
 
+static void what_is_refused_on_purpose_says_what_to_do(void **state) {
+  (void)state;
+  check_refused(13, "input x 1 2\noutput y 0 -\na = LSTM(x)\ny = Foo(a)\n",
+                "test: node \"a\" (LSTM): unsupported operator, which is recurrent: resnetcc compiles networks that only feed forward; "
+                "also Foo (\"y\")");
+  check_refused(13, "input x 1 2\noutput y 0 -\ny = NonMaxSuppression(x)\n",
+                "test: node \"y\" (NonMaxSuppression): unsupported operator, which makes a result whose size depends on data: export "
+                "the network without its post-processing");
+  check_refused(13, "input x 1 2\noutput y 0 -\ny = LSTM(x) domain:com.example\n",
+                "test: node \"y\" (com.example.LSTM): unsupported operator");
+}
+
 static void many_missing_operators_are_counted(void **state) {
   (void)state;
   Buffer text = {0};
@@ -268,6 +280,7 @@ int main(void) {
     cmocka_unit_test(values_with_two),
     cmocka_unit_test(constants),
     cmocka_unit_test(every_missing_operator_is_named_once),
+    cmocka_unit_test(what_is_refused_on_purpose_says_what_to_do),
     cmocka_unit_test(many_missing_operators_are_counted),
     cmocka_unit_test(the_oldest_sets_have_what_did_not_change),
     cmocka_unit_test(the_domain_has_two_names),
