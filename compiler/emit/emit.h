@@ -240,7 +240,6 @@ Ref mul_f(Emit *e, Ref a, Ref b);
 Ref fma_(Emit *e, Ref a, Ref b, Ref c);       /* a*b+c, one rounding where the target has FMA, else two */
 Ref fmax_(Emit *e, Ref a, Ref b);             /* b where a is NaN or not greater: one vmaxps */
 Ref fmin_(Emit *e, Ref a, Ref b);
-Ref maximum_f(Emit *e, Ref a, Ref b);         /* NaN where a or b is, else the larger */
 Ref sub_f(Emit *e, Ref a, Ref b);
 Ref div_f(Emit *e, Ref a, Ref b);
 Ref less_f(Emit *e, Ref a, Ref b);            /* a < b, false for NaN */
@@ -253,8 +252,9 @@ Ref shift_right(Emit *e, Ref x, int n);       /* zeros come in */
 Ref shift_signed(Emit *e, Ref x, int n);
 Ref plus_i(Emit *e, Ref x, int64_t v);        /* x + v of any integers */
 Ref choose(Emit *e, Ref cond, Ref a, Ref b);  /* cond ? a : b */
+Ref keep_lanes(Emit *e, Ref v, int valid, Ref otherwise); /* v's first `valid` lanes, the other's rest */
 Ref any_of(Emit *e, Ref cond);                /* is one of a condition's lanes true? */
-Ref maximum_f(Emit *e, Ref a, Ref b);         /* vectors of f32: NaN where a or b is, else the larger */
+Ref maximum_f(Emit *e, Ref a, Ref b);         /* NaN where a or b is, else the larger */
 Ref minimum_f(Emit *e, Ref a, Ref b);
 Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n, Ref *args);
 
@@ -466,8 +466,6 @@ void each_line(AxisLines *w, void (*body)(AxisLines *w));
 Ref line_load(const AxisLine *l, Ref at, int valid);
 void line_store(const AxisLine *l, Ref v, Ref at, int valid);
 Ref line_constant(const AxisLine *l, double v);
-/* v in the first `valid` lanes, `otherwise` in the rest. */
-Ref keep_valid(const AxisLine *l, Ref v, int valid, Ref otherwise);
 typedef Ref LineJoin(Emit *e, Type t, Ref a, Ref b);
 /* Takes `valid` lanes of the vector at index `at` into accumulator number k, which is acc. */
 typedef Ref LineVisit(const AxisLine *l, const void *data, Ref at, int k, int valid, Ref acc);
@@ -511,12 +509,10 @@ void emit_bounds(Emit *e, Node *n);    /* bounds.c: Slice and Pad whose bounds a
 /* ==== statistics.c: what normalisations are made of, on scalars and vectors ==== */
 Ref widened(Emit *e, Ref x);           /* as doubles */
 Ref zero_like(Ref x);
-Ref divide(Emit *e, Ref a, Ref b);
 /* 1 / divisor, from the sum of the terms of `count` elements. */
 Ref inverse_divisor(Emit *e, const Node *n, Ref sum, Ref count);
 /* acc and the term of x, less the mean: what x adds to the sum for the divisor; mean NULL: 0. */
 Ref add_term(Emit *e, const Node *n, Ref acc, Ref x, Ref mean);
-Ref keep_lanes(Emit *e, Ref v, int valid); /* the first `valid`, and 0 in the others */
 Ref sum_runs(Emit *e, Ref v, int run);     /* every lane becomes the sum of those of its run of `run`, a power of two */
 void emit_normalize_maps(Emit *e, Node *n);
 void emit_normalize_dense(Emit *e, Node *n);

@@ -25,13 +25,6 @@ Ref line_constant(const AxisLine *l, double v) {
   return splat(l->e, LLVMConstReal(llvm_type(l->e, l->type), v), l->lanes);
 }
 
-Ref keep_valid(const AxisLine *l, Ref v, int valid, Ref otherwise) {
-  if (valid >= l->lanes) return v;
-  Ref index[64];
-  for (int i = 0; i < l->lanes; i++) index[i] = const_i32(l->e, i < valid ? i : l->lanes + i);
-  return LLVMBuildShuffleVector(l->e->b, v, otherwise, LLVMConstVector(index, (unsigned)l->lanes), "");
-}
-
 /* ==== along a line ==== */
 
 /* So many elements further along the line the accumulators take the next. */

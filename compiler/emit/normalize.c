@@ -39,7 +39,7 @@ static void sum_channels(const Pixels *p, bool terms, Ref *acc) {
   for (int i = 0; i < p->pixels && rest > 0; i++) {
     Ref x = load_pixel(p, const_i64(e, whole), i);
     if (terms) x = add_term(e, p->n, splat_const(e, 0), x, centered ? p->mean[i] : NULL);
-    acc[i] = add_f(e, acc[i], keep_lanes(e, x, rest));
+    acc[i] = add_f(e, acc[i], keep_lanes(e, x, rest, zero_like(x)));
   }
 }
 
@@ -57,7 +57,7 @@ static void build_pixels(Pixels *p, Ref image, Ref row, Ref x) {
   p->dst = place_at(e, p->y, image, NULL, row, x);
   if (p->n->p.centered) {
     sum_channels(p, false, acc);
-    splat_lanes(p, divide(e, sum_lanes(e, acc, p->pixels), count), p->mean);
+    splat_lanes(p, div_f(e, sum_lanes(e, acc, p->pixels), count), p->mean);
   }
   sum_channels(p, true, acc);
   splat_lanes(p, inverse_divisor(e, p->n, sum_lanes(e, acc, p->pixels), count), p->factor);

@@ -111,7 +111,7 @@ static Ref add_dense(const Dense *d, Ref acc, Ref at, int valid, bool terms) {
   if (!terms) return add_f(e, acc, x);
   if (!d->beside || valid == d->lanes) return add_term(e, d->n, acc, x, d->n->p.centered ? d->mean : NULL);
   Ref term = add_term(e, d->n, zero_like(x), x, d->n->p.centered ? d->mean : NULL);
-  return add_f(e, acc, keep_lanes(e, term, valid));
+  return add_f(e, acc, keep_lanes(e, term, valid, zero_like(term)));
 }
 
 static Ref add_part(const Dense *d, Ref total, Ref part) { return add_f(d->e, total, d->wide ? widened(d->e, part) : part); }
@@ -242,7 +242,7 @@ static void build_dense(Dense *d, Ref i, Ref j, int valid) {
   d->mean = LLVMConstNull(vec_of(llvm_type(e, d->type), d->lanes));
   if (d->n->p.centered) {
     Ref sum = sum_of_all(d, at, false);
-    d->mean = narrowed(d, divide(e, sum, real_like(e, sum, (double)d->count)));
+    d->mean = narrowed(d, div_f(e, sum, real_like(e, sum, (double)d->count)));
   }
   Ref sum = sum_of_all(d, at, true);
   d->factor = narrowed(d, inverse_divisor(e, d->n, sum, real_like(e, sum, (double)d->count)));

@@ -71,7 +71,7 @@ static void build_chunk(const Maps *m, Ref image, Ref chunk, Ref block) {
   Ref p = place_at(e, m->x, image, block, row, col), to = partial(m, image, block, chunk), mean = NULL;
   if (m->n->p.centered) {
     Ref count = float_of(e, LLVMBuildMul(e->b, rows, cols, ""), e->f32);
-    mean = divide(e, sum_pixels(m, p, rows, cols, false, NULL), splat(e, count, e->lanes));
+    mean = div_f(e, sum_pixels(m, p, rows, cols, false, NULL), splat(e, count, e->lanes));
     store(e, mean, to, 0, e->vec_bytes);
   }
   store(e, sum_pixels(m, p, rows, cols, true, mean), to, e->vec_bytes, e->vec_bytes);
@@ -124,7 +124,7 @@ static void join_chunks(const Maps *m, Ref image, Ref block, Ref *mean, Ref *sum
     Ref part = widened(e, load(e, e->vec, gep(e, from, l.number, 2 * e->vec_bytes), 0, e->vec_bytes));
     total = fma_(e, part, l.pixels, total);
     chunks_end(m, &l);
-    *mean = divide(e, total, real_like(e, total, (double)(m->height * m->width)));
+    *mean = div_f(e, total, real_like(e, total, (double)(m->height * m->width)));
   }
   chunks_begin(m, &l, sum);
   Ref at = gep(e, from, l.number, 2 * e->vec_bytes);
@@ -170,7 +170,7 @@ static void join_group(const Maps *m, const Groups *k, Ref first) {
     loop_begin_some(e, &c, first, end, k->lanes, 1, &total);
     total = add_f(e, total, load(e, type, gep(e, m->mean, c.i, F64_BYTES), 0, F64_BYTES));
     loop_end(e, &c);
-    mean = divide(e, sum_runs(e, total, k->run), real_like(e, total, own));
+    mean = div_f(e, sum_runs(e, total, k->run), real_like(e, total, own));
   }
   loop_begin_some(e, &c, first, end, k->lanes, 1, &sum);
   sum = add_f(e, sum, load(e, type, gep(e, m->sum, c.i, F64_BYTES), 0, F64_BYTES));

@@ -123,7 +123,6 @@ static Ref visit(const AxisLine *l, const void *data, Ref at, int k, int valid, 
   Emit *e = l->e;
   Ref x = math_cast(e, line_load(l, at, valid), l->type, f->type);
   Ref y = combine(e, f->op, f->type, acc, of_element(e, f->op, f->type, x, f->shift[k]));
-  return l->beside ? keep_valid(l, y, valid, acc) : y;
   return l->beside ? keep_lanes(l->e, y, valid, acc) : y;
 }
 

@@ -20,7 +20,6 @@ static Ref sum_of(Emit *e, Type t, Ref a, Ref b) {
 
 static Ref visit_max(const AxisLine *l, const void *data, Ref at, int k, int valid, Ref acc) {
   (void)data, (void)k;
-  return fmax_(l->e, keep_valid(l, line_load(l, at, valid), valid, acc), acc);
   return fmax_(l->e, keep_lanes(l->e, line_load(l, at, valid), valid, acc), acc);
 }
 
@@ -30,7 +29,6 @@ static Ref visit_exp(const AxisLine *l, const void *data, Ref at, int k, int val
   (void)k;
   Ref y = math_exp(e, LLVMBuildFSub(e->b, line_load(l, at, valid), s->max, ""));
   if (!s->log) line_store(l, y, at, valid);
-  return add_f(e, acc, keep_valid(l, y, valid, line_constant(l, 0)));
   return add_f(e, acc, keep_lanes(e, y, valid, line_constant(l, 0)));
 }
 

@@ -174,26 +174,24 @@ Ref fmin_(Emit *e, Ref a, Ref b) {
   return LLVMBuildSelect(e->b, LLVMBuildFCmp(e->b, LLVMRealOLT, a, b, ""), a, b, "");
 }
 
-/* An operation that drops a NaN in its first operand, in both orders: the result twice, or a NaN and something whose bits leave it
- * one. A comparison and select would take no fewer instructions, and with AVX-512 mask registers. */
-static Ref both_orders(Emit *e, Ref (*op)(Emit *e, Ref a, Ref b), Ref a, Ref b) {
-  LLVMTypeRef type = LLVMTypeOf(a), bits = like(a, element_of(a) == e->f64 ? e->i64 : e->i32);
-  Ref left = LLVMBuildBitCast(e->b, op(e, a, b), bits, "");
-  Ref right = LLVMBuildBitCast(e->b, op(e, b, a), bits, "");
-  return LLVMBuildBitCast(e->b, LLVMBuildOr(e->b, left, right, ""), type, "");
-}
-
-Ref maximum_f(Emit *e, Ref a, Ref b) { return both_orders(e, fmax_, a, b); }
-Ref minimum_f(Emit *e, Ref a, Ref b) { return both_orders(e, fmin_, a, b); }
 /* maxps and minps drop a NaN in their first operand: both orders, then, give the result twice, or a NaN and something whose bits
  * leave it one. A comparison and select would take no fewer instructions, and with AVX-512 mask registers. */
 static Ref in_both_orders(Emit *e, Ref (*pick)(Emit *e, Ref a, Ref b), Ref a, Ref b) {
-  Ref left = as_type(e, pick(e, a, b), e->i32), right = as_type(e, pick(e, b, a), e->i32);
-  return as_type(e, LLVMBuildOr(e->b, left, right, ""), e->f32);
+  LLVMTypeRef element = element_of(a), bits = element == e->f64 ? e->i64 : e->i32;
+  Ref left = as_type(e, pick(e, a, b), bits), right = as_type(e, pick(e, b, a), bits);
+  return as_type(e, LLVMBuildOr(e->b, left, right, ""), element);
 }
 
 Ref maximum_f(Emit *e, Ref a, Ref b) { return in_both_orders(e, fmax_, a, b); }
 Ref minimum_f(Emit *e, Ref a, Ref b) { return in_both_orders(e, fmin_, a, b); }
+
+Ref keep_lanes(Emit *e, Ref v, int valid, Ref otherwise) {
+  int lanes = lane_count(v);
+  if (valid >= lanes) return v;
+  Ref index[64];
+  for (int i = 0; i < lanes; i++) index[i] = const_i32(e, i < valid ? i : lanes + i);
+  return LLVMBuildShuffleVector(e->b, v, otherwise, LLVMConstVector(index, (unsigned)lanes), "");
+}
 
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args) {
   return LLVMBuildCall2(e->b, type, fn, args, (unsigned)n, "");

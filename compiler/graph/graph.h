@@ -216,14 +216,15 @@ typedef struct Window {
   uint64_t fill;                         /* what a convolution reads there, as the bits of an element: 0, or a zero point */
 } Window;
 
+/* What becomes of an element where another is scattered to it. */
+typedef enum Combine { COMBINE_NONE, COMBINE_ADD, COMBINE_MUL, COMBINE_MIN, COMBINE_MAX } Combine;
+
 /* What a normalisation divides by, of the elements along its axes, less their mean where that is taken off. */
 typedef enum Divisor {
   DIVISOR_VARIANCE,     /* sqrt(mean(x x) + epsilon) */
   DIVISOR_DEVIATION,    /* sqrt(mean(x x)) + epsilon */
   DIVISOR_L1, DIVISOR_L2 /* sum(|x|), sqrt(sum(x x)) */
 } Divisor;
-/* What becomes of an element where another is scattered to it. */
-typedef enum Combine { COMBINE_NONE, COMBINE_ADD, COMBINE_MUL, COMBINE_MIN, COMBINE_MAX } Combine;
 
 typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP } PadMode;
 
@@ -246,23 +247,6 @@ typedef struct OpParams {
   uint64_t fill;         /* ConstantOfShape: the element, in the first bytes */
   float alpha, beta;     /* LeakyRelu, HardSigmoid, Gemm, ...; Resize: the cubic's coefficient, what lies outside */
   float epsilon;         /* of normalisations */
-  int axis;              /* counted from the front, of operators along one; Shape: where it begins;
-                            QuantizeLinear, DequantizeLinear: that of a list of scales */
-  unsigned axes;         /* reductions: a bit for each axis that goes */
-  int block;             /* SpaceToDepth, DepthToSpace */
-  bool by_channel;       /* these: a channel's places lie beside each other, not a place's channels */
-  PadMode mode;          /* Pad */
-  Type to;               /* Cast, ConstantOfShape */
-  bool keepdims;         /* reductions, ArgMax, ArgMin */
-  bool noop;             /* reductions: without axes none goes */
-  bool last;             /* ArgMax, ArgMin: the last of equals */
-  bool exclusive, reverse; /* CumSum */
-  bool smallest;         /* TopK */
-  int power;             /* LpPool, GlobalLpPool */
-  int axis;              /* counted from the front: Softmax, LogSoftmax, ArgMax, Concat, Split, Gather, Flatten; Shape: where it begins;
-                            QuantizeLinear, DequantizeLinear: that of a list of scales; ReverseSequence: time; Compress: -1 for all in a row;
-                            GatherND: how many are batches */
-  unsigned axes;         /* ReduceMean: a bit for each axis that goes */
   int axis;              /* counted from the front, of operators along one; Shape: where it begins; QuantizeLinear, DequantizeLinear:
                             that of a list of scales; ReverseSequence: time; Compress: -1 for all in a row; GatherND: how many are batches */
   unsigned axes;         /* reductions: a bit for each axis that goes */
@@ -273,8 +257,6 @@ typedef struct OpParams {
   Combine combine;       /* ScatterElements, ScatterND */
   int64_t diagonal;      /* EyeLike: the column of the first row's 1 */
   Type to;               /* Cast, ConstantOfShape, EyeLike */
-  bool keepdims;         /* ReduceMean, ArgMax */
-  bool last;             /* ArgMax: the last of equals */
   bool keepdims;         /* reductions, ArgMax, ArgMin */
   bool noop;             /* reductions: without axes none goes */
   bool last;             /* ArgMax, ArgMin: the last of equals */
@@ -297,12 +279,12 @@ typedef struct OpParams {
     int64_t repeat[2];   /* each element so many times; 0: by a table */
     bool outside;        /* a table has places outside */
   } resample;
+  bool upper;            /* Trilu: the triangle that is kept */
+  bool training;         /* BatchNormalization: by the statistics of its input, a constant */
   Divisor divisor;       /* Normalize, whose statistics are taken along `axes` */
   bool centered;         /* Normalize: the mean is taken off first */
   float bias;            /* LRN */
   int64_t size;          /* LRN: channels that a sum is over */
-  bool upper;            /* Trilu: the triangle that is kept */
-  bool training;         /* BatchNormalization: by the statistics of its input, a constant */
 } OpParams;
 
 typedef struct Plan Plan; /* select.c's choice; the struct is in lower.h */

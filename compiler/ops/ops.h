@@ -119,6 +119,7 @@ Value *compose_reshape(Graph *g, const Node *n, Value *x, const Shape *s);
 Value *compose_number(Graph *g, const Node *n, Type t, double x); /* a constant */
 void compose_other_result(Graph *g, Node *n, int i, Value *y);    /* y is n's result i > 0 */
 void compose_result(Graph *g, Node *n, Value *y);                 /* and result 0; the others must have theirs */
+
 /* Walks the elements of `shape` in row-major order; `at` is the current one's offset under the strides. */
 typedef struct Cursor {
   const Shape *shape;
@@ -183,9 +184,6 @@ typedef struct Volume {
 } Volume;
 Volume volume_of(const Shape *s);
 
-/* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c scan.c move.c bounds.c view.c ====
-/* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c move.c index.c fill.c bounds.c view.c ====
-/* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c resize.c resample.c move.c index.c
 /* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c scan.c resize.c resample.c move.c index.c
  * fill.c bounds.c view.c ====
  * Infer: checks the node's inputs and attributes, sets type and shape of its outputs. Eval: computes them, out[i], from in[i];

@@ -12,9 +12,8 @@ void pass_fold(Graph *g);   /* constants, identities, common subexpressions, dea
 void pass_batch(Graph *g);  /* checks that images are independent, puts 1 for the batch symbol */
 
 void pass_normalize(Graph *g); /* normalize.c: normalisations, spelt out or not, as Normalize, Mul and Add; after batch */
-void pass_moves(Graph *g);    /* moves.c: Pad into Conv and pools; transposes cancelled or sunk; reductions over the map as global pools */
 void pass_activations(Graph *g); /* activation.c: activations, powers and bounds that are spelt out, as the operator that they are */
-void pass_moves(Graph *g);    /* moves.c: Pad into Conv and pools; transposes cancelled or sunk; ReduceMean as GlobalAveragePool */
+void pass_moves(Graph *g);    /* moves.c: Pad into Conv and pools; transposes cancelled or sunk; reductions over the map as global pools */
 void pass_affine(Graph *g);   /* affine.c: batch norm, scale and shift chains merged and folded into convolutions */
 void pass_channels(Graph *g); /* channels.c: constant channels dropped, BatchZero blocks to their identity */
 void pass_views(Graph *g);    /* views.c: products read their matrices where they lie; after fold3 */

@@ -368,33 +368,6 @@ static bool topk(R *r) {
   return random_keep(r, first, OP_TopK, true, 1000000);
 }
 
-static bool hardmax(R *r) {
-  const V *x = random_any(r, T_F32, 1, 5);
-  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
-  if (axis < 0 || !x->exact) return false;
-  random_say(r, "%s = Hardmax(%s) axis=%d", random_new_value(r), x->name, axis);
-  return random_keep(r, first, OP_Hardmax, true, 1);
-}
-
-static bool cumsum(R *r) {
-  const V *x = random_any(r, one_in(r, 6) ? T_I32 : T_F32, 1, 5);
-  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
-  double most = axis < 0 ? 0 : x->magnitude * (double)x->shape.d[axis];
-  if (axis < 0 || most > HUGE_MAGNITUDE) return false;
-  const char *list = random_int_list(r, 1, (int64_t[]){axis});
-  random_say(r, "%s = CumSum(%s, %s) exclusive=%d reverse=%d", random_new_value(r), x->name, list, one_in(r, 2), one_in(r, 2));
-  return random_keep(r, first, OP_CumSum, x->exact && x->type == T_I32, most);
-}
-
-static bool topk(R *r) {
-  const V *x = random_any(r, T_F32, 1, 5);
-  int axis = x ? random_axis(r, x) : -1, first = r->n_line;
-  if (axis < 0 || !x->exact) return false; /* what was rounded may lie in another order */
-  const char *k = random_int_list(r, 1, (int64_t[]){below(r, (int)size_min(x->shape.d[axis], 20) + 1)});
-  random_say(r, "%s, i%d = TopK(%s, %s) axis=%d largest=%d", random_new_value(r), r->n_line, x->name, k, axis, one_in(r, 2));
-  return random_keep(r, first, OP_TopK, true, 1000000);
-}
-
 /* ==== moves ==== */
 
 static bool transpose(R *r) {
@@ -591,9 +564,6 @@ static bool constant_of_shape(R *r) {
 bool random_node(R *r) {
   static bool (*const propose[])(R *) = {
     conv, conv, conv, conv_transpose, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, heads, along_axis,
-    hardmax, cumsum, topk, along_axis, reduce, reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
-    reduce_mean, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather, space_to_depth, view, view, shape_chain, cast, integers,
-    reduce, reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather,
     hardmax, cumsum, topk, reduce, reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather,
     random_index_node, random_index_node, space_to_depth, view, view, shape_chain, cast, integers,
     random_function, random_function, random_extremum, random_condition, random_logic, random_choice,
