@@ -436,11 +436,11 @@ static void fix_output(Fold *f, int i) {
   if (v == old && !v->is_input && !v->data) return;
   if (v == old) { /* a stand-in for graph_replace to replace */
     old = value_new(g, v->name, v->type, v->shape);
-    old->batched = g->output_shape && shape_is_symbolic(&g->output_shape[i]);
     if (v->data) v->name = format_text(g->cx, "%s.value", v->name);
     v->is_output = false;
     output_set(g, i, old);
   }
+  old->batched = g->output_shape && shape_is_symbolic(&g->output_shape[i]); /* which it lost if it was evaluated */
   graph_replace(g, old, v);
 }
 

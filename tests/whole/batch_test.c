@@ -162,6 +162,12 @@ static const char alike[] =
   "a = Add(side, one)\nb = Add(side, whole)\nc = Mul(a, whole)\nd = Mul(side, whole)\n"
   "output a\noutput b\noutput c\noutput d\n";
 
+/* Outputs that are the same for every image and yet each one's, computed from constants. */
+static const char spread[] =
+  "graph net\ninput x f32 [N,3]\nconst rows i64 [2] = {2, 3}\nconst row f32 [1,1,3] = {1, 2, 3}\n"
+  "h = Shape(x) end=1\nshape = Concat(h, rows) axis=0\na = Expand(row, shape)\nb = ConstantOfShape(h)\ny = Relu(x)\n"
+  "output a\noutput b\noutput y\n";
+
 /* Views: of what is made once, as an image's output, and the other way round. */
 static const char views[] =
   "graph net\ninput x f32 [N,2,6]\ninput side f32 [2,6]\nconst flat i64 [2] = {1, 12}\n"
@@ -203,6 +209,7 @@ CHECK(side_inputs)
 CHECK(gate)
 CHECK(constants)
 CHECK(alike)
+CHECK(spread)
 CHECK(views)
 CHECK(parts)
 CHECK(only_once)
@@ -295,6 +302,7 @@ int main(void) {
     TEST(gate_are_right),
     TEST(constants_are_right),
     TEST(alike_are_right),
+    TEST(spread_are_right),
     TEST(views_are_right),
     TEST(parts_are_right),
     TEST(only_once_are_right),
