@@ -80,13 +80,12 @@ static Value *scalar_condition(Import *im, const Onnx__NodeProto *p, Value *v) {
 }
 
 static Value *select_result(Import *im, const Onnx__NodeProto *p, Value *condition, Value *a, Value *b) {
-  Op where = op_find("", "Where");
   const Shape *x = known_shape(im, a), *y = known_shape(im, b);
-  if (!where || a->type != b->type || !shape_equal(x, y))
+  if (a->type != b->type || !shape_equal(x, y))
     fail_proto(im, p, "the condition depends on data, and the branches give %s %s and %s %s", type_name(a->type),
                shape_text(im->cx, x), type_name(b->type), shape_text(im->cx, y));
   Value *in[] = {condition, a, b};
-  return made_node(im, p, where, "chosen", 3, in, NULL);
+  return made_node(im, p, OP_Where, "chosen", 3, in, NULL);
 }
 
 static void select_branch(Import *im, const Onnx__NodeProto *p, Value *condition) {

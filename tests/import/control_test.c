@@ -42,6 +42,39 @@ static void branches_that_cannot_be(void **state) {
                 "test: node \"y\" (If): the condition is not of type bool");
 }
 
+/* The output is what such a node computes. */
+static void check_branch(const char *text, Op op) {
+  Context *cx = context_new();
+  Options opt = {.input = "test"};
+  EXPECT_NO_FAIL(cx);
+  Graph *g = import_text(cx, &opt, 13, text);
+  assert_string_equal(op_info[g->output[0]->def->op].name, op_info[op].name);
+  context_free(cx);
+}
+
+/* A condition on the batch holds for all batches, or the batch has to be known. */
+static void conditions_on_the_batch(void **state) {
+  (void)state;
+#define OF_BATCH(op) \
+  "input x 1 N,2\noutput y 0 -\nconsti zero = 0\nconsti five = 5\ns = Shape(x)\nd = Gather(s, zero)\nk = " op "\n" \
+  "y = If(k) then_branch={\noutput t 1 -\nt = Relu(x)\n} else_branch={\noutput e 1 -\ne = Tanh(x)\n}\n"
+  check_branch(OF_BATCH("Greater(d, zero)"), OP_Relu);
+  check_branch(OF_BATCH("Equal(d, zero)"), OP_Tanh);
+  check_branch(OF_BATCH("Equal(d, five)"), OP_Where);
+  check_branch(OF_BATCH("Less(d, five)"), OP_Where);
+}
+
+static void both_branches_where_data_decides(void **state) {
+  (void)state;
+  check_import(13, "input c 9 1\ninput r 1 2\noutput y 0 -\ny = If(c) " BRANCHES,
+               "input c bool [1]\ninput r f32 [2]\nconst y.scalar i64 [0] = {}\ny/then/t = Relu(r) # f32 [2]\n"
+               "y/else/e = Tanh(r) # f32 [2]\ny.condition = Reshape(c, y.scalar) # bool []\n"
+               "y = Where(y.condition, y/then/t, y/else/e)\noutput y\n");
+  check_refused(13, "input c 9 1\ninput r 1 2\noutput y 0 -\ny = If(c) then_branch={\noutput t 1 -\nt = Relu(r)\n} else_branch={\n"
+                    "output e 1 -\nconsti a 1 = 0\ne = Unsqueeze(r, a)\n}\n",
+                "test: node \"y\" (If): the condition depends on data, and the branches give f32 [2] and f32 [1,2]");
+}
+
 #define BODY "body={\ninput i 7 -\ninput c 9 -\ninput a 1 -\noutput c 9 -\noutput b 1 -\noutput s 1 -\nb = Add(a, w)\ns = Relu(b)\n}\n"
 
 static void a_loop_is_unrolled(void **state) {
@@ -90,6 +123,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_branch_that_is_taken),   cmocka_unit_test(captured_values_come_first),
     cmocka_unit_test(only_that_branch_is_read),   cmocka_unit_test(branches_that_cannot_be),
+    cmocka_unit_test(conditions_on_the_batch),    cmocka_unit_test(both_branches_where_data_decides),
     cmocka_unit_test(a_loop_is_unrolled),         cmocka_unit_test(a_loop_that_never_runs),
     cmocka_unit_test(loops_that_cannot_be_unrolled), cmocka_unit_test(a_scan_is_unrolled),
   };
