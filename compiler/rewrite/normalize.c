@@ -144,6 +144,91 @@ static bool match_groups(Graph *g, Node *n) {
   return true;
 }
 
+/* The node of that operator that makes v; NULL: another does. */
+static const Node *made_by(const Value *v, Op op) {
+  const Node *n = v->def;
+  return n && n->op == op && n->n_step == 0 ? n : NULL;
+}
+
+/* v as the mean of something along axes that are kept; NULL: it is none. */
+static Value *mean_of(const Value *v, unsigned *axes) {
+  const Node *n = made_by(v, OP_ReduceMean);
+  if (!n || !n->p.keepdims || n->p.axes == 0) return NULL;
+  *axes = n->p.axes;
+  return n->in[0];
+}
+
+/* Is v the square of x? */
+static bool is_square(const Value *v, const Value *x) {
+  const Node *n = v->def;
+  float power;
+  if (!n || n->n_step > 0 || n->in[0] != x) return false;
+  if (n->op == OP_Pow) return const_scalar(n->in[1], &power) && power == 2;
+  return n->op == OP_Square || (n->op == OP_Mul && n->in[1] == x);
+}
+
+/* v as a sum with a constant number, which is *number then; NULL: it is none. */
+static Value *plus_number(const Value *v, float *number) {
+  const Node *n = made_by(v, OP_Add);
+  for (int i = 0; n && i < 2; i++)
+    if (const_scalar(n->in[i], number) && shape_equal(&n->in[1 - i]->shape, &v->shape)) return n->in[1 - i];
+  return NULL;
+}
+
+/* Is v, whatever of x it is, sqrt(mean(d d) + epsilon) along axes? */
+static bool is_deviation(const Value *v, const Value *d, OpParams *p) {
+  const Node *root = made_by(v, OP_Sqrt);
+  const Value *mean = root ? plus_number(root->in[0], &p->epsilon) : NULL, *square = mean ? mean_of(mean, &p->axes) : NULL;
+  return square && p->epsilon >= 0 && is_square(square, d);
+}
+
+/* v as 1 / x; NULL: it is none. */
+static const Value *inverse_of(const Value *v) {
+  const Node *n = v->def;
+  float one;
+  if (!n || n->n_step > 0) return NULL;
+  if (n->op == OP_Reciprocal) return n->in[0];
+  return n->op == OP_Div && const_scalar(n->in[0], &one) && one == 1 ? n->in[1] : NULL;
+}
+
+/* x of d = x - mean(x) along these axes; else d itself. */
+static Value *centered(Value *d, OpParams *p) {
+  const Node *n = made_by(d, OP_Sub);
+  unsigned axes = 0;
+  if (!n || mean_of(n->in[1], &axes) != n->in[0] || axes != p->axes) return d;
+  p->centered = true;
+  return n->in[0];
+}
+
+/* d / sqrt(mean(d d) + epsilon), or d times the inverse, where d may be less its mean. */
+static bool match_deviation(Graph *g, Node *n) {
+  OpParams p = {.divisor = DIVISOR_VARIANCE};
+  Value *d = NULL;
+  for (int i = 0; i < 2 && !d; i++) {
+    const Value *by = n->op == OP_Div ? (i ? n->in[1] : NULL) : inverse_of(n->in[i]);
+    if (by && is_deviation(by, n->in[1 - i], &p)) d = n->in[1 - i];
+  }
+  if (!d || !type_is_float(d->type) || !shape_equal(&d->shape, &n->out[0]->shape)) return false;
+  Value *x = centered(d, &p);
+  Node *y = normalize(g, n->name, x, p, 1, 1);
+  graph_replace(g, n->out[0], y->out[0]);
+  n->dead = true;
+  return true;
+}
+
+/* x over the sum of its magnitudes along axes, or over the root of that of its squares. */
+static bool match_norm(Graph *g, Node *n) {
+  const Node *by = n->op == OP_Div ? n->in[1]->def : NULL;
+  Value *x = n->in[0];
+  if (!by || (by->op != OP_ReduceL1 && by->op != OP_ReduceL2) || by->in[0] != x || !by->p.keepdims || by->p.axes == 0) return false;
+  if (by->n_step > 0 || !type_is_float(x->type)) return false;
+  OpParams p = {.axes = by->p.axes, .divisor = by->op == OP_ReduceL1 ? DIVISOR_L1 : DIVISOR_L2};
+  Node *y = normalize(g, n->name, x, p, 1, 1);
+  graph_replace(g, n->out[0], y->out[0]);
+  n->dead = true;
+  return true;
+}
+
 static bool rewrite(Graph *g, Node *n) {
   if (op_info[n->op].family == FAMILY_NORMALIZE) {
     replace(g, n);
@@ -151,6 +236,7 @@ static bool rewrite(Graph *g, Node *n) {
   }
   switch (n->op) {
   case OP_Reshape: return match_groups(g, n);
+  case OP_Div: case OP_Mul: return match_deviation(g, n) || match_norm(g, n);
   default: return false;
   }
 }

@@ -71,10 +71,40 @@ static void other_reshapes_stay(void **state) {
 
 #define NUMBERS "const two f32 [] = {2}\nconst eps f32 [] = {1e-5}\nconst ax i64 [1] = {-1}\nconst c i64 [1] = {1}\nconst one1 f32 [] = {1}\n"
 
+static void deviations(void **state) {
+  (void)state;
+  expect(HEAD NUMBERS "m = ReduceMean(x, ax)\nd = Sub(x, m)\nq = Pow(d, two)\nv = ReduceMean(q, ax)\na = Add(v, eps)\n"
+         "r = Sqrt(a)\nn = Div(d, r)\ny = Mul(n, l)\noutput y\n", "Normalize Mul");
+  expect(HEAD NUMBERS "m = ReduceMean(x, c)\nd = Sub(x, m)\nq = Mul(d, d)\nv = ReduceMean(q, c)\na = Add(eps, v)\n"
+         "r = Sqrt(a)\ni = Reciprocal(r)\ny = Mul(i, d)\noutput y\n", "Normalize");
+  expect(HEAD NUMBERS "q = Pow(x, two)\nv = ReduceMean(q, c)\na = Add(v, eps)\nr = Sqrt(a)\ni = Div(one1, r)\ny = Mul(x, i)\noutput y\n",
+         "Normalize");
+  expect(HEAD NUMBERS "m = ReduceMean(x, c)\nd = Sub(x, m)\nq = Mul(d, d)\nv = ReduceMean(q, ax)\na = Add(eps, v)\n"
+         "r = Sqrt(a)\ny = Div(d, r)\noutput y\n", "ReduceMean Sub Normalize");
+}
+
+static void norms(void **state) {
+  (void)state;
+  expect(HEAD NUMBERS "r = ReduceL2(x, c)\ny = Div(x, r)\noutput y\n", "Normalize");
+  expect(HEAD NUMBERS "r = ReduceL1(x, ax)\ny = Div(x, r)\noutput y\n", "Normalize");
+  expect(HEAD NUMBERS "r = ReduceL2(x, c)\ny = Div(r, x)\noutput y\n", "ReduceL2 Div");
+}
+
+static void what_looks_like_a_deviation_stays(void **state) {
+  (void)state;
+  expect(HEAD NUMBERS "q = Mul(x, x)\nv = ReduceMean(q, c)\na = Add(v, eps)\nr = Sqrt(a)\nz = Relu(x)\ny = Div(z, r)\noutput y\n",
+         "Mul ReduceMean Add Sqrt Relu Div");
+  expect(HEAD NUMBERS "q = Mul(x, x)\nv = ReduceMean(q, c)\na = Add(v, eps)\nr = Sqrt(a)\ny = Div(r, x)\noutput y\n",
+         "Mul ReduceMean Add Sqrt Div");
+  expect(HEAD NUMBERS "const s2 f32 [1,1,4,5] = splat 1\nq = Mul(x, x)\nv = ReduceMean(q, c)\na = Add(v, s2)\nr = Sqrt(a)\ny = Div(x, r)\noutput y\n",
+         "Mul ReduceMean Add Sqrt Div");
+}
+
 /* ---- networks: the same layers, whoever exported them ---- */
 
 static void front(Graph *g) {
   pass_fold(g);
+  pass_activations(g);
   pass_normalize(g);
   pass_moves(g);
   pass_fold(g);
@@ -89,14 +119,16 @@ static void front(Graph *g) {
   "const b2 f32 [8] = random 7 -1 1\nconst gamma f32 [8] = random 8 -1 1\n" NUMBERS \
   "p = Conv(x, dw) pads=[1,1,1,1] group=8\nt = Transpose(p) perm=[0,2,3,1]\n"
 #define BLOCK_TAIL \
-  "h = MatMul(n, w1)\ni = Add(h, b1)\ng = Relu(i)\nj = MatMul(g, w2)\nk = Add(b2, j)\no = Mul(k, gamma)\n" \
+  "h = MatMul(n, w1)\ni = Add(h, b1)\ng = Gelu(i)\nj = MatMul(g, w2)\nk = Add(b2, j)\no = Mul(k, gamma)\n" \
   "u = Transpose(o) perm=[0,3,1,2]\ny = Add(x, u)\noutput y\n"
 
 /* Transpositions about a normalisation and products by channels vanish; its scale goes into the weights. */
 static void blocks_with_channels_last(void **state) {
   (void)state;
-  const char *layers = "Conv Normalize Conv|Relu Conv|Add";
+  const char *layers = "Conv Normalize Conv|Gelu Conv|Add";
   expect_ops(&lax_options, front, BLOCK_HEAD "n = LayerNormalization(t, s, b)\n" BLOCK_TAIL, layers);
+  expect_ops(&lax_options, front, BLOCK_HEAD "m = ReduceMean(t, ax)\nd = Sub(t, m)\nq = Pow(d, two)\nv = ReduceMean(q, ax)\n"
+             "a = Add(v, eps)\nr = Sqrt(a)\ne = Div(d, r)\nf = Mul(e, s)\nn = Add(f, b)\n" BLOCK_TAIL, layers);
 }
 
 int main(void) {
@@ -106,6 +138,9 @@ int main(void) {
     cmocka_unit_test(groups_of_one_channel_are_instances),
     cmocka_unit_test(groups_by_reshapes),
     cmocka_unit_test(other_reshapes_stay),
+    cmocka_unit_test(deviations),
+    cmocka_unit_test(norms),
+    cmocka_unit_test(what_looks_like_a_deviation_stays),
     cmocka_unit_test(blocks_with_channels_last),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
