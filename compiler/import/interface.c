@@ -19,10 +19,11 @@ static int64_t number_of(const Dim *d) {
   return is_number && d->dim_value > 0 ? d->dim_value : 0;
 }
 
-/* A list without elements. Among other dimensions, a 0 is rather taken for an unknown one. */
-static bool is_empty_list(const Onnx__TensorShapeProto *s) {
-  return s->n_dim == 1 && s->dim[0]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE &&
-         s->dim[0]->dim_value == 0;
+/* Is dimension i really without elements? That of a list is; among other dimensions a 0 was what exporters wrote for an unknown
+ * one, until IR version 7: since then those have names. */
+static bool is_zero(const Import *im, const Onnx__TensorShapeProto *s, size_t i) {
+  bool says_0 = s->dim[i]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && s->dim[i]->dim_value == 0;
+  return says_0 && (s->n_dim == 1 || (i > 0 && im->model->ir_version >= 7));
 }
 
 /* What some tools write for any unknown size: two of these need not be one. */
@@ -131,7 +132,7 @@ typedef struct Unknown {
 } Unknown;
 
 static bool is_unknown(const Import *im, const Onnx__TensorShapeProto *s, size_t i) {
-  return dim_value(im, s->dim[i]) == 0 && i > 0 && !is_empty_list(s);
+  return dim_value(im, s->dim[i]) == 0 && i > 0 && !is_zero(im, s, i);
 }
 
 /* Adds the dimensions of an input that no input before it has; false: there are none. */
@@ -152,7 +153,7 @@ static bool note_dims(const Import *im, Unknown *u, const char *input, const Onn
 static const char *example_shape(const Import *im, const Onnx__TensorShapeProto *s) {
   const char *text = "";
   for (size_t i = 0; i < s->n_dim; i++) {
-    int64_t known = dim_value(im, s->dim[i]), d = known > 0 ? known : i == 1 && s->n_dim == 4 ? 3 : 224;
+    int64_t known = dim_value(im, s->dim[i]), d = known > 0 || is_zero(im, s, i) ? known : i == 1 && s->n_dim == 4 ? 3 : 224;
     const char *dim = known < 0 || (known == 0 && i == 0) ? "N" : format_text(im->cx, "%lld", (long long)d);
     text = format_text(im->cx, "%s%s%s", text, i ? "," : "", dim);
   }
@@ -205,7 +206,7 @@ Shape input_shape(Import *im, const Onnx__ValueInfoProto *input) {
   Shape shape = {.rank = (int)s->n_dim};
   for (int i = 0; i < shape.rank; i++) {
     shape.d[i] = dim_value(im, s->dim[i]);
-    if (is_empty_list(s)) break;
+    if (is_zero(im, s, (size_t)i)) continue;
     if (shape.d[i] == 0 && i == 0) shape.d[i] = batch(im);
     if (shape.d[i] == 0) fail_unknown(im, input);
   }
@@ -232,7 +233,7 @@ Shape declared_shape(const Import *im, const Onnx__TypeProto *type) {
   Shape shape = {.rank = (int)s->n_dim};
   for (int i = 0; i < shape.rank; i++) {
     shape.d[i] = dim_value(im, s->dim[i]);
-    if (shape.d[i] == 0 && !is_empty_list(s)) return unknown;
+    if (shape.d[i] == 0 && !is_zero(im, s, (size_t)i)) return unknown;
   }
   return shape;
 }

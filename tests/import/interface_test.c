@@ -54,6 +54,20 @@ static void other_dimensions_must_be_given(void **state) {
                 "test: input \"x\" has more than 8 dimensions");
 }
 
+/* Older models have a 0 for what is not known. */
+static void a_dimension_of_nothing_is_one_since_ir_7(void **state) {
+  (void)state;
+  const char *text = "input x 1 2,0,3\noutput y 0 -\ny = Relu(x)\n";
+  check_import(13, text, "input x f32 [2,0,3]\ny = Relu(x)\noutput y\n");
+  check_import(13, "input x 1 0,3\noutput y 0 -\ny = Relu(x)\n", "input x f32 [N,3]\ny = Relu(x)\noutput y\n");
+  Context *cx = context_new();
+  Options opt = {.input = "test"};
+  Buffer old = model_of_text(text, 6, 13);
+  EXPECT_FAIL(cx, import_buffer(cx, &opt, &old),
+              "test: the model has a dimension of unknown size: number 1; set it with --shape x=2,224,3");
+  context_free(cx);
+}
+
 /* ---- --shape ---- */
 
 static const char *import_pinned(Context *cx, struct ShapePin pin, const char *text) {
@@ -183,6 +197,7 @@ int main(void) {
     cmocka_unit_test(the_first_dimension_is_the_batch),
     cmocka_unit_test(its_name_is_the_batch_everywhere),
     cmocka_unit_test(numbers_are_not_symbolic),
+    cmocka_unit_test(a_dimension_of_nothing_is_one_since_ir_7),
     cmocka_unit_test(declared_shapes_are_kept_where_they_are_known),
     cmocka_unit_test(other_dimensions_must_be_given),
     cmocka_unit_test(sizes_named_unknown_may_differ),
