@@ -29,21 +29,22 @@ void infer_softmax(Graph *g, Node *n) {
 }
 
 /* The largest element is taken off before exp, which changes nothing but the range. */
-static void softmax_line(const Node *n, const float *x, void *y, const Lines *l, int64_t line) {
+static void softmax_line(const Node *n, const void *x, void *y, const Lines *l, int64_t line) {
+  Type t = n->in[0]->type;
   double max = -INFINITY, sum = 0;
-  for (int64_t k = 0; k < l->size; k++) max = fmax(max, x[element_of(l, line, k)]);
-  for (int64_t k = 0; k < l->size; k++) sum += exp(x[element_of(l, line, k)] - max);
+  for (int64_t k = 0; k < l->size; k++) max = fmax(max, get_number(t, x, element_of(l, line, k)).f);
+  for (int64_t k = 0; k < l->size; k++) sum += exp(get_number(t, x, element_of(l, line, k)).f - max);
   for (int64_t k = 0; k < l->size; k++) {
     int64_t i = element_of(l, line, k);
-    double v = x[i] - max;
-    put_number(n->out[0]->type, y, i, (Number){.f = n->op == OP_LogSoftmax ? v - log(sum) : exp(v) / sum});
+    double v = get_number(t, x, i).f - max;
+    put_number(t, y, i, (Number){.f = n->op == OP_LogSoftmax ? v - log(sum) : exp(v) / sum});
   }
 }
 
 void eval_softmax(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
   Lines l = lines_of(&n->in[0]->shape, n->p.axis);
-  const float *x = f32_elements(g, n->in[0], in[0]);
-  for (int64_t line = 0; line < l.count; line++) softmax_line(n, x, out[0], &l, line);
+  for (int64_t line = 0; line < l.count; line++) softmax_line(n, in[0], out[0], &l, line);
 }
 
 /* ---- reductions: shapes ---- */
