@@ -9,7 +9,6 @@ static int64_t vector_bytes(const Emit *e, const Value *v) { return e->lanes * (
 static Ref step_pointer(Emit *e, const Value *v, ArgClass class, Ref image, Ref vector, Ref row, Ref x) {
   if (v->data) return gep(e, value_ptr(e, v), vector, vector_bytes(e, v));
   bool tensor = class == ARG_TENSOR;
-  if (!tensor && v->shape.d[0] == 1) image = NULL; /* the same for all images */
   return place_vector(e, value_ptr(e, v), v, image, vector, tensor ? row : NULL, tensor ? x : NULL);
 }
 
@@ -18,7 +17,9 @@ void step_pointers(Emit *e, Node *n, Ref image, Ref vector, Ref row, Ref x, Ref 
     ArgClass class = step_arg_class(n, &n->step[i]);
     assert(class != ARG_OTHER);
     bool in_memory = class == ARG_CHANNEL || class == ARG_TENSOR;
-    arg[i] = in_memory ? step_pointer(e, n->in[n->step[i].arg], class, image, vector, row, x) : NULL;
+    const Value *v = in_memory ? n->in[n->step[i].arg] : NULL;
+    bool same = v && v->shape.d[0] == 1 && n->out[0]->shape.d[0] > 1; /* for all images */
+    arg[i] = v ? step_pointer(e, v, class, same ? NULL : image, vector, row, x) : NULL;
   }
 }
 

@@ -516,10 +516,10 @@ static void outputs_plain(Layouter *w) {
   }
 }
 
-/* Only planes of channel blocks lie behind each other over several images. */
+/* Only planes of channel blocks lie behind each other over several images; emit/halo.c rests on that too. */
 static bool stacks_images(const Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
-    if (op_info[g->node[i]->op].blocks == BLOCKS_STACKED && g->node[i]->win.kd > 1) return true;
+    if (op_info[g->node[i]->op].blocks == BLOCKS_STACKED) return true;
   }
   return false;
 }
