@@ -95,6 +95,7 @@ static const struct Row {
   {"reduction", A_STRING, OP_NONE},
   {"round_mode", A_STRING, OP_NONE},
   {"saturate", A_INT, OP_NONE},
+  {"scales", A_INTS, OP_NchwcUpsample},
   {"scales", A_FLOATS, OP_NONE},
   {"scan_input_axes", A_INTS, OP_NONE},
   {"scan_input_directions", A_INTS, OP_NONE},

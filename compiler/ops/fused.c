@@ -109,6 +109,27 @@ void infer_fused_matmul(Graph *g, Node *n) {
   compose_result(g, n, activate(g, n, y));
 }
 
+/* ---- normalizations of a sum ---- */
+
+/* Along the last axis, with gamma and for a LayerNormalization beta, of the sum of inputs 0, 1 and, if there is one, `bias`. */
+static void normalize_sum(Graph *g, Node *n, Op op, int bias) {
+  Value *x = compose_op(g, n, OP_Add, n->in[0], n->in[1]);
+  if (has_input(n, bias)) x = compose_op(g, n, OP_Add, x, n->in[bias]);
+  bool beta = op == OP_LayerNormalization && has_input(n, 3);
+  Node *norm = compose_node(g, n, op, beta ? 3 : 2, (Value *[]){x, n->in[2], beta ? n->in[3] : NULL});
+  attr_set_float(g, norm, "epsilon", attr_float(n, "epsilon", 1e-12f));
+  attr_set_int(g, norm, "axis", -1);
+  compose_other_result(g, n, 3, x);
+  compose_result(g, n, compose_value(g, norm));
+}
+
+void infer_skip_layer_norm(Graph *g, Node *n) { normalize_sum(g, n, OP_LayerNormalization, 4); }
+void infer_skip_rms_norm(Graph *g, Node *n) { normalize_sum(g, n, OP_RMSNormalization, 3); }
+
+void infer_simplified_layer_norm(Graph *g, Node *n) {
+  compose_result(g, n, compose_value(g, compose_like(g, n, OP_RMSNormalization, 2, n->in)));
+}
+
 /* ---- com.microsoft.nchwc: tensors [N,C,H,W] whose channels lie in blocks, which is a matter of layout alone here ---- */
 
 /* Of 8 or 16 channels, as the CPU had it on which ONNX Runtime optimised the model; the weights' outputs are filled up to whole
@@ -156,6 +177,18 @@ void infer_nchwc_reorder_input(Graph *g, Node *n) {
   int64_t over = x->shape.d[1] % 8;
   if (over) fail_at(g, n, "%lld channels are no whole blocks", (long long)x->shape.d[1]);
   compose_result(g, n, x);
+}
+
+void infer_nchwc_upsample(Graph *g, Node *n) {
+  const Attr *a = attr_find(n, "scales");
+  if (!a || a->kind != A_INTS || a->n != 4) fail_at(g, n, "attribute scales is not four integers");
+  Value *scales = value_const_f32(g, format_text(g->cx, "%s.scales", n->name), shape_of(1, (int64_t)4));
+  for (int k = 0; k < 4; k++) f32_of(scales)[k] = (float)a->ints[k];
+  Node *resize = compose_like(g, n, OP_Resize, 3, (Value *[]){n->in[0], NULL, scales});
+  attr_remove(resize, "scales");
+  attr_set_string(g, resize, "nearest_mode", "floor");
+  if (!attr_find(n, "coordinate_transformation_mode")) attr_set_string(g, resize, "coordinate_transformation_mode", "asymmetric");
+  compose_result(g, n, compose_value(g, resize));
 }
 
 /* The channels that filled up the last block go. */
