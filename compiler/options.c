@@ -155,6 +155,10 @@ static const char *const strassen_names[] = {
   [STRASSEN_AUTO] = "auto", [STRASSEN_OFF] = "off", [STRASSEN_ON] = "on", NULL,
 };
 
+static const char *const nchwc_names[] = {
+  [NCHWC_AUTO] = "auto", [NCHWC_8] = "8", [NCHWC_16] = "16", NULL,
+};
+
 #define LINE(field) offsetof(CommandLine, field)
 #define TOOL(field) offsetof(CommandLine, tool.field)
 #define OF_PASSES(field) offsetof(CommandLine, tool.compile.field)
@@ -180,6 +184,10 @@ const OptionRow option_list[] = {
   {MODEL, EVERY, "--max-memory", "SIZE", EITHER, read_size, OF_PASSES(max_memory),
    .help = "refuse models that need more memory; SIZE may end in K, M or G (default: 16G)",
    .most = MOST_MEMORY},
+  {MODEL, COMPILE, "--nchwc-block", "WIDTH", EITHER, read_choice, OF_PASSES(nchwc_block),
+   .help = "of a model that ONNX Runtime's optimizer saved with ORT_ENABLE_ALL: its channels are in blocks of 8 "
+           "(saved on AVX2), of 16 (on AVX-512), or as the model shows it (auto, default)",
+   .choice = nchwc_names},
 
   {CODE, COMPILE, "-mcpu", "CPU", JOINED, read_text, OF_PASSES(cpu),
    .help = "generate code for CPU, named as by clang; otherwise for the CPU of this machine"},

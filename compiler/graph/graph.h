@@ -320,7 +320,7 @@ typedef struct Options {
   enum { STRASSEN_AUTO, STRASSEN_OFF, STRASSEN_ON } strassen;
   bool unshared;                         /* for tests: every layer and kernel is a function of its own */
   bool many_shapes;                      /* for tests: as for a graph that has many, see Build */
-  int nchwc_block;                       /* channels of a block where ONNX Runtime's optimizer put weights into such: 16, else 8 */
+  enum { NCHWC_AUTO, NCHWC_8, NCHWC_16 } nchwc_block; /* channels of a block where ONNX Runtime's optimizer made such */
   int64_t max_memory;                    /* bytes */
   int n_shape;
   struct ShapePin { const char *input; Shape shape; } *shape; /* --shape NAME=1,3,224,224 */
@@ -333,6 +333,7 @@ struct Graph {
   const char *name;
   int opset;             /* of the default domain */
   bool symbolic;         /* the batch is symbolic: dims -k; the pass batch puts 1 for the symbol and keeps this */
+  int64_t nchwc_block;   /* for blocks.c: what the model shows; 0: not known */
   Node **node;           /* in an order in which every value is defined before its use */
   int n_node, cap_node;
   bool walking;          /* between walk_begin and the end of the walk; what follows is for graph.c and uses.c */

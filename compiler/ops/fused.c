@@ -63,7 +63,9 @@ static void finish_conv(Graph *g, Node *n, Value *y) {
   compose_result(g, n, activate(g, n, y));
 }
 
-void infer_fused_conv(Graph *g, Node *n) { finish_conv(g, n, convolve(g, n, n->in[0], n->in[1])); }
+void compose_fused_conv(Graph *g, Node *n, Value *x, Value *w) { finish_conv(g, n, convolve(g, n, x, w)); }
+
+void infer_fused_conv(Graph *g, Node *n) { compose_fused_conv(g, n, n->in[0], n->in[1]); }
 
 void infer_nhwc_conv(Graph *g, Node *n) {
   check_rank(g, n, 0, 4, 4);
@@ -128,80 +130,4 @@ void infer_skip_rms_norm(Graph *g, Node *n) { normalize_sum(g, n, OP_RMSNormaliz
 
 void infer_simplified_layer_norm(Graph *g, Node *n) {
   compose_result(g, n, compose_value(g, compose_like(g, n, OP_RMSNormalization, 2, n->in)));
-}
-
-/* ---- com.microsoft.nchwc: tensors [N,C,H,W] whose channels lie in blocks, which is a matter of layout alone here ---- */
-
-/* Of 8 or 16 channels, as the CPU had it on which ONNX Runtime optimised the model; the weights' outputs are filled up to whole
- * blocks. */
-static int64_t nchwc_block(const Graph *g, int64_t outputs) {
-  return g->opt && g->opt->nchwc_block == 16 && outputs % 16 == 0 ? 16 : 8;
-}
-
-static Value *unblocked_weights(Graph *g, const Node *n) {
-  const Value *v = n->in[1];
-  const float *from = f32_data(v);
-  check_rank(g, n, 1, 4, 4);
-  if (!from) fail_at(g, n, "weights in blocks must be constants of fp32");
-  int64_t outputs = v->shape.d[0], inputs = v->shape.d[1], taps = v->shape.d[2] * v->shape.d[3], b = nchwc_block(g, outputs);
-  bool planes = inputs < b; /* the inputs are not in blocks: a stem's, or one a group */
-  if (outputs % b || (!planes && inputs % b)) fail_at(g, n, "weights %s are no whole blocks", shape_text(g->cx, &v->shape));
-  Value *w = value_const_f32(g, format_text(g->cx, "%s.weights", n->name), v->shape);
-  for (int64_t o = 0; o < outputs; o++) {
-    for (int64_t i = 0; i < inputs; i++) {
-      for (int64_t p = 0; p < taps; p++) {
-        int64_t block = planes ? (o / b * inputs + i) * taps + p : ((o / b * (inputs / b) + i / b) * taps + p) * b + i % b;
-        f32_of(w)[(o * inputs + i) * taps + p] = from[block * b + o % b];
-      }
-    }
-  }
-  return w;
-}
-
-void infer_nchwc_conv(Graph *g, Node *n) {
-  if (n->in[0]->type != T_F32) fail_at(g, n, "channels in blocks must be fp32");
-  finish_conv(g, n, convolve(g, n, n->in[0], unblocked_weights(g, n)));
-}
-
-static void same_operator(Graph *g, Node *n, Op op) { compose_result(g, n, compose_value(g, compose_like(g, n, op, 1, n->in))); }
-
-void infer_nchwc_max_pool(Graph *g, Node *n) { same_operator(g, n, OP_MaxPool); }
-void infer_nchwc_average_pool(Graph *g, Node *n) { same_operator(g, n, OP_AveragePool); }
-void infer_nchwc_global_average_pool(Graph *g, Node *n) { same_operator(g, n, OP_GlobalAveragePool); }
-void infer_nchwc_global_max_pool(Graph *g, Node *n) { same_operator(g, n, OP_GlobalMaxPool); }
-
-void infer_nchwc_reorder_input(Graph *g, Node *n) {
-  check_rank(g, n, 0, 4, 4);
-  Value *x = n->in[0];
-  if (attr_int(n, "channels_last", 0) != 0) x = compose_transpose(g, n, x, to_nchw);
-  int64_t over = x->shape.d[1] % 8;
-  if (over) fail_at(g, n, "%lld channels are no whole blocks", (long long)x->shape.d[1]);
-  compose_result(g, n, x);
-}
-
-void infer_nchwc_upsample(Graph *g, Node *n) {
-  const Attr *a = attr_find(n, "scales");
-  if (!a || a->kind != A_INTS || a->n != 4) fail_at(g, n, "attribute scales is not four integers");
-  Value *scales = value_const_f32(g, format_text(g->cx, "%s.scales", n->name), shape_of(1, (int64_t)4));
-  for (int k = 0; k < 4; k++) f32_of(scales)[k] = (float)a->ints[k];
-  Node *resize = compose_like(g, n, OP_Resize, 3, (Value *[]){n->in[0], NULL, scales});
-  attr_remove(resize, "scales");
-  attr_set_string(g, resize, "nearest_mode", "floor");
-  if (!attr_find(n, "coordinate_transformation_mode")) attr_set_string(g, resize, "coordinate_transformation_mode", "asymmetric");
-  compose_result(g, n, compose_value(g, resize));
-}
-
-/* The channels that filled up the last block go. */
-void infer_nchwc_reorder_output(Graph *g, Node *n) {
-  check_rank(g, n, 0, 4, 4);
-  Value *x = n->in[0];
-  int64_t channels = attr_int(n, "channels", 0);
-  check_range(g, n, "attribute channels", channels, 1, x->shape.d[1]);
-  if (channels < x->shape.d[1]) {
-    Value *in[] = {x, value_const_i64(g, "0", 1, (int64_t[]){0}), value_const_i64(g, "channels", 1, &channels),
-                   value_const_i64(g, "axis", 1, (int64_t[]){1})};
-    x = compose_value(g, compose_node(g, n, OP_Slice, 4, in));
-  }
-  if (attr_int(n, "channels_last", 0) != 0) x = compose_transpose(g, n, x, to_nhwc);
-  compose_result(g, n, x);
 }

@@ -120,6 +120,11 @@ Value *compose_number(Graph *g, const Node *n, Type t, double x); /* a constant 
 void compose_other_result(Graph *g, Node *n, int i, Value *y);    /* y is n's result i > 0 */
 void compose_result(Graph *g, Node *n, Value *y);                 /* and result 0; the others must have theirs */
 
+/* ==== fused.c ==== */
+
+/* n becomes the convolution of x and w, with its own bias, sum and activation. */
+void compose_fused_conv(Graph *g, Node *n, Value *x, Value *w);
+
 /* Walks the elements of `shape` in row-major order; `at` is the current one's offset under the strides. */
 typedef struct Cursor {
   const Shape *shape;

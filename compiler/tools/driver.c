@@ -156,16 +156,8 @@ static Graph *front(Context *cx, const ToolOptions *opt, const Paths *paths, Wat
   return g;
 }
 
-/* A model whose channels ONNX Runtime put into blocks is for the CPU that it ran on. */
-static ToolOptions with_block(const ToolOptions *opt, const Target *t) {
-  ToolOptions own = *opt;
-  own.compile.nchwc_block = t->lanes == 16 ? 16 : 8;
-  return own;
-}
-
-static void compile_model(Context *cx, const ToolOptions *given) {
-  Target *target = target_new(cx, &given->compile);
-  const ToolOptions own = with_block(given, target), *opt = &own;
+static void compile_model(Context *cx, const ToolOptions *opt) {
+  Target *target = target_new(cx, &opt->compile);
   Paths paths = paths_of(cx, opt);
   const char *name = model_name(cx, &opt->compile, paths.output);
   cx->file = opt->compile.input;

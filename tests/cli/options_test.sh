@@ -3,7 +3,7 @@
 tiny=$here/tiny.onnx
 
 succeeds --help
-for option in -o -MD -MF --name --shape --batch --emit -mcpu -mattr --target --strict --flush-denormals --winograd --strassen --max-memory --report --profile --threads --why --tune -v --help --version; do
+for option in -o -MD -MF --name --shape --batch --nchwc-block --emit -mcpu -mattr --target --strict --flush-denormals --winograd --strassen --max-memory --report --profile --threads --why --tune -v --help --version; do
   holds "$work.out" "  $option"
 done
 succeeds --help=developer
