@@ -78,8 +78,8 @@ typedef struct Ints {
 Ints const_input(Graph *g, const Node *n, int i, const char *what);
 /* The axes that input i names, as flags; fails on repeats. */
 void axes_input(Graph *g, const Node *n, int i, int rank, bool *has);
-/* The shape that the model declares for output i before it is inferred; fails, naming what is missing, if
- * there is none. A model whose run-time argument says otherwise contradicts itself, so the declaration may
+/* The shape that the model declares for output i before it is inferred, or for what is computed of it element by element; fails,
+ * naming what is missing, if there is none. A model whose run-time argument says otherwise contradicts itself, so the declaration may
  * stand for the argument. */
 Shape declared_output(Graph *g, const Node *n, int i, const char *what);
 /* A constant with the dimensions as elements. */

@@ -91,10 +91,47 @@ Ints const_input(Graph *g, const Node *n, int i, const char *what) {
   return a;
 }
 
+static bool is_one_number(const Value *v) {
+  return v && (v->shape.rank == 0 || (v->data && v->shape.rank > 0 && shape_count(&v->shape) == 1));
+}
+
+enum { FAR = 32 }; /* operators, one behind the other, that are looked at */
+
+/* Is v made of `origin`, element by element, and of single numbers? */
+static bool is_made_of(const Value *v, const Value *origin, int far) {
+  if (v == origin) return true;
+  const Node *n = v->def;
+  if (!n || far == 0) return false;
+  if (op_info[n->op].family == FAMILY_UNARY) return is_made_of(n->in[0], origin, far - 1);
+  if (op_info[n->op].family != FAMILY_BINARY || !n->in[0] || !n->in[1]) return false;
+  int other = is_one_number(n->in[0]);
+  return (other || is_one_number(n->in[1])) && is_made_of(n->in[other], origin, far - 1);
+}
+
+/* Has n's result the shape of its operand v, which is made of `origin`, whatever that shape is? */
+static bool keeps_shape(const Node *n, const Value *v, const Value *origin, int far) {
+  if (op_info[n->op].family == FAMILY_UNARY) return n->in[0] == v;
+  if (op_info[n->op].family != FAMILY_BINARY || !n->in[0] || !n->in[1]) return false;
+  const Value *other = n->in[n->in[0] == v];
+  return is_one_number(other) || is_made_of(other, origin, far);
+}
+
+/* v, or what is computed of it element by element, with a declared shape; NULL: none has one. */
+static const Value *find_declared(Value *v, const Value *origin, int far) {
+  if (v->shape.rank >= 0) return v;
+  Use *at = NULL;
+  for (Node *n; far > 0 && (n = next_reader(v, &at));) {
+    if (!n->out[0] || !keeps_shape(n, v, origin, far)) continue;
+    const Value *found = find_declared(n->out[0], origin, far - 1);
+    if (found) return found;
+  }
+  return NULL;
+}
+
 Shape declared_output(Graph *g, const Node *n, int i, const char *what) {
-  if (!n->out[i] || n->out[i]->shape.rank < 0)
-    fail_at(g, n, "%s must be known at compile time%s", what, batch_remedy(g, n));
-  return n->out[i]->shape;
+  const Value *declared = n->out[i] ? find_declared(n->out[i], n->out[i], FAR) : NULL;
+  if (!declared) fail_at(g, n, "%s must be known at compile time%s", what, batch_remedy(g, n));
+  return declared->shape;
 }
 
 Value *shape_constant(Graph *g, const char *name, const Shape *s) {
