@@ -60,6 +60,7 @@ data=$build/outside/onnx
 cases "whole models: residual designs, exported by torch" tests/models
 cases "trained models, against ONNX Runtime" "$build/outside/trained"
 cases "ONNX's models: simple and from PyTorch" "$data/simple" "$data/pytorch-converted" "$data/pytorch-operator"
+cases "ONNX's topologies" "$build/outside/light"
 cases "ONNX's operator tests" "$data/node"
 cases "the same and whole models, evaluated after every pass" --each-pass tests/models "$data/simple" \
   "$data/pytorch-converted" "$data/pytorch-operator" "$data/node"

