@@ -21,6 +21,7 @@ typedef struct Kernel {
   int blocks, rest;                     /* whole channel blocks to sum over, more than one given to the kernel when it runs, and
                                            channels in a last partial one */
   bool first, last;                     /* chunk: starts from the bias; applies the epilogue and writes the result */
+  bool skips;                           /* taps that read nothing but padding, when it runs */
 } Kernel;
 
 typedef struct Conv {
@@ -39,6 +40,8 @@ typedef struct Conv {
   int weight_size;                      /* bytes of one */
 } Conv;
 
+enum { KH_FROM, KH_TO, KW_FROM, KW_TO, TAP_ARGS };
+
 /* What a call of the kernel needs besides the tile. */
 typedef struct Site {
   Ref image, row, x;                    /* first pixel of the result */
@@ -46,6 +49,7 @@ typedef struct Site {
   Ref panel_index;                      /* output panel within its group */
   Ref group;
   Ref in, weights, out, bias, partial, prefetch; /* pointers */
+  Ref taps[TAP_ARGS];                   /* where the kernel skips: the first and the last but one, by rows and by columns */
 } Site;
 
 /* ==== the kernel ==== */
@@ -65,6 +69,7 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
                 (long long)w->dw, (long long)c->in->layout.c, (long long)c->in->layout.row,
                 (long long)c->in->layout.pix, (long long)c->out->layout.c);
   if (tile->weights) buffer_printf(key, "_%s", type_name(tile->weights));
+  if (t->skips) buffer_printf(key, "_skips");
   if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
   for (int u = 1; u < t->tile.uw; u++) {
     buffer_printf(key, "_%lld.%lld", (long long)t->tile.in[u] / F32_BYTES, (long long)t->out[u] / F32_BYTES);
@@ -90,6 +95,11 @@ static void sum_steps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc
   loop_end(e, &channel);
 }
 
+/* These come behind the arguments of the steps. */
+static Ref tap_arg(const Conv *c, const Kernel *t, int which) {
+  return LLVMGetParam(c->e->fn, (unsigned)(ARG_STEPS + (t->last ? c->n->n_step : 0) + which));
+}
+
 /* All taps of one channel block (or of one channel of a planar input). acc holds the sums, the weights' and the prefetch
  * pointer. The loops stay loops: unrolled over kw LLVM merges the overlapping broadcasts and spills. */
 static void sum_taps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc) {
@@ -100,12 +110,26 @@ static void sum_taps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc)
     return;
   }
   Loop kh, kw;
-  loop_begin(e, &kh, const_i64(e, 0), const_i64(e, c->win->kh), 1, n + 2, acc);
-  Ref line = gep(e, x, kh.i, c->win->dh * place_row_bytes(c->in));
-  loop_begin(e, &kw, const_i64(e, 0), const_i64(e, c->win->kw), 1, n + 2, acc);
+  Ref zero = const_i64(e, 0), rows = const_i64(e, c->win->kh), cols = const_i64(e, c->win->kw);
+  int64_t tap = (int64_t)steps * t->tile.width * c->weight_size;
+  loop_begin(e, &kh, t->skips ? tap_arg(c, t, KH_FROM) : zero, t->skips ? tap_arg(c, t, KH_TO) : rows, 1, n + 2, acc);
+  Ref line = gep(e, x, kh.i, c->win->dh * place_row_bytes(c->in)), start = acc[n];
+  if (t->skips) acc[n] = gep(e, start, tap_arg(c, t, KW_FROM), tap);
+  loop_begin(e, &kw, t->skips ? tap_arg(c, t, KW_FROM) : zero, t->skips ? tap_arg(c, t, KW_TO) : cols, 1, n + 2, acc);
   sum_steps(c, t, gep(e, line, kw.i, c->win->dw * place_pixel_bytes(c->in)), steps, acc);
   loop_end(e, &kw);
+  if (t->skips) acc[n] = gep_const(e, start, c->win->kw * tap);
   loop_end(e, &kh);
+}
+
+/* The same, and the weights go to the next channels. */
+static void sum_channels(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc) {
+  int n = t->tile.uw * t->tile.nb;
+  Ref start = acc[n];
+  int64_t row = (int64_t)steps * t->tile.width * c->weight_size * c->win->kw;
+  if (t->skips) acc[n] = gep(c->e, start, tap_arg(c, t, KH_FROM), row);
+  sum_taps(c, t, x, steps, acc);
+  if (t->skips) acc[n] = gep_const(c->e, start, c->win->kh * row);
 }
 
 static void init_sums(const Conv *c, const Kernel *t, Ref *acc) {
@@ -155,10 +179,10 @@ static void build_kernel(const void *data) {
   if (t->blocks > 0) {
     Loop block;
     loop_begin_some(e, &block, const_i64(e, 0), blocks, 1, n + 2, acc);
-    sum_taps(c, t, gep(e, x, block.i, place_block_bytes(c->in)), lanes, acc);
+    sum_channels(c, t, gep(e, x, block.i, place_block_bytes(c->in)), lanes, acc);
     loop_end(e, &block);
   }
-  if (t->rest > 0) sum_taps(c, t, gep(e, x, blocks, place_block_bytes(c->in)), t->rest, acc);
+  if (t->rest > 0) sum_channels(c, t, gep(e, x, blocks, place_block_bytes(c->in)), t->rest, acc);
   finish_sums(c, t, acc);
 }
 
@@ -172,7 +196,9 @@ static void call_tile(const Conv *c, const Kernel *t, const Site *s) {
   step_pointers(e, c->n, s->image, block, s->row, s->x, args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(c, t, &key);
-  call_kernel(e, key.data, ARG_STEPS + (t->last ? c->n->n_step : 0), args, build_kernel, &(Building){c, t});
+  int n_args = ARG_STEPS + (t->last ? c->n->n_step : 0);
+  for (int i = 0; t->skips && i < TAP_ARGS; i++) args[n_args++] = s->taps[i];
+  call_kernel(e, key.data, n_args, args, build_kernel, &(Building){c, t});
   buffer_free(&key);
 }
 
@@ -199,6 +225,34 @@ static Kernel row_tile(const Conv *c, int uw, int width, int prefetch) {
   }
   set_channels(c, &t);
   return t;
+}
+
+/* The taps [*from, *to) of a window's `count` along an axis of `size` elements, `dilation` apart, that meet some of the elements
+ * which are read for the results from `first` to `last`, before which there are `pad`. */
+static void taps_inside(Emit *e, Ref first, Ref last, int64_t pad, int64_t size, int64_t dilation, int64_t count, Ref *from, Ref *to) {
+  Ref zero = const_i64(e, 0), step = const_i64(e, dilation), up = const_i64(e, pad + dilation - 1);
+  Ref before = max_i(e, LLVMBuildSub(e->b, up, last, ""), zero);
+  Ref behind = max_i(e, LLVMBuildSub(e->b, const_i64(e, size + pad + dilation - 1), first, ""), zero);
+  *from = min_i(e, LLVMBuildUDiv(e->b, before, step, ""), const_i64(e, count));
+  *to = min_i(e, LLVMBuildUDiv(e->b, behind, step, ""), const_i64(e, count));
+}
+
+/* Wide windows of dilated convolutions read much padding: whole rows of results, or tiles of a row, have taps for which there is
+ * nothing else. */
+static bool skips_taps(const Conv *c) {
+  return c->taps > 1 && !c->plan->planar && !c->e->build->many_shapes && (c->win->dh > 1 || c->win->dw > 1);
+}
+
+static void skip_taps(const Conv *c, Kernel *t, Site *s) {
+  Emit *e = c->e;
+  const Window *w = c->win;
+  const int64_t *x = c->n->in[0]->shape.d;
+  t->skips = skips_taps(c);
+  if (!t->skips) return;
+  Ref row = mul_i(e, s->row, w->sh), first = mul_i(e, s->x, w->sw);
+  Ref last = add_i(e, first, const_i64(e, (t->tile.uw - 1) * w->sw));
+  taps_inside(e, row, row, w->top, x[2], w->dh, w->kh, &s->taps[KH_FROM], &s->taps[KH_TO]);
+  taps_inside(e, first, last, w->left, x[3], w->dw, w->kw, &s->taps[KW_FROM], &s->taps[KW_TO]);
 }
 
 /* Pointers of a site from its image, row, x, group and panel. */
@@ -289,6 +343,7 @@ static void tile_of_panel(const Conv *c, Site *s, int width, void *data) {
   locate(c, s);
   Kernel t = row_tile(c, *(int *)data, width, 0);
   if (c->plan->ahead) t.tile.ahead = place_row_bytes(c->in);
+  skip_taps(c, &t, s);
   call_tile(c, &t, s);
 }
 
@@ -338,6 +393,7 @@ static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
   Ref number = add_i(e, mul_i(e, row, tiles_of_row(c)), tile);
   s->prefetch = gep(e, gep_const(e, s->weights, c->panel * c->weight_size), number, w->bytes);
   Kernel t = row_tile(c, uw, w->width, w->lines);
+  skip_taps(c, &t, s);
   call_tile(c, &t, s);
 }
 

@@ -115,7 +115,7 @@ void count_instructions(Emit *e, Ref fn); /* of a finished function */
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
 /* Calls the kernel of that key, whose arguments are n pointers and integers (NULL: a pointer that it does not use), and lets
  * `build` make its code where no layer has needed it yet. */
-enum { MAX_KERNEL_ARGS = 9 + MAX_STEPS };
+enum { MAX_KERNEL_ARGS = 12 + MAX_STEPS };
 void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data);
 /* Attributes of a function that computes: full vector width, no unwinding. */
 void compute_attributes(Emit *e, Ref fn);

@@ -35,6 +35,18 @@ static void windows(void **state) {
   check_conv(check_kernel, &five, "output y\n", WINOGRAD_TOLERANCE);
 }
 
+/* Windows of which rows, or columns beside a tile, lie in the padding alone. */
+static void dilated(void **state) {
+  (void)state;
+  static const ConvCase cases[] = {
+    {1, 40, 28, 28, 48, 3, 3, 1, 1, 1, 12, 12, 12, 12, 12, 12}, {1, 16, 28, 28, 17, 3, 3, 1, 1, 1, 24, 24, 24, 24, 24, 24},
+    {2, 33, 9, 40, 20, 3, 3, 1, 1, 1, 7, 15, 7, 15, 7, 15},     {1, 16, 30, 31, 16, 5, 3, 1, 2, 2, 6, 9, 12, 9, 12, 9},
+    {1, 64, 20, 20, 64, 3, 3, 2, 1, 1, 8, 8, 8, 8, 8, 8},       {1, 16, 12, 30, 16, 2, 4, 1, 1, 1, 1, 10, 0, 20, 1, 10},
+    {1, 16, 12, 30, 300, 1, 3, 1, 1, 3, 1, 14, 0, 14, 0, 14},
+  };
+  check_convs(check_kernel, cases, COUNT(cases), "r = Relu(y)\noutput y\noutput r\n", TOLERANCE);
+}
+
 static void few_channels(void **state) {
   (void)state;
   static const ConvCase cases[] = {
@@ -71,6 +83,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(pointwise),
     cmocka_unit_test(windows),
+    cmocka_unit_test(dilated),
     cmocka_unit_test(few_channels),
     cmocka_unit_test(groups),
     cmocka_unit_test(special_values),
