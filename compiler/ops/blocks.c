@@ -8,7 +8,8 @@ static const int64_t to_nchw[] = {0, 3, 1, 2}, to_nhwc[] = {0, 2, 3, 1};
 
 /* ---- how large a block is ---- */
 
-static bool has_blocks(const Value *v) {
+/* Results of elementwise operators may be in blocks as well. */
+static bool is_in_blocks(const Value *v) {
   const Node *n = v->def;
   return n && n->op != OP_NchwcReorderOutput && strcmp(op_info[n->op].domain, op_info[OP_NchwcConv].domain) == 0;
 }
@@ -38,7 +39,8 @@ static int64_t block_of_conv(const Node *conv) {
   if (w->rank != 4) return 0;
   int64_t outputs = w->d[0], inputs = w->d[1];
   if (outputs % 16 || (inputs > 16 && inputs % 16)) return 8;
-  if (inputs >= 8 && inputs < 16) return has_blocks(conv->in[0]) ? 8 : 16; /* fewer than a block are in none */
+  if (inputs == 8 && is_in_blocks(conv->in[0])) return 8;
+  if ((inputs > 8 && inputs < 16) || (inputs == 8 && !conv->in[0]->def)) return 16; /* fewer than a block are in none */
   return ends_in_filling(conv, outputs, inputs * w->d[2] * w->d[3]) ? 16 : 0;
 }
 

@@ -661,9 +661,11 @@ static void a_model_shows_how_large_its_blocks_are(void **state) {
   expect_block(IN_BLOCKS("8", "3") "y = NchwcConv(x, w)", 8);
   expect_block(IN_BLOCKS("16", "24") "y = NchwcConv(x, w)", 8);
   expect_block(IN_BLOCKS("16", "3") "a = NchwcConv(x, w)\nconst v f32 [24,16,1,1] = splat 1\ny = NchwcConv(a, v)", 8);
-  /* with blocks of 8, these would be in one */
+  /* with blocks of 8, these would be in one, or could not be */
+  expect_block(IN_BLOCKS("16", "12") "a = Relu(x)\ny = NchwcConv(a, w)", 16);
   expect_block(IN_BLOCKS("16", "8") "y = NchwcConv(x, w)", 16);
-  expect_block("input x f32 [1,16,1,3]\nconst w f32 [16,8,1,2] = splat 1\na = NchwcReorderOutput(x) channels=8\ny = NchwcConv(a, w)", 16);
+  expect_block(IN_BLOCKS("16", "3") "c = NchwcConv(x, w)\na = NchwcReorderOutput(c) channels=8\n"
+               "const v f32 [16,8,1,1] = splat 1\ny = NchwcConv(a, v)", 16);
   expect_block(IN_BLOCKS("16", "8") "r = NchwcReorderInput(x)\ny = NchwcConv(r, w)", 8);
   /* half a block of 16 fills it */
   expect_block(IN_BLOCKS("32", "3") "c = NchwcConv(x, w)\ny = NchwcReorderOutput(c) channels=24", 16);
@@ -676,6 +678,7 @@ static void blocks_of_either_size_are_refused(void **state) {
   static const Row rows[] = {
     {IN_BLOCKS("32", "3") "y = NchwcConv(x, w)", "NchwcConv" AMBIGUOUS},
     {IN_BLOCKS("32", "16") "y = NchwcConv(x, w)", "NchwcConv" AMBIGUOUS},
+    {IN_BLOCKS("16", "8") "a = Relu(x)\ny = NchwcConv(a, w)", "NchwcConv" AMBIGUOUS},
     /* a channel of zeros is no filling where a bias is there, nor where all are */
     {"input x f32 [1,1,1,3]\nconst w f32 [16,1,1,2] = {1,1,1,1,1,1,1,1,0,0,0,0,0,0,0,0,1,1,1,1,1,1,1,1,0,0,0,0,0,0,0,0}\n"
      "const b f32 [16] = splat 1\ny = NchwcConv(x, w, b)", "NchwcConv" AMBIGUOUS},
