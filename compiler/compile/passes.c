@@ -19,7 +19,7 @@ const Pass pass_list[] = {
   {'u', "fuse", "elementwise operators become epilogues", pass_fuse, NULL, true},
   {'y', "polyphase", "transposed convolutions as interleaved ones of stride 1", pass_polyphase, NULL, true},
   {'r', "rank", "one-dimensional convolutions as two-dimensional of height 1", pass_rank, NULL, true},
-  {'v', "volume", "convolutions over volumes as those over stacks of their frames", pass_volume, NULL, true},
+  {'d', "volume", "convolutions over volumes as those over stacks of their frames", pass_volume, NULL, true},
   {'t', "trim", "windows without what lies in the padding for every result", pass_trim, NULL, true},
   {'e', "stem", "convolutions of few channels and stride 2 over the four parities of their input", pass_stem, NULL, true},
   {'k', "select", "algorithm and tile of each convolution and product", NULL, pass_select, true},

@@ -119,7 +119,6 @@ enum { MAX_KERNEL_ARGS = 12 + MAX_STEPS };
 void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data);
 /* Attributes of a function that computes: full vector width, no unwinding. */
 void compute_attributes(Emit *e, Ref fn);
-void add_attribute(Emit *e, Ref fn, const char *name, const char *value); /* value NULL: an enum attribute */
 
 /* The frame that every layer function gets: byte offsets of its fields. */
 enum {
@@ -129,8 +128,6 @@ enum {
   FRAME_PLACES = 24,  /* ptr: the running layer's places, i64 each */
   FRAME_IO = 32,      /* ptr each: the inputs, then the outputs, of this image; then the workspace that all images share */
 };
-/* Into more tasks no layer is split, however many threads there are: then items times tasks do not overflow. */
-enum { MOST_TASKS = 1 << 16 };
 int64_t frame_once(const Graph *g); /* the offset of the latter */
 
 typedef struct LayerCode {
@@ -149,7 +146,6 @@ Ref constant_global(Emit *e, Ref value, const char *name);
 Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align);
 
 /* ==== key.c ==== */
-
 /* Appends all that the code of a layer depends on; false: the function is the node's own, as it rests on more than a key should
  * hold. `few`: few functions are worth more than fast ones, so constants of one element are no part of it where they can be
  * read at run time. */
@@ -228,23 +224,19 @@ Ref load_lanes(Emit *e, Ref p, int64_t bytes, int n, int align);
 Ref load_lanes_of(Emit *e, LLVMTypeRef element, Ref p, int64_t bytes, int n, int align);
 void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align);
 void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality); /* 3: L1, 2: L2, 1: L3 */
-Ref add_i(Emit *e, Ref a, Ref b);
+typedef Ref Function(Emit *e, Ref x);
+typedef Ref Operation(Emit *e, Ref a, Ref b);
+Operation add_i, min_i, max_i;                /* of i64 */
 Ref mul_i(Emit *e, Ref a, int64_t k);
-Ref min_i(Emit *e, Ref a, Ref b);             /* i64, as max_i */
-Ref max_i(Emit *e, Ref a, Ref b);
 Ref clamp_i(Emit *e, Ref i, Ref most);        /* i64: into [0, most] */
 /* What of the range [lo, hi) lies in the `count` items from `first`, counted from there. */
 void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *from, Ref *to);
-Ref add_f(Emit *e, Ref a, Ref b);
-Ref mul_f(Emit *e, Ref a, Ref b);
+Operation add_f, sub_f, mul_f, div_f;
 Ref fma_(Emit *e, Ref a, Ref b, Ref c);       /* a*b+c, one rounding where the target has FMA, else two */
-Ref fmax_(Emit *e, Ref a, Ref b);             /* b where a is NaN or not greater: one vmaxps */
-Ref fmin_(Emit *e, Ref a, Ref b);
-Ref sub_f(Emit *e, Ref a, Ref b);
-Ref div_f(Emit *e, Ref a, Ref b);
-Ref less_f(Emit *e, Ref a, Ref b);            /* a < b, false for NaN */
-Ref abs_f(Emit *e, Ref x);
-Ref sqrt_f(Emit *e, Ref x);
+Operation fmax_, fmin_;                       /* b where a is NaN or not greater, or not less: one vmaxps */
+Operation maximum_f, minimum_f;               /* NaN where a or b is, else the larger, or the smaller */
+Operation less_f;                             /* a < b, false for NaN */
+Function abs_f, sqrt_f;
 Ref copysign_f(Emit *e, Ref x, Ref sign);
 Ref as_type(Emit *e, Ref x, LLVMTypeRef element); /* the same bits */
 Ref shift_left(Emit *e, Ref x, int n);
@@ -254,8 +246,6 @@ Ref plus_i(Emit *e, Ref x, int64_t v);        /* x + v of any integers */
 Ref choose(Emit *e, Ref cond, Ref a, Ref b);  /* cond ? a : b */
 Ref keep_lanes(Emit *e, Ref v, int valid, Ref otherwise); /* v's first `valid` lanes, the other's rest */
 Ref any_of(Emit *e, Ref cond);                /* is one of a condition's lanes true? */
-Ref maximum_f(Emit *e, Ref a, Ref b);         /* NaN where a or b is, else the larger */
-Ref minimum_f(Emit *e, Ref a, Ref b);
 Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n, Ref *args);
 
 /* for (i = lo; i < hi; i += step). With n > 0, acc[0..n) are carried round the loop: loop_begin replaces them by the phis,
@@ -300,33 +290,18 @@ Ref math_less(Emit *e, Type t, Ref a, Ref b);         /* a < b, false for NaN */
 Ref math_beats(Emit *e, Type t, Ref a, Ref b);        /* a is the maximum of both, b having come first: NaN is the largest */
 
 /* ==== elementary.c: whole numbers, exp, log and what is made of them ==== */
-Ref math_round(Emit *e, Ref x);                       /* to the nearest whole number, half to even */
-Ref math_floor(Emit *e, Ref x);
-Ref math_ceil(Emit *e, Ref x);
-Ref math_exp(Emit *e, Ref x);
+Function math_round; /* to the nearest whole number, half to even */
+Function math_floor, math_ceil, math_exp, math_log, math_sigmoid, math_erf;
 enum { MOST_EXPM1 = 64 };
-Ref math_expm1(Emit *e, Ref x);                       /* exp x - 1 for x <= MOST_EXPM1 */
-Ref math_sigmoid(Emit *e, Ref x);
-Ref math_tanh(Emit *e, Ref x);
-Ref math_tanh_softplus(Emit *e, Ref x);               /* tanh(log(1 + exp x)) */
-Ref math_log(Emit *e, Ref x);
-Ref math_log1p_fraction(Emit *e, Ref y);              /* log(1 + y) for y from 0 to 1 */
+Function math_expm1; /* exp x - 1 for x <= MOST_EXPM1 */
+Function math_tanh_softplus;  /* tanh(log(1 + exp x)) */
+Function math_log1p_fraction; /* log(1 + x) for x from 0 to 1 */
 Ref math_pow(Emit *e, Ref x, Ref y);
-Ref math_erf(Emit *e, Ref x);
 Ref horner(Emit *e, Ref x, int n, const double *coef); /* coef[0] + coef[1] x + ... */
 
 /* ==== angle.c: trigonometric and hyperbolic functions ==== */
-Ref math_sin(Emit *e, Ref x);
-Ref math_cos(Emit *e, Ref x);
-Ref math_tan(Emit *e, Ref x);
-Ref math_asin(Emit *e, Ref x);
-Ref math_acos(Emit *e, Ref x);
-Ref math_atan(Emit *e, Ref x);
-Ref math_sinh(Emit *e, Ref x);
-Ref math_cosh(Emit *e, Ref x);
-Ref math_asinh(Emit *e, Ref x);
-Ref math_acosh(Emit *e, Ref x);
-Ref math_atanh(Emit *e, Ref x);
+Function math_sin, math_cos, math_tan, math_asin, math_acos, math_atan;
+Function math_sinh, math_cosh, math_tanh, math_asinh, math_acosh, math_atanh;
 
 /* ==== convert.c ==== */
 /* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
@@ -344,10 +319,7 @@ Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
 /* ==== tile.c: the register tile that all matrix-like kernels share ==== */
 enum { MAX_TILE = 32, MAX_ACC = 32 };
 /* n vectors of a minus those of b, to be computed beside something else. */
-typedef struct Differences {
-  int n;
-  Ref a, b, to;
-} Differences;
+typedef struct Differences { int n; Ref a, b, to; } Differences;
 /* `uw` rows (pixels) by `nb` vectors of columns (blocks of output channels). */
 typedef struct Tile {
   int uw, nb;
@@ -378,10 +350,7 @@ RowTiles row_tiles(int64_t pixels, int64_t most);
  * from NULL: all. *x is a tile's first pixel. False: there are none of that size, and no loop. */
 bool row_tiles_begin(Emit *e, Loop *l, const RowTiles *t, int i, Ref from, Ref to, Ref *x);
 /* Tasks share out the tiles of all rows: a loop over the rows of which this task has some, the tiles [from, to). */
-typedef struct RowShare {
-  Loop loop;
-  Ref image, row, from, to;
-} RowShare;
+typedef struct RowShare { Loop loop; Ref image, row, from, to; } RowShare;
 void row_share_begin(Emit *e, RowShare *s, int64_t images, int64_t rows, int64_t tiles);
 void row_share_end(Emit *e, RowShare *s);
 
@@ -520,7 +489,6 @@ void emit_normalize_dense(Emit *e, Node *n);
 void emit_peak(Emit *e); /* peak.c: the function `peak`, see object_emit_peak */
 
 /* ==== Winograd's algorithm: conv_winograd.c and winograd_*.c ==== */
-
 /* V is the transformed input [frequency][parity][channel block][tile][V], M the sums [frequency][nb][tile][V], U transformed
  * weights. Frequency (i, j) is number i * points + j. Of two parities in a dimension the second, of one tap, has no products
  * at point 0. */
@@ -535,7 +503,6 @@ typedef struct Winograd {
 } Winograd;
 
 /* ==== winograd_transform.c ==== */
-
 /* The first parity's weight at point i from those at the first `taps` points. */
 Ref winograd_weight(const Winograd *w, int i, const Ref *u);
 /* The same over the rows of column `col` of a kernel, whose weights at the first points are `step` bytes apart, the first `at`
@@ -555,7 +522,6 @@ typedef struct WinogradArea {
 void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel);
 
 /* ==== winograd_weights.c ==== */
-
 /* Bytes of the weights of one channel in a panel of nb blocks. */
 int64_t winograd_line_bytes(const Winograd *w, int nb);
 
@@ -564,7 +530,6 @@ typedef struct WinogradRow {
   const Winograd *w;
   int i, channels, nb;
 } WinogradRow;
-
 /* Bytes of one of a chunk's given weights. */
 int64_t winograd_given_bytes(const WinogradRow *r);
 /* Makes of the row's weights what is not given by g [given weight][channel][nb][V], in u. */
@@ -577,12 +542,10 @@ typedef struct WinogradPlaces {
   int64_t step, given_step;
   int n_given;
 } WinogradPlaces;
-
 /* Where the weights of a row are, that winograd_weights_row makes in u or g has: of[parity of rows]. */
 void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of);
 
 /* ==== winograd_product.c ==== */
-
 /* Floats of V from a frequency's first parity to parity (pr, pc). */
 int64_t winograd_parity_at(const Winograd *w, int pr, int pc);
 
@@ -591,7 +554,6 @@ typedef struct WinogradRange {
   int lo, hi, parities;
   bool cut; /* tiles that the edge cuts have none of these */
 } WinogradRange;
-
 /* Returns how many; `cut` is the number of results of a cut tile, 0: none is. */
 int winograd_ranges(const WinogradForm *f, int cut, WinogradRange *r);
 
@@ -600,7 +562,6 @@ typedef struct WinogradTiles {
   int *number;      /* NULL: they count up from 0, being many */
   int64_t n;
 } WinogradTiles;
-
 /* Those of `images` x `rows` rows of tiles that have products of a range of rows and one of columns. */
 WinogradTiles winograd_tiles(const Winograd *w, int64_t images, int64_t rows, bool cut_row, bool cut_col);
 
@@ -614,18 +575,13 @@ typedef struct WinogradProduct {
 
 /* The kernel's arguments; u are the weights of parities (0, 0), (0, 1), (1, 0), (1, 1), with one parity only the first. */
 enum { PARITIES = 4 };
-
-typedef struct WinogradOperands {
-  Ref v, m, pf, u[PARITIES];
-} WinogradOperands;
-
+typedef struct WinogradOperands { Ref v, m, pf, u[PARITIES]; } WinogradOperands;
 /* Products of row point i, a constant or not, at a range of column points; u are the weights of as many parities as the stride.
  * The operands are those of the column point 0; what to fetch has so many bytes for each. */
 void winograd_range_products(WinogradProduct p, const WinogradTiles *t, Ref i, const WinogradRange *cols, WinogradOperands o,
                              const WinogradPlaces *u, int64_t fetched);
 
 /* ==== winograd_fused.c ==== */
-
 /* All row points of a chunk of input channels of whole blocks: M (+)= V U. */
 void winograd_fused_chunk(const Winograd *w, Ref m, Ref g, Ref v, int blocks, bool first);
 #endif

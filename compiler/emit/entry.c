@@ -327,6 +327,9 @@ static Ref run_apart(Entry *y, const Ref *arg, Ref threads) {
   return apart;
 }
 
+/* Into more tasks no layer is split, however many threads there are: then items times tasks do not overflow. */
+enum { MOST_TASKS = 1 << 16 };
+
 static void build_run(Entry *y) {
   Emit *e = y->e;
   const Graph *g = e->g;
@@ -337,7 +340,8 @@ static void build_run(Entry *y) {
   LLVMGetParams(y->run, arg);
   Ref threads = check_run(y, arg);
   Ref once = arg[RUN_WORK], work = gep_const(e, once, e->build->once_size), zero = const_i64(e, 0);
-  Ref many = compare(e, LLVMIntSGT, threads, MOST_TASKS), tasks = LLVMBuildSelect(e->b, many, const_i32(e, MOST_TASKS), threads, "");
+  Ref many = compare(e, LLVMIntSGT, threads, MOST_TASKS);
+  Ref tasks = LLVMBuildSelect(e->b, many, const_i32(e, MOST_TASKS), threads, "");
   Ref frame = new_frame(e, once, work, gep_const(e, work, e->build->work_size), tasks);
   if (y->n_once) run_image(y, 0, y->n_once, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], zero, arg[RUN_PAR], tasks);
   Ref first = g->symbolic ? run_apart(y, arg, threads) : zero;

@@ -7,7 +7,8 @@
 
 /* ==== functions ==== */
 
-void add_attribute(Emit *e, Ref fn, const char *name, const char *value) {
+/* value NULL: an enum attribute. */
+static void add_attribute(Emit *e, Ref fn, const char *name, const char *value) {
   LLVMAttributeRef a;
   if (value) {
     a = LLVMCreateStringAttribute(e->c, name, (unsigned)strlen(name), value, (unsigned)strlen(value));

@@ -56,7 +56,7 @@ typedef enum Family { /* how an operator is treated where only its family matter
   FAMILY_VIEW,         /* the same elements in the same order under another shape */
   FAMILY_SHAPE,        /* known once shapes are: folds away */
   FAMILY_STEP,         /* a step of an epilogue alone, with an argument */
-  FAMILY_COMPOSED,     /* inference makes others of it: ops/compose.c */
+  FAMILY_COMPOSED,     /* made up of others, which take its place in the pass shape: ops/compose.c */
   FAMILY_COUNT
 } Family;
 

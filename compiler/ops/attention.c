@@ -162,7 +162,7 @@ static void read_inputs(Attention *a) {
   check_range(g, n, "attribute qk_matmul_output_mode", a->mode, 0, 3);
 }
 
-void infer_attention(Graph *g, Node *n) {
+void compose_attention(Graph *g, Node *n) {
   static const int64_t perm[] = {0, 2, 1, 3};
   Attention a = {.g = g, .n = n};
   read_inputs(&a);

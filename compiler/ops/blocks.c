@@ -102,21 +102,21 @@ static Value *unblocked_weights(Graph *g, const Node *n) {
   return w;
 }
 
-void infer_nchwc_conv(Graph *g, Node *n) {
+void compose_nchwc_conv(Graph *g, Node *n) {
   if (n->in[0]->type != T_F32) fail_at(g, n, "channels in blocks must be fp32");
-  compose_fused_conv(g, n, n->in[0], unblocked_weights(g, n));
+  compose_activated_conv(g, n, n->in[0], unblocked_weights(g, n));
 }
 
 /* ---- pools and sizes ---- */
 
 static void same_operator(Graph *g, Node *n, Op op) { compose_result(g, n, compose_value(g, compose_like(g, n, op, 1, n->in))); }
 
-void infer_nchwc_max_pool(Graph *g, Node *n) { same_operator(g, n, OP_MaxPool); }
-void infer_nchwc_average_pool(Graph *g, Node *n) { same_operator(g, n, OP_AveragePool); }
-void infer_nchwc_global_average_pool(Graph *g, Node *n) { same_operator(g, n, OP_GlobalAveragePool); }
-void infer_nchwc_global_max_pool(Graph *g, Node *n) { same_operator(g, n, OP_GlobalMaxPool); }
+void compose_nchwc_max_pool(Graph *g, Node *n) { same_operator(g, n, OP_MaxPool); }
+void compose_nchwc_average_pool(Graph *g, Node *n) { same_operator(g, n, OP_AveragePool); }
+void compose_nchwc_global_average_pool(Graph *g, Node *n) { same_operator(g, n, OP_GlobalAveragePool); }
+void compose_nchwc_global_max_pool(Graph *g, Node *n) { same_operator(g, n, OP_GlobalMaxPool); }
 
-void infer_nchwc_upsample(Graph *g, Node *n) {
+void compose_nchwc_upsample(Graph *g, Node *n) {
   const Attr *a = attr_find(n, "scales");
   if (!a || a->kind != A_INTS || a->n != 4) fail_at(g, n, "attribute scales is not four integers");
   Value *scales = value_const_f32(g, format_text(g->cx, "%s.scales", n->name), shape_of(1, (int64_t)4));
@@ -131,7 +131,7 @@ void infer_nchwc_upsample(Graph *g, Node *n) {
 /* ---- into blocks and out of them ---- */
 
 /* Zeros fill up the last block. */
-void infer_nchwc_reorder_input(Graph *g, Node *n) {
+void compose_nchwc_reorder_input(Graph *g, Node *n) {
   check_rank(g, n, 0, 4, 4);
   Value *x = n->in[0];
   if (attr_int(n, "channels_last", 0) != 0) x = compose_transpose(g, n, x, to_nchw);
@@ -144,7 +144,7 @@ void infer_nchwc_reorder_input(Graph *g, Node *n) {
 }
 
 /* The channels that filled up the last block go. */
-void infer_nchwc_reorder_output(Graph *g, Node *n) {
+void compose_nchwc_reorder_output(Graph *g, Node *n) {
   check_rank(g, n, 0, 4, 4);
   Value *x = n->in[0];
   int64_t channels = attr_int(n, "channels", 0);

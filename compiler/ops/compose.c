@@ -1,5 +1,4 @@
-/* compose.c: words of operators that others make up: their inference puts these before the node, and the node becomes the
- * identity. */
+/* compose.c: words of operators that others make up: these are put before the node, and the node becomes the identity. */
 #include "ops.h"
 
 #include <string.h>

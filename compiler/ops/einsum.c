@@ -272,7 +272,7 @@ static void count_needs(Einsum *e, const Term *t, int by) {
   for (int k = 0; k < t->n; k++) e->needed[t->label[k]] += by;
 }
 
-void infer_einsum(Graph *g, Node *n) {
+void compose_einsum(Graph *g, Node *n) {
   Einsum e = {.g = g, .n = n};
   const char *equation = attr_string(n, "equation", NULL), *s = equation;
   if (!equation) fail_at(g, n, "attribute equation is missing");

@@ -63,17 +63,17 @@ static void finish_conv(Graph *g, Node *n, Value *y) {
   compose_result(g, n, activate(g, n, y));
 }
 
-void compose_fused_conv(Graph *g, Node *n, Value *x, Value *w) { finish_conv(g, n, convolve(g, n, x, w)); }
+void compose_activated_conv(Graph *g, Node *n, Value *x, Value *w) { finish_conv(g, n, convolve(g, n, x, w)); }
 
-void infer_fused_conv(Graph *g, Node *n) { compose_fused_conv(g, n, n->in[0], n->in[1]); }
+void compose_fused_conv(Graph *g, Node *n) { compose_activated_conv(g, n, n->in[0], n->in[1]); }
 
-void infer_nhwc_conv(Graph *g, Node *n) {
+void compose_nhwc_conv(Graph *g, Node *n) {
   check_rank(g, n, 0, 4, 4);
   Value *y = convolve(g, n, compose_transpose(g, n, n->in[0], to_nchw), n->in[1]);
   finish_conv(g, n, compose_transpose(g, n, y, to_nhwc));
 }
 
-void infer_nhwc_max_pool(Graph *g, Node *n) {
+void compose_nhwc_max_pool(Graph *g, Node *n) {
   check_rank(g, n, 0, 4, 4);
   Value *x = compose_transpose(g, n, n->in[0], to_nchw);
   compose_result(g, n, compose_transpose(g, n, compose_value(g, compose_like(g, n, OP_MaxPool, 1, &x)), to_nhwc));
@@ -81,7 +81,7 @@ void infer_nhwc_max_pool(Graph *g, Node *n) {
 
 /* ---- products ---- */
 
-void infer_fused_gemm(Graph *g, Node *n) {
+void compose_fused_gemm(Graph *g, Node *n) {
   Node *gemm = compose_like(g, n, OP_Gemm, n->n_in, n->in);
   drop_activation(gemm);
   compose_result(g, n, activate(g, n, compose_value(g, gemm)));
@@ -102,7 +102,7 @@ static Value *matmul_operand(Graph *g, const Node *n, Value *x, bool batch, bool
   return compose_transpose(g, n, x, perm);
 }
 
-void infer_fused_matmul(Graph *g, Node *n) {
+void compose_fused_matmul(Graph *g, Node *n) {
   Value *a = matmul_operand(g, n, n->in[0], attr_int(n, "transBatchA", 0) != 0, attr_int(n, "transA", 0) != 0);
   Value *b = matmul_operand(g, n, n->in[1], attr_int(n, "transBatchB", 0) != 0, attr_int(n, "transB", 0) != 0);
   Value *y = compose_op(g, n, OP_MatMul, a, b);
@@ -125,9 +125,9 @@ static void normalize_sum(Graph *g, Node *n, Op op, int bias) {
   compose_result(g, n, compose_value(g, norm));
 }
 
-void infer_skip_layer_norm(Graph *g, Node *n) { normalize_sum(g, n, OP_LayerNormalization, 4); }
-void infer_skip_rms_norm(Graph *g, Node *n) { normalize_sum(g, n, OP_RMSNormalization, 3); }
+void compose_skip_layer_norm(Graph *g, Node *n) { normalize_sum(g, n, OP_LayerNormalization, 4); }
+void compose_skip_rms_norm(Graph *g, Node *n) { normalize_sum(g, n, OP_RMSNormalization, 3); }
 
-void infer_simplified_layer_norm(Graph *g, Node *n) {
+void compose_simplified_layer_norm(Graph *g, Node *n) {
   compose_result(g, n, compose_value(g, compose_like(g, n, OP_RMSNormalization, 2, n->in)));
 }

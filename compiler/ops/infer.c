@@ -1,9 +1,9 @@
-/* infer.c: types and shapes of one node and of all: what holds for every operator. */
+/* infer.c: types and shapes of one node: what holds for every operator. */
 #include "ops.h"
 
 #include <string.h>
 
-static void check_inputs(Graph *g, const Node *n) {
+void check_inputs(Graph *g, const Node *n) {
   for (int i = 0; i < n->n_in; i++) {
     if (!n->in[i]) continue;
     if (!type_size(n->in[i]->type)) fail_at(g, n, "the element type of input %d is not supported", i);
@@ -41,6 +41,7 @@ static void start_params(Node *n) {
 }
 
 void infer_node(Graph *g, Node *n) {
+  assert(op_info[n->op].family != FAMILY_COMPOSED);
   if (op_info[n->op].family == FAMILY_IMPORT) fail_at(g, n, "the operator is for import alone");
   if (op_info[n->op].family == FAMILY_STEP) fail_at(g, n, "the operator is a step of others");
   check_inputs(g, n);
@@ -49,24 +50,3 @@ void infer_node(Graph *g, Node *n) {
   check_steps(g, n);
   node_mark_batched(n);
 }
-
-/* Inputs, and constants with their data. */
-static void check_given_values(Graph *g, int from) {
-  for (int i = from; i < g->n_value; i++) {
-    const Value *v = g->value[i];
-    if (!v->def && v->shape.rank >= 0 && !fits_memory(g, v->type, &v->shape))
-      fail(g->cx, "value \"%s\" %s alone is larger than the memory limit", v->name, shape_text(g->cx, &v->shape));
-  }
-}
-
-void infer_nodes(Graph *g, int node, int value) {
-  check_given_values(g, value);
-  walk_begin(g);
-  for (Node *n; (n = walk_next(g));) {
-    if (node-- > 0) continue;
-    infer_node(g, n);
-    evaluate_values(g, n);
-  }
-}
-
-void pass_shape(Graph *g) { infer_nodes(g, 0, 0); }

@@ -10,7 +10,7 @@
  * definitions, arity, types, no dangling values, shapes as shape.c infers them. */
 void verify(Graph *g, const char *after);
 
-/* ==== infer.c ==== */
+/* ==== shape.c ==== */
 
 /* Infers type and shape of every value, fills Node.p, .win and .group, checks every operator's demands on its inputs.
  * Shape -> Gather -> Concat -> Reshape chains are evaluated on the way, symbolically where the batch is (Value.data, .sym). */
@@ -18,6 +18,11 @@ void pass_shape(Graph *g);
 /* The same of the nodes from number `node` on, which are given values from number `value` on: for import, which may ask before all
  * is there. */
 void infer_nodes(Graph *g, int node, int value);
+
+/* ==== infer.c ==== */
+
+/* Fails where n's inputs are none that its operator takes. */
+void check_inputs(Graph *g, const Node *n);
 /* One node, its inputs known: used by passes that make nodes. */
 void infer_node(Graph *g, Node *n);
 /* Broadcast of two shapes by ONNX's rules; false: they don't fit. */
@@ -108,7 +113,8 @@ int64_t blocks_before(const Shape *s, int64_t axis);
 size_t block_size(const Value *v, int64_t axis);
 
 /* ==== compose.c: operators that are made up of others ====
- * Their inference places nodes before n in the walk of pass_shape; in the end n is the identity of the last one's result. */
+ * compose_X, which attention.c, einsum.c, fused.c and blocks.c have, is called with n's inputs checked in the walk of pass_shape and
+ * places nodes before n; in the end n is the identity of the last one's result. */
 
 Node *compose_node(Graph *g, const Node *n, Op op, int n_in, Value *const *in); /* to be given attributes, then to ... */
 Node *compose_like(Graph *g, const Node *n, Op op, int n_in, Value *const *in); /* the same with n's own attributes */
@@ -123,7 +129,7 @@ void compose_result(Graph *g, Node *n, Value *y);                 /* and result 
 /* ==== fused.c ==== */
 
 /* n becomes the convolution of x and w, with its own bias, sum and activation. */
-void compose_fused_conv(Graph *g, Node *n, Value *x, Value *w);
+void compose_activated_conv(Graph *g, Node *n, Value *x, Value *w);
 
 /* Walks the elements of `shape` in row-major order; `at` is the current one's offset under the strides. */
 typedef struct Cursor {
@@ -199,6 +205,7 @@ typedef void Eval(Graph *g, const Node *n, const void *const *in, void **out);
 #define OP(name, infer, eval, emit, ...) \
   Infer infer_##infer;             \
   Eval eval_##eval;
+#define COMPOSED(name, compose, ...) Infer compose_##compose; /* see compose.c */
 #include "ops.def"
 #undef OP
 
