@@ -107,6 +107,7 @@ int64_t size_round_up(int64_t n, int64_t to); /* to a multiple */
 int64_t size_min(int64_t a, int64_t b);         /* of any sign, as size_max */
 int64_t size_max(int64_t a, int64_t b);
 int64_t size_clamp(int64_t n, int64_t lo, int64_t hi);
+int64_t size_common_divisor(int64_t a, int64_t b); /* the greatest */
 #define MOST_MEMORY (INT64_C(1) << 47) /* bytes: what a process can address on x86-64 */
 
 /* ==== map.c: hash tables, in the arena ==== */

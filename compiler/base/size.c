@@ -27,3 +27,12 @@ int64_t size_round_up(int64_t n, int64_t to) { return size_mul(size_ceiling(n, t
 int64_t size_min(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t size_max(int64_t a, int64_t b) { return a > b ? a : b; }
 int64_t size_clamp(int64_t n, int64_t lo, int64_t hi) { return n < lo ? lo : n > hi ? hi : n; }
+
+int64_t size_common_divisor(int64_t a, int64_t b) {
+  while (b) {
+    int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}

@@ -77,15 +77,6 @@ static Meeting meet(const PlainConv *p, const PlainAxis *a, Ref o) {
   return m;
 }
 
-static int64_t common_divisor(int64_t a, int64_t b) {
-  while (b) {
-    int64_t rest = a % b;
-    a = b;
-    b = rest;
-  }
-  return a;
-}
-
 /* x with a x = 1 modulo m, which have no common divisor (extended Euclidean algorithm). */
 static int64_t inverse_modulo(int64_t a, int64_t m) {
   int64_t x = 1, y = 0, b = m;
@@ -103,7 +94,7 @@ static int64_t inverse_modulo(int64_t a, int64_t m) {
  * being the greatest common divisor of s and d, and only where g divides o + before. */
 static Meeting meet_transposed(const PlainConv *p, const PlainAxis *a, Ref o) {
   Emit *e = p->e;
-  int64_t g = common_divisor(a->stride, a->dilation), apart = a->stride / g;
+  int64_t g = size_common_divisor(a->stride, a->dilation), apart = a->stride / g;
   Meeting m = {.step = -a->dilation / g, .tap_step = apart};
   Ref zero = const_i64(e, 0), place = add_i(e, o, const_i64(e, a->before)), whole = LLVMBuildUDiv(e->b, place, const_i64(e, g), "");
   Ref turns = LLVMBuildURem(e->b, whole, const_i64(e, apart), "");

@@ -224,19 +224,19 @@ Ref load_lanes(Emit *e, Ref p, int64_t bytes, int n, int align);
 Ref load_lanes_of(Emit *e, LLVMTypeRef element, Ref p, int64_t bytes, int n, int align);
 void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align);
 void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality); /* 3: L1, 2: L2, 1: L3 */
-typedef Ref Function(Emit *e, Ref x);
-typedef Ref Operation(Emit *e, Ref a, Ref b);
-Operation add_i, min_i, max_i;                /* of i64 */
+typedef Ref Unary(Emit *e, Ref x);
+typedef Ref Binary(Emit *e, Ref a, Ref b);
+Binary add_i, min_i, max_i;                /* of i64 */
 Ref mul_i(Emit *e, Ref a, int64_t k);
 Ref clamp_i(Emit *e, Ref i, Ref most);        /* i64: into [0, most] */
 /* What of the range [lo, hi) lies in the `count` items from `first`, counted from there. */
 void part_of_range(Emit *e, Ref lo, Ref hi, Ref first, Ref count, Ref *from, Ref *to);
-Operation add_f, sub_f, mul_f, div_f;
+Binary add_f, sub_f, mul_f, div_f;
 Ref fma_(Emit *e, Ref a, Ref b, Ref c);       /* a*b+c, one rounding where the target has FMA, else two */
-Operation fmax_, fmin_;                       /* b where a is NaN or not greater, or not less: one vmaxps */
-Operation maximum_f, minimum_f;               /* NaN where a or b is, else the larger, or the smaller */
-Operation less_f;                             /* a < b, false for NaN */
-Function abs_f, sqrt_f;
+Binary fmax_, fmin_;                       /* b where a is NaN or not greater, or not less: one vmaxps */
+Binary maximum_f, minimum_f;               /* NaN where a or b is, else the larger, or the smaller */
+Binary less_f;                             /* a < b, false for NaN */
+Unary abs_f, sqrt_f;
 Ref copysign_f(Emit *e, Ref x, Ref sign);
 Ref as_type(Emit *e, Ref x, LLVMTypeRef element); /* the same bits */
 Ref shift_left(Emit *e, Ref x, int n);
@@ -290,18 +290,18 @@ Ref math_less(Emit *e, Type t, Ref a, Ref b);         /* a < b, false for NaN */
 Ref math_beats(Emit *e, Type t, Ref a, Ref b);        /* a is the maximum of both, b having come first: NaN is the largest */
 
 /* ==== elementary.c: whole numbers, exp, log and what is made of them ==== */
-Function math_round; /* to the nearest whole number, half to even */
-Function math_floor, math_ceil, math_exp, math_log, math_sigmoid, math_erf;
+Unary math_round; /* to the nearest whole number, half to even */
+Unary math_floor, math_ceil, math_exp, math_log, math_sigmoid, math_erf;
 enum { MOST_EXPM1 = 64 };
-Function math_expm1; /* exp x - 1 for x <= MOST_EXPM1 */
-Function math_tanh_softplus;  /* tanh(log(1 + exp x)) */
-Function math_log1p_fraction; /* log(1 + x) for x from 0 to 1 */
+Unary math_expm1; /* exp x - 1 for x <= MOST_EXPM1 */
+Unary math_tanh_softplus;  /* tanh(log(1 + exp x)) */
+Unary math_log1p_fraction; /* log(1 + x) for x from 0 to 1 */
 Ref math_pow(Emit *e, Ref x, Ref y);
 Ref horner(Emit *e, Ref x, int n, const double *coef); /* coef[0] + coef[1] x + ... */
 
 /* ==== angle.c: trigonometric and hyperbolic functions ==== */
-Function math_sin, math_cos, math_tan, math_asin, math_acos, math_atan;
-Function math_sinh, math_cosh, math_tanh, math_asinh, math_acosh, math_atanh;
+Unary math_sin, math_cos, math_tan, math_asin, math_acos, math_atan;
+Unary math_sinh, math_cosh, math_tanh, math_asinh, math_acosh, math_atanh;
 
 /* ==== convert.c ==== */
 /* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
@@ -432,6 +432,8 @@ typedef struct AxisLines {
 AxisLines lines_along(Emit *e, Node *n, unsigned axes, int vectors);
 /* The body for all lines of this task, with w->line set. */
 void each_line(AxisLines *w, void (*body)(AxisLines *w));
+/* The offset of number i of what n groups of axes span. */
+Ref outer_start(Emit *e, const LineGroup *group, int n, Ref i);
 Ref line_load(const AxisLine *l, Ref at, int valid);
 void line_store(const AxisLine *l, Ref v, Ref at, int valid);
 Ref line_constant(const AxisLine *l, double v);

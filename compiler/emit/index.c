@@ -1,5 +1,6 @@
-/* index.c: moves by index, the one engine behind gathering and scattering: loops over the places where indices stand, at each of
- * them a run of elements that lie beside each other in both tensors. Whatever an index is, it is brought inside its axis. */
+/* index.c: moves by index, the one engine behind gathering and scattering: loops over the places where
+ * indices stand, at each of them a run of elements that lie beside each other in both tensors. Whatever an
+ * index is, it is brought inside its axis. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -10,10 +11,12 @@ enum {
   FEW_TRIPS = 16,   /* loops shorter than this can't be shared evenly among tasks */
 };
 
-/* One loop: its turns, and the elements from one to the next in the indices, in what is read and in what is written. */
+/* One loop: its turns, and the elements from one to the next in the indices, in what is read and in what is
+ * written. */
 typedef struct IndexLoop { int64_t n, index, from, to; } IndexLoop;
 
-/* An index that is read at every place: so many elements behind the place's first; the axis it is for, as elements and stride. */
+/* An index that is read at every place: so many elements behind the place's first; the axis it is for, as
+ * elements and stride. */
 typedef struct Lookup { int64_t at, dim, stride; } Lookup;
 
 typedef struct Moves {
@@ -76,21 +79,13 @@ static Ref mirrored(const Moves *m, Ref at) {
 
 /* What becomes of a, where b is scattered to it. */
 static Ref combined(const Moves *m, Ref a, Ref b) {
-  Emit *e = m->e;
+  static const Op on_numbers[] = {[COMBINE_ADD] = OP_Add, [COMBINE_MUL] = OP_Mul, [COMBINE_MIN] = OP_Min,
+                                  [COMBINE_MAX] = OP_Max};
   Type t = m->n->in[0]->type;
-  bool is_float = type_is_float(t), is_bool = t == T_BOOL;
-  switch (m->n->p.combine) {
-  case COMBINE_ADD: return is_float ? add_f(e, a, b) : is_bool ? LLVMBuildOr(e->b, a, b, "") : LLVMBuildAdd(e->b, a, b, "");
-  case COMBINE_MUL: return is_float ? mul_f(e, a, b) : is_bool ? LLVMBuildAnd(e->b, a, b, "") : LLVMBuildMul(e->b, a, b, "");
-  case COMBINE_MAX: return choose(e, math_beats(e, t, b, a), b, a);
-  case COMBINE_MIN: {
-    Ref less = math_less(e, t, b, a);
-    if (is_float) less = LLVMBuildOr(e->b, less, LLVMBuildFCmp(e->b, LLVMRealUNO, b, b, ""), "");
-    return choose(e, less, b, a);
-  }
-  case COMBINE_NONE: break;
-  }
-  return b;
+  Step s = {.op = on_numbers[m->n->p.combine]};
+  if (type_is_float(t)) return math_step(m->e, &s, a, b);
+  if (t == T_BOOL && s.op == OP_Add) s.op = OP_Or;
+  return math_integers(m->e, &s, t, a, b);
 }
 
 static void combine_run(const Moves *m, Ref src, Ref dst, Ref count) {
@@ -99,7 +94,8 @@ static void combine_run(const Moves *m, Ref src, Ref dst, Ref count) {
   LLVMTypeRef type = llvm_type(e, m->n->in[0]->type);
   Loop l;
   loop_begin(e, &l, const_i64(e, 0), count, 1, 0, NULL);
-  Ref to = gep(e, dst, l.i, size), a = load(e, type, to, 0, size), b = load(e, type, gep(e, src, l.i, size), 0, size);
+  Ref to = gep(e, dst, l.i, size), a = load(e, type, to, 0, size);
+  Ref b = load(e, type, gep(e, src, l.i, size), 0, size);
   store(e, combined(m, a, b), to, 0, size);
   loop_end(e, &l);
 }
@@ -183,7 +179,8 @@ static void move_gather(Moves *m) {
   move_all(m);
 }
 
-/* GatherElements, ScatterElements: the tensor has an element beside each index; axes that step alike are one loop. */
+/* GatherElements, ScatterElements: the tensor has an element beside each index; axes that step alike are one
+ * loop. */
 static void move_beside(Moves *m) {
   const Shape *x = &m->n->in[0]->shape, *index = &m->n->in[1]->shape;
   int axis = m->n->p.axis;
@@ -192,7 +189,8 @@ static void move_beside(Moves *m) {
     int64_t from = m->scatters ? own : there, to = m->scatters ? there : own;
     IndexLoop *last = m->rank > 0 ? &m->loop[m->rank - 1] : NULL;
     int64_t n = index->d[k];
-    if (last && last->index == own * n && last->from == from * n && last->to == to * n) *last = (IndexLoop){last->n * n, own, from, to};
+    if (last && last->index == own * n && last->from == from * n && last->to == to * n)
+      *last = (IndexLoop){last->n * n, own, from, to};
     else add_loop(m, n, own, from, to);
   }
   m->run = 1;
@@ -204,7 +202,8 @@ static void move_beside(Moves *m) {
 static void move_rows(Moves *m) {
   const Shape *x = &m->n->in[0]->shape, *index = &m->n->in[1]->shape;
   int batch = m->n->p.axis;
-  int64_t width = index->d[index->rank - 1], batches = blocks_before(x, batch), rows = blocks_before(index, index->rank - 1) / batches;
+  int64_t width = index->d[index->rank - 1], batches = blocks_before(x, batch);
+  int64_t rows = blocks_before(index, index->rank - 1) / batches;
   m->run = elements_behind(x, batch + (int)width);
   for (int64_t k = 0; k < width; k++)
     m->lookup[m->lookups++] = (Lookup){k, x->d[batch + k], elements_behind(x, batch + (int)k + 1)};
@@ -249,7 +248,8 @@ static void move_kept(Moves *m) {
   m->n = n;
 }
 
-/* In one task: several indices may lead to one element, whose updates are made in the order of the indices. */
+/* In one task: several indices may lead to one element, whose updates are made in the order of the
+ * indices. */
 static void begin_scattering(Moves *m) {
   Emit *e = m->e;
   const Value *x = m->n->in[0], *y = m->n->out[0];

@@ -127,7 +127,8 @@ void walk_sums(const AxisLine *l, LineVisit *visit, const void *data, int64_t el
   Ref total[MAX_SUMS];
   start_at_zero(l, l->e->f64, total);
   walk_chunks(l, visit, data, total);
-  for (int k = 0; k < l->sums; k++) acc[k] = LLVMBuildFPTrunc(l->e->b, total[k], vec_of(l->e->f32, l->lanes), "");
+  for (int k = 0; k < l->sums; k++)
+    acc[k] = LLVMBuildFPTrunc(l->e->b, total[k], vec_of(l->e->f32, l->lanes), "");
 }
 
 void join_sums(const AxisLine *l, Type t, Ref *acc, LineJoin *join) {
@@ -183,14 +184,12 @@ AxisLines lines_along(Emit *e, Node *n, unsigned axes, int vectors) {
   return w;
 }
 
-/* The source's index of line number `i` of the outer ones. */
-static Ref line_start(const AxisLines *w, Ref i) {
-  Emit *e = w->e;
+Ref outer_start(Emit *e, const LineGroup *group, int n, Ref i) {
   Ref at = const_i64(e, 0);
-  for (int k = w->n_kept - 1; k >= 0; k--) {
-    Ref n = const_i64(e, w->kept[k].n), own = k > 0 ? LLVMBuildURem(e->b, i, n, "") : i;
-    at = add_i(e, at, mul_i(e, own, w->kept[k].stride));
-    i = LLVMBuildUDiv(e->b, i, n, "");
+  for (int k = n - 1; k >= 0; k--) {
+    Ref count = const_i64(e, group[k].n), own = k > 0 ? LLVMBuildURem(e->b, i, count, "") : i;
+    at = add_i(e, at, mul_i(e, own, group[k].stride));
+    i = LLVMBuildUDiv(e->b, i, count, "");
   }
   return at;
 }
@@ -200,7 +199,8 @@ static void lines_at(const AxisLines *all, Ref i, Ref j, int lines, void (*body)
   AxisLines w = *all;
   Emit *e = w.e;
   const Value *x = w.n->in[0], *y = w.n->out[0];
-  Ref from = add_i(e, line_start(&w, i), j), to = w.reduces ? add_i(e, mul_i(e, i, w.inner), j) : from;
+  Ref from = add_i(e, outer_start(e, w.kept, w.n_kept, i), j);
+  Ref to = w.reduces ? add_i(e, mul_i(e, i, w.inner), j) : from;
   w.line.more = w.more;
   w.line.src = gep(e, value_ptr(e, x), from, (int64_t)type_size(x->type));
   w.line.dst = gep(e, value_ptr(e, y), to, (int64_t)type_size(y->type));

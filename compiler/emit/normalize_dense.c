@@ -1,13 +1,12 @@
-/* normalize_dense.c: normalisation of dense tensors, along any axes. A line is what lies along the last of these axes, beside each
- * other or not; in the one case a vector goes along it, in the other over several lines. */
+/* normalize_dense.c: normalisation of dense tensors, along any axes. A line is what lies along the last of
+ * these axes, beside each other or not; in the one case a vector goes along it, in the other over several
+ * lines. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
 
 enum { UNROLL = 4 /* sums of a line */ };
 enum { CHUNK = 256 /* vectors that are summed in f32 */ };
-
-typedef struct DenseAxis { int64_t n, stride; } DenseAxis;
 
 typedef struct Dense {
   Emit *e;
@@ -18,8 +17,9 @@ typedef struct Dense {
   bool wide;             /* sums are doubles, of f32 */
   bool runs;             /* what stands beside a vector is one row of the last axis */
   int n_kept, n_taken;
-  DenseAxis kept[MAX_RANK + 1], taken[MAX_RANK + 1]; /* without the line, and the innermost where that is kept: `inner` */
-  DenseAxis line;
+  /* without the line, and the innermost where that is kept: `inner` */
+  LineGroup kept[MAX_RANK + 1], taken[MAX_RANK + 1];
+  LineGroup line;
   int64_t outer, inner, count; /* lines: outer * inner; elements of one set of statistics */
   int valid;             /* lines of a vector over several */
   Ref mean, factor;
@@ -40,22 +40,21 @@ static bool argument_varies(const Node *n, int from) {
 
 typedef struct DenseAxes {
   int n;
-  DenseAxis axis[MAX_RANK + 1];
-  bool taken[MAX_RANK + 1];
+  LineGroup axis[MAX_RANK + 1];
   int first[MAX_RANK + 1]; /* of the tensor's axes */
 } DenseAxes;
 
-/* Axes of one element are left out; neighbours of one kind are one. The last is by itself where arguments vary beside it. */
+/* Axes of one element are left out; neighbours of one kind are one. The last is by itself where arguments
+ * vary beside it. */
 static void add_axis(const Node *n, DenseAxes *a, int k, int64_t size, int64_t stride, bool taken) {
   int last = a->n - 1;
   bool alone = k == n->in[0]->shape.rank - 1 && argument_varies(n, last >= 0 ? a->first[last] : k);
   if (size == 1 && !alone) return;
-  if (last >= 0 && a->taken[last] == taken && !alone) {
-    a->axis[last] = (DenseAxis){a->axis[last].n * size, stride};
+  if (last >= 0 && a->axis[last].along == taken && !alone) {
+    a->axis[last] = (LineGroup){a->axis[last].n * size, stride, taken};
     return;
   }
-  a->axis[a->n] = (DenseAxis){size, stride};
-  a->taken[a->n] = taken;
+  a->axis[a->n] = (LineGroup){size, stride, taken};
   a->first[a->n++] = k;
 }
 
@@ -75,13 +74,14 @@ static DenseAxes axes_of_dense(const Node *n) {
 
 static Dense dense_of(Emit *e, Node *n) {
   DenseAxes a = axes_of_dense(n);
-  Dense d = {.e = e, .n = n, .type = n->in[0]->type, .outer = 1, .inner = 1, .count = 1, .unroll = 1, .line = {1, 0}};
+  Dense d = {.e = e, .n = n, .type = n->in[0]->type, .outer = 1, .inner = 1, .count = 1, .unroll = 1,
+             .line = {1, 0}};
   d.lanes = d.type == T_F32 ? e->lanes : 1;
   d.runs = argument_varies(n, 0);
-  d.beside = a.n > 0 && a.taken[a.n - 1];
+  d.beside = a.n > 0 && a.axis[a.n - 1].along;
   if (a.n > 0 && !d.beside) d.inner = a.axis[--a.n].n;
   for (int i = 0; i < a.n; i++) {
-    if (a.taken[i]) d.taken[d.n_taken++] = a.axis[i], d.count *= a.axis[i].n;
+    if (a.axis[i].along) d.taken[d.n_taken++] = a.axis[i], d.count *= a.axis[i].n;
     else d.kept[d.n_kept++] = a.axis[i], d.outer *= a.axis[i].n;
   }
   if (d.n_taken > 0) d.line = d.taken[--d.n_taken];
@@ -114,7 +114,9 @@ static Ref add_dense(const Dense *d, Ref acc, Ref at, int valid, bool terms) {
   return add_f(e, acc, keep_lanes(e, term, valid, zero_like(term)));
 }
 
-static Ref add_part(const Dense *d, Ref total, Ref part) { return add_f(d->e, total, d->wide ? widened(d->e, part) : part); }
+static Ref add_part(const Dense *d, Ref total, Ref part) {
+  return add_f(d->e, total, d->wide ? widened(d->e, part) : part);
+}
 
 /* The line's steps [from, to), a whole number of turns of `unroll`. */
 static Ref sum_steps(const Dense *d, Ref at, Ref from, Ref to, bool terms) {
@@ -149,7 +151,8 @@ static Ref sum_line(const Dense *d, Ref at, bool terms, Ref total) {
   for (int64_t k = whole; k < d->line.n; k += step) {
     int valid = d->beside ? (int)size_min(step, d->line.n - k) : d->valid;
     Ref zero = LLVMConstNull(vec_of(llvm_type(e, d->type), d->lanes));
-    total = add_part(d, total, add_dense(d, zero, add_i(e, at, const_i64(e, k * d->line.stride)), valid, terms));
+    total = add_part(d, total, add_dense(d, zero, add_i(e, at, const_i64(e, k * d->line.stride)), valid,
+                                         terms));
   }
   return total;
 }
@@ -222,22 +225,10 @@ static void store_statistic(const Dense *d, int i, Ref v, Ref index) {
   else store_lanes(e, v, p, 0, d->valid, size);
 }
 
-/* The input's index of what is number i of the outer ones. */
-static Ref outer_start(const Dense *d, Ref i) {
-  Emit *e = d->e;
-  Ref at = const_i64(e, 0);
-  for (int k = d->n_kept - 1; k >= 0; k--) {
-    Ref n = const_i64(e, d->kept[k].n), own = k > 0 ? LLVMBuildURem(e->b, i, n, "") : i;
-    at = add_i(e, at, mul_i(e, own, d->kept[k].stride));
-    i = LLVMBuildUDiv(e->b, i, n, "");
-  }
-  return at;
-}
-
 /* The `valid` sets of statistics from number (i, j) on. */
 static void build_dense(Dense *d, Ref i, Ref j, int valid) {
   Emit *e = d->e;
-  Ref at = add_i(e, outer_start(d, i), j), index = add_i(e, mul_i(e, i, d->inner), j);
+  Ref at = add_i(e, outer_start(e, d->kept, d->n_kept, i), j), index = add_i(e, mul_i(e, i, d->inner), j);
   d->valid = valid;
   d->mean = LLVMConstNull(vec_of(llvm_type(e, d->type), d->lanes));
   if (d->n->p.centered) {

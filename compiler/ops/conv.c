@@ -1,8 +1,6 @@
 /* conv.c: convolutions. */
 #include "ops.h"
 
-#include <string.h>
-
 static void check_conv_channels(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape;
   int64_t group = attr_int(n, "group", 1);
@@ -24,18 +22,10 @@ static Shape conv_shape(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape;
   check_rank(g, n, 1, x->rank, x->rank);
   check_conv_channels(g, n);
-  int spatial = x->rank - 2;
   WindowAxis axis[MAX_SPATIAL];
-  int64_t kernel[MAX_SPATIAL];
-  memcpy(kernel, w->d + 2, sizeof kernel);
-  ints_attr(g, n, "kernel_shape", spatial, kernel);
-  read_window(g, n, spatial, axis);
-  for (int i = 0; i < spatial; i++) {
-    axis[i].kernel = w->d[2 + i];
-    if (kernel[i] != w->d[2 + i]) fail_at(g, n, "kernel_shape contradicts the weights' shape");
-  }
+  read_kernel(g, n, axis);
   Shape out = {.rank = 2, .d = {x->d[0], w->d[0]}};
-  slide_window(g, n, spatial, axis, false, &out);
+  slide_window(g, n, x->rank - 2, axis, false, &out);
   return out;
 }
 

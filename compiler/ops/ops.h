@@ -87,6 +87,8 @@ void axes_input(Graph *g, const Node *n, int i, int rank, bool *has);
  * naming what is missing, if there is none. A model whose run-time argument says otherwise contradicts itself, so the declaration may
  * stand for the argument. */
 Shape declared_output(Graph *g, const Node *n, int i, const char *what);
+/* The shape that input i names; where it is known at run time only, that of the declared result. */
+Shape shape_input(Graph *g, Node *n, int i);
 /* A constant with the dimensions as elements. */
 Value *shape_constant(Graph *g, const char *name, const Shape *s);
 /* s becomes the broadcast of both, or it fails. */
@@ -183,6 +185,8 @@ typedef struct WindowAxis {
 } WindowAxis;
 /* The axes from the attributes, without the kernel's sizes. */
 void read_window(Graph *g, const Node *n, int spatial, WindowAxis *axis);
+/* The same of a convolution, with the sizes of its weights. */
+void read_kernel(Graph *g, const Node *n, WindowAxis *axis);
 /* Fills n->win, and `out` with the spatial sizes behind the two dimensions that it already has. */
 void slide_window(Graph *g, Node *n, int spatial, WindowAxis *axis, bool ceil_mode, Shape *out);
 /* The same where the windows are those of the result, one for each element of the input (ConvTranspose): attributes that say

@@ -3,24 +3,8 @@
 
 /* ---- Expand: to the broadcast of the input and a shape ---- */
 
-/* The shape in input 1; where it is known at run time only, that of the declared result. */
-static Shape target_shape(Graph *g, Node *n) {
-  if (!n->in[1]->data) {
-    Shape declared = declared_output(g, n, 0, "the shape");
-    node_set_input(g, n, 1, shape_constant(g, n->in[1]->name, &declared));
-  }
-  Ints want = const_input(g, n, 1, "the shape");
-  if (want.n > MAX_RANK) fail_at(g, n, "a result of rank %d is not supported", want.n);
-  Shape s = {.rank = want.n};
-  for (int i = 0; i < want.n; i++) {
-    if (want.v[i] < 0) fail_at(g, n, "dimension %lld is negative", (long long)want.v[i]);
-    s.d[i] = want.sym[i] ? -want.v[i] : want.v[i];
-  }
-  return s;
-}
-
 void infer_expand(Graph *g, Node *n) {
-  Shape out = target_shape(g, n);
+  Shape out = shape_input(g, n, 1);
   broadcast_input(g, n, 0, &out);
   set_output(g, n, 0, n->in[0]->type, &out);
 }
@@ -38,7 +22,8 @@ static void set_repeats_as_declared(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape;
   if (declared.rank != x->rank) fail_at(g, n, "the result is declared with another rank");
   for (int k = 0; k < x->rank; k++) {
-    if (x->d[k] == 0 || declared.d[k] % x->d[k]) fail_at(g, n, "the repeats must be known at compile time%s", batch_remedy(g, n));
+    if (x->d[k] == 0 || declared.d[k] % x->d[k])
+      fail_at(g, n, "the repeats must be known at compile time%s", batch_remedy(g, n));
     times.d[k] = declared.d[k] == x->d[k] ? 1 : x->d[k] < 0 ? -1 : declared.d[k] / x->d[k];
     if (x->d[k] < 0 && declared.d[k] != x->d[k]) fail_at(g, n, "the batch is repeated; --batch N fixes it");
   }
@@ -54,7 +39,8 @@ void infer_tile(Graph *g, Node *n) {
     if (times.v[k] < 0) fail_at(g, n, "a repeat of %lld", (long long)times.v[k]);
     if (out.d[k] < 0 ? times.sym[k] || times.v[k] != 1 : times.sym[k] && out.d[k] != 1)
       fail_at(g, n, "axis %d is repeated with the symbolic batch; --batch N fixes it", k);
-    if (!mul_size(out.d[k] < 0 ? -out.d[k] : out.d[k], times.v[k], &out.d[k])) fail_at(g, n, "a size overflows");
+    if (!mul_size(out.d[k] < 0 ? -out.d[k] : out.d[k], times.v[k], &out.d[k]))
+      fail_at(g, n, "a size overflows");
     if (n->in[0]->shape.d[k] < 0 || times.sym[k]) out.d[k] = -out.d[k];
   }
   set_output(g, n, 0, n->in[0]->type, &out);

@@ -161,17 +161,7 @@ void infer_unsqueeze(Graph *g, Node *n) {
 /* ---- shapes as values ---- */
 
 void infer_constant_of_shape(Graph *g, Node *n) {
-  if (!n->in[0]->data) {
-    Shape declared = declared_output(g, n, 0, "the shape");
-    node_set_input(g, n, 0, shape_constant(g, n->in[0]->name, &declared));
-  }
-  Ints want = const_input(g, n, 0, "the shape");
-  if (want.n > MAX_RANK) fail_at(g, n, "a result of rank %d is not supported", want.n);
-  Shape out = {.rank = want.n};
-  for (int i = 0; i < want.n; i++) {
-    if (want.v[i] < 0) fail_at(g, n, "dimension %lld is negative", (long long)want.v[i]);
-    out.d[i] = want.sym[i] ? -want.v[i] : want.v[i];
-  }
+  Shape out = shape_input(g, n, 0);
   const Attr *value = attr_find(n, "value");
   if (value && (value->kind != A_TENSOR || shape_count(&value->tensor->shape) != 1))
     fail_at(g, n, "attribute value must be a tensor of one element");

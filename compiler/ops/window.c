@@ -63,6 +63,19 @@ void read_window(Graph *g, const Node *n, int spatial, WindowAxis *axis) {
   }
 }
 
+void read_kernel(Graph *g, const Node *n, WindowAxis *axis) {
+  const Shape *w = &n->in[1]->shape;
+  int spatial = w->rank - 2;
+  int64_t kernel[MAX_SPATIAL];
+  memcpy(kernel, w->d + 2, sizeof kernel);
+  ints_attr(g, n, "kernel_shape", spatial, kernel);
+  read_window(g, n, spatial, axis);
+  for (int i = 0; i < spatial; i++) {
+    axis[i].kernel = w->d[2 + i];
+    if (kernel[i] != w->d[2 + i]) fail_at(g, n, "kernel_shape contradicts the weights' shape");
+  }
+}
+
 /* Explicit padding takes the place of auto_pad, so that passes find and change it in one attribute. */
 static void set_padding(Graph *g, Node *n, int spatial, const WindowAxis *axis) {
   int64_t pad[2 * MAX_SPATIAL];

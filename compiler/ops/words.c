@@ -146,6 +146,21 @@ Value *shape_constant(Graph *g, const char *name, const Shape *s) {
   return v;
 }
 
+Shape shape_input(Graph *g, Node *n, int i) {
+  if (!n->in[i]->data) {
+    Shape declared = declared_output(g, n, 0, "the shape");
+    node_set_input(g, n, i, shape_constant(g, n->in[i]->name, &declared));
+  }
+  Ints want = const_input(g, n, i, "the shape");
+  if (want.n > MAX_RANK) fail_at(g, n, "a result of rank %d is not supported", want.n);
+  Shape s = {.rank = want.n};
+  for (int k = 0; k < want.n; k++) {
+    if (want.v[k] < 0) fail_at(g, n, "dimension %lld is negative", (long long)want.v[k]);
+    s.d[k] = want.sym[k] ? -want.v[k] : want.v[k];
+  }
+  return s;
+}
+
 void axes_input(Graph *g, const Node *n, int i, int rank, bool *has) {
   Ints axes = const_input(g, n, i, "the axes argument");
   memset(has, 0, MAX_RANK * sizeof *has);

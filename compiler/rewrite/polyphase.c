@@ -1,12 +1,14 @@
-/* polyphase.c: ConvTranspose with constant weights as convolutions of stride 1. With stride s the results whose place is p
- * modulo s meet every s-th tap only, so they are a convolution of the input with these, and the whole is as many parts as there
- * are places in a rectangle of strides, interleaved. For a 4x4 kernel, stride 2, padding 1, along one axis:
+/* polyphase.c: ConvTranspose with constant weights as convolutions of stride 1. With stride s the results
+ * whose place is p modulo s meet every s-th tap only, so they are a convolution of the input with these, and
+ * the whole is as many parts as there are places in a rectangle of strides, interleaved. For a 4x4 kernel,
+ * stride 2, padding 1, along one axis:
  *
  *     results 0 2 4 ..: taps 3 1, padded by one before       x[-1] w3 + x[0] w1, x[0] w3 + x[1] w1, ...
  *     results 1 3 5 ..: taps 2 0, padded by one behind       x[0] w2 + x[1] w0, x[1] w2 + x[2] w0, ...
  *
- * No product with the zeros between the input's elements is ever made, and whatever a convolution can have, as an algorithm or
- * an epilogue, a part can. A layout in which the parts lie in the whole needs no code to interleave them. */
+ * No product with the zeros between the input's elements is ever made, and whatever a convolution can have,
+ * as an algorithm or an epilogue, a part can. A layout in which the parts lie in the whole needs no code to
+ * interleave them. */
 #include "rewrite.h"
 
 #include <string.h>
@@ -23,16 +25,16 @@ typedef struct AxisPart {
   int64_t size, before, after;               /* of the result; negative padding is cut off the input */
 } AxisPart;
 
-static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(b, a % b) : a; }
-
 /* Results p, p + stride, ... of the axis; false: they would meet nothing, not even padding. */
 static bool part_of_axis(const Axis *a, int64_t p, AxisPart *r) {
-  int64_t g = common_divisor(a->stride, a->dilation), k = 0;
-  *r = (AxisPart){.apart = a->stride / g, .dilation = a->dilation / g, .size = size_ceiling(a->out - p, a->stride)};
+  int64_t g = size_common_divisor(a->stride, a->dilation), k = 0;
+  *r = (AxisPart){.apart = a->stride / g, .dilation = a->dilation / g,
+                  .size = size_ceiling(a->out - p, a->stride)};
   while (k < size_min(r->apart, a->kernel) && (p + a->before - k * a->dilation) % a->stride != 0) k++;
   r->first = k;
   r->taps = k < size_min(r->apart, a->kernel) ? size_ceiling(a->kernel - k, r->apart) : 0;
-  int64_t at = r->taps ? (p + a->before - k * a->dilation) / a->stride : 0; /* where the first result meets tap `first` */
+  /* where the first result meets tap `first` */
+  int64_t at = r->taps ? (p + a->before - k * a->dilation) / a->stride : 0;
   int64_t extent = size_max(r->taps - 1, 0) * r->dilation + 1;
   r->before = extent - 1 - at;
   r->after = r->size + extent - 1 - a->in - r->before;
@@ -97,7 +99,8 @@ static bool read_axes(Polyphase *p) {
 static bool fits(Polyphase *p) {
   const Node *n = p->n;
   AxisPart part[MAX_SPATIAL];
-  if (!is_const_conv_transpose(n) || shape_count(&n->in[0]->shape) == 0 || shape_count(&n->in[1]->shape) == 0) return false;
+  if (!is_const_conv_transpose(n) || shape_count(&n->in[0]->shape) == 0 || shape_count(&n->in[1]->shape) == 0)
+    return false;
   if (shape_count(&n->out[0]->shape) == 0 || !read_axes(p)) return false;
   for (int i = 0; i < p->parts; i++) {
     if (!part_of(p, i, part)) return false;
@@ -139,7 +142,8 @@ static Value *part_weights(const Polyphase *p, const AxisPart *part, const char 
   Value *v = value_const_f32(p->g, name, s);
   for (int64_t i = 0; i < s.d[0] * channels; i++) {
     int64_t output = i / channels, channel = output / outputs * channels + i % channels;
-    take_taps(p, part, f32_data(p->n->in[1]) + (channel * outputs + output % outputs) * from, f32_of(v) + i * to);
+    take_taps(p, part, f32_data(p->n->in[1]) + (channel * outputs + output % outputs) * from,
+              f32_of(v) + i * to);
   }
   return v;
 }
@@ -158,7 +162,8 @@ static Value *cut_input(const Polyphase *p, const AxisPart *part, const char *na
     any |= first[k] > 0 || end[k] < p->axis[k].in;
   }
   if (!any) return p->n->in[0];
-  Value *in[] = {p->n->in[0], value_const_i64(g, "starts", p->spatial, first), value_const_i64(g, "ends", p->spatial, end),
+  Value *in[] = {p->n->in[0], value_const_i64(g, "starts", p->spatial, first),
+                 value_const_i64(g, "ends", p->spatial, end),
                  value_const_i64(g, "axes", p->spatial, axes)};
   return new_result(g, walk_before(g, OP_Slice, name, 4, in, 1));
 }
