@@ -1,5 +1,5 @@
-/* angle.c: trigonometric and hyperbolic functions and their inverses, on one float or a vector of any length. They are computed in
- * f64, and rounded where f32 is asked for. */
+/* angle.c: trigonometric and hyperbolic functions and their inverses, on one float or a vector of any length.
+ * They are computed in f64, and rounded where f32 is asked for. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -11,19 +11,19 @@ static Ref greater(Emit *e, Ref x, double bound) { return less_f(e, real_like(e,
 
 /* ==== reduction to a quarter of the circle ====
  *
- * x = q pi/2 + r. Up to some size pi/2 in three parts does, of which q times the first two is exact. For larger numbers see Payne
- * and Hanek, "Radian Reduction for Trigonometric Functions" (1983): x = m 2^k, m of 53 bits; in the product of m and the digits of
- * 2/pi times 2^k, those of 4 and more are multiples of the whole circle and need not be there at all, and behind 192 digits
- * nothing changes the result. */
+ * x = q pi/2 + r. Up to some size pi/2 in three parts does, of which q times the first two is exact. For
+ * larger numbers see Payne and Hanek, "Radian Reduction for Trigonometric Functions" (1983): x = m 2^k, m of
+ * 53 bits; in the product of m and the digits of 2/pi times 2^k, those of 4 and more are multiples of the
+ * whole circle and need not be there at all, and behind 192 digits nothing changes the result. */
 
 enum { PI_LIMBS = 21, DIGITS_BEFORE = 64 };
 
 /* The digits of 2/pi, with zeros before them. */
 static const uint64_t two_over_pi[PI_LIMBS] = {
-  0, 0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561, 0xb7246e3a424dd2e0, 0x06492eea09d1921c,
-  0xfe1deb1cb129a73e, 0xe88235f52ebb4484, 0xe99c7026b45f7e41, 0x3991d639835339f4, 0x9c845f8bbdf9283b, 0x1ff897ffde05980f,
-  0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7, 0x4f463f669e5fea2d, 0x7527bac7ebe5f17b, 0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08,
-  0x56033046fc7b6bab, 0xf0cfbc209af4361d,
+  0, 0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561, 0xb7246e3a424dd2e0,
+  0x06492eea09d1921c, 0xfe1deb1cb129a73e, 0xe88235f52ebb4484, 0xe99c7026b45f7e41, 0x3991d639835339f4,
+  0x9c845f8bbdf9283b, 0x1ff897ffde05980f, 0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7, 0x4f463f669e5fea2d,
+  0x7527bac7ebe5f17b, 0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab, 0xf0cfbc209af4361d,
 };
 
 static Ref digits_table(Emit *e) {
@@ -34,7 +34,9 @@ static Ref digits_table(Emit *e) {
 }
 
 /* a << n | b >> (64 - n) */
-static Ref funnel(Emit *e, Ref a, Ref b, Ref n) { return intrinsic(e, "llvm.fshl", 1, &e->i64, 3, (Ref[]){a, b, n}); }
+static Ref funnel(Emit *e, Ref a, Ref b, Ref n) {
+  return intrinsic(e, "llvm.fshl", 1, &e->i64, 3, (Ref[]){a, b, n});
+}
 
 static Ref product_128(Emit *e, Ref a, Ref b, Ref *high) {
   LLVMTypeRef twice = LLVMIntTypeInContext(e->c, 128);
@@ -43,25 +45,32 @@ static Ref product_128(Emit *e, Ref a, Ref b, Ref *high) {
   return LLVMBuildTrunc(e->b, p, e->i64, "");
 }
 
-/* m times the digits from number `at` on, as three limbs of which the first has the highest; what is above them is gone. */
+/* m times the digits from number `at` on, as three limbs of which the first has the highest; what is above
+ * them is gone. */
 static void digits_product(Emit *e, Ref m, Ref at, Ref product[3]) {
   Ref first = gep(e, digits_table(e), LLVMBuildLShr(e->b, at, const_i64(e, 6), ""), 8);
   Ref shift = LLVMBuildAnd(e->b, at, const_i64(e, 63), ""), window[3], carry, high;
-  for (int i = 0; i < 3; i++) window[i] = funnel(e, load(e, e->i64, first, 8 * i, 8), load(e, e->i64, first, 8 * i + 8, 8), shift);
+  for (int i = 0; i < 3; i++)
+    window[i] = funnel(e, load(e, e->i64, first, 8 * i, 8), load(e, e->i64, first, 8 * i + 8, 8), shift);
   product[2] = product_128(e, m, window[2], &carry);
   Ref middle = product_128(e, m, window[1], &high);
   product[1] = LLVMBuildAdd(e->b, middle, carry, "");
   Ref over = LLVMBuildZExt(e->b, LLVMBuildICmp(e->b, LLVMIntULT, product[1], middle, ""), e->i64, "");
-  product[0] = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, m, window[0], ""), LLVMBuildAdd(e->b, high, over, ""), "");
+  product[0] = LLVMBuildAdd(e->b, LLVMBuildMul(e->b, m, window[0], ""), LLVMBuildAdd(e->b, high, over, ""),
+                            "");
 }
 
-/* Of one large finite x >= 0; others give anything. The fraction of the quotient is read as one of -1/2 to 1/2, and q rounded. */
+/* Of one large finite x >= 0; others give anything. The fraction of the quotient is read as one of -1/2 to
+ * 1/2, and q rounded. */
 static Ref reduce_large(Emit *e, Ref x, Ref *q) {
   Ref bits = as_type(e, x, e->i64), exponent = LLVMBuildLShr(e->b, bits, const_i64(e, 52), ""), product[3];
-  Ref hidden = const_i64(e, (int64_t)1 << 52), fraction = LLVMBuildAnd(e->b, bits, const_i64(e, ((int64_t)1 << 52) - 1), "");
+  Ref hidden = const_i64(e, (int64_t)1 << 52);
+  Ref fraction = LLVMBuildAnd(e->b, bits, const_i64(e, ((int64_t)1 << 52) - 1), "");
   Ref at = LLVMBuildSub(e->b, exponent, const_i64(e, 1075 + 2 - DIGITS_BEFORE), "");
-  digits_product(e, LLVMBuildOr(e->b, fraction, hidden, ""), clamp_i(e, at, const_i64(e, 64 * (PI_LIMBS - 4) - 1)), product);
-  Ref high = funnel(e, product[0], product[1], const_i64(e, 2)), low = funnel(e, product[1], product[2], const_i64(e, 2));
+  digits_product(e, LLVMBuildOr(e->b, fraction, hidden, ""),
+                 clamp_i(e, at, const_i64(e, 64 * (PI_LIMBS - 4) - 1)), product);
+  Ref high = funnel(e, product[0], product[1], const_i64(e, 2));
+  Ref low = funnel(e, product[1], product[2], const_i64(e, 2));
   Ref up = LLVMBuildLShr(e->b, high, const_i64(e, 63), "");
   *q = LLVMBuildAdd(e->b, LLVMBuildLShr(e->b, product[0], const_i64(e, 62), ""), up, "");
   Ref sum = mul_f(e, LLVMBuildSIToFP(e->b, high, e->f64, ""), real_like(e, x, 0x1p-64));
@@ -69,7 +78,9 @@ static Ref reduce_large(Emit *e, Ref x, Ref *q) {
   return mul_f(e, sum, real_like(e, x, half_pi));
 }
 
-static Ref lane_of(Emit *e, Ref x, Ref i) { return lane_count(x) == 1 ? x : LLVMBuildExtractElement(e->b, x, i, ""); }
+static Ref lane_of(Emit *e, Ref x, Ref i) {
+  return lane_count(x) == 1 ? x : LLVMBuildExtractElement(e->b, x, i, "");
+}
 
 static Ref with_lane(Emit *e, Ref x, Ref i, Ref lane) {
   return lane_count(x) == 1 ? lane : LLVMBuildInsertElement(e->b, x, lane, i, "");
@@ -96,7 +107,8 @@ static Ref reduced_angle(Emit *e, Ref x, Ref *q) {
   Ref whole = real_like(e, x, 0x1.8p52), sum = fma_(e, x, real_like(e, x, 1 / half_pi), whole);
   Ref k = sub_f(e, sum, whole), rq[] = {x, as_type(e, sum, e->i64)}, a = abs_f(e, x);
   for (size_t i = 0; i < COUNT(part); i++) rq[0] = fma_(e, k, real_like(e, x, -part[i]), rq[0]);
-  reduce_lanes(e, x, LLVMBuildAnd(e->b, greater(e, a, 0x1p20), less_f(e, a, real_like(e, x, infinity)), ""), rq);
+  reduce_lanes(e, x, LLVMBuildAnd(e->b, greater(e, a, 0x1p20), less_f(e, a, real_like(e, x, infinity)), ""),
+               rq);
   *q = rq[1];
   return rq[0];
 }
@@ -104,20 +116,22 @@ static Ref reduced_angle(Emit *e, Ref x, Ref *q) {
 /* ==== sine and cosine ==== Taylor: what is left out is below 1e-17 of the result. */
 
 static Ref sine_of_reduced(Emit *e, Ref r) {
-  static const double coef[] = {-1 / 6., 1 / 120., -1 / 5040., 1 / 362880., -1 / 39916800., 1 / 6227020800., -1 / 1307674368000.,
-                                1 / 355687428096000.};
+  static const double coef[] = {-1 / 6., 1 / 120., -1 / 5040., 1 / 362880., -1 / 39916800., 1 / 6227020800.,
+                                -1 / 1307674368000., 1 / 355687428096000.};
   Ref s = mul_f(e, r, r);
-  return copysign_f(e, fma_(e, mul_f(e, r, s), horner(e, s, COUNT(coef), coef), r), r); /* where it is 0, too */
+  /* where it is 0, too */
+  return copysign_f(e, fma_(e, mul_f(e, r, s), horner(e, s, COUNT(coef), coef), r), r);
 }
 
 static Ref cosine_of_reduced(Emit *e, Ref r) {
-  static const double coef[] = {1, -1 / 2., 1 / 24., -1 / 720., 1 / 40320., -1 / 3628800., 1 / 479001600., -1 / 87178291200.,
-                                1 / 20922789888000.};
+  static const double coef[] = {1, -1 / 2., 1 / 24., -1 / 720., 1 / 40320., -1 / 3628800., 1 / 479001600.,
+                                -1 / 87178291200., 1 / 20922789888000.};
   return horner(e, mul_f(e, r, r), COUNT(coef), coef);
 }
 
 static Ref has_bit(Emit *e, Ref q, int64_t bit) {
-  return LLVMBuildICmp(e->b, LLVMIntNE, LLVMBuildAnd(e->b, q, whole_like(e, q, bit), ""), whole_like(e, q, 0), "");
+  return LLVMBuildICmp(e->b, LLVMIntNE, LLVMBuildAnd(e->b, q, whole_like(e, q, bit), ""), whole_like(e, q, 0),
+                       "");
 }
 
 /* The sine `quarters` further. */
@@ -132,18 +146,20 @@ static Ref sin_f64(Emit *e, Ref x) { return sine(e, x, 0); }
 static Ref cos_f64(Emit *e, Ref x) { return sine(e, x, 1); }
 
 static Ref tan_f64(Emit *e, Ref x) {
-  Ref q, r = reduced_angle(e, x, &q), s = sine_of_reduced(e, r), c = cosine_of_reduced(e, r), odd = has_bit(e, q, 1);
+  Ref q, r = reduced_angle(e, x, &q), s = sine_of_reduced(e, r), c = cosine_of_reduced(e, r);
+  Ref odd = has_bit(e, q, 1);
   return div_f(e, choose(e, odd, LLVMBuildFNeg(e->b, c, ""), s), choose(e, odd, s, c));
 }
 
 /* ==== their inverses ==== */
 
-/* |x| is made less than tan(pi/8): its arc is that of (|x| - 1) / (|x| + 1) and pi/4, or that of -1/|x| and pi/2. There x P(x^2),
- * of an error of 1e-18. */
+/* |x| is made less than tan(pi/8): its arc is that of (|x| - 1) / (|x| + 1) and pi/4, or that of -1/|x| and
+ * pi/2. There x P(x^2), of an error of 1e-18. */
 static Ref atan_f64(Emit *e, Ref x) {
-  static const double coef[] = {1.0, -0.33333333333333126, 0.19999999999942653, -0.14285714279409592, 0.11111110752318158,
-                                -0.09090897009533434, 0.076920487182283, -0.06662988579287991, 0.05847134690335044,
-                                -0.05036212883707134, 0.03799243882468438, -0.017834132601776367};
+  static const double coef[] = {1.0, -0.33333333333333126, 0.19999999999942653, -0.14285714279409592,
+                                0.11111110752318158, -0.09090897009533434, 0.076920487182283,
+                                -0.06662988579287991, 0.05847134690335044, -0.05036212883707134,
+                                0.03799243882468438, -0.017834132601776367};
   Ref a = abs_f(e, x), one = real_like(e, x, 1), zero = real_like(e, x, 0);
   Ref middle = greater(e, a, 0.41421356237309503), far = greater(e, a, 2.4142135623730951);
   Ref above = choose(e, far, real_like(e, x, -1), choose(e, middle, sub_f(e, a, one), a));
@@ -153,7 +169,8 @@ static Ref atan_f64(Emit *e, Ref x) {
   return copysign_f(e, fma_(e, t, horner(e, mul_f(e, t, t), COUNT(coef), coef), base), x);
 }
 
-/* Through arcs of a tangent, infinite ones too: asin x = atan(x / sqrt(1 - x^2)), acos x = 2 atan(sqrt((1 - x) / (1 + x))). */
+/* Through arcs of a tangent, infinite ones too: asin x = atan(x / sqrt(1 - x^2)), acos x = 2 atan(sqrt((1 -
+ * x) / (1 + x))). */
 static Ref asin_f64(Emit *e, Ref x) {
   Ref one = real_like(e, x, 1);
   return atan_f64(e, div_f(e, x, sqrt_f(e, mul_f(e, sub_f(e, one, x), add_f(e, one, x)))));
@@ -189,7 +206,8 @@ static Ref log1p_f64(Emit *e, Ref y) {
   return add_f(e, math_log(e, sum), choose(e, infinite, real_like(e, y, 0), div_f(e, lost, sum)));
 }
 
-/* log 2x for large ones, whose square overflows; else of x + sqrt(x^2 + 1) = 1 + x + x^2 / (1 + sqrt(x^2 + 1)). */
+/* log 2x for large ones, whose square overflows; else of x + sqrt(x^2 + 1) = 1 + x + x^2 / (1 + sqrt(x^2 +
+ * 1)). */
 static Ref asinh_f64(Emit *e, Ref x) {
   Ref a = abs_f(e, x), s = mul_f(e, a, a), one = real_like(e, x, 1);
   Ref root = sqrt_f(e, add_f(e, s, one));

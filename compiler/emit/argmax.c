@@ -11,7 +11,8 @@ static void store_indices(const AxisLine *l, Ref best) {
   }
 }
 
-/* Is a what n looks for, b having come first? NaN is the largest number for one, the smallest for the other. */
+/* Is a what n looks for, b having come first? NaN is the largest number for one, the smallest for the
+ * other. */
 static Ref beats(Emit *e, const Node *n, Type t, Ref a, Ref b) {
   if (n->op != OP_ArgMin) return math_beats(e, t, a, b);
   if (!type_is_float(t)) return math_less(e, t, a, b);
@@ -28,7 +29,8 @@ static Ref find_best(const AxisLines *w) {
   Loop k;
   loop_begin(e, &k, const_i64(e, 1), const_i64(e, l->n), 1, 2, best);
   Ref v = line_load(l, mul_i(e, k.i, l->beside ? 1 : l->stride), valid);
-  Ref better = w->n->p.last ? LLVMBuildNot(e->b, beats(e, w->n, l->type, best[0], v), "") : beats(e, w->n, l->type, v, best[0]);
+  Ref better = w->n->p.last ? LLVMBuildNot(e->b, beats(e, w->n, l->type, best[0], v), "")
+      : beats(e, w->n, l->type, v, best[0]);
   best[0] = choose(e, better, v, best[0]);
   best[1] = choose(e, better, splat(e, k.i, l->lanes), best[1]);
   loop_end(e, &k);

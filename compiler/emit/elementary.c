@@ -1,7 +1,8 @@
-/* elementary.c: whole numbers, exp, log and what is made of them, on one float or a vector of any length, of f32 or f64.
+/* elementary.c: whole numbers, exp, log and what is made of them, on one float or a vector of any length, of
+ * f32 or f64.
  *
- * exp follows Cody and Waite, "Software Manual for the Elementary Functions" (1980): reduce the argument by a multiple of ln 2
- * held in two parts, evaluate a polynomial, put the exponent back.
+ * exp follows Cody and Waite, "Software Manual for the Elementary Functions" (1980): reduce the argument by a
+ * multiple of ln 2 held in two parts, evaluate a polynomial, put the exponent back.
  * The operands of fmax_ and fmin_ are in the order in which a NaN among the data comes out as NaN. */
 #include "emit.h"
 
@@ -15,29 +16,35 @@ static const double infinity = 1 / 0.0; /* math.h has names that emit.h has too 
 /* How f32 and f64 are computed with. */
 typedef struct Form {
   int fraction, bias;
-  double whole;          /* beside it floats are whole numbers: adding it rounds to one, which then stands in the low bits */
+  /* beside it floats are whole numbers: adding it rounds to one, which then stands in the low bits */
+  double whole;
   double most, least;    /* exp is infinity or 0 past them, also in its last subnormal */
   double ln2_hi, ln2_lo; /* in two parts: k * ln2_hi is exact for every exponent k */
   const double *exp;     /* (exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2 */
   int n_exp, n_log;      /* terms of exp; of the series of log */
   int64_t sqrt_half;     /* the bits of sqrt(1/2) */
-  double normal, scale;  /* the least normal number; a power of two that makes numbers below it normal, of exponent ... */
+  /* the least normal number; a power of two that makes numbers below it normal, of exponent ... */
+  double normal, scale;
   int exponent;
 } Form;
 
 /* Remez, for the least error of exp(r) - 1 relative to r: 2.4e-10. */
-static const double exp_f32[] = {0x1p-1, 0x1.555556p-3, 0x1.5554aep-5, 0x1.11109p-7, 0x1.6d748ap-10, 0x1.a1a18ep-13};
+static const double exp_f32[] = {0x1p-1, 0x1.555556p-3, 0x1.5554aep-5, 0x1.11109p-7, 0x1.6d748ap-10,
+                                 0x1.a1a18ep-13};
 
 /* Taylor: what is left out is 4e-18. */
-static const double exp_f64[] = {1 / 2., 1 / 6., 1 / 24., 1 / 120., 1 / 720., 1 / 5040., 1 / 40320., 1 / 362880., 1 / 3628800.,
-                                 1 / 39916800., 1 / 479001600., 1 / 6227020800.};
+static const double exp_f64[] = {1 / 2., 1 / 6., 1 / 24., 1 / 120., 1 / 720., 1 / 5040., 1 / 40320.,
+                                 1 / 362880., 1 / 3628800., 1 / 39916800., 1 / 479001600., 1 / 6227020800.};
 
-static const Form form_f32 = {23, 127, 0x1.8p23, 89, -104, 0x1.62e4p-1, 0x1.7f7d1cf79abcap-20, exp_f32, COUNT(exp_f32), 5,
+static const Form form_f32 = {23, 127, 0x1.8p23, 89, -104, 0x1.62e4p-1, 0x1.7f7d1cf79abcap-20, exp_f32,
+                              COUNT(exp_f32), 5,
                               0x3f3504f3, 0x1p-126, 0x1p23, 23};
-static const Form form_f64 = {52, 1023, 0x1.8p52, 710, -746, 0x1.62e42feep-1, 0x1.a39ef35793c76p-33, exp_f64, COUNT(exp_f64), 10,
+static const Form form_f64 = {52, 1023, 0x1.8p52, 710, -746, 0x1.62e42feep-1, 0x1.a39ef35793c76p-33, exp_f64,
+                              COUNT(exp_f64), 10,
                               0x3fe6a09e667f3bcd, 0x1p-1022, 0x1p52, 52};
 /* In f64, for results that become f32: a relative error of 1e-9. */
-static const Form form_rough = {52, 1023, 0x1.8p52, 710, -746, 0x1.62e42feep-1, 0x1.a39ef35793c76p-33, exp_f64, 8, 6,
+static const Form form_rough = {52, 1023, 0x1.8p52, 710, -746, 0x1.62e42feep-1, 0x1.a39ef35793c76p-33,
+                                exp_f64, 8, 6,
                                 0x3fe6a09e667f3bcd, 0x1p-1022, 0x1p52, 52};
 
 static bool is_wide(Emit *e, Ref x) { return element_of(x) == e->f64; }
@@ -53,7 +60,8 @@ Ref horner(Emit *e, Ref x, int n, const double *coef) {
 
 /* ==== whole numbers ==== */
 
-/* An instruction where there is one; else beside 2^23 or 2^52 floats are whole numbers, as larger ones are anyway. */
+/* An instruction where there is one; else beside 2^23 or 2^52 floats are whole numbers, as larger ones are
+ * anyway. */
 Ref math_round(Emit *e, Ref x) {
   LLVMTypeRef type = LLVMTypeOf(x);
   if (e->t->cpu_bits & RCC_CPU_SSE41) return intrinsic(e, "llvm.roundeven", 1, &type, 1, &x);
@@ -75,8 +83,8 @@ Ref math_ceil(Emit *e, Ref x) { return round_to(e, x, true); }
 
 /* ==== exp ==== */
 
-/* exp(x) = 2^k (1 + m): returns m, in about [-0.3, 0.42], and k as an integer; |x| is within the format's bounds, or NaN: then m
- * is. */
+/* exp(x) = 2^k (1 + m): returns m, in about [-0.3, 0.42], and k as an integer; |x| is within the format's
+ * bounds, or NaN: then m is. */
 static Ref exp_reduced(Emit *e, const Form *f, Ref x, Ref *k) {
   Ref round = real_like(e, x, f->whole);
   Ref sum = fma_(e, x, real_like(e, x, 1 / (f->ln2_hi + f->ln2_lo)), round);
@@ -107,7 +115,8 @@ static Ref exp_as(Emit *e, const Form *f, Ref x) {
 
 Ref math_exp(Emit *e, Ref x) { return exp_as(e, form_of(e, x), x); }
 
-/* Where x is small as well: 2^k (1 + m) - 1 = 2^k m + (2^k - 1). Past the lower bound it is -1 to the last place. */
+/* Where x is small as well: 2^k (1 + m) - 1 = 2^k m + (2^k - 1). Past the lower bound it is -1 to the last
+ * place. */
 Ref math_expm1(Emit *e, Ref x) {
   const Form *f = form_of(e, x);
   Ref k, m = exp_reduced(e, f, within(e, x, f->least, MOST_EXPM1), &k);
@@ -131,8 +140,8 @@ Ref math_sigmoid(Emit *e, Ref x) {
   return choose(e, less_f(e, x, real_like(e, x, 0)), w, sub_f(e, real_like(e, x, 1), w));
 }
 
-/* 1 - 2 / (1 + exp(2|x|)) cancels below 1/2; there the polynomial. Remez: (tanh(x) - x) / x^3 in powers of x^2 for |x| <= 0.56,
- * for the least error of tanh(x) relative to x: 1.2e-9. */
+/* 1 - 2 / (1 + exp(2|x|)) cancels below 1/2; there the polynomial. Remez: (tanh(x) - x) / x^3 in powers of
+ * x^2 for |x| <= 0.56, for the least error of tanh(x) relative to x: 1.2e-9. */
 static Ref tanh_f32(Emit *e, Ref x) {
   static const double coef[] = {-0x1.55554ap-2, 0x1.110cb2p-3, -0x1.b913bp-5, 0x1.588444p-6, -0x1.96d7ccp-8};
   Ref a = abs_f(e, x), s = mul_f(e, x, x);
@@ -161,7 +170,8 @@ Ref math_tanh_softplus(Emit *e, Ref x) {
 /* log(1 + y) = y - (h - s (h + R)) with s = y / (2 + y), h = y^2 / 2 and R = 2 (s^2/3 + s^4/5 + ...): the
  * series of 2 artanh(s), of which y - h + s h is the first term. `extra` is added where it loses least. */
 static Ref log_fraction(Emit *e, const Form *f, Ref y, Ref extra) {
-  static const double coef[] = {2 / 3., 2 / 5., 2 / 7., 2 / 9., 2 / 11., 2 / 13., 2 / 15., 2 / 17., 2 / 19., 2 / 21.};
+  static const double coef[] = {2 / 3., 2 / 5., 2 / 7., 2 / 9., 2 / 11., 2 / 13., 2 / 15., 2 / 17., 2 / 19.,
+                                2 / 21.};
   Ref s = div_f(e, y, add_f(e, y, real_like(e, y, 2)));
   Ref s2 = mul_f(e, s, s);
   Ref series = mul_f(e, s2, horner(e, s2, f->n_log, coef));
@@ -202,8 +212,8 @@ Ref math_log1p_fraction(Emit *e, Ref y) {
 
 /* ==== pow ==== */
 
-/* |x|^y, with the sign of x where y is odd; not whole powers of negative numbers are NaN. What is 1 to the power of anything and
- * anything to the power of 0 is 1, as C has it. */
+/* |x|^y, with the sign of x where y is odd; not whole powers of negative numbers are NaN. What is 1 to the
+ * power of anything and anything to the power of 0 is 1, as C has it. */
 static Ref pow_as(Emit *e, const Form *f, Ref x, Ref y) {
   Ref zero = real_like(e, x, 0), one = real_like(e, x, 1), half = mul_f(e, y, real_like(e, y, 0.5));
   Ref log = log_as(e, f, abs_f(e, x)), product = mul_f(e, y, log);
@@ -213,7 +223,8 @@ static Ref pow_as(Emit *e, const Form *f, Ref x, Ref y) {
   Ref odd = LLVMBuildAnd(e->b, whole, LLVMBuildFCmp(e->b, LLVMRealUNE, math_round(e, half), half, ""), "");
   r = choose(e, odd, copysign_f(e, r, x), r);
   Ref negative = LLVMBuildAnd(e->b, less_f(e, x, zero), less_f(e, real_like(e, x, -infinity), x), "");
-  r = choose(e, LLVMBuildAnd(e->b, negative, LLVMBuildNot(e->b, whole, ""), ""), real_like(e, x, infinity - infinity), r);
+  r = choose(e, LLVMBuildAnd(e->b, negative, LLVMBuildNot(e->b, whole, ""), ""),
+             real_like(e, x, infinity - infinity), r);
   return choose(e, LLVMBuildFCmp(e->b, LLVMRealOEQ, y, zero, ""), one, r);
 }
 
@@ -226,13 +237,13 @@ Ref math_pow(Emit *e, Ref x, Ref y) {
 
 /* ==== erf ==== */
 
-/* x P(x^2) / Q(x^2), where the error is least relative to erf: 2e-8. Past the bound it is 1 in the last place, and must be no less:
- * Gelu multiplies the difference by large numbers. */
+/* x P(x^2) / Q(x^2), where the error is least relative to erf: 2e-8. Past the bound it is 1 in the last
+ * place, and must be no less: Gelu multiplies the difference by large numbers. */
 static Ref erf_f32(Emit *e, Ref x) {
-  static const double p[] = {1.1283791447722618, 0.19102225606461723, 0.05281511385661925, 0.003788042783181273,
-                             0.000284684929936747, 2.0359737258209976e-06};
-  static const double q[] = {1, 0.5026217802027412, 0.11434999082349906, 0.015014524011871835, 0.0011666778340607132,
-                             3.793563021311814e-05};
+  static const double p[] = {1.1283791447722618, 0.19102225606461723, 0.05281511385661925,
+                             0.003788042783181273, 0.000284684929936747, 2.0359737258209976e-06};
+  static const double q[] = {1, 0.5026217802027412, 0.11434999082349906, 0.015014524011871835,
+                             0.0011666778340607132, 3.793563021311814e-05};
   static const double bound = 3.92;
   Ref z = within(e, x, -bound, bound), s = mul_f(e, z, z);
   Ref y = div_f(e, mul_f(e, z, horner(e, s, COUNT(p), p)), horner(e, s, COUNT(q), q));
@@ -240,15 +251,18 @@ static Ref erf_f32(Emit *e, Ref x) {
   return choose(e, far, copysign_f(e, real_like(e, x, 1), x), y);
 }
 
-/* Below 1.5 x P(x^2), of an error of 1e-16; above, 1 - exp(-x^2) R(t) with t = 1 / (1 + |x| / 2), where R has one of 2e-14. */
+/* Below 1.5 x P(x^2), of an error of 1e-16; above, 1 - exp(-x^2) R(t) with t = 1 / (1 + |x| / 2), where R has
+ * one of 2e-14. */
 static Ref erf_f64(Emit *e, Ref x) {
-  static const double p[] = {1.1283791670955123, -0.3761263890318147, 0.11283791670891082, -0.026866170637999426,
-                             0.005223977583784834, -0.0008548325558890087, 0.0001205529946351154, -1.492512692799432e-05,
-                             1.645638173320092e-06, -1.6321238348686237e-07, 1.4560525323903427e-08, -1.1333691248642352e-09,
+  static const double p[] = {1.1283791670955123, -0.3761263890318147, 0.11283791670891082,
+                             -0.026866170637999426, 0.005223977583784834, -0.0008548325558890087,
+                             0.0001205529946351154, -1.492512692799432e-05, 1.645638173320092e-06,
+                             -1.6321238348686237e-07, 1.4560525323903427e-08, -1.1333691248642352e-09,
                              6.894261258791815e-11, -2.3858372415737283e-12};
-  static const double r[] = {-6.395152880564361e-07, 0.2821162780074739, 0.28176580043525534, 0.24986663253570524,
-                             0.15757016566489987, 0.1652319636235216, -0.2589630727130071, 0.5134208937882287,
-                             -0.9438489567130814, 0.8955892998658946, -0.42594934462846346, 0.08322867227478935};
+  static const double r[] = {-6.395152880564361e-07, 0.2821162780074739, 0.28176580043525534,
+                             0.24986663253570524, 0.15757016566489987, 0.1652319636235216,
+                             -0.2589630727130071, 0.5134208937882287, -0.9438489567130814, 0.8955892998658946,
+                             -0.42594934462846346, 0.08322867227478935};
   Ref a = fmin_(e, real_like(e, x, 6), abs_f(e, x)), s = mul_f(e, a, a), one = real_like(e, x, 1);
   Ref t = div_f(e, one, fma_(e, a, real_like(e, x, 0.5), one));
   Ref far = sub_f(e, one, mul_f(e, math_exp(e, LLVMBuildFNeg(e->b, s, "")), horner(e, t, COUNT(r), r)));

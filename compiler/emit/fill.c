@@ -40,7 +40,8 @@ static void fill_eye(Emit *e, const Node *n) {
   Ref to = gep(e, dst, row.i, cols * size_of(y)), col = add_i(e, row.i, const_i64(e, k));
   clear(e, to, const_i64(e, cols * size_of(y)));
   If inside;
-  if_begin(e, &inside, LLVMBuildICmp(e->b, LLVMIntULT, col, const_i64(e, cols), "")); /* as unsigned, what is negative is large */
+  /* as unsigned, what is negative is large */
+  if_begin(e, &inside, LLVMBuildICmp(e->b, LLVMIntULT, col, const_i64(e, cols), ""));
   store(e, one, gep(e, to, col, size_of(y)), 0, size_of(y));
   if_end(e, &inside);
   loop_end(e, &row);
@@ -50,7 +51,8 @@ static void fill_eye(Emit *e, const Node *n) {
 static void fill_trilu(Emit *e, const Node *n) {
   const Value *x = n->in[0];
   int size = size_of(x);
-  int64_t cols = x->shape.d[x->shape.rank - 1], rows = x->shape.d[x->shape.rank - 2], all = shape_count(&x->shape) / cols;
+  int64_t cols = x->shape.d[x->shape.rank - 1], rows = x->shape.d[x->shape.rank - 2];
+  int64_t all = shape_count(&x->shape) / cols;
   Ref k = const_i64(e, 0), src = value_ptr(e, x), dst = value_ptr(e, n->out[0]), lo, hi;
   if (n->n_in > 1 && n->in[1]) k = load_element(e, n->in[1], 0);
   k = min_i(e, max_i(e, k, const_i64(e, -rows)), const_i64(e, cols));
@@ -79,7 +81,8 @@ static void fill_one_hot(Emit *e, const Node *n) {
   task_range(e, count, &lo, &hi);
   Loop item, place;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
-  Ref index = math_cast(e, load(e, llvm_type(e, x->type), gep(e, src, item.i, size_of(x)), 0, size_of(x)), x->type, T_I64);
+  Ref index = math_cast(e, load(e, llvm_type(e, x->type), gep(e, src, item.i, size_of(x)), 0, size_of(x)),
+                        x->type, T_I64);
   Ref negative = LLVMBuildICmp(e->b, LLVMIntSLT, index, const_i64(e, 0), "");
   index = choose(e, negative, LLVMBuildAdd(e->b, index, const_i64(e, depth), ""), index);
   Ref outer = LLVMBuildUDiv(e->b, item.i, width, ""), column = LLVMBuildURem(e->b, item.i, width, "");

@@ -1,4 +1,5 @@
-/* lrn.c: local response normalisation of dense tensors: by the squares of the channels about one, for vectors of pixels. */
+/* lrn.c: local response normalisation of dense tensors: by the squares of the channels about one, for vectors
+ * of pixels. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -17,7 +18,8 @@ static Ref inverse_power(Emit *e, Ref base, float beta) {
   Ref one = real_like(e, base, 1), root = intrinsic(e, "llvm.sqrt", 1, &t, 1, &base);
   if (beta == 1) return LLVMBuildFDiv(e->b, one, base, "");
   if (beta == 0.5f) return LLVMBuildFDiv(e->b, one, root, "");
-  if (beta == 0.75f) return LLVMBuildFDiv(e->b, one, mul_f(e, root, intrinsic(e, "llvm.sqrt", 1, &t, 1, &root)), "");
+  if (beta == 0.75f)
+    return LLVMBuildFDiv(e->b, one, mul_f(e, root, intrinsic(e, "llvm.sqrt", 1, &t, 1, &root)), "");
   return math_exp(e, mul_f(e, math_log(e, base), real_like(e, base, -beta)));
 }
 
@@ -34,7 +36,8 @@ static void compute_pixels(const Lrn *l, Ref x, int valid) {
   Ref base = fma_(e, sum, factor, splat_const(e, l->n->p.bias));
   Ref at = add_i(e, mul_i(e, l->channel, l->map), x);
   Ref own = load_lanes(e, gep(e, l->src, at, F32_BYTES), 0, valid, F32_BYTES);
-  store_lanes(e, mul_f(e, own, inverse_power(e, base, l->n->p.beta)), gep(e, l->dst, at, F32_BYTES), 0, valid, F32_BYTES);
+  store_lanes(e, mul_f(e, own, inverse_power(e, base, l->n->p.beta)), gep(e, l->dst, at, F32_BYTES), 0, valid,
+              F32_BYTES);
 }
 
 static void compute_channel(const Lrn *l) {

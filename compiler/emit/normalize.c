@@ -1,5 +1,5 @@
-/* normalize.c: y = (x - mean) / divisor, by statistics of the elements along axes, and the epilogue. Here: of each pixel's channels,
- * on blocks, which are read three times, from L1. */
+/* normalize.c: y = (x - mean) / divisor, by statistics of the elements along axes, and the epilogue. Here: of
+ * each pixel's channels, on blocks, which are read three times, from L1. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -17,7 +17,8 @@ typedef struct Pixels {
 
 static Ref load_pixel(const Pixels *p, Ref block, int i) {
   Emit *e = p->e;
-  return load(e, e->vec, place_from(e, p->src, p->x, NULL, block, NULL, NULL), place_offset(p->x, 0, 0, i), e->vec_bytes);
+  return load(e, e->vec, place_from(e, p->src, p->x, NULL, block, NULL, NULL), place_offset(p->x, 0, 0, i),
+              e->vec_bytes);
 }
 
 /* acc[i] of each pixel of the tile, over all channels: x itself or, with `terms`, its term of that. */
@@ -46,7 +47,8 @@ static void sum_channels(const Pixels *p, bool terms, Ref *acc) {
 /* What lane i of v holds, for each pixel i, in all lanes. */
 static void splat_lanes(const Pixels *p, Ref v, Ref *to) {
   Emit *e = p->e;
-  for (int i = 0; i < p->pixels; i++) to[i] = splat(e, LLVMBuildExtractElement(e->b, v, const_i32(e, i), ""), e->lanes);
+  for (int i = 0; i < p->pixels; i++)
+    to[i] = splat(e, LLVMBuildExtractElement(e->b, v, const_i32(e, i), ""), e->lanes);
 }
 
 static void build_pixels(Pixels *p, Ref image, Ref row, Ref x) {
@@ -68,7 +70,8 @@ static void build_pixels(Pixels *p, Ref image, Ref row, Ref x) {
     Ref v = load_pixel(p, b.i, i);
     if (p->n->p.centered) v = LLVMBuildFSub(e->b, v, p->mean[i], "");
     v = apply_steps(e, p->n, mul_f(e, v, p->factor[i]), arg, 0, 0, i);
-    store(e, v, place_from(e, p->dst, p->y, NULL, b.i, NULL, NULL), place_offset(p->y, 0, 0, i), e->vec_bytes);
+    store(e, v, place_from(e, p->dst, p->y, NULL, b.i, NULL, NULL), place_offset(p->y, 0, 0, i),
+          e->vec_bytes);
   }
   loop_end(e, &b);
 }

@@ -1,7 +1,7 @@
-/* normalize_maps.c: normalisation by statistics of whole maps on channel blocks, in two phases, so that threads share a single
- * image: first each chunk of pixels gives its mean and its sum of squared differences from that, by channel; then every task puts
- * the chunks together (Chan et al., "Updating formulae"), where channels form groups those as well, and writes its rows. What is
- * summed is never far from its mean. */
+/* normalize_maps.c: normalisation by statistics of whole maps on channel blocks, in two phases, so that
+ * threads share a single image: first each chunk of pixels gives its mean and its sum of squared differences
+ * from that, by channel; then every task puts the chunks together (Chan et al., "Updating formulae"), where
+ * channels form groups those as well, and writes its rows. What is summed is never far from its mean. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -48,7 +48,8 @@ static Ref sum_pixels(const Maps *m, Ref p, Ref rows, Ref cols, bool terms, Ref 
   Ref line = place_from(e, p, m->x, NULL, NULL, row.i, NULL);
   loop_begin(e, &x, const_i64(e, 0), whole, UNROLL, UNROLL, acc);
   for (int i = 0; i < UNROLL; i++) {
-    Ref v = load(e, e->vec, place_from(e, line, m->x, NULL, NULL, NULL, x.i), place_offset(m->x, 0, 0, i), e->vec_bytes);
+    Ref v = load(e, e->vec, place_from(e, line, m->x, NULL, NULL, NULL, x.i), place_offset(m->x, 0, 0, i),
+                 e->vec_bytes);
     acc[i] = terms ? add_term(e, m->n, acc[i], v, mean) : add_f(e, acc[i], v);
   }
   loop_end(e, &x);
@@ -140,13 +141,15 @@ static void store_result(const Maps *m, Ref channel, Ref mean, Ref sum, double c
   Emit *e = m->e;
   Ref factor = inverse_divisor(e, m->n, sum, real_like(e, sum, count));
   LLVMTypeRef type = like(factor, e->f32);
-  if (mean) store(e, LLVMBuildFPTrunc(e->b, mean, type, ""), gep(e, m->center, channel, F32_BYTES), 0, F32_BYTES);
+  if (mean)
+    store(e, LLVMBuildFPTrunc(e->b, mean, type, ""), gep(e, m->center, channel, F32_BYTES), 0, F32_BYTES);
   store(e, LLVMBuildFPTrunc(e->b, factor, type, ""), gep(e, m->factor, channel, F32_BYTES), 0, F32_BYTES);
 }
 
 enum { F64_BYTES = 8 };
 
-/* Channels form groups, each of whole vectors of `lanes` channels or each a run within one; else lanes is 1. */
+/* Channels form groups, each of whole vectors of `lanes` channels or each a run within one; else lanes is
+ * 1. */
 typedef struct Groups {
   int lanes, run;        /* a vector; lanes that belong together */
   int64_t units, vectors; /* groups, or vectors where several groups share one; vectors of each */
@@ -164,7 +167,8 @@ static void join_group(const Maps *m, const Groups *k, Ref first) {
   Emit *e = m->e;
   double map = (double)(m->height * m->width), own = (double)(m->x->shape.d[1] / m->n->group);
   LLVMTypeRef type = vec_of(e->f64, k->lanes);
-  Ref total = LLVMConstNull(type), mean = NULL, sum = total, end = add_i(e, first, const_i64(e, k->vectors * k->lanes));
+  Ref total = LLVMConstNull(type), mean = NULL, sum = total;
+  Ref end = add_i(e, first, const_i64(e, k->vectors * k->lanes));
   Loop c;
   if (m->n->p.centered) {
     loop_begin_some(e, &c, first, end, k->lanes, 1, &total);
@@ -209,7 +213,8 @@ static void join_image(const Maps *m, Ref image) {
 
 /* ---- results ---- */
 
-static void write_pixels(const Maps *m, Ref image, Ref block, Ref row, Ref x, int pixels, Ref center, Ref factor) {
+static void write_pixels(const Maps *m, Ref image, Ref block, Ref row, Ref x, int pixels, Ref center,
+                         Ref factor) {
   Emit *e = m->e;
   Ref *arg = alloc_n(e->g->cx, (size_t)m->n->n_step + 1, sizeof *arg);
   Ref src = place_at(e, m->x, image, block, row, x), dst = place_at(e, m->y, image, block, row, x);
@@ -227,14 +232,16 @@ static void write_row(const Maps *m, Ref image, Ref row) {
   int64_t whole = m->width / UNROLL * UNROLL;
   Loop b, x;
   loop_begin(e, &b, const_i64(e, 0), const_i64(e, m->blocks), 1, 0, NULL);
-  Ref center = m->n->p.centered ? load(e, e->vec, gep(e, m->center, b.i, e->vec_bytes), 0, e->vec_bytes) : NULL;
+  Ref center = m->n->p.centered ? load(e, e->vec, gep(e, m->center, b.i, e->vec_bytes), 0, e->vec_bytes)
+      : NULL;
   Ref factor = load(e, e->vec, gep(e, m->factor, b.i, e->vec_bytes), 0, e->vec_bytes);
   if (whole > 0) {
     loop_begin(e, &x, const_i64(e, 0), const_i64(e, whole), UNROLL, 0, NULL);
     write_pixels(m, image, b.i, row, x.i, UNROLL, center, factor);
     loop_end(e, &x);
   }
-  if (whole < m->width) write_pixels(m, image, b.i, row, const_i64(e, whole), (int)(m->width - whole), center, factor);
+  if (whole < m->width)
+    write_pixels(m, image, b.i, row, const_i64(e, whole), (int)(m->width - whole), center, factor);
   loop_end(e, &b);
 }
 
@@ -248,7 +255,8 @@ static void emit_results(Emit *e, Node *n) {
   m.sum = gep_const(e, m.mean, channels * F64_BYTES);
   m.center = gep_const(e, m.sum, channels * F64_BYTES);
   m.factor = gep_const(e, m.center, channels * F32_BYTES);
-  Ref first = LLVMBuildSDiv(e->b, lo, height, ""), last = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, one, ""), height, "");
+  Ref first = LLVMBuildSDiv(e->b, lo, height, "");
+  Ref last = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, one, ""), height, "");
   last = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, lo, hi, ""), add_i(e, last, one), first, "");
   Loop image, row;
   loop_begin(e, &image, first, last, 1, 0, NULL);

@@ -1,6 +1,7 @@
-/* panels.c: matrix products whose right-hand matrix is known at run time only. For each panel of columns, tiles of rows x column
- * vectors stay in registers; a panel that many tiles read is first put into scratch, as constant weights are packed while compiling,
- * from columns or rows with any strides. The left-hand matrix is read element by element where it lies. */
+/* panels.c: matrix products whose right-hand matrix is known at run time only. For each panel of columns,
+ * tiles of rows x column vectors stay in registers; a panel that many tiles read is first put into scratch,
+ * as constant weights are packed while compiling, from columns or rows with any strides. The left-hand matrix
+ * is read element by element where it lies. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -22,7 +23,8 @@ typedef struct PanelColumns {
   int cols, vectors;
 } PanelColumns;
 
-/* A panel of one product: its place in the batch, its first column, where it is read from, and how far its rows lie apart. */
+/* A panel of one product: its place in the batch, its first column, where it is read from, and how far its
+ * rows lie apart. */
 typedef struct Panel {
   const PanelColumns *columns;
   Ref batch, col, b;
@@ -98,7 +100,9 @@ static void sum_tile(const Panels *s, const Panel *p, int rows, Ref a, Ref *acc)
   for (int i = n; i < n * sets; i++) acc[i % n] = add_f(e, acc[i % n], acc[i]);
 }
 
-static Ref scale(const Panels *s, Ref x, float by) { return by == 1 ? x : mul_f(s->e, x, splat_const(s->e, by)); }
+static Ref scale(const Panels *s, Ref x, float by) {
+  return by == 1 ? x : mul_f(s->e, x, splat_const(s->e, by));
+}
 
 static Ref add_c(const Panels *s, Ref x, Ref row, Ref col, int valid) {
   const Node *n = s->n;
@@ -131,7 +135,8 @@ static void build_tile(const Panels *s, const Panel *p, int rows, Ref row) {
   for (int r = 0; r < rows; r++) {
     for (int j = 0; j < c->vectors; j++) {
       Ref col = add_i(e, p->col, const_i64(e, j * e->lanes));
-      store_vector(s, acc[r * c->vectors + j], add_i(e, first, const_i64(e, r * step)), col, lanes_of(s, c, j));
+      store_vector(s, acc[r * c->vectors + j], add_i(e, first, const_i64(e, r * step)), col,
+                   lanes_of(s, c, j));
     }
   }
 }
@@ -145,7 +150,8 @@ static void build_chunk(const Panels *s, Panel *p, Ref chunk) {
   p->b = s->plan.direct ? b : scratch_ptr(e);
   p->step = s->plan.direct ? s->p.b.row : p->columns->vectors * e->lanes;
   if (!s->plan.direct) fill_panel(s, p->columns, b, p->b);
-  Ref from = mul_i(e, chunk, s->plan.chunk), to = min_i(e, add_i(e, from, const_i64(e, s->plan.chunk)), const_i64(e, s->tiles.count));
+  Ref from = mul_i(e, chunk, s->plan.chunk);
+  Ref to = min_i(e, add_i(e, from, const_i64(e, s->plan.chunk)), const_i64(e, s->tiles.count));
   for (int i = 0; i < 2; i++) {
     Loop l;
     Ref row;
@@ -155,7 +161,8 @@ static void build_chunk(const Panels *s, Panel *p, Ref chunk) {
   }
 }
 
-/* Items [lo, hi) of these columns: panels innermost, so that a chunk's rows stay in cache, then chunks, then the batch. */
+/* Items [lo, hi) of these columns: panels innermost, so that a chunk's rows stay in cache, then chunks, then
+ * the batch. */
 static void build_columns(const Panels *s, const PanelColumns *c, Ref lo, Ref hi) {
   Emit *e = s->e;
   Loop l;
@@ -180,7 +187,8 @@ void emit_panels(Emit *e, Node *n) {
   Panels s = panels_of(e, n);
   int width = s.plan.nb * e->lanes, left = (int)(s.p.cols % width);
   int64_t whole = s.p.cols / width, each = shape_count(&s.p.batch) * s.chunks, first = 0;
-  const PanelColumns columns[] = {{0, whole, width, s.plan.nb}, {whole * width, left > 0, left, (left + e->lanes - 1) / e->lanes}};
+  const PanelColumns columns[] = {{0, whole, width, s.plan.nb},
+                                  {whole * width, left > 0, left, (left + e->lanes - 1) / e->lanes}};
   Ref lo, hi;
   task_range(e, each * (whole + (left > 0)), &lo, &hi);
   for (int i = 0; i < 2; i++) {

@@ -1,5 +1,6 @@
-/* resample.c: results as weighted sums of a few elements along one axis or two, which tables name. On channel blocks a vector of
- * channels is one element, and what is read from the tables for a pixel serves several blocks. */
+/* resample.c: results as weighted sums of a few elements along one axis or two, which tables name. On channel
+ * blocks a vector of channels is one element, and what is read from the tables for a pixel serves several
+ * blocks. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -128,7 +129,8 @@ static void build_repeated(const Blocked *b) {
   Ref acc[MOST_BLOCKS] = {NULL}, first = mul_i(e, from.i, l->repeat);
   add_column(b, from.i, NULL, acc);
   if (l->repeat <= FEW_REPEATS) {
-    for (int64_t k = 0; k < l->repeat; k++) finish_pixel(b, add_i(e, first, const_i64(e, k)), b->outside, acc);
+    for (int64_t k = 0; k < l->repeat; k++)
+      finish_pixel(b, add_i(e, first, const_i64(e, k)), b->outside, acc);
   } else {
     loop_begin(e, &x, const_i64(e, 0), const_i64(e, l->repeat), 1, 0, NULL);
     finish_pixel(b, add_i(e, first, x.i), b->outside, acc);
@@ -174,7 +176,8 @@ static void build_row(Blocked *b, Ref src) {
   b->rows = (int)rows->taps;
   b->outside = NULL;
   for (int i = 0; i < b->rows; i++) {
-    Ref tap = const_i64(r->e, i), ignored = NULL, row = tap_index(r, rows, b->row, tap, i ? &ignored : &b->outside);
+    Ref tap = const_i64(r->e, i), ignored = NULL;
+    Ref row = tap_index(r, rows, b->row, tap, i ? &ignored : &b->outside);
     b->src[i] = place_from(r->e, src, r->x, NULL, NULL, row, NULL);
     b->weight[i] = tap_weight(r, rows, b->row, tap);
   }
@@ -187,7 +190,8 @@ static void build_blocked(Resample *r) {
   Emit *e = r->e;
   const int64_t *d = r->y->shape.d;
   int64_t count = (d[1] + e->lanes - 1) / e->lanes;
-  Blocked b = {.r = r, .blocks = MOST_BLOCKS, .arg = alloc_n(e->g->cx, (size_t)r->n->n_step + 1, sizeof *b.arg)};
+  Blocked b = {.r = r, .blocks = MOST_BLOCKS,
+               .arg = alloc_n(e->g->cx, (size_t)r->n->n_step + 1, sizeof *b.arg)};
   while (count % b.blocks) b.blocks--;
   int64_t groups = count / b.blocks;
   Ref lo, hi;
@@ -204,7 +208,8 @@ static void build_blocked(Resample *r) {
   loop_end(e, &item);
 }
 
-/* ==== dense tensors: [outer, first axis, middle, second axis, rest, last]; without a first axis it has one element ==== */
+/* ==== dense tensors: [outer, first axis, middle, second axis, rest, last]; without a first axis it has one
+ * element ==== */
 
 typedef struct Plain {
   const Resample *r;
@@ -237,10 +242,13 @@ static Ref plain_sum(const Plain *p, int k, Ref at, Ref *outside) {
   if (k == AXES) return plain_load(p, at);
   const Line *l = &r->line[k];
   Ref zero = const_i64(e, 0);
-  if (!l->weight) return plain_sum(p, k + 1, add_i(e, at, mul_i(e, tap_index(r, l, p->at[k], zero, outside), step_of(p, k))), outside);
+  if (!l->weight)
+    return plain_sum(p, k + 1, add_i(e, at, mul_i(e, tap_index(r, l, p->at[k], zero, outside),
+                                                  step_of(p, k))), outside);
   if (r->n->p.resample.outside) tap_index(r, l, p->at[k], zero, outside);
   Ref acc = LLVMConstNull(r->elem), ignored = NULL;
-  if (k + 1 < AXES && r->n->p.resample.outside && r->line[k + 1].index) tap_index(r, &r->line[k + 1], p->at[k + 1], zero, outside);
+  if (k + 1 < AXES && r->n->p.resample.outside && r->line[k + 1].index)
+    tap_index(r, &r->line[k + 1], p->at[k + 1], zero, outside);
   Loop t;
   loop_begin(e, &t, zero, const_i64(e, l->taps), 1, 1, &acc);
   Ref i = tap_index(r, l, p->at[k], t.i, &ignored), w = tap_weight(r, l, p->at[k], t.i);
@@ -312,7 +320,8 @@ static void build_plain(Resample *r) {
   Plain p = {.r = r, .middle = product(x, s->axes == 2 ? first + 1 : 0, second)};
   p.last = at_end ? 1 : x->d[rank - 1];
   p.rest = at_end ? 1 : product(x, second + 1, rank - 1);
-  int64_t outer = s->axes == 2 ? product(x, 0, first) : 1, inner = p.rest * p.last, in_size = (int64_t)type_size(r->type);
+  int64_t outer = s->axes == 2 ? product(x, 0, first) : 1, inner = p.rest * p.last;
+  int64_t in_size = (int64_t)type_size(r->type);
   int64_t rows = outer * r->line[0].out * p.middle, plane = r->line[0].in * p.middle * r->line[1].in * inner;
   Ref lo, hi, src = value_ptr(e, r->x), dst = value_ptr(e, r->y);
   task_range(e, rows, &lo, &hi);
@@ -339,7 +348,8 @@ void emit_resample(Emit *e, Node *n) {
   Line single = {.in = 1, .out = 1, .taps = 1, .repeat = 1};
   if (r.y->layout.block) {
     const int64_t *in = r.x->shape.d;
-    for (int k = 0; k < AXES; k++) r.line[k] = (Line){.in = in[2 + k], .out = in[2 + k], .taps = 1, .repeat = 1};
+    for (int k = 0; k < AXES; k++)
+      r.line[k] = (Line){.in = in[2 + k], .out = in[2 + k], .taps = 1, .repeat = 1};
     for (int i = 0; i < s->axes; i++) r.line[s->axis[i] - 2] = line_of(e, n, i);
     r.elem = e->vec;
     r.lanes = e->lanes;

@@ -1,6 +1,6 @@
-/* resize.c: a Resize whose scales or region are known at run time only: places and weights are computed where they are used, as
- * ops/resize.c defines them. The result has the declared shape; arguments that contradict it give wrong elements, but every index
- * is brought into range. */
+/* resize.c: a Resize whose scales or region are known at run time only: places and weights are computed where
+ * they are used, as ops/resize.c defines them. The result has the declared shape; arguments that contradict
+ * it give wrong elements, but every index is brought into range. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -44,7 +44,9 @@ static Ref floor_of(Emit *e, Ref x) {
 static Ref ceil_of(Emit *e, Ref x) { return LLVMBuildNeg(e->b, floor_of(e, LLVMBuildFNeg(e->b, x, "")), ""); }
 
 static bool is_nearest(const Sampler *s) { return s->n->p.resize.interpolation == INTERPOLATE_NEAREST; }
-static bool needs_roi(const Sampler *s) { return s->n->p.resize.coordinates == COORDINATES_TF_CROP_AND_RESIZE; }
+static bool needs_roi(const Sampler *s) {
+  return s->n->p.resize.coordinates == COORDINATES_TF_CROP_AND_RESIZE;
+}
 
 /* In single precision where places are rounded to elements. */
 static Ref rounded(const Sampler *s, Ref x) {
@@ -54,7 +56,9 @@ static Ref rounded(const Sampler *s, Ref x) {
 
 /* ==== the arguments ==== */
 
-static bool is_given(const Node *n, int i) { return i < n->n_in && n->in[i] && shape_count(&n->in[i]->shape) > 0; }
+static bool is_given(const Node *n, int i) {
+  return i < n->n_in && n->in[i] && shape_count(&n->in[i]->shape) > 0;
+}
 
 static Ref argument(const Sampler *s, int i, int64_t k) {
   Emit *e = s->e;
@@ -166,10 +170,12 @@ static Ref nearest_index(const Sampler *s, const Axis *a) {
 static Ref distance_weight(const Sampler *s, Ref x) {
   Emit *e = s->e;
   double A = (double)s->n->p.alpha;
-  Ref d = choose(e, less(e, x, real(e, 0)), LLVMBuildFNeg(e->b, x, ""), x), one = real(e, 1), zero = real(e, 0);
+  Ref d = choose(e, less(e, x, real(e, 0)), LLVMBuildFNeg(e->b, x, ""), x), one = real(e, 1);
+  Ref zero = real(e, 0);
   if (s->n->p.resize.interpolation == INTERPOLATE_LINEAR) return larger(e, sub(e, one, d), zero);
   Ref near = mul_f(e, mul_f(e, sub(e, mul_f(e, real(e, A + 2), d), real(e, A + 3)), d), d);
-  Ref far = mul_f(e, add_f(e, mul_f(e, sub(e, mul_f(e, real(e, A), d), real(e, 5 * A)), d), real(e, 8 * A)), d);
+  Ref far = mul_f(e, add_f(e, mul_f(e, sub(e, mul_f(e, real(e, A), d), real(e, 5 * A)), d), real(e, 8 * A)),
+                  d);
   far = choose(e, less(e, d, real(e, 2)), sub(e, far, real(e, 4 * A)), zero);
   return choose(e, less(e, one, d), far, add_f(e, near, one));
 }
@@ -183,7 +189,8 @@ static void add_tap(const Sampler *s, int k, Ref at, Ref tap, Ref *acc) {
   Ref last = const_i64(e, a->in - 1), index = clamp_i(e, tap, last);
   Ref w = distance_weight(s, mul_f(e, sub(e, to_real(e, tap), bounded(e, a->place)), a->shrink));
   acc[1] = add_f(e, acc[1], w);
-  if (s->n->p.resize.exclude_outside) w = choose(e, LLVMBuildICmp(e->b, LLVMIntEQ, tap, index, ""), w, real(e, 0));
+  if (s->n->p.resize.exclude_outside)
+    w = choose(e, LLVMBuildICmp(e->b, LLVMIntEQ, tap, index, ""), w, real(e, 0));
   acc[2] = add_f(e, acc[2], w);
   Ref part = sample(s, k + 1, add_i(e, at, mul_i(e, index, a->stride)));
   acc[0] = add_f(e, acc[0], mul_f(e, w, part));
@@ -194,7 +201,9 @@ static Ref sample(const Sampler *s, int k, Ref at) {
   Emit *e = s->e;
   Type type = s->n->in[0]->type;
   int size = (int)type_size(type);
-  if (k == s->rank) return math_cast(e, load(e, llvm_type(e, type), gep(e, value_ptr(e, s->n->in[0]), at, size), 0, size), type, T_F64);
+  if (k == s->rank)
+    return math_cast(e, load(e, llvm_type(e, type), gep(e, value_ptr(e, s->n->in[0]), at, size), 0, size),
+                     type, T_F64);
   const Axis *a = &s->axis[k];
   if (!a->named) return sample(s, k + 1, add_i(e, at, mul_i(e, a->index, a->stride)));
   Ref acc[] = {real(e, 0), real(e, 0), real(e, 0)}, one = const_i64(e, 1);
@@ -203,7 +212,8 @@ static Ref sample(const Sampler *s, int k, Ref at) {
   loop_begin(e, &t, const_i64(e, 0), mul_i(e, a->reach, 2), 1, 3, acc);
   add_tap(s, k, at, add_i(e, first, t.i), acc);
   loop_end(e, &t);
-  return s->n->p.resize.exclude_outside ? quotient(e, acc[0], acc[2]) : s->n->p.resize.antialias ? quotient(e, acc[0], acc[1]) : acc[0];
+  return s->n->p.resize.exclude_outside ? quotient(e, acc[0], acc[2]) : s->n->p.resize.antialias
+         ? quotient(e, acc[0], acc[1]) : acc[0];
 }
 
 /* ==== elements ==== */

@@ -40,7 +40,8 @@ static void find_axis(Emit *e, const Node *n, Ref *size, Ref *stride) {
   Type t = n->in[1]->type;
   Ref axis = math_cast(e, load(e, llvm_type(e, t), value_ptr(e, n->in[1]), 0, (int)type_size(t)), t, T_I64);
   Ref negative = LLVMBuildICmp(e->b, LLVMIntSLT, axis, const_i64(e, 0), "");
-  axis = clamp_i(e, choose(e, negative, LLVMBuildAdd(e->b, axis, const_i64(e, s->rank), ""), axis), const_i64(e, s->rank - 1));
+  axis = clamp_i(e, choose(e, negative, LLVMBuildAdd(e->b, axis, const_i64(e, s->rank), ""), axis),
+                 const_i64(e, s->rank - 1));
   *size = *stride = const_i64(e, 1);
   for (int i = 0; i < s->rank; i++) {
     Ref here = LLVMBuildICmp(e->b, LLVMIntEQ, axis, const_i64(e, i), "");
@@ -57,8 +58,10 @@ static void scan_late_axis(Emit *e, const Node *n) {
   only_task_zero(e);
   find_axis(e, n, &size, &stride);
   Loop k;
-  loop_begin(e, &k, const_i64(e, 0), LLVMBuildUDiv(e->b, const_i64(e, shape_count(&x->shape)), size, ""), 1, 0, NULL);
-  Ref first = LLVMBuildMul(e->b, LLVMBuildMul(e->b, LLVMBuildUDiv(e->b, k.i, stride, ""), stride, ""), size, "");
+  loop_begin(e, &k, const_i64(e, 0), LLVMBuildUDiv(e->b, const_i64(e, shape_count(&x->shape)), size, ""), 1,
+             0, NULL);
+  Ref first = LLVMBuildMul(e->b, LLVMBuildMul(e->b, LLVMBuildUDiv(e->b, k.i, stride, ""), stride, ""), size,
+                           "");
   first = add_i(e, first, LLVMBuildURem(e->b, k.i, stride, ""));
   AxisLine l = {.e = e, .type = x->type, .lanes = 1, .src = gep(e, value_ptr(e, x), first, bytes),
             .dst = gep(e, value_ptr(e, n->out[0]), first, bytes)};

@@ -1,4 +1,5 @@
-/* unfold.c: frames copied behind each other, where the layout does not let them lie so by themselves. All tensors are dense. */
+/* unfold.c: frames copied behind each other, where the layout does not let them lie so by themselves. All
+ * tensors are dense. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>

@@ -8,7 +8,8 @@
 
 static bool same_message(const void *a, const void *b) { return a == b; }
 
-/* Bodies are read several times, but reading a message narrows elements in place: what it held the first time, or NULL. */
+/* Bodies are read several times, but reading a message narrows elements in place: what it held the first
+ * time, or NULL. */
 static Value *read_before(Import *im, const void *message, const char *name, void ***known) {
   *known = map_at(im->cx, &im->tensors, hash_word(0, (uint64_t)(uintptr_t)message), message, same_message);
   const Value *v = **known;
@@ -34,7 +35,8 @@ void add_initializers(Import *im, const Onnx__GraphProto *graph) {
   }
   for (size_t i = 0; i < graph->n_sparse_initializer; i++) {
     const Onnx__SparseTensorProto *s = graph->sparse_initializer[i];
-    if (!s->values || !s->values->name || !*s->values->name) fail(im->cx, "sparse initializer %zu has no name", i);
+    if (!s->values || !s->values->name || !*s->values->name)
+      fail(im->cx, "sparse initializer %zu has no name", i);
     const char *name = s->values->name;
     name_define(im, name, (Bound){.tensor = constant_in_sparse(im, s, scoped_value(im, name))});
   }
@@ -66,13 +68,15 @@ static const Onnx__AttributeProto *referred(const Import *im, const Onnx__Attrib
   return given;
 }
 
-static Onnx__AttributeProto *resolved(const Import *im, const Onnx__NodeProto *n, const Onnx__AttributeProto *p) {
+static Onnx__AttributeProto *resolved(const Import *im, const Onnx__NodeProto *n,
+                                      const Onnx__AttributeProto *p) {
   if (!im->scope->function)
     fail_proto(im, n, "attribute \"%.80s\" refers to one of a function, but stands in none", p->name);
   const Onnx__AttributeProto *given = referred(im, p);
   if (!given) return NULL;
   if (attr_type(p) && attr_type(p) != attr_type(given))
-    fail_proto(im, n, "attribute \"%.80s\" refers to \"%.80s\", which is of another type", p->name, p->ref_attr_name);
+    fail_proto(im, n, "attribute \"%.80s\" refers to \"%.80s\", which is of another type", p->name,
+               p->ref_attr_name);
   Onnx__AttributeProto *copy = alloc(im->cx, sizeof *copy);
   *copy = *given;
   copy->name = p->name;
@@ -149,7 +153,8 @@ static void read_inputs(Import *im, Node *n, const Onnx__NodeProto *p) {
 }
 
 static Type declared_type(const Name *n) {
-  bool is_tensor = n && n->type && n->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && n->type->tensor_type;
+  bool is_tensor = n && n->type && n->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE &&
+      n->type->tensor_type;
   Type type = is_tensor ? (Type)n->type->tensor_type->elem_type : T_NONE;
   return type_size(type) ? type : T_NONE;
 }
@@ -158,7 +163,8 @@ static Type declared_type(const Name *n) {
 static Value *make_output(Import *im, const Node *n, const char *name) {
   const Name *declared = map_get(&im->scope->names, name);
   Shape unknown = {.rank = -1}, shape = declared ? declared_shape(im, declared->type) : unknown;
-  return value_new(im->g, *name ? scoped_value(im, name) : fresh_name(im, n->name, "unused"), declared_type(declared), shape);
+  return value_new(im->g, *name ? scoped_value(im, name) : fresh_name(im, n->name, "unused"),
+                   declared_type(declared), shape);
 }
 
 static void make_outputs(Import *im, Node *n, const Onnx__NodeProto *p) {
@@ -178,7 +184,8 @@ void bind_output(Import *im, const Onnx__NodeProto *p, size_t i, Bound b, int si
 
 /* ---- nodes ---- */
 
-Value *made_node(Import *im, const Onnx__NodeProto *p, Op op, const char *suffix, int n_in, Value *const *in, Node **made) {
+Value *made_node(Import *im, const Onnx__NodeProto *p, Op op, const char *suffix, int n_in, Value *const *in,
+                 Node **made) {
   const char *name = scoped_node(im, node_name(p));
   Node *n = node_new(im->g, op, name, n_in, in, 1);
   Value *v = value_new(im->g, fresh_name(im, name, suffix), T_NONE, (Shape){.rank = -1});
@@ -206,7 +213,8 @@ static void define_outputs(Import *im, const Onnx__NodeProto *p, Value *const *o
 
 static void add_operator(Import *im, const Onnx__NodeProto *p) {
   Value **none = alloc_n(im->cx, p->n_input, sizeof *none);
-  Node *n = node_new(im->g, proto_op(im, p), scoped_node(im, node_name(p)), (int)p->n_input, none, (int)p->n_output);
+  Node *n = node_new(im->g, proto_op(im, p), scoped_node(im, node_name(p)), (int)p->n_input, none,
+                     (int)p->n_output);
   n->n_in = 0;
   read_inputs(im, n, p);
   read_attrs(im, n, p);

@@ -11,7 +11,8 @@ static Value *constant_of(Import *im, const Onnx__NodeProto *n, const char *name
   int n_floats = (int)p->n_floats, n_ints = (int)p->n_ints;
   static const float none[1];
   if (strcmp(kind, "value") == 0 && p->t) return constant_in(im, p->t, name);
-  if (strcmp(kind, "sparse_value") == 0 && p->sparse_tensor) return constant_in_sparse(im, p->sparse_tensor, name);
+  if (strcmp(kind, "sparse_value") == 0 && p->sparse_tensor)
+    return constant_in_sparse(im, p->sparse_tensor, name);
   if (strcmp(kind, "value_float") == 0) return value_const(g, name, T_F32, shape_of(0), &p->f);
   if (strcmp(kind, "value_int") == 0) return value_const(g, name, T_I64, shape_of(0), &p->i);
   if (strcmp(kind, "value_floats") == 0)

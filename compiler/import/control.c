@@ -1,5 +1,6 @@
-/* control.c: branches and loops. What they do has to be known at compile time, for every batch: a branch is taken or not, a loop's
- * body stands in the graph as often as it runs. Only a small branch may depend on data: both are computed then, and one chosen. */
+/* control.c: branches and loops. What they do has to be known at compile time, for every batch: a branch is
+ * taken or not, a loop's body stands in the graph as often as it runs. Only a small branch may depend on
+ * data: both are computed then, and one chosen. */
 #include "onnx.pb-c.h"
 #include "import.h"
 
@@ -30,7 +31,8 @@ static Bound *leave_body(Import *im, const Onnx__NodeProto *p, const Onnx__Graph
 }
 
 /* Its nodes become part of the graph; what its outputs stand for. */
-static Bound *run_body(Import *im, const Onnx__NodeProto *p, const Onnx__GraphProto *body, const char *label, size_t n_in,
+static Bound *run_body(Import *im, const Onnx__NodeProto *p, const Onnx__GraphProto *body, const char *label,
+                       size_t n_in,
                        const Bound *in) {
   if (body->n_input != n_in) fail_proto(im, p, "its graph has %zu inputs, not %zu", body->n_input, n_in);
   check_graph_names(im, body);
@@ -53,7 +55,8 @@ static Value *tensor_of(const Import *im, const Onnx__NodeProto *p, Bound b) {
 static void take_branch(Import *im, const Onnx__NodeProto *p, bool condition) {
   const char *name = condition ? "then_branch" : "else_branch";
   const Onnx__GraphProto *body = body_of(im, p, name);
-  if (body->n_output < p->n_output) fail_proto(im, p, "%s has %zu outputs, not %zu", name, body->n_output, p->n_output);
+  if (body->n_output < p->n_output)
+    fail_proto(im, p, "%s has %zu outputs, not %zu", name, body->n_output, p->n_output);
   int since = im->g->n_value;
   const Bound *out = run_body(im, p, body, condition ? "then" : "else", 0, NULL);
   for (size_t i = 0; i < p->n_output; i++) bind_output(im, p, i, out[i], since);
@@ -82,7 +85,8 @@ static Value *scalar_condition(Import *im, const Onnx__NodeProto *p, Value *v) {
 static Value *select_result(Import *im, const Onnx__NodeProto *p, Value *condition, Value *a, Value *b) {
   const Shape *x = known_shape(im, a), *y = known_shape(im, b);
   if (a->type != b->type || !shape_equal(x, y))
-    fail_proto(im, p, "the condition depends on data, and the branches give %s %s and %s %s", type_name(a->type),
+    fail_proto(im, p, "the condition depends on data, and the branches give %s %s and %s %s",
+               type_name(a->type),
                shape_text(im->cx, x), type_name(b->type), shape_text(im->cx, y));
   Value *in[] = {condition, a, b};
   return made_node(im, p, OP_Where, "chosen", 3, in, NULL);
@@ -95,7 +99,8 @@ static void select_branch(Import *im, const Onnx__NodeProto *p, Value *condition
   int since = im->g->n_value, from = im->g->n_node;
   const Bound *a = run_body(im, p, then, "then", 0, NULL), *b = run_body(im, p, otherwise, "else", 0, NULL);
   if (!is_little_work(im->g, from))
-    fail_proto(im, p, "the condition depends on data, and the branches are too much work to compute both: export the branch "
+    fail_proto(im, p, "the condition depends on data, and the branches are too much work to compute both: "
+                      "export the branch "
                       "that is meant");
   condition = scalar_condition(im, p, condition);
   for (size_t i = 0; i < p->n_output; i++) {
@@ -111,7 +116,8 @@ void solve_if(Import *im, const Onnx__NodeProto *p) {
   if (!condition) fail_proto(im, p, "the condition is missing");
   bool known = known_ints(im, condition, 1, &element, &count) && count == 1;
   if (condition->type != T_BOOL) fail_proto(im, p, "the condition is not of type bool");
-  if (!known && condition->sym) fail_proto(im, p, "the condition depends on the batch: fix the batch with --batch N");
+  if (!known && condition->sym)
+    fail_proto(im, p, "the condition depends on the batch: fix the batch with --batch N");
   if (known) take_branch(im, p, element != 0);
   else select_branch(im, p, condition);
 }
@@ -124,7 +130,8 @@ typedef struct Trips {
 } Trips;
 
 static void add_trip(Import *im, const Onnx__NodeProto *p, Trips *t, Bound *out) {
-  if (t->n == MAX_TRIPS) fail_proto(im, p, "runs more than %d times, which is too often to be unrolled", MAX_TRIPS);
+  if (t->n == MAX_TRIPS)
+    fail_proto(im, p, "runs more than %d times, which is too often to be unrolled", MAX_TRIPS);
   if ((t->n & (t->n - 1)) == 0) {
     Bound **larger = alloc_n(im->cx, 2 * (size_t)t->n + 1, sizeof *larger);
     if (t->n) memcpy(larger, t->out, (size_t)t->n * sizeof *larger);
@@ -140,11 +147,13 @@ static Value *with_axis(Import *im, const Onnx__NodeProto *p, Value *v, int64_t 
 }
 
 /* Output k of every trip, joined along a new axis. */
-static Value *stacked(Import *im, const Onnx__NodeProto *p, const Trips *t, size_t k, int64_t axis, bool reversed) {
+static Value *stacked(Import *im, const Onnx__NodeProto *p, const Trips *t, size_t k, int64_t axis,
+                      bool reversed) {
   if (t->n == 0) fail_proto(im, p, "never runs, so the shape of its results is not known");
   Value **row = alloc_n(im->cx, (size_t)t->n, sizeof *row);
   spend(im, p, (size_t)t->n);
-  for (int i = 0; i < t->n; i++) row[reversed ? t->n - 1 - i : i] = with_axis(im, p, tensor_of(im, p, t->out[i][k]), axis);
+  for (int i = 0; i < t->n; i++)
+    row[reversed ? t->n - 1 - i : i] = with_axis(im, p, tensor_of(im, p, t->out[i][k]), axis);
   Node *concat;
   Value *v = made_node(im, p, OP_Concat, "stacked", t->n, row, &concat);
   attr_set_int(im->g, concat, "axis", axis);
@@ -170,8 +179,10 @@ static Bound constant_bound(Import *im, const Onnx__NodeProto *p, const char *su
   return (Bound){.tensor = value_const(im->g, name, type, shape_of(0), element)};
 }
 
-/* In `state`, what the body is given: number of the iteration, condition, and what one trip hands to the next. */
-static void run_loop(Import *im, const Onnx__NodeProto *p, const Onnx__GraphProto *body, Bound *state, size_t carried, Trips *t) {
+/* In `state`, what the body is given: number of the iteration, condition, and what one trip hands to the
+ * next. */
+static void run_loop(Import *im, const Onnx__NodeProto *p, const Onnx__GraphProto *body, Bound *state,
+                     size_t carried, Trips *t) {
   int64_t limit = trip_limit(im, p);
   state[1] = input_bound(im, p, 1);
   if (!state[1].tensor) state[1] = constant_bound(im, p, "condition", T_BOOL, 1);
@@ -186,8 +197,10 @@ static void run_loop(Import *im, const Onnx__NodeProto *p, const Onnx__GraphProt
 void solve_loop(Import *im, const Onnx__NodeProto *p) {
   const Onnx__GraphProto *body = body_of(im, p, "body");
   size_t carried = p->n_input > 2 ? p->n_input - 2 : 0;
-  if (body->n_output < 1 + carried) fail_proto(im, p, "its graph has %zu outputs, fewer than it has inputs", body->n_output);
-  if (p->n_output > body->n_output - 1) fail_proto(im, p, "has %zu outputs, more than its graph", p->n_output);
+  if (body->n_output < 1 + carried)
+    fail_proto(im, p, "its graph has %zu outputs, fewer than it has inputs", body->n_output);
+  if (p->n_output > body->n_output - 1)
+    fail_proto(im, p, "has %zu outputs, more than its graph", p->n_output);
   int since = im->g->n_value;
   Bound *state = alloc_n(im->cx, 2 + carried, sizeof *state);
   for (size_t i = 0; i < carried; i++) state[2 + i] = input_bound(im, p, 2 + i);
@@ -211,7 +224,8 @@ static int64_t list_attr(const Import *im, const Onnx__NodeProto *p, const char 
 }
 
 static int checked_axis(const Import *im, const Onnx__NodeProto *p, int64_t axis, int rank) {
-  if (axis < -rank || axis >= rank) fail_proto(im, p, "axis %lld is not one of a tensor of rank %d", (long long)axis, rank);
+  if (axis < -rank || axis >= rank)
+    fail_proto(im, p, "axis %lld is not one of a tensor of rank %d", (long long)axis, rank);
   return (int)(axis < 0 ? axis + rank : axis);
 }
 
@@ -239,7 +253,8 @@ static Bound scanned_row(Import *im, const Onnx__NodeProto *p, const Scanned *s,
   return (Bound){.tensor = row};
 }
 
-static Trips run_scan(Import *im, const Onnx__NodeProto *p, const Onnx__GraphProto *body, Bound *state, size_t carried) {
+static Trips run_scan(Import *im, const Onnx__NodeProto *p, const Onnx__GraphProto *body, Bound *state,
+                      size_t carried) {
   size_t n_scan = p->n_input - carried;
   Scanned *s = alloc_n(im->cx, n_scan, sizeof *s);
   Trips t = {0};
@@ -259,9 +274,11 @@ static Trips run_scan(Import *im, const Onnx__NodeProto *p, const Onnx__GraphPro
 void solve_scan(Import *im, const Onnx__NodeProto *p) {
   const Onnx__GraphProto *body = body_of(im, p, "body");
   int64_t n_scan = proto_int(p, "num_scan_inputs", 0);
-  if (n_scan < 1 || n_scan > (int64_t)p->n_input) fail_proto(im, p, "num_scan_inputs is not one of 1 to %zu", p->n_input);
+  if (n_scan < 1 || n_scan > (int64_t)p->n_input)
+    fail_proto(im, p, "num_scan_inputs is not one of 1 to %zu", p->n_input);
   size_t carried = p->n_input - (size_t)n_scan;
-  if (body->n_output < carried || p->n_output > body->n_output) fail_proto(im, p, "its graph has %zu outputs", body->n_output);
+  if (body->n_output < carried || p->n_output > body->n_output)
+    fail_proto(im, p, "its graph has %zu outputs", body->n_output);
   int since = im->g->n_value;
   Bound *state = alloc_n(im->cx, p->n_input, sizeof *state);
   for (size_t i = 0; i < carried; i++) state[i] = input_bound(im, p, i);

@@ -1,5 +1,5 @@
-/* known.c: what is known of a value while the graph is built. Most models never ask; where one does, the nodes so far are inferred
- * then, and again with all others by the pass shape. */
+/* known.c: what is known of a value while the graph is built. Most models never ask; where one does, the
+ * nodes so far are inferred then, and again with all others by the pass shape. */
 #include "onnx.pb-c.h"
 #include "import.h"
 #include "ops.h"

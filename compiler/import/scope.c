@@ -33,10 +33,12 @@ void name_define(Import *im, const char *name, Bound b) {
   n->bound = b;
 }
 
-/* The model's graph knows every name that is used in the graph: those of its own values, and the fresh ones. */
+/* The model's graph knows every name that is used in the graph: those of its own values, and the fresh
+ * ones. */
 static const char *unused_name(Import *im, const char *name) {
   const char *unused = name;
-  while (map_get(&im->top->names, unused)) unused = format_text(im->cx, "%s_%lld", name, (long long)++im->renamed);
+  while (map_get(&im->top->names, unused))
+    unused = format_text(im->cx, "%s_%lld", name, (long long)++im->renamed);
   map_put(im->cx, &im->top->names, unused, alloc(im->cx, sizeof(Name)));
   return unused;
 }
@@ -54,14 +56,17 @@ static void check_recursion(Import *im, const Onnx__NodeProto *p, const Onnx__Fu
     if (s->function == f) fail_proto(im, p, "the function calls itself");
 }
 
-void scope_enter(Import *im, const Onnx__NodeProto *p, const char *label, const Onnx__FunctionProto *function) {
+void scope_enter(Import *im, const Onnx__NodeProto *p, const char *label,
+                 const Onnx__FunctionProto *function) {
   Scope *from = im->scope, *s = alloc(im->cx, sizeof *s);
   check_recursion(im, p, function);
   if (from->depth == MAX_DEPTH) fail_proto(im, p, "functions and subgraphs are nested too deeply");
   spend(im, p, sizeof *s / 16);
   const char *name = scoped_node(im, node_name(p));
-  *s = (Scope){.outer = from, .caller = from, .function = from->function, .call = from->call, .depth = from->depth + 1};
-  s->prefix = strlen(name) > MAX_PREFIX ? from->prefix : *label ? format_text(im->cx, "%s/%s", name, label) : name;
+  *s = (Scope){.outer = from, .caller = from, .function = from->function, .call = from->call,
+               .depth = from->depth + 1};
+  s->prefix = strlen(name) > MAX_PREFIX ? from->prefix : *label ? format_text(im->cx, "%s/%s", name, label)
+      : name;
   if (function) {
     s->outer = NULL;
     s->function = function;

@@ -1,4 +1,5 @@
-/* sequence.c: sequences and optionals, which carry tensors from one node to another and are none themselves. */
+/* sequence.c: sequences and optionals, which carry tensors from one node to another and are none
+ * themselves. */
 #include "onnx.pb-c.h"
 #include "import.h"
 
@@ -46,7 +47,9 @@ void solve_sequence_construct(Import *im, const Onnx__NodeProto *p) {
   define_first(im, p, (Bound){.list = l});
 }
 
-void solve_sequence_empty(Import *im, const Onnx__NodeProto *p) { define_first(im, p, (Bound){.list = list_new(im, p, 0)}); }
+void solve_sequence_empty(Import *im, const Onnx__NodeProto *p) {
+  define_first(im, p, (Bound){.list = list_new(im, p, 0)});
+}
 
 void solve_sequence_at(Import *im, const Onnx__NodeProto *p) {
   const List *l = list_input(im, p);
@@ -83,11 +86,14 @@ static void define_constant(Import *im, const Onnx__NodeProto *p, Type type, int
   name_define(im, p->output[0], (Bound){.tensor = c});
 }
 
-void solve_sequence_length(Import *im, const Onnx__NodeProto *p) { define_constant(im, p, T_I64, list_input(im, p)->n); }
+void solve_sequence_length(Import *im, const Onnx__NodeProto *p) {
+  define_constant(im, p, T_I64, list_input(im, p)->n);
+}
 
 /* ---- tensors to lists and back ---- */
 
-static Value *ints_constant(Import *im, const Onnx__NodeProto *p, const char *suffix, int n, const int64_t *v) {
+static Value *ints_constant(Import *im, const Onnx__NodeProto *p, const char *suffix, int n,
+                            const int64_t *v) {
   return value_const_i64(im->g, fresh_name(im, scoped_node(im, node_name(p)), suffix), n, v);
 }
 
@@ -98,7 +104,8 @@ static int64_t *given_sizes(Import *im, const Onnx__NodeProto *p, int *n, int64_
   Value *split = input_tensor(im, p, 1);
   *each = 1;
   if (!split) return NULL;
-  int64_t count = shape_count(known_shape(im, split)), *size = alloc_n(im->cx, (size_t)size_min(count, MOST_PARTS), sizeof *size);
+  int64_t count = shape_count(known_shape(im, split)),
+      *size = alloc_n(im->cx, (size_t)size_min(count, MOST_PARTS), sizeof *size);
   if (!known_ints(im, split, MOST_PARTS, size, n))
     fail_proto(im, p, "the sizes of the parts must be known at compile time, and at most %d", MOST_PARTS);
   if (split->shape.rank > 0) return size;
@@ -109,7 +116,8 @@ static int64_t *given_sizes(Import *im, const Onnx__NodeProto *p, int *n, int64_
 /* The last part may be smaller. */
 static int64_t *equal_sizes(Import *im, const Onnx__NodeProto *p, int64_t length, int64_t each, int *n) {
   if (each < 1) fail_proto(im, p, "parts of size %lld are impossible", (long long)each);
-  if (size_ceiling(length, each) > MOST_PARTS) fail_proto(im, p, "there would be more than %d parts", MOST_PARTS);
+  if (size_ceiling(length, each) > MOST_PARTS)
+    fail_proto(im, p, "there would be more than %d parts", MOST_PARTS);
   *n = (int)size_ceiling(length, each);
   int64_t *size = alloc_n(im->cx, (size_t)*n, sizeof *size);
   for (int i = 0; i < *n; i++) size[i] = size_min(each, length - i * each);
@@ -121,14 +129,16 @@ static Value *without_axis(Import *im, const Onnx__NodeProto *p, Value *v, int64
   return made_node(im, p, OP_Squeeze, "part", 2, in, NULL);
 }
 
-static List *split_tensor(Import *im, const Onnx__NodeProto *p, Value *x, int axis, int n, const int64_t *size) {
+static List *split_tensor(Import *im, const Onnx__NodeProto *p, Value *x, int axis, int n,
+                          const int64_t *size) {
   const char *name = scoped_node(im, node_name(p));
   Value *in[] = {x, ints_constant(im, p, "sizes", n, size)};
   List *l = list_new(im, p, n);
   Node *split = node_new(im->g, OP_Split, name, 2, in, n);
   attr_set_int(im->g, split, "axis", axis);
   for (int i = 0; i < n; i++) {
-    l->tensor[i] = split->out[i] = value_new(im->g, fresh_name(im, name, "part"), T_NONE, (Shape){.rank = -1});
+    l->tensor[i] = split->out[i] = value_new(im->g, fresh_name(im, name, "part"), T_NONE,
+                                             (Shape){.rank = -1});
     l->tensor[i]->def = split;
   }
   return l;
@@ -138,7 +148,8 @@ void solve_split_to_sequence(Import *im, const Onnx__NodeProto *p) {
   Value *x = needed(im, p, 0);
   const Shape *s = known_shape(im, x);
   int64_t axis = proto_int(p, "axis", 0);
-  if (axis < -s->rank || axis >= s->rank) fail_proto(im, p, "axis %lld is not one of a tensor of rank %d", (long long)axis, s->rank);
+  if (axis < -s->rank || axis >= s->rank)
+    fail_proto(im, p, "axis %lld is not one of a tensor of rank %d", (long long)axis, s->rank);
   if (axis < 0) axis += s->rank;
   if (s->d[axis] < 0) fail_proto(im, p, "splits the batch: fix the batch with --batch N");
   int n;

@@ -1,5 +1,5 @@
-/* halves.c: weights that are stored in 16 bits. Nothing is rounded: they are where every element has the same value in half precision,
- * or else in bfloat16, and the kernels compute in single precision with either. */
+/* halves.c: weights that are stored in 16 bits. Nothing is rounded: they are where every element has the same
+ * value in half precision, or else in bfloat16, and the kernels compute in single precision with either. */
 #include "lower.h"
 
 static bool is_exact(const Value *v, Type t) {

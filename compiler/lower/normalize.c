@@ -4,7 +4,9 @@
 /* So few channels of a pixel that their sum may be taken in f32. */
 enum { MOST_BLOCKS = 256 };
 
-static int64_t blocks_of(const Target *t, const Node *n) { return size_ceiling(n->in[0]->shape.d[1], t->lanes); }
+static int64_t blocks_of(const Target *t, const Node *n) {
+  return size_ceiling(n->in[0]->shape.d[1], t->lanes);
+}
 
 bool normalizes_pixels(const Node *n) { return n->p.axes == 1u << 1 && n->group == 1; }
 

@@ -2,11 +2,13 @@
 #include "lower.h"
 
 enum {
-  CHUNK_ROWS = 128,       /* for which a panel is made once: that many rows of A stay in L2, and making it is a small part */
+  /* for which a panel is made once: that many rows of A stay in L2, and making it is a small part */
+  CHUNK_ROWS = 128,
   DIRECT_BYTES = 1 << 14, /* B within so many bytes of memory is read there as fast */
 };
 
-/* Panels pay where many tiles of rows read them. The columns have to lie side by side for B to be read where it lies. */
+/* Panels pay where many tiles of rows read them. The columns have to lie side by side for B to be read where
+ * it lies. */
 static bool is_direct(const Products *p, int uw) {
   return p->b.col == 1 && (p->rows <= 2 * uw || size_mul(p->inner, p->b.row * 4) <= DIRECT_BYTES);
 }

@@ -20,7 +20,9 @@ static Value *heads_of(const Attention *a, int input, int64_t heads) {
   static const int64_t perm[] = {0, 2, 1, 3};
   if (!a->flat) return x;
   Shape s = x->shape;
-  if (heads < 1 || s.d[2] % heads) fail_at(a->g, a->n, "input %d of shape %s does not have %lld heads", input, shape_text(a->g->cx, &s), (long long)heads);
+  if (heads < 1 || s.d[2] % heads)
+    fail_at(a->g, a->n, "input %d of shape %s does not have %lld heads", input, shape_text(a->g->cx, &s),
+            (long long)heads);
   s.rank = 4;
   s.d[3] = s.d[2] / heads;
   s.d[2] = heads;
@@ -61,7 +63,8 @@ static Value *scaled(const Attention *a, Value *x, double by) {
   return compose_op(a->g, a->n, OP_Mul, x, compose_number(a->g, a->n, x->type, by));
 }
 
-/* What to add to scores of type t: 0 where the mask is true, else a number so low that nothing is left of the score. */
+/* What to add to scores of type t: 0 where the mask is true, else a number so low that nothing is left of the
+ * score. */
 static Value *added_mask(const Attention *a, Value *mask, Type t) {
   double lowest = t == T_F16 ? -65504 : -3.38953139e38; /* that bf16 has as well */
   if (mask->type != T_BOOL) return mask;
@@ -89,7 +92,8 @@ static Value *masked(const Attention *a, Value *scores) {
     const Shape *m = &a->n->in[3]->shape;
     int64_t keys = scores->shape.d[3];
     if (m->rank < 1 || (m->d[m->rank - 1] != keys && m->d[m->rank - 1] != 1))
-      fail_at(g, a->n, "a mask of shape %s for %lld keys is not supported", shape_text(g->cx, m), (long long)keys);
+      fail_at(g, a->n, "a mask of shape %s for %lld keys is not supported", shape_text(g->cx, m),
+              (long long)keys);
     if (a->n->in[3]->type != T_BOOL) check_same_type(g, a->n, 3);
     scores = compose_op(g, a->n, OP_Add, scores, added_mask(a, a->n->in[3], scores->type));
   }

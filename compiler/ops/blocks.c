@@ -1,5 +1,6 @@
-/* blocks.c: the domain com.microsoft.nchwc: tensors [N,C,H,W] whose channels lie in blocks, which is a matter of layout alone
- * here. ONNX Runtime's optimizer has blocks of 8 or of 16 channels, as the CPU is on which it runs, and does not say which. */
+/* blocks.c: the domain com.microsoft.nchwc: tensors [N,C,H,W] whose channels lie in blocks, which is a matter
+ * of layout alone here. ONNX Runtime's optimizer has blocks of 8 or of 16 channels, as the CPU is on which it
+ * runs, and does not say which. */
 #include "ops.h"
 
 #include <string.h>
@@ -11,7 +12,8 @@ static const int64_t to_nchw[] = {0, 3, 1, 2}, to_nhwc[] = {0, 2, 3, 1};
 /* Results of elementwise operators may be in blocks as well. */
 static bool is_in_blocks(const Value *v) {
   const Node *n = v->def;
-  return n && n->op != OP_NchwcReorderOutput && strcmp(op_info[n->op].domain, op_info[OP_NchwcConv].domain) == 0;
+  return n && n->op != OP_NchwcReorderOutput &&
+         strcmp(op_info[n->op].domain, op_info[OP_NchwcConv].domain) == 0;
 }
 
 static bool all_zero(const float *x, int64_t n) {
@@ -25,8 +27,10 @@ static bool ends_in_filling(const Node *conv, int64_t outputs, int64_t weights) 
   const float *w = f32_data(conv->in[1]), *bias = has_input(conv, 2) ? f32_data(conv->in[2]) : NULL;
   bool used = false;
   if (outputs % 16 || weights < 2 || !w) return false; /* of one weight each, the order is the same with 8 */
-  if (has_input(conv, 2) && (!bias || shape_count(&conv->in[2]->shape) != outputs || !all_zero(bias + outputs - 8, 8))) return false;
-  for (const float *last = w + (outputs - 16) * weights, *end = w + outputs * weights; last < end; last += 16) {
+  if (has_input(conv, 2) && (!bias || shape_count(&conv->in[2]->shape) != outputs ||
+                             !all_zero(bias + outputs - 8, 8))) return false;
+  for (const float *last = w + (outputs - 16) * weights,
+       *end = w + outputs * weights; last < end; last += 16) {
     if (!all_zero(last + 8, 8)) return false;
     used |= !all_zero(last, 8);
   }
@@ -40,7 +44,8 @@ static int64_t block_of_conv(const Node *conv) {
   int64_t outputs = w->d[0], inputs = w->d[1];
   if (outputs % 16 || (inputs > 16 && inputs % 16)) return 8;
   if (inputs == 8 && is_in_blocks(conv->in[0])) return 8;
-  if ((inputs > 8 && inputs < 16) || (inputs == 8 && !conv->in[0]->def)) return 16; /* fewer than a block are in none */
+  /* fewer than a block are in none */
+  if ((inputs > 8 && inputs < 16) || (inputs == 8 && !conv->in[0]->def)) return 16;
   return ends_in_filling(conv, outputs, inputs * w->d[2] * w->d[3]) ? 16 : 0;
 }
 
@@ -86,15 +91,18 @@ static Value *unblocked_weights(Graph *g, const Node *n) {
   const float *from = f32_data(v);
   check_rank(g, n, 1, 4, 4);
   if (!from) fail_at(g, n, "weights in blocks must be constants of fp32");
-  int64_t outputs = v->shape.d[0], inputs = v->shape.d[1], taps = v->shape.d[2] * v->shape.d[3], b = nchwc_block(g, n);
+  int64_t outputs = v->shape.d[0], inputs = v->shape.d[1], taps = v->shape.d[2] * v->shape.d[3];
+  int64_t b = nchwc_block(g, n);
   bool planes = inputs < b; /* the inputs are not in blocks: a stem's, or one a group */
   if (outputs % b || (!planes && inputs % b))
-    fail_at(g, n, "weights %s are no whole blocks of %lld channels", shape_text(g->cx, &v->shape), (long long)b);
+    fail_at(g, n, "weights %s are no whole blocks of %lld channels", shape_text(g->cx, &v->shape),
+            (long long)b);
   Value *w = value_const_f32(g, format_text(g->cx, "%s.weights", n->name), v->shape);
   for (int64_t o = 0; o < outputs; o++) {
     for (int64_t i = 0; i < inputs; i++) {
       for (int64_t p = 0; p < taps; p++) {
-        int64_t block = planes ? (o / b * inputs + i) * taps + p : ((o / b * (inputs / b) + i / b) * taps + p) * b + i % b;
+        int64_t block = planes ? (o / b * inputs + i) * taps + p
+            : ((o / b * (inputs / b) + i / b) * taps + p) * b + i % b;
         f32_of(w)[(o * inputs + i) * taps + p] = from[block * b + o % b];
       }
     }
@@ -109,7 +117,9 @@ void compose_nchwc_conv(Graph *g, Node *n) {
 
 /* ---- pools and sizes ---- */
 
-static void same_operator(Graph *g, Node *n, Op op) { compose_result(g, n, compose_value(g, compose_like(g, n, op, 1, n->in))); }
+static void same_operator(Graph *g, Node *n, Op op) {
+  compose_result(g, n, compose_value(g, compose_like(g, n, op, 1, n->in)));
+}
 
 void compose_nchwc_max_pool(Graph *g, Node *n) { same_operator(g, n, OP_MaxPool); }
 void compose_nchwc_average_pool(Graph *g, Node *n) { same_operator(g, n, OP_AveragePool); }
@@ -124,7 +134,8 @@ void compose_nchwc_upsample(Graph *g, Node *n) {
   Node *resize = compose_like(g, n, OP_Resize, 3, (Value *[]){n->in[0], NULL, scales});
   attr_remove(resize, "scales");
   attr_set_string(g, resize, "nearest_mode", "floor");
-  if (!attr_find(n, "coordinate_transformation_mode")) attr_set_string(g, resize, "coordinate_transformation_mode", "asymmetric");
+  if (!attr_find(n, "coordinate_transformation_mode"))
+    attr_set_string(g, resize, "coordinate_transformation_mode", "asymmetric");
   compose_result(g, n, compose_value(g, resize));
 }
 
@@ -150,7 +161,8 @@ void compose_nchwc_reorder_output(Graph *g, Node *n) {
   int64_t channels = attr_int(n, "channels", 0);
   check_range(g, n, "attribute channels", channels, 1, x->shape.d[1]);
   if (channels < x->shape.d[1]) {
-    Value *in[] = {x, value_const_i64(g, "0", 1, (int64_t[]){0}), value_const_i64(g, "channels", 1, &channels),
+    Value *in[] = {x, value_const_i64(g, "0", 1, (int64_t[]){0}),
+                   value_const_i64(g, "channels", 1, &channels),
                    value_const_i64(g, "axis", 1, (int64_t[]){1})};
     x = compose_value(g, compose_node(g, n, OP_Slice, 4, in));
   }

@@ -1,4 +1,5 @@
-/* compose.c: words of operators that others make up: these are put before the node, and the node becomes the identity. */
+/* compose.c: words of operators that others make up: these are put before the node, and the node becomes the
+ * identity. */
 #include "ops.h"
 
 #include <string.h>
@@ -36,7 +37,8 @@ Value *compose_transpose(Graph *g, const Node *n, Value *x, const int64_t *perm)
 }
 
 Value *compose_reshape(Graph *g, const Node *n, Value *x, const Shape *s) {
-  Node *r = compose_node(g, n, OP_Reshape, 2, (Value *[]){x, shape_constant(g, format_text(g->cx, "%s.shape", n->name), s)});
+  Node *r = compose_node(g, n, OP_Reshape, 2,
+                         (Value *[]){x, shape_constant(g, format_text(g->cx, "%s.shape", n->name), s)});
   attr_set_int(g, r, "allowzero", 1);
   return compose_value(g, r);
 }

@@ -12,7 +12,8 @@ static void read_square(Graph *g, Node *n) {
   const char *mode = attr_string(n, "mode", "DCR");
   n->p.by_channel = strcmp(mode, "CRD") == 0;
   if (!n->p.by_channel && strcmp(mode, "DCR") != 0) fail_at(g, n, "mode \"%s\" is not known", mode);
-  if (s->d[1] < 0 || s->d[2] < 0 || s->d[3] < 0) fail_at(g, n, "the batch is not the first dimension%s", batch_remedy(g, n));
+  if (s->d[1] < 0 || s->d[2] < 0 || s->d[3] < 0)
+    fail_at(g, n, "the batch is not the first dimension%s", batch_remedy(g, n));
 }
 
 void infer_space_to_depth(Graph *g, Node *n) {
@@ -20,7 +21,8 @@ void infer_space_to_depth(Graph *g, Node *n) {
   Shape out = n->in[0]->shape;
   int64_t b = n->p.block;
   if (out.d[2] % b || out.d[3] % b) fail_at(g, n, "%s is no whole number of blocks", shape_text(g->cx, &out));
-  if (!mul_size(out.d[1], b, &out.d[1]) || !mul_size(out.d[1], b, &out.d[1])) fail_at(g, n, "a size overflows");
+  if (!mul_size(out.d[1], b, &out.d[1]) || !mul_size(out.d[1], b, &out.d[1]))
+    fail_at(g, n, "a size overflows");
   out.d[2] /= b;
   out.d[3] /= b;
   set_output(g, n, 0, n->in[0]->type, &out);
@@ -30,9 +32,11 @@ void infer_depth_to_space(Graph *g, Node *n) {
   read_square(g, n);
   Shape out = n->in[0]->shape;
   int64_t b = n->p.block;
-  if (out.d[1] % (b * b)) fail_at(g, n, "%s has no whole number of channels for each place of a block", shape_text(g->cx, &out));
+  if (out.d[1] % (b * b))
+    fail_at(g, n, "%s has no whole number of channels for each place of a block", shape_text(g->cx, &out));
   out.d[1] /= b * b;
-  if (!mul_size(out.d[2], b, &out.d[2]) || !mul_size(out.d[3], b, &out.d[3])) fail_at(g, n, "a size overflows");
+  if (!mul_size(out.d[2], b, &out.d[2]) || !mul_size(out.d[3], b, &out.d[3]))
+    fail_at(g, n, "a size overflows");
   set_output(g, n, 0, n->in[0]->type, &out);
 }
 
@@ -47,12 +51,14 @@ void eval_space_to_depth(Graph *g, const Node *n, const void *const *in, void **
   (void)g;
   Cursor c = {.shape = &n->in[0]->shape};
   for (int64_t i = 0; i < shape_count(c.shape); i++, cursor_next(&c))
-    copy_element(out[0], deep_element(n, &n->out[0]->shape, c.shape, c.index), in[0], i, type_size(n->in[0]->type));
+    copy_element(out[0], deep_element(n, &n->out[0]->shape, c.shape, c.index), in[0], i,
+                 type_size(n->in[0]->type));
 }
 
 void eval_depth_to_space(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
   Cursor c = {.shape = &n->out[0]->shape};
   for (int64_t i = 0; i < shape_count(c.shape); i++, cursor_next(&c))
-    copy_element(out[0], i, in[0], deep_element(n, &n->in[0]->shape, c.shape, c.index), type_size(n->in[0]->type));
+    copy_element(out[0], i, in[0], deep_element(n, &n->in[0]->shape, c.shape, c.index),
+                 type_size(n->in[0]->type));
 }

@@ -1,11 +1,13 @@
-/* einsum.c: Einsum as products of two operands at a time: axes that only one of them has and nobody needs are summed, those that
- * both have and nobody needs are the inner axis of a MatMul, or where there are none the operands are multiplied. */
+/* einsum.c: Einsum as products of two operands at a time: axes that only one of them has and nobody needs are
+ * summed, those that both have and nobody needs are the inner axis of a MatMul, or where there are none the
+ * operands are multiplied. */
 #include "ops.h"
 
 #include <ctype.h>
 #include <string.h>
 
-/* A label stands for an axis: a letter for itself, the axes of an ellipsis for numbers from 128 on, the last one first. */
+/* A label stands for an axis: a letter for itself, the axes of an ellipsis for numbers from 128 on, the last
+ * one first. */
 enum { LABELS = 128 + MAX_RANK, ELLIPSIS = 128, MAX_TERM = 2 * MAX_RANK };
 
 typedef struct Term {
@@ -48,7 +50,8 @@ static Term read_term(const Einsum *e, const char **s, int rank) {
       *s += 2;
     } else if (**s != ' ') fail_at(e->g, e->n, "the equation is not one of Einsum, or not for these inputs");
   }
-  if (rank >= 0 && t.n != rank) fail_at(e->g, e->n, "a term of the equation has %d axes, the input %d", t.n, rank);
+  if (rank >= 0 && t.n != rank)
+    fail_at(e->g, e->n, "a term of the equation has %d axes, the input %d", t.n, rank);
   return t;
 }
 
@@ -92,7 +95,8 @@ static Term implied_result(const Einsum *e, const char *equation) {
 
 static Term read_result(const Einsum *e, const char *equation, const char *s) {
   if (!*s) return implied_result(e, equation);
-  if (strncmp(s, "->", 2) != 0) fail_at(e->g, e->n, "the equation has more terms than there are inputs, or fewer");
+  if (strncmp(s, "->", 2) != 0)
+    fail_at(e->g, e->n, "the equation has more terms than there are inputs, or fewer");
   s += 2;
   Term t = read_term(e, &s, -1);
   if (*s) fail_at(e->g, e->n, "the equation does not end with the result's term");
@@ -126,7 +130,8 @@ static void take_diagonal(const Einsum *e, Operand *o, int i, int k) {
   Shape s = o->v->shape;
   int64_t perm[MAX_RANK], size = s.d[i], step = size + 1;
   int n = 0, last = s.rank - 1;
-  if (size < 0) fail_at(g, e->n, "a diagonal of the symbolic batch is not supported%s", batch_remedy(g, e->n));
+  if (size < 0)
+    fail_at(g, e->n, "a diagonal of the symbolic batch is not supported%s", batch_remedy(g, e->n));
   Term rest = {0};
   for (int a = 0; a <= last; a++)
     if (a != i && a != k) perm[n++] = a, add_label(e, &rest, o->axes.label[a]);
@@ -136,8 +141,10 @@ static void take_diagonal(const Einsum *e, Operand *o, int i, int k) {
   Shape flat = x->shape;
   flat.d[--flat.rank - 1] = size_mul(size, size);
   x = compose_reshape(g, e->n, x, &flat);
-  Value *in[] = {x, value_const_i64(g, "start", 1, (int64_t[]){0}), value_const_i64(g, "end", 1, &flat.d[flat.rank - 1]),
-                 value_const_i64(g, "axis", 1, (int64_t[]){flat.rank - 1}), value_const_i64(g, "step", 1, &step)};
+  Value *in[] = {x, value_const_i64(g, "start", 1, (int64_t[]){0}),
+                 value_const_i64(g, "end", 1, &flat.d[flat.rank - 1]),
+                 value_const_i64(g, "axis", 1, (int64_t[]){flat.rank - 1}),
+                     value_const_i64(g, "step", 1, &step)};
   o->v = compose_value(g, compose_node(g, e->n, OP_Slice, 5, in));
   add_label(e, &rest, o->axes.label[i]);
   o->axes = rest;
@@ -164,7 +171,8 @@ static int64_t extent(const Einsum *e, const Value *v, int from, int count) {
   for (int k = from; k < from + count; k++) {
     int64_t d = v->shape.d[k];
     int64_t size = size_mul(n < 0 ? -n : n, d < 0 ? -d : d);
-    if ((n < 0 && d < 0) || size == SIZE_OVERFLOW) fail_at(e->g, e->n, "axes that are taken together are too large%s", batch_remedy(e->g, e->n));
+    if ((n < 0 && d < 0) || size == SIZE_OVERFLOW)
+      fail_at(e->g, e->n, "axes that are taken together are too large%s", batch_remedy(e->g, e->n));
     n = (n < 0) != (d < 0) ? -size : size;
   }
   return n;
@@ -172,13 +180,15 @@ static int64_t extent(const Einsum *e, const Value *v, int from, int count) {
 
 static Value *ones(const Einsum *e, Type t, int64_t n) {
   Shape s = {.rank = 1, .d = {n}};
-  if (n < 0 || !fits_memory(e->g, t, &s)) fail_at(e->g, e->n, "sums over an axis that is too long%s", batch_remedy(e->g, e->n));
+  if (n < 0 || !fits_memory(e->g, t, &s))
+    fail_at(e->g, e->n, "sums over an axis that is too long%s", batch_remedy(e->g, e->n));
   void *data = alloc_n(e->g->cx, (size_t)n, type_size(t));
   for (int64_t i = 0; i < n; i++) put_number(t, data, i, convert_number(T_F64, t, (Number){.f = 1}));
   return value_const(e->g, format_text(e->g->cx, "%s.ones", e->n->name), t, s, data);
 }
 
-/* Sums the axes that neither the other operand has, NULL: there is none, nor anybody needs later: times a vector of ones. */
+/* Sums the axes that neither the other operand has, NULL: there is none, nor anybody needs later: times a
+ * vector of ones. */
 static void sum_axes(const Einsum *e, Operand *o, const Term *other) {
   Term rest = {0}, summed = {0};
   for (int k = 0; k < o->axes.n; k++) {
@@ -218,7 +228,8 @@ static Classes classify(const Einsum *e, const Operand *a, const Operand *b) {
 }
 
 /* The operand with its axes in the order batch, first, second, each of the latter two as one. */
-static Value *as_matrices(const Einsum *e, Operand *o, const Term *batch, const Term *first, const Term *second) {
+static Value *as_matrices(const Einsum *e, Operand *o, const Term *batch, const Term *first,
+                          const Term *second) {
   Term order = *batch;
   append(e, &order, first);
   append(e, &order, second);

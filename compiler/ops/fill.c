@@ -1,5 +1,5 @@
-/* fill.c: operators whose elements follow from their places and a few numbers: Range, EyeLike, OneHot, and Trilu, which leaves
- * some as they are. */
+/* fill.c: operators whose elements follow from their places and a few numbers: Range, EyeLike, OneHot, and
+ * Trilu, which leaves some as they are. */
 #include "ops.h"
 
 #include <math.h>
@@ -25,13 +25,15 @@ void infer_range(Graph *g, Node *n) {
   bool known = true;
   for (int i = 0; i < 3; i++) {
     check_same_type(g, n, i);
-    if (shape_is_symbolic(&n->in[i]->shape) || shape_count(&n->in[i]->shape) != 1) fail_at(g, n, "input %d must be one number", i);
+    if (shape_is_symbolic(&n->in[i]->shape) || shape_count(&n->in[i]->shape) != 1)
+      fail_at(g, n, "input %d must be one number", i);
     if (n->in[i]->sym) fail_at(g, n, "its size depends on the symbolic batch; --batch N fixes it");
     known = known && n->in[i]->data;
   }
   if (!known) {
     Shape declared = declared_output(g, n, 0, "the size of the result");
-    if (declared.rank != 1 || shape_is_symbolic(&declared)) fail_at(g, n, "the result is declared as %s", shape_text(g->cx, &declared));
+    if (declared.rank != 1 || shape_is_symbolic(&declared))
+      fail_at(g, n, "the result is declared as %s", shape_text(g->cx, &declared));
     set_output(g, n, 0, t, &declared);
     return;
   }
@@ -60,7 +62,8 @@ void infer_eye_like(Graph *g, Node *n) {
   check_rank(g, n, 0, 2, 2);
   for (int i = 0; i < 2; i++) check_number(g, n, 0, i);
   int64_t to = attr_int(n, "dtype", n->in[0]->type);
-  if (to < 0 || to > T_BF16 || !type_size((Type)to)) fail_at(g, n, "element type %lld is not supported", (long long)to);
+  if (to < 0 || to > T_BF16 || !type_size((Type)to))
+    fail_at(g, n, "element type %lld is not supported", (long long)to);
   n->p.to = (Type)to;
   n->p.diagonal = size_clamp(attr_int(n, "k", 0), -n->in[0]->shape.d[0], n->in[0]->shape.d[1]);
   set_output(g, n, 0, n->p.to, &n->in[0]->shape);
@@ -72,7 +75,8 @@ void eval_eye_like(Graph *g, const Node *n, const void *const *in, void **out) {
   const int64_t *d = n->out[0]->shape.d;
   for (int64_t i = 0; i < d[0]; i++)
     for (int64_t k = 0; k < d[1]; k++)
-      put_number(n->p.to, out[0], i * d[1] + k, convert_number(T_BOOL, n->p.to, (Number){.i = k - i == n->p.diagonal}));
+      put_number(n->p.to, out[0], i * d[1] + k,
+                 convert_number(T_BOOL, n->p.to, (Number){.i = k - i == n->p.diagonal}));
 }
 
 /* ---- Trilu ---- */
@@ -82,7 +86,8 @@ void infer_trilu(Graph *g, Node *n) {
   check_rank(g, n, 0, 2, MAX_RANK);
   for (int i = x->rank - 2; i < x->rank; i++) check_number(g, n, 0, i);
   n->p.upper = attr_int(n, "upper", 1) != 0;
-  if (has_input(n, 1) && (n->in[1]->type != T_I64 || shape_is_symbolic(&n->in[1]->shape) || shape_count(&n->in[1]->shape) != 1))
+  if (has_input(n, 1) && (n->in[1]->type != T_I64 || shape_is_symbolic(&n->in[1]->shape) ||
+                          shape_count(&n->in[1]->shape) != 1))
     fail_at(g, n, "input 1 must be one i64");
   infer_same(g, n);
 }
@@ -109,7 +114,8 @@ void infer_one_hot(Graph *g, Node *n) {
   if (x->rank == MAX_RANK) fail_at(g, n, "a result of rank over %d is not supported", MAX_RANK);
   int axis = n->p.axis = check_axis(g, n, attr_int(n, "axis", -1), x->rank + 1);
   if (values->shape.rank != 1 || values->shape.d[0] != 2) fail_at(g, n, "input 2 must be the two values");
-  if (shape_is_symbolic(&depth->shape) || shape_count(&depth->shape) != 1) fail_at(g, n, "the depth must be one number");
+  if (shape_is_symbolic(&depth->shape) || shape_count(&depth->shape) != 1)
+    fail_at(g, n, "the depth must be one number");
   if (depth->sym) fail_at(g, n, "the depth is that of the symbolic batch; --batch N fixes it");
   Shape out = {.rank = x->rank + 1};
   for (int i = 0, k = 0; i < out.rank; i++) out.d[i] = i == axis ? 0 : x->d[k++];

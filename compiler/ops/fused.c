@@ -10,8 +10,10 @@ static const struct Activation {
   Op op;
   const char *parameter[2];
 } activations[] = {
-  {"Relu", OP_Relu, {0}}, {"Sigmoid", OP_Sigmoid, {0}}, {"Tanh", OP_Tanh, {0}}, {"HardSwish", OP_HardSwish, {0}},
-  {"LeakyRelu", OP_LeakyRelu, {"alpha"}}, {"Elu", OP_Elu, {"alpha"}}, {"HardSigmoid", OP_HardSigmoid, {"alpha", "beta"}},
+  {"Relu", OP_Relu, {0}}, {"Sigmoid", OP_Sigmoid, {0}}, {"Tanh", OP_Tanh, {0}},
+  {"HardSwish", OP_HardSwish, {0}},
+  {"LeakyRelu", OP_LeakyRelu, {"alpha"}}, {"Elu", OP_Elu, {"alpha"}},
+  {"HardSigmoid", OP_HardSigmoid, {"alpha", "beta"}},
   {"Clip", OP_Clip, {"min", "max"}},
 };
 
@@ -25,7 +27,8 @@ static const struct Activation *activation_of(Graph *g, const Node *n) {
 
 /* They are one list, or attributes of their own. */
 static const float *read_parameter(const Node *n, int i) {
-  const Attr *list = attr_find(n, "activation_params"), *own = attr_find(n, i ? "activation_beta" : "activation_alpha");
+  const Attr *list = attr_find(n, "activation_params"),
+      *own = attr_find(n, i ? "activation_beta" : "activation_alpha");
   if (list && list->kind == A_FLOATS && i < list->n) return &list->floats[i];
   return own && own->kind == A_FLOAT ? &own->f : NULL;
 }
@@ -42,7 +45,8 @@ static Value *activate(Graph *g, const Node *n, Value *x) {
 }
 
 static void drop_activation(Node *part) {
-  static const char *const names[] = {"activation", "activation_params", "activation_alpha", "activation_beta", "activation_gamma"};
+  static const char *const names[] = {"activation", "activation_params", "activation_alpha",
+                                      "activation_beta", "activation_gamma"};
   for (size_t i = 0; i < COUNT(names); i++) attr_remove(part, names[i]);
 }
 
@@ -52,7 +56,8 @@ static const int64_t to_nchw[] = {0, 3, 1, 2}, to_nhwc[] = {0, 2, 3, 1};
 
 /* The convolution of x and the node's weights, and its bias. */
 static Value *convolve(Graph *g, const Node *n, Value *x, Value *w) {
-  Node *conv = compose_like(g, n, OP_Conv, has_input(n, 2) ? 3 : 2, (Value *[]){x, w, has_input(n, 2) ? n->in[2] : NULL});
+  Node *conv = compose_like(g, n, OP_Conv, has_input(n, 2) ? 3 : 2,
+                            (Value *[]){x, w, has_input(n, 2) ? n->in[2] : NULL});
   drop_activation(conv);
   return compose_value(g, conv);
 }
@@ -63,7 +68,9 @@ static void finish_conv(Graph *g, Node *n, Value *y) {
   compose_result(g, n, activate(g, n, y));
 }
 
-void compose_activated_conv(Graph *g, Node *n, Value *x, Value *w) { finish_conv(g, n, convolve(g, n, x, w)); }
+void compose_activated_conv(Graph *g, Node *n, Value *x, Value *w) {
+  finish_conv(g, n, convolve(g, n, x, w));
+}
 
 void compose_fused_conv(Graph *g, Node *n) { compose_activated_conv(g, n, n->in[0], n->in[1]); }
 
@@ -76,7 +83,8 @@ void compose_nhwc_conv(Graph *g, Node *n) {
 void compose_nhwc_max_pool(Graph *g, Node *n) {
   check_rank(g, n, 0, 4, 4);
   Value *x = compose_transpose(g, n, n->in[0], to_nchw);
-  compose_result(g, n, compose_transpose(g, n, compose_value(g, compose_like(g, n, OP_MaxPool, 1, &x)), to_nhwc));
+  compose_result(g, n, compose_transpose(g, n, compose_value(g, compose_like(g, n, OP_MaxPool, 1, &x)),
+                                         to_nhwc));
 }
 
 /* ---- products ---- */
@@ -103,8 +111,10 @@ static Value *matmul_operand(Graph *g, const Node *n, Value *x, bool batch, bool
 }
 
 void compose_fused_matmul(Graph *g, Node *n) {
-  Value *a = matmul_operand(g, n, n->in[0], attr_int(n, "transBatchA", 0) != 0, attr_int(n, "transA", 0) != 0);
-  Value *b = matmul_operand(g, n, n->in[1], attr_int(n, "transBatchB", 0) != 0, attr_int(n, "transB", 0) != 0);
+  Value *a = matmul_operand(g, n, n->in[0], attr_int(n, "transBatchA", 0) != 0,
+                            attr_int(n, "transA", 0) != 0);
+  Value *b = matmul_operand(g, n, n->in[1], attr_int(n, "transBatchB", 0) != 0,
+                            attr_int(n, "transB", 0) != 0);
   Value *y = compose_op(g, n, OP_MatMul, a, b);
   float alpha = attr_float(n, "alpha", 1);
   if (alpha != 1) y = compose_op(g, n, OP_Mul, y, compose_number(g, n, y->type, (double)alpha));
@@ -113,7 +123,8 @@ void compose_fused_matmul(Graph *g, Node *n) {
 
 /* ---- normalizations of a sum ---- */
 
-/* Along the last axis, with gamma and for a LayerNormalization beta, of the sum of inputs 0, 1 and, if there is one, `bias`. */
+/* Along the last axis, with gamma and for a LayerNormalization beta, of the sum of inputs 0, 1 and, if there
+ * is one, `bias`. */
 static void normalize_sum(Graph *g, Node *n, Op op, int bias) {
   Value *x = compose_op(g, n, OP_Add, n->in[0], n->in[1]);
   if (has_input(n, bias)) x = compose_op(g, n, OP_Add, x, n->in[bias]);

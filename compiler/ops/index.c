@@ -1,5 +1,5 @@
-/* index.c: operators that move elements by index. Indices that are constants must be inside; what comes at run time is brought
- * inside, as the code does. */
+/* index.c: operators that move elements by index. Indices that are constants must be inside; what comes at
+ * run time is brought inside, as the code does. */
 #include "ops.h"
 
 #include <math.h>
@@ -61,8 +61,8 @@ void eval_gather(Graph *g, const Node *n, const void *const *in, void **out) {
 
 /* ---- GatherElements, ScatterElements: an index for each element ---- */
 
-/* Input 1 has the rank of input 0 and no more elements along any axis but that of the indices. A symbolic batch is in both, or
- * some images would be left out. */
+/* Input 1 has the rank of input 0 and no more elements along any axis but that of the indices. A symbolic
+ * batch is in both, or some images would be left out. */
 static void check_beside(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape, *index = &n->in[1]->shape;
   int axis = n->p.axis = check_axis(g, n, attr_int(n, "axis", 0), x->rank);
@@ -75,7 +75,8 @@ static void check_beside(Graph *g, Node *n) {
     fits = i == axis || (symbolic ? index->d[i] == x->d[i] : index->d[i] <= x->d[i]);
   }
   if (!fits)
-    fail_at(g, n, "indices of shape %s do not fit beside %s%s", shape_text(g->cx, index), shape_text(g->cx, x), batch_remedy(g, n));
+    fail_at(g, n, "indices of shape %s do not fit beside %s%s", shape_text(g->cx, index),
+            shape_text(g->cx, x), batch_remedy(g, n));
   check_indices(g, n, &x->d[axis], 1);
 }
 
@@ -133,7 +134,8 @@ static Number combined(Combine how, Type t, Number a, Number b) {
 static void scatter(const Node *n, void *out, int64_t at, const void *updates, int64_t i, int64_t count) {
   Type t = n->in[0]->type;
   for (int64_t k = 0; k < count; k++)
-    put_number(t, out, at + k, combined(n->p.combine, t, get_number(t, out, at + k), get_number(t, updates, i + k)));
+    put_number(t, out, at + k, combined(n->p.combine, t, get_number(t, out, at + k),
+                                        get_number(t, updates, i + k)));
 }
 
 static void check_updates(Graph *g, Node *n, const Shape *want) {
@@ -159,8 +161,8 @@ void eval_scatter_elements(Graph *g, const Node *n, const void *const *in, void 
 
 /* ---- GatherND, ScatterND: rows of indices, one for each of the first axes ---- */
 
-/* The result of gathering: what the indices have before the last axis, then the axes of input 0 behind those that a row names. The
- * first p.axis axes are the same in both. */
+/* The result of gathering: what the indices have before the last axis, then the axes of input 0 behind those
+ * that a row names. The first p.axis axes are the same in both. */
 static Shape rows_result(Graph *g, Node *n, int batch) {
   const Shape *x = &n->in[0]->shape, *index = &n->in[1]->shape;
   check_index_type(g, n);
@@ -168,11 +170,13 @@ static Shape rows_result(Graph *g, Node *n, int batch) {
   check_range(g, n, "attribute batch_dims", batch, 0, size_min(x->rank, index->rank) - 1);
   int64_t width = index->d[index->rank - 1];
   if (width < 0 || width > x->rank - batch)
-    fail_at(g, n, "rows of %lld indices do not fit %s%s", (long long)width, shape_text(g->cx, x), batch_remedy(g, n));
+    fail_at(g, n, "rows of %lld indices do not fit %s%s", (long long)width, shape_text(g->cx, x),
+            batch_remedy(g, n));
   Shape out = *index;
   out.rank--;
   for (int i = 0; i < batch; i++)
-    if (x->d[i] != index->d[i]) fail_at(g, n, "axis %d of %s and %s differs", i, shape_text(g->cx, x), shape_text(g->cx, index));
+    if (x->d[i] != index->d[i])
+      fail_at(g, n, "axis %d of %s and %s differs", i, shape_text(g->cx, x), shape_text(g->cx, index));
   for (int64_t i = batch; i < batch + width; i++) check_number(g, n, 0, (int)i);
   if (width > 0) check_indices(g, n, x->d + batch, width);
   for (int64_t i = batch + width; i < x->rank; i++) {
@@ -190,14 +194,16 @@ static int64_t row_place(Graph *g, const Node *n, const void *indices, int64_t i
   int64_t batches = blocks_before(x, batch);
   dense_strides(x, stride);
   int64_t at = i / (rows / batches) * (shape_count(x) / batches);
-  for (int64_t k = 0; k < width; k++) at += index_at(g, n, indices, i * width + k, x->d[batch + k]) * stride[batch + k];
+  for (int64_t k = 0; k < width; k++)
+    at += index_at(g, n, indices, i * width + k, x->d[batch + k]) * stride[batch + k];
   return at;
 }
 
 static int64_t elements_behind(const Node *n) {
   const Shape *x = &n->in[0]->shape;
   int64_t count = 1;
-  for (int64_t i = n->p.axis + n->in[1]->shape.d[n->in[1]->shape.rank - 1]; i < x->rank; i++) count *= x->d[i];
+  for (int64_t i = n->p.axis + n->in[1]->shape.d[n->in[1]->shape.rank - 1]; i < x->rank; i++)
+    count *= x->d[i];
   return count;
 }
 
@@ -223,7 +229,8 @@ void infer_scatter_nd(Graph *g, Node *n) {
 void eval_scatter_nd(Graph *g, const Node *n, const void *const *in, void **out) {
   int64_t rows = blocks_before(&n->in[1]->shape, n->in[1]->shape.rank - 1), count = elements_behind(n);
   memcpy(out[0], in[0], value_bytes(n->in[0]));
-  for (int64_t i = 0; i < rows && count > 0; i++) scatter(n, out[0], row_place(g, n, in[1], i, rows), in[2], i * count, count);
+  for (int64_t i = 0; i < rows && count > 0; i++)
+    scatter(n, out[0], row_place(g, n, in[1], i, rows), in[2], i * count, count);
 }
 
 /* ---- ReverseSequence ---- */
@@ -237,7 +244,8 @@ void infer_reverse_sequence(Graph *g, Node *n) {
   check_index_type(g, n);
   check_number(g, n, 0, n->p.axis);
   if (length->rank != 1 || length->d[0] != x->d[batch])
-    fail_at(g, n, "the lengths are %s, not one for each of %s%s", shape_text(g->cx, length), shape_text(g->cx, x), batch_remedy(g, n));
+    fail_at(g, n, "the lengths are %s, not one for each of %s%s", shape_text(g->cx, length),
+            shape_text(g->cx, x), batch_remedy(g, n));
   infer_same(g, n);
 }
 
@@ -270,7 +278,8 @@ void infer_compress(Graph *g, Node *n) {
   for (int i = 0; i < x->rank; i++)
     if (n->p.axis < 0 || i == n->p.axis) check_number(g, n, 0, i);
   int64_t most = n->p.axis < 0 ? shape_count(x) : x->d[n->p.axis], kept = 0;
-  if (flags->d[0] > most) fail_at(g, n, "the condition has %lld elements for %lld", (long long)flags->d[0], (long long)most);
+  if (flags->d[0] > most)
+    fail_at(g, n, "the condition has %lld elements for %lld", (long long)flags->d[0], (long long)most);
   for (int64_t i = 0; i < flags->d[0]; i++) kept += ((const bool *)n->in[1]->data)[i];
   Shape out = n->p.axis < 0 ? (Shape){.rank = 1} : *x;
   out.d[n->p.axis < 0 ? 0 : n->p.axis] = kept;

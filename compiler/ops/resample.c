@@ -1,4 +1,5 @@
-/* resample.c: what Resize comes to once all is known: along one axis or two, tables of elements and their weights. */
+/* resample.c: what Resize comes to once all is known: along one axis or two, tables of elements and their
+ * weights. */
 #include "ops.h"
 
 /* Inputs of axis number i: the indices, the weights. */
@@ -26,7 +27,8 @@ static void check_table(Graph *g, Node *n, int i, int64_t size) {
   int64_t count = shape_count(&v->shape);
   const int32_t *index = v->data;
   for (int64_t k = 0; k < count; k++) {
-    if (index[k] < -1 || index[k] >= size) fail_at(g, n, "index %d is outside an axis of %lld elements", index[k], (long long)size);
+    if (index[k] < -1 || index[k] >= size)
+      fail_at(g, n, "index %d is outside an axis of %lld elements", index[k], (long long)size);
     n->p.resample.outside = n->p.resample.outside || index[k] < 0;
   }
   const Value *w = resample_weight(n, i);
@@ -40,7 +42,8 @@ static void check_table(Graph *g, Node *n, int i, int64_t size) {
 
 static int64_t resampled(Graph *g, Node *n, int i, int64_t size) {
   int64_t out, repeat = n->p.resample.repeat[i];
-  if (has_input(n, index_input(i)) == (repeat > 0)) fail_at(g, n, "axis number %d needs indices or repeats, and not both", i);
+  if (has_input(n, index_input(i)) == (repeat > 0))
+    fail_at(g, n, "axis number %d needs indices or repeats, and not both", i);
   if (repeat == 0) {
     check_table(g, n, i, size);
     return n->in[index_input(i)]->shape.d[0];
@@ -54,7 +57,8 @@ void infer_resample(Graph *g, Node *n) {
   const Attr *axes = attr_find(n, "axes");
   struct Resampling *r = &n->p.resample;
   Shape out = n->in[0]->shape;
-  if (!axes || axes->kind != A_INTS || axes->n < 1 || axes->n > 2) fail_at(g, n, "attribute axes must be one or two integers");
+  if (!axes || axes->kind != A_INTS || axes->n < 1 || axes->n > 2)
+    fail_at(g, n, "attribute axes must be one or two integers");
   r->axes = axes->n;
   ints_attr(g, n, "repeats", r->axes, r->repeat);
   for (int i = 0; i < r->axes; i++) {
@@ -119,7 +123,8 @@ void eval_resample(Graph *g, const Node *n, const void *const *in, void **out) {
   for (int64_t i = 0; i < count; i++, cursor_next(&c)) {
     for (int k = 0; k < r->axes; k++) index[k] = c.index[r->axis[k]];
     int64_t first = tap_of(n, 0, index[0], 0).at, second = tap_of(n, 1, index[1], 0).at;
-    if (first < 0 || second < 0) put_number(type, out[0], i, convert_number(T_F32, type, (Number){.f = (double)n->p.beta}));
+    if (first < 0 || second < 0)
+      put_number(type, out[0], i, convert_number(T_F32, type, (Number){.f = (double)n->p.beta}));
     else if (weighted) put_number(type, out[0], i, (Number){.f = blend(n, in[0], c.at, stride, index)});
     else copy_element(out[0], i, in[0], c.at + first * stride[0] + second * stride[1], type_size(type));
   }

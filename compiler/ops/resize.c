@@ -1,5 +1,5 @@
-/* resize.c: Resize. Along every axis an index of the result stands for a place of the input, and the elements around it have
- * weights: both are one table for an axis. */
+/* resize.c: Resize. Along every axis an index of the result stands for a place of the input, and the elements
+ * around it have weights: both are one table for an axis. */
 #include "ops.h"
 
 #include <math.h>
@@ -16,13 +16,16 @@ static int choice(Graph *g, const Node *n, const char *attr, const char *const *
 
 static void read_attributes(Graph *g, Node *n) {
   static const char *const mode[] = {"nearest", "linear", "cubic"};
-  static const char *const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
+  static const char *const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
+                                            "align_corners", "asymmetric",
                                             "tf_half_pixel_for_nn", "tf_crop_and_resize"};
-  static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", "floor_or_ceil_by_scale"};
+  static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil",
+                                        "floor_or_ceil_by_scale"};
   static const char *const aspect[] = {"stretch", "not_larger", "not_smaller"};
   struct Resizing *r = &n->p.resize;
   r->interpolation = (Interpolation)choice(g, n, "mode", mode, COUNT(mode));
-  r->coordinates = (Coordinates)choice(g, n, "coordinate_transformation_mode", coordinates, COUNT(coordinates));
+  r->coordinates = (Coordinates)choice(g, n, "coordinate_transformation_mode", coordinates,
+                                       COUNT(coordinates));
   r->nearest = (Nearest)choice(g, n, "nearest_mode", nearest, COUNT(nearest));
   r->aspect = (AspectRatio)choice(g, n, "keep_aspect_ratio_policy", aspect, COUNT(aspect));
   r->antialias = attr_int(n, "antialias", 0) != 0;
@@ -61,7 +64,8 @@ static bool needs_roi(const Node *n) { return n->p.resize.coordinates == COORDIN
 static void check_list(Graph *g, const Node *n, int i, const char *what, int64_t count) {
   const Value *v = n->in[i];
   if (v->shape.rank != 1 || v->shape.d[0] != count)
-    fail_at(g, n, "%s must be a list of %lld numbers, not %s", what, (long long)count, shape_text(g->cx, &v->shape));
+    fail_at(g, n, "%s must be a list of %lld numbers, not %s", what, (long long)count,
+            shape_text(g->cx, &v->shape));
   bool fits = i == SIZES ? v->type == T_I64 || v->type == T_I32 : type_is_float(v->type);
   if (!fits) fail_at(g, n, "%s must not be %s", what, type_name(v->type));
 }
@@ -150,7 +154,8 @@ static void check_batch(Graph *g, const Node *n, int k) {
     int64_t axes = v->shape.d[0];
     same = same && argument(n, NULL, ROI, at) == 0 && argument(n, NULL, ROI, axes + at) == 1;
   }
-  if ((d < 0 || of_batch) && !same) fail_at(g, n, "axis %d is resized with the symbolic batch; --batch N fixes it", k);
+  if ((d < 0 || of_batch) && !same)
+    fail_at(g, n, "axis %d is resized with the symbolic batch; --batch N fixes it", k);
 }
 
 /* Sizes that are known at run time only are those of the declared result. */
@@ -172,7 +177,8 @@ static void infer_as_declared(Graph *g, Node *n) {
     fail_at(g, n, "scales that are known at run time only need a batch that is a number; --batch N fixes it");
   for (int k = 0; k < x->rank; k++) {
     bool none = n->p.perm[k] < 0 && declared.d[k] != x->d[k];
-    if (none || (x->d[k] == 0 && declared.d[k] > 0)) fail_at(g, n, "the result is declared as %s", shape_text(g->cx, &declared));
+    if (none || (x->d[k] == 0 && declared.d[k] > 0))
+      fail_at(g, n, "the result is declared as %s", shape_text(g->cx, &declared));
   }
   set_output(g, n, 0, n->in[0]->type, &declared);
 }
@@ -192,8 +198,10 @@ void infer_resize(Graph *g, Node *n) {
   for (int k = 0; k < out.rank; k++) {
     check_batch(g, n, k);
     if (out.d[k] < 0) continue;
-    if (axis[k].out < 0) fail_at(g, n, "axis %d has no size in the result: a scale or size is not positive", k);
-    if (axis[k].in == 0 && axis[k].out > 0) fail_at(g, n, "elements are taken from axis %d, which has none", k);
+    if (axis[k].out < 0)
+      fail_at(g, n, "axis %d has no size in the result: a scale or size is not positive", k);
+    if (axis[k].in == 0 && axis[k].out > 0)
+      fail_at(g, n, "elements are taken from axis %d, which has none", k);
     if (axis[k].in > INT32_MAX) fail_at(g, n, "axis %d is too long", k);
     out.d[k] = axis[k].out;
   }
@@ -202,9 +210,10 @@ void infer_resize(Graph *g, Node *n) {
 
 /* ---- tables ---- */
 
-/* The place that index i of the result stands for. Where it is rounded to an element, all is computed in single precision, as the
- * models' makers do: a scale of 1/3 means every third element, not the one before. Corners are aligned by the result's length, as
- * ONNX's text has it and exporters mean it; its test cases, whose scales are no constants, count the fraction of that length. */
+/* The place that index i of the result stands for. Where it is rounded to an element, all is computed in
+ * single precision, as the models' makers do: a scale of 1/3 means every third element, not the one before.
+ * Corners are aligned by the result's length, as ONNX's text has it and exporters mean it; its test cases,
+ * whose scales are no constants, count the fraction of that length. */
 static double place_of(const Node *n, const ResizeAxis *a, int64_t i) {
   bool single = n->p.resize.interpolation == INTERPOLATE_NEAREST;
   double scale = single ? (float)a->scale : a->scale, x = (double)i, last = (double)a->in - 1;
@@ -241,7 +250,8 @@ static double nearest_of(const Node *n, const ResizeAxis *a, double x) {
   return x;
 }
 
-/* Keys, Cubic convolution interpolation for digital image processing (1981), equation 4; linear: a triangle. */
+/* Keys, Cubic convolution interpolation for digital image processing (1981), equation 4; linear: a
+ * triangle. */
 static double weight_at(const Node *n, double distance) {
   double d = fabs(distance), a = (double)n->p.alpha;
   if (n->p.resize.interpolation == INTERPOLATE_LINEAR) return d < 1 ? 1 - d : 0;
@@ -249,16 +259,21 @@ static double weight_at(const Node *n, double distance) {
   return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
 }
 
-static int64_t into_axis(const ResizeAxis *a, double index) { return (int64_t)fmin(fmax(index, 0), (double)a->in - 1); }
+static int64_t into_axis(const ResizeAxis *a, double index) {
+  return (int64_t)fmin(fmax(index, 0), (double)a->in - 1);
+}
 
 /* By how much distances shrink, so that the weights reach further. */
-static double shrinking(const Node *n, const ResizeAxis *a) { return n->p.resize.antialias && a->scale < 1 ? a->scale : 1; }
+static double shrinking(const Node *n, const ResizeAxis *a) {
+  return n->p.resize.antialias && a->scale < 1 ? a->scale : 1;
+}
 
 static double reach(const Node *n, const ResizeAxis *a) {
   return ceil((n->p.resize.interpolation == INTERPOLATE_LINEAR ? 1 : 2) / shrinking(n, a));
 }
 
-static void weigh(const Node *n, const ResizeAxis *a, double x, int64_t taps, int64_t *index, double *weight) {
+static void weigh(const Node *n, const ResizeAxis *a, double x, int64_t taps, int64_t *index,
+                  double *weight) {
   double first = floor(x) - reach(n, a) + 1, all = 0, inside = 0, shrink = shrinking(n, a);
   for (int64_t t = 0; t < taps; t++) {
     double at = first + (double)t;
@@ -343,13 +358,15 @@ static Sampler sampler_of(Graph *g, const Node *n, const void *const *in) {
   resize_axes(n, in, axis);
   for (int k = 0; k < out.rank; k++) out.d[k] = axis[k].out;
   if (!shape_equal(&out, &n->out[0]->shape))
-    fail_at(g, n, "the result is %s, but declared as %s", shape_text(g->cx, &out), shape_text(g->cx, &n->out[0]->shape));
+    fail_at(g, n, "the result is %s, but declared as %s", shape_text(g->cx, &out),
+            shape_text(g->cx, &n->out[0]->shape));
   for (int k = 0; k < out.rank; k++) s.table[k] = resize_table(g, n, &axis[k]);
   dense_strides(&n->in[0]->shape, s.stride);
   return s;
 }
 
-/* Integers are cut off as Cast does. Those that single precision holds are rounded to it before, lest 6.999999999999999 be 6. */
+/* Integers are cut off as Cast does. Those that single precision holds are rounded to it before, lest
+ * 6.999999999999999 be 6. */
 static Number weighed(Type type, double sum) {
   bool narrow = !type_is_float(type) && type_size(type) <= 2;
   return convert_number(T_F64, type, (Number){.f = narrow ? (double)(float)sum : sum});
@@ -363,8 +380,10 @@ void eval_resize(Graph *g, const Node *n, const void *const *in, void **out) {
   Cursor c = {.shape = &n->out[0]->shape};
   s.index = c.index;
   for (int64_t i = 0; i < count; i++, cursor_next(&c)) {
-    if (is_outside(&s)) put_number(type, out[0], i, convert_number(T_F32, type, (Number){.f = (double)n->p.beta}));
-    else if (n->p.resize.interpolation == INTERPOLATE_NEAREST) copy_element(out[0], i, in[0], nearest_element(&s), type_size(type));
+    if (is_outside(&s))
+      put_number(type, out[0], i, convert_number(T_F32, type, (Number){.f = (double)n->p.beta}));
+    else if (n->p.resize.interpolation == INTERPOLATE_NEAREST)
+      copy_element(out[0], i, in[0], nearest_element(&s), type_size(type));
     else put_number(type, out[0], i, weighed(type, sample(&s, 0, 0)));
   }
 }

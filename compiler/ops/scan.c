@@ -19,18 +19,21 @@ static Along along(const Shape *s, int axis) {
 
 static void check_one(Graph *g, const Node *n, int i) {
   const Shape *s = &n->in[i]->shape;
-  if (shape_is_symbolic(s) || s->rank > 1 || shape_count(s) != 1) fail_at(g, n, "input %d must be one number", i);
+  if (shape_is_symbolic(s) || s->rank > 1 || shape_count(s) != 1)
+    fail_at(g, n, "input %d must be one number", i);
 }
 
 /* The axis may be known at run time only: then it is -1 here. */
 void infer_cumsum(Graph *g, Node *n) {
   check_rank(g, n, 0, 1, MAX_RANK);
   check_one(g, n, 1);
-  if (n->in[1]->type != T_I32 && n->in[1]->type != T_I64) fail_at(g, n, "the axis must be of type i32 or i64");
+  if (n->in[1]->type != T_I32 && n->in[1]->type != T_I64)
+    fail_at(g, n, "the axis must be of type i32 or i64");
   n->p.exclusive = attr_int(n, "exclusive", 0) != 0;
   n->p.reverse = attr_int(n, "reverse", 0) != 0;
   n->p.axis = -1;
-  if (n->in[1]->data) n->p.axis = check_axis(g, n, const_input(g, n, 1, "the axis").v[0], n->in[0]->shape.rank);
+  if (n->in[1]->data)
+    n->p.axis = check_axis(g, n, const_input(g, n, 1, "the axis").v[0], n->in[0]->shape.rank);
   else if (shape_is_symbolic(&n->in[0]->shape))
     fail_at(g, n, "the axis must be known at compile time%s", batch_remedy(g, n));
   infer_same(g, n);
@@ -86,7 +89,8 @@ void infer_topk(Graph *g, Node *n) {
   set_output(g, n, 1, T_I64, &s);
 }
 
-/* Does element number i of x come before number k among the results? Of equal ones the first. NaN is the largest number. */
+/* Does element number i of x come before number k among the results? Of equal ones the first. NaN is the
+ * largest number. */
 static bool comes_before(const Node *n, const void *x, int64_t i, int64_t k) {
   Type t = n->in[0]->type;
   Number a = get_number(t, x, i), b = get_number(t, x, k);

@@ -18,7 +18,8 @@ static void check_given_values(Graph *g, int from) {
   for (int i = from; i < g->n_value; i++) {
     const Value *v = g->value[i];
     if (!v->def && v->shape.rank >= 0 && !fits_memory(g, v->type, &v->shape))
-      fail(g->cx, "value \"%s\" %s alone is larger than the memory limit", v->name, shape_text(g->cx, &v->shape));
+      fail(g->cx, "value \"%s\" %s alone is larger than the memory limit", v->name,
+           shape_text(g->cx, &v->shape));
   }
 }
 

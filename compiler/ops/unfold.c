@@ -16,17 +16,20 @@ void infer_unfold(Graph *g, Node *n) {
   for (int i = 0; i < out.rank; i++) check_number(g, n, 0, i);
   int64_t volumes = attr_int(n, "volumes", 1), frames = one_int(g, n, "output_shape", 0);
   Window k = {.kh = 1, .kw = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1, .front = -one_int(g, n, "starts", 0),
-              .kd = one_int(g, n, "kernel_shape", 1), .sd = one_int(g, n, "strides", 1), .dd = one_int(g, n, "dilations", 1)};
+              .kd = one_int(g, n, "kernel_shape", 1), .sd = one_int(g, n, "strides", 1),
+              .dd = one_int(g, n, "dilations", 1)};
   check_range(g, n, "volumes", volumes, 1, INT32_MAX);
   check_range(g, n, "kernel size", k.kd, 1, INT32_MAX);
   check_range(g, n, "stride", k.sd, 1, INT32_MAX);
   check_range(g, n, "dilation", k.dd, 1, INT32_MAX);
   check_range(g, n, "padding", k.front, -(INT64_C(1) << 40), INT64_C(1) << 40);
   check_range(g, n, "output_shape", frames, 1, INT32_MAX);
-  if (out.d[0] % volumes || out.d[0] == 0) fail_at(g, n, "%lld images are not %lld volumes", (long long)out.d[0], (long long)volumes);
+  if (out.d[0] % volumes || out.d[0] == 0)
+    fail_at(g, n, "%lld images are not %lld volumes", (long long)out.d[0], (long long)volumes);
   n->win = k;
   n->p.depth = out.d[0] / volumes;
-  if (!mul_size(volumes, frames, &out.d[0]) || !mul_size(out.d[1], k.kd, &out.d[1])) fail_at(g, n, "a size overflows");
+  if (!mul_size(volumes, frames, &out.d[0]) || !mul_size(out.d[1], k.kd, &out.d[1]))
+    fail_at(g, n, "a size overflows");
   set_output(g, n, 0, n->in[0]->type, &out);
 }
 
@@ -39,7 +42,8 @@ void eval_unfold(Graph *g, const Node *n, const void *const *in, void **out) {
   for (int64_t i = 0; i < y->d[0] * k->kd; i++) {
     int64_t image = i / k->kd, z = image % frames * k->sd - k->front + i % k->kd * k->dd;
     char *to = (char *)out[0] + (size_t)i * bytes;
-    const char *from = (const char *)in[0] + (size_t)(image / frames * depth + size_clamp(z, 0, depth - 1)) * bytes;
+    const char *from = (const char *)in[0] + (size_t)(image / frames * depth +
+                                                      size_clamp(z, 0, depth - 1)) * bytes;
     if (z >= 0 && z < depth) memcpy(to, from, bytes);
     else memset(to, 0, bytes);
   }

@@ -1,9 +1,9 @@
-/* activation.c: what exporters spell out becomes the operator that it stands for, which is one step of an epilogue: activations made of
- * Sigmoid, Erf, Tanh, Exp or Clip, powers, and bounds that are numbers.
+/* activation.c: what exporters spell out becomes the operator that it stands for, which is one step of an
+ * epilogue: activations made of Sigmoid, Erf, Tanh, Exp or Clip, powers, and bounds that are numbers.
  *
- * Most activations are a product k x (a + b F(p(x))), where p is a polynomial. How factors and terms are grouped differs among
- * exporters, so the product is read whole: x is one factor, the other is brought to the form a + b F, and F's operand to a
- * polynomial in x. Then numbers are compared. */
+ * Most activations are a product k x (a + b F(p(x))), where p is a polynomial. How factors and terms are
+ * grouped differs among exporters, so the product is read whole: x is one factor, the other is brought to the
+ * form a + b F, and F's operand to a polynomial in x. Then numbers are compared. */
 #include "rewrite.h"
 
 #include <math.h>
@@ -13,7 +13,9 @@ enum { MAX_DEPTH = 8, MAX_DEGREE = 3 };
 
 typedef struct Match {
   Graph *g;
-  bool exact; /* a constant that was read is not one of 16 bits: numbers are as they should be to the last places of f32 */
+  /* a constant that was read is not one of 16 bits: numbers are as they should be to the last places of
+   * f32 */
+  bool exact;
 } Match;
 
 /* ---- numbers ---- */
@@ -96,7 +98,8 @@ static bool polynomial_of_two(Match *m, const Node *n, const Value *x, int depth
 static bool power_of(Match *m, const Node *n, const Value *x, int depth, Polynomial *p) {
   double power = 2;
   Polynomial base;
-  if (!polynomial(m, n->in[0], x, depth - 1, &base) || (n->op == OP_Pow && !number_of(m, n->in[1], &power))) return false;
+  if (!polynomial(m, n->in[0], x, depth - 1, &base) || (n->op == OP_Pow && !number_of(m, n->in[1], &power)))
+    return false;
   if (power != 2 && power != 3) return false;
   return multiply(&base, &base, p) && (power == 2 || multiply(p, &base, p));
 }
@@ -171,7 +174,8 @@ static bool collect_factors(Match *m, Value *v, bool root, int depth, Product *p
   if (number_of(m, v, &c)) return p->k *= c, true;
   bool inside = n && depth > 0 && (root || only_reader(v));
   if (inside && n->op == OP_Mul && n->in[0] != n->in[1])
-    return collect_factors(m, n->in[0], false, depth - 1, p) && collect_factors(m, n->in[1], false, depth - 1, p);
+    return collect_factors(m, n->in[0], false, depth - 1, p) &&
+           collect_factors(m, n->in[1], false, depth - 1, p);
   if (inside && n->op == OP_Div && number_of(m, n->in[1], &c) && c != 0) {
     p->k /= c;
     return collect_factors(m, n->in[0], false, depth - 1, p);
@@ -183,7 +187,8 @@ static bool collect_factors(Match *m, Value *v, bool root, int depth, Product *p
 
 static bool is_clip(const Node *n, float lo, float hi) {
   float a, b;
-  return n->op == OP_Clip && n->n_in == 3 && n->in[1] && n->in[2] && const_scalar(n->in[1], &a) && const_scalar(n->in[2], &b) &&
+  return n->op == OP_Clip && n->n_in == 3 && n->in[1] && n->in[2] && const_scalar(n->in[1], &a) &&
+         const_scalar(n->in[2], &b) &&
          a == lo && b == hi;
 }
 
@@ -192,13 +197,16 @@ static Op activation_of(const Match *m, const Gate *gate, const Polynomial *p, d
   const Node *f = gate->f;
   const Polynomial just_x = {{0, 1}}, plus_3 = {{3, 1}}, normal = {{0, M_SQRT1_2}};
   const Polynomial cubic = {{0, M_2_SQRTPI * M_SQRT1_2, 0, M_2_SQRTPI * M_SQRT1_2 * 0.044715}};
-  bool half = is_about(m, gate->a, 0.5) && is_about(m, gate->b, 0.5), pure = gate->a == 0, plain = pure && is_about(m, gate->b, 1);
+  bool half = is_about(m, gate->a, 0.5) && is_about(m, gate->b, 0.5), pure = gate->a == 0;
+  bool plain = pure && is_about(m, gate->b, 1);
   if (f->op == OP_Erf && half && polynomial_is(m, p, &normal)) return OP_Gelu;
   if (f->op == OP_Tanh && half && polynomial_is(m, p, &cubic)) return OP_FastGelu;
-  if (f->op == OP_Sigmoid && plain && p->c[0] == 0 && p->c[2] == 0 && p->c[3] == 0) return *alpha = p->c[1], OP_Swish;
+  if (f->op == OP_Sigmoid && plain && p->c[0] == 0 && p->c[2] == 0 && p->c[3] == 0)
+    return *alpha = p->c[1], OP_Swish;
   bool sixth = is_about(m, (double)f->p.alpha, 1. / 6) && is_about(m, (double)f->p.beta, 0.5);
   if (f->op == OP_HardSigmoid && plain && sixth && polynomial_is(m, p, &just_x)) return OP_HardSwish;
-  if (is_clip(f, 0, 6) && pure && is_about(m, gate->b, 1. / 6) && polynomial_is(m, p, &plus_3)) return OP_HardSwish;
+  if (is_clip(f, 0, 6) && pure && is_about(m, gate->b, 1. / 6) && polynomial_is(m, p, &plus_3))
+    return OP_HardSwish;
   return OP_NONE;
 }
 
@@ -216,7 +224,8 @@ static bool match_gated(Match *m, Node *n, double k, Value *x, Value *other) {
   gate.a *= k;
   gate.b *= k;
   Op op = is_mish_gate(m, &gate, x) ? OP_Mish : OP_NONE;
-  if (op == OP_NONE && polynomial(m, gate.f->in[0], x, MAX_DEPTH, &p)) op = activation_of(m, &gate, &p, &alpha);
+  if (op == OP_NONE && polynomial(m, gate.f->in[0], x, MAX_DEPTH, &p))
+    op = activation_of(m, &gate, &p, &alpha);
   if (op == OP_NONE) return false;
   become(m->g, n, op, x);
   if (op == OP_Swish) attr_set_float(m->g, n, "alpha", (float)alpha);
@@ -228,7 +237,8 @@ static bool match_hard_sigmoid(Match *m, Node *n, double k, const Value *v) {
   const Node *clip = made_by(v, OP_Clip), *add = clip ? made_by(clip->in[0], OP_Add) : NULL;
   float lo, hi;
   double c;
-  if (!add || clip->n_in != 3 || !const_scalar(clip->in[1], &lo) || !const_scalar(clip->in[2], &hi) || lo != 0) return false;
+  if (!add || clip->n_in != 3 || !const_scalar(clip->in[1], &lo) || !const_scalar(clip->in[2], &hi) ||
+      lo != 0) return false;
   int i = number_operand(m, add, &c);
   if (i < 0 || !is_about(m, k * (double)hi, 1)) return false;
   become(m->g, n, OP_HardSigmoid, add->in[1 - i]);
@@ -290,7 +300,8 @@ static bool match_softsign(Graph *g, Node *n) {
 static bool match_quotient(Graph *g, Node *n) {
   double c;
   bool inverse = number_of(&(Match){.g = g}, n->in[0], &c) && c == 1;
-  if (inverse && shape_equal(&n->in[1]->shape, &n->out[0]->shape) && match_sigmoid(g, n, n->in[1])) return true;
+  if (inverse && shape_equal(&n->in[1]->shape, &n->out[0]->shape) && match_sigmoid(g, n, n->in[1]))
+    return true;
   return match_softsign(g, n) || match_product(g, n);
 }
 
@@ -319,7 +330,8 @@ static bool convert_exponent(Graph *g, Node *n) {
 static bool match_power(Graph *g, Node *n) {
   Value *x = n->in[0];
   if (!n->in[1]->data) return false;
-  if (shape_count(&n->in[1]->shape) != 1 || !shape_equal(&x->shape, &n->out[0]->shape)) return convert_exponent(g, n);
+  if (shape_count(&n->in[1]->shape) != 1 || !shape_equal(&x->shape, &n->out[0]->shape))
+    return convert_exponent(g, n);
   double power = convert_number(n->in[1]->type, T_F64, get_number(n->in[1]->type, n->in[1]->data, 0)).f;
   if (power == 2) become(g, n, OP_Square, x);
   else if (power == 4) become(g, n, OP_Square, unary_before(g, n, OP_Square, x));
@@ -356,7 +368,8 @@ static bool divisor_to_factor(Graph *g, Node *n) {
   int exponent;
   if (!d) return false;
   for (int64_t i = 0; i < count; i++) {
-    if (!isnormal(d[i]) || !isnormal(1 / d[i]) || (!assumes_finite(g) && fabsf(frexpf(d[i], &exponent)) != 0.5f)) return false;
+    if (!isnormal(d[i]) || !isnormal(1 / d[i]) ||
+        (!assumes_finite(g) && fabsf(frexpf(d[i], &exponent)) != 0.5f)) return false;
   }
   Value *factor = value_const_f32(g, format_text(g->cx, "%s.inverse", n->in[1]->name), n->in[1]->shape);
   for (int64_t i = 0; i < count; i++) f32_of(factor)[i] = 1 / d[i];
@@ -386,7 +399,8 @@ static bool walk(Graph *g, bool (*rewrite)(Graph *g, Node *n)) {
   bool any = false;
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
-    if (n->dead || n->n_step > 0 || n->n_out != 1 || !n->out[0] || n->out[0]->type != T_F32 || !rewrite(g, n)) continue;
+    if (n->dead || n->n_step > 0 || n->n_out != 1 || !n->out[0] || n->out[0]->type != T_F32 ||
+        !rewrite(g, n)) continue;
     infer_node(g, n);
     any = true;
   }

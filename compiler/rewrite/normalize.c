@@ -1,5 +1,6 @@
-/* normalize.c: normalisations become Normalize, which has no parameters but its axes, and a Mul and an Add for scale and bias;
- * those are steps of its epilogue then, or go into the weights beside it. What exporters spell out becomes the same. */
+/* normalize.c: normalisations become Normalize, which has no parameters but its axes, and a Mul and an Add
+ * for scale and bias; those are steps of its epilogue then, or go into the weights beside it. What exporters
+ * spell out becomes the same. */
 #include "rewrite.h"
 
 #include <string.h>
@@ -43,7 +44,8 @@ static Value *by_channel(Graph *g, const Node *n, Value *v, int64_t channels) {
   if (groups == channels) return v;
   int64_t *index = alloc_n(g->cx, (size_t)channels, sizeof *index);
   for (int64_t c = 0; c < channels; c++) index[c] = c * groups / channels;
-  Value *which = value_const(g, format_text(g->cx, "%s.groups", n->name), T_I64, shape_of(1, channels), index);
+  Value *which = value_const(g, format_text(g->cx, "%s.groups", n->name), T_I64, shape_of(1, channels),
+                             index);
   return made(g, make(g, OP_Gather, n->name, 2, (Value *[]){v, which}));
 }
 
@@ -178,7 +180,8 @@ static Value *plus_number(const Value *v, float *number) {
 /* Is v, whatever of x it is, sqrt(mean(d d) + epsilon) along axes? */
 static bool is_deviation(const Value *v, const Value *d, OpParams *p) {
   const Node *root = made_by(v, OP_Sqrt);
-  const Value *mean = root ? plus_number(root->in[0], &p->epsilon) : NULL, *square = mean ? mean_of(mean, &p->axes) : NULL;
+  const Value *mean = root ? plus_number(root->in[0], &p->epsilon) : NULL,
+      *square = mean ? mean_of(mean, &p->axes) : NULL;
   return square && p->epsilon >= 0 && is_square(square, d);
 }
 
@@ -220,7 +223,8 @@ static bool match_deviation(Graph *g, Node *n) {
 static bool match_norm(Graph *g, Node *n) {
   const Node *by = n->op == OP_Div ? n->in[1]->def : NULL;
   Value *x = n->in[0];
-  if (!by || (by->op != OP_ReduceL1 && by->op != OP_ReduceL2) || by->in[0] != x || !by->p.keepdims || by->p.axes == 0) return false;
+  if (!by || (by->op != OP_ReduceL1 && by->op != OP_ReduceL2) || by->in[0] != x || !by->p.keepdims ||
+      by->p.axes == 0) return false;
   if (by->n_step > 0 || !type_is_float(x->type)) return false;
   OpParams p = {.axes = by->p.axes, .divisor = by->op == OP_ReduceL1 ? DIVISOR_L1 : DIVISOR_L2};
   Node *y = normalize(g, n->name, x, p, 1, 1);

@@ -1,4 +1,5 @@
-/* resample.c: a Resize whose arguments are known as Resamples along an axis or two each, with tables for constants. */
+/* resample.c: a Resize whose arguments are known as Resamples along an axis or two each, with tables for
+ * constants. */
 #include "rewrite.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* shuffle.c: moves between channels and squares of pixels under their own name, and in the order in which blocks of channels can be
- * moved as they are; elements that come several times and need not. */
+/* shuffle.c: moves between channels and squares of pixels under their own name, and in the order in which
+ * blocks of channels can be moved as they are; elements that come several times and need not. */
 #include "rewrite.h"
 
 #include <string.h>
@@ -8,9 +8,11 @@
 
 static bool is_between_views(const Node *n, const Node **t, const Node **first) {
   *t = n->in[0]->def;
-  if (!*t || (*t)->op != OP_Transpose || only_reader((*t)->out[0]) != n || (*t)->in[0]->shape.rank != 6) return false;
+  if (!*t || (*t)->op != OP_Transpose || only_reader((*t)->out[0]) != n || (*t)->in[0]->shape.rank != 6)
+    return false;
   *first = (*t)->in[0]->def;
-  return *first && (*first)->op == OP_Reshape && (*first)->in[0]->shape.rank == 4 && n->out[0]->shape.rank == 4;
+  return *first && (*first)->op == OP_Reshape && (*first)->in[0]->shape.rank == 4 &&
+         n->out[0]->shape.rank == 4;
 }
 
 typedef struct Spelling {
@@ -21,11 +23,13 @@ typedef struct Spelling {
 } Spelling;
 
 static bool is_spelt(const Spelling *s, const Node *t, const Node *first, const Node *n) {
-  const int64_t *d = t->in[0]->shape.d, *x = first->in[0]->shape.d, *y = n->out[0]->shape.d, b = d[s->square[0]];
+  const int64_t *d = t->in[0]->shape.d, *x = first->in[0]->shape.d, *y = n->out[0]->shape.d,
+      b = d[s->square[0]];
   const int64_t *deep = s->op == OP_DepthToSpace ? x : y, *wide = s->op == OP_DepthToSpace ? y : x;
   if (memcmp(t->p.perm, s->perm, sizeof s->perm) || d[s->square[1]] != b || b < 2) return false;
   int64_t channels = d[s->channels], rows = d[s->rows], columns = d[s->columns];
-  return x[0] == d[0] && y[0] == d[0] && deep[2] == rows && deep[3] == columns && wide[1] == channels && wide[2] == rows * b &&
+  return x[0] == d[0] && y[0] == d[0] && deep[2] == rows && deep[3] == columns && wide[1] == channels &&
+         wide[2] == rows * b &&
          wide[3] == columns * b;
 }
 
@@ -54,9 +58,12 @@ bool squares_by_name(Graph *g, Node *n) {
 
 /* ---- channels in the order in which each place's lie beside each other ----
  *
- * Channel c b b + p, p being the place in a square, becomes channel p C + c: a convolution beside it permutes its weights. */
+ * Channel c b b + p, p being the place in a square, becomes channel p C + c: a convolution beside it permutes
+ * its weights. */
 
-static bool is_permutable_conv(const Node *n) { return n && n->op == OP_Conv && is_const_conv(n) && n->group == 1 && n->n_step == 0; }
+static bool is_permutable_conv(const Node *n) {
+  return n && n->op == OP_Conv && is_const_conv(n) && n->group == 1 && n->n_step == 0;
+}
 
 /* v, a constant [outer, channels, inner], with its channels in that order. */
 static Value *by_place(Graph *g, const Value *v, int64_t outer, int64_t channels, int64_t places) {
@@ -66,7 +73,8 @@ static Value *by_place(Graph *g, const Value *v, int64_t outer, int64_t channels
   for (int64_t o = 0; o < outer; o++) {
     for (int64_t c = 0; c < channels; c++) {
       int64_t to = c % places * own + c / places;
-      memcpy(f32_of(w) + (o * channels + to) * inner, from + (o * channels + c) * inner, (size_t)inner * sizeof *from);
+      memcpy(f32_of(w) + (o * channels + to) * inner, from + (o * channels + c) * inner,
+             (size_t)inner * sizeof *from);
     }
   }
   return w;
@@ -82,7 +90,8 @@ bool depth_by_place(Graph *g, Node *n) {
   if (!n->p.by_channel || !is_permutable_conv(conv) || only_reader(n->in[0]) != n) return false;
   int64_t channels = n->in[0]->shape.d[1], places = (int64_t)n->p.block * n->p.block;
   node_set_input(g, conv, 1, by_place(g, conv->in[1], 1, channels, places));
-  if (conv->n_in > 2 && conv->in[2]) node_set_input(g, conv, 2, by_place(g, conv->in[2], 1, channels, places));
+  if (conv->n_in > 2 && conv->in[2])
+    node_set_input(g, conv, 2, by_place(g, conv->in[2], 1, channels, places));
   set_by_place(g, n);
   return true;
 }
@@ -96,7 +105,8 @@ bool space_by_place(Graph *g, Node *n) {
   return true;
 }
 
-/* ---- elementwise operators behind a shuffle: in front of it they become part of the convolution that is there ---- */
+/* ---- elementwise operators behind a shuffle: in front of it they become part of the convolution that is
+ * there ---- */
 
 /* Has n one operand, and beside it constants of one element at most? */
 static bool is_of_each(const Node *n) {
@@ -147,7 +157,8 @@ bool readers_expand(Graph *g, Node *n) {
     Shape s;
     if (op_info[r->op].family != FAMILY_BINARY || r->n_step > 0 || r->in[0] == r->in[1]) continue;
     int own = r->in[1] == y;
-    if (!shape_broadcast(&x->shape, &r->in[1 - own]->shape, &s) || !shape_equal(&s, &r->out[0]->shape)) continue;
+    if (!shape_broadcast(&x->shape, &r->in[1 - own]->shape, &s) ||
+        !shape_equal(&s, &r->out[0]->shape)) continue;
     node_set_input(g, r, own, x);
     changed = true;
   }

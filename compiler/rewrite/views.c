@@ -1,6 +1,7 @@
-/* views.c: products read their matrices where they lie. Moves in front of a product of two matrices known at run time only
- * (heads taken out of one tensor and transposed, keys turned, heads repeated) are part of the addresses, a factor in front of it
- * becomes alpha, and a transposition behind it that leaves the columns says where the result goes. */
+/* views.c: products read their matrices where they lie. Moves in front of a product of two matrices known at
+ * run time only (heads taken out of one tensor and transposed, keys turned, heads repeated) are part of the
+ * addresses, a factor in front of it becomes alpha, and a transposition behind it that leaves the columns
+ * says where the result goes. */
 #include "rewrite.h"
 
 #include <math.h>
@@ -24,8 +25,8 @@ static void drop_axis(View *v, int k) {
   }
 }
 
-/* The same elements in the same order under another shape: axes that step evenly are merged, and parted again. False: no strides
- * say that. */
+/* The same elements in the same order under another shape: axes that step evenly are merged, and parted
+ * again. False: no strides say that. */
 static bool reshape_view(View *v, const Shape *to) {
   View r = {.shape = *to, .at = v->at};
   for (int k = v->shape.rank - 1; k >= 0; k--)
@@ -100,7 +101,8 @@ static int data_input(const Node *n) { return n->op == OP_Mul && n->in[0]->data;
 static bool scale_source(const Graph *g, const Node *n, const Value *v, Source *s) {
   float by;
   int data = data_input(n);
-  if (!assumes_finite(g) || !shape_equal(&v->shape, &n->in[data]->shape) || !const_scalar(n->in[1 - data], &by)) return false;
+  if (!assumes_finite(g) || !shape_equal(&v->shape, &n->in[data]->shape) ||
+      !const_scalar(n->in[1 - data], &by)) return false;
   s->factor = n->op == OP_Mul ? s->factor * by : s->factor / by;
   return isfinite(s->factor);
 }
@@ -109,7 +111,8 @@ static bool scale_source(const Graph *g, const Node *n, const Value *v, Source *
 static bool apply_move(Graph *g, const Node *n, const Value *v, Source *s) {
   switch (n->op) {
   case OP_Transpose: transpose_view(n, &s->view); return true;
-  case OP_Reshape: case OP_Squeeze: case OP_Unsqueeze: case OP_Flatten: return reshape_view(&s->view, &v->shape);
+  case OP_Reshape: case OP_Squeeze: case OP_Unsqueeze: case OP_Flatten: return reshape_view(&s->view,
+                                                                                            &v->shape);
   case OP_Identity: return true;
   case OP_Slice: return slice_view(g, n, &s->view);
   case OP_Split: split_view(g, n, v, &s->view); return true;
@@ -119,12 +122,15 @@ static bool apply_move(Graph *g, const Node *n, const Value *v, Source *s) {
   }
 }
 
-static Source source_as_it_is(Value *v) { return (Source){.of = v, .view = view_whole(&v->shape), .factor = 1}; }
+static Source source_as_it_is(Value *v) {
+  return (Source){.of = v, .view = view_whole(&v->shape), .factor = 1};
+}
 
 /* As far back as views go, but no further than `most` nodes. */
 static Source source_of(Graph *g, Value *v, int most) {
   const Node *n = v->def;
-  if (!n || most == 0 || n->n_step > 0 || n->n_in == 0 || !n->in[0] || n->in[data_input(n)]->data) return source_as_it_is(v);
+  if (!n || most == 0 || n->n_step > 0 || n->n_in == 0 || !n->in[0] || n->in[data_input(n)]->data)
+    return source_as_it_is(v);
   Source s = source_of(g, n->in[data_input(n)], most - 1);
   return apply_move(g, n, v, &s) ? s : source_as_it_is(v);
 }

@@ -1,7 +1,8 @@
-/* volume.c: convolutions over volumes as convolutions over images. A volume [N,C,D,H,W] is kept as its N D frames [N D,C,H,W],
- * which transpositions join to what other operators read or write, so that everything after knows images only. A kernel of depth
- * kd meets kd frames: they are stacked by Unfold, and the convolution is one over kd C channels, summed in one go, for which
- * every algorithm serves. Groups would be torn apart by that: they take the frames one by one, and add up. */
+/* volume.c: convolutions over volumes as convolutions over images. A volume [N,C,D,H,W] is kept as its N D
+ * frames [N D,C,H,W], which transpositions join to what other operators read or write, so that everything
+ * after knows images only. A kernel of depth kd meets kd frames: they are stacked by Unfold, and the
+ * convolution is one over kd C channels, summed in one go, for which every algorithm serves. Groups would be
+ * torn apart by that: they take the frames one by one, and add up. */
 #include "rewrite.h"
 
 #include <string.h>
@@ -12,9 +13,13 @@ typedef struct Volumes {
   int n_frames;
 } Volumes;
 
-static Shape frames_shape(const Shape *s) { return shape_of(4, s->d[0] * s->d[2], s->d[1], s->d[3], s->d[4]); }
+static Shape frames_shape(const Shape *s) {
+  return shape_of(4, s->d[0] * s->d[2], s->d[1], s->d[3], s->d[4]);
+}
 
-static Value *known_frames(const Volumes *w, const Value *v) { return v->id < w->n_frames ? w->frames[v->id] : NULL; }
+static Value *known_frames(const Volumes *w, const Value *v) {
+  return v->id < w->n_frames ? w->frames[v->id] : NULL;
+}
 
 static void know_frames(const Volumes *w, const Value *v, Value *frames) {
   if (v->id < w->n_frames) w->frames[v->id] = frames;
@@ -48,7 +53,8 @@ static Value *frames_of(const Volumes *w, Value *v) {
 static void join_frames(Graph *g, Value *y, Value *volume) {
   const int64_t *d = volume->shape.d;
   Shape s = shape_of(5, d[0], d[2], d[1], d[3], d[4]);
-  Node *back = walk_after(g, OP_Transpose, volume->name, 1, &y, 1), *shape = walk_after(g, OP_Reshape, volume->name, 1, &y, 1);
+  Node *back = walk_after(g, OP_Transpose, volume->name, 1, &y, 1),
+      *shape = walk_after(g, OP_Reshape, volume->name, 1, &y, 1);
   node_set_input(g, back, 0, shaped(g, shape, &s));
   attr_set_ints(g, back, "perm", 5, depth_first);
   back->out[0] = volume;
@@ -110,10 +116,13 @@ static bool depth_of(const Node *n, Depth *d) {
   return d->first < k->kd && k->front <= most && k->back <= most;
 }
 
-static bool is_whole(const Depth *d) { return d->kernel == 1 && d->stride == 1 && d->start == 0 && d->in == d->out; }
+static bool is_whole(const Depth *d) {
+  return d->kernel == 1 && d->stride == 1 && d->start == 0 && d->in == d->out;
+}
 
 /* The frames that `kernel` taps from number `first` of d on meet. */
-static Value *unfold(const Volumes *w, const Node *n, Value *x, const Depth *d, int64_t first, int64_t kernel) {
+static Value *unfold(const Volumes *w, const Node *n, Value *x, const Depth *d, int64_t first,
+                     int64_t kernel) {
   Graph *g = w->g;
   Node *u = walk_before(g, OP_Unfold, format_text(g->cx, "%s.frames", n->name), 1, &x, 1);
   attr_set_int(g, u, "volumes", n->out[0]->shape.d[0]);
@@ -125,8 +134,8 @@ static Value *unfold(const Volumes *w, const Node *n, Value *x, const Depth *d, 
   return new_result(g, u);
 }
 
-/* [o][c][depth][rows][columns] for taps of depth [first, first + kernel) as [o][tap, c][rows][columns], `channels` of them, which may
- * be more than there are. */
+/* [o][c][depth][rows][columns] for taps of depth [first, first + kernel) as [o][tap, c][rows][columns],
+ * `channels` of them, which may be more than there are. */
 static Value *stacked_weights(Graph *g, const Node *n, int64_t first, int64_t kernel, int64_t channels) {
   const int64_t *d = n->in[1]->shape.d;
   int64_t map = d[3] * d[4];
@@ -147,16 +156,19 @@ static void set_window(Graph *g, Node *n, const Window *k) {
   attr_remove(n, "auto_pad");
 }
 
-/* Frames are stacked without a copy where their channels fill blocks. A convolution that makes x for n alone gets as many outputs
- * as that takes, whatever is in them: the weights that meet it are zeros. Returns the channels of x. */
+/* Frames are stacked without a copy where their channels fill blocks. A convolution that makes x for n alone
+ * gets as many outputs as that takes, whatever is in them: the weights that meet it are zeros. Returns the
+ * channels of x. */
 enum { WHOLE_BLOCKS = 16 };
 
 static int64_t fill_blocks(const Volumes *w, const Node *n, const Value *x) {
   Graph *g = w->g;
   Node *m = x->def;
   int64_t channels = x->shape.d[1], whole = size_round_up(channels, WHOLE_BLOCKS);
-  if (channels == whole || channels < WHOLE_BLOCKS || !assumes_finite(g) || !m || m->op != OP_Conv || m->group != 1) return channels;
-  if (!is_const_conv(m) || !const_is_finite(m->in[1]) || only_reader(n->in[0]) != n || m->out[0] != x) return channels;
+  if (channels == whole || channels < WHOLE_BLOCKS || !assumes_finite(g) || !m || m->op != OP_Conv ||
+      m->group != 1) return channels;
+  if (!is_const_conv(m) || !const_is_finite(m->in[1]) || only_reader(n->in[0]) != n || m->out[0] != x)
+    return channels;
   for (int i = 0; i < m->n_step; i++) {
     if (m->step[i].arg >= 0) return channels;
   }
@@ -180,7 +192,8 @@ static Value *sum_before(const Volumes *w, Node *n, Value *x, const Depth *d) {
   Graph *g = w->g;
   Value *sum = NULL;
   for (int64_t k = 0; k + 1 < d->kernel; k++) {
-    Value *in[] = {unfold(w, n, x, d, k, 1), stacked_weights(g, n, d->first + k, 1, n->in[1]->shape.d[1]), NULL, sum};
+    Value *in[] = {unfold(w, n, x, d, k, 1), stacked_weights(g, n, d->first + k, 1, n->in[1]->shape.d[1]),
+                   NULL, sum};
     Node *part = walk_before(g, OP_Conv, n->name, sum ? 4 : 2, in, 1);
     set_window(g, part, &n->win);
     attr_set_int(g, part, "group", n->group);
@@ -218,7 +231,9 @@ static void fold_conv(const Volumes *w, Node *n) {
 
 /* ==== one node ==== */
 
-static bool is_volume(const Value *v) { return v && v->shape.rank == 5 && v->type == T_F32 && shape_count(&v->shape) > 0; }
+static bool is_volume(const Value *v) {
+  return v && v->shape.rank == 5 && v->type == T_F32 && shape_count(&v->shape) > 0;
+}
 
 static bool window_is_flat(const Node *n) {
   const Window *k = &n->win;
@@ -237,7 +252,8 @@ static bool is_folded(const Volumes *w, const Node *n) {
   if (!is_volume(n->out[0]) || !is_volume(n->in[0]) || !steps_fit(n)) return false;
   switch (n->op) {
   case OP_Conv: return is_const_conv(n) && depth_of(n, &d) && (n->group == 1 || n->n_step < MAX_STEPS);
-  case OP_MaxPool: case OP_AveragePool: return (n->n_out < 2 || !n->out[1]) && window_is_flat(n) && known_frames(w, n->in[0]);
+  case OP_MaxPool: case OP_AveragePool: return (n->n_out < 2 || !n->out[1]) && window_is_flat(n) &&
+      known_frames(w, n->in[0]);
   case OP_Pointwise: return known_frames(w, n->in[0]);
   case OP_Concat: return n->p.axis == 1 && all_known(w, n);
   case OP_Interleave: return n->win.sd == 1 && all_known(w, n);

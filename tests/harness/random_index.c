@@ -1,7 +1,8 @@
 /* random_index.c: proposals of nodes that move elements by index, or make them by place. */
 #include "random_nodes.h"
 
-/* A statement of constant indices of that shape, each from the axis whose turn it is; NULL: they are too many. */
+/* A statement of constant indices of that shape, each from the axis whose turn it is; NULL: they are too
+ * many. */
 static const char *constant_indices(R *r, const Shape *s, const int64_t *dim, int period) {
   enum { MOST = 60 };
   int64_t count = shape_count(s), v[MOST], to[MAX_RANK];
@@ -13,11 +14,13 @@ static const char *constant_indices(R *r, const Shape *s, const int64_t *dim, in
   }
   for (int i = 0; i < s->rank; i++) to[i] = s->d[i];
   const char *c = random_new_constant(r);
-  random_say(r, "const %s i64 %s = %s", c, random_ints(r, "[]", s->rank, to), random_ints(r, "{}", (int)count, v));
+  random_say(r, "const %s i64 %s = %s", c, random_ints(r, "[]", s->rank, to),
+             random_ints(r, "{}", (int)count, v));
   return c;
 }
 
-/* Integers that come at run time, of whatever size; the last digits of a float must not say which element is meant. */
+/* Integers that come at run time, of whatever size; the last digits of a float must not say which element is
+ * meant. */
 static const V *run_time_indices(R *r, int lo, int hi) {
   const V *v = random_any(r, one_in(r, 2) ? T_I64 : T_I32, lo, hi);
   return v && v->exact ? v : NULL;
@@ -46,7 +49,8 @@ static bool scatter_elements(R *r) {
   const char *index = constant_indices(r, &s, &x->shape.d[axis], 1);
   if (!index) return false;
   const char *updates = random_constant(r, &s, 1);
-  random_say(r, "%s = ScatterElements(%s, %s, %s) axis=%d reduction=\"%s\"", random_new_value(r), x->name, index, updates, axis,
+  random_say(r, "%s = ScatterElements(%s, %s, %s) axis=%d reduction=\"%s\"", random_new_value(r), x->name,
+             index, updates, axis,
              how[below(r, 4)]);
   return random_keep(r, first, OP_ScatterElements, false, x->magnitude + 60);
 }
@@ -66,8 +70,10 @@ static bool by_rows(R *r) {
   }
   Shape u = {.rank = 1, .d = {s.d[0]}};
   for (int i = width; i < x->shape.rank; i++) u.d[u.rank++] = x->shape.d[i];
-  const char *updates = random_constant(r, &u, 1), *how = one_in(r, 2) ? "none" : one_in(r, 2) ? "add" : "max";
-  random_say(r, "%s = ScatterND(%s, %s, %s) reduction=\"%s\"", random_new_value(r), x->name, index, updates, how);
+  const char *updates = random_constant(r, &u, 1),
+      *how = one_in(r, 2) ? "none" : one_in(r, 2) ? "add" : "max";
+  random_say(r, "%s = ScatterND(%s, %s, %s) reduction=\"%s\"", random_new_value(r), x->name, index, updates,
+             how);
   return random_keep(r, first, OP_ScatterND, false, x->magnitude + 5);
 }
 
@@ -75,9 +81,11 @@ static bool reverse_sequence(R *r) {
   const V *x = random_any(r, T_F32, 2, 5), *v = run_time_indices(r, 1, 1);
   int first = r->n_line;
   if (!x) return false;
-  const char *length = v && one_in(r, 2) ? v->name : constant_indices(r, &(Shape){.rank = 1, .d = {size_max(x->shape.d[0], 1)}}, (int64_t[]){9}, 1);
+  const char *length = v && one_in(r, 2) ? v->name
+      : constant_indices(r, &(Shape){.rank = 1, .d = {size_max(x->shape.d[0], 1)}}, (int64_t[]){9}, 1);
   if (!length) return false;
-  random_say(r, "%s = ReverseSequence(%s, %s) time_axis=1 batch_axis=0", random_new_value(r), x->name, length);
+  random_say(r, "%s = ReverseSequence(%s, %s) time_axis=1 batch_axis=0", random_new_value(r), x->name,
+             length);
   return random_keep(r, first, OP_ReverseSequence, x->exact, x->magnitude);
 }
 
@@ -88,7 +96,8 @@ static bool compress(R *r) {
   const char *c = random_new_constant(r);
   int64_t flag[60];
   for (int i = 0; i < x->shape.d[axis]; i++) flag[i] = one_in(r, 2);
-  random_say(r, "const %s bool [%lld] = %s", c, (long long)x->shape.d[axis], random_ints(r, "{}", (int)x->shape.d[axis], flag));
+  random_say(r, "const %s bool [%lld] = %s", c, (long long)x->shape.d[axis],
+             random_ints(r, "{}", (int)x->shape.d[axis], flag));
   random_say(r, "%s = Compress(%s, %s) axis=%d", random_new_value(r), x->name, c, axis);
   return random_keep(r, first, OP_Compress, x->exact, x->magnitude);
 }
@@ -107,7 +116,8 @@ static bool eye_like(R *r) {
   const V *x = random_any(r, T_NONE, 2, 2);
   int first = r->n_line;
   if (!x) return false;
-  random_say(r, "%s = EyeLike(%s) k=%d dtype=%d", random_new_value(r), x->name, below(r, 5) - 2, one_in(r, 2) ? T_F32 : T_I64);
+  random_say(r, "%s = EyeLike(%s) k=%d dtype=%d", random_new_value(r), x->name, below(r, 5) - 2,
+             one_in(r, 2) ? T_F32 : T_I64);
   return random_keep(r, first, OP_EyeLike, true, 1);
 }
 
@@ -118,7 +128,8 @@ static bool one_hot(R *r) {
   const char *depth = random_new_constant(r);
   random_say(r, "const %s i64 [] = {%d}", depth, 1 + below(r, 9));
   const char *values = random_constant(r, &(Shape){.rank = 1, .d = {2}}, 1);
-  random_say(r, "%s = OneHot(%s, %s, %s) axis=%d", random_new_value(r), x->name, depth, values, one_in(r, 2) ? -1 : x->shape.rank);
+  random_say(r, "%s = OneHot(%s, %s, %s) axis=%d", random_new_value(r), x->name, depth, values,
+             one_in(r, 2) ? -1 : x->shape.rank);
   return random_keep(r, first, OP_OneHot, true, 1);
 }
 
@@ -135,7 +146,8 @@ static bool range(R *r) {
 
 bool random_index_node(R *r) {
   static bool (*const propose[])(R *) = {
-    gather_elements, scatter_elements, by_rows, by_rows, reverse_sequence, compress, trilu, eye_like, one_hot, range,
+    gather_elements, scatter_elements, by_rows, by_rows, reverse_sequence, compress, trilu, eye_like, one_hot,
+        range,
   };
   return propose[below(r, (int)COUNT(propose))](r);
 }

@@ -4,11 +4,14 @@
 /* What makes small differences large is left out, or of whole numbers alone. */
 bool random_function(R *r) {
   static const struct { Op op; double most, added; bool whole; } table[] = {
-    {OP_Erf, 1, 0, false}, {OP_Gelu, 1e5, 0, false}, {OP_FastGelu, 100, 0, false}, {OP_Softplus, 1e5, 1, false},
+    {OP_Erf, 1, 0, false}, {OP_Gelu, 1e5, 0, false}, {OP_FastGelu, 100, 0, false},
+    {OP_Softplus, 1e5, 1, false},
     {OP_Mish, 1e5, 0, false}, {OP_Swish, 1e5, 0, false}, {OP_Softsign, 1, 0, false}, {OP_Selu, 1e5, 2, false},
-    {OP_Celu, 1e5, 1, false}, {OP_Abs, 1e5, 0, false}, {OP_Neg, 1e5, 0, false}, {OP_Sin, 1, 0, false}, {OP_Cos, 1, 1, false},
+    {OP_Celu, 1e5, 1, false}, {OP_Abs, 1e5, 0, false}, {OP_Neg, 1e5, 0, false}, {OP_Sin, 1, 0, false},
+    {OP_Cos, 1, 1, false},
     {OP_Atan, 1.6, 0, false}, {OP_Asinh, 1e5, 0, false}, {OP_Floor, 1e5, 1, true}, {OP_Ceil, 1e5, 1, true},
-    {OP_Round, 1e5, 1, true}, {OP_Sign, 1, 1, true}, {OP_ThresholdedRelu, 1e5, 0, true}, {OP_Shrink, 1e5, 0, true},
+    {OP_Round, 1e5, 1, true}, {OP_Sign, 1, 1, true}, {OP_ThresholdedRelu, 1e5, 0, true},
+    {OP_Shrink, 1e5, 0, true},
   };
   int k = below(r, (int)COUNT(table)), first = r->n_line;
   const V *x = random_any(r, T_F32, 0, 6);
@@ -16,7 +19,8 @@ bool random_function(R *r) {
   if ((table[k].op == OP_Sin || table[k].op == OP_Cos) && x->magnitude > 10) return false;
   random_say(r, "%s = %s(%s)", random_new_value(r), op_info[table[k].op].name, x->name);
   double most = x->magnitude + table[k].added;
-  return random_keep(r, first, table[k].op, table[k].whole, most < table[k].most ? most : table[k].most + table[k].added);
+  return random_keep(r, first, table[k].op, table[k].whole,
+                     most < table[k].most ? most : table[k].most + table[k].added);
 }
 
 bool random_extremum(R *r) {

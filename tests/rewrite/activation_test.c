@@ -1,4 +1,5 @@
-/* activation_test.c: what exporters spell out, in their orders, is the operator that it stands for, with the same results. */
+/* activation_test.c: what exporters spell out, in their orders, is the operator that it stands for, with the
+ * same results. */
 #include "fixture.h"
 
 #include <math.h>
@@ -10,9 +11,11 @@ static void activations(Graph *g) {
 
 #define HEAD \
   "input x f32 [2,3,4]\n" \
-  "const half f32 [] = {0.5}\nconst one f32 [1] = {1}\nconst two f32 [] = {2}\nconst three f32 [] = {3}\nconst six f32 [] = {6}\n" \
+  "const half f32 [] = {0.5}\nconst one f32 [1] = {1}\nconst two f32 [] = {2}\nconst three f32 [] = {3}\n" \
+  "const six f32 [] = {6}\n" \
   "const zero f32 [] = {0}\nconst sixth f32 [] = {0.16666667}\nconst minus f32 [] = {-1}\n" \
-  "const root f32 [] = {1.4142135}\nconst inverse f32 [] = {0.70710677}\nconst c f32 [] = {0.044715}\nconst d f32 [] = {0.7978845608}\n"
+  "const root f32 [] = {1.4142135}\nconst inverse f32 [] = {0.70710677}\nconst c f32 [] = {0.044715}\n" \
+  "const d f32 [] = {0.7978845608}\n"
 
 static void expect(const char *body, const char *ops) {
   Context *cx = context_new();
@@ -57,9 +60,11 @@ static void gelu_in_its_orders(void **state) {
 
 static void gelu_by_tanh(void **state) {
   (void)state;
-  expect("p = Pow(x, three)\nq = Mul(p, c)\nr = Add(x, q)\ns = Mul(r, d)\nt = Tanh(s)\nu = Add(t, one)\nh = Mul(x, half)\n"
+  expect("p = Pow(x, three)\nq = Mul(p, c)\nr = Add(x, q)\ns = Mul(r, d)\nt = Tanh(s)\nu = Add(t, one)\n"
+         "h = Mul(x, half)\n"
          "y = Mul(h, u)", "FastGelu");
-  expect("p = Mul(x, x)\nq = Mul(p, c)\nr = Add(one, q)\ns = Mul(x, d)\nv = Mul(s, r)\nt = Tanh(v)\nu = Add(one, t)\n"
+  expect("p = Mul(x, x)\nq = Mul(p, c)\nr = Add(one, q)\ns = Mul(x, d)\nv = Mul(s, r)\nt = Tanh(v)\n"
+         "u = Add(one, t)\n"
          "g = Mul(x, u)\ny = Mul(half, g)", "FastGelu");
 }
 
@@ -84,7 +89,8 @@ static void divisors(void **state) {
 
 static void with_strict_nothing_infinite_goes(void **state) {
   (void)state;
-  expect_ops(&strict_options, activations, HEAD "e = Exp(x)\nf = Add(one, e)\ny = Log(f)\noutput y\n", "Exp Add Log");
+  expect_ops(&strict_options, activations, HEAD "e = Exp(x)\nf = Add(one, e)\ny = Log(f)\noutput y\n",
+             "Exp Add Log");
   expect_ops(&strict_options, activations, HEAD "s = Abs(x)\ny = Pow(s, half)\noutput y\n", "Abs Pow");
 }
 
@@ -93,7 +99,8 @@ static void what_others_read_stays(void **state) {
   (void)state;
   expect("s = Sigmoid(x)\ny = Mul(x, s)\noutput s", "Sigmoid Swish");
   expect("const k f32 [3,1] = {1,2,3}\ns = Sigmoid(k)\ny = Mul(x, s)", "Mul");
-  expect("const k f32 [5,1,1,1] = {1,2,3,4,5}\na = Mul(x, k)\ns = Sigmoid(x)\ny = Mul(a, s)", "Mul Sigmoid Mul");
+  expect("const k f32 [5,1,1,1] = {1,2,3,4,5}\na = Mul(x, k)\ns = Sigmoid(x)\ny = Mul(a, s)",
+         "Mul Sigmoid Mul");
 }
 
 /* Rounded constants of a model in half precision. */
@@ -103,8 +110,11 @@ static void constants_of_16_bits_are_known(void **state) {
   EXPECT_NO_FAIL(cx);
   static const char *const root[] = {"1.4140625", "1.41"};
   for (int i = 0; i < 2; i++) {
-    Graph *g = text_parse(cx, &lax_options, format_text(cx, "input x f32 [4]\nconst r f32 [] = {%s}\nconst one f32 [] = {1}\n"
-                                                        "const h f32 [] = {0.5}\na = Div(x, r)\ne = Erf(a)\nf = Add(e, one)\n"
+    Graph *g = text_parse(cx, &lax_options, format_text(cx,
+                                                        "input x f32 [4]\nconst r f32 [] = {%s}\n"
+                                                        "const one f32 [] = {1}\n"
+                                                        "const h f32 [] = {0.5}\na = Div(x, r)\ne = Erf(a)\n"
+                                                        "f = Add(e, one)\n"
                                                         "g = Mul(x, f)\ny = Mul(g, h)\noutput y\n", root[i]));
     pass_shape(g);
     activations(g);

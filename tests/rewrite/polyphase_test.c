@@ -1,4 +1,5 @@
-/* polyphase_test.c: transposed convolutions become as many convolutions as their strides have places. The results stay. */
+/* polyphase_test.c: transposed convolutions become as many convolutions as their strides have places. The
+ * results stay. */
 #include "lower.h"
 #include "fixture.h"
 
@@ -20,7 +21,8 @@ static void a_part_for_each_place(void **state) {
 static void the_epilogue_goes_along(void **state) {
   (void)state;
   expect(X W "const b f32 [3] = random 2 -1 1\ninput s f32 [2,3,1,1]\n"
-             "y = ConvTranspose(x, w, b, s) strides=[1,2] | Mul(@3) | Relu\noutput y\n", "Conv|Mul|Relu Conv|Mul|Relu Interleave");
+             "y = ConvTranspose(x, w, b, s) strides=[1,2] | Mul(@3) | Relu\noutput y\n",
+             "Conv|Mul|Relu Conv|Mul|Relu Interleave");
 }
 
 static void what_differs_from_place_to_place_stands_behind(void **state) {
@@ -33,7 +35,8 @@ static void what_differs_from_place_to_place_stands_behind(void **state) {
 /* Padding of more than a kernel cuts the input; a place without taps has its bias alone. */
 static void kernels_shorter_than_stride_or_padding(void **state) {
   (void)state;
-  expect(X "const w f32 [4,3,2,2] = random 1 -1 1\ny = ConvTranspose(x, w) strides=[2,2] pads=[1,1,1,1]\noutput y\n",
+  expect(X "const w f32 [4,3,2,2] = random 1 -1 1\ny = ConvTranspose(x, w) strides=[2,2] pads=[1,1,1,1]\n"
+           "output y\n",
          "Slice Conv Slice Conv Slice Conv Slice Conv Interleave");
   const char *short_kernel = X "const w f32 [4,3,1,1] = random 1 -1 1\nconst b f32 [3] = random 2 -1 1\n"
                                "y = ConvTranspose(x, w, b) strides=[2,2] output_padding=[1,1]\noutput y\n";
@@ -45,7 +48,8 @@ static void others_stay(void **state) {
   (void)state;
   expect(X "input w f32 [4,3,4,4]\ny = ConvTranspose(x, w) strides=[2,2]\noutput y\n", "ConvTranspose");
   expect(X W "y = ConvTranspose(x, w) strides=[8,9]\noutput y\n", "ConvTranspose");
-  expect("graph g\ninput x f32 [1,4,1,1]\nconst w f32 [4,3,1,1] = splat 1\ny = ConvTranspose(x, w) strides=[2,2]\noutput y\n",
+  expect("graph g\ninput x f32 [1,4,1,1]\nconst w f32 [4,3,1,1] = splat 1\n"
+         "y = ConvTranspose(x, w) strides=[2,2]\noutput y\n",
          "ConvTranspose");
 }
 

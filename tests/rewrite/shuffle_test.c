@@ -11,7 +11,8 @@ static void expect(const char *text, const char *ops) { expect_ops(&lax_options,
 
 static void a_resize_becomes_resamples(void **state) {
   (void)state;
-  static const char *const resize = "input x f32 [1,4,6,8]\nconst s f32 [4] = {1, 1, %s}\ny = Resize(x, _, s) mode=\"%s\"%s\noutput y\n";
+  static const char *const resize = "input x f32 [1,4,6,8]\nconst s f32 [4] = {1, 1, %s}\n"
+                                    "y = Resize(x, _, s) mode=\"%s\"%s\noutput y\n";
   static const struct { const char *scales, *mode, *attributes, *ops; } row[] = {
     {"2, 2", "linear", "", "Resample"},
     {"2, 1", "cubic", "", "Resample"},
@@ -23,12 +24,14 @@ static void a_resize_becomes_resamples(void **state) {
     snprintf(text, sizeof text, resize, row[i].scales, row[i].mode, row[i].attributes);
     expect(text, row[i].ops);
   }
-  expect("input x f32 [1,4,6,8,2]\nconst s f32 [5] = {1, 1, 2, 2, 2}\ny = Resize(x, _, s) mode=\"linear\"\noutput y\n", "Resample Resample");
+  expect("input x f32 [1,4,6,8,2]\nconst s f32 [5] = {1, 1, 2, 2, 2}\ny = Resize(x, _, s) mode=\"linear\"\n"
+         "output y\n", "Resample Resample");
 }
 
 static void a_shuffle_gets_its_name(void **state) {
   (void)state;
-  static const char *const text = "input x f32 [2,12,3,4]\nconst r i64 [6] = {2, 3, 2, 2, 3, 4}\nconst s i64 [4] = {2, %s}\na = Reshape(x, r)\n"
+  static const char *const text = "input x f32 [2,12,3,4]\nconst r i64 [6] = {2, 3, 2, 2, 3, 4}\n"
+                                  "const s i64 [4] = {2, %s}\na = Reshape(x, r)\n"
                                   "b = Transpose(a) perm=[0,1,%s]\ny = Reshape(b, s)\noutput y\n";
   char buffer[512];
   snprintf(buffer, sizeof buffer, text, "3, 6, 8", "4,2,5,3");
@@ -42,10 +45,13 @@ static void a_shuffle_gets_its_name(void **state) {
 /* The convolution's channels change their order: what is left is a shuffle without mode. */
 static void channels_stand_by_place(void **state) {
   (void)state;
-  static const char *const before = "input x f32 [1,3,4,4]\nconst w f32 [12,3,1,1] = random 3 -1 1\nconst b f32 [12] = random 4 -1 1\n"
-                                    "a = Conv(x, w, b)\ny = DepthToSpace(a) blocksize=2 mode=\"CRD\"\noutput y\n%s";
+  static const char *const before = "input x f32 [1,3,4,4]\nconst w f32 [12,3,1,1] = random 3 -1 1\n"
+                                    "const b f32 [12] = random 4 -1 1\n"
+                                    "a = Conv(x, w, b)\ny = DepthToSpace(a) blocksize=2 mode=\"CRD\"\n"
+                                    "output y\n%s";
   static const char *const behind = "input x f32 [1,3,4,4]\nconst w f32 [5,12,1,1] = random 3 -1 1\n"
-                                    "a = SpaceToDepth(x) blocksize=2 mode=\"CRD\"\ny = Conv(a, w)\noutput y\n";
+                                    "a = SpaceToDepth(x) blocksize=2 mode=\"CRD\"\ny = Conv(a, w)\n"
+                                    "output y\n";
   static const char *const text[] = {before, behind};
   for (size_t i = 0; i < COUNT(text); i++) {
     Context *cx = context_new();
@@ -54,16 +60,20 @@ static void channels_stand_by_place(void **state) {
     context_free(cx);
   }
   Context *cx = context_new();
-  Graph *g = run_pass(cx, &lax_options, format_text(cx, before, "output a\n"), moves); /* somebody else reads the channels */
+  /* somebody else reads the channels */
+  Graph *g = run_pass(cx, &lax_options, format_text(cx, before, "output a\n"), moves);
   assert_true(g->node[1]->p.by_channel);
   context_free(cx);
 }
 
 static void elementwise_operators_come_first(void **state) {
   (void)state;
-  expect("input x f32 [1,12,4,4]\nconst s f32 [1] = {0.25}\na = DepthToSpace(x) blocksize=2\nb = PRelu(a, s)\ny = Relu(b)\noutput y\n",
+  expect("input x f32 [1,12,4,4]\nconst s f32 [1] = {0.25}\na = DepthToSpace(x) blocksize=2\n"
+         "b = PRelu(a, s)\n"
+         "y = Relu(b)\noutput y\n",
          "PRelu Relu DepthToSpace");
-  expect("input x f32 [1,12,4,4]\ninput z f32 [1,3,8,8]\na = DepthToSpace(x) blocksize=2\ny = Add(a, z)\noutput y\n", "DepthToSpace Add");
+  expect("input x f32 [1,12,4,4]\ninput z f32 [1,3,8,8]\na = DepthToSpace(x) blocksize=2\ny = Add(a, z)\n"
+         "output y\n", "DepthToSpace Add");
 }
 
 static void an_expand_is_left_to_its_readers(void **state) {
@@ -78,7 +88,8 @@ static void an_expand_is_left_to_its_readers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(a_resize_becomes_resamples), cmocka_unit_test(a_shuffle_gets_its_name), cmocka_unit_test(channels_stand_by_place),
+    cmocka_unit_test(a_resize_becomes_resamples), cmocka_unit_test(a_shuffle_gets_its_name),
+        cmocka_unit_test(channels_stand_by_place),
     cmocka_unit_test(elementwise_operators_come_first), cmocka_unit_test(an_expand_is_left_to_its_readers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

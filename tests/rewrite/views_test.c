@@ -22,41 +22,51 @@ static void heads_from_a_split(void **state) {
   (void)state;
   expect("input x f32 [1,50,160]\nconst s i64 [4] = {1, 50, 4, 20}\n"
          "a, b = Split(x) axis=2 num_outputs=2\nc = Reshape(a, s)\nd = Reshape(b, s)\n"
-         "e = Transpose(c) perm=[0,2,1,3]\nf = Transpose(d) perm=[0,2,3,1]\ny = MatMul(e, f)\noutput y\n", "Product");
+         "e = Transpose(c) perm=[0,2,1,3]\nf = Transpose(d) perm=[0,2,3,1]\ny = MatMul(e, f)\noutput y\n",
+         "Product");
 }
 
 static void factors_become_alpha(void **state) {
   (void)state;
-  const char *text = HEADS "const s f32 [] = {0.5}\na = Mul(s, q)\nb = Div(k, s)\nt = Transpose(b) perm=[0,1,3,2]\n"
+  const char *text = HEADS "const s f32 [] = {0.5}\na = Mul(s, q)\nb = Div(k, s)\n"
+                           "t = Transpose(b) perm=[0,1,3,2]\n"
                      "c = Mul(t, s)\ny = MatMul(a, c)\noutput y\n";
   expect(text, "Product");
-  expect_ops(&strict_options, pass_views, text, "Transpose Gather Gather Gather Mul Div Transpose Mul MatMul");
+  expect_ops(&strict_options, pass_views, text,
+             "Transpose Gather Gather Gather Mul Div Transpose Mul MatMul");
 }
 
 /* A sub-window of a map in front of a reshape that no strides say. */
 static void what_is_no_view_stays(void **state) {
   (void)state;
-  expect("input x f32 [4,8,9]\nconst lo i64 [2] = {1, 2}\nconst hi i64 [2] = {6, 8}\nconst ax i64 [2] = {1, 2}\n"
-         "const s i64 [3] = {4, 6, 5}\nw = Slice(x, lo, hi, ax)\nr = Reshape(w, s)\ny = MatMul(w, r)\noutput y\n",
+  expect("input x f32 [4,8,9]\nconst lo i64 [2] = {1, 2}\nconst hi i64 [2] = {6, 8}\n"
+         "const ax i64 [2] = {1, 2}\n"
+         "const s i64 [3] = {4, 6, 5}\nw = Slice(x, lo, hi, ax)\nr = Reshape(w, s)\ny = MatMul(w, r)\n"
+         "output y\n",
          "Slice Reshape Product");
-  expect("input x f32 [4,8,9]\ninput w f32 [4,9,8]\nt = Transpose(w) perm=[2,1,0]\nr = Transpose(t) perm=[2,1,0]\n"
+  expect("input x f32 [4,8,9]\ninput w f32 [4,9,8]\nt = Transpose(w) perm=[2,1,0]\n"
+         "r = Transpose(t) perm=[2,1,0]\n"
          "y = MatMul(x, r)\noutput y\noutput r\n", "Transpose Transpose Product");
-  expect("input x f32 [8,9]\nconst w f32 [9,8] = random 1 -1 1\nt = Transpose(x)\nr = Transpose(t)\ny = MatMul(r, w)\noutput y\n",
+  expect("input x f32 [8,9]\nconst w f32 [9,8] = random 1 -1 1\nt = Transpose(x)\nr = Transpose(t)\n"
+         "y = MatMul(r, w)\noutput y\n",
          "Transpose Transpose MatMul");
 }
 
 /* Heads whose elements do not lie side by side are gathered first. */
 static void scattered_matrices_are_gathered_first(void **state) {
   (void)state;
-  expect("input x f32 [6,8,4]\ninput w f32 [8,5]\nt = Transpose(x) perm=[2,0,1]\ny = MatMul(t, w)\noutput y\n", "Transpose MatMul");
+  expect("input x f32 [6,8,4]\ninput w f32 [8,5]\nt = Transpose(x) perm=[2,0,1]\ny = MatMul(t, w)\n"
+         "output y\n", "Transpose MatMul");
 }
 
 static void only_results_of_whole_columns_are_written_elsewhere(void **state) {
   (void)state;
   const char *head = "input a f32 [2,3,4,5]\ninput b f32 [2,3,5,6]\ny = MatMul(a, b)\n";
   expect(format_text(((Context *)*state), "%sz = Transpose(y) perm=[2,0,1,3]\noutput z\n", head), "Product");
-  expect(format_text(((Context *)*state), "%sz = Transpose(y) perm=[0,1,3,2]\noutput z\n", head), "MatMul Transpose");
-  expect(format_text(((Context *)*state), "%sz = Transpose(y) perm=[2,0,1,3]\noutput y\noutput z\n", head), "MatMul Transpose");
+  expect(format_text(((Context *)*state), "%sz = Transpose(y) perm=[0,1,3,2]\noutput z\n", head),
+         "MatMul Transpose");
+  expect(format_text(((Context *)*state), "%sz = Transpose(y) perm=[2,0,1,3]\noutput y\noutput z\n", head),
+         "MatMul Transpose");
 }
 
 static int setup(void **state) {

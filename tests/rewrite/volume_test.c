@@ -1,4 +1,5 @@
-/* volume_test.c: volumes are kept as frames, and kernels of some depth meet stacks of them. The results stay. */
+/* volume_test.c: volumes are kept as frames, and kernels of some depth meet stacks of them. The results
+ * stay. */
 #include "lower.h"
 #include "fixture.h"
 
@@ -13,7 +14,8 @@ static void expect(const char *text, const char *ops) { expect_ops(&lax_options,
 static void frames_are_stacked(void **state) {
   (void)state;
   expect(X W "y = Conv(x, w) pads=[1,1,1,1,1,1]\noutput y\n", IN "Unfold Conv" OUT);
-  expect(X W "y = Conv(x, w) strides=[2,1,1] dilations=[1,2,2] | Relu\noutput y\n", IN "Unfold Conv|Relu" OUT);
+  expect(X W "y = Conv(x, w) strides=[2,1,1] dilations=[1,2,2] | Relu\noutput y\n",
+         IN "Unfold Conv|Relu" OUT);
   expect(X FLAT "y = Conv(x, v)\noutput y\n", IN "Conv" OUT);
   expect(X FLAT "y = Conv(x, v) strides=[2,1,1]\noutput y\n", IN "Unfold Conv" OUT);
 }
@@ -21,8 +23,10 @@ static void frames_are_stacked(void **state) {
 /* Of a single frame the outer taps meet padding alone. */
 static void taps_without_a_frame_go(void **state) {
   (void)state;
-  expect("graph g\ninput x f32 [1,6,1,5,5]\n" W "y = Conv(x, w) pads=[1,1,1,1,1,1]\noutput y\n", IN "Conv" OUT);
-  expect("graph g\ninput x f32 [1,6,2,5,5]\n" W "y = Conv(x, w) pads=[2,1,1,2,1,1] strides=[3,1,1]\noutput y\n",
+  expect("graph g\ninput x f32 [1,6,1,5,5]\n" W "y = Conv(x, w) pads=[1,1,1,1,1,1]\noutput y\n",
+         IN "Conv" OUT);
+  expect("graph g\ninput x f32 [1,6,2,5,5]\n" W "y = Conv(x, w) pads=[2,1,1,2,1,1] strides=[3,1,1]\n"
+                                                "output y\n",
          IN "Unfold Conv" OUT);
 }
 
@@ -35,10 +39,13 @@ static void groups_add_up_tap_by_tap(void **state) {
 
 static void chains_stay_frames(void **state) {
   (void)state;
-  expect(X "input q f32 [2,6,4,3,3]\n" W FLAT "y = Conv(x, v) | Relu\nz = Conv(y, w, _, q) pads=[1,1,1,1,1,1] | Add(@3)\n"
-                  "p = MaxPool(z) kernel_shape=[1,2,2]\nc = Concat(p, p) axis=1\nr = Pointwise(c) | Sigmoid\noutput r\n",
+  expect(X "input q f32 [2,6,4,3,3]\n" W FLAT "y = Conv(x, v) | Relu\n"
+                                              "z = Conv(y, w, _, q) pads=[1,1,1,1,1,1] | Add(@3)\n"
+                  "p = MaxPool(z) kernel_shape=[1,2,2]\nc = Concat(p, p) axis=1\nr = Pointwise(c) | Sigmoid\n"
+                  "output r\n",
          IN "Conv|Relu " IN "Unfold Conv|Add MaxPool Concat Pointwise|Sigmoid" OUT);
-  expect(X FLAT "y = Conv(x, v)\nm = GlobalAveragePool(y)\noutput m\n", IN "Conv GlobalAveragePool Reshape AveragePool Reshape");
+  expect(X FLAT "y = Conv(x, v)\nm = GlobalAveragePool(y)\noutput m\n",
+         IN "Conv GlobalAveragePool Reshape AveragePool Reshape");
 }
 
 /* 20 channels between two convolutions become 32, of which 12 meet zeros. */
@@ -46,8 +53,10 @@ static void channels_fill_blocks(void **state) {
   (void)state;
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
-  Graph *g = run_pass(cx, &lax_options, X "const u f32 [20,6,1,3,3] = random 1 -0.3 0.3\nconst b f32 [20] = random 2 -1 1\n"
-                      "const w f32 [7,20,3,1,1] = random 3 -0.3 0.3\ny = Conv(x, u, b) | Relu\nz = Conv(y, w) pads=[1,0,0,1,0,0]\n"
+  Graph *g = run_pass(cx, &lax_options, X "const u f32 [20,6,1,3,3] = random 1 -0.3 0.3\n"
+                                          "const b f32 [20] = random 2 -1 1\n"
+                      "const w f32 [7,20,3,1,1] = random 3 -0.3 0.3\ny = Conv(x, u, b) | Relu\n"
+                      "z = Conv(y, w) pads=[1,0,0,1,0,0]\n"
                       "output z\n", pass_volume);
   assert_string_equal(ops_text(g), IN "Conv|Relu Unfold Conv" OUT);
   assert_int_equal(g->node[2]->out[0]->shape.d[1], 32);
@@ -64,8 +73,10 @@ static void others_stay_volumes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(frames_are_stacked),     cmocka_unit_test(taps_without_a_frame_go), cmocka_unit_test(groups_add_up_tap_by_tap),
-    cmocka_unit_test(chains_stay_frames),     cmocka_unit_test(channels_fill_blocks),    cmocka_unit_test(others_stay_volumes),
+    cmocka_unit_test(frames_are_stacked),     cmocka_unit_test(taps_without_a_frame_go),
+        cmocka_unit_test(groups_add_up_tap_by_tap),
+    cmocka_unit_test(chains_stay_frames),     cmocka_unit_test(channels_fill_blocks),
+        cmocka_unit_test(others_stay_volumes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
