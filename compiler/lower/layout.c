@@ -302,6 +302,14 @@ static bool part_joins(const Layouter *w, const Node *n, Value *part, Layout *wh
   return true;
 }
 
+/* A part of a Concat that lies in another whole on whole blocks, as the features of a dense block do, or twice in this one, can be
+ * copied; that moves less than a Concat of dense tensors, which would be copied there and back. */
+static bool part_copies(const Layouter *w, const Node *n, Value *part) {
+  if (n->op != OP_Concat || n->out[0]->is_output || !part || !part->layout.block) return false;
+  bool whole_blocks = part->shape.d[1] % channel_block(w->build->target, part->type) == 0;
+  return whole_blocks && part->batched == node_is_batched(n) && (part->alias || is_stacked(part));
+}
+
 /* Whole blocks beside each other: the parts of a Concat, or of a Split, lie inside the whole. */
 static bool joins_blocks(const Layouter *w, const Node *n) {
   if (op_info[n->op].blocks != BLOCKS_JOINED || !is_image(n->in[0])) return false;
@@ -310,12 +318,27 @@ static bool joins_blocks(const Layouter *w, const Node *n) {
   int parts = n->op == OP_Concat ? n->n_in : n->n_out, i = 0;
   Value **part = n->op == OP_Concat ? n->in : n->out;
   Layout whole = {0};
-  for (; i < parts && part_joins(w, n, part[i], &whole); i++) part[i]->alias = part[i]; /* the same part again does not join */
-  for (int k = 0; k < i; k++) part[k]->alias = NULL;
+  for (; i < parts; i++) {
+    if (part_joins(w, n, part[i], &whole)) part[i]->alias = part[i]; /* the same part again does not join */
+    else if (!part_copies(w, n, part[i])) break;
+  }
+  for (int k = 0; k < i; k++)
+    if (part[k]->alias == part[k]) part[k]->alias = NULL;
   return i == parts;
 }
 
+/* Parts that can't lie in the whole become copies that can. */
+static void copy_parts(Layouter *w, Node *n) {
+  Layout whole = {0};
+  for (int i = 0; i < n->n_in; i++) {
+    Value *part = n->in[i];
+    if (part_joins(w, n, part, &whole)) part->alias = part;
+    else node_set_input(w->g, n, i, reorder(w, part, "part", layout_blocked(w->build, part, (Layout){0})));
+  }
+}
+
 static void join_blocks(Layouter *w, Node *n) {
+  if (n->op == OP_Concat) copy_parts(w, n);
   Value *whole = n->op == OP_Concat ? n->out[0] : n->in[0];
   whole->layout = layout_blocked(w->build, whole, n->op == OP_Concat ? (Layout){0} : whole->layout);
   int parts = n->op == OP_Concat ? n->n_in : n->n_out;

@@ -393,6 +393,20 @@ static void parts_lie_inside_the_whole(void **state) {
   assert_int_equal(b->alias_offset, 2 * c->layout.c * 4);
 }
 
+/* The features of a dense block lie in the first whole that they are a part of; into the next ones they are copied. */
+static void parts_of_another_whole_are_copied(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = laid_out("graph g\ninput x f32 [1,16,4,4]\n" CONV_WEIGHTS "const k f32 [16,32,1,1] = splat 1\n"
+                      "const m f32 [16,48,1,1] = splat 1\na = Conv(x, v)\nb = Conv(x, v)\nc = Concat(a, b) axis=1\n"
+                      "e = Conv(c, k)\nd = Concat(a, b, e) axis=1\ny = Conv(d, m)\noutput y\n");
+  assert_ptr_equal(value_named(g, "a")->alias, value_named(g, "c"));
+  assert_ptr_equal(value_named(g, "a.part")->alias, value_named(g, "d"));
+  assert_ptr_equal(value_named(g, "b.part")->alias, value_named(g, "d"));
+  assert_ptr_equal(value_named(g, "e")->alias, value_named(g, "d"));
+  assert_int_equal(value_named(g, "b.part")->layout.block, value_named(g, "d")->layout.block);
+}
+
 static void some_concatenations_are_copies(void **state) {
   (void)state;
   static const char *const rests[] = {
@@ -494,6 +508,7 @@ int main(void) {
     TEST(borders_are_shared_where_they_hold_the_same),
     TEST(other_borders_are_apart),
     TEST(parts_lie_inside_the_whole),
+    TEST(parts_of_another_whole_are_copied),
     TEST(some_concatenations_are_copies),
     TEST(nested_parts_compute_right),
     TEST(dense_blocks),
