@@ -64,7 +64,7 @@ static void a_dimension_of_nothing_is_one_since_ir_7(void **state) {
   Options opt = {.input = "test"};
   Buffer old = model_of_text(text, 6, 13);
   EXPECT_FAIL(cx, import_buffer(cx, &opt, &old),
-              "test: the model has a dimension of unknown size: number 1; set it with --shape x=2,224,3");
+              "test: the model has a dimension of unknown size: x[1]; set it with --shape x=2,224,3");
   context_free(cx);
 }
 

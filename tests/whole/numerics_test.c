@@ -65,7 +65,8 @@ static void check_row(char *const cell[CELLS]) {
   for (size_t i = 0; i < COUNT(constants); i += 2) {
     n += snprintf(text + n, sizeof text - (size_t)n, "const %s f32 [] = {%s}\n", constants[i], constants[i + 1]);
   }
-  snprintf(text + n, sizeof text - (size_t)n, "%s\noutput r\n", call);
+  snprintf(text + n, sizeof text - (size_t)n,
+           "const axis i64 [] = {2}\nconst count i64 [1] = {2}\n%s\noutput r\n", call);
   check_values(text, (const double *[]){x.v, y.v}, r.v, r.n);
 }
 
