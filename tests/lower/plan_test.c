@@ -266,9 +266,8 @@ static void compute(Player *p, const Node *n) {
 
 /* The result lies there already. */
 static bool is_in_place(const Node *n) {
-  if (op_info[n->op].family == FAMILY_VIEW || n->op == OP_Reorder || n->op == OP_Split) {
-    return n->out[0] && root_of(n->out[0]) == root_of(n->in[0]);
-  }
+  if (n->op == OP_Reorder) return n->out[0]->alias == n->in[0]; /* else a copy, maybe to another place in the same whole */
+  if (op_info[n->op].family == FAMILY_VIEW || n->op == OP_Split) return n->out[0] && root_of(n->out[0]) == root_of(n->in[0]);
   return n->op == OP_Concat && n->in[0]->alias == n->out[0];
 }
 
