@@ -157,6 +157,7 @@ bool readers_expand(Graph *g, Node *n) {
     Shape s;
     if (op_info[r->op].family != FAMILY_BINARY || r->n_step > 0 || r->in[0] == r->in[1]) continue;
     int own = r->in[1] == y;
+    if (r->op == OP_PRelu && own == 0) continue; /* its slopes do not make the result larger */
     if (!shape_broadcast(&x->shape, &r->in[1 - own]->shape, &s) ||
         !shape_equal(&s, &r->out[0]->shape)) continue;
     node_set_input(g, r, own, x);

@@ -170,7 +170,7 @@ static bool pool(R *r) {
   const V *x = random_any(r, T_F32, 3, 5);
   if (!x) return false;
   int rank = x->shape.rank - 2, first = r->n_line;
-  bool max = one_in(r, 2), norm = !max && one_in(r, 4), indices = max && x->exact && one_in(r, 4);
+  bool max = one_in(r, 2), norm = !max && one_in(r, 2), indices = max && x->exact && one_in(r, 4);
   RandomWindow w = random_window(r, rank, true);
   const char *y = random_new_value(r), *extra = max ? "" : norm ? " p=1" : one_in(r, 2) ? " count_include_pad=1" : "";
   if (indices) random_say(r, "%s, i%d = MaxPool(%s)", y, r->n_line, x->name);
@@ -566,7 +566,7 @@ bool random_node(R *r) {
     conv, conv, conv, conv_transpose, pool, pool, unary, unary, unary, binary, binary, binary, batch_norm, global_pool, gemm, matmul, heads, along_axis,
     hardmax, cumsum, topk, reduce, reduce, reduce, normalization, normalization, along_axes, transpose, concat, split, slice, pad, gather,
     random_index_node, random_index_node, space_to_depth, view, view, shape_chain, cast, integers,
-    random_function, random_function, random_extremum, random_condition, random_logic, random_choice,
+    random_function, random_function, random_function, random_function, random_extremum, random_condition, random_logic, random_choice,
     constant_of_shape,
     resize, resize, spread,
   };

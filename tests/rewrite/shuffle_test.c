@@ -86,8 +86,15 @@ static void an_expand_is_left_to_its_readers(void **state) {
 #undef TWO
 }
 
+static void slopes_do_not_expand(void **state) {
+  (void)state;
+  expect_ops(&lax_options, pass_moves, "input x f32 [1]\nconst s i64 [1] = {4}\nconst w f32 [4] = random 1 -1 1\n"
+             "e = Expand(x, s)\ny = PRelu(e, w)\noutput y\n", "Expand PRelu");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(slopes_do_not_expand),
     cmocka_unit_test(a_resize_becomes_resamples), cmocka_unit_test(a_shuffle_gets_its_name),
         cmocka_unit_test(channels_stand_by_place),
     cmocka_unit_test(elementwise_operators_come_first), cmocka_unit_test(an_expand_is_left_to_its_readers),
