@@ -24,9 +24,11 @@ enum {
 #define IN(min, max) .min_in = min, .max_in = max
 #define OUT(min, max) .min_out = min, .max_out = max
 #define INPUT(i) (1u << (i))
-/* What most elementwise operators have in common. */
+/* What most elementwise operators have in common, the reductions, and what import makes others of. */
 #define FUNCTION IN(1, 1), OUT(1, 1), .family = FAMILY_UNARY, .batch = BATCH_EACH, .permute = PERMUTE_FIRST
 #define OPERATION IN(2, 2), OUT(1, 1), .family = FAMILY_BINARY, .batch = BATCH_EACH, .permute = PERMUTE_ALL
+#define REDUCES IN(1, 2), OUT(1, 1), .family = FAMILY_REDUCE, .batch = BATCH_EACH, \
+  .arguments = INPUT(1), .permute = PERMUTE_ARGUMENTS
 #define BECOMES_OTHERS .family = FAMILY_IMPORT, .batch = BATCH_EACH
 
 const OpInfo op_info[OP_COUNT] = {
