@@ -113,6 +113,12 @@ double real_element(Elements e, int64_t i);
 /* How many blocks of the axes from `axis` on a tensor has, and the bytes of one. */
 int64_t blocks_before(const Shape *s, int64_t axis);
 size_t block_size(const Value *v, int64_t axis);
+/* The lines of elements along one axis; `inner` elements lie from one of its elements to the next. */
+typedef struct Lines {
+  int64_t count, size, inner;
+} Lines;
+Lines lines_by_axis(const Shape *s, int axis);
+int64_t line_element(const Lines *l, int64_t line, int64_t k); /* the number of element k of a line */
 
 /* ==== compose.c: operators that are made up of others ====
  * compose_X, which attention.c, einsum.c, fused.c and blocks.c have, is called with n's inputs checked in the walk of pass_shape and

@@ -4,23 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Element k of line i along `axis` is number i / inner * inner * size + k * inner + i % inner. */
-typedef struct Lines {
-  int64_t count, size, inner;
-} Lines;
-
-static Lines lines_of(const Shape *s, int axis) {
-  Lines l = {.count = 0, .inner = 1};
-  l.size = s->d[axis];
-  for (int64_t i = axis + 1; i < s->rank; i++) l.inner *= s->d[i];
-  if (l.size) l.count = shape_count(s) / l.size;
-  return l;
-}
-
-static int64_t element_of(const Lines *l, int64_t line, int64_t k) {
-  return line / l->inner * l->inner * l->size + k * l->inner + line % l->inner;
-}
-
 /* ---- Softmax, LogSoftmax ---- */
 
 void infer_softmax(Graph *g, Node *n) {
@@ -32,10 +15,10 @@ void infer_softmax(Graph *g, Node *n) {
 static void softmax_line(const Node *n, const void *x, void *y, const Lines *l, int64_t line) {
   Type t = n->in[0]->type;
   double max = -INFINITY, sum = 0;
-  for (int64_t k = 0; k < l->size; k++) max = fmax(max, get_number(t, x, element_of(l, line, k)).f);
-  for (int64_t k = 0; k < l->size; k++) sum += exp(get_number(t, x, element_of(l, line, k)).f - max);
+  for (int64_t k = 0; k < l->size; k++) max = fmax(max, get_number(t, x, line_element(l, line, k)).f);
+  for (int64_t k = 0; k < l->size; k++) sum += exp(get_number(t, x, line_element(l, line, k)).f - max);
   for (int64_t k = 0; k < l->size; k++) {
-    int64_t i = element_of(l, line, k);
+    int64_t i = line_element(l, line, k);
     double v = get_number(t, x, i).f - max;
     put_number(t, y, i, (Number){.f = n->op == OP_LogSoftmax ? v - log(sum) : exp(v) / sum});
   }
@@ -43,7 +26,7 @@ static void softmax_line(const Node *n, const void *x, void *y, const Lines *l, 
 
 void eval_softmax(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  Lines l = lines_of(&n->in[0]->shape, n->p.axis);
+  Lines l = lines_by_axis(&n->in[0]->shape, n->p.axis);
   for (int64_t line = 0; line < l.count; line++) softmax_line(n, in[0], out[0], &l, line);
 }
 
@@ -298,7 +281,7 @@ static int64_t find_best(const Node *n, const void *x, const Lines *l, int64_t l
   Type t = n->in[0]->type;
   int64_t best = 0;
   for (int64_t k = 1; k < l->size; k++) {
-    Number v = get_number(t, x, element_of(l, line, k)), b = get_number(t, x, element_of(l, line, best));
+    Number v = get_number(t, x, line_element(l, line, k)), b = get_number(t, x, line_element(l, line, best));
     if (n->p.last ? !beats(n, b, v) : beats(n, v, b)) best = k;
   }
   return best;
@@ -306,7 +289,7 @@ static int64_t find_best(const Node *n, const void *x, const Lines *l, int64_t l
 
 void eval_argmax(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  Lines l = lines_of(&n->in[0]->shape, n->p.axis);
+  Lines l = lines_by_axis(&n->in[0]->shape, n->p.axis);
   for (int64_t line = 0; line < l.count; line++) ((int64_t *)out[0])[line] = find_best(n, in[0], &l, line);
 }
 
@@ -314,10 +297,10 @@ void eval_argmax(Graph *g, const Node *n, const void *const *in, void **out) {
 
 void eval_hardmax(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  Lines l = lines_of(&n->in[0]->shape, n->p.axis);
+  Lines l = lines_by_axis(&n->in[0]->shape, n->p.axis);
   for (int64_t line = 0; line < l.count; line++) {
     int64_t best = find_best(n, in[0], &l, line);
     for (int64_t k = 0; k < l.size; k++)
-      put_number(n->out[0]->type, out[0], element_of(&l, line, k), (Number){.f = k == best});
+      put_number(n->out[0]->type, out[0], line_element(&l, line, k), (Number){.f = k == best});
   }
 }

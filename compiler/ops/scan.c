@@ -1,20 +1,6 @@
 /* scan.c: CumSum and TopK: operators along an axis whose results lie along it too. */
 #include "ops.h"
 
-#include <math.h>
-
-/* Lines along `axis`: `inner` elements lie from one of its elements to the next. */
-typedef struct Along {
-  int64_t outer, size, inner;
-} Along;
-
-static Along along(const Shape *s, int axis) {
-  Along a = {1, s->d[axis], 1};
-  for (int i = 0; i < axis; i++) a.outer *= s->d[i];
-  for (int i = axis + 1; i < s->rank; i++) a.inner *= s->d[i];
-  return a;
-}
-
 /* ---- CumSum ---- */
 
 static void check_one(Graph *g, const Node *n, int i) {
@@ -47,13 +33,11 @@ static int axis_at_run_time(const Node *n, const void *data) {
 void eval_cumsum(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
   Type t = n->in[0]->type;
-  Along a = along(&n->in[0]->shape, axis_at_run_time(n, in[1]));
-  for (int64_t line = 0; line < a.outer * a.inner; line++) {
-    int64_t first = line / a.inner * a.inner * a.size + line % a.inner;
+  Lines l = lines_by_axis(&n->in[0]->shape, axis_at_run_time(n, in[1]));
+  for (int64_t line = 0; line < l.count; line++) {
     Number sum = {0};
-    if (type_is_float(t)) sum.f = 0;
-    for (int64_t k = 0; k < a.size; k++) {
-      int64_t i = first + (n->p.reverse ? a.size - 1 - k : k) * a.inner;
+    for (int64_t k = 0; k < l.size; k++) {
+      int64_t i = line_element(&l, line, n->p.reverse ? l.size - 1 - k : k);
       Number x = get_number(t, in[0], i), before = sum;
       if (type_is_float(t)) sum.f += x.f;
       else sum.u += x.u;
@@ -102,19 +86,18 @@ static bool comes_before(const Node *n, const void *x, int64_t i, int64_t k) {
 void eval_topk(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
   Type t = n->in[0]->type;
-  Along a = along(&n->in[0]->shape, n->p.axis);
-  int64_t k = n->out[0] ? n->out[0]->shape.d[n->p.axis] : n->out[1]->shape.d[n->p.axis];
-  for (int64_t line = 0; line < a.outer * a.inner; line++) {
-    int64_t outer = line / a.inner * a.inner, inner = line % a.inner, last = -1;
-    for (int64_t r = 0; r < k; r++) { /* the first of those behind the last */
-      int64_t best = -1, first = outer * a.size + inner;
-      for (int64_t i = first; i < first + a.size * a.inner; i += a.inner) {
+  Lines from = lines_by_axis(&n->in[0]->shape, n->p.axis);
+  Lines to = lines_by_axis(&n->out[n->out[0] ? 0 : 1]->shape, n->p.axis);
+  for (int64_t line = 0; line < to.count; line++) {
+    int64_t first = line_element(&from, line, 0), last = -1;
+    for (int64_t r = 0; r < to.size; r++) { /* the first of those behind the last */
+      int64_t best = -1, y = line_element(&to, line, r);
+      for (int64_t i = first; i < first + from.size * from.inner; i += from.inner) {
         if (last >= 0 && !comes_before(n, in[0], last, i)) continue;
         if (best < 0 || comes_before(n, in[0], i, best)) best = i;
       }
-      int64_t to = outer * k + r * a.inner + inner;
-      if (out[0]) put_number(t, out[0], to, get_number(t, in[0], best));
-      if (n->n_out > 1 && out[1]) ((int64_t *)out[1])[to] = (best - first) / a.inner;
+      if (out[0]) put_number(t, out[0], y, get_number(t, in[0], best));
+      if (n->n_out > 1 && out[1]) ((int64_t *)out[1])[y] = (best - first) / from.inner;
       last = best;
     }
   }

@@ -271,6 +271,17 @@ Cursor broadcast_cursor(const Shape *s, const Shape *to) {
   return c;
 }
 
+Lines lines_by_axis(const Shape *s, int axis) {
+  Lines l = {.size = s->d[axis], .inner = 1};
+  for (int i = axis + 1; i < s->rank; i++) l.inner *= s->d[i];
+  if (l.size) l.count = shape_count(s) / l.size;
+  return l;
+}
+
+int64_t line_element(const Lines *l, int64_t line, int64_t k) {
+  return line / l->inner * l->inner * l->size + k * l->inner + line % l->inner;
+}
+
 /* ---- elements ---- */
 
 int64_t blocks_before(const Shape *s, int64_t axis) {
