@@ -159,6 +159,9 @@ void put_number(Type t, void *data, int64_t i, Number v); /* floats round to nea
 Number convert_number(Type from, Type to, Number v);      /* ONNX Cast */
 bool number_less(Type t, Number a, Number b);
 bool number_beats(Type t, Number a, Number b); /* a is the maximum of both, b having come first: NaN is the largest */
+bool number_undercuts(Type t, Number a, Number b); /* the minimum: NaN is the smallest */
+Number number_sum(Type t, Number a, Number b); /* integers wrap, as in products */
+Number number_product(Type t, Number a, Number b);
 
 /* ==== output.c: files that appear complete or not at all ==== */
 typedef struct Output Output;

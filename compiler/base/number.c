@@ -155,6 +155,19 @@ bool number_beats(Type t, Number a, Number b) {
   return number_less(t, b, a);
 }
 
+bool number_undercuts(Type t, Number a, Number b) {
+  if (type_is_float(t) && isnan(a.f)) return !isnan(b.f);
+  return number_less(t, a, b);
+}
+
+Number number_sum(Type t, Number a, Number b) {
+  return type_is_float(t) ? (Number){.f = a.f + b.f} : (Number){.u = a.u + b.u};
+}
+
+Number number_product(Type t, Number a, Number b) {
+  return type_is_float(t) ? (Number){.f = a.f * b.f} : (Number){.u = a.u * b.u};
+}
+
 /* ONNX leaves values outside the integer type's range open; here they stop at its ends, and NaN becomes 0. */
 static Number float_to_int(double v, Type to) {
   int bits = 8 * (int)type_size(to);

@@ -2,7 +2,6 @@
  * run time is brought inside, as the code does. */
 #include "ops.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- indices ---- */
@@ -111,23 +110,15 @@ static Combine read_combine(Graph *g, const Node *n) {
   fail_at(g, n, "reduction \"%s\" is not known", s);
 }
 
-/* A NaN wins. */
-static Number lesser(Type t, Number a, Number b) {
-  bool is_nan = type_is_float(t) && isnan(b.f);
-  return is_nan || number_less(t, b, a) ? b : a;
-}
-
 static Number combined(Combine how, Type t, Number a, Number b) {
   switch (how) {
   case COMBINE_NONE: return b;
-  case COMBINE_MIN: return lesser(t, a, b);
+  case COMBINE_MIN: return number_undercuts(t, b, a) ? b : a;
   case COMBINE_MAX: return number_beats(t, b, a) ? b : a;
-  case COMBINE_ADD:
-    if (t == T_BOOL) return (Number){.i = a.i | b.i};
-    return type_is_float(t) ? (Number){.f = a.f + b.f} : (Number){.u = a.u + b.u};
+  case COMBINE_ADD: return t == T_BOOL ? (Number){.i = a.i | b.i} : number_sum(t, a, b);
   case COMBINE_MUL: break;
   }
-  return type_is_float(t) ? (Number){.f = a.f * b.f} : (Number){.u = a.u * b.u};
+  return number_product(t, a, b);
 }
 
 /* `count` elements of the updates from number i on, to those of the result from number `at` on. */

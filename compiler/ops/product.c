@@ -191,11 +191,9 @@ Products products_of(const Node *n) {
 /* Row i of a times column j of b; floats are summed in double, integers wrap. */
 static Number dot(Type t, const Products *p, const void *const *in, int64_t a, int64_t b) {
   Number sum = {0};
-  if (type_is_float(t)) sum.f = 0;
   for (int64_t k = 0; k < p->inner; k++) {
     Number x = get_number(t, in[0], a + k * p->a.col), y = get_number(t, in[1], b + k * p->b.row);
-    if (type_is_float(t)) sum.f += x.f * y.f;
-    else sum.u += x.u * y.u;
+    sum = number_sum(t, sum, number_product(t, x, y));
   }
   return sum;
 }

@@ -123,16 +123,8 @@ static Number highest(Type t) {
   return type_is_signed(t) ? (Number){.i = INT64_MAX >> unused} : (Number){.u = UINT64_MAX >> unused};
 }
 
-static Number add(Type t, Number a, Number b) {
-  return type_is_float(t) ? (Number){.f = a.f + b.f} : (Number){.u = a.u + b.u};
-}
-
 static Number subtract(Type t, Number a, Number b) {
   return type_is_float(t) ? (Number){.f = a.f - b.f} : (Number){.u = a.u - b.u};
-}
-
-static Number multiply(Type t, Number a, Number b) {
-  return type_is_float(t) ? (Number){.f = a.f * b.f} : (Number){.u = a.u * b.u};
 }
 
 /* By a count. */
@@ -140,13 +132,6 @@ static Number divide(Type t, Number a, int64_t by) {
   if (type_is_float(t)) return (Number){.f = a.f / (double)by};
   if (by == 0) return (Number){0};
   return type_is_unsigned(t) ? (Number){.u = a.u / (uint64_t)by} : (Number){.i = a.i / by};
-}
-
-static bool is_nan(Type t, Number a) { return type_is_float(t) && isnan(a.f); }
-
-/* Is a the minimum of both, b having come first? NaN is the smallest. */
-static bool falls_below(Type t, Number a, Number b) {
-  return is_nan(t, a) ? !is_nan(t, b) : number_less(t, a, b);
 }
 
 static Number absolute(Type t, Number a) {
@@ -158,12 +143,12 @@ static Number absolute(Type t, Number a) {
 #define ONE whole(t, 1)
 #define LOWEST lowest(t)
 #define HIGHEST highest(t)
-#define ADD(p, q) add(t, p, q)
+#define ADD(p, q) number_sum(t, p, q)
 #define SUB(p, q) subtract(t, p, q)
-#define MUL(p, q) multiply(t, p, q)
+#define MUL(p, q) number_product(t, p, q)
 #define DIV(p, count) divide(t, p, count)
 #define MAX(p, q) (number_beats(t, q, p) ? (q) : (p))
-#define MIN(p, q) (falls_below(t, q, p) ? (q) : (p))
+#define MIN(p, q) (number_undercuts(t, q, p) ? (q) : (p))
 #define ABS(p) absolute(t, p)
 #define EXP(p) ((Number){.f = exp((p).f)})
 #define LOG(p) ((Number){.f = log((p).f)})
@@ -274,7 +259,7 @@ void infer_argmax(Graph *g, Node *n) {
 /* Is a what n looks for, b having come first? */
 static bool beats(const Node *n, Number a, Number b) {
   Type t = n->in[0]->type;
-  return n->op == OP_ArgMin ? falls_below(t, a, b) : number_beats(t, a, b);
+  return n->op == OP_ArgMin ? number_undercuts(t, a, b) : number_beats(t, a, b);
 }
 
 static int64_t find_best(const Node *n, const void *x, const Lines *l, int64_t line) {

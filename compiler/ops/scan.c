@@ -39,8 +39,7 @@ void eval_cumsum(Graph *g, const Node *n, const void *const *in, void **out) {
     for (int64_t k = 0; k < l.size; k++) {
       int64_t i = line_element(&l, line, n->p.reverse ? l.size - 1 - k : k);
       Number x = get_number(t, in[0], i), before = sum;
-      if (type_is_float(t)) sum.f += x.f;
-      else sum.u += x.u;
+      sum = number_sum(t, sum, x);
       put_number(t, out[0], i, n->p.exclusive ? before : sum);
     }
   }
