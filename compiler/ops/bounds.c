@@ -1,8 +1,6 @@
 /* bounds.c: Slice and Pad, whose bounds are constants or known at run time only. */
 #include "ops.h"
 
-#include <string.h>
-
 /* ---- bounds known at run time ---- */
 
 bool has_run_time_bounds(const Node *n) {
@@ -143,10 +141,7 @@ void eval_slice(Graph *g, const Node *n, const void *const *in, void **out) {
 
 static PadMode pad_mode(Graph *g, const Node *n) {
   static const char *const name[] = {"constant", "reflect", "edge", "wrap"};
-  const char *s = attr_string(n, "mode", "constant");
-  for (size_t i = 0; i < COUNT(name); i++)
-    if (strcmp(s, name[i]) == 0) return (PadMode)i;
-  fail_at(g, n, "mode \"%s\" is not known", s);
+  return (PadMode)choice_attr(g, n, "mode", name, COUNT(name));
 }
 
 void pad_amounts(Graph *g, const Node *n, int64_t *lo, int64_t *hi) {

@@ -1,17 +1,13 @@
 /* depth.c: SpaceToDepth and DepthToSpace: squares of b x b pixels against b b times the channels. */
 #include "ops.h"
 
-#include <string.h>
-
 static void read_square(Graph *g, Node *n) {
   const Shape *s = &n->in[0]->shape;
   int64_t b = attr_int(n, "blocksize", 0);
   if (s->rank != 4) fail_at(g, n, "the input has %d dimensions, not 4", s->rank);
   if (b < 1 || b > INT32_MAX) fail_at(g, n, "attribute blocksize is not a positive number");
   n->p.block = (int)b;
-  const char *mode = attr_string(n, "mode", "DCR");
-  n->p.by_channel = strcmp(mode, "CRD") == 0;
-  if (!n->p.by_channel && strcmp(mode, "DCR") != 0) fail_at(g, n, "mode \"%s\" is not known", mode);
+  n->p.by_channel = choice_attr(g, n, "mode", (const char *const[]){"DCR", "CRD"}, 2) == 1;
   if (s->d[1] < 0 || s->d[2] < 0 || s->d[3] < 0)
     fail_at(g, n, "the batch is not the first dimension%s", batch_remedy(g, n));
 }

@@ -61,10 +61,7 @@ void eval_range(Graph *g, const Node *n, const void *const *in, void **out) {
 void infer_eye_like(Graph *g, Node *n) {
   check_rank(g, n, 0, 2, 2);
   for (int i = 0; i < 2; i++) check_number(g, n, 0, i);
-  int64_t to = attr_int(n, "dtype", n->in[0]->type);
-  if (to < 0 || to > T_BF16 || !type_size((Type)to))
-    fail_at(g, n, "element type %lld is not supported", (long long)to);
-  n->p.to = (Type)to;
+  n->p.to = type_attr(g, n, "dtype", n->in[0]->type);
   n->p.diagonal = size_clamp(attr_int(n, "k", 0), -n->in[0]->shape.d[0], n->in[0]->shape.d[1]);
   set_output(g, n, 0, n->p.to, &n->in[0]->shape);
 }

@@ -104,10 +104,7 @@ void eval_gather_elements(Graph *g, const Node *n, const void *const *in, void *
 
 static Combine read_combine(Graph *g, const Node *n) {
   static const char *const name[] = {"none", "add", "mul", "min", "max"};
-  const char *s = attr_string(n, "reduction", "none");
-  for (size_t i = 0; i < COUNT(name); i++)
-    if (strcmp(s, name[i]) == 0) return (Combine)i;
-  fail_at(g, n, "reduction \"%s\" is not known", s);
+  return (Combine)choice_attr(g, n, "reduction", name, COUNT(name));
 }
 
 static Number combined(Combine how, Type t, Number a, Number b) {

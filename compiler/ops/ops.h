@@ -97,6 +97,10 @@ void broadcast_input(Graph *g, const Node *n, int i, Shape *s);
 void broadcast_into(Graph *g, const Node *n, int i, const Shape *s);
 /* Attribute of `count` integers; out keeps its defaults where there is none. */
 void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *out);
+/* The number of the text that an attribute is among the choices; the first where there is none. */
+int choice_attr(Graph *g, const Node *n, const char *name, const char *const *choice, int count);
+/* Attribute that is an element type. */
+Type type_attr(Graph *g, const Node *n, const char *name, Type otherwise);
 /* A float that was an attribute in older operator sets becomes input i, of the type of input 0. */
 void attr_to_input(Graph *g, Node *n, const char *name, int i);
 /* The elements of a float tensor in single precision: `data` itself where it is f32. */

@@ -17,11 +17,8 @@ void infer_clip(Graph *g, Node *n) {
 }
 
 void infer_cast(Graph *g, Node *n) {
-  int64_t to = attr_int(n, "to", T_NONE);
-  if (to < 0 || to > T_BF16 || !type_size((Type)to))
-    fail_at(g, n, "element type %lld is not supported", (long long)to);
-  n->p.to = (Type)to;
-  set_output(g, n, 0, (Type)to, &n->in[0]->shape);
+  n->p.to = type_attr(g, n, "to", T_NONE);
+  set_output(g, n, 0, n->p.to, &n->in[0]->shape);
 }
 
 void infer_prelu(Graph *g, Node *n) {

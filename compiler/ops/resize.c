@@ -3,16 +3,8 @@
 #include "ops.h"
 
 #include <math.h>
-#include <string.h>
 
 /* ---- attributes ---- */
-
-static int choice(Graph *g, const Node *n, const char *attr, const char *const *names, int count) {
-  const char *s = attr_string(n, attr, names[0]);
-  for (int i = 0; i < count; i++)
-    if (strcmp(s, names[i]) == 0) return i;
-  fail_at(g, n, "%s \"%s\" is not known", attr, s);
-}
 
 static void read_attributes(Graph *g, Node *n) {
   static const char *const mode[] = {"nearest", "linear", "cubic"};
@@ -23,11 +15,11 @@ static void read_attributes(Graph *g, Node *n) {
                                         "floor_or_ceil_by_scale"};
   static const char *const aspect[] = {"stretch", "not_larger", "not_smaller"};
   struct Resizing *r = &n->p.resize;
-  r->interpolation = (Interpolation)choice(g, n, "mode", mode, COUNT(mode));
-  r->coordinates = (Coordinates)choice(g, n, "coordinate_transformation_mode", coordinates,
-                                       COUNT(coordinates));
-  r->nearest = (Nearest)choice(g, n, "nearest_mode", nearest, COUNT(nearest));
-  r->aspect = (AspectRatio)choice(g, n, "keep_aspect_ratio_policy", aspect, COUNT(aspect));
+  r->interpolation = (Interpolation)choice_attr(g, n, "mode", mode, COUNT(mode));
+  r->coordinates = (Coordinates)choice_attr(g, n, "coordinate_transformation_mode", coordinates,
+                                            COUNT(coordinates));
+  r->nearest = (Nearest)choice_attr(g, n, "nearest_mode", nearest, COUNT(nearest));
+  r->aspect = (AspectRatio)choice_attr(g, n, "keep_aspect_ratio_policy", aspect, COUNT(aspect));
   r->antialias = attr_int(n, "antialias", 0) != 0;
   r->exclude_outside = attr_int(n, "exclude_outside", 0) != 0;
   bool nearest_mode = r->interpolation == INTERPOLATE_NEAREST;

@@ -9,10 +9,7 @@ typedef enum AutoPad { AUTO_NOTSET, AUTO_VALID, AUTO_SAME_UPPER, AUTO_SAME_LOWER
 
 static AutoPad auto_pad(Graph *g, const Node *n) {
   static const char *const name[] = {"NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"};
-  const char *s = attr_string(n, "auto_pad", "NOTSET");
-  for (size_t i = 0; i < COUNT(name); i++)
-    if (strcmp(s, name[i]) == 0) return (AutoPad)i;
-  fail_at(g, n, "auto_pad \"%s\" is not known", s);
+  return (AutoPad)choice_attr(g, n, "auto_pad", name, COUNT(name));
 }
 
 /* Places of a window are sums of two sizes, two paddings and one product, which these bounds keep below 2^63. Padding is as

@@ -178,6 +178,19 @@ void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *ou
   memcpy(out, a->ints, (size_t)count * sizeof *out);
 }
 
+int choice_attr(Graph *g, const Node *n, const char *name, const char *const *choice, int count) {
+  const char *s = attr_string(n, name, choice[0]);
+  for (int i = 0; i < count; i++)
+    if (strcmp(s, choice[i]) == 0) return i;
+  fail_at(g, n, "%s \"%s\" is not known", name, s);
+}
+
+Type type_attr(Graph *g, const Node *n, const char *name, Type otherwise) {
+  int64_t t = attr_int(n, name, otherwise);
+  if (t < 0 || t > T_BF16 || !type_size((Type)t)) fail_at(g, n, "element type %lld is not supported", (long long)t);
+  return (Type)t;
+}
+
 void infer_same(Graph *g, Node *n) {
   set_output(g, n, 0, n->in[0]->type, &n->in[0]->shape);
 }
