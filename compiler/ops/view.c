@@ -49,9 +49,8 @@ static int64_t fitting_batch(int64_t a, int64_t b) {
 
 static void check_same_count(Graph *g, const Node *n, const Shape *from, const Shape *to) {
   int64_t a = product(g, n, from->d, from->rank), b = product(g, n, to->d, to->rank), batch = fitting_batch(a, b);
-  const char *remedy = batch_remedy(g, n);
   if (a == b) return;
-  if (batch) remedy = format_text(g->cx, "; with --batch %lld they do", (long long)batch);
+  const char *remedy = batch ? format_text(g->cx, "; with --batch %lld they do", (long long)batch) : batch_remedy(g, n);
   fail_at(g, n, "shapes %s and %s do not have the same number of elements%s", shape_text(g->cx, from),
           shape_text(g->cx, to), remedy);
 }
