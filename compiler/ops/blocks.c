@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-static const int64_t to_nchw[] = {0, 3, 1, 2}, to_nhwc[] = {0, 2, 3, 1};
-
 /* ---- how large a block is ---- */
 
 /* Results of elementwise operators may be in blocks as well. */
@@ -145,7 +143,7 @@ void compose_nchwc_upsample(Graph *g, Node *n) {
 void compose_nchwc_reorder_input(Graph *g, Node *n) {
   check_rank(g, n, 0, 4, 4);
   Value *x = n->in[0];
-  if (attr_int(n, "channels_last", 0) != 0) x = compose_transpose(g, n, x, to_nchw);
+  if (attr_int(n, "channels_last", 0) != 0) x = compose_channels_first(g, n, x);
   int64_t over = x->shape.d[1] % 16 ? x->shape.d[1] % nchwc_block(g, n) : 0;
   if (over) {
     int64_t pads[8] = {[5] = nchwc_block(g, n) - over};
@@ -166,6 +164,6 @@ void compose_nchwc_reorder_output(Graph *g, Node *n) {
                    value_const_i64(g, "axis", 1, (int64_t[]){1})};
     x = compose_value(g, compose_node(g, n, OP_Slice, 4, in));
   }
-  if (attr_int(n, "channels_last", 0) != 0) x = compose_transpose(g, n, x, to_nhwc);
+  if (attr_int(n, "channels_last", 0) != 0) x = compose_channels_last(g, n, x);
   compose_result(g, n, x);
 }

@@ -2,8 +2,6 @@
  * identity. */
 #include "ops.h"
 
-#include <string.h>
-
 Node *compose_node(Graph *g, const Node *n, Op op, int n_in, Value *const *in) {
   assert(g->walking);
   return walk_before(g, op, n->name, n_in, in, 1);
@@ -11,8 +9,7 @@ Node *compose_node(Graph *g, const Node *n, Op op, int n_in, Value *const *in) {
 
 Node *compose_like(Graph *g, const Node *n, Op op, int n_in, Value *const *in) {
   Node *part = compose_node(g, n, op, n_in, in);
-  part->attr = alloc_n(g->cx, (size_t)n->n_attr + 1, sizeof *part->attr);
-  if (n->n_attr) memcpy(part->attr, n->attr, (size_t)n->n_attr * sizeof *part->attr);
+  part->attr = alloc_extended(g->cx, n->attr, n->n_attr, sizeof *part->attr);
   part->n_attr = n->n_attr;
   return part;
 }
@@ -34,6 +31,14 @@ Value *compose_transpose(Graph *g, const Node *n, Value *x, const int64_t *perm)
   Node *t = compose_node(g, n, OP_Transpose, 1, &x);
   attr_set_ints(g, t, "perm", x->shape.rank, perm);
   return compose_value(g, t);
+}
+
+Value *compose_channels_first(Graph *g, const Node *n, Value *x) {
+  return compose_transpose(g, n, x, (const int64_t[]){0, 3, 1, 2});
+}
+
+Value *compose_channels_last(Graph *g, const Node *n, Value *x) {
+  return compose_transpose(g, n, x, (const int64_t[]){0, 2, 3, 1});
 }
 
 Value *compose_reshape(Graph *g, const Node *n, Value *x, const Shape *s) {

@@ -52,8 +52,6 @@ static void drop_activation(Node *part) {
 
 /* ---- convolutions ---- */
 
-static const int64_t to_nchw[] = {0, 3, 1, 2}, to_nhwc[] = {0, 2, 3, 1};
-
 /* The convolution of x and the node's weights, and its bias. */
 static Value *convolve(Graph *g, const Node *n, Value *x, Value *w) {
   Node *conv = compose_like(g, n, OP_Conv, has_input(n, 2) ? 3 : 2,
@@ -76,15 +74,14 @@ void compose_fused_conv(Graph *g, Node *n) { compose_activated_conv(g, n, n->in[
 
 void compose_nhwc_conv(Graph *g, Node *n) {
   check_rank(g, n, 0, 4, 4);
-  Value *y = convolve(g, n, compose_transpose(g, n, n->in[0], to_nchw), n->in[1]);
-  finish_conv(g, n, compose_transpose(g, n, y, to_nhwc));
+  Value *y = convolve(g, n, compose_channels_first(g, n, n->in[0]), n->in[1]);
+  finish_conv(g, n, compose_channels_last(g, n, y));
 }
 
 void compose_nhwc_max_pool(Graph *g, Node *n) {
   check_rank(g, n, 0, 4, 4);
-  Value *x = compose_transpose(g, n, n->in[0], to_nchw);
-  compose_result(g, n, compose_transpose(g, n, compose_value(g, compose_like(g, n, OP_MaxPool, 1, &x)),
-                                         to_nhwc));
+  Value *x = compose_channels_first(g, n, n->in[0]);
+  compose_result(g, n, compose_channels_last(g, n, compose_value(g, compose_like(g, n, OP_MaxPool, 1, &x))));
 }
 
 /* ---- products ---- */

@@ -133,6 +133,8 @@ Node *compose_like(Graph *g, const Node *n, Op op, int n_in, Value *const *in); 
 Value *compose_value(Graph *g, Node *part);                                     /* ... this, which infers it: its result */
 Value *compose_op(Graph *g, const Node *n, Op op, Value *a, Value *b);             /* without attributes; b NULL: of one input */
 Value *compose_transpose(Graph *g, const Node *n, Value *x, const int64_t *perm);
+Value *compose_channels_first(Graph *g, const Node *n, Value *x); /* [N,H,W,C] as [N,C,H,W] */
+Value *compose_channels_last(Graph *g, const Node *n, Value *x);  /* and back */
 Value *compose_reshape(Graph *g, const Node *n, Value *x, const Shape *s);
 Value *compose_number(Graph *g, const Node *n, Type t, double x); /* a constant */
 void compose_other_result(Graph *g, Node *n, int i, Value *y);    /* y is n's result i > 0 */
