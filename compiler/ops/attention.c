@@ -15,9 +15,10 @@ typedef struct Attention {
 
 /* ---- heads ---- */
 
+static const int64_t heads_first[] = {0, 2, 1, 3}; /* and back */
+
 static Value *heads_of(const Attention *a, int input, int64_t heads) {
   Value *x = a->n->in[input];
-  static const int64_t perm[] = {0, 2, 1, 3};
   if (!a->flat) return x;
   Shape s = x->shape;
   if (heads < 1 || s.d[2] % heads)
@@ -26,7 +27,7 @@ static Value *heads_of(const Attention *a, int input, int64_t heads) {
   s.rank = 4;
   s.d[3] = s.d[2] / heads;
   s.d[2] = heads;
-  return compose_transpose(a->g, a->n, compose_reshape(a->g, a->n, x, &s), perm);
+  return compose_transpose(a->g, a->n, compose_reshape(a->g, a->n, x, &s), heads_first);
 }
 
 static Value *joined(const Attention *a, int past, Value *x) {
@@ -59,6 +60,13 @@ static Value *product(const Attention *a, Value *x, Value *y) {
 
 /* ---- masks ---- */
 
+static Value *as_type(const Attention *a, Value *x, Type t) {
+  if (x->type == t) return x;
+  Node *cast = compose_node(a->g, a->n, OP_Cast, 1, &x);
+  attr_set_int(a->g, cast, "to", t);
+  return compose_value(a->g, cast);
+}
+
 static Value *scaled(const Attention *a, Value *x, double by) {
   return compose_op(a->g, a->n, OP_Mul, x, compose_number(a->g, a->n, x->type, by));
 }
@@ -68,9 +76,7 @@ static Value *scaled(const Attention *a, Value *x, double by) {
 static Value *added_mask(const Attention *a, Value *mask, Type t) {
   double lowest = t == T_F16 ? -65504 : -3.38953139e38; /* that bf16 has as well */
   if (mask->type != T_BOOL) return mask;
-  Node *cast = compose_node(a->g, a->n, OP_Cast, 1, &mask);
-  attr_set_int(a->g, cast, "to", t);
-  Value *off = compose_op(a->g, a->n, OP_Sub, compose_number(a->g, a->n, t, 1), compose_value(a->g, cast));
+  Value *off = compose_op(a->g, a->n, OP_Sub, compose_number(a->g, a->n, t, 1), as_type(a, mask, t));
   return scaled(a, off, lowest);
 }
 
@@ -110,20 +116,11 @@ static Value *capped(const Attention *a, Value *scores) {
 /* ---- the operator ---- */
 
 static Value *softmax(const Attention *a, Value *x) {
-  Type own = x->type, in = (Type)attr_int(a->n, "softmax_precision", own);
-  Node *part;
-  if (in != own) {
-    part = compose_node(a->g, a->n, OP_Cast, 1, &x);
-    attr_set_int(a->g, part, "to", in);
-    x = compose_value(a->g, part);
-  }
-  part = compose_node(a->g, a->n, OP_Softmax, 1, &x);
+  Type own = x->type;
+  x = as_type(a, x, (Type)attr_int(a->n, "softmax_precision", own));
+  Node *part = compose_node(a->g, a->n, OP_Softmax, 1, &x);
   attr_set_int(a->g, part, "axis", -1);
-  x = compose_value(a->g, part);
-  if (in == own) return x;
-  part = compose_node(a->g, a->n, OP_Cast, 1, &x);
-  attr_set_int(a->g, part, "to", own);
-  return compose_value(a->g, part);
+  return as_type(a, compose_value(a->g, part), own);
 }
 
 /* If the scores in this state are asked for, they are the fourth result. */
@@ -167,7 +164,6 @@ static void read_inputs(Attention *a) {
 }
 
 void compose_attention(Graph *g, Node *n) {
-  static const int64_t perm[] = {0, 2, 1, 3};
   Attention a = {.g = g, .n = n};
   read_inputs(&a);
   a.q = heads_of(&a, 0, a.q_heads);
@@ -177,7 +173,7 @@ void compose_attention(Graph *g, Node *n) {
   compose_other_result(g, n, 2, a.v);
   Value *y = product(&a, probabilities(&a), a.v);
   if (a.flat) {
-    y = compose_transpose(g, n, y, perm);
+    y = compose_transpose(g, n, y, heads_first);
     Shape s = {.rank = 3, .d = {y->shape.d[0], y->shape.d[1], y->shape.d[2] * y->shape.d[3]}};
     y = compose_reshape(g, n, y, &s);
   }
