@@ -3,18 +3,13 @@
 
 static void check_conv_channels(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape;
-  int64_t group = attr_int(n, "group", 1);
-  check_range(g, n, "group", group, 1, INT32_MAX);
-  for (int i = 0; i < w->rank; i++) check_number(g, n, 1, i);
-  check_number(g, n, 0, 1);
-  int64_t channels;
+  int64_t group = read_group(g, n), channels;
   if (!mul_size(w->d[1], group, &channels) || channels != x->d[1])
     fail_at(g, n, "%lld input channels, but weights for %lld groups of %lld", (long long)x->d[1],
             (long long)group, (long long)w->d[1]);
   if (w->d[0] < 1 || w->d[0] % group)
     fail_at(g, n, "%lld output channels do not divide into %lld groups", (long long)w->d[0],
             (long long)group);
-  n->group = (int)group;
 }
 
 static Shape conv_shape(Graph *g, Node *n) {
@@ -32,10 +27,7 @@ static Shape conv_shape(Graph *g, Node *n) {
 void infer_conv(Graph *g, Node *n) {
   check_same_type(g, n, 1);
   Shape out = conv_shape(g, n);
-  if (has_input(n, 2)) {
-    check_same_type(g, n, 2);
-    check_per_channel(g, n, 2, out.d[1]);
-  }
+  check_bias(g, n, out.d[1]);
   set_output(g, n, 0, n->in[0]->type, &out);
 }
 

@@ -4,17 +4,13 @@
 
 static void check_channels(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape;
-  int64_t group = attr_int(n, "group", 1), outputs;
-  check_range(g, n, "group", group, 1, INT32_MAX);
-  for (int i = 0; i < w->rank; i++) check_number(g, n, 1, i);
-  check_number(g, n, 0, 1);
+  int64_t group = read_group(g, n), outputs;
   if (w->d[0] != x->d[1])
     fail_at(g, n, "%lld input channels, but weights for %lld", (long long)x->d[1], (long long)w->d[0]);
   if (x->d[1] % group)
     fail_at(g, n, "%lld input channels do not divide into %lld groups", (long long)x->d[1], (long long)group);
   if (w->d[1] < 1 || !mul_size(w->d[1], group, &outputs))
     fail_at(g, n, "%lld output channels a group", (long long)w->d[1]);
-  n->group = (int)group;
 }
 
 void infer_conv_transpose(Graph *g, Node *n) {
@@ -27,10 +23,7 @@ void infer_conv_transpose(Graph *g, Node *n) {
   read_kernel(g, n, axis);
   Shape out = {.rank = 2, .d = {x->d[0], w->d[1] * n->group}};
   spread_window(g, n, x->rank - 2, axis, &out);
-  if (has_input(n, 2)) {
-    check_same_type(g, n, 2);
-    check_per_channel(g, n, 2, out.d[1]);
-  }
+  check_bias(g, n, out.d[1]);
   set_output(g, n, 0, n->in[0]->type, &out);
 }
 

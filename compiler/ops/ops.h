@@ -199,6 +199,11 @@ typedef struct WindowAxis {
 void read_window(Graph *g, const Node *n, int spatial, WindowAxis *axis);
 /* The same of a convolution, with the sizes of its weights. */
 void read_kernel(Graph *g, const Node *n, WindowAxis *axis);
+/* Fills and returns a convolution's n->group; fails where a size of the weights, or how many channels there are, is the batch symbol
+ * times something. */
+int64_t read_group(Graph *g, Node *n);
+/* Fails unless a convolution's bias, if it has one, is one number for each of the channels, of the type of its input. */
+void check_bias(Graph *g, const Node *n, int64_t channels);
 /* Fills n->win, and `out` with the spatial sizes behind the two dimensions that it already has. */
 void slide_window(Graph *g, Node *n, int spatial, WindowAxis *axis, bool ceil_mode, Shape *out);
 /* The same where the windows are those of the result, one for each element of the input (ConvTranspose): attributes that say

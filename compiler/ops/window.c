@@ -60,6 +60,21 @@ void read_window(Graph *g, const Node *n, int spatial, WindowAxis *axis) {
   }
 }
 
+int64_t read_group(Graph *g, Node *n) {
+  int64_t group = attr_int(n, "group", 1);
+  check_range(g, n, "group", group, 1, INT32_MAX);
+  for (int i = 0; i < n->in[1]->shape.rank; i++) check_number(g, n, 1, i);
+  check_number(g, n, 0, 1);
+  n->group = (int)group;
+  return group;
+}
+
+void check_bias(Graph *g, const Node *n, int64_t channels) {
+  if (!has_input(n, 2)) return;
+  check_same_type(g, n, 2);
+  check_per_channel(g, n, 2, channels);
+}
+
 void read_kernel(Graph *g, const Node *n, WindowAxis *axis) {
   const Shape *w = &n->in[1]->shape;
   int spatial = w->rank - 2;
