@@ -263,11 +263,11 @@ void graph_compact(Graph *g) {
 }
 
 static bool is_of_domain(const OpInfo *op, const char *domain) {
-  return strcmp(op->domain, domain) == 0 || (op->also && strcmp(op->also, domain) == 0);
+  return !domain || strcmp(op->domain, domain) == 0 || (op->also && strcmp(op->also, domain) == 0);
 }
 
 Op op_find(const char *domain, const char *name) {
-  if (strcmp(domain, "ai.onnx") == 0) domain = "";
+  if (domain && strcmp(domain, "ai.onnx") == 0) domain = "";
   for (int op = OP_NONE + 1; op < OP_COUNT; op++)
     if (strcmp(op_info[op].name, name) == 0 && is_of_domain(&op_info[op], domain)) return op;
   return OP_NONE;

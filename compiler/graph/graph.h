@@ -396,7 +396,7 @@ void node_mark_batched(Node *n);        /* they are if an input is; infer_node d
 /* Drops dead nodes, values that nobody reads or defines; renumbers value ids. */
 void graph_compact(Graph *g);
 int node_index(const Graph *g, const Node *n); /* during a walk, of a node that it has met */
-Op op_find(const char *domain, const char *name); /* OP_NONE: unknown */
+Op op_find(const char *domain, const char *name); /* NULL: in any domain, names being unique; OP_NONE: unknown */
 
 /* ==== copy.c ==== */
 

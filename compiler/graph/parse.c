@@ -301,10 +301,7 @@ static void parse_attr(Parser *p, Node *n) {
 
 static Op parse_op(Parser *p) {
   const char *name = parse_name(p);
-  Op op = op_find("", name);
-  if (op == OP_NONE) op = op_find("com.microsoft", name);
-  if (op == OP_NONE) op = op_find("com.microsoft.nchwc", name);
-  if (op == OP_NONE) op = op_find("rcc", name);
+  Op op = op_find(NULL, name);
   if (op == OP_NONE) fail(p->cx, "line %d: \"%s\" is no operator", p->line, name);
   return op;
 }
