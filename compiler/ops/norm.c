@@ -139,21 +139,20 @@ static Type stash_type(Graph *g, const Node *n) {
 }
 
 /* The result has the type of the scale, which in newer operator sets is the input's. */
-void infer_layer_norm(Graph *g, Node *n) {
+static void normalize_last_axes(Graph *g, Node *n, bool centered) {
   n->p.epsilon = attr_float(n, "epsilon", 1e-5f);
-  set_statistics(g, n, last_axes(g, n), DIVISOR_VARIANCE, true);
+  set_statistics(g, n, last_axes(g, n), DIVISOR_VARIANCE, centered);
   check_parameters(g, n);
   set_output(g, n, 0, n->in[1]->type, &n->in[0]->shape);
+}
+
+void infer_layer_norm(Graph *g, Node *n) {
+  normalize_last_axes(g, n, true);
   Shape s = statistics_shape(n);
   for (int i = 1; i < 3; i++) set_output(g, n, i, stash_type(g, n), &s);
 }
 
-void infer_rms_norm(Graph *g, Node *n) {
-  n->p.epsilon = attr_float(n, "epsilon", 1e-5f);
-  set_statistics(g, n, last_axes(g, n), DIVISOR_VARIANCE, false);
-  check_parameters(g, n);
-  set_output(g, n, 0, n->in[1]->type, &n->in[0]->shape);
-}
+void infer_rms_norm(Graph *g, Node *n) { normalize_last_axes(g, n, false); }
 
 /* The axes that an attribute lists. */
 static unsigned listed_axes(Graph *g, const Node *n, unsigned otherwise) {
