@@ -249,7 +249,7 @@ typedef struct OpParams {
   float epsilon;         /* of normalisations */
   int axis;              /* counted from the front, of operators along one; Shape: where it begins; QuantizeLinear, DequantizeLinear:
                             that of a list of scales; ReverseSequence: time; Compress: -1 for all in a row; GatherND: how many are batches */
-  unsigned axes;         /* reductions: a bit for each axis that goes */
+  unsigned axes;         /* reductions: a bit for each axis that goes; normalisations: for each that statistics are taken along */
   int64_t depth;         /* Unfold: images of a volume */
   int block;             /* SpaceToDepth, DepthToSpace */
   bool by_channel;       /* these: a channel's places lie beside each other, not a place's channels */
@@ -281,8 +281,8 @@ typedef struct OpParams {
   } resample;
   bool upper;            /* Trilu: the triangle that is kept */
   bool training;         /* BatchNormalization: by the statistics of its input, a constant */
-  Divisor divisor;       /* Normalize, whose statistics are taken along `axes` */
-  bool centered;         /* Normalize: the mean is taken off first */
+  Divisor divisor;       /* normalisations */
+  bool centered;         /* these: the mean is taken off first */
   float bias;            /* LRN */
   int64_t size;          /* LRN: channels that a sum is over */
 } OpParams;
@@ -300,10 +300,10 @@ struct Node {
   Step *step;            /* the epilogue */
   int n_step;
   OpParams p;
-  Window win;            /* of convolutions, MaxPool, AveragePool; of Interleave the strides alone,
+  Window win;            /* of convolutions and pools; of Interleave the strides alone,
                             of Unfold what is along D, where `front` may be negative */
   int group;             /* of convolutions; normalisations along axis 1: as many sets of channels have statistics of their own */
-  Plan *plan;            /* Conv, Gemm, MatMul: filled by select */
+  Plan *plan;            /* of operators whose code is `planned`: filled by select */
   struct Candidates *candidates; /* Conv: what select chose from */
   bool dead;             /* removed; graph_compact drops it */
   int at;                /* its number in graph->node */

@@ -216,8 +216,8 @@ typedef struct Volume {
 } Volume;
 Volume volume_of(const Shape *s);
 
-/* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c scan.c resize.c resample.c move.c index.c
- * fill.c bounds.c view.c ====
+/* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c scan.c resize.c resample.c move.c
+ * spread.c depth.c unfold.c index.c fill.c bounds.c view.c quant.c ====
  * Infer: checks the node's inputs and attributes, sets type and shape of its outputs. Eval: computes them, out[i], from in[i];
  * unused outputs are NULL. */
 
