@@ -16,7 +16,7 @@ static void check_pool_padding(Graph *g, const Node *n, const WindowAxis *a) {
 
 /* The exponent of LpPool and GlobalLpPool. */
 static void set_power(Graph *g, Node *n) {
-  if (n->op != OP_LpPool && n->op != OP_GlobalLpPool) return;
+  if (!is_lp_pool(n)) return;
   int64_t power = attr_int(n, "p", 2);
   check_range(g, n, "p", power, 1, INT32_MAX);
   n->p.power = (int)power;
