@@ -16,7 +16,7 @@ static Ref half_from(Emit *e, Ref x) {
   Ref rounded = LLVMBuildAdd(e->b, plus_i(e, n, ((int64_t)1 << (drop - 1)) - 1), odd, "");
   Ref y = plus_i(e, shift_right(e, rounded, drop), -(rebias << 10));
   Ref low = LLVMBuildSub(e->b, as_type(e, add_f(e, a, magic), bits), as_type(e, magic, bits), "");
-  y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOLT, a, real_like(e, x, 0x1p-14), ""), low, y);
+  y = choose(e, less_f(e, a, real_like(e, x, 0x1p-14)), low, y);
   y = choose(e, LLVMBuildFCmp(e->b, LLVMRealOGE, a, real_like(e, x, 65520), ""), whole_like(e, y, 0x7c00), y);
   y = choose(e, LLVMBuildFCmp(e->b, LLVMRealUNO, a, a, ""), whole_like(e, y, 0x7e00), y);
   Ref sign = LLVMBuildAnd(e->b, shift_right(e, as_type(e, x, bits), size - 16), whole_like(e, y, 0x8000), "");

@@ -14,19 +14,17 @@ typedef struct Lrn {
 
 /* base^-beta, by square roots where they do. */
 static Ref inverse_power(Emit *e, Ref base, float beta) {
-  LLVMTypeRef t = LLVMTypeOf(base);
-  Ref one = real_like(e, base, 1), root = intrinsic(e, "llvm.sqrt", 1, &t, 1, &base);
-  if (beta == 1) return LLVMBuildFDiv(e->b, one, base, "");
-  if (beta == 0.5f) return LLVMBuildFDiv(e->b, one, root, "");
-  if (beta == 0.75f)
-    return LLVMBuildFDiv(e->b, one, mul_f(e, root, intrinsic(e, "llvm.sqrt", 1, &t, 1, &root)), "");
+  Ref one = real_like(e, base, 1), root = sqrt_f(e, base);
+  if (beta == 1) return div_f(e, one, base);
+  if (beta == 0.5f) return div_f(e, one, root);
+  if (beta == 0.75f) return div_f(e, one, mul_f(e, root, sqrt_f(e, root)));
   return math_exp(e, mul_f(e, math_log(e, base), real_like(e, base, -beta)));
 }
 
 /* `valid` pixels from number x on. */
 static void compute_pixels(const Lrn *l, Ref x, int valid) {
   Emit *e = l->e;
-  Ref sum = splat(e, const_f32(e, 0), e->lanes);
+  Ref sum = splat_const(e, 0);
   Loop k;
   loop_begin_some(e, &k, l->lo, l->hi, 1, 1, &sum);
   Ref v = load_lanes(e, gep(e, gep(e, l->src, k.i, l->map * F32_BYTES), x, F32_BYTES), 0, valid, F32_BYTES);

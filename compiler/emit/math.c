@@ -9,7 +9,7 @@ static const double infinity = 1 / 0.0; /* math.h has names that emit.h has too 
 /* ==== comparison ==== */
 
 Ref math_less(Emit *e, Type t, Ref a, Ref b) {
-  if (type_is_float(t)) return LLVMBuildFCmp(e->b, LLVMRealOLT, a, b, "");
+  if (type_is_float(t)) return less_f(e, a, b);
   return LLVMBuildICmp(e->b, type_is_signed(t) ? LLVMIntSLT : LLVMIntULT, a, b, "");
 }
 

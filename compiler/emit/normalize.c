@@ -68,7 +68,7 @@ static void build_pixels(Pixels *p, Ref image, Ref row, Ref x) {
   step_pointers(e, p->n, image, b.i, row, x, arg);
   for (int i = 0; i < p->pixels; i++) {
     Ref v = load_pixel(p, b.i, i);
-    if (p->n->p.centered) v = LLVMBuildFSub(e->b, v, p->mean[i], "");
+    if (p->n->p.centered) v = sub_f(e, v, p->mean[i]);
     v = apply_steps(e, p->n, mul_f(e, v, p->factor[i]), arg, 0, 0, i);
     store(e, v, place_from(e, p->dst, p->y, NULL, b.i, NULL, NULL), place_offset(p->y, 0, 0, i),
           e->vec_bytes);

@@ -184,7 +184,7 @@ static void write_dense(const Dense *d, Ref at, int valid) {
   const Value *y = d->n->out[0];
   int size = (int)type_size(y->type);
   Ref v = load_dense(d, at, valid), row = const_i64(e, 0), col = row;
-  if (d->n->p.centered) v = LLVMBuildFSub(e->b, v, d->mean, "");
+  if (d->n->p.centered) v = sub_f(e, v, d->mean);
   if (d->runs) {
     Ref last = const_i64(e, y->shape.d[y->shape.rank - 1]);
     row = LLVMBuildUDiv(e->b, at, last, "");

@@ -131,7 +131,7 @@ static void join_chunks(const Maps *m, Ref image, Ref block, Ref *mean, Ref *sum
   Ref at = gep(e, from, l.number, 2 * e->vec_bytes);
   *sum = add_f(e, *sum, widened(e, load(e, e->vec, at, e->vec_bytes, e->vec_bytes)));
   if (*mean) {
-    Ref d = LLVMBuildFSub(e->b, widened(e, load(e, e->vec, at, 0, e->vec_bytes)), *mean, "");
+    Ref d = sub_f(e, widened(e, load(e, e->vec, at, 0, e->vec_bytes)), *mean);
     *sum = fma_(e, mul_f(e, d, d), l.pixels, *sum);
   }
   chunks_end(m, &l);
@@ -179,7 +179,7 @@ static void join_group(const Maps *m, const Groups *k, Ref first) {
   loop_begin_some(e, &c, first, end, k->lanes, 1, &sum);
   sum = add_f(e, sum, load(e, type, gep(e, m->sum, c.i, F64_BYTES), 0, F64_BYTES));
   if (mean) {
-    Ref d = LLVMBuildFSub(e->b, load(e, type, gep(e, m->mean, c.i, F64_BYTES), 0, F64_BYTES), mean, "");
+    Ref d = sub_f(e, load(e, type, gep(e, m->mean, c.i, F64_BYTES), 0, F64_BYTES), mean);
     sum = fma_(e, mul_f(e, d, d), real_like(e, d, map), sum);
   }
   loop_end(e, &c);
@@ -221,7 +221,7 @@ static void write_pixels(const Maps *m, Ref image, Ref block, Ref row, Ref x, in
   step_pointers(e, m->n, image, block, row, x, arg);
   for (int i = 0; i < pixels; i++) {
     Ref v = load(e, e->vec, src, place_offset(m->x, 0, 0, i), e->vec_bytes);
-    if (center) v = LLVMBuildFSub(e->b, v, center, "");
+    if (center) v = sub_f(e, v, center);
     v = apply_steps(e, m->n, mul_f(e, v, factor), arg, 0, 0, i);
     store(e, v, dst, place_offset(m->y, 0, 0, i), e->vec_bytes);
   }
@@ -257,7 +257,7 @@ static void emit_results(Emit *e, Node *n) {
   m.factor = gep_const(e, m.center, channels * F32_BYTES);
   Ref first = LLVMBuildSDiv(e->b, lo, height, "");
   Ref last = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, one, ""), height, "");
-  last = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, lo, hi, ""), add_i(e, last, one), first, "");
+  last = choose(e, LLVMBuildICmp(e->b, LLVMIntSLT, lo, hi, ""), add_i(e, last, one), first);
   Loop image, row;
   loop_begin(e, &image, first, last, 1, 0, NULL);
   Ref from, to;

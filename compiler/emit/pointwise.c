@@ -30,11 +30,8 @@ static Ref combine_where(Emit *e, Ref *in) {
 
 static Ref batch_norm(Emit *e, const Node *n, Ref *in) {
   Ref x = in[0], scale = in[1], bias = in[2], mean = in[3], var = in[4];
-  LLVMTypeRef t = LLVMTypeOf(x);
-  Ref square = add_f(e, var, real_like(e, x, n->p.epsilon));
-  Ref deviation = intrinsic(e, "llvm.sqrt", 1, &t, 1, &square);
-  Ref factor = LLVMBuildFDiv(e->b, scale, deviation, "");
-  return fma_(e, LLVMBuildFSub(e->b, x, mean, ""), factor, bias);
+  Ref factor = div_f(e, scale, sqrt_f(e, add_f(e, var, real_like(e, x, n->p.epsilon))));
+  return fma_(e, sub_f(e, x, mean), factor, bias);
 }
 
 /* The result from the elements of all inputs that stand beside each other. */
@@ -187,7 +184,7 @@ static void compute_piece(const Plain *p, Ref piece, int64_t pieces) {
   Ref whole = const_i64(e, p->run / e->lanes * e->lanes), from = mul_i(e, piece, PIECE), to = whole;
   if (pieces > 1) {
     Ref next = add_i(e, from, const_i64(e, PIECE));
-    to = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, next, whole, ""), next, whole, "");
+    to = choose(e, LLVMBuildICmp(e->b, LLVMIntSLT, next, whole, ""), next, whole);
   }
   if (p->run >= e->lanes) compute_loop(p, from, to, e->lanes);
   if (p->run % e->lanes == 0) return;

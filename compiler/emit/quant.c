@@ -8,7 +8,7 @@ static Ref as_float(Emit *e, Type t, Ref x) { return LLVMBuildSIToFP(e->b, math_
 /* Of |x| < 2^22, half to even: beside 3 * 2^22 floats are whole numbers. */
 static Ref round_f(Emit *e, Ref x) {
   Ref whole = real_like(e, x, 0x1.8p23);
-  return LLVMBuildFSub(e->b, add_f(e, x, whole), whole, "");
+  return sub_f(e, add_f(e, x, whole), whole);
 }
 
 /* A float in [lo, hi], two integers of few bits; NaN becomes lo. */
@@ -22,9 +22,9 @@ static Ref to_type(Emit *e, Type t, Ref x) {
 
 Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero) {
   Ref z = zero ? as_float(e, t, zero) : real_like(e, x, 0);
-  Ref lo = LLVMBuildFSub(e->b, real_like(e, x, (double)type_lowest(t)), z, "");
-  Ref hi = LLVMBuildFSub(e->b, real_like(e, x, (double)type_highest(t)), z, "");
-  return to_type(e, t, add_f(e, round_between(e, LLVMBuildFDiv(e->b, x, scale, ""), lo, hi), z));
+  Ref lo = sub_f(e, real_like(e, x, (double)type_lowest(t)), z);
+  Ref hi = sub_f(e, real_like(e, x, (double)type_highest(t)), z);
+  return to_type(e, t, add_f(e, round_between(e, div_f(e, x, scale), lo, hi), z));
 }
 
 Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero) {
@@ -44,8 +44,8 @@ static Ref requantized(Emit *e, Type t, Ref acc, Ref m, double zero) {
 static Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
   if (e->t->fma) return fma_(e, a, b, c);
   LLVMTypeRef wide = like(a, e->f64);
-  Ref product = LLVMBuildFMul(e->b, LLVMBuildFPExt(e->b, a, wide, ""), LLVMBuildFPExt(e->b, b, wide, ""), "");
-  return LLVMBuildFPTrunc(e->b, LLVMBuildFAdd(e->b, product, LLVMBuildFPExt(e->b, c, wide, ""), ""), like(a, e->f32), "");
+  Ref product = mul_f(e, LLVMBuildFPExt(e->b, a, wide, ""), LLVMBuildFPExt(e->b, b, wide, ""));
+  return LLVMBuildFPTrunc(e->b, add_f(e, product, LLVMBuildFPExt(e->b, c, wide, "")), like(a, e->f32), "");
 }
 
 static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {

@@ -24,7 +24,7 @@ static Ref sum(Emit *e, Type t, Ref a, Ref b) { return type_is_float(t) ? add_f(
 static Ref product(Emit *e, Type t, Ref a, Ref b) { return type_is_float(t) ? mul_f(e, a, b) : LLVMBuildMul(e->b, a, b, ""); }
 
 static Ref difference(Emit *e, Type t, Ref a, Ref b) {
-  return type_is_float(t) ? LLVMBuildFSub(e->b, a, b, "") : LLVMBuildSub(e->b, a, b, "");
+  return type_is_float(t) ? sub_f(e, a, b) : LLVMBuildSub(e->b, a, b, "");
 }
 
 static Ref largest(Emit *e, Type t, Ref a, Ref b) {
@@ -37,7 +37,7 @@ static Ref smallest(Emit *e, Type t, Ref a, Ref b) {
 
 /* By the number of elements, an i64; integers by 0 are 0. */
 static Ref quotient(Emit *e, Type t, Ref a, Ref by) {
-  if (type_is_float(t)) return LLVMBuildFDiv(e->b, a, splat(e, LLVMBuildSIToFP(e->b, by, element_of(a), ""), lane_count(a)), "");
+  if (type_is_float(t)) return div_f(e, a, splat(e, LLVMBuildSIToFP(e->b, by, element_of(a), ""), lane_count(a)));
   Type wide = type_is_signed(t) ? T_I64 : T_U64;
   Ref zero = const_i64(e, 0), none = LLVMBuildICmp(e->b, LLVMIntEQ, by, zero, "");
   by = splat(e, choose(e, none, const_i64(e, 1), by), lane_count(a));
@@ -47,14 +47,8 @@ static Ref quotient(Emit *e, Type t, Ref a, Ref by) {
 }
 
 static Ref absolute(Emit *e, Type t, Ref a) {
-  LLVMTypeRef type = LLVMTypeOf(a);
-  if (type_is_float(t)) return intrinsic(e, "llvm.fabs", 1, &type, 1, &a);
+  if (type_is_float(t)) return abs_f(e, a);
   return type_is_signed(t) ? choose(e, math_less(e, t, a, whole_like(e, a, 0)), LLVMBuildNeg(e->b, a, ""), a) : a;
-}
-
-static Ref square_root(Emit *e, Ref a) {
-  LLVMTypeRef type = LLVMTypeOf(a);
-  return intrinsic(e, "llvm.sqrt", 1, &type, 1, &a);
 }
 
 #define ZERO whole_number(e, t, lanes, 0)
@@ -70,7 +64,7 @@ static Ref square_root(Emit *e, Ref a) {
 #define ABS(p) absolute(e, t, p)
 #define EXP(p) math_exp(e, p)
 #define LOG(p) math_log(e, p)
-#define SQRT(p) square_root(e, p)
+#define SQRT(p) sqrt_f(e, p)
 
 static Ref start_value(Emit *e, Op op, Type t, int lanes) {
   switch (op) {
@@ -149,9 +143,8 @@ static void fold_line(const AxisLines *w, const Fold *f, Ref *acc) {
   join_sums(l, f->type, acc, join_of(f->op));
 }
 
-static Ref finite_or_zero(Emit *e, Type t, Ref m) {
-  Ref finite = LLVMBuildFCmp(e->b, LLVMRealOLT, absolute(e, t, m), real_like(e, m, 1 / 0.0), "");
-  return choose(e, finite, m, real_like(e, m, 0));
+static Ref finite_or_zero(Emit *e, Ref m) {
+  return choose(e, less_f(e, abs_f(e, m), real_like(e, m, 1 / 0.0)), m, real_like(e, m, 0));
 }
 
 /* M: the largest elements. */
@@ -161,7 +154,7 @@ static void find_shift(const AxisLines *w, Fold *f) {
   fold_line(w, &most, f->shift);
   for (int k = 0; k < l->sums; k++) {
     bool own = k == 0 || !l->beside;
-    f->shift[k] = own ? finite_or_zero(l->e, f->type, f->shift[k]) : f->shift[0];
+    f->shift[k] = own ? finite_or_zero(l->e, f->shift[k]) : f->shift[0];
   }
 }
 
@@ -277,7 +270,7 @@ static void reduce_late_axes(Emit *e, const Node *n) {
   loop_begin(e, &l, lo, hi, 1, 0, NULL);
   Ref at = first_element(&a, l.i);
   if (reduction_flags(n->op) & REDUCES_SHIFTED)
-    f.shift[0] = finite_or_zero(e, f.type, fold_axes(&a, &most, 0, at, start_value(e, most.op, f.type, 1)));
+    f.shift[0] = finite_or_zero(e, fold_axes(&a, &most, 0, at, start_value(e, most.op, f.type, 1)));
   Ref acc = fold_axes(&a, &f, 0, at, start_value(e, f.op, f.type, 1));
   Ref r = math_cast(e, result_of(e, f.op, f.type, acc, a.count, f.shift[0]), f.type, y->type);
   store(e, r, gep(e, value_ptr(e, y), l.i, size), 0, size);

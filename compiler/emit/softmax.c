@@ -27,7 +27,7 @@ static Ref visit_exp(const AxisLine *l, const void *data, Ref at, int k, int val
   const Softmax *s = data;
   Emit *e = l->e;
   (void)k;
-  Ref y = math_exp(e, LLVMBuildFSub(e->b, line_load(l, at, valid), s->max, ""));
+  Ref y = math_exp(e, sub_f(e, line_load(l, at, valid), s->max));
   if (!s->log) line_store(l, y, at, valid);
   return add_f(e, acc, keep_lanes(e, y, valid, line_constant(l, 0)));
 }
@@ -37,16 +37,14 @@ static Ref visit_divide(const AxisLine *l, const void *data, Ref at, int k, int 
   AxisLine written = *l;
   (void)k;
   written.src = l->dst;
-  line_store(l, LLVMBuildFDiv(l->e->b, line_load(&written, at, valid), s->sum, ""), at, valid);
+  line_store(l, div_f(l->e, line_load(&written, at, valid), s->sum), at, valid);
   return acc;
 }
 
 static Ref visit_log(const AxisLine *l, const void *data, Ref at, int k, int valid, Ref acc) {
   const Softmax *s = data;
-  LLVMBuilderRef b = l->e->b;
   (void)k;
-  Ref v = LLVMBuildFSub(b, line_load(l, at, valid), s->max, "");
-  line_store(l, LLVMBuildFSub(b, v, s->sum, ""), at, valid);
+  line_store(l, sub_f(l->e, sub_f(l->e, line_load(l, at, valid), s->max), s->sum), at, valid);
   return acc;
 }
 
