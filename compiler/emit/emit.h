@@ -245,6 +245,9 @@ Ref shift_signed(Emit *e, Ref x, int n);
 Ref plus_i(Emit *e, Ref x, int64_t v);        /* x + v of any integers */
 Ref choose(Emit *e, Ref cond, Ref a, Ref b);  /* cond ? a : b */
 Ref keep_lanes(Emit *e, Ref v, int valid, Ref otherwise); /* v's first `valid` lanes, the other's rest */
+Ref crossed_lanes(Emit *e, Ref v, int w);     /* lane i is v's lane i ^ w */
+/* Every lane becomes what those of its run of `run` lanes, a power of two, come to. */
+Ref join_runs(Emit *e, Ref v, int run, Binary *join);
 Ref any_of(Emit *e, Ref cond);                /* is one of a condition's lanes true? */
 Ref intrinsic(Emit *e, const char *name, int n_types, LLVMTypeRef *types, int n, Ref *args);
 
@@ -437,7 +440,6 @@ Ref outer_start(Emit *e, const LineGroup *group, int n, Ref i);
 Ref line_load(const AxisLine *l, Ref at, int valid);
 void line_store(const AxisLine *l, Ref v, Ref at, int valid);
 Ref line_constant(const AxisLine *l, double v);
-typedef Ref LineJoin(Emit *e, Type t, Ref a, Ref b);
 /* Takes `valid` lanes of the vector at index `at` into accumulator number k, which is acc. */
 typedef Ref LineVisit(const AxisLine *l, const void *data, Ref at, int k, int valid, Ref acc);
 /* All elements; l->sums accumulators, NULL: none. */
@@ -445,8 +447,6 @@ void walk_line(const AxisLine *l, LineVisit *visit, const void *data, Ref *acc);
 /* The same for sums, which begin at zero; those of many f32 in chunks that are added in double: fp32 would lose what the last of
  * many bring. */
 void walk_sums(const AxisLine *l, LineVisit *visit, const void *data, int64_t elements, Ref *acc);
-/* Makes one accumulator of those of a line: all its lanes in acc[0]. Of lines beside each other they are as they should be. */
-void join_sums(const AxisLine *l, Type t, Ref *acc, LineJoin *join);
 
 /* ==== pointwise.c ==== */
 /* task_range where there are enough elements to share, else all items in task 0. */
@@ -484,7 +484,6 @@ Ref zero_like(Ref x);
 Ref inverse_divisor(Emit *e, const Node *n, Ref sum, Ref count);
 /* acc and the term of x, less the mean: what x adds to the sum for the divisor; mean NULL: 0. */
 Ref add_term(Emit *e, const Node *n, Ref acc, Ref x, Ref mean);
-Ref sum_runs(Emit *e, Ref v, int run);     /* every lane becomes the sum of those of its run of `run`, a power of two */
 void emit_normalize_maps(Emit *e, Node *n);
 void emit_normalize_dense(Emit *e, Node *n);
 

@@ -131,20 +131,6 @@ void walk_sums(const AxisLine *l, LineVisit *visit, const void *data, int64_t el
     acc[k] = LLVMBuildFPTrunc(l->e->b, total[k], vec_of(l->e->f32, l->lanes), "");
 }
 
-void join_sums(const AxisLine *l, Type t, Ref *acc, LineJoin *join) {
-  Emit *e = l->e;
-  if (!l->beside) return;
-  for (int n = l->sums; n > 1; n = (n + 1) / 2) {
-    for (int k = 0; k < n / 2; k++) acc[k] = join(e, t, acc[k], acc[(n + 1) / 2 + k]);
-  }
-  for (int w = l->lanes / 2; w > 0; w /= 2) {
-    Ref index[64];
-    for (int i = 0; i < l->lanes; i++) index[i] = const_i32(e, i ^ w);
-    Ref turned = LLVMBuildShuffleVector(e->b, acc[0], acc[0], LLVMConstVector(index, (unsigned)l->lanes), "");
-    acc[0] = join(e, t, acc[0], turned);
-  }
-}
-
 /* ==== lines among the tasks ==== */
 
 static int find_groups(const Shape *s, unsigned axes, LineGroup *group) {

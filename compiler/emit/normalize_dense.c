@@ -170,7 +170,7 @@ static Ref sum_lines(const Dense *d, int k, Ref at, bool terms, Ref total) {
 
 static Ref sum_of_all(const Dense *d, Ref at, bool terms) {
   Ref total = sum_lines(d, 0, at, terms, LLVMConstNull(sum_type(d)));
-  return d->beside ? sum_runs(d->e, total, d->lanes) : total;
+  return d->beside ? join_runs(d->e, total, d->lanes, add_f) : total;
 }
 
 static Ref narrowed(const Dense *d, Ref x) {

@@ -174,7 +174,7 @@ static void join_group(const Maps *m, const Groups *k, Ref first) {
     loop_begin_some(e, &c, first, end, k->lanes, 1, &total);
     total = add_f(e, total, load(e, type, gep(e, m->mean, c.i, F64_BYTES), 0, F64_BYTES));
     loop_end(e, &c);
-    mean = div_f(e, sum_runs(e, total, k->run), real_like(e, total, own));
+    mean = div_f(e, join_runs(e, total, k->run, add_f), real_like(e, total, own));
   }
   loop_begin_some(e, &c, first, end, k->lanes, 1, &sum);
   sum = add_f(e, sum, load(e, type, gep(e, m->sum, c.i, F64_BYTES), 0, F64_BYTES));
@@ -183,7 +183,7 @@ static void join_group(const Maps *m, const Groups *k, Ref first) {
     sum = fma_(e, mul_f(e, d, d), real_like(e, d, map), sum);
   }
   loop_end(e, &c);
-  sum = sum_runs(e, sum, k->run);
+  sum = join_runs(e, sum, k->run, add_f);
   loop_begin_some(e, &c, first, end, k->lanes, 0, NULL);
   store_result(m, c.i, mean, sum, map * own);
   loop_end(e, &c);

@@ -120,18 +120,14 @@ static Ref visit(const AxisLine *l, const void *data, Ref at, int k, int valid, 
   return l->beside ? keep_lanes(l->e, y, valid, acc) : y;
 }
 
-static Ref join_sum(Emit *e, Type t, Ref a, Ref b) { return sum(e, t, a, b); }
-static Ref join_product(Emit *e, Type t, Ref a, Ref b) { return product(e, t, a, b); }
-static Ref join_largest(Emit *e, Type t, Ref a, Ref b) { return largest(e, t, a, b); }
-static Ref join_smallest(Emit *e, Type t, Ref a, Ref b) { return smallest(e, t, a, b); }
-
-static LineJoin *join_of(Op op) {
-  switch (op) {
-  case OP_ReduceProd: return join_product;
-  case OP_ReduceMax: return join_largest;
-  case OP_ReduceMin: return join_smallest;
-  default: return join_sum;
+/* Makes one accumulator of those of a line: all its lanes in acc[0]. Of lines beside each other they are as they should be. */
+static void join(const AxisLine *l, const Fold *f, Ref *acc) {
+  Emit *e = l->e;
+  if (!l->beside) return;
+  for (int n = l->sums; n > 1; n = (n + 1) / 2) {
+    for (int k = 0; k < n / 2; k++) acc[k] = combine(e, f->op, f->type, acc[k], acc[(n + 1) / 2 + k]);
   }
+  for (int w = l->lanes / 2; w > 0; w /= 2) acc[0] = combine(e, f->op, f->type, acc[0], crossed_lanes(e, acc[0], w));
 }
 
 /* What the accumulators come to. */
@@ -140,7 +136,7 @@ static void fold_line(const AxisLines *w, const Fold *f, Ref *acc) {
   for (int k = 0; k < l->sums; k++) acc[k] = start_value(l->e, f->op, f->type, l->lanes);
   if (reduction_flags(f->op) & REDUCES_TO_SUM) walk_sums(l, visit, f, w->count, acc);
   else walk_line(l, visit, f, acc);
-  join_sums(l, f->type, acc, join_of(f->op));
+  join(l, f, acc);
 }
 
 static Ref finite_or_zero(Emit *e, Ref m) {

@@ -8,16 +8,6 @@ typedef struct Softmax {
   Ref max, sum;        /* of the line, once they are known */
 } Softmax;
 
-static Ref larger(Emit *e, Type t, Ref a, Ref b) {
-  (void)t;
-  return fmax_(e, a, b);
-}
-
-static Ref sum_of(Emit *e, Type t, Ref a, Ref b) {
-  (void)t;
-  return add_f(e, a, b);
-}
-
 static Ref visit_max(const AxisLine *l, const void *data, Ref at, int k, int valid, Ref acc) {
   (void)data, (void)k;
   return fmax_(l->e, keep_lanes(l->e, line_load(l, at, valid), valid, acc), acc);
@@ -51,18 +41,13 @@ static Ref visit_log(const AxisLine *l, const void *data, Ref at, int k, int val
 /* The largest element is taken off first: that changes nothing but the range of exp. */
 static void softmax_line(AxisLines *w) {
   const AxisLine *l = &w->line;
-  Softmax s = {.log = w->n->op == OP_LogSoftmax};
-  Ref max[MAX_SUMS], sum[MAX_SUMS];
-  for (int k = 0; k < l->sums; k++) {
-    max[k] = line_constant(l, -1 / 0.0);
-    sum[k] = line_constant(l, 0);
-  }
-  walk_line(l, visit_max, NULL, max);
-  join_sums(l, l->type, max, larger);
-  s.max = max[0];
-  walk_sums(l, visit_exp, &s, l->n, sum);
-  join_sums(l, l->type, sum, sum_of);
-  s.sum = s.log ? math_log(l->e, sum[0]) : sum[0];
+  Softmax s = {.log = w->n->op == OP_LogSoftmax, .max = line_constant(l, -1 / 0.0), .sum = line_constant(l, 0)};
+  int run = l->beside ? l->lanes : 1;
+  walk_line(l, visit_max, NULL, &s.max);
+  s.max = join_runs(l->e, s.max, run, fmax_);
+  walk_sums(l, visit_exp, &s, l->n, &s.sum);
+  s.sum = join_runs(l->e, s.sum, run, add_f);
+  if (s.log) s.sum = math_log(l->e, s.sum);
   walk_line(l, s.log ? visit_log : visit_divide, &s, NULL);
 }
 

@@ -23,13 +23,3 @@ Ref add_term(Emit *e, const Node *n, Ref acc, Ref x, Ref mean) {
   if (n->p.divisor != DIVISOR_L1) return fma_(e, x, x, acc);
   return add_f(e, acc, abs_f(e, x));
 }
-
-Ref sum_runs(Emit *e, Ref v, int run) {
-  int lanes = lane_count(v);
-  for (int w = run / 2; w > 0; w /= 2) {
-    Ref index[64];
-    for (int i = 0; i < lanes; i++) index[i] = const_i32(e, i ^ w);
-    v = add_f(e, v, LLVMBuildShuffleVector(e->b, v, v, LLVMConstVector(index, (unsigned)lanes), ""));
-  }
-  return v;
-}

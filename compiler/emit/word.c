@@ -193,6 +193,18 @@ Ref keep_lanes(Emit *e, Ref v, int valid, Ref otherwise) {
   return LLVMBuildShuffleVector(e->b, v, otherwise, LLVMConstVector(index, (unsigned)lanes), "");
 }
 
+Ref crossed_lanes(Emit *e, Ref v, int w) {
+  Ref index[64];
+  int lanes = lane_count(v);
+  for (int i = 0; i < lanes; i++) index[i] = const_i32(e, i ^ w);
+  return LLVMBuildShuffleVector(e->b, v, v, LLVMConstVector(index, (unsigned)lanes), "");
+}
+
+Ref join_runs(Emit *e, Ref v, int run, Binary *join) {
+  for (int w = run / 2; w > 0; w /= 2) v = join(e, v, crossed_lanes(e, v, w));
+  return v;
+}
+
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args) {
   return LLVMBuildCall2(e->b, type, fn, args, (unsigned)n, "");
 }
