@@ -204,6 +204,7 @@ enum { F32_BYTES = 4 };
 Ref const_i64(Emit *e, int64_t v);
 Ref const_i32(Emit *e, int32_t v);
 Ref const_f32(Emit *e, double v);
+Ref const_number(Emit *e, Type t, Number v);  /* of integers and bool, f32 and f64 */
 Ref const_element(Emit *e, const Value *v);   /* the first of a constant */
 Ref splat_const(Emit *e, double v);           /* <lanes x float> */
 Ref splat(Emit *e, Ref scalar, int lanes);    /* insertelement + shufflevector: one vbroadcastss when loaded */

@@ -5,21 +5,6 @@
 
 /* ==== the words of reduce.def, for elements of type t ==== */
 
-static Ref whole_number(Emit *e, Type t, int lanes, int64_t v) {
-  LLVMTypeRef type = llvm_type(e, t);
-  return splat(e, type_is_float(t) ? LLVMConstReal(type, (double)v) : LLVMConstInt(type, (uint64_t)v, 1), lanes);
-}
-
-/* The lowest number of type t, or the highest. */
-static Ref end_of_range(Emit *e, Type t, int lanes, bool high) {
-  LLVMTypeRef type = llvm_type(e, t);
-  if (type_is_float(t)) return splat(e, LLVMConstReal(type, high ? 1 / 0.0 : -1 / 0.0), lanes);
-  if (t == T_BOOL) return whole_number(e, t, lanes, high);
-  int unused = 64 - 8 * (int)type_size(t);
-  uint64_t most = type_is_signed(t) ? (uint64_t)(INT64_MAX >> unused) : UINT64_MAX >> unused;
-  return splat(e, LLVMConstInt(type, high ? most : type_is_signed(t) ? ~most : 0, 0), lanes);
-}
-
 static Ref sum(Emit *e, Type t, Ref a, Ref b) { return type_is_float(t) ? add_f(e, a, b) : LLVMBuildAdd(e->b, a, b, ""); }
 static Ref product(Emit *e, Type t, Ref a, Ref b) { return type_is_float(t) ? mul_f(e, a, b) : LLVMBuildMul(e->b, a, b, ""); }
 
@@ -51,10 +36,6 @@ static Ref absolute(Emit *e, Type t, Ref a) {
   return type_is_signed(t) ? choose(e, math_less(e, t, a, whole_like(e, a, 0)), LLVMBuildNeg(e->b, a, ""), a) : a;
 }
 
-#define ZERO whole_number(e, t, lanes, 0)
-#define ONE whole_number(e, t, lanes, 1)
-#define LOWEST end_of_range(e, t, lanes, false)
-#define HIGHEST end_of_range(e, t, lanes, true)
 #define ADD(p, q) sum(e, t, p, q)
 #define SUB(p, q) difference(e, t, p, q)
 #define MUL(p, q) product(e, t, p, q)
@@ -67,12 +48,7 @@ static Ref absolute(Emit *e, Type t, Ref a) {
 #define SQRT(p) sqrt_f(e, p)
 
 static Ref start_value(Emit *e, Op op, Type t, int lanes) {
-  switch (op) {
-#define REDUCTION(name, how, start, element, combined, result) case OP_##name: return start;
-#include "reduce.def"
-#undef REDUCTION
-  default: assert(!"a reduction"); return NULL;
-  }
+  return splat(e, const_number(e, t, reduction_start(op, t)), lanes);
 }
 
 static Ref of_element(Emit *e, Op op, Type t, Ref X, Ref M) {
@@ -177,7 +153,7 @@ static void store_starts(Emit *e, const Node *n) {
   int size = (int)type_size(y->type);
   Ref lo, hi;
   work_range(e, shape_count(&y->shape), shape_count(&y->shape), &lo, &hi);
-  Ref none = result_of(e, n->op, t, start_value(e, n->op, t, 1), const_i64(e, 0), whole_number(e, t, 1, 0));
+  Ref none = result_of(e, n->op, t, start_value(e, n->op, t, 1), const_i64(e, 0), LLVMConstNull(llvm_type(e, t)));
   none = math_cast(e, none, t, y->type);
   Loop l;
   loop_begin(e, &l, lo, hi, 1, 0, NULL);

@@ -51,9 +51,12 @@ Ref whole_like(Emit *e, Ref x, int64_t v) {
   return splat(e, LLVMConstInt(element_of(x), (uint64_t)v, 1), lane_count(x));
 }
 
+Ref const_number(Emit *e, Type t, Number v) {
+  return type_is_float(t) ? LLVMConstReal(llvm_type(e, t), v.f) : LLVMConstInt(llvm_type(e, t), v.u, 0);
+}
+
 Ref const_element(Emit *e, const Value *v) {
-  Number x = get_number(v->type, v->data, 0);
-  if (v->type == T_F32 || v->type == T_F64) return LLVMConstReal(llvm_type(e, v->type), x.f);
+  if (v->type == T_F32 || v->type == T_F64) return const_number(e, v->type, get_number(v->type, v->data, 0));
   uint64_t bits = 0;
   memcpy(&bits, v->data, type_size(v->type));
   return LLVMConstInt(llvm_type(e, v->type), bits, 0);

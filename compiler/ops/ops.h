@@ -285,6 +285,8 @@ enum { IS_REDUCTION = 1, REDUCES_TO_SUM = 2, REDUCES_REALS = 4, REDUCES_SHIFTED 
 unsigned reduction_flags(Op op);
 /* The type that it is computed in on elements of type t. */
 Type reduction_type(Op op, Type t);
+/* What it begins with where it is computed in type t. */
+Number reduction_start(Op op, Type t);
 /* Its axes may be known at run time only: the declared shape is the result's then, and Node.p.axes is 0. */
 bool has_run_time_axes(const Node *n);
 

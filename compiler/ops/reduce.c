@@ -154,7 +154,7 @@ static Number absolute(Type t, Number a) {
 #define LOG(p) ((Number){.f = log((p).f)})
 #define SQRT(p) ((Number){.f = sqrt((p).f)})
 
-static Number start_value(Op op, Type t) {
+Number reduction_start(Op op, Type t) {
   switch (op) {
 #define REDUCTION(name, how, start, element, combined, result) case OP_##name: return start;
 #include "reduce.def"
@@ -217,7 +217,7 @@ static Number *reduce_elements(Graph *g, Op op, const Node *n, const void *data,
   Type given = n->in[0]->type, t = reduction_type(n->op, given);
   int64_t results = shape_count(&n->out[0]->shape);
   Number *a = alloc_n(g->cx, (size_t)results, sizeof *a);
-  for (int64_t i = 0; i < results; i++) a[i] = start_value(op, t);
+  for (int64_t i = 0; i < results; i++) a[i] = reduction_start(op, t);
   Cursor c = result_cursor(&n->in[0]->shape, axes);
   for (int64_t i = 0, count = shape_count(&n->in[0]->shape); i < count; i++, cursor_next(&c)) {
     if (c.at >= results) continue; /* axes other than those declared */
