@@ -220,9 +220,9 @@ Ref gep(Emit *e, Ref p, Ref index, int64_t elem_size);       /* p + index * elem
 Ref gep_const(Emit *e, Ref p, int64_t bytes);
 Ref load(Emit *e, LLVMTypeRef t, Ref p, int64_t bytes, int align);  /* at p + bytes */
 void store(Emit *e, Ref v, Ref p, int64_t bytes, int align);
-/* The first n lanes only (n <= lanes): masked where n < lanes; the other lanes read as 0. Of f32, or of any type. */
+/* The first n lanes only: masked where there are more, which read as 0; a scalar is one lane. Of e->vec, or of any type. */
 Ref load_lanes(Emit *e, Ref p, int64_t bytes, int n, int align);
-Ref load_lanes_of(Emit *e, LLVMTypeRef element, Ref p, int64_t bytes, int n, int align);
+Ref load_lanes_of(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int n, int align);
 void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align);
 void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality); /* 3: L1, 2: L2, 1: L3 */
 typedef Ref Unary(Emit *e, Ref x);

@@ -8,17 +8,13 @@
 Ref line_load(const AxisLine *l, Ref at, int valid) {
   Emit *e = l->e;
   int size = (int)type_size(l->type);
-  Ref p = gep(e, l->src, at, size);
-  if (valid < l->lanes) return load_lanes(e, p, 0, valid, size);
-  return load(e, vec_of(llvm_type(e, l->type), l->lanes), p, 0, size);
+  return load_lanes_of(e, vec_of(llvm_type(e, l->type), l->lanes), gep(e, l->src, at, size), 0, valid, size);
 }
 
 void line_store(const AxisLine *l, Ref v, Ref at, int valid) {
   Emit *e = l->e;
   int size = (int)type_size(l->type);
-  Ref p = gep(e, l->dst, at, size);
-  if (valid < l->lanes) store_lanes(e, v, p, 0, valid, size);
-  else store(e, v, p, 0, size);
+  store_lanes(e, v, gep(e, l->dst, at, size), 0, valid, size);
 }
 
 Ref line_constant(const AxisLine *l, double v) {

@@ -99,8 +99,7 @@ static Ref load_dense(const Dense *d, Ref at, int valid) {
   Emit *e = d->e;
   int size = (int)type_size(d->type);
   Ref p = gep(e, value_ptr(e, d->n->in[0]), at, size);
-  if (valid < d->lanes) return load_lanes(e, p, 0, valid, size);
-  return load(e, vec_of(llvm_type(e, d->type), d->lanes), p, 0, size);
+  return load_lanes_of(e, vec_of(llvm_type(e, d->type), d->lanes), p, 0, valid, size);
 }
 
 /* ---- sums ---- */
@@ -191,9 +190,7 @@ static void write_dense(const Dense *d, Ref at, int valid) {
     col = LLVMBuildURem(e->b, at, last, "");
   }
   v = plain_steps(e, d->n, mul_f(e, v, d->factor), row, col, d->lanes, valid);
-  Ref p = gep(e, value_ptr(e, y), at, size);
-  if (valid < d->lanes) store_lanes(e, v, p, 0, valid, size);
-  else store(e, v, p, 0, size);
+  store_lanes(e, v, gep(e, value_ptr(e, y), at, size), 0, valid, size);
 }
 
 static void write_lines(const Dense *d, int k, Ref at) {
@@ -221,8 +218,7 @@ static void store_statistic(const Dense *d, int i, Ref v, Ref index) {
   int size = (int)type_size(d->type);
   Ref p = gep(e, value_ptr(e, d->n->out[i]), index, size);
   if (d->beside && d->lanes > 1) v = LLVMBuildExtractElement(e->b, v, const_i32(e, 0), "");
-  if (d->beside || d->valid == d->lanes) store(e, v, p, 0, size);
-  else store_lanes(e, v, p, 0, d->valid, size);
+  store_lanes(e, v, p, 0, d->valid, size);
 }
 
 /* The `valid` sets of statistics from number (i, j) on. */

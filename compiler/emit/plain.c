@@ -43,7 +43,7 @@ Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int l
   if (width > 1) index = add_i(e, index, col);
   Ref p = gep(e, value_ptr(e, arg), index, size);
   if (lanes == 1 || width == 1) return splat(e, load(e, llvm_type(e, arg->type), p, 0, size), lanes);
-  return load_lanes_of(e, llvm_type(e, arg->type), p, 0, valid, size);
+  return load_lanes_of(e, vec_of(llvm_type(e, arg->type), lanes), p, 0, valid, size);
 }
 
 Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int valid) {

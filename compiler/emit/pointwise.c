@@ -148,9 +148,7 @@ static Ref load_operand(const Plain *p, const Operand *in, Ref i, int lanes, int
   if (!in->v) return NULL;
   if (in->element) return splat(e, in->element, lanes);
   int size = (int)type_size(in->v->type);
-  Ref at = gep(e, in->p, i, size);
-  if (valid < lanes) return load_lanes(e, at, 0, valid, size);
-  return load(e, vec_of(llvm_type(e, in->v->type), lanes), at, 0, size);
+  return load_lanes_of(e, vec_of(llvm_type(e, in->v->type), lanes), gep(e, in->p, i, size), 0, valid, size);
 }
 
 /* Elements i to i + valid of the run, as one vector of `lanes`. */
@@ -159,9 +157,8 @@ static void compute_run_at(const Plain *p, Ref i, int lanes, int valid) {
   int n = p->n->n_in, size = (int)type_size(p->y->type);
   Ref *in = alloc_n(e->g->cx, (size_t)n, sizeof *in);
   for (int k = 0; k < n; k++) in[k] = load_operand(p, &p->in[k], i, lanes, valid);
-  Ref result = combine(e, p->n, in), at = gep(e, p->dst, i, size);
-  if (valid < lanes) store_lanes(e, result, at, 0, valid, size);
-  else store(e, result, at, 0, size);
+  Ref result = combine(e, p->n, in);
+  store_lanes(e, result, gep(e, p->dst, i, size), 0, valid, size);
 }
 
 static void compute_loop(const Plain *p, Ref lo, Ref hi, int lanes) {

@@ -161,10 +161,11 @@ static void sum_tile(const Product *p, const ProductTile *t, Ref *acc) {
 /* Elements k and on of all rows and columns, `count` of them. */
 static void step_narrow(const Product *p, const ProductTile *t, Ref a, Ref b, int64_t k, int count, Ref *acc) {
   Emit *e = p->e;
+  LLVMTypeRef type = vec_of(llvm_type(e, p->b_type), e->lanes);
   Ref x[MAX_TILE];
   for (int r = 0; r < t->rows; r++) x[r] = load_lanes(e, a, (r * p->a_row + k) * F32_BYTES, count, F32_BYTES);
   for (int j = 0; j < t->cols; j++) {
-    Ref w = widen_b(p, load_lanes_of(e, llvm_type(e, p->b_type), b, (j * p->k + k) * p->b_size, count, p->b_size));
+    Ref w = widen_b(p, load_lanes_of(e, type, b, (j * p->k + k) * p->b_size, count, p->b_size));
     for (int r = 0; r < t->rows; r++) acc[r * t->cols + j] = fma_(e, x[r], w, acc[r * t->cols + j]);
   }
 }
@@ -218,8 +219,7 @@ static void store_vector(const Product *p, Ref x, Ref row, Ref col, int valid) {
   }
   x = add_c(p, x, row, col, valid);
   x = plain_steps(e, p->n, x, row, col, p->lanes, valid);
-  if (p->lanes == 1) store(e, x, out, 0, size);
-  else store_lanes(e, x, out, 0, valid, size);
+  store_lanes(e, x, out, 0, valid, size);
 }
 
 static void store_tile(const Product *p, const ProductTile *t, Ref *acc, Ref row, Ref col) {

@@ -224,9 +224,7 @@ typedef struct Plain {
 static Ref plain_load(const Plain *p, Ref at) {
   Emit *e = p->r->e;
   int size = (int)type_size(p->r->type);
-  Ref from = gep(e, p->src, at, size);
-  if (p->r->lanes == 1) return load(e, p->r->elem, from, 0, size);
-  return load_lanes_of(e, llvm_type(e, p->r->type), from, 0, p->valid, size);
+  return load_lanes_of(e, p->r->elem, gep(e, p->src, at, size), 0, p->valid, size);
 }
 
 /* Elements from one index of an axis to the next. */
@@ -264,8 +262,7 @@ static void plain_element(const Plain *p, Ref dst) {
   Ref outside = NULL, v = plain_sum(p, 0, const_i64(e, 0), &outside);
   int size = (int)type_size(r->y->type);
   v = plain_steps(e, r->n, unless_outside(r, outside, v), p->row, p->col, r->lanes, p->valid);
-  if (r->lanes == 1) store(e, v, dst, 0, size);
-  else store_lanes(e, v, dst, 0, p->valid, size);
+  store_lanes(e, v, dst, 0, p->valid, size);
 }
 
 /* The elements beside each other, a vector of them at a time where they are f32 and enough. */

@@ -37,7 +37,9 @@ LLVMTypeRef llvm_type(Emit *e, Type t) {
 
 static bool is_vector(LLVMTypeRef t) { return LLVMGetTypeKind(t) == LLVMVectorTypeKind; }
 
-int lane_count(Ref x) { return is_vector(LLVMTypeOf(x)) ? (int)LLVMGetVectorSize(LLVMTypeOf(x)) : 1; }
+static int lanes_of(LLVMTypeRef t) { return is_vector(t) ? (int)LLVMGetVectorSize(t) : 1; }
+
+int lane_count(Ref x) { return lanes_of(LLVMTypeOf(x)); }
 
 LLVMTypeRef element_of(Ref x) {
   return is_vector(LLVMTypeOf(x)) ? LLVMGetElementType(LLVMTypeOf(x)) : LLVMTypeOf(x);
@@ -82,27 +84,28 @@ void store(Emit *e, Ref v, Ref p, int64_t bytes, int align) {
   LLVMSetAlignment(LLVMBuildStore(e->b, v, gep_const(e, p, bytes)), (unsigned)align);
 }
 
-static Ref lane_mask(Emit *e, int n) {
+static Ref lane_mask(Emit *e, int lanes, int n) {
   Ref bit[64];
-  for (int i = 0; i < e->lanes; i++) bit[i] = LLVMConstInt(e->i1, i < n, 0);
-  return LLVMConstVector(bit, (unsigned)e->lanes);
+  for (int i = 0; i < lanes; i++) bit[i] = LLVMConstInt(e->i1, i < n, 0);
+  return LLVMConstVector(bit, (unsigned)lanes);
 }
 
-Ref load_lanes_of(Emit *e, LLVMTypeRef element, Ref p, int64_t bytes, int n, int align) {
-  LLVMTypeRef type = vec_of(element, e->lanes);
-  if (n >= e->lanes) return load(e, type, p, bytes, align);
-  Ref args[] = {gep_const(e, p, bytes), const_i32(e, align), lane_mask(e, n), LLVMConstNull(type)};
+Ref load_lanes_of(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int n, int align) {
+  int lanes = lanes_of(type);
+  if (n >= lanes) return load(e, type, p, bytes, align);
+  Ref args[] = {gep_const(e, p, bytes), const_i32(e, align), lane_mask(e, lanes, n), LLVMConstNull(type)};
   return intrinsic(e, "llvm.masked.load", 2, (LLVMTypeRef[]){type, e->ptr}, 4, args);
 }
 
-Ref load_lanes(Emit *e, Ref p, int64_t bytes, int n, int align) { return load_lanes_of(e, e->f32, p, bytes, n, align); }
+Ref load_lanes(Emit *e, Ref p, int64_t bytes, int n, int align) { return load_lanes_of(e, e->vec, p, bytes, n, align); }
 
 void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align) {
-  if (n >= e->lanes) {
+  int lanes = lane_count(v);
+  if (n >= lanes) {
     store(e, v, p, bytes, align);
     return;
   }
-  Ref args[] = {v, gep_const(e, p, bytes), const_i32(e, align), lane_mask(e, n)};
+  Ref args[] = {v, gep_const(e, p, bytes), const_i32(e, align), lane_mask(e, lanes, n)};
   intrinsic(e, "llvm.masked.store", 2, (LLVMTypeRef[]){LLVMTypeOf(v), e->ptr}, 4, args);
 }
 
