@@ -231,10 +231,9 @@ static Ref atanh_f64(Emit *e, Ref x) {
 
 /* ==== in either type ==== */
 
-static Ref through_f64(Emit *e, Ref x, Ref (*function)(Emit *e, Ref x)) {
+static Ref through_f64(Emit *e, Ref x, Unary *function) {
   if (element_of(x) == e->f64) return function(e, x);
-  Ref y = function(e, LLVMBuildFPExt(e->b, x, like(x, e->f64), ""));
-  return LLVMBuildFPTrunc(e->b, y, LLVMTypeOf(x), "");
+  return narrowed(e, function(e, widened(e, x)));
 }
 
 Ref math_sin(Emit *e, Ref x) { return through_f64(e, x, sin_f64); }

@@ -51,7 +51,7 @@ static Ref float_from_bfloat(Emit *e, Ref h) {
 }
 
 static Ref bool_from(Emit *e, Ref x, Type from) {
-  Ref zero = LLVMConstNull(LLVMTypeOf(x));
+  Ref zero = zero_like(x);
   Ref set = type_is_float(from) ? LLVMBuildFCmp(e->b, LLVMRealUNE, x, zero, "")
                                 : LLVMBuildICmp(e->b, LLVMIntNE, x, zero, "");
   return LLVMBuildZExt(e->b, set, like(x, e->i8), "");

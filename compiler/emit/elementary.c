@@ -230,9 +230,7 @@ static Ref pow_as(Emit *e, const Form *f, Ref x, Ref y) {
 
 Ref math_pow(Emit *e, Ref x, Ref y) {
   if (is_wide(e, x)) return pow_as(e, &form_f64, x, y);
-  LLVMTypeRef wide = like(x, e->f64);
-  Ref r = pow_as(e, &form_rough, LLVMBuildFPExt(e->b, x, wide, ""), LLVMBuildFPExt(e->b, y, wide, ""));
-  return LLVMBuildFPTrunc(e->b, r, LLVMTypeOf(x), "");
+  return narrowed(e, pow_as(e, &form_rough, widened(e, x), widened(e, y)));
 }
 
 /* ==== erf ==== */

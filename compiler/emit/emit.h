@@ -216,6 +216,7 @@ LLVMTypeRef element_of(Ref x);
 LLVMTypeRef like(Ref x, LLVMTypeRef element);
 Ref real_like(Emit *e, Ref x, double v);
 Ref whole_like(Emit *e, Ref x, int64_t v);
+Ref zero_like(Ref x);
 Ref gep(Emit *e, Ref p, Ref index, int64_t elem_size);       /* p + index * elem_size bytes */
 Ref gep_const(Emit *e, Ref p, int64_t bytes);
 Ref load(Emit *e, LLVMTypeRef t, Ref p, int64_t bytes, int align);  /* at p + bytes */
@@ -238,6 +239,7 @@ Binary fmax_, fmin_;                       /* b where a is NaN or not greater, o
 Binary maximum_f, minimum_f;               /* NaN where a or b is, else the larger, or the smaller */
 Binary less_f;                             /* a < b, false for NaN */
 Unary abs_f, sqrt_f;
+Unary widened, narrowed;                   /* f32 as f64, and back */
 Ref copysign_f(Emit *e, Ref x, Ref sign);
 Ref as_type(Emit *e, Ref x, LLVMTypeRef element); /* the same bits */
 Ref shift_left(Emit *e, Ref x, int n);
@@ -479,8 +481,6 @@ Ref pad_index(Emit *e, PadMode mode, Ref i, int64_t d);
 void emit_bounds(Emit *e, Node *n);    /* bounds.c: Slice and Pad whose bounds are known at run time only */
 
 /* ==== statistics.c: what normalisations are made of, on scalars and vectors ==== */
-Ref widened(Emit *e, Ref x);           /* as doubles */
-Ref zero_like(Ref x);
 /* 1 / divisor, from the sum of the terms of `count` elements. */
 Ref inverse_divisor(Emit *e, const Node *n, Ref sum, Ref count);
 /* acc and the term of x, less the mean: what x adds to the sum for the divisor; mean NULL: 0. */

@@ -76,8 +76,7 @@ enum { CHUNK = 256 }; /* steps of a line that are summed in its own type */
 
 static void add_to_doubles(const AxisLine *l, Ref *total, const Ref *part) {
   Emit *e = l->e;
-  for (int k = 0; k < l->sums; k++)
-    total[k] = add_f(e, total[k], LLVMBuildFPExt(e->b, part[k], vec_of(e->f64, l->lanes), ""));
+  for (int k = 0; k < l->sums; k++) total[k] = add_f(e, total[k], widened(e, part[k]));
 }
 
 static void start_at_zero(const AxisLine *l, LLVMTypeRef type, Ref *acc) {
@@ -123,8 +122,7 @@ void walk_sums(const AxisLine *l, LineVisit *visit, const void *data, int64_t el
   Ref total[MAX_SUMS];
   start_at_zero(l, l->e->f64, total);
   walk_chunks(l, visit, data, total);
-  for (int k = 0; k < l->sums; k++)
-    acc[k] = LLVMBuildFPTrunc(l->e->b, total[k], vec_of(l->e->f32, l->lanes), "");
+  for (int k = 0; k < l->sums; k++) acc[k] = narrowed(l->e, total[k]);
 }
 
 /* ==== lines among the tasks ==== */

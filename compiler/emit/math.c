@@ -142,7 +142,7 @@ Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg) {
 
 /* The divisors 0 and -1 can trap: quotients by the one are 0, by the other they wrap. */
 static Ref divide_int(Emit *e, Type t, Ref a, Ref b) {
-  Ref zero = LLVMConstNull(LLVMTypeOf(a)), ones = LLVMConstAllOnes(LLVMTypeOf(a));
+  Ref zero = zero_like(a), ones = LLVMConstAllOnes(LLVMTypeOf(a));
   Ref one = LLVMConstSub(zero, ones), bad = LLVMBuildICmp(e->b, LLVMIntEQ, b, zero, "");
   a = choose(e, bad, zero, a);
   if (!type_is_signed(t)) return LLVMBuildUDiv(e->b, a, choose(e, bad, one, b), "");
@@ -152,12 +152,12 @@ static Ref divide_int(Emit *e, Type t, Ref a, Ref b) {
 }
 
 static Ref remainder_int(Emit *e, Type t, Ref a, Ref b) {
-  Ref zero = LLVMConstNull(LLVMTypeOf(a)), rest = LLVMBuildSub(e->b, a, LLVMBuildMul(e->b, divide_int(e, t, a, b), b, ""), "");
+  Ref zero = zero_like(a), rest = LLVMBuildSub(e->b, a, LLVMBuildMul(e->b, divide_int(e, t, a, b), b, ""), "");
   return choose(e, LLVMBuildICmp(e->b, LLVMIntEQ, b, zero, ""), zero, rest);
 }
 
 static Ref modulo_int(Emit *e, Type t, Ref a, Ref b) {
-  Ref zero = LLVMConstNull(LLVMTypeOf(a)), rest = remainder_int(e, t, a, b);
+  Ref zero = zero_like(a), rest = remainder_int(e, t, a, b);
   if (!type_is_signed(t)) return rest;
   Ref apart = LLVMBuildICmp(e->b, LLVMIntSLT, LLVMBuildXor(e->b, rest, b, ""), zero, "");
   Ref some = LLVMBuildICmp(e->b, LLVMIntNE, rest, zero, "");
@@ -166,7 +166,7 @@ static Ref modulo_int(Emit *e, Type t, Ref a, Ref b) {
 
 /* By squares; exponents are i64. Negative ones leave 1 and -1 only. */
 static Ref power_int(Emit *e, Ref base, Ref exponent) {
-  Ref zero = LLVMConstNull(LLVMTypeOf(base)), one = whole_like(e, base, 1), none = whole_like(e, exponent, 0);
+  Ref zero = zero_like(base), one = whole_like(e, base, 1), none = whole_like(e, exponent, 0);
   Ref unit = LLVMBuildOr(e->b, LLVMBuildICmp(e->b, LLVMIntEQ, base, one, ""),
                          LLVMBuildICmp(e->b, LLVMIntEQ, base, whole_like(e, base, -1), ""), "");
   Ref fraction = LLVMBuildAnd(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, exponent, none, ""), LLVMBuildNot(e->b, unit, ""), "");
@@ -183,7 +183,7 @@ static Ref power_int(Emit *e, Ref base, Ref exponent) {
 
 static Ref shift_int(Emit *e, Ref x, Ref by, bool right) {
   Ref width = whole_like(e, by, (int64_t)LLVMGetIntTypeWidth(element_of(by)));
-  Ref fits = LLVMBuildICmp(e->b, LLVMIntULT, by, width, ""), zero = LLVMConstNull(LLVMTypeOf(x));
+  Ref fits = LLVMBuildICmp(e->b, LLVMIntULT, by, width, ""), zero = zero_like(x);
   Ref safe = choose(e, fits, by, zero);
   return choose(e, fits, right ? LLVMBuildLShr(e->b, x, safe, "") : LLVMBuildShl(e->b, x, safe, ""), zero);
 }
@@ -205,7 +205,7 @@ static Ref integers_as_floats(Emit *e, const Step *s, Type t, Ref x, Ref y) {
 #define MIN(p, q) choose(e, LESS(p, q), p, q)
 #define MAX(p, q) choose(e, LESS(p, q), q, p)
 #define C(number) whole_like(e, X, (int64_t)(number))
-#define ZERO LLVMConstNull(LLVMTypeOf(X))
+#define ZERO zero_like(X)
 #define LESS(p, q) math_less(e, t, p, q)
 #define EQUAL(p, q) LLVMBuildICmp(e->b, LLVMIntEQ, p, q, "")
 #define NEGATIVE(p) LESS(p, ZERO)

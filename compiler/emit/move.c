@@ -2,7 +2,6 @@
  * tensors; on blocked tensors the axes are images, channel blocks, rows, pixels and lanes. */
 #include "emit.h"
 
-#include <llvm-c/Core.h>
 #include <string.h>
 
 static int element(const Value *v) { return (int)type_size(v->type); }

@@ -172,9 +172,8 @@ static Ref sum_of_all(const Dense *d, Ref at, bool terms) {
   return d->beside ? join_runs(d->e, total, d->lanes, add_f) : total;
 }
 
-static Ref narrowed(const Dense *d, Ref x) {
-  return d->wide ? LLVMBuildFPTrunc(d->e->b, x, vec_of(d->e->f32, d->lanes), "") : x;
-}
+/* A statistic in the tensor's type. */
+static Ref as_given(const Dense *d, Ref x) { return d->wide ? narrowed(d->e, x) : x; }
 
 /* ---- results ---- */
 
@@ -229,10 +228,10 @@ static void build_dense(Dense *d, Ref i, Ref j, int valid) {
   d->mean = LLVMConstNull(vec_of(llvm_type(e, d->type), d->lanes));
   if (d->n->p.centered) {
     Ref sum = sum_of_all(d, at, false);
-    d->mean = narrowed(d, div_f(e, sum, real_like(e, sum, (double)d->count)));
+    d->mean = as_given(d, div_f(e, sum, real_like(e, sum, (double)d->count)));
   }
   Ref sum = sum_of_all(d, at, true);
-  d->factor = narrowed(d, inverse_divisor(e, d->n, sum, real_like(e, sum, (double)d->count)));
+  d->factor = as_given(d, inverse_divisor(e, d->n, sum, real_like(e, sum, (double)d->count)));
   store_statistic(d, 1, d->mean, index);
   store_statistic(d, 2, d->factor, index);
   write_lines(d, 0, at);

@@ -140,10 +140,8 @@ static void join_chunks(const Maps *m, Ref image, Ref block, Ref *mean, Ref *sum
 static void store_result(const Maps *m, Ref channel, Ref mean, Ref sum, double count) {
   Emit *e = m->e;
   Ref factor = inverse_divisor(e, m->n, sum, real_like(e, sum, count));
-  LLVMTypeRef type = like(factor, e->f32);
-  if (mean)
-    store(e, LLVMBuildFPTrunc(e->b, mean, type, ""), gep(e, m->center, channel, F32_BYTES), 0, F32_BYTES);
-  store(e, LLVMBuildFPTrunc(e->b, factor, type, ""), gep(e, m->factor, channel, F32_BYTES), 0, F32_BYTES);
+  if (mean) store(e, narrowed(e, mean), gep(e, m->center, channel, F32_BYTES), 0, F32_BYTES);
+  store(e, narrowed(e, factor), gep(e, m->factor, channel, F32_BYTES), 0, F32_BYTES);
 }
 
 enum { F64_BYTES = 8 };

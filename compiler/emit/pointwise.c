@@ -25,7 +25,7 @@ static Ref combine_pow(Emit *e, const Node *n, Ref x, Ref y) {
 }
 
 static Ref combine_where(Emit *e, Ref *in) {
-  return choose(e, LLVMBuildICmp(e->b, LLVMIntNE, in[0], LLVMConstNull(LLVMTypeOf(in[0])), ""), in[1], in[2]);
+  return choose(e, LLVMBuildICmp(e->b, LLVMIntNE, in[0], zero_like(in[0]), ""), in[1], in[2]);
 }
 
 static Ref batch_norm(Emit *e, const Node *n, Ref *in) {

@@ -43,9 +43,8 @@ static Ref requantized(Emit *e, Type t, Ref acc, Ref m, double zero) {
  * double there, in which that of an 8-bit integer and a float is exact. */
 static Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
   if (e->t->fma) return fma_(e, a, b, c);
-  LLVMTypeRef wide = like(a, e->f64);
-  Ref product = mul_f(e, LLVMBuildFPExt(e->b, a, wide, ""), LLVMBuildFPExt(e->b, b, wide, ""));
-  return LLVMBuildFPTrunc(e->b, add_f(e, product, LLVMBuildFPExt(e->b, c, wide, "")), like(a, e->f32), "");
+  Ref product = mul_f(e, widened(e, a), widened(e, b));
+  return narrowed(e, add_f(e, product, widened(e, c)));
 }
 
 static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {

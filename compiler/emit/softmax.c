@@ -1,8 +1,6 @@
 /* softmax.c: Softmax and LogSoftmax. */
 #include "emit.h"
 
-#include <llvm-c/Core.h>
-
 typedef struct Softmax {
   bool log;
   Ref max, sum;        /* of the line, once they are known */

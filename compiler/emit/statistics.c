@@ -1,12 +1,6 @@
 /* statistics.c: what normalisations are made of. */
 #include "emit.h"
 
-#include <llvm-c/Core.h>
-
-Ref widened(Emit *e, Ref x) { return LLVMBuildFPExt(e->b, x, like(x, e->f64), ""); }
-
-Ref zero_like(Ref x) { return LLVMConstNull(LLVMTypeOf(x)); }
-
 Ref inverse_divisor(Emit *e, const Node *n, Ref sum, Ref count) {
   Ref one = real_like(e, sum, 1), epsilon = real_like(e, sum, n->p.epsilon);
   switch (n->p.divisor) {

@@ -1,8 +1,6 @@
 /* step.c: the epilogue beside blocked results. */
 #include "emit.h"
 
-#include <llvm-c/Core.h>
-
 /* Constants of one value a channel lie dense, filled up to whole blocks. */
 static int64_t vector_bytes(const Emit *e, const Value *v) { return e->lanes * (int64_t)type_size(v->type); }
 

@@ -53,6 +53,8 @@ Ref whole_like(Emit *e, Ref x, int64_t v) {
   return splat(e, LLVMConstInt(element_of(x), (uint64_t)v, 1), lane_count(x));
 }
 
+Ref zero_like(Ref x) { return LLVMConstNull(LLVMTypeOf(x)); }
+
 Ref const_number(Emit *e, Type t, Number v) {
   return type_is_float(t) ? LLVMConstReal(llvm_type(e, t), v.f) : LLVMConstInt(llvm_type(e, t), v.u, 0);
 }
@@ -160,6 +162,8 @@ Ref copysign_f(Emit *e, Ref x, Ref sign) {
   return intrinsic(e, "llvm.copysign", 1, (LLVMTypeRef[]){LLVMTypeOf(x)}, 2, (Ref[]){x, sign});
 }
 
+Ref widened(Emit *e, Ref x) { return LLVMBuildFPExt(e->b, x, like(x, e->f64), ""); }
+Ref narrowed(Emit *e, Ref x) { return LLVMBuildFPTrunc(e->b, x, like(x, e->f32), ""); }
 Ref as_type(Emit *e, Ref x, LLVMTypeRef element) { return LLVMBuildBitCast(e->b, x, like(x, element), ""); }
 Ref shift_left(Emit *e, Ref x, int n) { return LLVMBuildShl(e->b, x, whole_like(e, x, n), ""); }
 Ref shift_right(Emit *e, Ref x, int n) { return LLVMBuildLShr(e->b, x, whole_like(e, x, n), ""); }
