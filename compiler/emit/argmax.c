@@ -5,7 +5,7 @@
 
 static void store_indices(const AxisLine *l, Ref best) {
   Emit *e = l->e;
-  for (int i = 0; i < (l->beside ? 1 : l->valid); i++) {
+  for (int i = 0; i < l->valid; i++) {
     Ref one = l->lanes == 1 ? best : LLVMBuildExtractElement(e->b, best, const_i32(e, i), "");
     store(e, one, l->dst, 8 * i, 8);
   }
@@ -24,11 +24,10 @@ static Ref beats(Emit *e, const Node *n, Type t, Ref a, Ref b) {
 static Ref find_best(const AxisLines *w) {
   const AxisLine *l = &w->line;
   Emit *e = l->e;
-  int valid = l->beside ? 1 : l->valid;
-  Ref zero = const_i64(e, 0), best[] = {line_load(l, zero, valid), splat(e, zero, l->lanes)};
+  Ref zero = const_i64(e, 0), best[] = {line_load(l, zero, l->valid), splat(e, zero, l->lanes)};
   Loop k;
   loop_begin(e, &k, const_i64(e, 1), const_i64(e, l->n), 1, 2, best);
-  Ref v = line_load(l, mul_i(e, k.i, l->beside ? 1 : l->stride), valid);
+  Ref v = line_load(l, mul_i(e, k.i, l->stride), l->valid);
   Ref better = w->n->p.last ? LLVMBuildNot(e->b, beats(e, w->n, l->type, best[0], v), "")
       : beats(e, w->n, l->type, v, best[0]);
   best[0] = choose(e, better, v, best[0]);
@@ -47,24 +46,18 @@ static void hardmax_line(AxisLines *w) {
   loop_begin(e, &k, const_i64(e, 0), const_i64(e, l->n), 1, 0, NULL);
   Ref is_best = LLVMBuildICmp(e->b, LLVMIntEQ, best, splat(e, k.i, l->lanes), "");
   Ref v = choose(e, is_best, line_constant(l, 1), line_constant(l, 0));
-  line_store(l, v, mul_i(e, k.i, l->beside ? 1 : l->stride), l->beside ? 1 : l->valid);
+  line_store(l, v, mul_i(e, k.i, l->stride), l->valid);
   loop_end(e, &k);
 }
 
-static AxisLines lines_of(Emit *e, Node *n) {
-  AxisLines w = lines_along(e, n, 1u << n->p.axis, 1);
-  if (w.line.beside) w.line.lanes = 1;
-  return w;
-}
-
 void emit_argmax(Emit *e, Node *n) {
-  AxisLines w = lines_of(e, n);
+  AxisLines w = lines_by_element(e, n);
   w.reduces = true;
   each_line(&w, argmax_line);
 }
 
 void emit_hardmax(Emit *e, Node *n) {
   if (shape_count(&n->in[0]->shape) == 0) return;
-  AxisLines w = lines_of(e, n);
+  AxisLines w = lines_by_element(e, n);
   each_line(&w, hardmax_line);
 }

@@ -419,7 +419,7 @@ typedef struct AxisLine {
   const LineGroup *more;  /* groups around it that belong to it */
   int n_more;
   int sums;               /* accumulators: beside, of the one line; else of so many vectors of lines beside each other */
-  int valid;              /* not beside: lines that exist of those in the last vector */
+  int valid;              /* lanes of the last accumulator that exist: not beside, lines */
   Ref src, dst;           /* the first element */
 } AxisLine;
 
@@ -436,6 +436,8 @@ typedef struct AxisLines {
 
 /* Lines along these axes of n's first input, of which at most so many vectors are taken beside each other. */
 AxisLines lines_along(Emit *e, Node *n, unsigned axes, int vectors);
+/* Those along its axis, of each of which a step takes one element. */
+AxisLines lines_by_element(Emit *e, Node *n);
 /* The body for all lines of this task, with w->line set. */
 void each_line(AxisLines *w, void (*body)(AxisLines *w));
 /* The offset of number i of what n groups of axes span. */

@@ -29,7 +29,7 @@ static int64_t step_of(const AxisLine *l) { return l->beside ? (int64_t)l->lanes
 /* One step, from index `at` on. */
 static void visit_step(const AxisLine *l, LineVisit *visit, const void *data, Ref at, Ref *acc) {
   for (int k = 0; k < l->sums; k++) {
-    int valid = !l->beside && k == l->sums - 1 ? l->valid : l->lanes;
+    int valid = k == l->sums - 1 ? l->valid : l->lanes;
     Ref own = add_i(l->e, at, const_i64(l->e, (int64_t)k * l->lanes));
     Ref v = visit(l, data, own, k, valid, acc ? acc[k] : NULL);
     if (acc) acc[k] = v;
@@ -39,7 +39,7 @@ static void visit_step(const AxisLine *l, LineVisit *visit, const void *data, Re
 static void visit_steps(const AxisLine *l, LineVisit *visit, const void *data, Ref lo, Ref hi, Ref *acc) {
   Loop k;
   loop_begin(l->e, &k, lo, hi, step_of(l), acc ? l->sums : 0, acc);
-  visit_step(l, visit, data, mul_i(l->e, k.i, l->beside ? 1 : l->stride), acc);
+  visit_step(l, visit, data, mul_i(l->e, k.i, l->stride), acc);
   loop_end(l->e, &k);
 }
 
@@ -161,6 +161,13 @@ AxisLines lines_along(Emit *e, Node *n, unsigned axes, int vectors) {
   }
   int64_t of_line = l->n / l->lanes, beside = size_ceiling(w.inner, l->lanes);
   l->sums = (int)size_clamp(l->beside ? of_line : beside, 1, vectors);
+  l->valid = l->lanes;
+  return w;
+}
+
+AxisLines lines_by_element(Emit *e, Node *n) {
+  AxisLines w = lines_along(e, n, 1u << n->p.axis, 1);
+  if (w.line.beside) w.line.lanes = w.line.valid = 1;
   return w;
 }
 

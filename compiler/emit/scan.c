@@ -7,29 +7,29 @@
 static Type type_of_sum(Type t) { return t == T_F32 ? T_F64 : t; }
 
 /* One element, or a vector of lines, at index `at`: returns the sum with it. */
-static Ref take(const AxisLine *l, const Node *n, Ref at, int valid, Ref sum) {
+static Ref take(const AxisLine *l, const Node *n, Ref at, Ref sum) {
   Emit *e = l->e;
   Type wide = type_of_sum(l->type);
-  Ref x = math_cast(e, line_load(l, at, valid), l->type, wide);
+  Ref x = math_cast(e, line_load(l, at, l->valid), l->type, wide);
   Ref with = type_is_float(wide) ? add_f(e, sum, x) : LLVMBuildAdd(e->b, sum, x, "");
-  line_store(l, math_cast(e, n->p.exclusive ? sum : with, wide, l->type), at, valid);
+  line_store(l, math_cast(e, n->p.exclusive ? sum : with, wide, l->type), at, l->valid);
   return with;
 }
 
-static void scan(const AxisLine *l, const Node *n, Ref size, Ref stride, int valid) {
+static void scan(const AxisLine *l, const Node *n, Ref size, Ref stride) {
   Emit *e = l->e;
   Ref sum = LLVMConstNull(vec_of(llvm_type(e, type_of_sum(l->type)), l->lanes));
   Loop k;
   loop_begin(e, &k, const_i64(e, 0), size, 1, 1, &sum);
   Ref i = k.i;
   if (n->p.reverse) i = LLVMBuildSub(e->b, add_i(e, size, const_i64(e, -1)), i, "");
-  sum = take(l, n, LLVMBuildMul(e->b, i, stride, ""), valid, sum);
+  sum = take(l, n, LLVMBuildMul(e->b, i, stride, ""), sum);
   loop_end(e, &k);
 }
 
 static void scan_line(AxisLines *w) {
   const AxisLine *l = &w->line;
-  scan(l, w->n, const_i64(l->e, l->n), const_i64(l->e, l->beside ? 1 : l->stride), l->beside ? 1 : l->valid);
+  scan(l, w->n, const_i64(l->e, l->n), const_i64(l->e, l->stride));
 }
 
 /* Its size and stride of an axis that is known at run time only. */
@@ -63,9 +63,9 @@ static void scan_late_axis(Emit *e, const Node *n) {
   Ref first = LLVMBuildMul(e->b, LLVMBuildMul(e->b, LLVMBuildUDiv(e->b, k.i, stride, ""), stride, ""), size,
                            "");
   first = add_i(e, first, LLVMBuildURem(e->b, k.i, stride, ""));
-  AxisLine l = {.e = e, .type = x->type, .lanes = 1, .src = gep(e, value_ptr(e, x), first, bytes),
+  AxisLine l = {.e = e, .type = x->type, .lanes = 1, .valid = 1, .src = gep(e, value_ptr(e, x), first, bytes),
             .dst = gep(e, value_ptr(e, n->out[0]), first, bytes)};
-  scan(&l, n, size, stride, 1);
+  scan(&l, n, size, stride);
   loop_end(e, &k);
 }
 
@@ -75,7 +75,6 @@ void emit_cumsum(Emit *e, Node *n) {
     scan_late_axis(e, n);
     return;
   }
-  AxisLines w = lines_along(e, n, 1u << n->p.axis, 1);
-  if (w.line.beside) w.line.lanes = 1;
+  AxisLines w = lines_by_element(e, n);
   each_line(&w, scan_line);
 }
