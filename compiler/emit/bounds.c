@@ -110,7 +110,6 @@ static void copy_axis(const Bounds *b, int k, Ref from, Ref to, Ref inside) {
 void emit_bounds(Emit *e, Node *n) {
   Bounds b = {.e = e, .n = n, .x = &n->in[0]->shape, .y = &n->out[0]->shape};
   only_task_zero(e);
-  if (shape_count(b.y) == 0) return;
   b.src = value_ptr(e, n->in[0]);
   b.dst = value_ptr(e, n->out[0]);
   if (n->op == OP_Pad) {

@@ -79,7 +79,6 @@ static void copy_squares(Emit *e, const Node *n, const Value *deep, const Value 
 
 void emit_depth(Emit *e, Node *n) {
   const Value *x = n->in[0], *y = n->out[0];
-  if (shape_count(&y->shape) == 0) return;
   emit_halo(e, y);
   if (y->layout.block && !x->layout.block) space_to_blocks(e, x, y, n->p.block);
   else if (n->op == OP_SpaceToDepth) copy_squares(e, n, y, x, true);

@@ -54,7 +54,7 @@ void object_watch_memory(void);
 
 /* ==== inside emit ====
  *
- * Every node becomes a layer function
+ * Every node that has a result with elements, where they don't lie yet, becomes a layer function
  *     void layer(Frame *frame, i32 task, i32 worker)
  * that does task `task` of frame->tasks of the node's work. layer.c makes the function, sets up the Emit and calls the
  * operator's emitter, which splits its items with `task_range`, or lets only task 0 work (`only_task_zero`). */

@@ -194,7 +194,6 @@ static void pad_rows(const Padding *p) {
 
 void emit_pad(Emit *e, Node *n, const Axes *in, const Axes *out) {
   const Value *x = n->in[0], *y = n->out[0];
-  if (shape_count(&y->shape) == 0) return;
   Padding p = {.e = e, .n = n, .mode = n->p.mode, .in = in, .out = out, .size = (int)type_size(x->type),
                .src = value_ptr(e, x), .dst = value_ptr(e, y)};
   pad_amounts(e->g, n, p.before, p.after);

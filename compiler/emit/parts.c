@@ -77,7 +77,6 @@ static void move_part(const Parts *p, Ref number) {
 
 void emit_parts(Emit *e, const Value *whole, Value *const *part, int n, int k, const int64_t *size, bool split) {
   assert(!e->bound && layout_is_plain(whole)); /* the table is of one node's places */
-  if (shape_count(&whole->shape) == 0) return;
   Parts p = {.e = e, .split = split, .rows = 1, .row = row_bytes(whole, k), .whole = value_ptr(e, whole)};
   for (int i = 0; i < k; i++) p.rows *= whole->shape.d[i];
   Ref *row = alloc_n(e->g->cx, (size_t)n, sizeof *row), lo, hi;

@@ -194,10 +194,6 @@ static void compute_piece(const Plain *p, Ref piece, int64_t pieces) {
 static void emit_dense(Emit *e, const Node *n) {
   Plain p = plain_of(e, n);
   int64_t count = shape_count(&p.y->shape);
-  if (count == 0) {
-    only_task_zero(e);
-    return;
-  }
   while (p.axes < p.y->shape.rank && join_axis(&p, p.axes)) {}
   p.rows = count / p.run;
   int64_t pieces = (p.run + PIECE - 1) / PIECE;

@@ -379,7 +379,6 @@ static void build_blocked(Pool *p) {
 
 void emit_pool(Emit *e, Node *n) {
   const Value *y = n->out[0] ? n->out[0] : n->out[1];
-  if (shape_count(&y->shape) == 0) return;
   if (!y->layout.block) {
     emit_pool_plain(e, n);
     return;

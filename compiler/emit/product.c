@@ -332,7 +332,6 @@ static int regions_of(const Product *p, Region *g) {
 /* The tiles of all regions are one list: tasks would otherwise all get the same share of each region, and the last one every
  * single tile that is left over. */
 void emit_product(Emit *e, Node *n) {
-  if (shape_count(&n->out[0]->shape) == 0) return;
   Product p = product_of(e, n);
   Region region[MAX_REGIONS];
   int count = regions_of(&p, region);

@@ -341,7 +341,6 @@ static void build_plain(Resample *r) {
 void emit_resample(Emit *e, Node *n) {
   const struct Resampling *s = &n->p.resample;
   Resample r = {.e = e, .n = n, .x = n->in[0], .y = n->out[0], .type = n->in[0]->type, .lanes = 1};
-  if (shape_count(&r.y->shape) == 0) return;
   Line single = {.in = 1, .out = 1, .taps = 1, .repeat = 1};
   if (r.y->layout.block) {
     const int64_t *in = r.x->shape.d;

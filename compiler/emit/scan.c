@@ -70,7 +70,6 @@ static void scan_late_axis(Emit *e, const Node *n) {
 }
 
 void emit_cumsum(Emit *e, Node *n) {
-  if (shape_count(&n->in[0]->shape) == 0) return;
   if (n->p.axis < 0) {
     scan_late_axis(e, n);
     return;

@@ -12,7 +12,6 @@ void emit_spread(Emit *e, Node *n) {
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
   Copy c = {.size = (int)type_size(n->out[0]->type)};
   int64_t src = 1, dst = 1;
-  if (shape_count(y) == 0) return;
   for (int k = 1; k <= y->rank; k++) {
     int64_t own = k <= x->rank ? x->d[x->rank - k] : 1, all = y->d[y->rank - k];
     add_axis(&c, own, src, dst);
