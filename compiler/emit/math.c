@@ -124,20 +124,6 @@ Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg) {
   }
 }
 
-#undef ADD
-#undef SUB
-#undef MUL
-#undef DIV
-#undef NEG
-#undef ABS
-#undef MIN
-#undef MAX
-#undef C
-#undef ZERO
-#undef LESS
-#undef EQUAL
-#undef NEGATIVE
-
 /* ==== operators on integers, and bounds of any type ==== */
 
 /* The divisors 0 and -1 can trap: quotients by the one are 0, by the other they wrap. */

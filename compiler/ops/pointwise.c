@@ -172,20 +172,6 @@ static Number float_value(Op op, double X, double Y, double alpha, double beta) 
   }
 }
 
-#undef ADD
-#undef SUB
-#undef MUL
-#undef DIV
-#undef NEG
-#undef ABS
-#undef MIN
-#undef MAX
-#undef C
-#undef ZERO
-#undef LESS
-#undef EQUAL
-#undef NEGATIVE
-
 /* ---- for integers ---- */
 
 /* Quotients go towards zero; the one that overflows wraps, and by zero they are 0. */
