@@ -297,7 +297,7 @@ Ref math_beats(Emit *e, Type t, Ref a, Ref b);        /* a is the maximum of bot
 
 /* ==== elementary.c: whole numbers, exp, log and what is made of them ==== */
 Unary math_round; /* to the nearest whole number, half to even */
-Unary math_floor, math_ceil, math_exp, math_log, math_sigmoid, math_erf;
+Unary math_floor, math_ceil, math_exp, math_log, math_sigmoid, math_tanh, math_erf;
 enum { MOST_EXPM1 = 64 };
 Unary math_expm1; /* exp x - 1 for x <= MOST_EXPM1 */
 Unary math_tanh_softplus;  /* tanh(log(1 + exp x)) */
@@ -307,7 +307,7 @@ Ref horner(Emit *e, Ref x, int n, const double *coef); /* coef[0] + coef[1] x + 
 
 /* ==== angle.c: trigonometric and hyperbolic functions ==== */
 Unary math_sin, math_cos, math_tan, math_asin, math_acos, math_atan;
-Unary math_sinh, math_cosh, math_tanh, math_asinh, math_acosh, math_atanh;
+Unary math_sinh, math_cosh, math_asinh, math_acosh, math_atanh;
 
 /* ==== convert.c ==== */
 /* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
