@@ -88,8 +88,7 @@ static void clip_window(PlainPool *p) {
 /* |x|^p, of as many products as p has digits. */
 static Ref powered(const PlainPool *p, Ref x) {
   Emit *e = p->e;
-  LLVMTypeRef type = LLVMTypeOf(x);
-  Ref base = intrinsic(e, "llvm.fabs", 1, &type, 1, &x), result = NULL;
+  Ref base = abs_f(e, x), result = NULL;
   for (int n = p->power; n > 0; n /= 2) {
     if (n % 2) result = result ? mul_f(e, result, base) : base;
     base = mul_f(e, base, base);
@@ -100,9 +99,8 @@ static Ref powered(const PlainPool *p, Ref x) {
 /* The root of that order of a sum that is not negative. */
 static Ref root(const PlainPool *p, Ref x) {
   Emit *e = p->e;
-  LLVMTypeRef type = LLVMTypeOf(x);
   if (p->power == 1) return x;
-  if (p->power == 2) return intrinsic(e, "llvm.sqrt", 1, &type, 1, &x);
+  if (p->power == 2) return sqrt_f(e, x);
   Ref zero = real_like(e, x, 0), is_zero = LLVMBuildFCmp(e->b, LLVMRealOEQ, x, zero, "");
   return choose(e, is_zero, zero, math_exp(e, mul_f(e, math_log(e, x), real_like(e, x, 1.0 / p->power))));
 }

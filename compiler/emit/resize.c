@@ -26,19 +26,14 @@ typedef struct Sampler {
 /* ==== words ==== */
 
 static Ref real(Emit *e, double v) { return LLVMConstReal(e->f64, v); }
-static Ref less(Emit *e, Ref a, Ref b) { return LLVMBuildFCmp(e->b, LLVMRealOLT, a, b, ""); }
-static Ref smaller(Emit *e, Ref a, Ref b) { return choose(e, less(e, a, b), a, b); }
-static Ref larger(Emit *e, Ref a, Ref b) { return choose(e, less(e, b, a), a, b); }
-static Ref sub(Emit *e, Ref a, Ref b) { return LLVMBuildFSub(e->b, a, b, ""); }
-static Ref quotient(Emit *e, Ref a, Ref b) { return LLVMBuildFDiv(e->b, a, b, ""); }
 static Ref to_real(Emit *e, Ref i) { return LLVMBuildSIToFP(e->b, i, e->f64, ""); }
 
 /* Within what converts to integers; NaN becomes the lower bound. */
-static Ref bounded(Emit *e, Ref x) { return smaller(e, larger(e, x, real(e, -0x1p40)), real(e, 0x1p40)); }
+static Ref bounded(Emit *e, Ref x) { return fmin_(e, fmax_(e, x, real(e, -0x1p40)), real(e, 0x1p40)); }
 
 static Ref floor_of(Emit *e, Ref x) {
   Ref i = LLVMBuildFPToSI(e->b, x, e->i64, "");
-  return LLVMBuildSub(e->b, i, LLVMBuildZExt(e->b, less(e, x, to_real(e, i)), e->i64, ""), "");
+  return LLVMBuildSub(e->b, i, LLVMBuildZExt(e->b, less_f(e, x, to_real(e, i)), e->i64, ""), "");
 }
 
 static Ref ceil_of(Emit *e, Ref x) { return LLVMBuildNeg(e->b, floor_of(e, LLVMBuildFNeg(e->b, x, "")), ""); }
@@ -69,7 +64,7 @@ static Ref argument(const Sampler *s, int i, int64_t k) {
 
 static Ref size_scale(const Sampler *s, int k) {
   Emit *e = s->e;
-  return quotient(e, argument(s, SIZES, s->n->p.perm[k]), real(e, (double)s->axis[k].in));
+  return div_f(e, argument(s, SIZES, s->n->p.perm[k]), real(e, (double)s->axis[k].in));
 }
 
 /* The least or greatest of the scales that sizes come to. */
@@ -80,7 +75,7 @@ static Ref common_scale(const Sampler *s) {
     if (s->n->p.perm[k] < 0 || s->axis[k].in == 0) continue;
     Ref own = size_scale(s, k);
     bool least = s->n->p.resize.aspect == ASPECT_NOT_LARGER;
-    scale = !scale ? own : least ? smaller(e, scale, own) : larger(e, scale, own);
+    scale = !scale ? own : least ? fmin_(e, scale, own) : fmax_(e, scale, own);
   }
   return scale ? scale : real(e, 1);
 }
@@ -106,8 +101,8 @@ static void read_axis(const Sampler *s, Axis *a, int k) {
   a->shrink = real(e, 1);
   a->reach = const_i64(e, (int64_t)radius);
   if (!s->n->p.resize.antialias) return;
-  a->shrink = smaller(e, a->scale, a->shrink);
-  Ref reach = ceil_of(e, bounded(e, quotient(e, real(e, radius), a->shrink)));
+  a->shrink = fmin_(e, a->scale, a->shrink);
+  Ref reach = ceil_of(e, bounded(e, div_f(e, real(e, radius), a->shrink)));
   a->reach = min_i(e, max_i(e, reach, a->reach), const_i64(e, 2 * (a->in + 1)));
 }
 
@@ -115,15 +110,15 @@ static void read_axis(const Sampler *s, Axis *a, int k) {
 
 static Ref half_pixel(const Sampler *s, const Axis *a, Ref x) {
   Emit *e = s->e;
-  return rounded(s, quotient(e, add_f(e, x, real(e, 0.5)), a->scale));
+  return rounded(s, div_f(e, add_f(e, x, real(e, 0.5)), a->scale));
 }
 
 static Ref cropped(const Sampler *s, const Axis *a, Ref x) {
   Emit *e = s->e;
   Ref last = real(e, (double)a->in - 1);
   if (a->out == 1) return mul_f(e, mul_f(e, real(e, 0.5), add_f(e, a->start, a->end)), last);
-  Ref along = mul_f(e, mul_f(e, x, sub(e, a->end, a->start)), last);
-  return add_f(e, mul_f(e, a->start, last), quotient(e, along, real(e, (double)a->out - 1)));
+  Ref along = mul_f(e, mul_f(e, x, sub_f(e, a->end, a->start)), last);
+  return add_f(e, mul_f(e, a->start, last), div_f(e, along, real(e, (double)a->out - 1)));
 }
 
 static Ref place_in(const Sampler *s, const Axis *a) {
@@ -133,34 +128,34 @@ static Ref place_in(const Sampler *s, const Axis *a) {
   Ref is_single = LLVMBuildFCmp(e->b, LLVMRealOEQ, width, one, "");
   switch (s->n->p.resize.coordinates) {
   case COORDINATES_ALIGN_CORNERS: {
-    Ref steps = rounded(s, sub(e, width, one)), last = real(e, (double)a->in - 1);
-    return choose(e, is_single, zero, rounded(s, quotient(e, mul_f(e, x, last), steps)));
+    Ref steps = rounded(s, sub_f(e, width, one)), last = real(e, (double)a->in - 1);
+    return choose(e, is_single, zero, rounded(s, div_f(e, mul_f(e, x, last), steps)));
   }
-  case COORDINATES_ASYMMETRIC: return rounded(s, quotient(e, x, a->scale));
+  case COORDINATES_ASYMMETRIC: return rounded(s, div_f(e, x, a->scale));
   case COORDINATES_TF_HALF_PIXEL_FOR_NN: return half_pixel(s, a, x);
   case COORDINATES_TF_CROP_AND_RESIZE: return cropped(s, a, x);
   case COORDINATES_PYTORCH_HALF_PIXEL:
     if (a->out == 1) return zero;
     break;
   case COORDINATES_HALF_PIXEL_SYMMETRIC: {
-    Ref share = sub(e, one, quotient(e, real(e, (double)a->out), width));
+    Ref share = sub_f(e, one, div_f(e, real(e, (double)a->out), width));
     Ref offset = mul_f(e, real(e, (double)a->in / 2), share);
-    return rounded(s, sub(e, add_f(e, offset, half_pixel(s, a, x)), half));
+    return rounded(s, sub_f(e, add_f(e, offset, half_pixel(s, a, x)), half));
   }
   case COORDINATES_HALF_PIXEL: break;
   }
-  return rounded(s, sub(e, half_pixel(s, a, x), half));
+  return rounded(s, sub_f(e, half_pixel(s, a, x), half));
 }
 
 static Ref nearest_index(const Sampler *s, const Axis *a) {
   Emit *e = s->e;
   Ref x = bounded(e, a->place), half = real(e, 0.5), i = NULL;
   switch (s->n->p.resize.nearest) {
-  case NEAREST_PREFER_FLOOR: i = ceil_of(e, sub(e, x, half)); break;
+  case NEAREST_PREFER_FLOOR: i = ceil_of(e, sub_f(e, x, half)); break;
   case NEAREST_PREFER_CEIL: i = floor_of(e, add_f(e, x, half)); break;
   case NEAREST_FLOOR: i = floor_of(e, x); break;
   case NEAREST_CEIL: i = ceil_of(e, x); break;
-  case NEAREST_BY_SCALE: i = choose(e, less(e, a->scale, real(e, 1)), ceil_of(e, x), floor_of(e, x)); break;
+  case NEAREST_BY_SCALE: i = choose(e, less_f(e, a->scale, real(e, 1)), ceil_of(e, x), floor_of(e, x)); break;
   }
   return clamp_i(e, i, const_i64(e, a->in - 1));
 }
@@ -170,14 +165,14 @@ static Ref nearest_index(const Sampler *s, const Axis *a) {
 static Ref distance_weight(const Sampler *s, Ref x) {
   Emit *e = s->e;
   double A = (double)s->n->p.alpha;
-  Ref d = choose(e, less(e, x, real(e, 0)), LLVMBuildFNeg(e->b, x, ""), x), one = real(e, 1);
+  Ref d = choose(e, less_f(e, x, real(e, 0)), LLVMBuildFNeg(e->b, x, ""), x), one = real(e, 1);
   Ref zero = real(e, 0);
-  if (s->n->p.resize.interpolation == INTERPOLATE_LINEAR) return larger(e, sub(e, one, d), zero);
-  Ref near = mul_f(e, mul_f(e, sub(e, mul_f(e, real(e, A + 2), d), real(e, A + 3)), d), d);
-  Ref far = mul_f(e, add_f(e, mul_f(e, sub(e, mul_f(e, real(e, A), d), real(e, 5 * A)), d), real(e, 8 * A)),
+  if (s->n->p.resize.interpolation == INTERPOLATE_LINEAR) return fmax_(e, sub_f(e, one, d), zero);
+  Ref near = mul_f(e, mul_f(e, sub_f(e, mul_f(e, real(e, A + 2), d), real(e, A + 3)), d), d);
+  Ref far = mul_f(e, add_f(e, mul_f(e, sub_f(e, mul_f(e, real(e, A), d), real(e, 5 * A)), d), real(e, 8 * A)),
                   d);
-  far = choose(e, less(e, d, real(e, 2)), sub(e, far, real(e, 4 * A)), zero);
-  return choose(e, less(e, one, d), far, add_f(e, near, one));
+  far = choose(e, less_f(e, d, real(e, 2)), sub_f(e, far, real(e, 4 * A)), zero);
+  return choose(e, less_f(e, one, d), far, add_f(e, near, one));
 }
 
 static Ref sample(const Sampler *s, int k, Ref at);
@@ -187,7 +182,7 @@ static void add_tap(const Sampler *s, int k, Ref at, Ref tap, Ref *acc) {
   Emit *e = s->e;
   const Axis *a = &s->axis[k];
   Ref last = const_i64(e, a->in - 1), index = clamp_i(e, tap, last);
-  Ref w = distance_weight(s, mul_f(e, sub(e, to_real(e, tap), bounded(e, a->place)), a->shrink));
+  Ref w = distance_weight(s, mul_f(e, sub_f(e, to_real(e, tap), bounded(e, a->place)), a->shrink));
   acc[1] = add_f(e, acc[1], w);
   if (s->n->p.resize.exclude_outside)
     w = choose(e, LLVMBuildICmp(e->b, LLVMIntEQ, tap, index, ""), w, real(e, 0));
@@ -212,8 +207,8 @@ static Ref sample(const Sampler *s, int k, Ref at) {
   loop_begin(e, &t, const_i64(e, 0), mul_i(e, a->reach, 2), 1, 3, acc);
   add_tap(s, k, at, add_i(e, first, t.i), acc);
   loop_end(e, &t);
-  return s->n->p.resize.exclude_outside ? quotient(e, acc[0], acc[2]) : s->n->p.resize.antialias
-         ? quotient(e, acc[0], acc[1]) : acc[0];
+  return s->n->p.resize.exclude_outside ? div_f(e, acc[0], acc[2]) : s->n->p.resize.antialias
+         ? div_f(e, acc[0], acc[1]) : acc[0];
 }
 
 /* ==== elements ==== */
