@@ -15,10 +15,6 @@ typedef struct Bounds {
   PadMode mode;
 } Bounds;
 
-static Ref pick(Emit *e, LLVMIntPredicate test, Ref a, Ref b, Ref yes, Ref no) {
-  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, test, a, b, ""), yes, no, "");
-}
-
 /* ==== the arguments ==== */
 
 static bool has_argument(const Node *n, int input) { return input < n->n_in && n->in[input]; }
@@ -33,8 +29,9 @@ static Ref argument(Emit *e, const Node *n, int input, int64_t i) {
 static Ref if_axis(Bounds *b, int axes, int k, int64_t j, int input, int64_t offset, Ref so_far) {
   Emit *e = b->e;
   Ref axis = has_argument(b->n, axes) ? argument(e, b->n, axes, j) : const_i64(e, j);
-  axis = pick(e, LLVMIntSLT, axis, const_i64(e, 0), LLVMBuildAdd(e->b, axis, const_i64(e, b->x->rank), ""), axis);
-  return pick(e, LLVMIntEQ, axis, const_i64(e, k), argument(e, b->n, input, j + offset), so_far);
+  axis = from_end(e, axis, b->x->rank);
+  Ref value = argument(e, b->n, input, j + offset);
+  return choose(e, LLVMBuildICmp(e->b, LLVMIntEQ, axis, const_i64(e, k), ""), value, so_far);
 }
 
 /* Inputs starts 1, ends 2, axes 3, steps 4. */
@@ -42,13 +39,12 @@ static void read_slice(Bounds *b) {
   Emit *e = b->e;
   int64_t count = shape_count(&b->n->in[1]->shape);
   for (int k = 0; k < b->x->rank; k++) {
-    Ref start = const_i64(e, 0), step = const_i64(e, 1), d = const_i64(e, b->x->d[k]);
+    Ref start = const_i64(e, 0), step = const_i64(e, 1);
     for (int64_t j = 0; j < count; j++) {
       start = if_axis(b, 3, k, j, 1, 0, start);
       if (has_argument(b->n, 4)) step = if_axis(b, 3, k, j, 4, 0, step);
     }
-    start = pick(e, LLVMIntSLT, start, const_i64(e, 0), LLVMBuildAdd(e->b, start, d, ""), start);
-    b->start[k] = clamp_i(e, start, const_i64(e, b->x->d[k] - 1));
+    b->start[k] = clamp_i(e, from_end(e, start, b->x->d[k]), const_i64(e, b->x->d[k] - 1));
     b->step[k] = step;
   }
 }

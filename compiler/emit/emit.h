@@ -246,6 +246,7 @@ Ref shift_left(Emit *e, Ref x, int n);
 Ref shift_right(Emit *e, Ref x, int n);       /* zeros come in */
 Ref shift_signed(Emit *e, Ref x, int n);
 Ref plus_i(Emit *e, Ref x, int64_t v);        /* x + v of any integers */
+Ref from_end(Emit *e, Ref i, int64_t d);      /* i64: index i of d elements, counted from the end where it is negative */
 Ref choose(Emit *e, Ref cond, Ref a, Ref b);  /* cond ? a : b */
 Ref keep_lanes(Emit *e, Ref v, int valid, Ref otherwise); /* v's first `valid` lanes, the other's rest */
 Ref crossed_lanes(Emit *e, Ref v, int w);     /* lane i is v's lane i ^ w */

@@ -83,8 +83,7 @@ static void fill_one_hot(Emit *e, const Node *n) {
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
   Ref index = math_cast(e, load(e, llvm_type(e, x->type), gep(e, src, item.i, size_of(x)), 0, size_of(x)),
                         x->type, T_I64);
-  Ref negative = LLVMBuildICmp(e->b, LLVMIntSLT, index, const_i64(e, 0), "");
-  index = choose(e, negative, LLVMBuildAdd(e->b, index, const_i64(e, depth), ""), index);
+  index = from_end(e, index, depth);
   Ref outer = LLVMBuildUDiv(e->b, item.i, width, ""), column = LLVMBuildURem(e->b, item.i, width, "");
   Ref to = gep(e, dst, add_i(e, mul_i(e, outer, depth * inner), column), size);
   loop_begin(e, &place, const_i64(e, 0), const_i64(e, depth), 1, 0, NULL);

@@ -47,21 +47,14 @@ static Ref load_index(const Moves *m, Ref at) {
   return LLVMBuildSExt(e->b, k, e->i64, "");
 }
 
-/* Counted from the end where it is negative. */
-static Ref inside_axis(Emit *e, Ref k, int64_t dim) {
-  Ref negative = LLVMBuildICmp(e->b, LLVMIntSLT, k, const_i64(e, 0), "");
-  k = choose(e, negative, LLVMBuildAdd(e->b, k, const_i64(e, dim), ""), k);
-  return clamp_i(e, k, const_i64(e, dim - 1));
-}
-
 /* The element that the indices at this place lead to. */
 static Ref looked_up(const Moves *m, Ref at) {
   Emit *e = m->e;
   Ref sum = const_i64(e, 0);
   for (int k = 0; k < m->lookups; k++) {
     const Lookup *l = &m->lookup[k];
-    Ref i = inside_axis(e, load_index(m, add_i(e, at, const_i64(e, l->at))), l->dim);
-    sum = add_i(e, sum, mul_i(e, i, l->stride));
+    Ref i = from_end(e, load_index(m, add_i(e, at, const_i64(e, l->at))), l->dim);
+    sum = add_i(e, sum, mul_i(e, clamp_i(e, i, const_i64(e, l->dim - 1)), l->stride));
   }
   return sum;
 }

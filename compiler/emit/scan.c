@@ -39,9 +39,7 @@ static void find_axis(Emit *e, const Node *n, Ref *size, Ref *stride) {
   dense_strides(s, strides);
   Type t = n->in[1]->type;
   Ref axis = math_cast(e, load(e, llvm_type(e, t), value_ptr(e, n->in[1]), 0, (int)type_size(t)), t, T_I64);
-  Ref negative = LLVMBuildICmp(e->b, LLVMIntSLT, axis, const_i64(e, 0), "");
-  axis = clamp_i(e, choose(e, negative, LLVMBuildAdd(e->b, axis, const_i64(e, s->rank), ""), axis),
-                 const_i64(e, s->rank - 1));
+  axis = clamp_i(e, from_end(e, axis, s->rank), const_i64(e, s->rank - 1));
   *size = *stride = const_i64(e, 1);
   for (int i = 0; i < s->rank; i++) {
     Ref here = LLVMBuildICmp(e->b, LLVMIntEQ, axis, const_i64(e, i), "");

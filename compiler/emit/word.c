@@ -171,6 +171,10 @@ Ref shift_signed(Emit *e, Ref x, int n) { return LLVMBuildAShr(e->b, x, whole_li
 Ref plus_i(Emit *e, Ref x, int64_t v) { return LLVMBuildAdd(e->b, x, whole_like(e, x, v), ""); }
 Ref choose(Emit *e, Ref cond, Ref a, Ref b) { return LLVMBuildSelect(e->b, cond, a, b, ""); }
 
+Ref from_end(Emit *e, Ref i, int64_t d) {
+  return choose(e, LLVMBuildICmp(e->b, LLVMIntSLT, i, const_i64(e, 0), ""), plus_i(e, i, d), i);
+}
+
 Ref any_of(Emit *e, Ref cond) {
   return is_vector(LLVMTypeOf(cond)) ? intrinsic(e, "llvm.vector.reduce.or", 1, (LLVMTypeRef[]){LLVMTypeOf(cond)}, 1, &cond) : cond;
 }
