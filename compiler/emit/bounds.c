@@ -20,9 +20,7 @@ typedef struct Bounds {
 static bool has_argument(const Node *n, int input) { return input < n->n_in && n->in[input]; }
 
 static Ref argument(Emit *e, const Node *n, int input, int64_t i) {
-  const Value *v = n->in[input];
-  int size = (int)type_size(v->type);
-  return LLVMBuildSExt(e->b, load(e, llvm_type(e, v->type), value_ptr(e, v), i * size, size), e->i64, "");
+  return LLVMBuildSExt(e->b, load_element(e, n->in[input], const_i64(e, i)), e->i64, "");
 }
 
 /* Element j + offset of the argument if entry j is about axis k, the value so far if not. */

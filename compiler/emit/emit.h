@@ -395,6 +395,7 @@ void value_axes(const Value *v, Axes *a);
 Ref broadcast_index(Emit *e, const Shape *from, const Shape *to, Ref flat);
 /* The offset of element `flat` of a tensor of that shape, whose axes have the strides. */
 Ref strided_index(Emit *e, const Shape *s, const int64_t *stride, Ref flat);
+Ref load_element(Emit *e, const Value *v, Ref i); /* of a dense tensor, as it is in memory */
 /* What stands beside the result's `lanes` elements (1, or those of a vector, `valid` of which exist) at index `row` over all
  * axes but the last and `col` along that. */
 Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int lanes, int valid);

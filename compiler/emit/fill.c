@@ -5,10 +5,6 @@
 
 static int size_of(const Value *v) { return (int)type_size(v->type); }
 
-static Ref load_element(Emit *e, const Value *v, int64_t i) {
-  return load(e, llvm_type(e, v->type), value_ptr(e, v), i * size_of(v), size_of(v));
-}
-
 static void clear(Emit *e, Ref p, Ref bytes) { LLVMBuildMemSet(e->b, p, LLVMConstNull(e->i8), bytes, 1); }
 
 /* Floats are computed in double precision, integers wrap. */
@@ -16,8 +12,8 @@ static void fill_range(Emit *e, const Node *n) {
   const Value *y = n->out[0];
   bool is_float = type_is_float(y->type);
   Type wide = is_float ? T_F64 : T_I64;
-  Ref start = math_cast(e, load_element(e, n->in[0], 0), y->type, wide);
-  Ref delta = math_cast(e, load_element(e, n->in[2], 0), y->type, wide);
+  Ref start = math_cast(e, load_element(e, n->in[0], const_i64(e, 0)), y->type, wide);
+  Ref delta = math_cast(e, load_element(e, n->in[2], const_i64(e, 0)), y->type, wide);
   Ref lo, hi, dst = value_ptr(e, y);
   work_range(e, y->shape.d[0], y->shape.d[0], &lo, &hi);
   Loop l;
@@ -54,7 +50,7 @@ static void fill_trilu(Emit *e, const Node *n) {
   int64_t cols = x->shape.d[x->shape.rank - 1], rows = x->shape.d[x->shape.rank - 2];
   int64_t all = shape_count(&x->shape) / cols;
   Ref k = const_i64(e, 0), src = value_ptr(e, x), dst = value_ptr(e, n->out[0]), lo, hi;
-  if (n->n_in > 1 && n->in[1]) k = load_element(e, n->in[1], 0);
+  if (n->n_in > 1 && n->in[1]) k = load_element(e, n->in[1], const_i64(e, 0));
   k = min_i(e, max_i(e, k, const_i64(e, -rows)), const_i64(e, cols));
   if (!n->p.upper) k = add_i(e, k, const_i64(e, 1));
   task_range(e, all, &lo, &hi);
@@ -76,7 +72,7 @@ static void fill_one_hot(Emit *e, const Node *n) {
   int size = size_of(y);
   int64_t depth = y->shape.d[n->p.axis], inner = 1, count = shape_count(&x->shape);
   for (int k = n->p.axis + 1; k < y->shape.rank; k++) inner *= y->shape.d[k];
-  Ref off = load_element(e, n->in[2], 0), on = load_element(e, n->in[2], 1), lo, hi;
+  Ref off = load_element(e, n->in[2], const_i64(e, 0)), on = load_element(e, n->in[2], const_i64(e, 1)), lo, hi;
   Ref src = value_ptr(e, x), dst = value_ptr(e, y), width = const_i64(e, inner);
   task_range(e, count, &lo, &hi);
   Loop item, place;

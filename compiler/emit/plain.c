@@ -1,5 +1,5 @@
-/* plain.c: broadcasting beside dense row-major results: arguments of epilogues, batches of matrix
- * products. */
+/* plain.c: elements of dense row-major tensors, and broadcasting beside such results: arguments of
+ * epilogues, batches of matrix products. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -21,6 +21,11 @@ Ref strided_index(Emit *e, const Shape *s, const int64_t *stride, Ref flat) {
     if (!outermost) flat = LLVMBuildUDiv(e->b, flat, size, "");
   }
   return index;
+}
+
+Ref load_element(Emit *e, const Value *v, Ref i) {
+  int size = (int)type_size(v->type);
+  return load(e, llvm_type(e, v->type), gep(e, value_ptr(e, v), i, size), 0, size);
 }
 
 /* ONNX's broadcasting: axes are aligned at the end, an axis of one element repeats. */

@@ -12,7 +12,6 @@ typedef struct PlainPool {
   Node *n;
   Type type;
   LLVMTypeRef elem;
-  int size;
   bool max, count_pad;
   int power;                                 /* of a norm: its order; else 0 */
   bool wide;                                 /* many elements of fp32 are summed in double */
@@ -108,7 +107,7 @@ static Ref root(const PlainPool *p, Ref x) {
 /* acc[0]: the maximum or sum so far, acc[1]: the index of the maximum. */
 static void take(const PlainPool *p, Ref index, Ref *acc) {
   Emit *e = p->e;
-  Ref x = load(e, p->elem, gep(e, value_ptr(e, p->n->in[0]), index, p->size), 0, p->size);
+  Ref x = load_element(e, p->n->in[0], index);
   if (p->power) x = powered(p, x);
   if (!p->max) {
     acc[0] = add_f(e, acc[0], p->wide ? LLVMBuildFPExt(e->b, x, e->f64, "") : x);
@@ -192,7 +191,6 @@ void emit_pool_plain(Emit *e, Node *n) {
   const Shape *x = &n->in[0]->shape;
   PlainPool p = {.e = e, .n = n, .type = n->in[0]->type};
   p.elem = llvm_type(e, p.type);
-  p.size = (int)type_size(p.type);
   p.max = is_max_pool(n);
   p.count_pad = n->p.count_pad;
   p.power = is_lp_pool(n) ? n->p.power : 0;

@@ -217,9 +217,8 @@ static Ref first_element(const LateAxes *a, Ref o) {
 static Ref fold_axes(const LateAxes *a, const Fold *f, int i, Ref at, Ref acc) {
   Emit *e = a->e;
   const Value *x = a->n->in[0];
-  int size = (int)type_size(x->type);
   if (i == x->shape.rank) {
-    Ref v = math_cast(e, load(e, llvm_type(e, x->type), gep(e, value_ptr(e, x), at, size), 0, size), x->type, f->type);
+    Ref v = math_cast(e, load_element(e, x, at), x->type, f->type);
     return combine(e, f->op, f->type, acc, of_element(e, f->op, f->type, v, f->shift[0]));
   }
   int64_t stride[MAX_RANK];

@@ -57,9 +57,7 @@ static bool is_given(const Node *n, int i) {
 
 static Ref argument(const Sampler *s, int i, int64_t k) {
   Emit *e = s->e;
-  const Value *v = s->n->in[i];
-  int size = (int)type_size(v->type);
-  return math_cast(e, load(e, llvm_type(e, v->type), value_ptr(e, v), k * size, size), v->type, T_F64);
+  return math_cast(e, load_element(e, s->n->in[i], const_i64(e, k)), s->n->in[i]->type, T_F64);
 }
 
 static Ref size_scale(const Sampler *s, int k) {
@@ -194,11 +192,7 @@ static void add_tap(const Sampler *s, int k, Ref at, Ref tap, Ref *acc) {
 /* The weighted sum over the axes from k on. */
 static Ref sample(const Sampler *s, int k, Ref at) {
   Emit *e = s->e;
-  Type type = s->n->in[0]->type;
-  int size = (int)type_size(type);
-  if (k == s->rank)
-    return math_cast(e, load(e, llvm_type(e, type), gep(e, value_ptr(e, s->n->in[0]), at, size), 0, size),
-                     type, T_F64);
+  if (k == s->rank) return math_cast(e, load_element(e, s->n->in[0], at), s->n->in[0]->type, T_F64);
   const Axis *a = &s->axis[k];
   if (!a->named) return sample(s, k + 1, add_i(e, at, mul_i(e, a->index, a->stride)));
   Ref acc[] = {real(e, 0), real(e, 0), real(e, 0)}, one = const_i64(e, 1);
@@ -215,14 +209,12 @@ static Ref sample(const Sampler *s, int k, Ref at) {
 
 static Ref nearest_element(const Sampler *s) {
   Emit *e = s->e;
-  Type type = s->n->in[0]->type;
-  int size = (int)type_size(type);
   Ref at = const_i64(e, 0);
   for (int k = 0; k < s->rank; k++) {
     const Axis *a = &s->axis[k];
     at = add_i(e, at, mul_i(e, a->named ? nearest_index(s, a) : a->index, a->stride));
   }
-  return load(e, llvm_type(e, type), gep(e, value_ptr(e, s->n->in[0]), at, size), 0, size);
+  return load_element(e, s->n->in[0], at);
 }
 
 /* Is the element's place outside along some axis? NULL: that does not count. */

@@ -37,8 +37,7 @@ static void find_axis(Emit *e, const Node *n, Ref *size, Ref *stride) {
   const Shape *s = &n->in[0]->shape;
   int64_t strides[MAX_RANK];
   dense_strides(s, strides);
-  Type t = n->in[1]->type;
-  Ref axis = math_cast(e, load(e, llvm_type(e, t), value_ptr(e, n->in[1]), 0, (int)type_size(t)), t, T_I64);
+  Ref axis = math_cast(e, load_element(e, n->in[1], const_i64(e, 0)), n->in[1]->type, T_I64);
   axis = clamp_i(e, from_end(e, axis, s->rank), const_i64(e, s->rank - 1));
   *size = *stride = const_i64(e, 1);
   for (int i = 0; i < s->rank; i++) {
