@@ -41,7 +41,7 @@ static bool needs_no_code(const Node *n) {
     }
     return true;
   }
-  if (n->op != OP_Split && n->op != OP_Transpose && n->op != OP_Reorder && n->op != OP_Unfold) return false;
+  if (op_info[n->op].family != FAMILY_MOVE) return false;
   for (int i = 0; i < n->n_out; i++) {
     if (n->out[i] && n->out[i]->alias != n->in[0]) return false;
   }
