@@ -1,12 +1,6 @@
 /* spread.c: Expand and Tile are strided copies in which some axes of the source do not move. */
 #include "emit.h"
 
-static void add_axis(Copy *c, int64_t n, int64_t src, int64_t dst) {
-  if (n == 1) return;
-  assert(c->rank < (int)COUNT(c->axis));
-  c->axis[c->rank++] = (CopyAxis){n, src, dst};
-}
-
 /* Axes are aligned at the end; each of the result is so many times the input's. */
 void emit_spread(Emit *e, Node *n) {
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
@@ -14,8 +8,8 @@ void emit_spread(Emit *e, Node *n) {
   int64_t src = 1, dst = 1;
   for (int k = 1; k <= y->rank; k++) {
     int64_t own = k <= x->rank ? x->d[x->rank - k] : 1, all = y->d[y->rank - k];
-    add_axis(&c, own, src, dst);
-    add_axis(&c, all / own, 0, dst * own);
+    c.axis[c.rank++] = (CopyAxis){own, src, dst};
+    c.axis[c.rank++] = (CopyAxis){all / own, 0, dst * own};
     src *= own;
     dst *= all;
   }
