@@ -95,9 +95,11 @@ static void sum_steps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc
   loop_end(e, &channel);
 }
 
-/* These come behind the arguments of the steps. */
-static Ref tap_arg(const Conv *c, const Kernel *t, int which) {
-  return LLVMGetParam(c->e->fn, (unsigned)(ARG_STEPS + (t->last ? c->n->n_step : 0) + which));
+static int step_args(const Conv *c, const Kernel *t) { return ARG_STEPS + (t->last ? c->n->n_step : 0); }
+
+/* A bound of the taps: an argument behind those of the steps, or, in a kernel that skips none, a constant. */
+static Ref tap_bound(const Conv *c, const Kernel *t, int which, int64_t otherwise) {
+  return t->skips ? LLVMGetParam(c->e->fn, (unsigned)(step_args(c, t) + which)) : const_i64(c->e, otherwise);
 }
 
 /* All taps of one channel block (or of one channel of a planar input). acc holds the sums, the weights' and the prefetch
@@ -110,12 +112,12 @@ static void sum_taps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc)
     return;
   }
   Loop kh, kw;
-  Ref zero = const_i64(e, 0), rows = const_i64(e, c->win->kh), cols = const_i64(e, c->win->kw);
+  Ref from = tap_bound(c, t, KW_FROM, 0), to = tap_bound(c, t, KW_TO, c->win->kw);
   int64_t tap = (int64_t)steps * t->tile.width * c->weight_size;
-  loop_begin(e, &kh, t->skips ? tap_arg(c, t, KH_FROM) : zero, t->skips ? tap_arg(c, t, KH_TO) : rows, 1, n + 2, acc);
+  loop_begin(e, &kh, tap_bound(c, t, KH_FROM, 0), tap_bound(c, t, KH_TO, c->win->kh), 1, n + 2, acc);
   Ref line = gep(e, x, kh.i, c->win->dh * place_row_bytes(c->in)), start = acc[n];
-  if (t->skips) acc[n] = gep(e, start, tap_arg(c, t, KW_FROM), tap);
-  loop_begin(e, &kw, t->skips ? tap_arg(c, t, KW_FROM) : zero, t->skips ? tap_arg(c, t, KW_TO) : cols, 1, n + 2, acc);
+  if (t->skips) acc[n] = gep(e, start, from, tap);
+  loop_begin(e, &kw, from, to, 1, n + 2, acc);
   sum_steps(c, t, gep(e, line, kw.i, c->win->dw * place_pixel_bytes(c->in)), steps, acc);
   loop_end(e, &kw);
   if (t->skips) acc[n] = gep_const(e, start, c->win->kw * tap);
@@ -127,7 +129,7 @@ static void sum_channels(const Conv *c, const Kernel *t, Ref x, int steps, Ref *
   int n = t->tile.uw * t->tile.nb;
   Ref start = acc[n];
   int64_t row = (int64_t)steps * t->tile.width * c->weight_size * c->win->kw;
-  if (t->skips) acc[n] = gep(c->e, start, tap_arg(c, t, KH_FROM), row);
+  if (t->skips) acc[n] = gep(c->e, start, tap_bound(c, t, KH_FROM, 0), row);
   sum_taps(c, t, x, steps, acc);
   if (t->skips) acc[n] = gep_const(c->e, start, c->win->kh * row);
 }
@@ -196,7 +198,7 @@ static void call_tile(const Conv *c, const Kernel *t, const Site *s) {
   step_pointers(e, c->n, s->image, block, s->row, s->x, args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(c, t, &key);
-  int n_args = ARG_STEPS + (t->last ? c->n->n_step : 0);
+  int n_args = step_args(c, t);
   for (int i = 0; t->skips && i < TAP_ARGS; i++) args[n_args++] = s->taps[i];
   call_kernel(e, key.data, n_args, args, build_kernel, &(Building){c, t});
   buffer_free(&key);
