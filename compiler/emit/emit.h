@@ -313,7 +313,7 @@ Unary math_sinh, math_cosh, math_asinh, math_acosh, math_atanh;
 /* ==== convert.c ==== */
 /* Conversion between element types with ONNX Cast's meaning, scalar or vector. */
 Ref math_cast(Emit *e, Ref x, Type from, Type to);
-/* f32 of floats of 16 bits, by the CPU's instruction where it has one. */
+/* f32 of floats of 16 bits, by the CPU's instruction where it has one; f32 stay as they are. */
 Ref math_widen(Emit *e, Ref x, Type from);
 
 /* ==== quant.c: quantised arithmetic, as ops/quant.c defines it, on scalars and vectors of any length ==== */

@@ -99,14 +99,12 @@ static int lanes_of(const Product *p, const ProductTile *t, int j) {
   return at_most(p->lanes, t->cols - j * p->lanes);
 }
 
-static Ref widen_b(const Product *p, Ref b) { return type_is_half(p->b_type) ? math_widen(p->e, b, p->b_type) : b; }
-
 static Ref load_b(const Product *p, Ref b, int64_t k, int j) {
   Emit *e = p->e;
   int64_t at = (k * p->b_k + j * p->lanes * p->b_col) * p->b_size;
   if (!p->packed) return load(e, p->elem, b, at, p->size);
   LLVMTypeRef type = vec_of(llvm_type(e, p->b_type), e->lanes);
-  return widen_b(p, load(e, type, b, at, p->b_k % e->lanes ? p->b_size : p->b_size * e->lanes));
+  return math_widen(e, load(e, type, b, at, p->b_k % e->lanes ? p->b_size : p->b_size * e->lanes), p->b_type);
 }
 
 static Ref multiply_add(const Product *p, Ref a, Ref b, Ref acc) {
@@ -165,7 +163,8 @@ static void step_narrow(const Product *p, const ProductTile *t, Ref a, Ref b, in
   Ref x[MAX_TILE];
   for (int r = 0; r < t->rows; r++) x[r] = load_lanes(e, a, (r * p->a_row + k) * F32_BYTES, count, F32_BYTES);
   for (int j = 0; j < t->cols; j++) {
-    Ref w = widen_b(p, load_lanes_of(e, type, b, (j * p->k + k) * p->b_size, count, p->b_size));
+    Ref w = load_lanes_of(e, type, b, (j * p->k + k) * p->b_size, count, p->b_size);
+    w = math_widen(e, w, p->b_type);
     for (int r = 0; r < t->rows; r++) acc[r * t->cols + j] = fma_(e, x[r], w, acc[r * t->cols + j]);
   }
 }
