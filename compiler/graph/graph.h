@@ -108,7 +108,8 @@ typedef enum Blocks { /* does it work on channels in blocks? */
   BLOCKS_JOINED,       /* on whole blocks beside each other, without code */
   BLOCKS_INTERLEAVED,  /* on blocks that are every so many of the result's, without code but for the border */
   BLOCKS_STACKED,      /* on whole blocks of images that lie behind each other, without code */
-  BLOCKS_MADE,         /* it makes them of a dense image of few channels */
+  BLOCKS_MOVED,        /* on images of which the places of a square hold whole blocks */
+  BLOCKS_MADE,         /* the same; or it makes them of a dense image of few channels */
 } Blocks;
 
 typedef struct OpInfo {
