@@ -35,7 +35,7 @@ void add_initializers(Import *im, const Onnx__GraphProto *graph) {
   }
   for (size_t i = 0; i < graph->n_sparse_initializer; i++) {
     const Onnx__SparseTensorProto *s = graph->sparse_initializer[i];
-    if (!s->values || !s->values->name || !*s->values->name)
+    if (!s->values || !is_named(s->values->name))
       fail(im->cx, "sparse initializer %zu has no name", i);
     const char *name = s->values->name;
     name_define(im, name, (Bound){.tensor = constant_in_sparse(im, s, scoped_value(im, name))});
@@ -55,7 +55,7 @@ int64_t proto_int(const Onnx__NodeProto *p, const char *name, int64_t otherwise)
   return a ? a->i : otherwise;
 }
 
-static bool is_reference(const Onnx__AttributeProto *p) { return p->ref_attr_name && *p->ref_attr_name; }
+static bool is_reference(const Onnx__AttributeProto *p) { return is_named(p->ref_attr_name); }
 
 /* The call's, or the function's default; NULL: neither exists. */
 static const Onnx__AttributeProto *referred(const Import *im, const Onnx__AttributeProto *p) {
@@ -153,9 +153,8 @@ static void read_inputs(Import *im, Node *n, const Onnx__NodeProto *p) {
 }
 
 static Type declared_type(const Name *n) {
-  bool is_tensor = n && n->type && n->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE &&
-      n->type->tensor_type;
-  Type type = is_tensor ? (Type)n->type->tensor_type->elem_type : T_NONE;
+  const Onnx__TypeProto__Tensor *t = n ? tensor_type(n->type) : NULL;
+  Type type = t ? (Type)t->elem_type : T_NONE;
   return type_size(type) ? type : T_NONE;
 }
 

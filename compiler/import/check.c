@@ -35,8 +35,6 @@ int attr_type(const Onnx__AttributeProto *p) {
   return ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
 }
 
-static bool is_named(const char *name) { return name && *name; }
-
 void check_graph_names(const Import *im, const Onnx__GraphProto *graph) {
   for (size_t i = 0; i < graph->n_input; i++)
     if (!is_named(graph->input[i]->name)) fail(im->cx, "input %zu has no name", i);

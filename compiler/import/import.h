@@ -52,6 +52,7 @@ typedef struct Onnx__ModelProto Onnx__ModelProto;
 typedef struct Onnx__GraphProto Onnx__GraphProto;
 typedef struct Onnx__NodeProto Onnx__NodeProto;
 typedef struct Onnx__TypeProto Onnx__TypeProto;
+typedef struct Onnx__TypeProto__Tensor Onnx__TypeProto__Tensor;
 typedef struct Onnx__AttributeProto Onnx__AttributeProto;
 typedef struct Onnx__TensorProto Onnx__TensorProto;
 typedef struct Onnx__SparseTensorProto Onnx__SparseTensorProto;
@@ -137,6 +138,7 @@ const Onnx__ModelProto *read_model(Context *cx, const char *path);
 
 /* ==== node.c ==== */
 
+bool is_named(const char *name); /* "" and NULL are no names */
 bool domain_is_onnx(const char *domain);
 /* Whose operators resnetcc has, if not all of them: ONNX, and what ONNX Runtime's optimizer writes. */
 bool domain_is_known(const char *domain);
@@ -180,6 +182,8 @@ Value *read_sparse_tensor(Context *cx, Graph *g, const Onnx__SparseTensorProto *
                           const char *folder);
 /* An ONNX type as one of the graph; fails where it is none. */
 Type stored_type(Context *cx, int onnx_type, const char *what, const char *name);
+/* NULL: it is not that of a tensor, or there is none. */
+const Onnx__TypeProto__Tensor *tensor_type(const Onnx__TypeProto *t);
 
 /* ==== scope.c: what names stand for ==== */
 

@@ -34,11 +34,10 @@ static const char *dim_text(Context *cx, const Onnx__TensorShapeProto__Dimension
 }
 
 static ModelTensor tensor_of(Context *cx, const Onnx__ValueInfoProto *v) {
-  const Onnx__TypeProto *type = v->type;
-  bool is_tensor = type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && type->tensor_type;
-  if (!is_tensor) return (ModelTensor){.name = v->name, .type = type ? "no tensor" : "unknown", .rank = -1};
-  const Onnx__TensorShapeProto *shape = type->tensor_type->shape;
-  ModelTensor t = {.name = v->name, .type = element_type(type->tensor_type->elem_type)->name, .rank = -1};
+  const Onnx__TypeProto__Tensor *type = tensor_type(v->type);
+  if (!type) return (ModelTensor){.name = v->name, .type = v->type ? "no tensor" : "unknown", .rank = -1};
+  const Onnx__TensorShapeProto *shape = type->shape;
+  ModelTensor t = {.name = v->name, .type = element_type(type->elem_type)->name, .rank = -1};
   if (!shape) return t;
   t.rank = (int)shape->n_dim;
   t.dim = alloc_n(cx, shape->n_dim + 1, sizeof *t.dim);

@@ -9,8 +9,8 @@
 typedef Onnx__TensorShapeProto__Dimension Dim;
 
 static const Onnx__TensorShapeProto *shape_proto(const Onnx__TypeProto *t) {
-  bool is_tensor = t && t->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && t->tensor_type;
-  return is_tensor ? t->tensor_type->shape : NULL;
+  const Onnx__TypeProto__Tensor *tensor = tensor_type(t);
+  return tensor ? tensor->shape : NULL;
 }
 
 /* 0 and less are what some exporters write for an unknown dimension. */

@@ -11,8 +11,6 @@
 
 enum { OLDEST_IR = 3 };
 
-static bool is_named(const char *name) { return name && *name; }
-
 static void check_model(Import *im) {
   const Onnx__ModelProto *m = im->model;
   if (m->ir_version < OLDEST_IR)
@@ -29,14 +27,11 @@ static void declare(Import *im, size_t n, Onnx__ValueInfoProto *const *info) {
     if (is_named(info[i]->name)) name_entry(im, info[i]->name)->type = info[i]->type;
 }
 
-static bool is_tensor(const Onnx__TypeProto *t) {
-  return t && t->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && t->tensor_type;
-}
-
 static void add_input(Import *im, const Onnx__ValueInfoProto *p) {
   Graph *g = im->g;
-  if (!is_tensor(p->type)) fail(im->cx, "input \"%s\" is not a tensor", p->name);
-  Type type = stored_type(im->cx, p->type->tensor_type->elem_type, "input", p->name);
+  const Onnx__TypeProto__Tensor *t = tensor_type(p->type);
+  if (!t) fail(im->cx, "input \"%s\" is not a tensor", p->name);
+  Type type = stored_type(im->cx, t->elem_type, "input", p->name);
   Value *v = value_new(g, p->name, type, input_shape(im, p));
   v->is_input = true;
   g->input[g->n_input++] = v;

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-bool domain_is_onnx(const char *domain) { return !domain || !*domain || strcmp(domain, "ai.onnx") == 0; }
+bool is_named(const char *name) { return name && *name; }
+
+bool domain_is_onnx(const char *domain) { return !is_named(domain) || strcmp(domain, "ai.onnx") == 0; }
 
 /* The graph's names for its operators begin with Nchwc: other operators have their own ones. */
 static const char blocks_domain[] = "com.microsoft.nchwc";
@@ -28,7 +30,7 @@ const char *proto_op_name(Context *cx, const char *domain, const char *op) {
 }
 
 const char *node_name(const Onnx__NodeProto *p) {
-  if (p->name && *p->name) return p->name;
+  if (is_named(p->name)) return p->name;
   for (size_t i = 0; i < p->n_output; i++)
     if (*p->output[i]) return p->output[i];
   return p->op_type;

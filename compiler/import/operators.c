@@ -8,13 +8,13 @@ enum { OLDEST_OPSET = 1, NEWEST_OPSET = 28 };
 
 static const char *function_key(const Import *im, const char *domain, const char *name, const char *overload) {
   const char *key = proto_op_name(im->cx, domain, name);
-  return overload && *overload ? format_text(im->cx, "%s:%s", key, overload) : key;
+  return is_named(overload) ? format_text(im->cx, "%s:%s", key, overload) : key;
 }
 
 void read_functions(Import *im) {
   for (size_t i = 0; i < im->model->n_functions; i++) {
     Onnx__FunctionProto *f = im->model->functions[i];
-    if (!f->name || !*f->name) fail(im->cx, "function %zu has no name", i);
+    if (!is_named(f->name)) fail(im->cx, "function %zu has no name", i);
     const char *key = function_key(im, f->domain, f->name, f->overload);
     if (map_get(&im->functions, key)) fail(im->cx, "the function \"%s\" is defined twice", key);
     map_put(im->cx, &im->functions, key, f);
@@ -74,7 +74,7 @@ const char *why_missing(const Import *im, int opset, const Onnx__NodeProto *p) {
   if (called_function(im, p)) return NULL;
   Op op = proto_op_find(p);
   const OpInfo *info = &op_info[op];
-  if (p->overload && *p->overload) return "is a function that the model does not have";
+  if (is_named(p->overload)) return "is a function that the model does not have";
   const char *why = op == OP_NONE ? why_refused(p) : NULL;
   if (why) return why;
   if (!domain_is_known(p->domain)) return "is of a domain that resnetcc does not know";

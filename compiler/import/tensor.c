@@ -28,6 +28,10 @@ Type stored_type(Context *cx, int onnx_type, const char *what, const char *name)
   return type;
 }
 
+const Onnx__TypeProto__Tensor *tensor_type(const Onnx__TypeProto *t) {
+  return t && t->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ? t->tensor_type : NULL;
+}
+
 /* Fails where the elements, of at most 8 bytes each, could not be addressed. */
 static Shape read_dims(Context *cx, size_t rank, const int64_t *dims, const char *name) {
   if (rank > MAX_RANK) fail(cx, "tensor \"%s\" has more than %d dimensions", name, MAX_RANK);
