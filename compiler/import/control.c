@@ -16,32 +16,19 @@ static const Onnx__GraphProto *body_of(const Import *im, const Onnx__NodeProto *
   return a->g;
 }
 
-/* What its outputs stand for, while its scope is there, which it ends. */
-static Bound *leave_body(Import *im, const Onnx__NodeProto *p, const Onnx__GraphProto *body) {
-  Bound *out = alloc_n(im->cx, body->n_output, sizeof *out);
-  const char *missing = NULL;
-  for (size_t i = 0; i < body->n_output; i++) {
-    const Name *n = name_find(im, body->output[i]->name);
-    if (n && n->defined) out[i] = n->bound;
-    else missing = body->output[i]->name;
-  }
-  scope_leave(im);
-  if (missing) fail_proto(im, p, "its graph does not compute the output \"%s\"", missing);
-  return out;
-}
-
 /* Its nodes become part of the graph; what its outputs stand for. */
 static Bound *run_body(Import *im, const Onnx__NodeProto *p, const Onnx__GraphProto *body, const char *label,
-                       size_t n_in,
-                       const Bound *in) {
+                       size_t n_in, const Bound *in) {
   if (body->n_input != n_in) fail_proto(im, p, "its graph has %zu inputs, not %zu", body->n_input, n_in);
   check_graph_names(im, body);
   spend(im, p, 1 + body->n_input + body->n_output + body->n_initializer);
+  char **output = alloc_n(im->cx, body->n_output, sizeof *output);
+  for (size_t i = 0; i < body->n_output; i++) output[i] = body->output[i]->name;
   scope_enter(im, p, label, NULL);
   for (size_t i = 0; i < n_in; i++) name_define(im, body->input[i]->name, in[i]);
   add_initializers(im, body);
   read_nodes(im, body->n_node, body->node);
-  return leave_body(im, p, body);
+  return scope_leave(im, p, body->n_output, output, "its graph does not compute the output");
 }
 
 static Value *tensor_of(const Import *im, const Onnx__NodeProto *p, Bound b) {

@@ -2,32 +2,14 @@
 #include "onnx.pb-c.h"
 #include "import.h"
 
-static void define_inputs(Import *im, const Onnx__FunctionProto *f, const Bound *in) {
-  for (size_t i = 0; i < f->n_input; i++) name_define(im, f->input[i], in[i]);
-}
-
-/* What the body's outputs stand for, while its scope is there, which it ends. */
-static Bound *leave_body(Import *im, const Onnx__NodeProto *p, const Onnx__FunctionProto *f) {
-  Bound *out = alloc_n(im->cx, f->n_output, sizeof *out);
-  const char *missing = NULL;
-  for (size_t i = 0; i < f->n_output; i++) {
-    const Name *n = name_find(im, f->output[i]);
-    if (n && n->defined) out[i] = n->bound;
-    else missing = f->output[i];
-  }
-  scope_leave(im);
-  if (missing) fail_proto(im, p, "the function does not compute its output \"%s\"", missing);
-  return out;
-}
-
 static Bound *run_body(Import *im, const Onnx__NodeProto *p, const Onnx__FunctionProto *f, const Bound *in) {
   int opset = im->g->opset;
   int64_t own = onnx_opset(im, f->n_opset_import, f->opset_import);
   if (own) im->g->opset = (int)own;
   scope_enter(im, p, "", f);
-  define_inputs(im, f, in);
+  for (size_t i = 0; i < f->n_input; i++) name_define(im, f->input[i], in[i]);
   read_nodes(im, f->n_node, f->node);
-  Bound *out = leave_body(im, p, f);
+  Bound *out = scope_leave(im, p, f->n_output, f->output, "the function does not compute its output");
   im->g->opset = opset;
   return out;
 }

@@ -199,7 +199,8 @@ const char *scoped_value(Import *im, const char *name);
 /* A scope for what p, a node of the current one, stands for; `label` tells apart several. `function` is NULL: a subgraph. Fails
  * where scopes are nested too deeply, or the function is called by itself. */
 void scope_enter(Import *im, const Onnx__NodeProto *p, const char *label, const Onnx__FunctionProto *function);
-void scope_leave(Import *im);
+/* Ends it: what the outputs of the body stand for. Where one is not defined p fails, with the text `fault` before its name. */
+Bound *scope_leave(Import *im, const Onnx__NodeProto *p, size_t n, char *const *output, const char *fault);
 /* Counts work on what the file has once and the graph several times: a few bytes must not become gigabytes. */
 void spend(Import *im, const Onnx__NodeProto *p, size_t work);
 

@@ -75,9 +75,18 @@ void scope_enter(Import *im, const Onnx__NodeProto *p, const char *label,
   im->scope = s;
 }
 
-void scope_leave(Import *im) {
+Bound *scope_leave(Import *im, const Onnx__NodeProto *p, size_t n, char *const *output, const char *fault) {
+  Bound *out = alloc_n(im->cx, n, sizeof *out);
+  const char *missing = NULL;
+  for (size_t i = 0; i < n; i++) {
+    const Name *found = name_find(im, output[i]);
+    if (found && found->defined) out[i] = found->bound;
+    else missing = output[i];
+  }
   assert(im->scope != im->top);
   im->scope = im->scope->caller;
+  if (missing) fail_proto(im, p, "%s \"%s\"", fault, missing);
+  return out;
 }
 
 void spend(Import *im, const Onnx__NodeProto *p, size_t work) {
