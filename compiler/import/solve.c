@@ -26,12 +26,15 @@ static const struct {
 
 bool solve_node(Import *im, const Onnx__NodeProto *p) {
   const Onnx__FunctionProto *f = called_function(im, p);
-  Op op = f ? OP_NONE : proto_op(im, p);
-  if (f) call_function(im, p, f);
-  for (size_t i = 0; i < COUNT(rows); i++)
-    if (rows[i].op == op && op) {
-      rows[i].solve(im, p);
-      return true;
-    }
-  return f;
+  if (f) {
+    call_function(im, p, f);
+    return true;
+  }
+  Op op = proto_op(im, p);
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    if (rows[i].op != op) continue;
+    rows[i].solve(im, p);
+    return true;
+  }
+  return false;
 }
