@@ -183,16 +183,6 @@ void bind_output(Import *im, const Onnx__NodeProto *p, size_t i, Bound b, int si
 
 /* ---- nodes ---- */
 
-Value *made_node(Import *im, const Onnx__NodeProto *p, Op op, const char *suffix, int n_in, Value *const *in,
-                 Node **made) {
-  const char *name = scoped_node(im, node_name(p));
-  Node *n = node_new(im->g, op, name, n_in, in, 1);
-  Value *v = value_new(im->g, fresh_name(im, name, suffix), T_NONE, (Shape){.rank = -1});
-  v->def = n;
-  if (made) *made = n;
-  return n->out[0] = v;
-}
-
 /* The number of inputs and outputs, and the inputs that no operator can do without. */
 static void check_arity(const Import *im, const Node *n, int min_in, int max_in) {
   const OpInfo *info = &op_info[n->op];

@@ -127,12 +127,6 @@ static void add_trip(Import *im, const Onnx__NodeProto *p, Trips *t, Bound *out)
   t->out[t->n++] = out;
 }
 
-static Value *with_axis(Import *im, const Onnx__NodeProto *p, Value *v, int64_t axis) {
-  const char *name = fresh_name(im, scoped_node(im, node_name(p)), "axis");
-  Value *in[] = {v, value_const_i64(im->g, name, 1, &axis)};
-  return made_node(im, p, OP_Unsqueeze, "row", 2, in, NULL);
-}
-
 /* Output k of every trip, joined along a new axis. */
 static Value *stacked(Import *im, const Onnx__NodeProto *p, const Trips *t, size_t k, int64_t axis,
                       bool reversed) {
@@ -140,11 +134,8 @@ static Value *stacked(Import *im, const Onnx__NodeProto *p, const Trips *t, size
   Value **row = alloc_n(im->cx, (size_t)t->n, sizeof *row);
   spend(im, p, (size_t)t->n);
   for (int i = 0; i < t->n; i++)
-    row[reversed ? t->n - 1 - i : i] = with_axis(im, p, tensor_of(im, p, t->out[i][k]), axis);
-  Node *concat;
-  Value *v = made_node(im, p, OP_Concat, "stacked", t->n, row, &concat);
-  attr_set_int(im->g, concat, "axis", axis);
-  return v;
+    row[reversed ? t->n - 1 - i : i] = made_row(im, p, tensor_of(im, p, t->out[i][k]), axis);
+  return made_whole(im, p, "stacked", t->n, row, axis);
 }
 
 /* ---- Loop ---- */
@@ -160,10 +151,8 @@ static bool goes_on(Import *im, const Onnx__NodeProto *p, Value *condition) {
 }
 
 static Bound constant_bound(Import *im, const Onnx__NodeProto *p, const char *suffix, Type type, int64_t v) {
-  int64_t *element = alloc(im->cx, sizeof *element);
-  put_number(type, element, 0, (Number){.i = v});
   const char *name = fresh_name(im, scoped_node(im, node_name(p)), suffix);
-  return (Bound){.tensor = value_const(im->g, name, type, shape_of(0), element)};
+  return (Bound){.tensor = made_number(im, name, type, v)};
 }
 
 /* In `state`, what the body is given: number of the iteration, condition, and what one trip hands to the
@@ -210,12 +199,6 @@ static int64_t list_attr(const Import *im, const Onnx__NodeProto *p, const char 
   return a->ints[i];
 }
 
-static int checked_axis(const Import *im, const Onnx__NodeProto *p, int64_t axis, int rank) {
-  if (axis < -rank || axis >= rank)
-    fail_proto(im, p, "axis %lld is not one of a tensor of rank %d", (long long)axis, rank);
-  return (int)(axis < 0 ? axis + rank : axis);
-}
-
 typedef struct Scanned { /* an input that is read row by row */
   Value *tensor;
   int64_t axis, count;
@@ -225,10 +208,8 @@ typedef struct Scanned { /* an input that is read row by row */
 static Scanned scanned(Import *im, const Onnx__NodeProto *p, size_t input, size_t k) {
   Value *v = input_tensor(im, p, input);
   if (!v) fail_proto(im, p, "input %zu is missing", input);
-  const Shape *s = known_shape(im, v);
-  int axis = checked_axis(im, p, list_attr(im, p, "scan_input_axes", k), s->rank);
-  if (s->d[axis] < 0) fail_proto(im, p, "runs along the batch: fix the batch with --batch N");
-  return (Scanned){v, axis, s->d[axis], list_attr(im, p, "scan_input_directions", k) != 0};
+  int axis = known_axis(im, p, v, list_attr(im, p, "scan_input_axes", k), "runs along");
+  return (Scanned){v, axis, v->shape.d[axis], list_attr(im, p, "scan_input_directions", k) != 0};
 }
 
 static Bound scanned_row(Import *im, const Onnx__NodeProto *p, const Scanned *s, int64_t i) {

@@ -222,8 +222,16 @@ void bind_output(Import *im, const Onnx__NodeProto *p, size_t i, Bound b, int si
 /* The attribute of that name; NULL: there is none. */
 const Onnx__AttributeProto *proto_attr(const Onnx__NodeProto *p, const char *name);
 int64_t proto_int(const Onnx__NodeProto *p, const char *name, int64_t otherwise);
-/* A node that the model does not have, after p: its one result. */
+
+/* ==== made.c: what the model does not have, for p; its name is p's with a suffix that makes it new ==== */
+
+/* The one result of a node behind all others, which *made is then unless it is NULL. */
 Value *made_node(Import *im, const Onnx__NodeProto *p, Op op, const char *suffix, int n_in, Value *const *in, Node **made);
+Value *made_ints(Import *im, const Onnx__NodeProto *p, const char *suffix, int n, const int64_t *v); /* a constant of rank 1 */
+Value *made_number(Import *im, const char *name, Type type, int64_t v);                              /* of rank 0 */
+Value *made_row(Import *im, const Onnx__NodeProto *p, Value *v, int64_t axis); /* v with a new axis of size 1 */
+/* The parts joined along an axis. */
+Value *made_whole(Import *im, const Onnx__NodeProto *p, const char *suffix, int n, Value *const *part, int64_t axis);
 
 /* ==== known.c: what is known of a value while the graph is built ==== */
 
@@ -233,6 +241,8 @@ const Shape *known_shape(Import *im, Value *v);
 bool known_ints(Import *im, Value *v, int max, int64_t *out, int *count);
 /* The one element of an integer or bool that `what` is called in the message. */
 int64_t known_int(Import *im, const Onnx__NodeProto *p, Value *v, const char *what);
+/* An axis of v, counted from the front, along which the batch does not lie, which the message says p does. */
+int known_axis(Import *im, const Onnx__NodeProto *p, Value *v, int64_t axis, const char *does);
 
 /* ==== solve.c, and below it function.c, control.c, sequence.c: nodes that are in no graph ==== */
 

@@ -79,11 +79,8 @@ void solve_sequence_erase(Import *im, const Onnx__NodeProto *p) {
 }
 
 static void define_constant(Import *im, const Onnx__NodeProto *p, Type type, int64_t v) {
-  int64_t *element = alloc(im->cx, sizeof *element);
-  put_number(type, element, 0, (Number){.i = v});
   if (p->n_output != 1 || !*p->output[0]) fail_proto(im, p, "must have one output");
-  Value *c = value_const(im->g, scoped_value(im, p->output[0]), type, shape_of(0), element);
-  name_define(im, p->output[0], (Bound){.tensor = c});
+  name_define(im, p->output[0], (Bound){.tensor = made_number(im, scoped_value(im, p->output[0]), type, v)});
 }
 
 void solve_sequence_length(Import *im, const Onnx__NodeProto *p) {
@@ -91,11 +88,6 @@ void solve_sequence_length(Import *im, const Onnx__NodeProto *p) {
 }
 
 /* ---- tensors to lists and back ---- */
-
-static Value *ints_constant(Import *im, const Onnx__NodeProto *p, const char *suffix, int n,
-                            const int64_t *v) {
-  return value_const_i64(im->g, fresh_name(im, scoped_node(im, node_name(p)), suffix), n, v);
-}
 
 enum { MOST_PARTS = 1 << 12 };
 
@@ -125,14 +117,14 @@ static int64_t *equal_sizes(Import *im, const Onnx__NodeProto *p, int64_t length
 }
 
 static Value *without_axis(Import *im, const Onnx__NodeProto *p, Value *v, int64_t axis) {
-  Value *in[] = {v, ints_constant(im, p, "axis", 1, &axis)};
+  Value *in[] = {v, made_ints(im, p, "axis", 1, &axis)};
   return made_node(im, p, OP_Squeeze, "part", 2, in, NULL);
 }
 
 static List *split_tensor(Import *im, const Onnx__NodeProto *p, Value *x, int axis, int n,
                           const int64_t *size) {
   const char *name = scoped_node(im, node_name(p));
-  Value *in[] = {x, ints_constant(im, p, "sizes", n, size)};
+  Value *in[] = {x, made_ints(im, p, "sizes", n, size)};
   List *l = list_new(im, p, n);
   Node *split = node_new(im->g, OP_Split, name, 2, in, n);
   attr_set_int(im->g, split, "axis", axis);
@@ -146,18 +138,13 @@ static List *split_tensor(Import *im, const Onnx__NodeProto *p, Value *x, int ax
 
 void solve_split_to_sequence(Import *im, const Onnx__NodeProto *p) {
   Value *x = needed(im, p, 0);
-  const Shape *s = known_shape(im, x);
-  int64_t axis = proto_int(p, "axis", 0);
-  if (axis < -s->rank || axis >= s->rank)
-    fail_proto(im, p, "axis %lld is not one of a tensor of rank %d", (long long)axis, s->rank);
-  if (axis < 0) axis += s->rank;
-  if (s->d[axis] < 0) fail_proto(im, p, "splits the batch: fix the batch with --batch N");
+  int axis = known_axis(im, p, x, proto_int(p, "axis", 0), "splits");
   int n;
   int64_t each;
   const int64_t *size = given_sizes(im, p, &n, &each);
-  if (!size) size = equal_sizes(im, p, s->d[axis], each, &n);
+  if (!size) size = equal_sizes(im, p, x->shape.d[axis], each, &n);
   if (n == 0) fail_proto(im, p, "there are no parts");
-  List *l = split_tensor(im, p, x, (int)axis, n, size);
+  List *l = split_tensor(im, p, x, axis, n, size);
   bool keeps = input_tensor(im, p, 1) || proto_int(p, "keepdims", 1) != 0;
   for (int i = 0; !keeps && i < l->n; i++) l->tensor[i] = without_axis(im, p, l->tensor[i], axis);
   define_first(im, p, (Bound){.list = l});
@@ -173,14 +160,8 @@ void solve_concat_from_sequence(Import *im, const Onnx__NodeProto *p) {
   memcpy(part, l->tensor, (size_t)l->n * sizeof *part);
   bool fresh = proto_int(p, "new_axis", 0) != 0;
   spend(im, p, (size_t)l->n);
-  for (int i = 0; fresh && i < l->n; i++) {
-    Value *in[] = {part[i], ints_constant(im, p, "axis", 1, &axis->i)};
-    part[i] = made_node(im, p, OP_Unsqueeze, "row", 2, in, NULL);
-  }
-  Node *concat;
-  Value *v = made_node(im, p, OP_Concat, "joined", l->n, part, &concat);
-  attr_set_int(im->g, concat, "axis", axis->i);
-  bind_output(im, p, 0, (Bound){.tensor = v}, since);
+  for (int i = 0; fresh && i < l->n; i++) part[i] = made_row(im, p, part[i], axis->i);
+  bind_output(im, p, 0, (Bound){.tensor = made_whole(im, p, "joined", l->n, part, axis->i)}, since);
 }
 
 /* ---- optionals: a value, or nothing ---- */
