@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* ---- words of the fuse passes ---- */
+/* ---- words that other passes have as well ---- */
 
 void give_output(Node *n, const Node *from) {
   n->out[0] = from->out[0];
@@ -15,6 +15,14 @@ Value *new_result(Graph *g, Node *n) {
   n->out[0]->def = n;
   infer_node(g, n);
   return n->out[0];
+}
+
+void set_window(Graph *g, Node *n, const Window *k) {
+  attr_set_ints(g, n, "kernel_shape", 2, (int64_t[]){k->kh, k->kw});
+  attr_set_ints(g, n, "strides", 2, (int64_t[]){k->sh, k->sw});
+  attr_set_ints(g, n, "dilations", 2, (int64_t[]){k->dh, k->dw});
+  attr_set_ints(g, n, "pads", 4, (int64_t[]){k->top, k->left, k->bottom, k->right});
+  attr_remove(n, "auto_pad");
 }
 
 /* What an operator that keeps the sign computes with is looked for so many nodes before; beyond that nothing is known. */

@@ -38,15 +38,6 @@ static Value *widen_value(Widening *w, Value *v) {
   return y;
 }
 
-static void set_window(Graph *g, Node *n) {
-  const Window *k = &n->win;
-  attr_set_ints(g, n, "kernel_shape", 2, (int64_t[]){k->kh, k->kw});
-  attr_set_ints(g, n, "strides", 2, (int64_t[]){k->sh, k->sw});
-  attr_set_ints(g, n, "dilations", 2, (int64_t[]){k->dh, k->dw});
-  attr_set_ints(g, n, "pads", 4, (int64_t[]){k->top, k->left, k->bottom, k->right});
-  attr_remove(n, "auto_pad");
-}
-
 static bool is_line(const Value *v) { return v && v->shape.rank == 3 && v->type == T_F32; }
 
 static bool is_widened(const Widening *w, const Node *n) {
@@ -73,7 +64,7 @@ static void widen_node(Widening *w, Node *n) {
     int arg = n->step[i].arg;
     if (arg > 0 && n->in[arg]->shape.rank >= 2) widen_input(w, n, arg);
   }
-  if (op_info[n->op].family == FAMILY_CONV || n->op == OP_MaxPool || n->op == OP_AveragePool) set_window(g, n);
+  if (op_info[n->op].family == FAMILY_CONV || n->op == OP_MaxPool || n->op == OP_AveragePool) set_window(g, n, &n->win);
   if (n->op == OP_Interleave) attr_set_ints(g, n, "strides", 2, (int64_t[]){n->win.sh, n->win.sw});
   Value *narrow = n->out[0];
   Value *y = value_new(g, format_text(g->cx, "%s.wide", narrow->name), narrow->type, widened(&narrow->shape));

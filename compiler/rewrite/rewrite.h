@@ -55,6 +55,8 @@ bool readers_expand(Graph *g, Node *n);
 void give_output(Node *n, const Node *from);
 /* A fresh value for n's result, inferred. */
 Value *new_result(Graph *g, Node *n);
+/* n's window over H and W as attributes, from which it can be inferred. */
+void set_window(Graph *g, Node *n, const Window *k);
 /* By the operator that computes v; false: not known. */
 bool never_negative(const Value *v);
 /* n as a step on its operand `chain`, with the argument left out (arg is -1); false: no such step exists. */

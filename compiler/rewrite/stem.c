@@ -53,20 +53,14 @@ static Value *parity_weights(Graph *g, const Node *n, const Side *rows, const Si
   return v;
 }
 
-static void set_window(Graph *g, Node *n, const Side *rows, const Side *cols) {
-  attr_set_ints(g, n, "kernel_shape", 2, (int64_t[]){rows->taps, cols->taps});
-  attr_set_ints(g, n, "strides", 2, (int64_t[]){1, 1});
-  attr_set_ints(g, n, "pads", 4, (int64_t[]){rows->blocks, cols->blocks, rows->after, cols->after});
-  attr_remove(n, "auto_pad");
-}
-
 static void split_stem(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
   Side rows, cols;
   if (!side_of(n->win.kh, n->win.top, x->d[2], y->d[2], &rows)) return;
   if (!side_of(n->win.kw, n->win.left, x->d[3], y->d[3], &cols) || rows.taps != cols.taps) return;
   node_set_input(g, n, 1, parity_weights(g, n, &rows, &cols));
-  set_window(g, n, &rows, &cols);
+  set_window(g, n, &(Window){.kh = rows.taps, .sh = 1, .dh = 1, .top = rows.blocks, .bottom = rows.after,
+                             .kw = cols.taps, .sw = 1, .dw = 1, .left = cols.blocks, .right = cols.after});
   Node *parities = walk_before(g, OP_SpaceToDepth, format_text(g->cx, "%s.parities", n->name), 1, n->in, 1);
   attr_set_int(g, parities, "blocksize", 2);
   Value *v = value_new(g, parities->name, T_F32, shape_of(0));

@@ -75,11 +75,8 @@ static bool trim(Graph *g, Node *n) {
   bool any = trim_side(&rows);
   if (!trim_side(&cols) && !any) return false;
   if (n->op == OP_Conv) node_set_input(g, n, 1, trim_weights(g, n->in[1], &rows, &cols));
-  attr_set_ints(g, n, "kernel_shape", 2, (int64_t[]){rows.kernel, cols.kernel});
-  attr_set_ints(g, n, "strides", 2, (int64_t[]){rows.stride, cols.stride});
-  attr_set_ints(g, n, "dilations", 2, (int64_t[]){rows.dilation, cols.dilation});
-  attr_set_ints(g, n, "pads", 4, (int64_t[]){rows.before, cols.before, rows.after, cols.after});
-  attr_remove(n, "auto_pad");
+  set_window(g, n, &(Window){.kh = rows.kernel, .sh = rows.stride, .dh = rows.dilation, .top = rows.before, .bottom = rows.after,
+                             .kw = cols.kernel, .sw = cols.stride, .dw = cols.dilation, .left = cols.before, .right = cols.after});
   attr_remove(n, "ceil_mode"); /* the padding behind is what it made of it */
   infer_node(g, n);
   return true;

@@ -148,14 +148,6 @@ static Value *stacked_weights(Graph *g, const Node *n, int64_t first, int64_t ke
   return v;
 }
 
-static void set_window(Graph *g, Node *n, const Window *k) {
-  attr_set_ints(g, n, "kernel_shape", 2, (int64_t[]){k->kh, k->kw});
-  attr_set_ints(g, n, "strides", 2, (int64_t[]){k->sh, k->sw});
-  attr_set_ints(g, n, "dilations", 2, (int64_t[]){k->dh, k->dw});
-  attr_set_ints(g, n, "pads", 4, (int64_t[]){k->top, k->left, k->bottom, k->right});
-  attr_remove(n, "auto_pad");
-}
-
 /* Frames are stacked without a copy where their channels fill blocks. A convolution that makes x for n alone
  * gets as many outputs as that takes, whatever is in them: the weights that meet it are zeros. Returns the
  * channels of x. */
