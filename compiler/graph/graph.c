@@ -211,6 +211,13 @@ void node_add_step(Graph *g, Node *n, Step s) {
   n->step[n->n_step++] = s;
 }
 
+void node_add_step_with(Graph *g, Node *n, Step s, Value *arg) {
+  while (arg && n->n_in < op_info[n->op].max_in) node_add_input(g, n, NULL);
+  s.arg = arg ? n->n_in : -1;
+  if (arg) node_add_input(g, n, arg);
+  node_add_step(g, n, s);
+}
+
 /* ---- the batch ---- */
 
 bool node_is_batched(const Node *n) {

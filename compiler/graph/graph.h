@@ -391,6 +391,8 @@ Node *walk_after(Graph *g, Op op, const char *name, int n_in, Value *const *in, 
 void node_swap(Graph *g, int i, int k); /* the places of nodes number i and k */
 void node_add_input(Graph *g, Node *n, Value *v);
 void node_add_step(Graph *g, Node *n, Step s);
+/* The same with that argument, which comes behind the inputs that n's operator may have and those of other steps; NULL: without. */
+void node_add_step_with(Graph *g, Node *n, Step s, Value *arg);
 bool is_argument(const Node *n, int i); /* does input i say how, see OpInfo.arguments? */
 bool node_is_batched(const Node *n);    /* are its results, see Value.batched? All are or none is */
 void node_mark_batched(Node *n);        /* they are if an input is; infer_node does it */

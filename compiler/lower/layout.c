@@ -116,12 +116,8 @@ static void split_epilogue(Graph *g, Node *n, int first) {
   Value *y = n->out[0], *x = value_new(g, format_text(g->cx, "%s.blocks", y->name), step_type(n, first - 1), y->shape);
   Node *rest = walk_after(g, OP_Pointwise, n->name, 1, &x, 1);
   for (int i = first; i < n->n_step; i++) {
-    Step s = n->step[i];
-    if (s.arg >= 0) {
-      node_add_input(g, rest, n->in[s.arg]);
-      s.arg = rest->n_in - 1;
-    }
-    node_add_step(g, rest, s);
+    int arg = n->step[i].arg;
+    node_add_step_with(g, rest, n->step[i], arg < 0 ? NULL : n->in[arg]);
   }
   n->n_step = first;
   n->n_in = op_info[n->op].max_in; /* arguments stand in the order of their steps */

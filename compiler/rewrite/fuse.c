@@ -99,12 +99,7 @@ static void add_step(Graph *g, Node *anchor, const Node *n, int chain) {
   Step s;
   bool ok = becomes_step(n, chain, &s);
   assert(ok), (void)ok;
-  if (operand_count(n) == 2) {
-    while (anchor->n_in < op_info[anchor->op].max_in) node_add_input(g, anchor, NULL);
-    s.arg = anchor->n_in;
-    node_add_input(g, anchor, n->in[1 - chain]);
-  }
-  node_add_step(g, anchor, s);
+  node_add_step_with(g, anchor, s, operand_count(n) == 2 ? n->in[1 - chain] : NULL);
 }
 
 /* The anchor `a`, node number `from`, takes n as a step. It moves to n's place if the

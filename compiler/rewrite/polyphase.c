@@ -170,13 +170,8 @@ static Value *cut_input(const Polyphase *p, const AxisPart *part, const char *na
 
 static void copy_steps(Graph *g, Node *to, const Node *from, int first, int end) {
   for (int i = first; i < end; i++) {
-    Step s = from->step[i];
-    if (s.arg >= 0) {
-      while (to->n_in < op_info[to->op].max_in) node_add_input(g, to, NULL);
-      node_add_input(g, to, from->in[s.arg]);
-      s.arg = to->n_in - 1;
-    }
-    node_add_step(g, to, s);
+    int arg = from->step[i].arg;
+    node_add_step_with(g, to, from->step[i], arg < 0 ? NULL : from->in[arg]);
   }
 }
 

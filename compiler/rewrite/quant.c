@@ -116,16 +116,10 @@ static Value *zero_constant(Graph *g, Type t, int64_t zero) {
   return value_const(g, "zero", t, shape_of(0), data);
 }
 
-static void add_step(Graph *g, Node *n, Step s, Value *arg) {
-  s.arg = arg ? n->n_in : -1;
-  if (arg) node_add_input(g, n, arg);
-  node_add_step(g, n, s);
-}
-
 /* Relu before a QuantizeLinear is the lower bound zero point; where that is the type's lowest it changes nothing. */
 static void add_bound(Graph *g, Node *n, Type t, const Uniform *out) {
   if (out->zero > type_lowest(t))
-    add_step(g, n, (Step){.op = OP_Clip, .type = t, .a = (float)out->zero, .b = (float)type_highest(t)}, NULL);
+    node_add_step(g, n, (Step){.op = OP_Clip, .type = t, .arg = -1, .a = (float)out->zero, .b = (float)type_highest(t)});
 }
 
 /* `from` and what only it reads become n. */
@@ -145,8 +139,9 @@ static bool rewrite_conv(Graph *g, Node *quantize, const Node *relu, const Node 
   Node *n = walk_before(g, OP_ConvInteger, conv->name, 4, in, 1);
   n->attr = conv->attr;
   n->n_attr = conv->n_attr;
-  add_step(g, n, (Step){.op = OP_Add, .type = T_I32}, channel_constant(g, "bias", T_I32, q.channels, q.bias));
-  add_step(g, n, (Step){.op = OP_Requantize, .type = t, .a = (float)q.out.zero}, channel_constant(g, "m", T_F32, q.channels, q.m));
+  node_add_step_with(g, n, (Step){.op = OP_Add, .type = T_I32}, channel_constant(g, "bias", T_I32, q.channels, q.bias));
+  node_add_step_with(g, n, (Step){.op = OP_Requantize, .type = t, .a = (float)q.out.zero},
+                     channel_constant(g, "m", T_F32, q.channels, q.m));
   if (relu) add_bound(g, n, t, &q.out);
   take_place(g, n, quantize, relu, conv);
   return true;
@@ -160,7 +155,7 @@ static bool rewrite_add(Graph *g, Node *quantize, const Node *relu, const Node *
   float ra = ua.scale / y.scale, rb = ub.scale / y.scale, zb = rb * (float)ub.zero;
   float k = (float)y.zero - fmaf(ra, (float)ua.zero, zb);
   Node *n = walk_before(g, OP_Pointwise, add->name, 1, (Value *[]){a->in[0]}, 1);
-  add_step(g, n, (Step){.op = OP_QLinearAdd, .type = T_U8, .a = ra, .b = rb, .c = k}, b->in[0]);
+  node_add_step_with(g, n, (Step){.op = OP_QLinearAdd, .type = T_U8, .a = ra, .b = rb, .c = k}, b->in[0]);
   if (relu) add_bound(g, n, T_U8, &y);
   take_place(g, n, quantize, relu, add);
   return true;

@@ -184,12 +184,11 @@ static Value *sum_before(const Volumes *w, Node *n, Value *x, const Depth *d) {
   Graph *g = w->g;
   Value *sum = NULL;
   for (int64_t k = 0; k + 1 < d->kernel; k++) {
-    Value *in[] = {unfold(w, n, x, d, k, 1), stacked_weights(g, n, d->first + k, 1, n->in[1]->shape.d[1]),
-                   NULL, sum};
-    Node *part = walk_before(g, OP_Conv, n->name, sum ? 4 : 2, in, 1);
+    Value *in[] = {unfold(w, n, x, d, k, 1), stacked_weights(g, n, d->first + k, 1, n->in[1]->shape.d[1])};
+    Node *part = walk_before(g, OP_Conv, n->name, 2, in, 1);
     set_window(g, part, &n->win);
     attr_set_int(g, part, "group", n->group);
-    if (sum) node_add_step(g, part, (Step){.op = OP_Add, .arg = 3});
+    if (sum) node_add_step_with(g, part, (Step){.op = OP_Add}, sum);
     sum = new_result(g, part);
   }
   return sum;
@@ -200,10 +199,8 @@ static void add_sum(Graph *g, Node *n, Value *sum) {
   Step all[MAX_STEPS];
   int count = n->n_step;
   memcpy(all, n->step, (size_t)count * sizeof *all);
-  while (n->n_in < 3) node_add_input(g, n, NULL);
-  node_add_input(g, n, sum);
   n->n_step = 0;
-  node_add_step(g, n, (Step){.op = OP_Add, .arg = n->n_in - 1});
+  node_add_step_with(g, n, (Step){.op = OP_Add}, sum);
   for (int i = 0; i < count; i++) node_add_step(g, n, all[i]);
 }
 
