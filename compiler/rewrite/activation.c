@@ -308,11 +308,7 @@ static bool match_quotient(Graph *g, Node *n) {
 /* ---- powers ---- */
 
 static Value *unary_before(Graph *g, const Node *n, Op op, Value *x) {
-  Node *made = walk_before(g, op, n->name, 1, &x, 1);
-  made->out[0] = value_new(g, format_text(g->cx, "%s.%s", n->name, op_info[op].name), T_NONE, (Shape){0});
-  made->out[0]->def = made;
-  infer_node(g, made);
-  return made->out[0];
+  return new_result(g, walk_before(g, op, n->name, 1, &x, 1));
 }
 
 /* An exponent of another type would keep the power from being a step. */

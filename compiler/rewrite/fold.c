@@ -245,19 +245,6 @@ static bool is_view(const Node *n) {
   return n && op_info[n->op].family == FAMILY_VIEW && n->n_step == 0 && n->n_out == 1;
 }
 
-/* The shape as the second input of a Reshape. */
-static Value *shape_const(Graph *g, const char *name, const Shape *s) {
-  int64_t d[MAX_RANK];
-  bool *sym = shape_is_symbolic(s) ? alloc_n(g->cx, MAX_RANK, sizeof *sym) : NULL;
-  for (int i = 0; i < s->rank; i++) {
-    d[i] = s->d[i] < 0 ? -s->d[i] : s->d[i];
-    if (s->d[i] < 0) sym[i] = true;
-  }
-  Value *v = value_const_i64(g, name, s->rank, d);
-  v->sym = sym;
-  return v;
-}
-
 /* A view of a view is one Reshape of what the first looks at. Empty tensors stay: a 0 means "as before". */
 static Value *same_view(Graph *g, Node *n) {
   if (same_shape(n)) return n->in[0];
@@ -265,12 +252,9 @@ static Value *same_view(Graph *g, Node *n) {
   if (!is_view(before) || shape_count(&n->out[0]->shape) == 0) return NULL;
   Value *x = before->in[0];
   if (shape_equal(&x->shape, &n->out[0]->shape)) return x;
-  Value *in[2] = {x, shape_const(g, n->out[0]->name, &n->out[0]->shape)};
   n->op = OP_Reshape;
   n->n_attr = 0;
-  n->n_in = 0;
-  node_add_input(g, n, in[0]);
-  node_add_input(g, n, in[1]);
+  node_set_inputs(g, n, 2, (Value *[]){x, shape_constant(g, n->out[0]->name, &n->out[0]->shape)});
   infer_node(g, n);
   return NULL;
 }

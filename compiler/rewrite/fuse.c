@@ -17,6 +17,25 @@ Value *new_result(Graph *g, Node *n) {
   return n->out[0];
 }
 
+void set_view(Graph *g, Node *n, Value *x, const Shape *s) {
+  Value *shape = shape_constant(g, format_text(g->cx, "%s.shape", n->name), s);
+  node_set_inputs(g, n, 2, (Value *[]){x, shape});
+  attr_set_int(g, n, "allowzero", 1);
+}
+
+Value *view_before(Graph *g, const char *name, Value *x, const Shape *s) {
+  Node *n = walk_before(g, OP_Reshape, name, 1, &x, 1);
+  set_view(g, n, x, s);
+  return new_result(g, n);
+}
+
+Value *cast_before(Graph *g, const char *name, Value *x, Type to) {
+  if (x->type == to) return x;
+  Node *n = walk_before(g, OP_Cast, name, 1, &x, 1);
+  attr_set_int(g, n, "to", to);
+  return new_result(g, n);
+}
+
 void set_window(Graph *g, Node *n, const Window *k) {
   attr_set_ints(g, n, "kernel_shape", 2, (int64_t[]){k->kh, k->kw});
   attr_set_ints(g, n, "strides", 2, (int64_t[]){k->sh, k->sw});

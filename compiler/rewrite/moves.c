@@ -55,10 +55,8 @@ static void become(Graph *g, Node *n, Op op, int n_in, Value *const *in) {
 
 /* n becomes a view of x in the shape it has. */
 static void become_view(Graph *g, Node *n, Value *x) {
-  const Shape *s = &n->out[0]->shape;
-  Value *target = value_const_i64(g, format_text(g->cx, "%s.shape", n->name), s->rank, s->d);
-  become(g, n, OP_Reshape, 2, (Value *[]){x, target});
-  attr_set_int(g, n, "allowzero", 1);
+  become(g, n, OP_Reshape, 1, &x);
+  set_view(g, n, x, &n->out[0]->shape);
   infer_node(g, n);
 }
 

@@ -5,29 +5,6 @@
 
 #include <string.h>
 
-/* ---- nodes before the current one of a walk ---- */
-
-/* With a result of its own. */
-static Value *make(Graph *g, Op op, const char *name, int n_in, Value *const *in) {
-  Node *n = walk_before(g, op, name, n_in, in, 1);
-  n->out[0] = value_new(g, format_text(g->cx, "%s.%s", name, op_info[op].name), T_NONE, (Shape){0});
-  n->out[0]->def = n;
-  return n->out[0];
-}
-
-static Value *made(Graph *g, Value *v) {
-  infer_node(g, v->def);
-  return v;
-}
-
-static Value *reshaped(Graph *g, const char *name, Value *x, const Shape *s) {
-  if (shape_equal(&x->shape, s)) return x;
-  Value *shape = value_const_i64(g, format_text(g->cx, "%s.shape", name), s->rank, s->d);
-  Value *y = make(g, OP_Reshape, name, 2, (Value *[]){x, shape});
-  attr_set_int(g, y->def, "allowzero", 1);
-  return made(g, y);
-}
-
 /* ---- operators ---- */
 
 /* Is each element of the constant that number? */
@@ -46,7 +23,7 @@ static Value *by_channel(Graph *g, const Node *n, Value *v, int64_t channels) {
   for (int64_t c = 0; c < channels; c++) index[c] = c * groups / channels;
   Value *which = value_const(g, format_text(g->cx, "%s.groups", n->name), T_I64, shape_of(1, channels),
                              index);
-  return made(g, make(g, OP_Gather, n->name, 2, (Value *[]){v, which}));
+  return new_result(g, walk_before(g, OP_Gather, n->name, 2, (Value *[]){v, which}, 1));
 }
 
 /* Scale or bias as it broadcasts to the input. */
@@ -56,7 +33,8 @@ static Value *parameter(Graph *g, const Node *n, int i) {
   const Shape *x = &n->in[0]->shape;
   Shape s = {.rank = x->rank - 1, .d = {x->d[1]}};
   for (int k = 1; k < s.rank; k++) s.d[k] = 1;
-  return reshaped(g, n->name, by_channel(g, n, v, x->d[1]), &s);
+  v = by_channel(g, n, v, x->d[1]);
+  return shape_equal(&v->shape, &s) ? v : view_before(g, n->name, v, &s);
 }
 
 static void set_attributes(Graph *g, Node *to, const OpParams *p, int group, int rank) {
@@ -75,18 +53,9 @@ static void set_attributes(Graph *g, Node *to, const OpParams *p, int group, int
 static Node *normalize(Graph *g, const char *name, Value *x, OpParams p, int group, int n_out) {
   if (group > 1 && group == x->shape.d[1]) p.axes &= ~2u, group = 1;
   Node *n = walk_before(g, OP_Normalize, name, 1, &x, n_out > 1 ? 3 : 1);
-  n->out[0] = value_new(g, format_text(g->cx, "%s.normalized", name), T_NONE, (Shape){0});
-  n->out[0]->def = n;
   set_attributes(g, n, &p, group, x->shape.rank);
-  infer_node(g, n);
+  new_result(g, n);
   return n;
-}
-
-static Value *as_type(Graph *g, const char *name, Value *v, Type t) {
-  if (v->type == t) return v;
-  Value *y = make(g, OP_Cast, name, 1, &v);
-  attr_set_int(g, y->def, "to", t);
-  return made(g, y);
 }
 
 /* Results 1 and 2 of a LayerNormalization. */
@@ -97,7 +66,7 @@ static void give_statistics(Graph *g, Node *from, Node *to) {
     to->out[i] = value_new(g, old->name, T_NONE, (Shape){0});
     to->out[i]->def = to;
     infer_node(g, to);
-    graph_replace(g, old, as_type(g, from->name, to->out[i], old->type));
+    graph_replace(g, old, cast_before(g, from->name, to->out[i], old->type));
   }
 }
 
@@ -106,11 +75,11 @@ static void replace(Graph *g, Node *n) {
   static const struct { Op op; double neutral; } then[] = {{OP_NONE, 0}, {OP_Mul, 1}, {OP_Add, 0}};
   Node *core = normalize(g, n->name, n->in[0], n->p, n->group, n->n_out);
   give_statistics(g, n, core);
-  Value *y = as_type(g, n->name, core->out[0], n->out[0]->type);
+  Value *y = cast_before(g, n->name, core->out[0], n->out[0]->type);
   for (int i = 1; i < n->n_in; i++) {
     if (!n->in[i] || is_all(n->in[i], then[i].neutral)) continue;
-    Value *k = as_type(g, n->name, parameter(g, n, i), y->type);
-    y = made(g, make(g, then[i].op, n->name, 2, (Value *[]){y, k}));
+    Value *k = cast_before(g, n->name, parameter(g, n, i), y->type);
+    y = new_result(g, walk_before(g, then[i].op, n->name, 2, (Value *[]){y, k}, 1));
   }
   graph_replace(g, n->out[0], y);
   n->dead = true;

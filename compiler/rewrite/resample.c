@@ -85,7 +85,7 @@ static bool go_together(Line *l) {
 
 /* ---- nodes ---- */
 
-/* n becomes one that reads x along `axes` lines. */
+/* n, to be inferred, becomes one that reads x along `axes` lines. */
 static void become_resample(Graph *g, Node *n, Value *x, const Line *l, int axes, float outside) {
   Value *in[5] = {x};
   int64_t axis[2] = {0}, repeat[2] = {0};
@@ -102,22 +102,6 @@ static void become_resample(Graph *g, Node *n, Value *x, const Line *l, int axes
   attr_set_ints(g, n, "axes", axes, axis);
   attr_set_ints(g, n, "repeats", axes, repeat);
   if (outside != 0) attr_set_float(g, n, "extrapolation_value", outside);
-  infer_node(g, n);
-}
-
-/* The result of a node before n that is not defined yet. */
-static Value *before(Graph *g, const Node *n, Op op, Value *x, const char *suffix) {
-  Node *m = walk_before(g, op, n->name, 1, &x, 1);
-  m->out[0] = value_new(g, format_text(g->cx, "%s.%s", n->name, suffix), T_NONE, (Shape){0});
-  m->out[0]->def = m;
-  return m->out[0];
-}
-
-static Value *cast_before(Graph *g, const Node *n, Value *x, Type to, const char *suffix) {
-  Value *y = before(g, n, OP_Cast, x, suffix);
-  attr_set_int(g, y->def, "to", to);
-  infer_node(g, y->def);
-  return y;
 }
 
 static void become_cast(Graph *g, Node *n, Value *x, Type to) {
@@ -140,17 +124,19 @@ bool resize_as_resamples(Graph *g, Node *n) {
   Type own = n->in[0]->type, type = weighing_type(n);
   float outside = n->p.beta;
   int count = list_lines(g, n, line);
-  Value *x = type == own || count == 0 ? n->in[0] : cast_before(g, n, n->in[0], type, "floats");
+  Value *x = count == 0 ? n->in[0] : cast_before(g, n->name, n->in[0], type);
   for (int i = 0, axes; i < count; i += axes) {
     axes = i + 1 < count && go_together(&line[i]) ? 2 : 1;
     if (i + axes == count && type == own) {
       become_resample(g, n, x, &line[i], axes, outside);
+      infer_node(g, n);
       return true;
     }
-    x = before(g, n, OP_Resample, x, format_text(g->cx, "resampled%d", i));
-    become_resample(g, x->def, x->def->in[0], &line[i], axes, outside);
+    Node *part = walk_before(g, OP_Resample, n->name, 1, &x, 1);
+    become_resample(g, part, x, &line[i], axes, outside);
+    x = new_result(g, part);
   }
-  if (type != own && type_size(own) <= 2) x = cast_before(g, n, x, T_F32, "rounded"); /* see ops/resize.c */
+  if (type != own && type_size(own) <= 2) x = cast_before(g, n->name, x, T_F32); /* see ops/resize.c */
   become_cast(g, n, x, own); /* which is the identity where no axis changes */
   return true;
 }

@@ -55,6 +55,12 @@ bool readers_expand(Graph *g, Node *n);
 void give_output(Node *n, const Node *from);
 /* A fresh value for n's result, inferred. */
 Value *new_result(Graph *g, Node *n);
+/* n, a Reshape to be inferred, reads x in that shape. */
+void set_view(Graph *g, Node *n, Value *x, const Shape *s);
+/* The same before the current node of a walk: its result. */
+Value *view_before(Graph *g, const char *name, Value *x, const Shape *s);
+/* x as that type, likewise; x itself if it is. */
+Value *cast_before(Graph *g, const char *name, Value *x, Type to);
 /* n's window over H and W as attributes, from which it can be inferred. */
 void set_window(Graph *g, Node *n, const Window *k);
 /* By the operator that computes v; false: not known. */

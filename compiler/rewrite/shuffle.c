@@ -143,7 +143,7 @@ bool tile_as_expand(Graph *g, Node *n) {
   for (int k = 0; k < x->rank; k++)
     if (x->d[k] != 1 && x->d[k] != y->d[k]) return false;
   n->op = OP_Expand;
-  node_set_input(g, n, 1, value_const_i64(g, format_text(g->cx, "%s.shape", n->name), y->rank, y->d));
+  node_set_input(g, n, 1, shape_constant(g, format_text(g->cx, "%s.shape", n->name), y));
   infer_node(g, n);
   return true;
 }

@@ -63,11 +63,7 @@ static void split_stem(Graph *g, Node *n) {
                              .kw = cols.taps, .sw = 1, .dw = 1, .left = cols.blocks, .right = cols.after});
   Node *parities = walk_before(g, OP_SpaceToDepth, format_text(g->cx, "%s.parities", n->name), 1, n->in, 1);
   attr_set_int(g, parities, "blocksize", 2);
-  Value *v = value_new(g, parities->name, T_F32, shape_of(0));
-  v->def = parities;
-  parities->out[0] = v;
-  node_set_input(g, n, 0, v);
-  infer_node(g, parities);
+  node_set_input(g, n, 0, new_result(g, parities));
   infer_node(g, n);
 }
 

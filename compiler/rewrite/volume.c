@@ -27,12 +27,6 @@ static void know_frames(const Volumes *w, const Value *v, Value *frames) {
 
 /* ==== views ==== */
 
-static Value *shaped(Graph *g, Node *n, const Shape *s) {
-  node_set_inputs(g, n, 2, (Value *[]){n->in[0], value_const_i64(g, "shape", s->rank, s->d)});
-  attr_set_int(g, n, "allowzero", 1);
-  return new_result(g, n);
-}
-
 /* [N,C,D,..] to [N,D,C,..], or back. */
 static const int64_t depth_first[] = {0, 2, 1, 3, 4};
 
@@ -44,7 +38,7 @@ static Value *frames_of(const Volumes *w, Value *v) {
   Node *transpose = walk_before(g, OP_Transpose, name, 1, &v, 1);
   attr_set_ints(g, transpose, "perm", 5, depth_first);
   Value *t = new_result(g, transpose);
-  t = shaped(g, walk_before(g, OP_Reshape, name, 1, &t, 1), &s);
+  t = view_before(g, name, t, &s);
   know_frames(w, v, t);
   return t;
 }
@@ -55,7 +49,8 @@ static void join_frames(Graph *g, Value *y, Value *volume) {
   Shape s = shape_of(5, d[0], d[2], d[1], d[3], d[4]);
   Node *back = walk_after(g, OP_Transpose, volume->name, 1, &y, 1),
       *shape = walk_after(g, OP_Reshape, volume->name, 1, &y, 1);
-  node_set_input(g, back, 0, shaped(g, shape, &s));
+  set_view(g, shape, y, &s);
+  node_set_input(g, back, 0, new_result(g, shape));
   attr_set_ints(g, back, "perm", 5, depth_first);
   back->out[0] = volume;
   volume->def = back;
@@ -86,7 +81,7 @@ static Value *argument_of(const Volumes *w, Value *v, const Shape *y) {
   if (v->shape.rank < 3) return v;
   for (int i = 0; i < s.rank; i++) s.d[i] = v->shape.d[i < s.rank - 2 ? i : i + 1];
   if (v->data) return value_const(w->g, v->name, v->type, s, v->data);
-  return shaped(w->g, walk_before(w->g, OP_Reshape, v->name, 1, &v, 1), &s);
+  return view_before(w->g, v->name, v, &s);
 }
 
 /* ==== convolutions ==== */
@@ -278,13 +273,11 @@ static void split_global_pool(const Volumes *w, Node *n) {
   Value *x = frames_of(w, n->in[0]);
   Shape rows = shape_of(4, d[0], (int64_t)1, d[2], d[1]), y = n->out[0]->shape;
   Value *v = new_result(g, walk_before(g, n->op, n->name, 1, &x, 1));
-  v = shaped(g, walk_before(g, OP_Reshape, n->name, 1, &v, 1), &rows);
+  v = view_before(g, n->name, v, &rows);
   Node *pool = walk_before(g, is_max_pool(n) ? OP_MaxPool : OP_AveragePool, n->name, 1, &v, 1);
   attr_set_ints(g, pool, "kernel_shape", 2, (int64_t[]){d[2], 1});
-  v = new_result(g, pool);
-  Node *view = walk_before(g, OP_Reshape, n->name, 1, &v, 1);
-  shaped(g, view, &y);
-  give_output(view, n);
+  v = view_before(g, n->name, new_result(g, pool), &y);
+  give_output(v->def, n);
   n->dead = true;
 }
 
