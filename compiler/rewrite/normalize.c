@@ -99,6 +99,13 @@ static bool normalizes_rows(const Node *n) {
   return rank > 2 && n->group == 1 && n->p.axes == (((1u << rank) - 1) & ~3u) && !has_statistics_read(n);
 }
 
+/* n computes no more than x normalised. */
+static bool become_normalize(Graph *g, Node *n, const char *name, Value *x, OpParams p, int group) {
+  graph_replace(g, n->out[0], normalize(g, name, x, p, group, 1)->out[0]);
+  n->dead = true;
+  return true;
+}
+
 /* x, seen as [N,G,...] and normalised over what is behind G, seen as x again: n is the last of these. */
 static bool match_groups(Graph *g, Node *n) {
   Node *core = n->in[0]->def, *first = core && core->op == OP_Normalize ? core->in[0]->def : NULL;
@@ -109,10 +116,7 @@ static bool match_groups(Graph *g, Node *n) {
   if (rows->d[1] < 1 || rows->d[1] > INT32_MAX || s->d[1] % rows->d[1]) return false;
   OpParams p = core->p;
   p.axes = ((1u << s->rank) - 1) & ~1u;
-  Node *y = normalize(g, core->name, x, p, (int)rows->d[1], 1);
-  graph_replace(g, n->out[0], y->out[0]);
-  n->dead = true;
-  return true;
+  return become_normalize(g, n, core->name, x, p, (int)rows->d[1]);
 }
 
 /* The node of that operator that makes v; NULL: another does. */
@@ -182,10 +186,7 @@ static bool match_deviation(Graph *g, Node *n) {
   }
   if (!d || !type_is_float(d->type) || !shape_equal(&d->shape, &n->out[0]->shape)) return false;
   Value *x = centered(d, &p);
-  Node *y = normalize(g, n->name, x, p, 1, 1);
-  graph_replace(g, n->out[0], y->out[0]);
-  n->dead = true;
-  return true;
+  return become_normalize(g, n, n->name, x, p, 1);
 }
 
 /* x over the sum of its magnitudes along axes, or over the root of that of its squares. */
@@ -196,10 +197,7 @@ static bool match_norm(Graph *g, Node *n) {
       by->p.axes == 0) return false;
   if (by->n_step > 0 || !type_is_float(x->type)) return false;
   OpParams p = {.axes = by->p.axes, .divisor = by->op == OP_ReduceL1 ? DIVISOR_L1 : DIVISOR_L2};
-  Node *y = normalize(g, n->name, x, p, 1, 1);
-  graph_replace(g, n->out[0], y->out[0]);
-  n->dead = true;
-  return true;
+  return become_normalize(g, n, n->name, x, p, 1);
 }
 
 static bool rewrite(Graph *g, Node *n) {
