@@ -185,11 +185,9 @@ static bool collect_factors(Match *m, Value *v, bool root, int depth, Product *p
   return true;
 }
 
-static bool is_clip(const Node *n, float lo, float hi) {
-  float a, b;
-  return n->op == OP_Clip && n->n_in == 3 && n->in[1] && n->in[2] && const_scalar(n->in[1], &a) &&
-         const_scalar(n->in[2], &b) &&
-         a == lo && b == hi;
+/* Clip to bounds that are numbers? */
+static bool is_clip(const Node *n, float *lo, float *hi) {
+  return n->op == OP_Clip && n->n_in == 3 && const_scalar(n->in[1], lo) && const_scalar(n->in[2], hi);
 }
 
 /* The activation x (a + b F(p(x))), and its parameter; OP_NONE: none. */
@@ -205,8 +203,9 @@ static Op activation_of(const Match *m, const Gate *gate, const Polynomial *p, d
     return *alpha = p->c[1], OP_Swish;
   bool sixth = is_about(m, (double)f->p.alpha, 1. / 6) && is_about(m, (double)f->p.beta, 0.5);
   if (f->op == OP_HardSigmoid && plain && sixth && polynomial_is(m, p, &just_x)) return OP_HardSwish;
-  if (is_clip(f, 0, 6) && pure && is_about(m, gate->b, 1. / 6) && polynomial_is(m, p, &plus_3))
-    return OP_HardSwish;
+  float lo, hi;
+  bool clip_6 = is_clip(f, &lo, &hi) && lo == 0 && hi == 6;
+  if (clip_6 && pure && is_about(m, gate->b, 1. / 6) && polynomial_is(m, p, &plus_3)) return OP_HardSwish;
   return OP_NONE;
 }
 
@@ -237,8 +236,7 @@ static bool match_hard_sigmoid(Match *m, Node *n, double k, const Value *v) {
   const Node *clip = made_by(v, OP_Clip), *add = clip ? made_by(clip->in[0], OP_Add) : NULL;
   float lo, hi;
   double c;
-  if (!add || clip->n_in != 3 || !const_scalar(clip->in[1], &lo) || !const_scalar(clip->in[2], &hi) ||
-      lo != 0) return false;
+  if (!add || !is_clip(clip, &lo, &hi) || lo != 0) return false;
   int i = number_operand(m, add, &c);
   if (i < 0 || !is_about(m, k * (double)hi, 1)) return false;
   become(m->g, n, OP_HardSigmoid, add->in[1 - i]);
