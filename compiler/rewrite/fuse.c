@@ -10,6 +10,18 @@ void give_output(Node *n, const Node *from) {
   n->out[0]->def = n;
 }
 
+void change_places(Graph *g, Node *first, int i, Node *second) {
+  Value *between = first->out[0];
+  node_set_input(g, second, 0, first->in[i]);
+  node_set_input(g, first, i, between);
+  give_output(first, second);
+  second->out[0] = between;
+  between->def = second;
+  node_swap(g, node_index(g, first), node_index(g, second));
+  infer_node(g, second);
+  infer_node(g, first);
+}
+
 Value *new_result(Graph *g, Node *n) {
   n->out[0] = value_new(g, n->name, T_NONE, shape_of(0));
   n->out[0]->def = n;

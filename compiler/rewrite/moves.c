@@ -289,17 +289,9 @@ static void hoist_transpose(Graph *g, Node *t) {
   if (!only_prepares_input(t->in[0])) return;
   Perm p = perm_of(t);
   while (!t->in[0]->is_input) {
-    Value *inner = t->in[0];
-    Node *n = inner->def;
+    Node *n = t->in[0]->def;
     permute_arguments(g, n, &p);
-    node_set_input(g, t, 0, n->in[data_input(n)]);
-    node_set_input(g, n, data_input(n), inner);
-    give_output(n, t);
-    t->out[0] = inner;
-    inner->def = t;
-    infer_node(g, t);
-    infer_node(g, n);
-    node_swap(g, node_index(g, n), node_index(g, t));
+    change_places(g, n, data_input(n), t);
   }
 }
 

@@ -53,6 +53,9 @@ bool readers_expand(Graph *g, Node *n);
 
 /* n computes from's result in its place. */
 void give_output(Node *n, const Node *from);
+/* `second`, which alone reads first's result, as its input 0, comes before it: it reads input i of `first`, and that reads its
+ * result instead. */
+void change_places(Graph *g, Node *first, int i, Node *second);
 /* A fresh value for n's result, inferred. */
 Value *new_result(Graph *g, Node *n);
 /* n, a Reshape to be inferred, reads x in that shape. */

@@ -120,18 +120,9 @@ static bool is_of_each(const Node *n) {
 
 bool before_shuffle(Graph *g, Node *n) {
   if (!is_of_each(n)) return false;
-  Value *v = n->in[0], *y = n->out[0];
-  Node *move = v->def;
-  if (!move || move->op != OP_DepthToSpace || only_reader(v) != n) return false;
-  node_set_input(g, n, 0, move->in[0]);
-  n->out[0] = v;
-  v->def = n;
-  node_set_input(g, move, 0, v);
-  move->out[0] = y;
-  y->def = move;
-  node_swap(g, node_index(g, n), node_index(g, move));
-  infer_node(g, n);
-  infer_node(g, move);
+  Node *move = n->in[0]->def;
+  if (!move || move->op != OP_DepthToSpace || only_reader(n->in[0]) != n) return false;
+  change_places(g, move, 0, n);
   return true;
 }
 
