@@ -430,7 +430,7 @@ static void fix_output(Fold *f, int i) {
 
 /* Backwards from the outputs. Results that nobody reads get empty slots, and trailing ones go where the
  * number of results carries no meaning. */
-static void remove_dead(Graph *g) {
+void remove_dead(Graph *g) {
   graph_count_uses(g);
   for (int i = g->n_node - 1; i >= 0; i--) {
     Node *n = g->node[i];
@@ -446,6 +446,7 @@ static void remove_dead(Graph *g) {
     for (int j = 0; j < n->n_in; j++)
       if (n->in[j]) n->in[j]->n_uses--;
   }
+  graph_compact(g);
 }
 
 void pass_fold(Graph *g) {
@@ -459,5 +460,4 @@ void pass_fold(Graph *g) {
   for (int i = 0; i < n_node; i++) fold_node(&f, g->node[i]);
   for (int i = 0; i < g->n_output; i++) fix_output(&f, i);
   remove_dead(g);
-  graph_compact(g);
 }

@@ -79,14 +79,6 @@ static void widen_node(Widening *w, Node *n) {
   narrow->def = back;
 }
 
-static void drop_unread(Graph *g) {
-  graph_count_uses(g);
-  for (int i = 0; i < g->n_node; i++) {
-    if (g->node[i]->op == OP_Squeeze && g->node[i]->out[0]->n_uses == 0) g->node[i]->dead = true;
-  }
-  graph_compact(g);
-}
-
 void pass_rank(Graph *g) {
   Widening w = {.g = g, .n_wide = g->n_value};
   bool any = false;
@@ -98,5 +90,5 @@ void pass_rank(Graph *g) {
     widen_node(&w, n);
     any = true;
   }
-  if (any) drop_unread(g);
+  if (any) remove_dead(g); /* views that nobody reads */
 }

@@ -9,6 +9,7 @@ void pass_precision(Graph *g);
 
 /* ==== fold.c ==== */
 void pass_fold(Graph *g);   /* constants, identities, common subexpressions, dead code */
+void remove_dead(Graph *g); /* dead code alone, for other passes */
 void pass_batch(Graph *g);  /* checks that images are independent, puts 1 for the batch symbol */
 
 void pass_normalize(Graph *g); /* normalize.c: normalisations, spelt out or not, as Normalize, Mul and Add; after batch */

@@ -286,20 +286,6 @@ static bool is_split(const Volumes *w, const Node *n) {
   return global && is_volume(n->in[0]) && known_frames(w, n->in[0]) && n->n_step == 0;
 }
 
-/* Views that nobody reads, each behind another. */
-static void drop_unread(Graph *g) {
-  graph_count_uses(g);
-  for (int i = g->n_node - 1; i >= 0; i--) {
-    Node *n = g->node[i];
-    bool view = n->op == OP_Transpose || n->op == OP_Reshape;
-    if (!view || n->dead || n->out[0]->n_uses > 0 || n->out[0]->is_output) continue;
-    n->dead = true;
-    n->in[0]->n_uses--;
-  }
-  graph_compact(g);
-  graph_count_uses(g);
-}
-
 void pass_volume(Graph *g) {
   Volumes w = {.g = g, .n_frames = g->n_value};
   bool any = false;
@@ -312,5 +298,5 @@ void pass_volume(Graph *g) {
     if (folded) fold_node(&w, n);
     any |= split || folded;
   }
-  if (any) drop_unread(g);
+  if (any) remove_dead(g); /* views that nobody reads */
 }
