@@ -566,5 +566,4 @@ void pass_layout(Build *b) {
   outputs_plain(&w);
   for (int i = 0; i < g->n_node; i++) view_transposed_input(g->node[i]);
   plan_halos(b);
-  graph_count_uses(g);
 }

@@ -229,7 +229,5 @@ void pass_polyphase(Graph *g) {
     split(&p);
     any = true;
   }
-  if (!any) return;
-  graph_compact(g);
-  graph_count_uses(g);
+  if (any) graph_compact(g);
 }

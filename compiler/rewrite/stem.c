@@ -74,5 +74,4 @@ void pass_stem(Graph *g) {
     if (is_stem(n)) split_stem(g, n);
   }
   graph_compact(g);
-  graph_count_uses(g);
 }

@@ -85,7 +85,5 @@ static bool trim(Graph *g, Node *n) {
 void pass_trim(Graph *g) {
   bool any = false;
   for (int i = 0; i < g->n_node; i++) any |= is_trimmable(g->node[i]) && trim(g, g->node[i]);
-  if (!any) return;
-  graph_compact(g);
-  graph_count_uses(g);
+  if (any) graph_compact(g);
 }
