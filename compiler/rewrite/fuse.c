@@ -5,57 +5,6 @@
 
 /* ---- words that other passes have as well ---- */
 
-void give_output(Node *n, const Node *from) {
-  n->out[0] = from->out[0];
-  n->out[0]->def = n;
-}
-
-void change_places(Graph *g, Node *first, int i, Node *second) {
-  Value *between = first->out[0];
-  node_set_input(g, second, 0, first->in[i]);
-  node_set_input(g, first, i, between);
-  give_output(first, second);
-  second->out[0] = between;
-  between->def = second;
-  node_swap(g, node_index(g, first), node_index(g, second));
-  infer_node(g, second);
-  infer_node(g, first);
-}
-
-Value *new_result(Graph *g, Node *n) {
-  n->out[0] = value_new(g, n->name, T_NONE, shape_of(0));
-  n->out[0]->def = n;
-  infer_node(g, n);
-  return n->out[0];
-}
-
-void set_view(Graph *g, Node *n, Value *x, const Shape *s) {
-  Value *shape = shape_constant(g, format_text(g->cx, "%s.shape", n->name), s);
-  node_set_inputs(g, n, 2, (Value *[]){x, shape});
-  attr_set_int(g, n, "allowzero", 1);
-}
-
-Value *view_before(Graph *g, const char *name, Value *x, const Shape *s) {
-  Node *n = walk_before(g, OP_Reshape, name, 1, &x, 1);
-  set_view(g, n, x, s);
-  return new_result(g, n);
-}
-
-Value *cast_before(Graph *g, const char *name, Value *x, Type to) {
-  if (x->type == to) return x;
-  Node *n = walk_before(g, OP_Cast, name, 1, &x, 1);
-  attr_set_int(g, n, "to", to);
-  return new_result(g, n);
-}
-
-void set_window(Graph *g, Node *n, const Window *k) {
-  attr_set_ints(g, n, "kernel_shape", 2, (int64_t[]){k->kh, k->kw});
-  attr_set_ints(g, n, "strides", 2, (int64_t[]){k->sh, k->sw});
-  attr_set_ints(g, n, "dilations", 2, (int64_t[]){k->dh, k->dw});
-  attr_set_ints(g, n, "pads", 4, (int64_t[]){k->top, k->left, k->bottom, k->right});
-  attr_remove(n, "auto_pad");
-}
-
 /* What an operator that keeps the sign computes with is looked for so many nodes before; beyond that nothing is known. */
 enum { MAX_BEFORE = 16 };
 

@@ -50,7 +50,7 @@ bool before_shuffle(Graph *g, Node *n);
 bool tile_as_expand(Graph *g, Node *n);
 bool readers_expand(Graph *g, Node *n);
 
-/* ==== fuse.c, for the others ==== */
+/* ==== words.c ==== */
 
 /* n computes from's result in its place. */
 void give_output(Node *n, const Node *from);
@@ -67,6 +67,9 @@ Value *view_before(Graph *g, const char *name, Value *x, const Shape *s);
 Value *cast_before(Graph *g, const char *name, Value *x, Type to);
 /* n's window over H and W as attributes, from which it can be inferred. */
 void set_window(Graph *g, Node *n, const Window *k);
+
+/* ==== fuse.c, for the others ==== */
+
 /* By the operator that computes v; false: not known. */
 bool never_negative(const Value *v);
 /* n as a step on its operand `chain`, with the argument left out (arg is -1); false: no such step exists. */
