@@ -4,39 +4,28 @@
 
 #include "ops.h"
 
-/* ==== precision.c: floats of 16 bits at the interface alone; after shape ==== */
-void pass_precision(Graph *g);
+/* ==== the passes, in their order; the table of compiler/README.md says what each needs ==== */
 
-/* ==== fold.c ==== */
-void pass_fold(Graph *g);   /* constants, identities, common subexpressions, dead code */
-void remove_dead(Graph *g); /* dead code alone, for other passes */
-void pass_batch(Graph *g);  /* checks that images are independent, puts 1 for the batch symbol */
-
-void pass_normalize(Graph *g); /* normalize.c: normalisations, spelt out or not, as Normalize, Mul and Add; after batch */
+void pass_precision(Graph *g);   /* precision.c: floats of 16 bits at the interface alone */
+void pass_quant(Graph *g);       /* quant.c: operators between DequantizeLinear and QuantizeLinear work on integers */
+void pass_fold(Graph *g);        /* fold.c: constants, identities, common subexpressions, dead code; also after others */
+void pass_batch(Graph *g);       /* batch.c: checks that images are independent, puts 1 for the batch symbol */
 void pass_activations(Graph *g); /* activation.c: activations, powers and bounds that are spelt out, as the operator that they are */
-void pass_moves(Graph *g);    /* moves.c: Pad into Conv and pools; transposes cancelled or sunk; reductions over the map as global pools */
-void pass_affine(Graph *g);   /* affine.c: batch norm, scale and shift chains merged and folded into convolutions */
-void pass_channels(Graph *g); /* channels.c: constant channels dropped, BatchZero blocks to their identity */
-void pass_views(Graph *g);    /* views.c: products read their matrices where they lie; after fold3 */
-void pass_fuse(Graph *g);     /* fuse.c: elementwise operators become epilogues of anchors */
+void pass_normalize(Graph *g);   /* normalize.c: normalisations, spelt out or not, as Normalize, Mul and Add */
+void pass_moves(Graph *g);       /* moves.c: Pad into Conv and pools; transposes cancelled or sunk; reductions over the map as pools */
+void pass_affine(Graph *g);      /* affine.c: batch norm, scale and shift chains merged and folded into convolutions */
+void pass_channels(Graph *g);    /* channels.c: constant channels dropped, BatchZero blocks to their identity */
+void pass_views(Graph *g);       /* views.c: products read their matrices where they lie */
+void pass_fuse(Graph *g);        /* fuse.c: elementwise operators become epilogues of anchors */
+void pass_polyphase(Graph *g);   /* polyphase.c: transposed convolutions as interleaved ones of stride 1 */
+void pass_rank(Graph *g);        /* line.c: one-dimensional convolutions and pools as two-dimensional of height 1 */
+void pass_volume(Graph *g);      /* volume.c: volumes as images, their frames, and convolutions over them likewise */
+void pass_trim(Graph *g);        /* trim.c: windows without taps that never meet the image */
+void pass_stem(Graph *g);        /* stem.c: convolutions of few channels and stride 2 as SpaceToDepth and one of stride 1 */
 
-/* ==== polyphase.c: transposed convolutions as interleaved ones of stride 1; after fuse ==== */
-void pass_polyphase(Graph *g);
+/* ==== parts of passes ==== */
 
-/* ==== line.c: one-dimensional convolutions and pools as two-dimensional of height 1; after fuse ==== */
-void pass_rank(Graph *g);
-
-/* ==== volume.c: volumes as images, their frames, and convolutions over them likewise; after rank ==== */
-void pass_volume(Graph *g);
-
-/* ==== trim.c: windows without taps that never meet the image; after rank ==== */
-void pass_trim(Graph *g);
-
-/* ==== stem.c: convolutions of few channels and stride 2 as SpaceToDepth and one of stride 1; after rank ==== */
-void pass_stem(Graph *g);
-
-/* ==== quant.c: operators between DequantizeLinear and QuantizeLinear work on integers; after shape ==== */
-void pass_quant(Graph *g);
+void remove_dead(Graph *g); /* fold.c: dead code alone */
 
 /* resample.c: a Resize, the current node of a walk, becomes Resamples; false: what it needs is not known. */
 bool resize_as_resamples(Graph *g, Node *n);
