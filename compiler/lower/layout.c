@@ -547,10 +547,7 @@ void pass_layout(Build *b) {
   split_epilogues(g);
   Layouter w = {.build = b, .g = g, .n_copy = g->n_value};
   b->planes = b->many_shapes || stacks_images(g);
-  for (int i = 0; i < g->n_value; i++) {
-    g->value[i]->id = i;
-    g->value[i]->layout = layout_plain(&g->value[i]->shape);
-  }
+  for (int i = 0; i < g->n_value; i++) g->value[i]->layout = layout_plain(&g->value[i]->shape);
   w.blocked = alloc_n(g->cx, (size_t)g->n_value, sizeof *w.blocked);
   w.plain = alloc_n(g->cx, (size_t)g->n_value, sizeof *w.plain);
   w.planar = alloc_n(g->cx, (size_t)g->n_value, sizeof *w.planar);

@@ -82,7 +82,6 @@ static void widen_node(Widening *w, Node *n) {
 void pass_rank(Graph *g) {
   Widening w = {.g = g, .n_wide = g->n_value};
   bool any = false;
-  for (int i = 0; i < g->n_value; i++) g->value[i]->id = i;
   w.wide = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *w.wide);
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {

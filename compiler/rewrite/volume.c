@@ -289,7 +289,6 @@ static bool is_split(const Volumes *w, const Node *n) {
 void pass_volume(Graph *g) {
   Volumes w = {.g = g, .n_frames = g->n_value};
   bool any = false;
-  for (int i = 0; i < g->n_value; i++) g->value[i]->id = i;
   w.frames = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *w.frames);
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
