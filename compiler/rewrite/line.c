@@ -6,8 +6,7 @@
 
 typedef struct Widening {
   Graph *g;
-  Value **wide;    /* the rank-4 form of a value, by id; NULL: none yet */
-  int n_wide;
+  Forms wide; /* of rank 4 */
 } Widening;
 
 static Shape widened(const Shape *s) {
@@ -32,9 +31,9 @@ static Value *view(Widening *w, Value *v, Op op, Shape shape, const char *suffix
 static Value *widen_value(Widening *w, Value *v) {
   Shape shape = widened(&v->shape);
   if (v->data) return value_const(w->g, v->name, v->type, shape, v->data);
-  if (v->id < w->n_wide && w->wide[v->id]) return w->wide[v->id];
+  if (form_of(&w->wide, v)) return form_of(&w->wide, v);
   Value *y = view(w, v, OP_Unsqueeze, shape, "wide");
-  if (v->id < w->n_wide) w->wide[v->id] = y;
+  form_set(&w->wide, v, y);
   return y;
 }
 
@@ -48,7 +47,7 @@ static bool is_widened(const Widening *w, const Node *n) {
   case OP_Interleave: return true;
   case OP_MaxPool: case OP_AveragePool: return n->n_out < 2 || !n->out[1];
   case OP_GlobalAveragePool: case OP_GlobalMaxPool: return true;
-  case OP_Pointwise: return n->in[0]->id < w->n_wide && w->wide[n->in[0]->id];
+  case OP_Pointwise: return form_of(&w->wide, n->in[0]);
   default: return false;
   }
 }
@@ -71,7 +70,7 @@ static void widen_node(Widening *w, Node *n) {
   y->def = n;
   y->batched = narrow->batched;
   n->out[0] = y;
-  if (narrow->id < w->n_wide) w->wide[narrow->id] = y;
+  form_set(&w->wide, narrow, y);
   int64_t axis = 2;
   Value *axes = value_const_i64(g, "axis", 1, &axis);
   Node *back = walk_after(g, OP_Squeeze, narrow->name, 2, (Value *[]){y, axes}, 1);
@@ -80,9 +79,8 @@ static void widen_node(Widening *w, Node *n) {
 }
 
 void pass_rank(Graph *g) {
-  Widening w = {.g = g, .n_wide = g->n_value};
+  Widening w = {.g = g, .wide = forms_new(g)};
   bool any = false;
-  w.wide = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *w.wide);
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
     if (!is_widened(&w, n)) continue;

@@ -54,6 +54,14 @@ void set_view(Graph *g, Node *n, Value *x, const Shape *s);
 Value *view_before(Graph *g, const char *name, Value *x, const Shape *s);
 /* x as that type, likewise; x itself if it is. */
 Value *cast_before(Graph *g, const char *name, Value *x, Type to);
+/* The values that stand for others in another form, of those that a graph has when a pass begins. */
+typedef struct Forms {
+  int n;
+  Value **form; /* by id */
+} Forms;
+Forms forms_new(const Graph *g);
+Value *form_of(const Forms *f, const Value *v); /* NULL: there is none yet */
+void form_set(const Forms *f, const Value *v, Value *form);
 /* n's window over H and W as attributes, from which it can be inferred. */
 void set_window(Graph *g, Node *n, const Window *k);
 

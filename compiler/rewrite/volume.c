@@ -9,20 +9,11 @@
 
 typedef struct Volumes {
   Graph *g;
-  Value **frames;  /* of a value, by id; NULL: none yet */
-  int n_frames;
+  Forms frames;
 } Volumes;
 
 static Shape frames_shape(const Shape *s) {
   return shape_of(4, s->d[0] * s->d[2], s->d[1], s->d[3], s->d[4]);
-}
-
-static Value *known_frames(const Volumes *w, const Value *v) {
-  return v->id < w->n_frames ? w->frames[v->id] : NULL;
-}
-
-static void know_frames(const Volumes *w, const Value *v, Value *frames) {
-  if (v->id < w->n_frames) w->frames[v->id] = frames;
 }
 
 /* ==== views ==== */
@@ -33,13 +24,13 @@ static const int64_t depth_first[] = {0, 2, 1, 3, 4};
 static Value *frames_of(const Volumes *w, Value *v) {
   Graph *g = w->g;
   Shape s = frames_shape(&v->shape);
-  if (known_frames(w, v)) return known_frames(w, v);
+  if (form_of(&w->frames, v)) return form_of(&w->frames, v);
   const char *name = format_text(g->cx, "%s.frames", v->name);
   Node *transpose = walk_before(g, OP_Transpose, name, 1, &v, 1);
   attr_set_ints(g, transpose, "perm", 5, depth_first);
   Value *t = new_result(g, transpose);
   t = view_before(g, name, t, &s);
-  know_frames(w, v, t);
+  form_set(&w->frames, v, t);
   return t;
 }
 
@@ -226,7 +217,7 @@ static bool window_is_flat(const Node *n) {
 
 static bool all_known(const Volumes *w, const Node *n) {
   for (int i = 0; i < n->n_in; i++) {
-    if (!known_frames(w, n->in[i])) return false;
+    if (!form_of(&w->frames, n->in[i])) return false;
   }
   return true;
 }
@@ -237,8 +228,8 @@ static bool is_folded(const Volumes *w, const Node *n) {
   switch (n->op) {
   case OP_Conv: return is_const_conv(n) && depth_of(n, &d) && (n->group == 1 || n->n_step < MAX_STEPS);
   case OP_MaxPool: case OP_AveragePool: return (n->n_out < 2 || !n->out[1]) && window_is_flat(n) &&
-      known_frames(w, n->in[0]);
-  case OP_Pointwise: return known_frames(w, n->in[0]);
+      form_of(&w->frames, n->in[0]);
+  case OP_Pointwise: return form_of(&w->frames, n->in[0]);
   case OP_Concat: return n->p.axis == 1 && all_known(w, n);
   case OP_Interleave: return n->win.sd == 1 && all_known(w, n);
   default: return false;
@@ -260,7 +251,7 @@ static void fold_node(const Volumes *w, Node *n) {
   if (n->op == OP_Interleave) attr_set_ints(g, n, "strides", 2, (int64_t[]){k.sh, k.sw});
   else if (n->op != OP_Pointwise && n->op != OP_Concat) set_window(g, n, &k);
   Value *volume = n->out[0], *v = new_result(g, n);
-  know_frames(w, volume, v);
+  form_set(&w->frames, volume, v);
   join_frames(g, v, volume);
 }
 
@@ -283,13 +274,12 @@ static void split_global_pool(const Volumes *w, Node *n) {
 
 static bool is_split(const Volumes *w, const Node *n) {
   bool global = n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool;
-  return global && is_volume(n->in[0]) && known_frames(w, n->in[0]) && n->n_step == 0;
+  return global && is_volume(n->in[0]) && form_of(&w->frames, n->in[0]) && n->n_step == 0;
 }
 
 void pass_volume(Graph *g) {
-  Volumes w = {.g = g, .n_frames = g->n_value};
+  Volumes w = {.g = g, .frames = forms_new(g)};
   bool any = false;
-  w.frames = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *w.frames);
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
     bool split = is_split(&w, n), folded = !split && is_folded(&w, n);

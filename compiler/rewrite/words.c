@@ -44,6 +44,16 @@ Value *cast_before(Graph *g, const char *name, Value *x, Type to) {
   return new_result(g, n);
 }
 
+Forms forms_new(const Graph *g) {
+  return (Forms){g->n_value, alloc_n(g->cx, (size_t)g->n_value + 1, sizeof(Value *))};
+}
+
+Value *form_of(const Forms *f, const Value *v) { return v->id < f->n ? f->form[v->id] : NULL; }
+
+void form_set(const Forms *f, const Value *v, Value *form) {
+  if (v->id < f->n) f->form[v->id] = form;
+}
+
 void set_window(Graph *g, Node *n, const Window *k) {
   attr_set_ints(g, n, "kernel_shape", 2, (int64_t[]){k->kh, k->kw});
   attr_set_ints(g, n, "strides", 2, (int64_t[]){k->sh, k->sw});
