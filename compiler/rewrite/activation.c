@@ -41,12 +41,6 @@ static bool is_about(const Match *m, double c, double want) {
 
 /* ---- nodes ---- */
 
-/* The node without an epilogue that computes v, if it is of that operator; OP_NONE: any. */
-static Node *made_by(const Value *v, Op op) {
-  Node *n = v && v->type == T_F32 ? v->def : NULL;
-  return n && n->n_step == 0 && (op == OP_NONE || n->op == op) ? n : NULL;
-}
-
 /* Which operand of n is a number: *c; -1: none. */
 static int number_operand(Match *m, const Node *n, double *c) {
   for (int i = 1; i >= 0; i--)

@@ -119,12 +119,6 @@ static bool match_groups(Graph *g, Node *n) {
   return become_normalize(g, n, core->name, x, p, (int)rows->d[1]);
 }
 
-/* The node of that operator that makes v; NULL: another does. */
-static const Node *made_by(const Value *v, Op op) {
-  const Node *n = v->def;
-  return n && n->op == op && n->n_step == 0 ? n : NULL;
-}
-
 /* v as the mean of something along axes that are kept; NULL: it is none. */
 static Value *mean_of(const Value *v, unsigned *axes) {
   const Node *n = made_by(v, OP_ReduceMean);
@@ -135,9 +129,9 @@ static Value *mean_of(const Value *v, unsigned *axes) {
 
 /* Is v the square of x? */
 static bool is_square(const Value *v, const Value *x) {
-  const Node *n = v->def;
+  const Node *n = made_by(v, OP_NONE);
   float power;
-  if (!n || n->n_step > 0 || n->in[0] != x) return false;
+  if (!n || n->in[0] != x) return false;
   if (n->op == OP_Pow) return const_scalar(n->in[1], &power) && power == 2;
   return n->op == OP_Square || (n->op == OP_Mul && n->in[1] == x);
 }
@@ -160,9 +154,9 @@ static bool is_deviation(const Value *v, const Value *d, OpParams *p) {
 
 /* v as 1 / x; NULL: it is none. */
 static const Value *inverse_of(const Value *v) {
-  const Node *n = v->def;
+  const Node *n = made_by(v, OP_NONE);
   float one;
-  if (!n || n->n_step > 0) return NULL;
+  if (!n) return NULL;
   if (n->op == OP_Reciprocal) return n->in[0];
   return n->op == OP_Div && const_scalar(n->in[0], &one) && one == 1 ? n->in[1] : NULL;
 }
@@ -191,11 +185,11 @@ static bool match_deviation(Graph *g, Node *n) {
 
 /* x over the sum of its magnitudes along axes, or over the root of that of its squares. */
 static bool match_norm(Graph *g, Node *n) {
-  const Node *by = n->op == OP_Div ? n->in[1]->def : NULL;
+  const Node *by = n->op == OP_Div ? made_by(n->in[1], OP_NONE) : NULL;
   Value *x = n->in[0];
   if (!by || (by->op != OP_ReduceL1 && by->op != OP_ReduceL2) || by->in[0] != x || !by->p.keepdims ||
       by->p.axes == 0) return false;
-  if (by->n_step > 0 || !type_is_float(x->type)) return false;
+  if (!type_is_float(x->type)) return false;
   OpParams p = {.axes = by->p.axes, .divisor = by->op == OP_ReduceL1 ? DIVISOR_L1 : DIVISOR_L2};
   return become_normalize(g, n, n->name, x, p, 1);
 }

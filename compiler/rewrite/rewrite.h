@@ -41,6 +41,8 @@ bool readers_expand(Graph *g, Node *n);
 
 /* ==== words.c ==== */
 
+/* The node without an epilogue that computes v, if it is of that operator; OP_NONE: any. v may be NULL. */
+Node *made_by(const Value *v, Op op);
 /* n computes from's result in its place. */
 void give_output(Node *n, const Node *from);
 /* `second`, which alone reads first's result, as its input 0, comes before it: it reads input i of `first`, and that reads its

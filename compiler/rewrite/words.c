@@ -1,6 +1,11 @@
 /* words.c: what passes make of nodes and values. */
 #include "rewrite.h"
 
+Node *made_by(const Value *v, Op op) {
+  Node *n = v ? v->def : NULL;
+  return n && n->n_step == 0 && (op == OP_NONE || n->op == op) ? n : NULL;
+}
+
 void give_output(Node *n, const Node *from) {
   n->out[0] = from->out[0];
   n->out[0]->def = n;
