@@ -129,8 +129,7 @@ static void zero_bytes_in_names(void **state) {
 static void import_two_sets(int second) {
   Context *cx = context_new();
   Options opt = {.input = "test"};
-  Buffer graph = graph_of_text("input x 1 2\noutput y 0 -\ny = Relu(x)\n"), set = {0};
-  Buffer model = model_of_graph(&graph, 8, 13);
+  Buffer model = model_of_text("input x 1 2\noutput y 0 -\ny = Relu(x)\n", 8, 13), set = {0};
   put_text(&set, 1, "ai.onnx");
   put_int(&set, 2, second);
   put_message(&model, 8, &set);

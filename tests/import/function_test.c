@@ -143,19 +143,13 @@ static void constants_of_a_body_are_read_once(void **state) {
   Context *cx = context_new();
   Options opt = {.input = "test"};
   EXPECT_NO_FAIL(cx);
-  Buffer tensor = {0}, attr = {0}, node = {0}, f = {0};
+  Buffer tensor = {0}, f = {0};
   put_int(&tensor, 1, 3);
   put_int(&tensor, 2, 3);
   for (int i = 0; i < 3; i++) put_int(&tensor, 5, 7 + i);
-  put_text(&attr, 1, "value");
-  put_message(&attr, 5, &tensor);
-  put_int(&attr, 20, 4);
-  put_text(&node, 2, "c");
-  put_text(&node, 4, "Constant");
-  put_message(&node, 5, &attr);
   put_text(&f, 1, "f");
   put_text(&f, 5, "c");
-  put_message(&f, 7, &node);
+  put_constant(&f, 7, &tensor);
   Buffer model = model_of_text("output y 0 -\noutput z 0 -\na = f()\nb = f()\ny = Identity(a)\n"
                                "z = Identity(b)\n", 8, 13);
   put_message(&model, 25, &f);

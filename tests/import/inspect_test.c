@@ -61,15 +61,10 @@ static void constants_are_counted_where_they_are(void **state) {
                                       "const c = 1\ny = Relu(x)\n");
   assert_int_equal(m.parameters, 6 + 2 + 1);
   assert_int_equal(m.bytes, 4 * 6 + 8 * 2 + 4);
-  Buffer tensor = {0}, attr = {0}, node = {0}, graph = graph_of_text("input x 1 2\noutput y 1 -\n"), model;
+  Buffer tensor = {0}, graph = graph_of_text("input x 1 2\noutput y 1 -\n"), model;
   put_int(&tensor, 1, 5); /* five elements of four bits */
   put_int(&tensor, 2, 22);
-  put_text(&attr, 1, "value");
-  put_message(&attr, 5, &tensor);
-  put_text(&node, 2, "c");
-  put_text(&node, 4, "Constant");
-  put_message(&node, 5, &attr);
-  put_message(&graph, 1, &node);
+  put_constant(&graph, 1, &tensor);
   model = model_of_graph(&graph, 8, 13);
   m = inspected(&model);
   assert_int_equal(m.parameters, 5);

@@ -159,7 +159,7 @@ static void the_domain_has_two_names(void **state) {
 static void check_model(int ir, int opset, const char *text, const char *error) {
   Context *cx = context_new();
   Options opt = {.input = "test"};
-  Buffer graph = graph_of_text(text), model = model_of_graph(&graph, ir, opset);
+  Buffer model = model_of_text(text, ir, opset);
   EXPECT_FAIL(cx, import_buffer(cx, &opt, &model), error);
   context_free(cx);
 }
@@ -255,8 +255,7 @@ static void a_model_file(void **state) {
   (void)state;
   char path[] = "/tmp/import_test_XXXXXX";
   int fd = mkstemp(path);
-  Buffer graph = graph_of_text("input x 1 2\noutput y 1 2\ny = Relu(x)\n");
-  Buffer model = model_of_graph(&graph, 8, 13);
+  Buffer model = model_of_text("input x 1 2\noutput y 1 2\ny = Relu(x)\n", 8, 13);
   assert_int_equal(write(fd, model.data, model.size), model.size);
   close(fd);
   buffer_free(&model);

@@ -133,11 +133,24 @@ static inline void put_attr_value(Buffer *attr, char *value) {
   }
 }
 
-static inline void put_attr(Buffer *node, char *word) {
+/* Of a node (field 5) or a function (11). */
+static inline void put_attr(Buffer *of, int field, char *word) {
   Buffer attr = {0};
   put_text(&attr, 1, next_word(&word, "="));
   put_attr_value(&attr, word);
-  put_message(node, 5, &attr);
+  put_message(of, field, &attr);
+}
+
+/* The node `c = Constant()` of the tensor, whose memory it takes. */
+static inline void put_constant(Buffer *of, int field, Buffer *tensor) {
+  Buffer attr = {0}, node = {0};
+  put_text(&attr, 1, "value");
+  put_message(&attr, 5, tensor);
+  put_int(&attr, 20, 4);
+  put_text(&node, 2, "c");
+  put_text(&node, 4, "Constant");
+  put_message(&node, 5, &attr);
+  put_message(of, field, &node);
 }
 
 static inline void put_names(Buffer *node, int field, char *names) {
@@ -188,7 +201,7 @@ static inline void put_node(Buffer *graph, int field, char *line, char **at) {
       put_message(&attr, 6, &body);
       put_int(&attr, 20, 5);
       put_message(&node, 5, &attr);
-    } else put_attr(&node, word);
+    } else put_attr(&node, 5, word);
   }
   put_message(graph, field, &node);
 }
@@ -225,12 +238,7 @@ static inline void put_function(Buffer *model, char *line, char **at) {
     else if (strncmp(word, "overload:", 9) == 0) put_text(&f, 13, word + 9);
     else if (strncmp(word, "opset:", 6) == 0) put_int(&set, 2, strtoll(word + 6, NULL, 10));
     else if (!strchr(word, '=')) put_text(&f, 6, word);
-    else {
-      Buffer attr = {0};
-      put_text(&attr, 1, next_word(&word, "="));
-      put_attr_value(&attr, word);
-      put_message(&f, 11, &attr);
-    }
+    else put_attr(&f, 11, word);
   }
   if (set.size) put_message(&f, 9, &set);
   for (char *next = next_word(at, "\n"); strcmp(next, "end") != 0; next = next_word(at, "\n")) put_node(&f, 7, next, at);
