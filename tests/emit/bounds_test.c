@@ -27,13 +27,7 @@ static void make_inputs(const Graph *g, const Case *c, float *x, const void **in
 
 static void run_compiled(Context *cx, const Case *c, const void *const *in, float *y) {
   Options opt = {.name = "bounds", .max_memory = cx->max_memory, .verify = true};
-  Graph *g = make_graph(cx, &opt, c);
-  Loaded l = load_graph(g, NULL);
-  size_t size = l.model->workspace_size(1, 1);
-  void *work = rcc_workspace_alloc(size);
-  assert_int_equal(l.model->run(in, (void *[]){y}, 1, work, size, NULL), RCC_OK);
-  rcc_workspace_free(work, size);
-  unload(&l);
+  run_graph_once(make_graph(cx, &opt, c), in, (void *[]){y});
 }
 
 static void check_against_eval(const Case *c) {

@@ -25,12 +25,7 @@ static Graph *make_graph(Context *cx, const Options *opt, const Case *c) {
 
 static void run_compiled(Context *cx, const Case *c, const void *const *in, float *y) {
   Options opt = {.name = "resize", .max_memory = cx->max_memory, .verify = true};
-  Loaded l = load_graph(make_graph(cx, &opt, c), NULL);
-  size_t size = l.model->workspace_size(1, 1);
-  void *work = rcc_workspace_alloc(size);
-  assert_int_equal(l.model->run(in, (void *[]){y}, 1, work, size, NULL), RCC_OK);
-  rcc_workspace_free(work, size);
-  unload(&l);
+  run_graph_once(make_graph(cx, &opt, c), in, (void *[]){y});
 }
 
 static void check(const Case *c, bool contradicts) {

@@ -23,6 +23,15 @@ void unload(Loaded *l) {
   object_free(&l->object);
 }
 
+void run_graph_once(Graph *g, const void *const *in, void *const *out) {
+  Loaded l = load_graph(g, NULL);
+  size_t size = l.model->workspace_size(1, 1);
+  void *work = rcc_workspace_alloc(size);
+  assert_int_equal(l.model->run(in, out, 1, work, size, NULL), RCC_OK);
+  rcc_workspace_free(work, size);
+  unload(&l);
+}
+
 void run_backwards(const rcc_parallel *self, void (*task)(void *arg, int32_t index, int32_t worker), void *arg,
                    int32_t count) {
   for (int32_t i = count - 1; i >= 0; i--) task(arg, i, i % self->threads);
