@@ -24,20 +24,17 @@ import onnx
 
 import machine
 import report
+from networks import FAMILIES, NETWORKS, RESIDUAL
 from runtimes import RUNTIMES, Peer
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "resnetcc-bench"
-STANDARD = ("resnet18", "resnet50", "resnet20", "resnet8", "resnext50_32x4d", "resnet34", "wide_resnet50_2",
-            "resnet101")
-FAMILIES = ("mobilenet_v2", "efficientnet_b0", "convnext_tiny", "densenet121", "se_resnet50", "resnet50_gn",
-            "unet_resnet34", "deeplabv3_resnet50", "srresnet", "r3d_18")
 
 
 # ---- the models: folders with model.onnx, inputs.npz, outputs.npz and, of those made here, torch.pt ----
 
-def standard_folder(name):
+def network_folder(name):
     folder = CACHE / "models" / name
     if not (folder / "outputs.npz").exists():  # written last
         print(f"making {name} in {folder}", flush=True)
@@ -171,7 +168,7 @@ def merge_csv(file, rows):
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("models", nargs="*", metavar="MODEL", help=f"an ONNX file, or of {', '.join(STANDARD)} (all of these), "
+    p.add_argument("models", nargs="*", metavar="MODEL", help=f"an ONNX file, or of {', '.join(RESIDUAL)} (all of these), "
                    f"{', '.join(FAMILIES)}")
     p.add_argument("--threads", default="1,all", help="numbers, or all: the physical cores (1,all)")
     p.add_argument("--batch", default="1,8", help="numbers of images (1,8)")
@@ -197,10 +194,10 @@ def main():
         args.peak = str(args.scratch / "peak")
         subprocess.run(["cc", "-O2", HERE / "peak.c", "-o", args.peak], check=True)
         cases = [(model, threads, batch) for batch in args.batch for threads in sorted(set(args.threads))
-                 for model in args.models or STANDARD]
+                 for model in args.models or RESIDUAL]
         for args.model, threads, batch in cases:
-            known = args.model in STANDARD + FAMILIES
-            args.folder = standard_folder(args.model) if known else file_folder(args.model, scratch, batch)
+            known = args.model in NETWORKS
+            args.folder = network_folder(args.model) if known else file_folder(args.model, scratch, batch)
             rows = bench(args, threads, batch)
             print_rows(rows)
             if args.record:

@@ -19,6 +19,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models.convnext import CNBlock
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
+import architectures
 from networks import NETWORKS
 
 IMAGES = 8
@@ -39,8 +40,8 @@ def fit_norm(last, norm, arguments):
 def network(name):
     """The network, and images for it."""
     torch.manual_seed(zlib.crc32(name.encode()))
-    make, shape = NETWORKS[name]
-    net, images = make().eval(), torch.randn(IMAGES, *shape)
+    shape = NETWORKS[name]
+    net, images = architectures.make(name).eval(), torch.randn(IMAGES, *shape)
     last = {getattr(m, "bn3", m.bn2) for m in net.modules() if isinstance(m, (BasicBlock, Bottleneck))}
     fit = functools.partial(fit_norm, last)
     hooks = [m.register_forward_pre_hook(fit) for m in net.modules() if isinstance(m, _BatchNorm)]

@@ -1,143 +1,27 @@
-"""Networks that torchvision lacks, and their names with those that it has: the residual networks that the bench
-always measures, and one of each other family of convolutional networks."""
-import functools
+"""The networks of the bench and the shapes of their images: the residual ones, which it always measures, and one of
+each other family of convolutional networks. architectures.py makes them."""
 
-import torch
-import torch.nn.functional as F
-import torchvision
-from torch import nn
-from torchvision.models.resnet import BasicBlock, ResNet, conv1x1, conv3x3
-
-
-class PaddedShortcut(nn.Module):
-    """Every second pixel, and zeros for the new channels: option A of He et al. 2015, section 3.3. A pool of one pixel,
-    because ncnn knows no slices with steps."""
-
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.extra = outputs - inputs
-
-    def forward(self, x):
-        return F.pad(F.max_pool2d(x, 1, 2), (0, 0, 0, 0, self.extra // 2, self.extra - self.extra // 2))
-
-
-def projection(inputs, outputs):
-    return conv1x1(inputs, outputs, 2)
-
-
-def cifar(blocks, shortcut, *end):
-    """Three stages of 16, 32 and 64 channels (He et al. 2015, section 4.2)."""
-    layers, channels = [conv3x3(3, 16), nn.BatchNorm2d(16), nn.ReLU()], 16
-    for wanted in (16, 32, 64):
-        for _ in range(blocks):
-            grows = wanted > channels
-            layers.append(BasicBlock(channels, wanted, 2 if grows else 1,
-                                     shortcut(channels, wanted) if grows else None))
-            channels = wanted
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10), *end)
-
-
-class SqueezeExciteBottleneck(torchvision.models.resnet.Bottleneck):
-    """Hu et al. 2018: the block's result is scaled by channel before the shortcut is added."""
-
-    def __init__(self, inputs, channels, *arguments, **others):
-        super().__init__(inputs, channels, *arguments, **others)
-        wide = channels * self.expansion
-        self.gate = torchvision.ops.SqueezeExcitation(wide, wide // 16)
-
-    def forward(self, x):
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.relu(self.bn2(self.conv2(y)))
-        y = self.gate(self.bn3(self.conv3(y)))
-        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
-
-
-def conv_norm(inputs, outputs):
-    return nn.Sequential(conv3x3(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU())
-
-
-class UNet(nn.Module):
-    """Ronneberger et al. 2015, with ResNet-34 for the way down and nearest neighbours for the way up."""
-
-    def __init__(self):
-        super().__init__()
-        net = torchvision.models.resnet34()
-        self.down = nn.ModuleList([nn.Sequential(net.conv1, net.bn1, net.relu), nn.Sequential(net.maxpool, net.layer1),
-                                   net.layer2, net.layer3, net.layer4])
-        sizes = [(512, 256, 256), (256, 128, 128), (128, 64, 64), (64, 64, 32), (32, 0, 16)]
-        self.up = nn.ModuleList(nn.Sequential(conv_norm(x + skip, y), conv_norm(y, y)) for x, skip, y in sizes)
-        self.head = nn.Conv2d(16, 1, 3, padding=1)
-
-    def forward(self, x):
-        skips = []
-        for stage in self.down:
-            x = stage(x)
-            skips.append(x)
-        for stage, skip in zip(self.up, [*skips[-2::-1], None]):
-            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = stage(x if skip is None else torch.cat([x, skip], 1))
-        return self.head(x)
-
-
-class SRBlock(nn.Module):
-    def __init__(self, channels):
-        super().__init__()
-        self.body = nn.Sequential(conv3x3(channels, channels), nn.BatchNorm2d(channels), nn.PReLU(),
-                                  conv3x3(channels, channels), nn.BatchNorm2d(channels))
-
-    def forward(self, x):
-        return x + self.body(x)
-
-
-class SRResNet(nn.Module):
-    """Ledig et al. 2017, section 2.1: sixteen blocks, then four times the size by pixel shuffles."""
-
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Sequential(nn.Conv2d(3, 64, 9, padding=4), nn.PReLU())
-        self.body = nn.Sequential(*[SRBlock(64) for _ in range(16)], conv3x3(64, 64), nn.BatchNorm2d(64))
-        grow = [layer for _ in range(2)
-                for layer in (nn.Conv2d(64, 256, 3, padding=1), nn.PixelShuffle(2), nn.PReLU())]
-        self.tail = nn.Sequential(*grow, nn.Conv2d(64, 3, 9, padding=4))
-
-    def forward(self, x):
-        x = self.head(x)
-        return self.tail(x + self.body(x))
-
-
-class MainOutput(nn.Module):
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-
-    def forward(self, x):
-        return self.net(x)["out"]
-
-
-def group_norm(channels):
-    return nn.GroupNorm(32, channels)
-
-
-def segmentation(name):
-    return MainOutput(getattr(torchvision.models.segmentation, name)(weights=None, weights_backbone=None))
-
-
-# name: the function that makes it, the shape of its images
 PHOTOGRAPH = (3, 224, 224)
-RESIDUAL = {name: (getattr(torchvision.models, name), PHOTOGRAPH)
-            for name in ("resnet18", "resnet50")}
-RESIDUAL["resnet20"] = functools.partial(cifar, 3, PaddedShortcut), (3, 32, 32)
-RESIDUAL["resnet8"] = functools.partial(cifar, 1, projection, nn.Softmax(1)), (3, 32, 32)  # as in MLPerf Tiny
-RESIDUAL.update({name: (getattr(torchvision.models, name), PHOTOGRAPH)
-                 for name in ("resnext50_32x4d", "resnet34", "wide_resnet50_2", "resnet101")})
-FAMILIES = {name: (getattr(torchvision.models, name), PHOTOGRAPH)
-            for name in ("mobilenet_v2", "efficientnet_b0", "convnext_tiny", "densenet121")}
-FAMILIES.update({
-    "se_resnet50": (functools.partial(ResNet, SqueezeExciteBottleneck, [3, 4, 6, 3]), PHOTOGRAPH),
-    "resnet50_gn": (functools.partial(torchvision.models.resnet50, norm_layer=group_norm), PHOTOGRAPH),
-    "unet_resnet34": (UNet, PHOTOGRAPH),
-    "deeplabv3_resnet50": (functools.partial(segmentation, "deeplabv3_resnet50"), PHOTOGRAPH),
-    "srresnet": (SRResNet, (3, 64, 64)),
-    "r3d_18": (torchvision.models.video.r3d_18, (3, 16, 112, 112)),
-})
+RESIDUAL = {
+    "resnet18": PHOTOGRAPH,
+    "resnet50": PHOTOGRAPH,
+    "resnet20": (3, 32, 32),
+    "resnet8": (3, 32, 32),
+    "resnext50_32x4d": PHOTOGRAPH,
+    "resnet34": PHOTOGRAPH,
+    "wide_resnet50_2": PHOTOGRAPH,
+    "resnet101": PHOTOGRAPH,
+}
+FAMILIES = {
+    "mobilenet_v2": PHOTOGRAPH,
+    "efficientnet_b0": PHOTOGRAPH,
+    "convnext_tiny": PHOTOGRAPH,
+    "densenet121": PHOTOGRAPH,
+    "se_resnet50": PHOTOGRAPH,
+    "resnet50_gn": PHOTOGRAPH,
+    "unet_resnet34": PHOTOGRAPH,
+    "deeplabv3_resnet50": PHOTOGRAPH,
+    "srresnet": (3, 64, 64),
+    "r3d_18": (3, 16, 112, 112),
+}
 NETWORKS = RESIDUAL | FAMILIES
