@@ -14,7 +14,6 @@ double random_double(uint64_t *state, double lo, double hi) {
   return lo + (hi - lo) * (double)random_below(state, UINT64_C(1) << 40) * 0x1p-40;
 }
 
-
 int64_t random_size(R *r) {
   int v = r->lanes;
   const int around[] = {1, 2, v - 1, v, v + 1, 2 * v + 1, 3, 5, 7, 8};
@@ -62,15 +61,19 @@ const char *random_ints(R *r, const char *brackets, int n, const int64_t *v) {
 const char *random_new_constant(R *r) { return format_text(r->cx, "c%d", r->n_line); }
 const char *random_new_value(R *r) { return format_text(r->cx, "v%d", r->n_line); }
 
-const char *random_constant(R *r, const Shape *s, double most) {
-  const char *c = random_new_constant(r);
-  random_say(r, "const %s f32 %s = random %d %.3g %.3g", c, shape_text_of(r, s), 1 + below(r, 1000), -most, most);
-  return c;
-}
-
 const char *random_constant_between(R *r, const Shape *s, double lo, double hi) {
   const char *c = random_new_constant(r);
   random_say(r, "const %s f32 %s = random %d %.3g %.3g", c, shape_text_of(r, s), 1 + below(r, 1000), lo, hi);
+  return c;
+}
+
+const char *random_constant(R *r, const Shape *s, double most) {
+  return random_constant_between(r, s, -most, most);
+}
+
+const char *random_int(R *r, int64_t v) {
+  const char *c = random_new_constant(r);
+  random_say(r, "const %s i64 [] = {%lld}", c, (long long)v);
   return c;
 }
 

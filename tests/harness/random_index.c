@@ -106,8 +106,7 @@ static bool trilu(R *r) {
   const V *x = random_any(r, T_NONE, 2, 5);
   int first = r->n_line;
   if (!x) return false;
-  const char *c = random_new_constant(r);
-  random_say(r, "const %s i64 [] = {%d}", c, below(r, 9) - 4);
+  const char *c = random_int(r, below(r, 9) - 4);
   random_say(r, "%s = Trilu(%s, %s) upper=%d", random_new_value(r), x->name, c, one_in(r, 2));
   return random_keep(r, first, OP_Trilu, x->exact, x->magnitude);
 }
@@ -125,8 +124,7 @@ static bool one_hot(R *r) {
   const V *x = run_time_indices(r, 0, 3);
   int first = r->n_line;
   if (!x) return false;
-  const char *depth = random_new_constant(r);
-  random_say(r, "const %s i64 [] = {%d}", depth, 1 + below(r, 9));
+  const char *depth = random_int(r, 1 + below(r, 9));
   const char *values = random_constant(r, &(Shape){.rank = 1, .d = {2}}, 1);
   random_say(r, "%s = OneHot(%s, %s, %s) axis=%d", random_new_value(r), x->name, depth, values,
              one_in(r, 2) ? -1 : x->shape.rank);

@@ -6,6 +6,11 @@
 
 enum { HUGE_MAGNITUDE = 100000 };
 
+/* Behind others; NULL: there is none. */
+static const char *last_argument(R *r, const char *name) {
+  return name ? format_text(r->cx, ", %s", name) : "";
+}
+
 /* ==== elementwise ==== */
 
 static bool unary(R *r) {
@@ -23,7 +28,7 @@ static bool unary(R *r) {
   if (table[k].op == OP_Clip) {
     const char *lo = one_in(r, 4) ? "_" : random_constant_between(r, &scalar, -2, 0);
     const char *hi = one_in(r, 4) ? NULL : random_constant_between(r, &scalar, 0.5, 3);
-    random_say(r, "%s = Clip(%s, %s%s%s)", random_new_value(r), x->name, lo, hi ? ", " : "", hi ? hi : "");
+    random_say(r, "%s = Clip(%s, %s%s)", random_new_value(r), x->name, lo, last_argument(r, hi));
     most = x->magnitude;
   } else if (table[k].op == OP_LeakyRelu || table[k].op == OP_Elu || table[k].op == OP_HardSigmoid) {
     random_say(r, "%s = %s(%s) alpha=%.3g", random_new_value(r), name, x->name, random_double(&r->state, 0.01, 0.5));
@@ -139,7 +144,7 @@ static bool conv(R *r) {
   Shape bs = {.rank = 1, .d = {ws.d[0]}};
   const char *weight = random_constant(r, &ws, 2 / (1 + terms));
   const char *bias = one_in(r, 3) ? NULL : random_constant(r, &bs, 1);
-  random_say(r, "%s = Conv(%s, %s%s%s) %s group=%lld", random_new_value(r), x->name, weight, bias ? ", " : "", bias ? bias : "",
+  random_say(r, "%s = Conv(%s, %s%s) %s group=%lld", random_new_value(r), x->name, weight, last_argument(r, bias),
       window_text(r, &w, rank, true), (long long)group);
   return random_keep(r, first, OP_Conv, false, 2 * x->magnitude + 1);
 }
@@ -161,8 +166,8 @@ static bool conv_transpose(R *r) {
   if (terms * (double)(ws.d[1] * group) > MOST_WORK / 8 || work * (double)(channels * ws.d[1]) > 16 * MOST_WORK) return false;
   Shape bs = {.rank = 1, .d = {ws.d[1] * group}};
   const char *weight = random_constant(r, &ws, 2 / (1 + terms)), *bias = one_in(r, 3) ? NULL : random_constant(r, &bs, 1);
-  random_say(r, "%s = ConvTranspose(%s, %s%s%s) %s group=%lld output_padding=%s", random_new_value(r), x->name, weight,
-             bias ? ", " : "", bias ? bias : "", window_text(r, &w, rank, true), (long long)group, random_ints(r, "[]", rank, more));
+  random_say(r, "%s = ConvTranspose(%s, %s%s) %s group=%lld output_padding=%s", random_new_value(r), x->name, weight,
+             last_argument(r, bias), window_text(r, &w, rank, true), (long long)group, random_ints(r, "[]", rank, more));
   return random_keep(r, first, OP_ConvTranspose, false, 2 * x->magnitude + 1);
 }
 
@@ -202,7 +207,7 @@ static bool gemm(R *r) {
   bool turned = one_in(r, 2);
   Shape b = {.rank = 2, .d = {turned ? n : k, turned ? k : n}}, c = {.rank = 1, .d = {one_in(r, 4) ? 1 : n}};
   const char *w = random_constant(r, &b, 2 / (1 + (double)k)), *bias = one_in(r, 3) ? NULL : random_constant(r, &c, 1);
-  random_say(r, "%s = Gemm(%s, %s%s%s) transB=%d alpha=%g beta=%g", random_new_value(r), x->name, w, bias ? ", " : "", bias ? bias : "",
+  random_say(r, "%s = Gemm(%s, %s%s) transB=%d alpha=%g beta=%g", random_new_value(r), x->name, w, last_argument(r, bias),
       turned, one_in(r, 4) ? 0.5 : 1, one_in(r, 4) ? -2.0 : 1);
   return random_keep(r, first, OP_Gemm, false, 2 * x->magnitude + 2);
 }
@@ -446,7 +451,7 @@ static bool pad(R *r) {
   const char *list = random_int_list(r, 2 * rank, pads), *mode = modes[below(r, 5)];
   Shape scalar = {0};
   const char *fill = x->type == T_F32 && one_in(r, 2) ? random_constant(r, &scalar, 1) : NULL;
-  random_say(r, "%s = Pad(%s, %s%s%s) mode=\"%s\"", random_new_value(r), x->name, list, fill ? ", " : "", fill ? fill : "", mode);
+  random_say(r, "%s = Pad(%s, %s%s) mode=\"%s\"", random_new_value(r), x->name, list, last_argument(r, fill), mode);
   return random_keep(r, first, OP_Pad, x->exact, x->magnitude + 1);
 }
 
@@ -456,13 +461,7 @@ static bool gather(R *r) {
   if (axis < 0) return false;
   int64_t d = x->shape.d[axis], list[5];
   for (int i = 0; i < 5; i++) list[i] = d ? below(r, (int)d) - (one_in(r, 3) ? d : 0) : 0;
-  const char *index;
-  if (one_in(r, 3)) {
-    index = random_new_constant(r);
-    random_say(r, "const %s i64 [] = {%lld}", index, (long long)list[0]);
-  } else {
-    index = random_int_list(r, 1 + below(r, 5), list);
-  }
+  const char *index = one_in(r, 3) ? random_int(r, list[0]) : random_int_list(r, 1 + below(r, 5), list);
   random_say(r, "%s = Gather(%s, %s) axis=%d", random_new_value(r), x->name, index, axis);
   return random_keep(r, first, OP_Gather, x->exact, x->magnitude);
 }

@@ -23,9 +23,10 @@ const char *random_ints(R *r, const char *brackets, int n, const int64_t *v);
 /* Names for the next statement's constant or value. */
 const char *random_new_constant(R *r);
 const char *random_new_value(R *r);
-/* Statements of a new constant, whose name they return: floats in [-most, most), in [lo, hi), integers. */
+/* Statements of a new constant, whose name they return: floats in [-most, most), in [lo, hi), an integer, integers. */
 const char *random_constant(R *r, const Shape *s, double most);
 const char *random_constant_between(R *r, const Shape *s, double lo, double hi);
+const char *random_int(R *r, int64_t v);
 const char *random_int_list(R *r, int n, const int64_t *v);
 
 /* A value of a type (T_NONE: any) and rank; the newest are taken most often. NULL: found none. */
