@@ -72,6 +72,10 @@ static inline int pick(uint64_t *state, int lo, int hi) {
 /* ==== pass.c ==== */
 
 extern const Options lax_options, strict_options;
+/* For inputs of f32, between -1 and 1. */
+const void **random_inputs(Graph *g);
+/* The outputs, as the evaluator has them, in the graph's memory. */
+void **evaluated(Graph *g, const void *const *in);
 /* Runs the pass on the graph and asserts that the interface and the results on random inputs stay. */
 Graph *run_pass(Context *cx, const Options *opt, const char *text, void (*pass)(Graph *g));
 int count_op(const Graph *g, Op op);

@@ -5,8 +5,7 @@
 
 const Options lax_options = {.name = "test"}, strict_options = {.name = "test", .strict = true};
 
-/* Inputs between -1 and 1. */
-static const void **random_inputs(Graph *g) {
+const void **random_inputs(Graph *g) {
   static uint64_t state = 1;
   const void **in = alloc_n(g->cx, (size_t)g->n_input, sizeof *in);
   for (int i = 0; i < g->n_input; i++) {
@@ -17,6 +16,12 @@ static const void **random_inputs(Graph *g) {
     in[i] = x;
   }
   return in;
+}
+
+void **evaluated(Graph *g, const void *const *in) {
+  void **out = alloc_n(g->cx, (size_t)g->n_output, sizeof *out);
+  eval_graph(g, in, out);
+  return out;
 }
 
 static void assert_close(const Value *v, const float *got, const float *want) {
@@ -34,17 +39,15 @@ Graph *run_pass(Context *cx, const Options *opt, const char *text, void (*pass)(
   pass_shape(g);
   verify(g, "shape");
   const void **in = random_inputs(g);
-  void **want = alloc_n(cx, (size_t)g->n_output, sizeof *want);
-  void **got = alloc_n(cx, (size_t)g->n_output, sizeof *got);
   Value **output = alloc_n(cx, (size_t)g->n_output, sizeof *output);
   for (int i = 0; i < g->n_output; i++) {
     output[i] = alloc(cx, sizeof **output);
     *output[i] = *g->output[i];
   }
-  eval_graph(g, in, want);
+  void **want = evaluated(g, in);
   pass(g);
   verify(g, "the pass");
-  eval_graph(g, in, got);
+  void **got = evaluated(g, in);
   for (int i = 0; i < g->n_output; i++) {
     assert_string_equal(g->output[i]->name, output[i]->name);
     assert_true(shape_equal(&g->output[i]->shape, &output[i]->shape));

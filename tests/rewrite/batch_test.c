@@ -17,31 +17,13 @@ static Graph *graph_of(Context *cx, const char *text, bool one_image) {
   return g;
 }
 
-static void **results(Graph *g, const void *const *in) {
-  void **out = alloc_n(g->cx, (size_t)g->n_output, sizeof *out);
-  eval_graph(g, in, out);
-  return out;
-}
-
-static const void **make_inputs(Graph *g) {
-  uint64_t state = 1;
-  const void **in = alloc_n(g->cx, (size_t)g->n_input, sizeof *in);
-  for (int i = 0; i < g->n_input; i++) {
-    int64_t count = shape_count(&g->input[i]->shape);
-    float *data = alloc_n(g->cx, (size_t)count, sizeof *data);
-    for (int64_t k = 0; k < count; k++) data[k] = (float)random_unit(&state);
-    in[i] = data;
-  }
-  return in;
-}
-
-static void check_image(const Graph *image, void *const *expected, const void *const *in, int number) {
+static void check_image(Graph *image, void *const *expected, const void *const *in, int number) {
   const void **part = alloc_n(image->cx, (size_t)image->n_input, sizeof *part);
   for (int i = 0; i < image->n_input; i++) {
     bool batched = image->input_shape[i].rank && image->input_shape[i].d[0] < 0;
     part[i] = (const char *)in[i] + (batched ? (size_t)number * value_bytes(image->input[i]) : 0);
   }
-  void **out = results((Graph *)(uintptr_t)image, part);
+  void **out = evaluated(image, part);
   for (int i = 0; i < image->n_output; i++) {
     bool batched = image->output_shape[i].d[0] < 0;
     size_t bytes = value_bytes(image->output[i]);
@@ -100,8 +82,8 @@ static void images_are_those_of_the_batch(void **state) {
   EXPECT_NO_FAIL(cx);
   for (size_t i = 0; i < COUNT(texts); i++) {
     Graph *whole = graph_of(cx, texts[i], false), *image = graph_of(cx, texts[i], true);
-    const void **in = make_inputs(whole);
-    void **expected = results(whole, in);
+    const void **in = random_inputs(whole);
+    void **expected = evaluated(whole, in);
     for (int k = 0; k < IMAGES; k++) check_image(image, expected, in, k);
   }
   context_free(cx);

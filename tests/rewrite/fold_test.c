@@ -37,11 +37,8 @@ static const void **make_inputs(Graph *g) {
 }
 
 static void expect_same_results(Graph *before, Graph *after, const char *file) {
-  void **a = alloc_n(before->cx, (size_t)before->n_output, sizeof *a);
-  void **b = alloc_n(after->cx, (size_t)after->n_output, sizeof *b);
   const void **in = make_inputs(before);
-  eval_graph(before, in, a);
-  eval_graph(after, in, b);
+  void **a = evaluated(before, in), **b = evaluated(after, in);
   assert_int_equal(before->n_output, after->n_output);
   for (int i = 0; i < before->n_output; i++) {
     const Value *v = before->output[i];
