@@ -80,10 +80,12 @@ static void sparse_initializers_are_made_dense(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(tensors_through_a_sequence), cmocka_unit_test(inserted_erased_counted),
-        cmocka_unit_test(split_and_joined),
-    cmocka_unit_test(what_a_sequence_cannot_be),  cmocka_unit_test(optionals),
-        cmocka_unit_test(sparse_initializers_are_made_dense),
+    cmocka_unit_test(tensors_through_a_sequence),
+    cmocka_unit_test(inserted_erased_counted),
+    cmocka_unit_test(split_and_joined),
+    cmocka_unit_test(what_a_sequence_cannot_be),
+    cmocka_unit_test(optionals),
+    cmocka_unit_test(sparse_initializers_are_made_dense),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

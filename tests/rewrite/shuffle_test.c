@@ -94,10 +94,12 @@ static void slopes_do_not_expand(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_resize_becomes_resamples),
+    cmocka_unit_test(a_shuffle_gets_its_name),
+    cmocka_unit_test(channels_stand_by_place),
+    cmocka_unit_test(elementwise_operators_come_first),
+    cmocka_unit_test(an_expand_is_left_to_its_readers),
     cmocka_unit_test(slopes_do_not_expand),
-    cmocka_unit_test(a_resize_becomes_resamples), cmocka_unit_test(a_shuffle_gets_its_name),
-        cmocka_unit_test(channels_stand_by_place),
-    cmocka_unit_test(elementwise_operators_come_first), cmocka_unit_test(an_expand_is_left_to_its_readers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

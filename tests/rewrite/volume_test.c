@@ -73,10 +73,12 @@ static void others_stay_volumes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(frames_are_stacked),     cmocka_unit_test(taps_without_a_frame_go),
-        cmocka_unit_test(groups_add_up_tap_by_tap),
-    cmocka_unit_test(chains_stay_frames),     cmocka_unit_test(channels_fill_blocks),
-        cmocka_unit_test(others_stay_volumes),
+    cmocka_unit_test(frames_are_stacked),
+    cmocka_unit_test(taps_without_a_frame_go),
+    cmocka_unit_test(groups_add_up_tap_by_tap),
+    cmocka_unit_test(chains_stay_frames),
+    cmocka_unit_test(channels_fill_blocks),
+    cmocka_unit_test(others_stay_volumes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
