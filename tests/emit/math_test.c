@@ -88,6 +88,7 @@ static void machine_close(Machine *m) {
 
 BUILDER(sigmoid, Sigmoid)
 BUILDER(tanh, Tanh)
+BUILDER(elu, Elu)
 BUILDER(softplus, Softplus)
 BUILDER(mish, Mish)
 BUILDER(swish, Swish)
@@ -96,10 +97,6 @@ BUILDER(round, Round)
 
 static Ref build_cube_root(Emit *e, Ref x) { return math_pow(e, x, real_like(e, x, 1.0 / 3)); }
 static Ref build_exp10(Emit *e, Ref x) { return math_pow(e, real_like(e, x, 10), x); }
-
-static Ref build_elu(Emit *e, Ref x) {
-  return math_step(e, &(Step){.op = OP_Elu, .arg = -1, .a = 1}, x, NULL);
-}
 
 static long double exact_elu(long double x) { return x < 0 ? expm1l(x) : x; }
 
