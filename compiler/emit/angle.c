@@ -78,10 +78,6 @@ static Ref reduce_large(Emit *e, Ref x, Ref *q) {
   return mul_f(e, sum, real_like(e, x, half_pi));
 }
 
-static Ref lane_of(Emit *e, Ref x, Ref i) {
-  return lane_count(x) == 1 ? x : LLVMBuildExtractElement(e->b, x, i, "");
-}
-
 static Ref with_lane(Emit *e, Ref x, Ref i, Ref lane) {
   return lane_count(x) == 1 ? lane : LLVMBuildInsertElement(e->b, x, lane, i, "");
 }

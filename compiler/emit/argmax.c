@@ -5,10 +5,7 @@
 
 static void store_indices(const AxisLine *l, Ref best) {
   Emit *e = l->e;
-  for (int i = 0; i < l->valid; i++) {
-    Ref one = l->lanes == 1 ? best : LLVMBuildExtractElement(e->b, best, const_i32(e, i), "");
-    store(e, one, l->dst, 8 * i, 8);
-  }
+  for (int i = 0; i < l->valid; i++) store(e, lane_of(e, best, const_i32(e, i)), l->dst, 8 * i, 8);
 }
 
 /* Is a what n looks for, b having come first? NaN is the largest number for one, the smallest for the

@@ -249,6 +249,7 @@ Ref plus_i(Emit *e, Ref x, int64_t v);        /* x + v of any integers */
 Ref from_end(Emit *e, Ref i, int64_t d);      /* i64: index i of d elements, counted from the end where it is negative */
 Ref choose(Emit *e, Ref cond, Ref a, Ref b);  /* cond ? a : b */
 Ref keep_lanes(Emit *e, Ref v, int valid, Ref otherwise); /* v's first `valid` lanes, the other's rest */
+Ref lane_of(Emit *e, Ref x, Ref i);           /* of a scalar, itself */
 Ref crossed_lanes(Emit *e, Ref v, int w);     /* lane i is v's lane i ^ w */
 /* Every lane becomes what those of its run of `run` lanes, a power of two, come to. */
 Ref join_runs(Emit *e, Ref v, int run, Binary *join);

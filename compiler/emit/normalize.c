@@ -48,7 +48,7 @@ static void sum_channels(const Pixels *p, bool terms, Ref *acc) {
 static void splat_lanes(const Pixels *p, Ref v, Ref *to) {
   Emit *e = p->e;
   for (int i = 0; i < p->pixels; i++)
-    to[i] = splat(e, LLVMBuildExtractElement(e->b, v, const_i32(e, i), ""), e->lanes);
+    to[i] = splat(e, lane_of(e, v, const_i32(e, i)), e->lanes);
 }
 
 static void build_pixels(Pixels *p, Ref image, Ref row, Ref x) {

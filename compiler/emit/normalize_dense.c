@@ -216,7 +216,7 @@ static void store_statistic(const Dense *d, int i, Ref v, Ref index) {
   Emit *e = d->e;
   int size = (int)type_size(d->type);
   Ref p = gep(e, value_ptr(e, d->n->out[i]), index, size);
-  if (d->beside && d->lanes > 1) v = LLVMBuildExtractElement(e->b, v, const_i32(e, 0), "");
+  if (d->beside) v = lane_of(e, v, const_i32(e, 0));
   store_lanes(e, v, p, 0, d->valid, size);
 }
 

@@ -139,10 +139,8 @@ static void reduce_line(AxisLines *w) {
   fold_line(w, &f, acc);
   for (int k = 0; k < (l->beside ? 1 : l->sums); k++) {
     Ref r = math_cast(e, result_of(e, f.op, f.type, acc[k], const_i64(e, w->count), f.shift[k]), f.type, l->type);
-    if (l->beside && l->lanes > 1) r = LLVMBuildExtractElement(e->b, r, const_i32(e, 0), "");
-    int valid = k == l->sums - 1 ? l->valid : l->lanes;
-    if (l->beside) store(e, r, l->dst, 0, (int)type_size(l->type));
-    else line_store(l, r, const_i64(e, (int64_t)k * l->lanes), valid);
+    if (l->beside) r = lane_of(e, r, const_i32(e, 0));
+    line_store(l, r, const_i64(e, (int64_t)k * l->lanes), k == l->sums - 1 ? l->valid : l->lanes);
   }
 }
 

@@ -207,6 +207,8 @@ Ref keep_lanes(Emit *e, Ref v, int valid, Ref otherwise) {
   return LLVMBuildShuffleVector(e->b, v, otherwise, LLVMConstVector(index, (unsigned)lanes), "");
 }
 
+Ref lane_of(Emit *e, Ref x, Ref i) { return lane_count(x) == 1 ? x : LLVMBuildExtractElement(e->b, x, i, ""); }
+
 Ref crossed_lanes(Emit *e, Ref v, int w) {
   Ref index[64];
   int lanes = lane_count(v);
