@@ -93,7 +93,7 @@ char *printable_text(Context *cx, const char *s) {
   char *copy = alloc_n(cx, strlen(s) + 1, 4), *out = copy;
   for (int n; *s; s += n ? n : 1) {
     n = printable_length(s);
-    if (n) memcpy(out, s, (size_t)n);
+    if (n) move_bytes(out, s, (size_t)n);
     else snprintf(out, 5, "\\x%02x", (unsigned char)*s);
     out += n ? n : 4;
   }
@@ -102,7 +102,7 @@ char *printable_text(Context *cx, const char *s) {
 
 void *alloc_extended(Context *cx, const void *array, int n, size_t size) {
   void *p = alloc_n(cx, (size_t)n + 1, size);
-  if (n) memcpy(p, array, (size_t)n * size);
+  move_bytes(p, array, (size_t)n * size);
   return p;
 }
 
@@ -110,7 +110,7 @@ void *alloc_extended(Context *cx, const void *array, int n, size_t size) {
 
 char *copy_bytes_as_text(Context *cx, const void *s, size_t n) {
   char *p = alloc_n(cx, n + 1, 1);
-  if (n) memcpy(p, s, n);
+  move_bytes(p, s, n);
   return p;
 }
 

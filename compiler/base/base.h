@@ -49,6 +49,13 @@ int utf8_length(const char *s);
 /* The same, but 0 for a control character, which a terminal would obey. */
 int printable_length(const char *s);
 
+/* ==== bytes.c ==== */
+
+/* memmove and memcmp == 0 for sizes that may be 0: the pointers may be NULL then, as those of empty arrays are, which C forbids
+ * in both. */
+void move_bytes(void *to, const void *from, size_t n);
+bool same_bytes(const void *a, const void *b, size_t n);
+
 /* ==== memory.c: where the system has no memory left and no context exists that could unwind ==== */
 
 _Noreturn void out_of_memory(void); /* ends the program with one line and status 1 */

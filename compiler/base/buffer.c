@@ -18,7 +18,7 @@ static void buffer_reserve(Buffer *b, size_t n) {
 
 void buffer_add(Buffer *b, const void *data, size_t n) {
   buffer_reserve(b, n);
-  if (n) memcpy(b->data + b->size, data, n);
+  move_bytes(b->data + b->size, data, n);
   b->size += n;
   b->data[b->size] = '\0';
 }

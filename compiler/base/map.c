@@ -24,7 +24,7 @@ uint64_t hash_bytes(uint64_t h, const void *data, size_t n) {
     h = hash_word(h, word);
   }
   word = 0;
-  if (left) memcpy(&word, p, left);
+  move_bytes(&word, p, left);
   return hash_word(hash_word(h, word), n);
 }
 

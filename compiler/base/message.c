@@ -21,7 +21,7 @@ static void message_add(Context *cx, const char *s, size_t max) {
       strcpy(out, "...");
       return;
     }
-    if (n) memcpy(out, p, need);
+    if (n) move_bytes(out, p, need);
     else snprintf(out, 5, "\\x%02x", *p);
     out += need;
     room -= need;

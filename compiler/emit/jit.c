@@ -46,8 +46,8 @@ static LLVMOrcMaterializationUnitRef allowed_symbols(LLVMOrcLLJITRef lljit) {
 /* The two parts of the object as one piece, which lives in the arena like the Jit. */
 static LLVMMemoryBufferRef joined(Context *cx, const Object *o) {
   char *bytes = alloc(cx, o->size + o->tail_size);
-  memcpy(bytes, o->data, o->size);
-  if (o->tail_size) memcpy(bytes + o->size, o->tail, o->tail_size);
+  move_bytes(bytes, o->data, o->size);
+  move_bytes(bytes + o->size, o->tail, o->tail_size);
   return LLVMCreateMemoryBufferWithMemoryRange(bytes, o->size + o->tail_size, "object", 0);
 }
 

@@ -24,7 +24,7 @@ static void code(Coder *c, void *field, size_t size) {
     return;
   }
   assert(c->at + size <= c->key->size);
-  memcpy(field, c->key->data + c->at, size);
+  move_bytes(field, c->key->data + c->at, size);
   c->at += size;
 }
 #define CODE(c, field) code(c, &(field), sizeof(field))
@@ -144,7 +144,7 @@ static Plan *code_plan(Coder *c, const Plan *plan) {
   CODE(c, has_bias);
   if (!fixed) return NULL;
   copy = alloc(c->cx, sizeof *copy);
-  memcpy(copy, fixed, offsetof(Plan, at));
+  move_bytes(copy, fixed, offsetof(Plan, at));
   copy->at.weights = BOUND_WEIGHTS;
   copy->at.bias = has_bias ? BOUND_BIAS : -1;
   return copy;

@@ -70,7 +70,7 @@ typedef struct Shared {
 
 static bool keys_equal(const void *a, const void *b) {
   const Shared *x = a, *y = b;
-  return x->key.size == y->key.size && memcmp(x->key.data, y->key.data, x->key.size) == 0;
+  return x->key.size == y->key.size && same_bytes(x->key.data, y->key.data, x->key.size);
 }
 
 /* ==== layers ==== */

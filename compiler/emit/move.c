@@ -19,7 +19,7 @@ static void copy_part(Emit *e, const Value *x, int64_t at, const Value *y, int64
                       const CopyAxis *axis) {
   if (in_place(x, at, y, to)) return;
   Copy c = {.size = element(y), .rank = rank};
-  memcpy(c.axis, axis, (size_t)rank * sizeof *axis);
+  move_bytes(c.axis, axis, (size_t)rank * sizeof *axis);
   c.src = gep_const(e, value_ptr(e, x), at * c.size);
   c.dst = gep_const(e, value_ptr(e, y), to * c.size);
   emit_copy(e, &c);

@@ -158,7 +158,7 @@ static void attach_weights(Object *o, const Build *b) {
 static void take(Object *o, const char *data, size_t size) {
   *o = (Object){.data = malloc(size + LINE), .size = size};
   if (!o->data) out_of_memory();
-  memcpy(o->data, data, size);
+  move_bytes(o->data, data, size);
 }
 
 static void write_code(Emit *e, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind, Object *out) {

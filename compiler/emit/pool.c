@@ -85,7 +85,7 @@ static int list_columns(const Pool *p, int pixels, int first, int taps, int most
     while (at > 0 && out[at - 1] > c) at--;
     if (at > 0 && out[at - 1] == c) continue;
     if (count == most) return -1;
-    memmove(out + at + 1, out + at, (size_t)(count - at) * sizeof *out);
+    move_bytes(out + at + 1, out + at, (size_t)(count - at) * sizeof *out);
     out[at] = c;
     count++;
   }

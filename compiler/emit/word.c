@@ -62,7 +62,7 @@ Ref const_number(Emit *e, Type t, Number v) {
 Ref const_element(Emit *e, const Value *v) {
   if (v->type == T_F32 || v->type == T_F64) return const_number(e, v->type, get_number(v->type, v->data, 0));
   uint64_t bits = 0;
-  memcpy(&bits, v->data, type_size(v->type));
+  move_bytes(&bits, v->data, type_size(v->type));
   return LLVMConstInt(llvm_type(e, v->type), bits, 0);
 }
 

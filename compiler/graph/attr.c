@@ -178,7 +178,7 @@ void attr_set_float(Graph *g, Node *n, const char *name, float v) {
 
 void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t *v) {
   int64_t *copy = alloc_n(g->cx, (size_t)count, sizeof *copy);
-  if (count) memcpy(copy, v, (size_t)count * sizeof *copy);
+  move_bytes(copy, v, (size_t)count * sizeof *copy);
   attr_set(g, n, (Attr){.name = name, .kind = A_INTS, .n = count, .ints = copy});
 }
 
@@ -190,6 +190,6 @@ void attr_remove(Node *n, const char *name) {
   const Attr *a = attr_find(n, name);
   if (!a) return;
   int at = (int)(a - n->attr);
-  memmove(n->attr + at, n->attr + at + 1, (size_t)(n->n_attr - at - 1) * sizeof *n->attr);
+  move_bytes(n->attr + at, n->attr + at + 1, (size_t)(n->n_attr - at - 1) * sizeof *n->attr);
   n->n_attr--;
 }

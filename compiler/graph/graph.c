@@ -72,7 +72,7 @@ static void *grow(Context *cx, void *array, int n, int *cap, size_t size) {
   if (*cap > INT32_MAX / 2) fail(cx, "the graph is too large");
   *cap = *cap ? *cap * 2 : 64;
   void *p = alloc_n(cx, (size_t)*cap, size);
-  if (n) memcpy(p, array, (size_t)n * size);
+  move_bytes(p, array, (size_t)n * size);
   return p;
 }
 
@@ -96,7 +96,7 @@ Value *value_const(Graph *g, const char *name, Type type, Shape shape, const voi
 
 Value *value_const_i64(Graph *g, const char *name, int n, const int64_t *v) {
   int64_t *copy = alloc_n(g->cx, (size_t)n, sizeof *copy);
-  if (n) memcpy(copy, v, (size_t)n * sizeof *copy);
+  move_bytes(copy, v, (size_t)n * sizeof *copy);
   return value_const(g, name, T_I64, shape_of(1, (int64_t)n), copy);
 }
 
@@ -136,8 +136,8 @@ static void walk_room(Graph *g) {
   if (count > INT32_MAX / 4) fail(g->cx, "the graph is too large");
   Node **node = alloc_n(g->cx, 2 * (size_t)count + 64, sizeof *node);
   int next = g->n_node + count / 2 + 32;
-  if (g->n_node) memcpy(node, g->node, (size_t)g->n_node * sizeof *node);
-  if (to_come) memcpy(node + next, g->node + g->walk_next, (size_t)to_come * sizeof *node);
+  move_bytes(node, g->node, (size_t)g->n_node * sizeof *node);
+  move_bytes(node + next, g->node + g->walk_next, (size_t)to_come * sizeof *node);
   g->node = node;
   g->cap_node = 2 * count + 64;
   g->walk_next = next;

@@ -210,7 +210,7 @@ static void add_operator(Import *im, const Onnx__NodeProto *p) {
   check_arity(im, n, 1, -1);
   make_outputs(im, n, p);
   Value **out = alloc_n(im->cx, p->n_output, sizeof *out);
-  memcpy(out, n->out, p->n_output * sizeof *out);
+  move_bytes(out, n->out, p->n_output * sizeof *out);
   upgrade_node(im->g, n);
   check_arity(im, n, op_info[n->op].min_in, op_info[n->op].max_in);
   define_outputs(im, p, out);

@@ -121,7 +121,7 @@ static void add_trip(Import *im, const Onnx__NodeProto *p, Trips *t, Bound *out)
     fail_proto(im, p, "runs more than %d times, which is too often to be unrolled", MAX_TRIPS);
   if ((t->n & (t->n - 1)) == 0) {
     Bound **larger = alloc_n(im->cx, 2 * (size_t)t->n + 1, sizeof *larger);
-    if (t->n) memcpy(larger, t->out, (size_t)t->n * sizeof *larger);
+    move_bytes(larger, t->out, (size_t)t->n * sizeof *larger);
     t->out = larger;
   }
   t->out[t->n++] = out;
@@ -165,7 +165,7 @@ static void run_loop(Import *im, const Onnx__NodeProto *p, const Onnx__GraphProt
   while (t->n < limit && goes_on(im, p, tensor_of(im, p, state[1]))) {
     state[0] = constant_bound(im, p, "iteration", T_I64, t->n);
     Bound *out = run_body(im, p, body, format_text(im->cx, "%d", t->n), 2 + carried, state);
-    memcpy(state + 1, out, (1 + carried) * sizeof *state);
+    move_bytes(state + 1, out, (1 + carried) * sizeof *state);
     add_trip(im, p, t, out);
   }
 }
@@ -233,7 +233,7 @@ static Trips run_scan(Import *im, const Onnx__NodeProto *p, const Onnx__GraphPro
   for (int64_t i = 0; i < s[0].count; i++) {
     for (size_t k = 0; k < n_scan; k++) state[carried + k] = scanned_row(im, p, &s[k], i);
     Bound *out = run_body(im, p, body, format_text(im->cx, "%lld", (long long)i), p->n_input, state);
-    if (carried) memcpy(state, out, carried * sizeof *state);
+    move_bytes(state, out, carried * sizeof *state);
     add_trip(im, p, &t, out);
   }
   return t;

@@ -157,7 +157,7 @@ void solve_concat_from_sequence(Import *im, const Onnx__NodeProto *p) {
   if (l->n == 0) fail_proto(im, p, "the sequence is empty");
   int since = im->g->n_value;
   Value **part = alloc_n(im->cx, (size_t)l->n, sizeof *part);
-  memcpy(part, l->tensor, (size_t)l->n * sizeof *part);
+  move_bytes(part, l->tensor, (size_t)l->n * sizeof *part);
   bool fresh = proto_int(p, "new_axis", 0) != 0;
   spend(im, p, (size_t)l->n);
   for (int i = 0; fresh && i < l->n; i++) part[i] = made_row(im, p, part[i], axis->i);

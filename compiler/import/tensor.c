@@ -123,7 +123,7 @@ static void note_external(Graph *g, const char *folder, const char *location) {
   if (g->n_external && strcmp(g->external[g->n_external - 1], path) == 0) return;
   if ((g->n_external & (g->n_external - 1)) == 0) {
     const char **larger = alloc_n(cx, 2 * (size_t)g->n_external + 1, sizeof *larger);
-    if (g->n_external) memcpy(larger, g->external, (size_t)g->n_external * sizeof *larger);
+    move_bytes(larger, g->external, (size_t)g->n_external * sizeof *larger);
     g->external = larger;
   }
   g->external[g->n_external++] = path;
@@ -214,7 +214,7 @@ static void check_range(Context *cx, Elements e, Type type, const char *name) {
 
 /* Keeps the low bytes of each element, in place. */
 static void narrow(Elements e, size_t size) {
-  for (size_t i = 0; i < e.n; i++) memmove((char *)e.data + i * size, (char *)e.data + i * e.size, size);
+  for (size_t i = 0; i < e.n; i++) move_bytes((char *)e.data + i * size, (char *)e.data + i * e.size, size);
 }
 
 /* Any number but 0 means true; as a C bool it must be 1. */
@@ -307,7 +307,7 @@ static void scatter(Context *cx, Value *dense, const Value *values, const Value 
     if (at < 0) fail(cx, "sparse tensor \"%s\" has an index outside its shape", dense->name);
     if (at <= last) fail(cx, "sparse tensor \"%s\": its indices do not ascend", dense->name);
     last = at;
-    memcpy(to + (size_t)at * size, from + (size_t)i * size, size);
+    move_bytes(to + (size_t)at * size, from + (size_t)i * size, size);
   }
 }
 

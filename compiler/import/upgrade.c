@@ -254,7 +254,7 @@ static void upgrade_upsample(Graph *g, Node *n) {
   if (strcmp(attr_string(n, "mode", "nearest"), "bilinear") == 0) attr_set_string(g, n, "mode", "linear");
   if (a && a->kind == A_FLOATS) {
     Value *scales = value_const_f32(g, format_text(g->cx, "%s.scales", n->name), shape_of(1, (int64_t)a->n));
-    memcpy(f32_of(scales), a->floats, (size_t)a->n * sizeof *a->floats);
+    move_bytes(f32_of(scales), a->floats, (size_t)a->n * sizeof *a->floats);
     set_input(g, n, 1, scales);
   }
   attr_remove(n, "scales");

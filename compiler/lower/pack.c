@@ -47,7 +47,7 @@ static bool packed_alike(const Node *a, const Node *b) {
 static bool items_equal(const void *a, const void *b) {
   const Item *x = a, *y = b;
   if (x->bytes != y->bytes || !x->packed != !y->packed) return false;
-  return (!x->packed || packed_alike(x->packed, y->packed)) && memcmp(x->data, y->data, x->bytes) == 0;
+  return (!x->packed || packed_alike(x->packed, y->packed)) && same_bytes(x->data, y->data, x->bytes);
 }
 
 /* The offset of the item, which takes `bytes` where it is new. */
@@ -110,7 +110,7 @@ static void fill(const Packer *p, const Item *i) {
   uint8_t *to = p->data + i->offset;
   if (i->packed && type_is_half(i->packed->plan->weights)) pack_halves(p->build, i->packed, to);
   else if (i->packed) i->packed->plan->how->pack(p->build->target, i->packed, to);
-  else memcpy(to, i->data, i->bytes);
+  else move_bytes(to, i->data, i->bytes);
 }
 
 void pass_pack(Build *b) {

@@ -36,7 +36,7 @@ static void sort_once_first(Build *b) {
     if (node_is_batched(g->node[i])) batched[n++] = g->node[i];
     else g->node[b->n_once++] = g->node[i];
   }
-  if (n) memcpy(g->node + b->n_once, batched, (size_t)n * sizeof *batched);
+  move_bytes(g->node + b->n_once, batched, (size_t)n * sizeof *batched);
   for (int i = 0; i < g->n_node; i++) g->node[i]->at = i;
 }
 

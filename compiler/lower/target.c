@@ -123,7 +123,7 @@ static const Cpu *find_cpu(const char *name) {
 
 static const Feature *find_feature(const char *name, size_t length) {
   for (size_t i = 0; i < COUNT(features); i++) {
-    if (strlen(features[i].name) == length && memcmp(features[i].name, name, length) == 0) return &features[i];
+    if (strlen(features[i].name) == length && same_bytes(features[i].name, name, length)) return &features[i];
   }
   return NULL;
 }

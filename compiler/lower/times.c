@@ -39,7 +39,7 @@ void tuning_add(Context *cx, Tuning *t, const char *shape, const char *candidate
   if (t->n == t->cap) {
     t->cap = t->cap ? 2 * t->cap : 64;
     TunedTime *larger = alloc_n(cx, (size_t)t->cap, sizeof *larger);
-    if (t->n) memcpy(larger, t->item, (size_t)t->n * sizeof *larger);
+    move_bytes(larger, t->item, (size_t)t->n * sizeof *larger);
     t->item = larger;
   }
   const char *copy = copy_text(cx, shape);

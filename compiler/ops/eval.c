@@ -12,7 +12,7 @@ static void eval_bare(Graph *g, const Node *n, const void *const *in, void **out
   own.type = step_type(n, -1);
   bare.n_step = 0;
   bare.out = alloc_n(g->cx, (size_t)n->n_out, sizeof *bare.out);
-  memcpy(bare.out, n->out, (size_t)n->n_out * sizeof *bare.out);
+  move_bytes(bare.out, n->out, (size_t)n->n_out * sizeof *bare.out);
   bare.out[0] = &own;
   eval_node(g, &bare, in, out);
 }
@@ -52,6 +52,6 @@ void eval_graph(Graph *g, const void *const *inputs, void **outputs) {
   for (int i = 0; i < g->n_output; i++) {
     const Value *v = g->output[i];
     outputs[i] = alloc(g->cx, value_bytes(v));
-    memcpy(outputs[i], v->data ? v->data : of[v->id], value_bytes(v));
+    move_bytes(outputs[i], v->data ? v->data : of[v->id], value_bytes(v));
   }
 }

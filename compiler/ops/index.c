@@ -55,7 +55,7 @@ void eval_gather(Graph *g, const Node *n, const void *const *in, void **out) {
   char *to = out[0];
   for (int64_t b = 0; b < blocks; b++)
     for (int64_t i = 0; i < indices; i++, to += size)
-      memcpy(to, (const char *)in[0] + (size_t)(b * dim + index_at(g, n, in[1], i, dim)) * size, size);
+      move_bytes(to, (const char *)in[0] + (size_t)(b * dim + index_at(g, n, in[1], i, dim)) * size, size);
 }
 
 /* ---- GatherElements, ScatterElements: an index for each element ---- */
@@ -142,7 +142,7 @@ void infer_scatter_elements(Graph *g, Node *n) {
 void eval_scatter_elements(Graph *g, const Node *n, const void *const *in, void **out) {
   int64_t step, count = shape_count(&n->in[1]->shape), dim = n->in[0]->shape.d[n->p.axis];
   Cursor c = beside_cursor(n, &step);
-  memcpy(out[0], in[0], value_bytes(n->in[0]));
+  move_bytes(out[0], in[0], value_bytes(n->in[0]));
   for (int64_t i = 0; i < count; i++, cursor_next(&c))
     scatter(n, out[0], c.at + index_at(g, n, in[1], i, dim) * step, in[2], i, 1);
 }
@@ -205,7 +205,7 @@ void eval_gather_nd(Graph *g, const Node *n, const void *const *in, void **out) 
   size_t size = (size_t)count * type_size(n->in[0]->type);
   if (count == 0) return;
   for (int64_t i = 0; i < rows; i++)
-    memcpy((char *)out[0] + (size_t)i * size,
+    move_bytes((char *)out[0] + (size_t)i * size,
            (const char *)in[0] + (size_t)row_place(g, n, in[1], i, rows) * type_size(n->in[0]->type), size);
 }
 
@@ -216,7 +216,7 @@ void infer_scatter_nd(Graph *g, Node *n) {
 
 void eval_scatter_nd(Graph *g, const Node *n, const void *const *in, void **out) {
   int64_t rows = blocks_before(&n->in[1]->shape, n->in[1]->shape.rank - 1), count = elements_behind(n);
-  memcpy(out[0], in[0], value_bytes(n->in[0]));
+  move_bytes(out[0], in[0], value_bytes(n->in[0]));
   for (int64_t i = 0; i < rows && count > 0; i++)
     scatter(n, out[0], row_place(g, n, in[1], i, rows), in[2], i * count, count);
 }
@@ -247,7 +247,7 @@ void eval_reverse_sequence(Graph *g, const Node *n, const void *const *in, void 
       int64_t length = size_clamp(get_number(n->in[1]->type, in[1], b).i, 0, d[time]);
       if (t < length) t = length - 1 - t;
       int64_t from = time == 0 ? t * d[1] + b : b * d[1] + t;
-      memcpy((char *)out[0] + (size_t)(i * d[1] + k) * size, (const char *)in[0] + (size_t)from * size, size);
+      move_bytes((char *)out[0] + (size_t)(i * d[1] + k) * size, (const char *)in[0] + (size_t)from * size, size);
     }
 }
 
@@ -284,7 +284,7 @@ void eval_compress(Graph *g, const Node *n, const void *const *in, void **out) {
   for (int64_t b = 0; b < blocks; b++)
     for (int64_t i = 0; i < flags; i++) {
       if (!((const bool *)in[1])[i]) continue;
-      memcpy(to, (const char *)in[0] + (size_t)(b * dim + i) * size, size);
+      move_bytes(to, (const char *)in[0] + (size_t)(b * dim + i) * size, size);
       to += size;
     }
 }

@@ -50,7 +50,7 @@ void eval_transpose(Graph *g, const Node *n, const void *const *in, void **out) 
 static void interleave_strides(const Node *n, int64_t *stride) {
   const int64_t all[] = {n->win.sd, n->win.sh, n->win.sw};
   int spatial = n->in[0]->shape.rank - 2;
-  memcpy(stride, all + MAX_SPATIAL - spatial, (size_t)spatial * sizeof *stride);
+  move_bytes(stride, all + MAX_SPATIAL - spatial, (size_t)spatial * sizeof *stride);
 }
 
 int64_t interleave_part(const Node *n, int i, int64_t *first, int64_t *stride) {
@@ -154,7 +154,7 @@ void eval_concat(Graph *g, const Node *n, const void *const *in, void **out) {
   for (int64_t b = 0; b < count; b++)
     for (int i = 0; i < n->n_in; i++) {
       size_t size = block_size(n->in[i], axis);
-      memcpy(to, (const char *)in[i] + (size_t)b * size, size);
+      move_bytes(to, (const char *)in[i] + (size_t)b * size, size);
       to += size;
     }
 }
@@ -222,7 +222,7 @@ void eval_split(Graph *g, const Node *n, const void *const *in, void **out) {
   for (int64_t b = 0; b < count; b++)
     for (int i = 0; i < n->n_out; i++) {
       size_t bytes = (size_t)size[i] * one;
-      if (out[i]) memcpy((char *)out[i] + (size_t)b * bytes, from, bytes);
+      if (out[i]) move_bytes((char *)out[i] + (size_t)b * bytes, from, bytes);
       from += bytes;
     }
 }

@@ -44,7 +44,7 @@ void eval_unfold(Graph *g, const Node *n, const void *const *in, void **out) {
     char *to = (char *)out[0] + (size_t)i * bytes;
     const char *from = (const char *)in[0] + (size_t)(image / frames * depth +
                                                       size_clamp(z, 0, depth - 1)) * bytes;
-    if (z >= 0 && z < depth) memcpy(to, from, bytes);
+    if (z >= 0 && z < depth) move_bytes(to, from, bytes);
     else memset(to, 0, bytes);
   }
 }

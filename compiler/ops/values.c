@@ -81,7 +81,7 @@ static const void *at_batch(Graph *g, const Value *v, int64_t batch) {
   if (!v->sym) return v->data;
   int64_t count = shape_count(&v->shape), k;
   void *data = alloc_n(g->cx, (size_t)count, type_size(v->type));
-  memcpy(data, v->data, (size_t)count * type_size(v->type));
+  move_bytes(data, v->data, (size_t)count * type_size(v->type));
   for (int64_t i = 0; i < count; i++) {
     if (!v->sym[i]) continue;
     if (!get(v, v->data, i, &k) || __builtin_mul_overflow(k, batch, &k) || !put(v, data, i, k)) return NULL;
@@ -104,7 +104,7 @@ static bool evaluate_at(Graph *g, const Node *n, int64_t batch, void **out) {
 static bool is_number(const Value *v, void *const data[TRIALS], int64_t i) {
   size_t size = type_size(v->type);
   for (int t = 1; t < TRIALS; t++)
-    if (data[t] && memcmp((char *)data[t] + (size_t)i * size, (char *)data[0] + (size_t)i * size, size) != 0) return false;
+    if (data[t] && !same_bytes((char *)data[t] + (size_t)i * size, (char *)data[0] + (size_t)i * size, size)) return false;
   return true;
 }
 
@@ -140,7 +140,7 @@ static bool same_results(Graph *g, const Node *n, int64_t batch, void *const *fi
   void **out = alloc_n(g->cx, (size_t)n->n_out, sizeof *out);
   if (!evaluate_at(g, n, batch, out)) return false;
   for (int i = 0; i < n->n_out; i++)
-    if (n->out[i] && memcmp(out[i], first[i], value_bytes(n->out[i])) != 0) return false;
+    if (n->out[i] && !same_bytes(out[i], first[i], value_bytes(n->out[i]))) return false;
   return true;
 }
 

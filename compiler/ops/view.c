@@ -5,7 +5,7 @@
 
 void eval_copy(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  memcpy(out[0], in[0], value_bytes(n->out[0]));
+  move_bytes(out[0], in[0], value_bytes(n->out[0]));
 }
 
 /* In training, a dropout would need random numbers; a ratio of 0 drops nothing. */
@@ -22,7 +22,7 @@ void infer_dropout(Graph *g, Node *n) {
 
 void eval_dropout(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  if (out[0]) memcpy(out[0], in[0], value_bytes(n->in[0]));
+  if (out[0]) move_bytes(out[0], in[0], value_bytes(n->in[0]));
   if (n->n_out > 1 && out[1]) memset(out[1], true, value_bytes(n->out[1]));
 }
 
@@ -165,7 +165,7 @@ void infer_constant_of_shape(Graph *g, Node *n) {
   if (value && (value->kind != A_TENSOR || shape_count(&value->tensor->shape) != 1))
     fail_at(g, n, "attribute value must be a tensor of one element");
   n->p.to = value ? value->tensor->type : T_F32;
-  if (value) memcpy(&n->p.fill, value->tensor->data, type_size(n->p.to));
+  if (value) move_bytes(&n->p.fill, value->tensor->data, type_size(n->p.to));
   set_output(g, n, 0, n->p.to, &out);
 }
 
@@ -193,7 +193,7 @@ void infer_shape(Graph *g, Node *n) {
 void eval_shape(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
   (void)in;
-  memcpy(out[0], n->in[0]->shape.d + n->p.axis, value_bytes(n->out[0]));
+  move_bytes(out[0], n->in[0]->shape.d + n->p.axis, value_bytes(n->out[0]));
 }
 
 void infer_size(Graph *g, Node *n) {

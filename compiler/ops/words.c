@@ -87,7 +87,7 @@ Ints const_input(Graph *g, const Node *n, int i, const char *what) {
   if (!v->data) fail_at(g, n, "%s must be known at compile time, but \"%s\" is not constant%s", what, v->name, batch_remedy(g, n));
   if (!const_ints(v, MAX_INTS, a.v, &a.n))
     fail_at(g, n, "%s must be a list of at most %d integers", what, MAX_INTS);
-  if (v->sym) memcpy(a.sym, v->sym, (size_t)a.n * sizeof *a.sym);
+  if (v->sym) move_bytes(a.sym, v->sym, (size_t)a.n * sizeof *a.sym);
   return a;
 }
 
@@ -175,7 +175,7 @@ void ints_attr(Graph *g, const Node *n, const char *name, int count, int64_t *ou
   const Attr *a = attr_find(n, name);
   if (!a) return;
   if (a->kind != A_INTS || a->n != count) fail_at(g, n, "attribute %s must be %d integers", name, count);
-  memcpy(out, a->ints, (size_t)count * sizeof *out);
+  move_bytes(out, a->ints, (size_t)count * sizeof *out);
 }
 
 int choice_attr(Graph *g, const Node *n, const char *name, const char *const *choice, int count) {
@@ -310,7 +310,7 @@ size_t block_size(const Value *v, int64_t axis) {
 }
 
 void copy_element(void *to, int64_t i, const void *from, int64_t k, size_t size) {
-  memcpy((char *)to + (size_t)i * size, (const char *)from + (size_t)k * size, size);
+  move_bytes((char *)to + (size_t)i * size, (const char *)from + (size_t)k * size, size);
 }
 
 void copy_elements(const Value *to, void *out, const void *in, Cursor c) {

@@ -162,7 +162,7 @@ static float *renew_bias(Graph *g, Node *n, int64_t count) {
   if (n->n_in < 3) node_add_input(g, n, NULL);
   const char *name = old ? old->name : format_text(g->cx, "%s.bias", n->name);
   Value *bias = value_const_f32(g, name, shape_of(1, count));
-  if (old) memcpy(f32_of(bias), old->data, (size_t)count * sizeof(float));
+  if (old) move_bytes(f32_of(bias), old->data, (size_t)count * sizeof(float));
   node_set_input(g, n, 2, bias);
   return f32_of(bias);
 }

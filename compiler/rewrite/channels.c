@@ -285,7 +285,7 @@ static Value *slice_constant(Graph *g, Value *v, int axis, const Channels *c) {
   for (int64_t o = 0; o < outer; o++)
     for (int64_t i = 0; i < c->n; i++) {
       if (!c->keep[i]) continue;
-      memcpy(to, f32_data(v) + (o * c->n + i) * inner, (size_t)inner * sizeof *to);
+      move_bytes(to, f32_data(v) + (o * c->n + i) * inner, (size_t)inner * sizeof *to);
       to += inner;
     }
   return r;
@@ -398,7 +398,7 @@ static Value *known_constant(Graph *g, const Value *v, const Channels *c) {
   Shape s = {.rank = v->shape.rank - 1, .d = {c->n}};
   for (int i = 1; i < s.rank; i++) s.d[i] = 1;
   Value *r = value_const_f32(g, v->name, s);
-  memcpy(f32_of(r), c->k, (size_t)c->n * sizeof *c->k);
+  move_bytes(f32_of(r), c->k, (size_t)c->n * sizeof *c->k);
   return r;
 }
 

@@ -37,8 +37,8 @@ static void *find_or_add(Fold *f, Map *table, uint64_t hash, void *item, bool (*
 static bool consts_equal(const void *a, const void *b) {
   const Value *x = a, *y = b;
   if (x->type != y->type || !shape_equal(&x->shape, &y->shape) || !x->sym != !y->sym) return false;
-  if (x->sym && memcmp(x->sym, y->sym, (size_t)shape_count(&x->shape) * sizeof *x->sym) != 0) return false;
-  return memcmp(x->data, y->data, value_bytes(x)) == 0;
+  if (x->sym && !same_bytes(x->sym, y->sym, (size_t)shape_count(&x->shape) * sizeof *x->sym)) return false;
+  return same_bytes(x->data, y->data, value_bytes(x));
 }
 
 static Value *unique_const(Fold *f, Value *v) {

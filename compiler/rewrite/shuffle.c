@@ -73,7 +73,7 @@ static Value *by_place(Graph *g, const Value *v, int64_t outer, int64_t channels
   for (int64_t o = 0; o < outer; o++) {
     for (int64_t c = 0; c < channels; c++) {
       int64_t to = c % places * own + c / places;
-      memcpy(f32_of(w) + (o * channels + to) * inner, from + (o * channels + c) * inner,
+      move_bytes(f32_of(w) + (o * channels + to) * inner, from + (o * channels + c) * inner,
              (size_t)inner * sizeof *from);
     }
   }

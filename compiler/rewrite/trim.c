@@ -53,7 +53,7 @@ static Value *trim_weights(Graph *g, const Value *w, const Side *rows, const Sid
   float *to = f32_of(v);
   for (int64_t i = 0; i < d[0] * d[1]; i++, from += d[2] * d[3]) {
     for (int64_t y = 0; y < rows->kernel; y++, to += cols->kernel) {
-      memcpy(to, from + (rows->first + y) * d[3] + cols->first, (size_t)cols->kernel * sizeof *to);
+      move_bytes(to, from + (rows->first + y) * d[3] + cols->first, (size_t)cols->kernel * sizeof *to);
     }
   }
   return v;

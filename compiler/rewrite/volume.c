@@ -128,7 +128,7 @@ static Value *stacked_weights(Graph *g, const Node *n, int64_t first, int64_t ke
   Value *v = value_const_f32(g, n->in[1]->name, shape_of(4, d[0], kernel * channels, d[3], d[4]));
   for (int64_t i = 0; i < d[0] * d[1] * kernel; i++) {
     int64_t o = i / kernel / d[1], c = i / kernel % d[1], k = i % kernel;
-    memcpy(f32_of(v) + ((o * kernel + k) * channels + c) * map,
+    move_bytes(f32_of(v) + ((o * kernel + k) * channels + c) * map,
            f32_data(n->in[1]) + ((o * d[1] + c) * d[2] + first + k) * map, (size_t)map * sizeof(float));
   }
   return v;
@@ -154,11 +154,11 @@ static int64_t fill_blocks(const Volumes *w, const Node *n, const Value *x) {
   int64_t each = shape_count(&s) / channels;
   s.d[0] = whole;
   Value *v = value_const_f32(g, m->in[1]->name, s);
-  memcpy(f32_of(v), m->in[1]->data, (size_t)(channels * each) * sizeof(float));
+  move_bytes(f32_of(v), m->in[1]->data, (size_t)(channels * each) * sizeof(float));
   node_set_input(g, m, 1, v);
   if (m->n_in > 2 && m->in[2]) {
     Value *b = value_const_f32(g, m->in[2]->name, shape_of(1, whole));
-    memcpy(f32_of(b), m->in[2]->data, (size_t)channels * sizeof(float));
+    move_bytes(f32_of(b), m->in[2]->data, (size_t)channels * sizeof(float));
     node_set_input(g, m, 2, b);
   }
   infer_node(g, m);
@@ -184,7 +184,7 @@ static Value *sum_before(const Volumes *w, Node *n, Value *x, const Depth *d) {
 static void add_sum(Graph *g, Node *n, Value *sum) {
   Step all[MAX_STEPS];
   int count = n->n_step;
-  memcpy(all, n->step, (size_t)count * sizeof *all);
+  move_bytes(all, n->step, (size_t)count * sizeof *all);
   n->n_step = 0;
   node_add_step_with(g, n, (Step){.op = OP_Add}, sum);
   for (int i = 0; i < count; i++) node_add_step(g, n, all[i]);

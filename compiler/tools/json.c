@@ -21,7 +21,7 @@ void json_text(const char *s, size_t n, FILE *f) {
   fputc('"', f);
   for (const char *end = s + n; s < end;) {
     char next[5] = {0}; /* so that no sequence is read past the end */
-    memcpy(next, s, end - s < 4 ? (size_t)(end - s) : 4);
+    move_bytes(next, s, end - s < 4 ? (size_t)(end - s) : 4);
     int length = utf8_length(next);
     put_character(next, (size_t)length, f);
     s += length ? length : 1;

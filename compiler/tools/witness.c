@@ -86,7 +86,7 @@ static void **evaluate(Context *cx, Graph *g, const void **inputs) {
   void **results = alloc_n(&scratch, (size_t)g->n_output, sizeof *results);
   eval_graph(g, inputs, results);
   g->cx = cx;
-  for (int i = 0; i < g->n_output; i++) memcpy(out[i], results[i], value_bytes(g->output[i]));
+  for (int i = 0; i < g->n_output; i++) move_bytes(out[i], results[i], value_bytes(g->output[i]));
   arena_free(scratch.arena);
   return out;
 }
@@ -107,7 +107,7 @@ static bool same_floats(Type t, const void *a, const void *b, int64_t n) {
 
 static bool same_value(const Value *v, const void *a, const void *b) {
   if (type_is_float(v->type)) return same_floats(v->type, a, b, shape_count(&v->shape));
-  return memcmp(a, b, value_bytes(v)) == 0;
+  return same_bytes(a, b, value_bytes(v));
 }
 
 Witness *witness_new(Context *cx) { return alloc(cx, sizeof(Witness)); }

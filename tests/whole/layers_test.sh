@@ -51,6 +51,12 @@ if grep -rn '# *include *"\(base\|graph\|ops\|import\|rewrite\|lower\|emit\|comp
   echo "the runtime knows the compiler"
   exit 1
 fi
+# An array of a model may be empty, and NULL then.
+if grep -rnE '\bmem(cpy|move|cmp)\(' ../compiler --include='*.[ch]' | grep -v '/bytes\.c:' |
+  grep -vE ', sizeof \*?[][A-Za-z_.>-]+\)'; then
+  echo "a size that may be 0: move_bytes or same_bytes"
+  exit 1
+fi
 if find ../compiler ../runtime -name '*.cc' -o -name '*.cpp' -o -name '*.hpp' | grep .; then
   echo "C++"
   exit 1
