@@ -40,6 +40,16 @@ static void read_path(const OptionRow *row, void *field, const char *value) {
   *path = value ? value : "";
 }
 
+/* One more; without a value it is the tables. */
+static void read_report(const OptionRow *row, void *field, const char *value) {
+  ReportPaths *r = field;
+  const char *dot = value ? strrchr(value, '.') : NULL;
+  bool known = !value || strcmp(value, "-") == 0 || (dot && strcmp(dot, ".json") == 0);
+  if (!known) usage_error("%s=%s: the file name must end in .json, or be - for standard output", row->name, value);
+  if (r->n == MAX_REPORTS) usage_error("%s is given more than %d times", row->name, MAX_REPORTS);
+  r->path[r->n++] = value ? value : "";
+}
+
 /* "a, b or c" */
 static void join_choices(const char *const *choice, char *out, size_t size) {
   size_t n = 0;
@@ -212,9 +222,9 @@ const OptionRow option_list[] = {
    .help = "measure the algorithms of each layer here and keep the times in FILE (default: the output's name "
            "with .tune); a FILE that exists is read instead"},
 
-  {FINDINGS, COMPILE, "--report", NULL, NONE, read_flag, TOOL(report),
+  {FINDINGS, COMPILE, "--report", "FILE", OPTIONAL, read_report, TOOL(report),
    .help = "list layers and buffers, and the error against double precision, on random input, of every layer "
-           "that uses Winograd's or Strassen's algorithm"},
+           "that uses Winograd's or Strassen's algorithm; to FILE.json as JSON (- is standard output); may be repeated"},
   {FINDINGS, COMPILE, "--why", NULL, NONE, read_flag, TOOL(why),
    .help = "list the algorithms that each layer can have, with their estimated or measured times"},
   {FINDINGS, COMPILE, "--profile", NULL, NONE, read_flag, TOOL(profile),

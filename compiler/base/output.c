@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_OUTPUTS = 4, MAX_LINKS = 40 /* symbolic ones to a file that does not exist: more are a circle */ };
+enum { MAX_OUTPUTS = 16, MAX_LINKS = 40 /* symbolic ones to a file that does not exist: more are a circle */ };
 
 typedef enum OutputState {
   UNNAMED,

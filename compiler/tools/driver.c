@@ -1,6 +1,7 @@
 /* driver.c: a compilation from the input file to the output files. */
 #include "tools.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *model_name(Context *cx, const Options *opt, const char *output) {
@@ -33,8 +34,19 @@ static void print_summary(const Build *b, const char *path) {
           path, g->n_node, mib(b->weights_size), mib(work), mib(used));
 }
 
-/* Where reports go: standard output, but for the output's bytes. */
-static FILE *text_file(const char *path) { return strcmp(path, "-") == 0 ? stderr : stdout; }
+static bool is_standard(const char *path) { return path && strcmp(path, "-") == 0; }
+
+static bool is_report_standard(const Paths *paths) {
+  for (int i = 0; i < paths->n_report; i++) {
+    if (is_standard(paths->report[i])) return true;
+  }
+  return false;
+}
+
+/* Where tables go: standard output, unless something else is written there. */
+static FILE *text_file(const Paths *paths) {
+  return is_standard(paths->output) || is_report_standard(paths) ? stderr : stdout;
+}
 
 static void write_text(Output *out, Buffer *text) {
   output_write(out, text->data, text->size);
@@ -82,17 +94,29 @@ static void write_depend(const Build *b, const ToolOptions *opt, const Paths *pa
   write_text(out, &text);
 }
 
+static void write_report(const Report *r, Output *out) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *f = open_memstream(&text, &size);
+  if (!f) out_of_memory();
+  json_report(r, f);
+  if (fclose(f) != 0) out_of_memory();
+  output_write(out, text, size);
+  free(text);
+}
+
 static void write_files(Build *b, const ToolOptions *opt, const Paths *paths, Report *r) {
   Context *cx = b->graph->cx;
-  Output *out[4] = {output_open(cx, paths->output)};
+  Output *out[4 + MAX_REPORTS] = {output_open(cx, paths->output)};
   int n = 1;
   double last = wall_seconds();
   if (b->options->emit == EMIT_GRAPH) write_graph(b->graph, out[0]);
   else write_code(b, opt, r, out[0]);
-  if (r->runs && !opt->json) print_times(r, text_file(paths->output));
+  if (r->runs && !opt->json) print_times(r, text_file(paths));
   if (paths->header) write_header(b, out[n++] = output_open(cx, paths->header));
   if (paths->tuning) write_tuning(b, out[n++] = output_open(cx, paths->tuning));
   if (paths->depend) write_depend(b, opt, paths, out[n++] = output_open(cx, paths->depend));
+  for (int i = 0; i < paths->n_report; i++) write_report(r, out[n++] = output_open(cx, paths->report[i]));
   output_finish(cx, out, n);
   print_time(opt, "emit", &last);
 }
@@ -104,23 +128,28 @@ static Tuning *read_times(Context *cx, const ToolOptions *opt, const Target *tar
   return t;
 }
 
+static bool has_tables(const ReportPaths *report) {
+  for (int i = 0; i < report->n; i++) {
+    if (!*report->path[i]) return true;
+  }
+  return false;
+}
+
 /* What there is to tell before there is code. */
-static Report *report(Build *b, const ToolOptions *opt, const char *path) {
-  FILE *f = text_file(path);
+static Report *report(Build *b, const ToolOptions *opt, const Paths *paths) {
+  FILE *f = text_file(paths);
   Report *r = report_new(b);
-  if (opt->verbose) print_summary(b, path);
-  if (opt->report) report_accuracy(r, b);
-  if (opt->report && !opt->json) print_buffers(r, f), print_accuracy(r, f);
+  if (opt->verbose) print_summary(b, paths->output);
+  if (opt->report.n) report_accuracy(r, b);
+  if (has_tables(&opt->report) && !opt->json) print_buffers(r, f), print_accuracy(r, f);
   if (opt->why && !opt->json) print_candidates(r, f);
   return r;
 }
 
 /* Standard output is for the object of JSON alone. */
 static void check_json(Context *cx, const Paths *paths) {
-  const char *const all[] = {paths->output, paths->tuning, paths->depend};
-  for (size_t i = 0; i < COUNT(all); i++) {
-    if (all[i] && strcmp(all[i], "-") == 0) fail(cx, "--json: standard output cannot take another output as well");
-  }
+  bool taken = is_standard(paths->output) || is_standard(paths->tuning) || is_standard(paths->depend);
+  if (taken || is_report_standard(paths)) fail(cx, "--json: standard output cannot take another output as well");
 }
 
 static void dump(Graph *g, const Pass *p) {
@@ -174,7 +203,7 @@ static void compile_model(Context *cx, const ToolOptions *opt) {
   w.last = wall_seconds();
   build_run(b, after_pass, &w);
   if (times && *opt->tune) tuning_warn(times, opt->tune);
-  Report *r = report(b, opt, paths.output);
+  Report *r = report(b, opt, &paths);
   write_files(b, opt, &paths, r);
   if (opt->json) json_report(r, stdout);
 }

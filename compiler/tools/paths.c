@@ -41,19 +41,24 @@ static const char *depend_path(Context *cx, const ToolOptions *opt, const char *
 Paths paths_of(Context *cx, const ToolOptions *opt) {
   const char *output = output_path(cx, opt);
   bool has_header = opt->compile.emit == EMIT_OBJ && output_is_file(output);
-  return (Paths){output, has_header ? header_path(cx, output) : NULL, tuning_path(cx, opt, output),
-                 depend_path(cx, opt, output)};
+  Paths p = {.output = output, .header = has_header ? header_path(cx, output) : NULL,
+             .tuning = tuning_path(cx, opt, output), .depend = depend_path(cx, opt, output)};
+  for (int i = 0; i < opt->report.n; i++) {
+    if (*opt->report.path[i]) p.report[p.n_report++] = opt->report.path[i];
+  }
+  return p;
 }
 
 /* ==== where not ==== */
 
-enum { MOST_PATHS = 4 };
+enum { ONE_EACH = 4, MOST_PATHS = ONE_EACH + MAX_REPORTS };
 
 static int list_paths(const Paths *p, const char *path[MOST_PATHS]) {
-  const char *const all[MOST_PATHS] = {p->output, p->header, p->tuning, p->depend};
+  const char *const all[ONE_EACH] = {p->output, p->header, p->tuning, p->depend};
   int n = 0;
-  for (int i = 0; i < MOST_PATHS; i++)
+  for (int i = 0; i < ONE_EACH; i++)
     if (all[i]) path[n++] = all[i];
+  for (int i = 0; i < p->n_report; i++) path[n++] = p->report[i];
   return n;
 }
 

@@ -4,11 +4,19 @@
 
 #include "compile.h"
 
+/* --report, as often as it was given. */
+enum { MAX_REPORTS = 8 };
+typedef struct ReportPaths {
+  int n;
+  const char *path[MAX_REPORTS]; /* "": the tables for people; "-": JSON on standard output; else the ending says what */
+} ReportPaths;
+
 /* What was asked for. */
 typedef struct ToolOptions {
   Options compile;         /* what passes may read */
   const char *output;      /* NULL: beside the input, named after it */
-  bool verbose, time, each_pass, report, profile, why, json;
+  bool verbose, time, each_pass, profile, why, json;
+  ReportPaths report;
   const char *tune;        /* the file of times; "": beside the output; NULL: nothing is measured */
   bool depend;             /* -MD */
   const char *depend_file; /* -MF */
@@ -32,6 +40,8 @@ char *path_without_ending(Context *cx, const char *path); /* of its last part */
 typedef struct Paths {
   const char *output;
   const char *header, *tuning, *depend; /* NULL: none is written */
+  int n_report;
+  const char *report[MAX_REPORTS];      /* those of --report that are not "" */
 } Paths;
 Paths paths_of(Context *cx, const ToolOptions *opt);
 /* Fails where one is a folder, the input cx->file or another of them, or where its ending says that it is something else. */
@@ -167,6 +177,7 @@ void print_times(const Report *r, FILE *f);      /* --profile: a table of the la
 
 /* ==== json.c: a report for programs ==== */
 
+#define REPORT_FORMAT "resnetcc-report/1" /* the number changes where a member goes or means something else, not where one comes */
 void json_text(const char *s, size_t n, FILE *f); /* as a string of JSON, in UTF-8 */
 void json_report(const Report *r, FILE *f);
 void json_error(const ReportError *e, FILE *f);

@@ -25,7 +25,8 @@ refuses_as_json() {
 
 succeeds "$tiny" --json
 parsed
-holds "$work.out" '{"model": {"file": "'
+holds "$work.out" '{"format": "resnetcc-report/1",'
+holds "$work.out" ' "model": {"file": "'
 holds "$work.out" '{"name": "image", "type": "f32", "shape": ["N", 3, 8, 8]}'
 holds "$work.out" '"sizes": {"weights": '
 holds "$work.out" '{"node": "conv", "operator": "Conv", "algorithm": "'
@@ -47,6 +48,22 @@ holds "$work.out" '"fp32_error": '
 succeeds "$tiny" --json --emit=graph
 parsed
 files model.h model.o tiny.h tiny.o tiny.txt
+
+# --report=FILE.json is the same object, as often as it is asked for, beside the tables.
+succeeds "$tiny" --report=a.json --report --report=b.json --json
+mv "$work.out" said.json
+cmp -s a.json said.json && cmp -s a.json b.json || failed "--report=FILE.json is not what --json prints"
+succeeds "$tiny" --report=a.json --report
+holds "$work.out" "place   "
+succeeds "$tiny" --report=- --report --profile
+parsed
+holds "$work.out" '"total_ms": '
+holds "$work.err" "% peak"
+files a.json b.json said.json tiny.h tiny.o
+refuses "must end in .json" "$tiny" --report=a.txt
+refuses "two outputs have this name" "$tiny" --report=a.json --report=./a.json
+refuses "two outputs have this name" "$tiny" --report=- -o -
+refuses "cannot be written" "$tiny" --report=missing/a.json
 
 refuses_as_json '"node": "a\\x0a\\x1b[2Jb", "op": "Foo", "reason": "unsupported operator"}}' "$here/unknown.onnx"
 refuses_as_json '{"error": {"file": "missing.onnx", "node": null, "op": null, "reason": "' missing.onnx
