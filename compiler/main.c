@@ -52,7 +52,7 @@ static int run_command(const CommandLine *line) {
   Context cx = {0};
   catch_signals();
   int status = line->command->run(&cx, &line->tool);
-  if (status) fprintf(stderr, "resnetcc: %s\n", cx.error);
+  if (status) message_print(MESSAGE_ERROR, cx.error);
   return status;
 }
 

@@ -8,16 +8,13 @@
 
 enum { MOST_THREADS = 1024 };
 
-/* `fail` escapes what a terminal would obey; here it has no context to unwind to. */
 _Noreturn void usage_error(const char *fmt, ...) {
   Context cx = {0};
-  char text[2048];
   va_list args;
   va_start(args, fmt);
-  vsnprintf(text, sizeof text, fmt, args);
+  message_format(&cx, fmt, args);
   va_end(args);
-  if (setjmp(cx.unwind) == 0) fail(&cx, "%s", text);
-  fprintf(stderr, "resnetcc: error: %s\n", cx.error);
+  message_print(MESSAGE_ERROR, cx.error);
   exit(1);
 }
 

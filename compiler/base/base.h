@@ -32,10 +32,22 @@ typedef struct Context {
   int64_t max_memory;    /* arena_alloc fails past it */
 } Context;
 
-/* ==== message.c: how a compilation ends that can't go on ==== */
+/* ==== message.c: lines on standard error, and how a compilation ends that can't go on ==== */
 
-/* Ends the compilation with "FILE: reason". Control characters are escaped; as printed, behind the program's name, the line
- * has at most 400 characters. Never returns. */
+/* "resnetcc: error: TEXT", with colours where a terminal shows it and NO_COLOR is not set. */
+typedef enum MessageKind { MESSAGE_ERROR, MESSAGE_WARNING, MESSAGE_NOTE } MessageKind;
+enum { MESSAGE_LINE = 600 /* bytes of the longest, with its end */ };
+void message_print(MessageKind kind, const char *text); /* what was escaped already, such as Context.error */
+size_t message_line(MessageKind kind, const char *text, char *out, size_t size); /* its length in `out` */
+void message_quiet(void); /* no warnings and notes from here on */
+void message_format(Context *cx, const char *fmt, va_list args) PRINTF(2, 0); /* as `fail` does, and comes back */
+/* A warning, "FILE: reason", escaped and shortened as by `fail`; NULL: of no file. */
+void message_warn(const char *file, const char *fmt, ...) PRINTF(2, 3);
+/* Ends the program, whose fault it is, by SIGABRT. */
+_Noreturn void internal_error(const char *fmt, ...) PRINTF(1, 2);
+
+/* Ends the compilation with "FILE: reason". Control characters are escaped; as printed the line has at
+ * most 400 characters. What the user can do about it stands behind "; ". Never returns. */
 _Noreturn void fail(Context *cx, const char *fmt, ...) PRINTF(2, 3);
 /* The same with "FILE: node "NAME" (OP): reason". */
 _Noreturn void fail_node(Context *cx, const char *name, const char *op, const char *fmt, va_list args) PRINTF(4, 0);

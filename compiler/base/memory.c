@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char line[sizeof((Context *)0)->error + 16] = "resnetcc: out of memory\n";
+static char line[MESSAGE_LINE] = "resnetcc: error: out of memory\n";
 
 static void (*at_end)(void);
 
@@ -14,7 +14,7 @@ void memory_at_end(void (*clean_up)(void)) { at_end = clean_up; }
 void memory_name_file(const char *file) {
   Context cx = {.file = file};
   if (setjmp(cx.unwind) == 0) fail(&cx, "out of memory");
-  snprintf(line, sizeof line, "resnetcc: %s\n", cx.error);
+  message_line(MESSAGE_ERROR, cx.error, line, sizeof line);
 }
 
 /* It allocates nothing and takes no lock. */

@@ -1,12 +1,47 @@
-/* message.c: one line that says why a compilation ends. */
+/* message.c: lines on standard error, all of one form, and how a compilation ends in one. */
 #include "base.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
   MESSAGE_MAX = 380, /* of 400 with "resnetcc: error: " and the line's end */
   FILE_MAX_SHOWN = 160, NAME_MAX_SHOWN = 120, OP_MAX_SHOWN = 80,
 };
+
+/* ==== a line ==== */
+
+static bool quiet;
+
+void message_quiet(void) { quiet = true; }
+
+static bool is_coloured(void) {
+  const char *no = getenv("NO_COLOR");
+  return !(no && *no) && isatty(STDERR_FILENO);
+}
+
+size_t message_line(MessageKind kind, const char *text, char *out, size_t size) {
+  static const struct { const char *word, *colour; } kinds[] = {
+    [MESSAGE_ERROR] = {"error", "31"}, [MESSAGE_WARNING] = {"warning", "35"}, [MESSAGE_NOTE] = {"note", "36"},
+  };
+  const char *word = kinds[kind].word;
+  int n = is_coloured()
+    ? snprintf(out, size, "\033[1mresnetcc: \033[%sm%s:\033[0m %s\n", kinds[kind].colour, word, text)
+    : snprintf(out, size, "resnetcc: %s: %s\n", word, text);
+  assert(n > 0 && (size_t)n < size);
+  return (size_t)n;
+}
+
+void message_print(MessageKind kind, const char *text) {
+  char line[MESSAGE_LINE];
+  if (quiet && kind != MESSAGE_ERROR) return;
+  size_t n = message_line(kind, text, line, sizeof line);
+  fflush(stdout);
+  fwrite(line, 1, n, stderr);
+}
+
+/* ==== what a compilation ends with ==== */
 
 /* Adds s to the message in cx->error, escaped, at most `max` bytes of it. */
 static void message_add(Context *cx, const char *s, size_t max) {
@@ -45,18 +80,41 @@ static void message_begin(Context *cx) {
   message_add(cx, ": ", MESSAGE_MAX);
 }
 
-static _Noreturn void message_end(Context *cx, const char *fmt, va_list args) {
+static void message_add_reason(Context *cx, const char *fmt, va_list args) {
   char reason[2 * MESSAGE_MAX];
   vsnprintf(reason, sizeof reason, fmt, args);
   message_add_part(cx, &cx->error_reason, reason, MESSAGE_MAX);
-  longjmp(cx->unwind, 1);
+}
+
+void message_format(Context *cx, const char *fmt, va_list args) {
+  message_begin(cx);
+  message_add_reason(cx, fmt, args);
+}
+
+void message_warn(const char *file, const char *fmt, ...) {
+  Context cx = {.file = file};
+  va_list args;
+  va_start(args, fmt);
+  message_format(&cx, fmt, args);
+  va_end(args);
+  message_print(MESSAGE_WARNING, cx.error);
+}
+
+_Noreturn void internal_error(const char *fmt, ...) {
+  Context cx = {.file = "internal error"};
+  va_list args;
+  va_start(args, fmt);
+  message_format(&cx, fmt, args);
+  va_end(args);
+  message_print(MESSAGE_ERROR, cx.error);
+  abort();
 }
 
 _Noreturn void fail(Context *cx, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
-  message_begin(cx);
-  message_end(cx, fmt, args);
+  message_format(cx, fmt, args);
+  longjmp(cx->unwind, 1);
 }
 
 _Noreturn void fail_node(Context *cx, const char *name, const char *op, const char *fmt, va_list args) {
@@ -66,7 +124,8 @@ _Noreturn void fail_node(Context *cx, const char *name, const char *op, const ch
   message_add(cx, "\" (", MESSAGE_MAX);
   message_add_part(cx, &cx->error_op, op, OP_MAX_SHOWN);
   message_add(cx, "): ", MESSAGE_MAX);
-  message_end(cx, fmt, args);
+  message_add_reason(cx, fmt, args);
+  longjmp(cx->unwind, 1);
 }
 
 _Noreturn void fail_as(Context *cx, const Context *other) {

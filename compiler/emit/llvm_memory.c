@@ -6,7 +6,6 @@
 #include <llvm-c/Core.h>
 #include <dlfcn.h>
 #include <llvm-c/ErrorHandling.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void new_failed(void) { out_of_memory(); }
@@ -19,8 +18,7 @@ static void malloc_failed(void *ignored, const char *reason, bool diagnostics) {
 /* LLVM's own mistakes are told from a system that refuses to map memory by the text only. */
 static void llvm_failed(const char *reason) {
   if (strstr(reason, "memory") || strstr(reason, "alloc")) out_of_memory();
-  fprintf(stderr, "resnetcc: internal error: LLVM: %s\n", reason);
-  abort();
+  internal_error("LLVM: %s", reason);
 }
 
 void object_watch_memory(void) {

@@ -12,12 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What goes wrong in here is a mistake of this program, never of its user. */
-static _Noreturn void internal_error(const char *what, const char *why) {
-  fprintf(stderr, "resnetcc: internal error: %s: %s\n", what, why);
-  abort();
-}
-
 /* ==== set-up ==== */
 
 /* Once: LLVM's options and targets belong to the process. Loop strength reduction takes a third of the
@@ -41,7 +35,7 @@ static LLVMTargetMachineRef machine_new(const Target *t) {
   object_prepare();
   LLVMTargetRef target;
   char *why;
-  if (LLVMGetTargetFromTriple(t->triple, &target, &why)) internal_error("target", why);
+  if (LLVMGetTargetFromTriple(t->triple, &target, &why)) internal_error("target: %s", why);
   return LLVMCreateTargetMachine(target, t->triple, t->cpu, t->features, LLVMCodeGenLevelDefault,
                                  LLVMRelocPIC, LLVMCodeModelDefault);
 }
@@ -96,11 +90,11 @@ static const char pipeline[] =
 
 static void optimise(Emit *e, LLVMTargetMachineRef machine) {
   char *why;
-  if (LLVMVerifyModule(e->m, LLVMReturnStatusAction, &why)) internal_error("generated code", why);
+  if (LLVMVerifyModule(e->m, LLVMReturnStatusAction, &why)) internal_error("generated code: %s", why);
   LLVMDisposeMessage(why);
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
   LLVMErrorRef error = LLVMRunPasses(e->m, pipeline, machine, options);
-  if (error) internal_error("LLVM's passes", LLVMGetErrorMessage(error));
+  if (error) internal_error("LLVM's passes: %s", LLVMGetErrorMessage(error));
   LLVMDisposePassBuilderOptions(options);
 }
 
@@ -138,7 +132,7 @@ static Elf64_Shdr *find_section(char *elf, const char *name) {
   for (int i = 1; i < file->e_shnum; i++) {
     if (strcmp(names + section[i].sh_name, name) == 0) return &section[i];
   }
-  internal_error("object file", "no section " SECTION);
+  internal_error("object file: no section " SECTION);
 }
 
 /* Makes the weights the end of the file. */
@@ -165,7 +159,7 @@ static void write_code(Emit *e, LLVMTargetMachineRef machine, LLVMCodeGenFileTyp
   LLVMMemoryBufferRef buffer;
   char *why;
   if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->m, kind, &why, &buffer)) {
-    internal_error("code generation", why);
+    internal_error("code generation: %s", why);
   }
   take(out, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer));
   LLVMDisposeMemoryBuffer(buffer);

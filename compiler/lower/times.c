@@ -104,6 +104,6 @@ void tuning_warn(const Tuning *t, const char *path) {
   int ignored = t->foreign;
   for (int i = 0; i < t->n; i++) ignored += !t->item[i].used;
   if (ignored == 0) return;
-  fprintf(stderr, "resnetcc: warning: %s: %d of %d times are ignored: they are of other layers, algorithms "
-          "or targets\n", path, ignored, t->n + t->foreign);
+  message_warn(path, "%d of %d times are ignored: they are of other layers, algorithms or targets; remove the file to "
+               "have them measured again", ignored, t->n + t->foreign);
 }

@@ -1,7 +1,6 @@
 /* verify.c: what must hold of the graph between passes; a broken rule is the fault of the pass before. */
 #include "ops.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct Verifier {
@@ -11,14 +10,13 @@ typedef struct Verifier {
 } Verifier;
 
 static _Noreturn PRINTF(3, 4) void broken(const Verifier *v, const Node *n, const char *fmt, ...) {
+  char why[300];
   va_list args;
   va_start(args, fmt);
-  fprintf(stderr, "resnetcc: internal error: the pass %s leaves a broken graph: ", v->after);
-  if (n) fprintf(stderr, "node \"%s\" (%s): ", n->name, op_info[n->op].name);
-  vfprintf(stderr, fmt, args);
-  fputc('\n', stderr);
+  vsnprintf(why, sizeof why, fmt, args);
   va_end(args);
-  abort();
+  if (!n) internal_error("the pass %s leaves a broken graph: %s", v->after, why);
+  internal_error("the pass %s leaves a broken graph: node \"%s\" (%s): %s", v->after, n->name, op_info[n->op].name, why);
 }
 
 /* ---- values ---- */

@@ -35,6 +35,7 @@ refuses() {
   [ $status -eq 1 ] || failed "resnetcc $*: status $status, not 1"
   [ -s "$work.out" ] && failed "resnetcc $*: wrote to standard output"
   [ "$(wc -l <"$work.err")" -eq 1 ] || failed "resnetcc $*: not one line: $(cat "$work.err")"
+  grep -q "^resnetcc: error: " "$work.err" || failed "resnetcc $*: another form: $(cat "$work.err")"
   grep -qF -- "$message" "$work.err" || failed "resnetcc $*: no '$message' in: $(cat "$work.err")"
   [ "$before" = "$(ls -A)" ] || failed "resnetcc $*: left something behind: $(ls -A)"
 }

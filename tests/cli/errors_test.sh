@@ -53,15 +53,15 @@ for triple in x86_64-pc-windows-msvc x86_64-w64-mingw32 x86_64-cygwin x86_64-app
 done
 
 # Inputs.
-refuses "resnetcc: missing.onnx: " missing.onnx
+refuses "resnetcc: error: missing.onnx: " missing.onnx
 mkdir folder
-refuses "resnetcc: folder: " folder
+refuses "resnetcc: error: folder: " folder
 : >empty.onnx
-refuses "resnetcc: empty.onnx: " empty.onnx
+refuses "resnetcc: error: empty.onnx: " empty.onnx
 echo "not a model" >text.onnx
-refuses "resnetcc: text.onnx: " text.onnx
+refuses "resnetcc: error: text.onnx: " text.onnx
 head -c 200 "$tiny" >cut.onnx
-refuses "resnetcc: cut.onnx: " cut.onnx
+refuses "resnetcc: error: cut.onnx: " cut.onnx
 refuses 'unknown.onnx: node "a\x0a\x1b[2Jb" (Foo): ' "$here/unknown.onnx"
 refuses "sized.onnx: " "$here/sized.onnx"
 refuses "tiny.onnx: " --shape nothing=1,3,8,8 "$tiny"
@@ -107,6 +107,17 @@ for full in "--help" "--version" "--passes" "--emit=graph -o - $tiny" "-o - $tin
   [ $? -eq 1 ] || failed "$full did not notice a full device"
   holds "$work.err" "No space left on device"
 done
+
+# Colours are for a terminal whose user wants them.
+escape=$(printf '\033')
+if command -v script >/dev/null; then
+  script -qec "$RESNETCC missing.onnx" /dev/null >"$work.out" 2>&1 </dev/null
+  holds "$work.out" "${escape}[1mresnetcc: ${escape}[31merror:${escape}[0m missing.onnx: "
+  NO_COLOR=1 script -qec "$RESNETCC missing.onnx" /dev/null >"$work.out" 2>&1 </dev/null
+  holds "$work.out" "resnetcc: error: missing.onnx: "
+else
+  echo "skipped: no program \`script\` to show colours to"
+fi
 
 # A failure leaves the old output as it was.
 echo old >old.o

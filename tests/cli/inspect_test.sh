@@ -36,7 +36,7 @@ holds "$work.out" '"parameters": 132, "bytes": 528'
 holds "$work.out" '{"name": "Gemm", "count": 1, "node": "gemm", "refused": null}'
 holds "$work.out" '"refused": []}'
 
-refuses "resnetcc: missing.onnx: " inspect missing.onnx
+refuses "resnetcc: error: missing.onnx: " inspect missing.onnx
 refuses "error: no input file" inspect
 refuses "error: option '--tune' does not belong to the command 'inspect'" inspect "$tiny" --tune
 refuses "error: option '-o' does not belong to the command 'inspect'" inspect -o x.o "$tiny"

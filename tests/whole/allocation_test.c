@@ -78,7 +78,7 @@ static _Noreturn void compile_here(const char *model) {
   int status = compile(&cx, &opt);
   last = -1;
   long made = calls;
-  if (status) dprintf(STDERR_FILENO, "resnetcc: %s\n", cx.error);
+  if (status) message_print(MESSAGE_ERROR, cx.error);
   FILE *f = fopen("calls", "w");
   fprintf(f, "%ld", made);
   fclose(f);
@@ -101,7 +101,7 @@ static int compile_with_failures(const char *model, long from, long to) {
 
 static bool is_one_line(const char *text) {
   const char *end = strchr(text, '\n');
-  return strncmp(text, "resnetcc: ", 10) == 0 && end && !end[1] && strstr(text, "emory");
+  return strncmp(text, "resnetcc: error: ", 17) == 0 && end && !end[1] && strstr(text, "emory");
 }
 
 static int files_here(void) {
