@@ -3,7 +3,7 @@
 . "$(dirname "$0")/common.sh"
 prefix=$work/prefix
 cmake --install "$RESNETCC_BUILD" --prefix "$prefix" >"$work.out" 2>&1 || failed "install: $(cat "$work.out")"
-for file in bin/resnetcc lib/libresnetcc_rt.a include/resnetcc_rt.h; do
+for file in bin/resnetcc lib/libresnetcc_rt.a lib/libresnetcc_image.a include/resnetcc_rt.h include/resnetcc_image.h; do
   [ -f "$prefix/$file" ] || failed "not installed: $file"
 done
 RESNETCC=$prefix/bin/resnetcc
