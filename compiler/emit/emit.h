@@ -117,7 +117,7 @@ Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
  * `build` make its code where no layer has needed it yet. */
 enum { MAX_KERNEL_ARGS = 12 + MAX_STEPS };
 void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data);
-/* Attributes of a function that computes: full vector width, no unwinding. */
+/* Attributes of a function that computes: full vector width; nothing that it calls throws. */
 void compute_attributes(Emit *e, Ref fn);
 
 /* The frame that every layer function gets: byte offsets of its fields. */
@@ -168,7 +168,7 @@ int64_t inner_offset(const Value *v);
  * many bytes more at its end. */
 Ref flush_denormals(Emit *e, Ref layer, LLVMTypeRef layer_type, Ref frame);
 int64_t flush_frame_bytes(const Build *b);
-/* Of a function that runs on every CPU of the architecture. */
+/* Of a function that runs on every CPU of the architecture; the caller's code, which it calls, may throw. */
 void baseline_attributes(Emit *e, Ref fn);
 /* The functions and tables of the interface: NAME_run, NAME_model and what they need. */
 void emit_entry(Emit *e, const LayerCode *layer, int count);

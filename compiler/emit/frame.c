@@ -7,31 +7,36 @@
 
 /* ==== functions ==== */
 
-/* value NULL: an enum attribute. */
-static void add_attribute(Emit *e, Ref fn, const char *name, const char *value) {
-  LLVMAttributeRef a;
-  if (value) {
-    a = LLVMCreateStringAttribute(e->c, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
-  } else {
-    a = LLVMCreateEnumAttribute(e->c, LLVMGetEnumAttributeKindForName(name, strlen(name)), 0);
-  }
+static void add_text_attribute(Emit *e, Ref fn, const char *name, const char *value) {
+  LLVMAttributeRef a = LLVMCreateStringAttribute(e->c, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
   LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, a);
 }
 
+static void add_attribute(Emit *e, Ref fn, const char *name, uint64_t value) {
+  LLVMAttributeRef a = LLVMCreateEnumAttribute(e->c, LLVMGetEnumAttributeKindForName(name, strlen(name)), value);
+  LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, a);
+}
+
+/* Unwind tables that are right wherever a call may throw: debuggers and exceptions get past every function. */
+static void common_attributes(Emit *e, Ref fn) {
+  enum { SYNCHRONOUS = 1 };
+  add_attribute(e, fn, "uwtable", SYNCHRONOUS);
+  add_attribute(e, fn, "noinline", 0);
+}
+
 void compute_attributes(Emit *e, Ref fn) {
-  add_attribute(e, fn, "nounwind", NULL);
-  add_attribute(e, fn, "noinline", NULL);
+  common_attributes(e, fn);
+  add_attribute(e, fn, "nounwind", 0);
   if (e->t->lanes < 16) return;
   /* Without both, LLVM splits 512-bit vectors in two on CPUs that it thinks prefer 256 bits. */
-  add_attribute(e, fn, "prefer-vector-width", "512");
-  add_attribute(e, fn, "min-legal-vector-width", "512");
+  add_text_attribute(e, fn, "prefer-vector-width", "512");
+  add_text_attribute(e, fn, "min-legal-vector-width", "512");
 }
 
 void baseline_attributes(Emit *e, Ref fn) {
-  add_attribute(e, fn, "nounwind", NULL);
-  add_attribute(e, fn, "noinline", NULL);
-  add_attribute(e, fn, "target-cpu", "x86-64");
-  add_attribute(e, fn, "target-features", "");
+  common_attributes(e, fn);
+  add_text_attribute(e, fn, "target-cpu", "x86-64");
+  add_text_attribute(e, fn, "target-features", "");
 }
 
 bool kernel_begin(Emit *e, const char *key, LLVMTypeRef type, Ref *fn, Resume *saved) {

@@ -53,6 +53,16 @@ static void set_types(Emit *e) {
   e->vec = vec_of(e->f32, e->lanes);
 }
 
+/* Intel's control-flow enforcement: what is called by its address begins with endbr64, and a note says that the system may
+ * insist on that in a program all of whose objects say so. */
+static void enforce_control_flow(Emit *e) {
+  static const char *const flags[] = {"cf-protection-branch", "cf-protection-return"};
+  LLVMMetadataRef on = LLVMValueAsMetadata(const_i32(e, 1));
+  for (size_t i = 0; i < COUNT(flags); i++) {
+    LLVMAddModuleFlag(e->m, LLVMModuleFlagBehaviorOverride, flags[i], strlen(flags[i]), on);
+  }
+}
+
 static void emit_open(Emit *e, Build *b, LLVMTargetMachineRef machine) {
   int lanes = b->target->lanes;
   *e = (Emit){.build = b, .g = b->graph, .t = b->target, .lanes = lanes, .vec_bytes = lanes * F32_BYTES,
@@ -64,6 +74,7 @@ static void emit_open(Emit *e, Build *b, LLVMTargetMachineRef machine) {
   LLVMSetModuleDataLayout(e->m, layout);
   LLVMDisposeTargetData(layout);
   LLVMSetTarget(e->m, b->target->triple);
+  enforce_control_flow(e);
 }
 
 static void emit_close(Emit *e) {

@@ -45,11 +45,30 @@ build() {
 build -fPIE -pie || failed "a position independent program: status $?"
 [ -n "$RESNETCC_CFLAGS" ] || build -static || failed "a static program: status $?"
 
-# As C++, where there is a compiler for it.
+# As C++, where there is a compiler for it. What the caller's rcc_parallel throws passes through the model's functions.
+cat >program.cpp <<'END'
+#include "net.h"
+static void lend(const rcc_parallel *, void (*)(void *, int32_t, int32_t), void *, int32_t) { throw 7; }
+int main() {
+  static float image[2 * 192], out[10];
+  rcc_parallel par = {2, lend};
+  size_t size = net_model.workspace_size(2, 2);
+  void *work = rcc_workspace_alloc(size);
+  int caught = 0;
+  try { net_run(2, image, out, work, size, &par); } catch (int thrown) { caught = thrown; }
+  rcc_workspace_free(work, size);
+  return net_model.n_inputs != 1 || caught != 7;
+}
+END
 if command -v c++ >/dev/null; then
-  printf '#include "net.h"\nint main() { return net_model.n_inputs != 1; }\n' >program.cpp
-  c++ -std=c++11 $flags -c program.cpp -o program_cpp.o || failed "the header as C++"
+  c++ -std=c++11 $flags program.cpp net.o "$RESNETCC_RT" -pthread -o program_cpp || failed "the header as C++"
+  ./program_cpp || failed "an exception does not pass through the model: status $?"
 fi
+
+# Every function has unwind information; the object agrees to Intel's control-flow enforcement.
+[ "$(readelf --debug-dump=frames net.o | grep -c ' FDE ')" = "$(readelf -sW net.o | grep -c ' FUNC ')" ] ||
+  failed "unwind information of some functions only: $(readelf --debug-dump=frames net.o | grep FDE)"
+readelf -nW net.o | grep -q 'IBT, SHSTK' || failed "no note of control-flow enforcement: $(readelf -nW net.o)"
 
 # Symbols: two that others see, three that are asked for.
 [ "$(nm -g --defined-only net.o | awk '{ print $3 }' | sort | tr '\n' ' ')" = "net_model net_run " ] ||
