@@ -28,7 +28,7 @@ static const uint64_t two_over_pi[PI_LIMBS] = {
 
 static Ref digits_table(Emit *e) {
   static const char name[] = "two_over_pi";
-  Ref limb[PI_LIMBS], table = LLVMGetNamedGlobal(e->m, name);
+  Ref limb[PI_LIMBS], table = LLVMGetNamedGlobal(e->m, local_name(e, name));
   for (int i = 0; i < PI_LIMBS; i++) limb[i] = LLVMConstInt(e->i64, two_over_pi[i], 0);
   return table ? table : constant_global(e, LLVMConstArray2(e->i64, limb, PI_LIMBS), name);
 }

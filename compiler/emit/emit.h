@@ -86,7 +86,7 @@ typedef struct Emit {
   const Node *node;      /* whose layer function is built: the graph's own, or if `bound` ... */
   bool bound;            /* ... one that stands for all of the same key, whose values' places come from a table */
   Map shared;            /* layer.c: functions that layers share, so far */
-  int n_kernels;         /* so far */
+  Map kernels;           /* frame.c: the functions that they call, by their keys */
   Buffer key;            /* of the layer being made; here, so that a failure leaves nothing of it behind */
   int phase;             /* of an operator that needs a barrier inside: a layer function each */
   int64_t instructions;  /* of the functions made so far */
@@ -106,15 +106,16 @@ Ref scratch_ptr(Emit *e);  /* this worker's scratch */
 void task_range(Emit *e, int64_t total, Ref *lo, Ref *hi);
 /* Declares the layer serial: it is called once, as task 0 of 1. Excludes task_range. */
 void only_task_zero(Emit *e);
-/* An internal function of that key, made once a module: returns true if it must be built now (builder at its entry,
- * e->fn set; *saved keeps the caller's place), false if it exists. Layers of one shape so share one kernel. */
+/* The name of what is local to the object: MODEL.what. */
+const char *local_name(Emit *e, const char *what);
+/* A local function to be built now: builder at its entry, e->fn set; *saved keeps the caller's place. */
 typedef struct Resume { LLVMBasicBlockRef block; Ref fn, frame, task, worker; } Resume;
-bool kernel_begin(Emit *e, const char *key, LLVMTypeRef type, Ref *fn, Resume *saved);
-void kernel_end(Emit *e, Resume *saved); /* adds `ret void`, counts, and returns to the caller's place */
+Ref function_begin(Emit *e, const char *name, LLVMTypeRef type, Resume *saved);
+void function_end(Emit *e, Resume *saved); /* adds `ret void`, counts, and returns to the caller's place */
 void count_instructions(Emit *e, Ref fn); /* of a finished function */
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
 /* Calls the kernel of that key, whose arguments are n pointers and integers (NULL: a pointer that it does not use), and lets
- * `build` make its code where no layer has needed it yet. */
+ * `build` make its code where no layer has needed it yet. Its name is MODEL.kNN. and the key's beginning. */
 enum { MAX_KERNEL_ARGS = 12 + MAX_STEPS };
 void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data);
 /* Attributes of a function that computes: full vector width; nothing that it calls throws. */
@@ -141,7 +142,7 @@ typedef struct LayerCode {
  * at a layer of more than MAX_LAYER_CODE instructions, or where all so far are more than MAX_CODE or, by CODE_BYTES, than the
  * memory that is left. */
 void emit_layers(Emit *e, LayerCode *layer);
-Ref constant_global(Emit *e, Ref value, const char *name);
+Ref constant_global(Emit *e, Ref value, const char *name); /* which is local */
 /* A load of what stays as it is while a layer function runs, so that LLVM takes it out of loops, past stores and calls. */
 Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align);
 

@@ -24,7 +24,7 @@ typedef struct Entry {
 
 static Ref new_function(Entry *y, const char *name, LLVMTypeRef type, bool visible) {
   Emit *e = y->e;
-  Ref fn = LLVMAddFunction(e->m, name, type);
+  Ref fn = LLVMAddFunction(e->m, visible ? name : local_name(e, name), type);
   if (!visible) LLVMSetLinkage(fn, LLVMInternalLinkage);
   baseline_attributes(e, fn);
   e->fn = fn;
@@ -429,8 +429,9 @@ static void build_table(Entry *y) {
     tensor_table(e, g->input, g->input_shape, g->n_input), tensor_table(e, g->output, g->output_shape, g->n_output),
     y->workspace_size, y->run,
   };
-  Ref table = constant_global(e, LLVMConstStructInContext(e->c, fields, COUNT(fields), 0),
-                              format_text(g->cx, "%s_model", g->name));
+  const char *name = format_text(g->cx, "%s_model", g->name);
+  Ref table = constant_global(e, LLVMConstStructInContext(e->c, fields, COUNT(fields), 0), "model");
+  LLVMSetValueName2(table, name, strlen(name));
   LLVMSetLinkage(table, LLVMExternalLinkage);
 }
 

@@ -18,7 +18,7 @@ static void control(Emit *e, const char *name, Ref place) { intrinsic(e, name, 0
 /* void flushed(Frame *frame, i32 task, i32 worker): the layer of the frame. Its exceptions leave no flags: the register is as
  * it was. */
 static Ref flushed_function(Emit *e, LLVMTypeRef layer_type) {
-  static const char name[] = "flushed";
+  const char *name = local_name(e, "flushed");
   Ref fn = LLVMGetNamedFunction(e->m, name);
   if (fn) return fn;
   LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);

@@ -39,20 +39,17 @@ void baseline_attributes(Emit *e, Ref fn) {
   add_text_attribute(e, fn, "target-features", "");
 }
 
-bool kernel_begin(Emit *e, const char *key, LLVMTypeRef type, Ref *fn, Resume *saved) {
-  *fn = LLVMGetNamedFunction(e->m, key);
-  if (*fn) {
-    assert(LLVMGlobalGetValueType(*fn) == type);
-    return false;
-  }
-  *fn = LLVMAddFunction(e->m, key, type);
-  LLVMSetLinkage(*fn, LLVMInternalLinkage);
-  compute_attributes(e, *fn);
+const char *local_name(Emit *e, const char *what) { return format_text(e->g->cx, "%s.%s", e->g->name, what); }
+
+Ref function_begin(Emit *e, const char *name, LLVMTypeRef type, Resume *saved) {
+  Ref fn = LLVMAddFunction(e->m, local_name(e, name), type);
+  LLVMSetLinkage(fn, LLVMInternalLinkage);
+  compute_attributes(e, fn);
   *saved = (Resume){LLVMGetInsertBlock(e->b), e->fn, e->frame, e->task, e->worker};
-  e->fn = *fn;
+  e->fn = fn;
   e->frame = e->task = e->worker = NULL;
-  LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, *fn, ""));
-  return true;
+  LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, fn, ""));
+  return fn;
 }
 
 void count_instructions(Emit *e, Ref fn) {
@@ -61,7 +58,7 @@ void count_instructions(Emit *e, Ref fn) {
   }
 }
 
-void kernel_end(Emit *e, Resume *saved) {
+void function_end(Emit *e, Resume *saved) {
   LLVMBuildRetVoid(e->b);
   count_instructions(e, e->fn);
   e->fn = saved->fn;
@@ -69,6 +66,53 @@ void kernel_end(Emit *e, Resume *saved) {
   e->task = saved->task;
   e->worker = saved->worker;
   if (saved->block) LLVMPositionBuilderAtEnd(e->b, saved->block);
+}
+
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+/* Bytes of a key's first words and what follows them, which is a size or a tile: conv_14x2, winograd_in_m4. */
+static int short_key(const char *key) {
+  for (const char *p = key;; p++) {
+    const char *word = p;
+    while (is_letter(*p)) p++;
+    if (*p == '_' && p > word + 1) continue;
+    return (int)(p - key + (ptrdiff_t)strcspn(p, "_|"));
+  }
+}
+
+static const char *kernel_name(Emit *e, const char *key) {
+  char *name = format_text(e->g->cx, "k%02d.%.*s", e->build->n_kernel, short_key(key), key);
+  for (char *p = name; *p; p++) {
+    if (!is_letter(*p) && !(*p >= '0' && *p <= '9') && *p != '.') *p = '_';
+  }
+  return name;
+}
+
+/* Lists it in the build. */
+static void note_kernel(Emit *e, const char *name, const char *key) {
+  Build *b = e->build;
+  if ((b->n_kernel & (b->n_kernel - 1)) == 0) { /* a power of two: full */
+    KernelInfo *more = alloc_n(e->g->cx, 2 * (size_t)b->n_kernel + 1, sizeof *more);
+    move_bytes(more, b->kernel, (size_t)b->n_kernel * sizeof *more);
+    b->kernel = more;
+  }
+  b->kernel[b->n_kernel++] = (KernelInfo){local_name(e, name), copy_text(e->g->cx, key)};
+}
+
+static Ref kernel_function(Emit *e, const char *key, LLVMTypeRef type, void (*build)(const void *data), const void *data) {
+  Ref fn = e->build->options->unshared ? NULL : map_get(&e->kernels, key);
+  Resume saved;
+  if (fn) {
+    assert(LLVMGlobalGetValueType(fn) == type);
+    return fn;
+  }
+  const char *name = kernel_name(e, key);
+  fn = function_begin(e, name, type, &saved);
+  note_kernel(e, name, key);
+  map_put(e->g->cx, &e->kernels, e->build->kernel[e->build->n_kernel - 1].key, fn);
+  build(data);
+  function_end(e, &saved);
+  return fn;
 }
 
 void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data) {
@@ -79,14 +123,7 @@ void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const
     types[i] = LLVMTypeOf(args[i]);
   }
   LLVMTypeRef type = LLVMFunctionType(e->void_, types, (unsigned)n, 0);
-  Ref fn;
-  Resume saved;
-  if (e->build->options->unshared) key = format_text(e->g->cx, "%s_%d", key, e->n_kernels++);
-  if (kernel_begin(e, key, type, &fn, &saved)) {
-    build(data);
-    kernel_end(e, &saved);
-  }
-  call(e, fn, type, n, args);
+  call(e, kernel_function(e, key, type, build, data), type, n, args);
 }
 
 /* ==== values ==== */
@@ -128,7 +165,7 @@ Ref weights_ptr(Emit *e, int64_t offset) {
 }
 
 Ref constant_global(Emit *e, Ref value, const char *name) {
-  Ref global = LLVMAddGlobal(e->m, LLVMTypeOf(value), name);
+  Ref global = LLVMAddGlobal(e->m, LLVMTypeOf(value), local_name(e, name));
   LLVMSetInitializer(global, value);
   LLVMSetGlobalConstant(global, 1);
   LLVMSetLinkage(global, LLVMInternalLinkage);

@@ -84,9 +84,8 @@ static int64_t place_of(const Graph *g, const Value *v) {
 
 static Ref build_function(Emit *e, Node *n, int phase, const char *name, bool bound) {
   LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
-  Ref fn;
   Resume saved;
-  kernel_begin(e, name, type, &fn, &saved);
+  Ref fn = function_begin(e, name, type, &saved);
   e->frame = LLVMGetParam(fn, 0);
   e->task = LLVMGetParam(fn, 1);
   e->worker = LLVMGetParam(fn, 2);
@@ -97,7 +96,7 @@ static Ref build_function(Emit *e, Node *n, int phase, const char *name, bool bo
   emitter[n->op](e, n);
   e->node = NULL;
   e->bound = false;
-  kernel_end(e, &saved);
+  function_end(e, &saved);
   return fn;
 }
 
@@ -127,11 +126,26 @@ static const Shared *shared_function(Emit *e, Buffer key, int phase, const char 
 /* With so many, those that differ in a number only (20,000 sums of a tensor and a constant) become one that reads it. */
 enum { MANY_FUNCTIONS = 256 };
 
+/* 03.conv3x3_64_128: the number of the first layer that has the function, the operator in small letters, the window and the
+ * channels of a convolution. The second phase has .b behind it. */
+static const char *function_name(Context *cx, const Node *n, int index, int phase) {
+  Buffer name = {0};
+  buffer_printf(&name, "%02d.", index);
+  for (const char *p = op_info[n->op].name; *p; p++) buffer_printf(&name, "%c", *p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+  if (n->op == OP_Conv) {
+    buffer_printf(&name, "%lldx%lld_%lld_%lld", (long long)n->win.kh, (long long)n->win.kw, (long long)n->in[0]->shape.d[1],
+                  (long long)n->out[0]->shape.d[1]);
+  }
+  if (phase) buffer_printf(&name, ".b");
+  const char *copy = copy_text(cx, name.data);
+  buffer_free(&name);
+  return copy;
+}
+
 static LayerCode emit_layer(Emit *e, Node *n, int index, int phase) {
-  char name[64];
   LayerCode layer = {0};
   e->key.size = 0;
-  snprintf(name, sizeof name, "layer%d%s_%s", index, phase ? "b" : "", op_info[n->op].name);
+  const char *name = function_name(e->g->cx, n, index, phase);
   bool few = e->build->options->many_shapes || e->shared.n >= MANY_FUNCTIONS;
   if (!e->build->options->unshared && layer_key(n, phase, few, &e->key)) {
     const Shared *s = shared_function(e, e->key, phase, name);
@@ -150,17 +164,24 @@ static bool is_too_large(const Emit *e, int64_t before) {
   return all - before > MAX_LAYER_CODE || all > MAX_CODE || all * CODE_BYTES > arena_left(e->g->cx->arena);
 }
 
+static const char *symbol_of(Context *cx, Ref fn) {
+  size_t length;
+  const char *name = LLVMGetValueName2(fn, &length);
+  return copy_bytes_as_text(cx, name, length);
+}
+
 void emit_layers(Emit *e, LayerCode *layer) {
   Build *b = e->build;
   const Graph *g = b->graph;
   b->layer = alloc_n(g->cx, 2 * (size_t)g->n_node + 1, sizeof *b->layer);
-  b->n_layer = 0;
+  b->n_layer = b->n_kernel = 0;
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
     for (int phase = 0; phase < phase_count(n); phase++) {
-      b->layer[b->n_layer] = (LayerInfo){n, phase};
       int64_t before = e->instructions;
-      layer[b->n_layer++] = emit_layer(e, n, i, phase);
+      LayerCode made = emit_layer(e, n, i, phase);
+      layer[b->n_layer] = made;
+      b->layer[b->n_layer++] = (LayerInfo){n, phase, symbol_of(g->cx, made.fn)};
       if (!is_too_large(e, before)) continue;
       e->too_large = n;
       return;

@@ -6,7 +6,7 @@
 /* Without their bytes, which object.c attaches: LLVM must neither carry nor fold them. */
 static void declare_weights(Emit *e) {
   LLVMTypeRef type = LLVMArrayType2(e->i8, (uint64_t)e->build->weights_size);
-  e->weights = LLVMAddGlobal(e->m, type, "weights");
+  e->weights = LLVMAddGlobal(e->m, type, local_name(e, "weights"));
   LLVMSetGlobalConstant(e->weights, 1);
   LLVMSetVisibility(e->weights, LLVMHiddenVisibility);
   LLVMSetAlignment(e->weights, 64);

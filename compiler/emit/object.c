@@ -121,13 +121,14 @@ enum { LINE = 64 };
 static const int64_t max_weights = INT64_C(0x78000000);
 
 static void define_weights_section(Emit *e) {
-  static const char text[] = ".section " SECTION ",\"a\",@progbits\n.p2align 6\nweights:\n.zero 64\n";
+  const char *text = format_text(e->g->cx, ".section " SECTION ",\"a\",@progbits\n.p2align 6\n%s:\n.zero 64\n",
+                                 local_name(e, "weights"));
   LLVMAppendModuleInlineAsm(e->m, text, strlen(text));
 }
 
 static void define_weights_bytes(Emit *e) {
   const Build *b = e->build;
-  e->weights = LLVMGetNamedGlobal(e->m, "weights");
+  e->weights = LLVMGetNamedGlobal(e->m, local_name(e, "weights"));
   if (!e->weights) return; /* nothing reads them, and LLVM has dropped the declaration */
   LLVMSetInitializer(e->weights,
                      LLVMConstStringInContext(e->c, (const char *)b->weights, (unsigned)b->weights_size, 1));

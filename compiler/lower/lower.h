@@ -36,7 +36,12 @@ typedef struct Tuning Tuning;
 typedef struct LayerInfo {
   Node *node;
   int phase;
+  const char *symbol;  /* of its function */
 } LayerInfo;
+
+typedef struct KernelInfo {
+  const char *symbol, *key; /* key: all that its code depends on */
+} KernelInfo;
 
 typedef struct Build {
   Graph *graph;
@@ -55,6 +60,8 @@ typedef struct Build {
   int64_t scratch_size;  /* ... and that each thread has for itself, behind them */
   LayerInfo *layer;      /* emit: the layer functions in the order of their calls */
   int n_layer;
+  KernelInfo *kernel;    /* emit: the functions that these call */
+  int n_kernel;
 } Build;
 
 /* ==== plans ====

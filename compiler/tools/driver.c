@@ -105,6 +105,13 @@ static void write_report(const Report *r, Output *out) {
   free(text);
 }
 
+static bool has_tables(const ReportPaths *report) {
+  for (int i = 0; i < report->n; i++) {
+    if (!*report->path[i]) return true;
+  }
+  return false;
+}
+
 static void write_files(Build *b, const ToolOptions *opt, const Paths *paths, Report *r) {
   Context *cx = b->graph->cx;
   Output *out[4 + MAX_REPORTS] = {output_open(cx, paths->output)};
@@ -112,6 +119,7 @@ static void write_files(Build *b, const ToolOptions *opt, const Paths *paths, Re
   double last = wall_seconds();
   if (b->options->emit == EMIT_GRAPH) write_graph(b->graph, out[0]);
   else write_code(b, opt, r, out[0]);
+  if (has_tables(&opt->report) && !opt->json && b->n_layer) print_symbols(r, text_file(paths));
   if (r->runs && !opt->json) print_times(r, text_file(paths));
   if (paths->header) write_header(b, out[n++] = output_open(cx, paths->header));
   if (paths->tuning) write_tuning(b, out[n++] = output_open(cx, paths->tuning));
@@ -126,13 +134,6 @@ static Tuning *read_times(Context *cx, const ToolOptions *opt, const Target *tar
   Tuning *t = opt->tune && *opt->tune ? tuning_read(cx, target, opt->tune) : NULL;
   if (t) paths->tuning = NULL;
   return t;
-}
-
-static bool has_tables(const ReportPaths *report) {
-  for (int i = 0; i < report->n; i++) {
-    if (!*report->path[i]) return true;
-  }
-  return false;
 }
 
 /* What there is to tell before there is code. */

@@ -173,6 +173,7 @@ static void put_layer(const Report *r, const ReportLayer *l, FILE *f) {
   if (r->runs) member_number(", ", "ms", l->seconds * 1e3, f);
   if (l->checked) member_number(", ", "error", l->error, f);
   if (l->checked) member_number(", ", "fp32_error", l->fp32_error, f);
+  if (l->symbol) member_text(", ", "symbol", l->symbol, f);
   if (l->candidate) put_candidates(l, f);
   fputc('}', f);
 }
@@ -188,6 +189,17 @@ static void put_buffer(const ReportBuffer *b, FILE *f) {
   fprintf(f, ", \"halo\": [%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "]", b->top, b->left, b->bottom, b->right);
   member_text(", ", "alias", b->alias, f);
   fputc('}', f);
+}
+
+static void put_kernels(const Report *r, FILE *f) {
+  fputs(",\n \"kernels\": [", f);
+  for (int i = 0; i < r->n_kernel; i++) {
+    fputs(between_items(i), f);
+    member_text("{", "symbol", r->kernel[i].symbol, f);
+    member_text(", ", "key", r->kernel[i].key, f);
+    fputc('}', f);
+  }
+  fputc(']', f);
 }
 
 static void put_sizes(const Report *r, FILE *f) {
@@ -216,6 +228,7 @@ static void put_code(const Report *r, FILE *f) {
     put_buffer(&r->buffer[i], f);
   }
   fputs("]", f);
+  put_kernels(r, f);
 }
 
 static void put_accuracy(const Report *r, FILE *f) {

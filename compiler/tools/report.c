@@ -132,7 +132,12 @@ Report *report_new(const Build *b) {
 }
 
 void report_code(Report *r, const Build *b) {
-  for (int i = 0; i < b->n_layer; i++) r->layer[node_index(b->graph, b->layer[i].node)].phases++;
+  for (int i = 0; i < b->n_layer; i++) {
+    ReportLayer *l = &r->layer[node_index(b->graph, b->layer[i].node)];
+    if (l->phases++ == 0) l->symbol = b->layer[i].symbol;
+  }
+  r->kernel = b->kernel;
+  r->n_kernel = b->n_kernel;
 }
 
 ReportError report_error(const Context *failed) {

@@ -72,6 +72,14 @@ void print_accuracy(const Report *r, FILE *f) {
   }
 }
 
+void print_symbols(const Report *r, FILE *f) {
+  fprintf(f, "\n%-44s %s\n", "function", "node, or all that a kernel depends on");
+  for (int i = 0; i < r->n_layer; i++) {
+    if (r->layer[i].symbol) fprintf(f, "%-44s %s\n", r->layer[i].symbol, shown(r, r->layer[i].node));
+  }
+  for (int i = 0; i < r->n_kernel; i++) fprintf(f, "%-44s %s\n", r->kernel[i].symbol, r->kernel[i].key);
+}
+
 /* ==== --why ==== */
 
 void print_candidates(const Report *r, FILE *f) {
@@ -87,6 +95,7 @@ void print_candidates(const Report *r, FILE *f) {
 /* ==== --profile ==== */
 
 typedef struct Row {
+  int number;            /* of the layer, as in its function's name */
   const char *what, *algorithm, *node;
   const char *group;     /* the row of the second table to which it belongs */
   int layers;
@@ -128,6 +137,7 @@ static void list_rows(Table *t, const Report *r) {
     if (r->layer[i].phases == 0) continue;
     Row *row = &t->row[t->n_row++];
     *row = row_of(r->cx, &r->layer[i]);
+    row->number = i;
     add_to(&t->all, row);
     widen(&t->what, row->what);
     widen(&t->algorithm, row->algorithm);
@@ -175,7 +185,7 @@ static void print_layers(const Table *t) {
           "% peak", "MB", "node");
   for (int i = 0; i < t->n_row; i++) {
     char number[16];
-    snprintf(number, sizeof number, "%d", i);
+    snprintf(number, sizeof number, "%d", t->row[i].number);
     print_row(t, number, &t->row[i]);
   }
   print_row(t, "", &t->all);

@@ -119,6 +119,7 @@ typedef struct ReportLayer {
   const ReportCandidate *candidate; /* what it could have, the least costly first */
   int n_candidate;
   int phases;              /* functions that compute it, one after the other; 0: none does, or code was not made */
+  const char *symbol;      /* of the first of them */
   double gflop, bytes;     /* that it takes; that it has to move */
   double seconds;          /* of all phases, where Report.runs > 0 */
   bool checked;            /* there are errors: against double precision, relative to the largest result */
@@ -150,6 +151,8 @@ typedef struct Report {
   int n_layer;
   ReportBuffer *buffer;
   int n_buffer;
+  const KernelInfo *kernel; /* what the layers' functions call */
+  int n_kernel;
   int samples;             /* results that were checked of each layer; 0: none has to be */
   const char *unchecked;   /* why none was; NULL: they were */
   int runs, threads;       /* of the profile; 0: there is none */
@@ -157,7 +160,7 @@ typedef struct Report {
 } Report;
 
 Report *report_new(const Build *b);               /* after the passes */
-void report_code(Report *r, const Build *b);      /* after object_emit: the phases */
+void report_code(Report *r, const Build *b);      /* after object_emit: phases, symbols and kernels */
 ReportError report_error(const Context *failed);  /* while that lives */
 
 /* ==== accuracy.c, profile.c: what a report has by running the object, or parts of it, here ==== */
@@ -172,6 +175,7 @@ void report_times(Report *r, Build *b, const Object *o, int threads);
 void print_model(const Report *r, FILE *f);      /* inspect */
 void print_buffers(const Report *r, FILE *f);    /* --report: sizes, a line for every buffer */
 void print_accuracy(const Report *r, FILE *f);   /* and the errors, where there are some */
+void print_symbols(const Report *r, FILE *f);    /* and whose code the object's functions are */
 void print_candidates(const Report *r, FILE *f); /* --why: a line for each of every layer; * marks the chosen ones */
 void print_times(const Report *r, FILE *f);      /* --profile: a table of the layers, and one of the algorithms */
 

@@ -80,6 +80,14 @@ for symbol in $(nm -u net.o | awk '{ print $2 }'); do
   esac
 done
 
+# Those of the object itself: plain words that begin with the model's name and, of a layer's code, its number.
+nm net.o | awk '{ print $NF }' | grep -vE '^(net[._][A-Za-z0-9_.$]+|[.]LCPI[0-9_]+|rcc_cpu_check|memcpy|memset)$' >strange && failed "symbols: $(cat strange)"
+succeeds "$here/tiny.onnx" --report -o net.o
+for symbol in $(nm net.o | awk '$3 ~ /^net[.](k?[0-9])/ { print $3 }'); do
+  grep -q "^$symbol  *[^ ]" "$work.out" || failed "--report does not tell what $symbol is"
+done
+nm net.o | grep -q ' t net[.][0-9][0-9][.]conv3x3_3_4$' || failed "no layer's function is named after it: $(nm net.o)"
+
 # Weights and table can be shared: nothing in the object is writable once it is relocated.
 if readelf -SW net.o | grep -E '\.(data|bss)( |\.[^r])' | grep -q ' WA '; then
   failed "the object has writable data"

@@ -80,7 +80,7 @@ static void every_layer_has_a_row(void **state) {
   for (const char *s = strstr(table, "\n\n") + 2; *s != '\n'; s += strcspn(s, "\n") + 1) lines++;
   assert_int_equal(lines, b->n_layer + 2); /* a head and a sum */
   for (int i = 0; i < b->n_layer; i++) {
-    const char *line = line_with(table, format_text(cx, "\n%3d %s ", i,
+    const char *line = line_with(table, format_text(cx, "\n%3d %s ", node_index(b->graph, b->layer[i].node),
                                                     op_info[b->layer[i].node->op].name) + 1);
     const char *name = b->layer[i].node->name;
     assert_string_equal(line + strlen(line) - strlen(name), name);
