@@ -52,7 +52,7 @@ static int run_command(const CommandLine *line) {
   Context cx = {0};
   catch_signals();
   int status = line->command->run(&cx, &line->tool);
-  if (status) message_print(MESSAGE_ERROR, cx.error);
+  if (status == 1) message_print(MESSAGE_ERROR, cx.error);
   return status;
 }
 
@@ -62,6 +62,6 @@ int main(int argc, char **argv) {
   command_line_read(&line, argv);
   int status = print_text(&line) ? 0 : run_command(&line);
   command_line_free(&line);
-  if (status == 0) check_text();
+  if (status != 1) check_text();
   return status;
 }

@@ -85,6 +85,28 @@ static void read_number(const OptionRow *row, void *field, const char *value) {
   else usage_error("%s=%s: it is a number from 1 on", row->name, value);
 }
 
+/* Numbers as in 1,2,4: only bench takes more than one. */
+static void read_counts(const OptionRow *row, void *field, const char *value) {
+  Counts *c = field;
+  *c = (Counts){0};
+  for (const char *s = value;; s++) {
+    char *end;
+    int64_t n = number_at(s, &end);
+    if (n <= 0 || (row->most && n > row->most) || (*end && *end != ',') || c->n == MAX_COUNTS)
+      usage_error("%s=%s: it is a number from 1 to %lld, for bench also several as in 1,2,4", row->name, value, (long long)row->most);
+    c->value[c->n++] = n;
+    s = end;
+    if (!*end) return;
+  }
+}
+
+static void read_real(const OptionRow *row, void *field, const char *value) {
+  char *end;
+  double v = strtod(value, &end);
+  if (!*value || *end || !(v > 0 && v <= 1e6)) usage_error("%s=%s: it is a number above 0", row->name, value);
+  *(double *)field = v;
+}
+
 static void read_size(const OptionRow *row, void *field, const char *value) {
   static const char units[] = "KMG";
   char *end;
@@ -142,13 +164,16 @@ static void read_shape(const OptionRow *row, void *field, const char *value) {
 /* ==== the tables ==== */
 
 const Command command_list[] = {
-  {"compile", "MODEL", "Compiles an ONNX model to an object file and a C header.", compile},
-  {"inspect", "MODEL", "Tells what a model holds, and why resnetcc would refuse it.", inspect},
+  {"compile", "MODEL", "Compiles an ONNX model to an object file and a C header.", .run = compile},
+  {"inspect", "MODEL", "Tells what a model holds, and why resnetcc would refuse it.", .run = inspect},
+  {"verify", "MODEL [DIR]...", "Runs a model here and compares its outputs with what is right.",
+   .run = verify_command, .more = true},
 };
 const int command_count = COUNT(command_list);
 
 const char *const group_title[GROUP_COUNT] = {
   [OUTPUT] = "Output", [MODEL] = "Model", [CODE] = "Code", [FINDINGS] = "What a compilation finds",
+  [CHECKS] = "What a model is checked with",
   [PROGRAM] = "The program itself", [DEVELOPER] = "For the compiler's developers",
 };
 
@@ -191,31 +216,31 @@ const OptionRow option_list[] = {
   {MODEL, EVERY, "--max-memory", "SIZE", EITHER, read_size, OF_PASSES(max_memory),
    .help = "refuse models that need more memory; SIZE may end in K, M or G (default: 16G)",
    .most = MOST_MEMORY},
-  {MODEL, COMPILE, "--nchwc-block", "WIDTH", EITHER, read_choice, OF_PASSES(nchwc_block),
+  {MODEL, RUNNING, "--nchwc-block", "WIDTH", EITHER, read_choice, OF_PASSES(nchwc_block),
    .help = "of a model that ONNX Runtime's optimizer saved with ORT_ENABLE_ALL: its channels are in blocks of 8 "
            "(saved on AVX2), of 16 (on AVX-512), or as the model shows it (auto, default)",
    .choice = nchwc_names},
 
-  {CODE, COMPILE, "-mcpu", "CPU", JOINED, read_text, OF_PASSES(cpu),
+  {CODE, RUNNING, "-mcpu", "CPU", JOINED, read_text, OF_PASSES(cpu),
    .help = "generate code for CPU, named as by clang; otherwise for the CPU of this machine"},
-  {CODE, COMPILE, "-mattr", "LIST", JOINED, read_text, OF_PASSES(attr),
+  {CODE, RUNNING, "-mattr", "LIST", JOINED, read_text, OF_PASSES(attr),
    .help = "features of it, as in +avx2,-fma"},
-  {CODE, COMPILE, "--target", "TRIPLE", EITHER, read_text, OF_PASSES(triple),
+  {CODE, RUNNING, "--target", "TRIPLE", EITHER, read_text, OF_PASSES(triple),
    .help = "such as x86_64-linux-gnu; otherwise this machine"},
-  {CODE, COMPILE, "-Os", NULL, NONE, read_flag, OF_PASSES(small),
+  {CODE, RUNNING, "-Os", NULL, NONE, read_flag, OF_PASSES(small),
    .help = "no weights that take more room for being faster; those that 16 bits hold exactly are kept in 16"},
-  {CODE, COMPILE, "--strict", NULL, NONE, read_flag, OF_PASSES(strict),
+  {CODE, RUNNING, "--strict", NULL, NONE, read_flag, OF_PASSES(strict),
    .help = "nothing that rests on activations being finite, or on the sign of a zero being of no interest: "
            "NaNs and infinities come out where the operators have them, at the price of direct convolutions"},
-  {CODE, COMPILE, "--flush-denormals", NULL, NONE, read_flag, OF_PASSES(flush_denormals),
+  {CODE, RUNNING, "--flush-denormals", NULL, NONE, read_flag, OF_PASSES(flush_denormals),
    .help = "while the object runs, the CPU takes denormal numbers for zeros; its mode is then what it was"},
-  {CODE, COMPILE, "--winograd", "WHEN", EITHER, read_choice, OF_PASSES(winograd),
+  {CODE, RUNNING, "--winograd", "WHEN", EITHER, read_choice, OF_PASSES(winograd),
    .help = "auto (default), off, or, wherever it fits, 2 or 4: F(2x2,3x3) or F(4x4,3x3)",
    .choice = winograd_names},
-  {CODE, COMPILE, "--strassen", "WHEN", EITHER, read_choice, OF_PASSES(strassen),
+  {CODE, RUNNING, "--strassen", "WHEN", EITHER, read_choice, OF_PASSES(strassen),
    .help = "auto (default), off, or on: Strassen's algorithm for 1x1 convolutions wherever it fits",
    .choice = strassen_names},
-  {CODE, COMPILE, "--tune", "FILE", OPTIONAL, read_path, TOOL(tune),
+  {CODE, RUNNING, "--tune", "FILE", OPTIONAL, read_path, TOOL(tune),
    .help = "measure the algorithms of each layer here and keep the times in FILE (default: the output's name "
            "with .tune); a FILE that exists is read instead"},
 
@@ -227,12 +252,23 @@ const OptionRow option_list[] = {
   {FINDINGS, COMPILE, "--profile", NULL, NONE, read_flag, TOOL(profile),
    .help = "run the object here and list the time of every layer, what share of the fp32 peak it reaches, "
            "and how many bytes it has to move"},
-  {FINDINGS, COMPILE, "--threads", "N", EITHER, read_number, TOOL(threads),
-   .help = "threads that --profile runs it with (default: 1)", .most = MOST_THREADS},
+  {FINDINGS, COMPILE | VERIFY, "--threads", "N", EITHER, read_counts, TOOL(threads),
+   .help = "threads that a run has (default: 1)", .most = MOST_THREADS},
   {FINDINGS, EVERY, "--json", NULL, NONE, read_flag, TOOL(json),
    .help = "print what is found, or the error, as one object of JSON on standard output"},
   {FINDINGS, COMPILE, "-v", NULL, NONE, read_flag, TOOL(verbose),
    .help = "say what is compiled, and how large it gets"},
+
+  {CHECKS, VERIFY, "--rtol", "R", EITHER, read_real, TOOL(rtol),
+   .help = "agree up to R of the largest output (default: 1e-5, with Winograd's or Strassen's algorithm 1e-4)"},
+  {CHECKS, VERIFY, "--seed", "N", EITHER, read_number, TOOL(seed),
+   .help = "the random inputs where there are no data sets (default: 1)"},
+  {CHECKS, VERIFY, "--per-node", NULL, NONE, read_flag, TOOL(per_node),
+   .help = "name the first node that strays, and list the error of all"},
+  {CHECKS, VERIFY, "--against", "FILE", EITHER, read_path, TOOL(against),
+   .help = "what FILE gives, a model or a shared library, is right"},
+  {CHECKS, VERIFY, "--save", "DIR", EITHER, read_path, TOOL(save),
+   .help = "write the inputs and what is right to DIR/test_data_set_0, or the next that is free"},
 
   {PROGRAM, EVERY, "--help", "WHAT", OPTIONAL, read_text, LINE(help),
    .help = "print this; developer: the options for the compiler's developers; operators, markdown: the "
@@ -290,6 +326,13 @@ static int read_option(CommandLine *line, char **argv, int i) {
   return row->ends ? 0 : next ? 2 : 1;
 }
 
+static void read_operand(ToolOptions *t, const char *arg) {
+  if (!*arg) usage_error("the name of a file or folder is empty");
+  t->operand = realloc(t->operand, ((size_t)t->n_operand + 1) * sizeof *t->operand);
+  if (!t->operand) out_of_memory();
+  t->operand[t->n_operand++] = arg;
+}
+
 static void read_input(Options *o, const char *arg) {
   for (int i = 1; o->input && i < command_count; i++) {
     if (strcmp(o->input, command_list[i].name) == 0) usage_error("the command '%s' comes first", o->input);
@@ -314,11 +357,14 @@ void command_line_read(CommandLine *line, char **argv) {
   bool only_files = false;
   for (int i = read_command(line, argv), took; argv[i]; i += took) {
     took = 1;
-    if (only_files || argv[i][0] != '-' || !argv[i][1]) read_input(&line->tool.compile, argv[i]);
+    bool is_file = only_files || argv[i][0] != '-' || !argv[i][1];
+    if (is_file && line->command->more && line->tool.compile.input) read_operand(&line->tool, argv[i]);
+    else if (is_file) read_input(&line->tool.compile, argv[i]);
     else if (strcmp(argv[i], "--") == 0) only_files = true;
     else took = read_option(line, argv, i);
     if (took == 0) return;
   }
+  if (line->tool.threads.n > 1) usage_error("--threads: only bench takes several numbers");
   if (!line->tool.compile.input) usage_error("no input file; --help lists the options");
 }
 
@@ -326,4 +372,5 @@ void command_line_free(CommandLine *line) {
   Options *o = &line->tool.compile;
   for (int i = 0; i < o->n_shape; i++) free((char *)o->shape[i].input);
   free(o->shape);
+  free(line->tool.operand);
 }

@@ -8,12 +8,16 @@
 typedef struct Command {
   const char *name, *operands; /* as in the help */
   const char *help;
-  int (*run)(Context *cx, const ToolOptions *opt); /* 0, or 1 with cx->error set */
+  int (*run)(Context *cx, const ToolOptions *opt); /* the exit status; 1: with cx->error set */
+  bool more;                   /* files or folders may stand behind the model */
 } Command;
 extern const Command command_list[];
 extern const int command_count;
 
-enum { COMPILE = 1 << 0, INSPECT = 1 << 1, EVERY = COMPILE | INSPECT }; /* sets of commands, in their order */
+enum { /* sets of commands, in their order */
+  COMPILE = 1 << 0, INSPECT = 1 << 1, VERIFY = 1 << 2,
+  RUNNING = COMPILE | VERIFY, EVERY = RUNNING | INSPECT,
+};
 
 typedef struct CommandLine {
   const Command *command;
@@ -22,7 +26,7 @@ typedef struct CommandLine {
   bool version, passes;
 } CommandLine;
 
-typedef enum Group { OUTPUT, MODEL, CODE, FINDINGS, PROGRAM, DEVELOPER, GROUP_COUNT } Group;
+typedef enum Group { OUTPUT, MODEL, CODE, FINDINGS, CHECKS, PROGRAM, DEVELOPER, GROUP_COUNT } Group;
 extern const char *const group_title[GROUP_COUNT];
 
 typedef enum ValueForm {

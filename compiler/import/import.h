@@ -14,6 +14,11 @@ Graph *import_bytes(Context *cx, const Options *opt, const void *data, size_t si
 /* A serialized TensorProto as a constant; it carries the tensor's name. */
 Value *import_tensor(Context *cx, Graph *g, const void *data, size_t size);
 
+/* ==== save.c ==== */
+
+/* A dense tensor as a serialized TensorProto. */
+void save_tensor(Context *cx, const char *name, Type type, const Shape *shape, const void *data, Buffer *out);
+
 /* ==== inspect.c: what a model file holds, whether or not it can be compiled ==== */
 
 typedef struct ModelTensor {

@@ -72,7 +72,7 @@ static void write_code(Build *b, const ToolOptions *opt, Report *r, Output *out)
   output_write(out, object.data, object.size);
   output_write(out, object.tail, object.tail_size);
   report_code(r, b);
-  if (opt->profile) report_times(r, b, &object, opt->threads ? (int)opt->threads : 1);
+  if (opt->profile) report_times(r, b, &object, opt->threads.n ? (int)opt->threads.value[0] : 1);
   object_free(&object);
 }
 
@@ -186,7 +186,7 @@ static Graph *front(Context *cx, const ToolOptions *opt, const Paths *paths, Wat
   return g;
 }
 
-static void compile_model(Context *cx, const ToolOptions *opt) {
+static int compile_model(Context *cx, const ToolOptions *opt) {
   Target *target = target_new(cx, &opt->compile);
   Paths paths = paths_of(cx, opt);
   const char *name = model_name(cx, &opt->compile, paths.output);
@@ -207,6 +207,7 @@ static void compile_model(Context *cx, const ToolOptions *opt) {
   Report *r = report(b, opt, &paths);
   write_files(b, opt, &paths, r);
   if (opt->json) json_report(r, stdout);
+  return 0;
 }
 
 int compile(Context *cx, const ToolOptions *opt) { return work(cx, opt, compile_model); }

@@ -30,7 +30,7 @@ static void try_front(Context *cx, const Options *opt, Report *r) {
   arena_free(own->arena);
 }
 
-static void inspect_file(Context *cx, const ToolOptions *opt) {
+static int inspect_file(Context *cx, const ToolOptions *opt) {
   cx->file = opt->compile.input;
   Report *r = alloc(cx, sizeof *r);
   *r = (Report){.cx = cx, .model = inspect_model(cx, cx->file)};
@@ -39,6 +39,7 @@ static void inspect_file(Context *cx, const ToolOptions *opt) {
   if (r->n_refusal == 0) try_front(cx, &opt->compile, r);
   if (opt->json) json_report(r, stdout);
   else print_model(r, stdout);
+  return 0;
 }
 
 int inspect(Context *cx, const ToolOptions *opt) { return work(cx, opt, inspect_file); }

@@ -42,25 +42,25 @@ static void put_double(double v, FILE *f) {
 
 /* ==== members; `between` stands between them and what comes before ==== */
 
-static void member_text(const char *between, const char *name, const char *s, FILE *f) {
+void json_member_text(const char *between, const char *name, const char *s, FILE *f) {
   fprintf(f, "%s\"%s\": ", between, name);
   put_text(s, f);
 }
 
-static void member_int(const char *between, const char *name, int64_t v, FILE *f) {
+void json_member_int(const char *between, const char *name, int64_t v, FILE *f) {
   fprintf(f, "%s\"%s\": %" PRId64, between, name, v);
 }
 
-static void member_number(const char *between, const char *name, double v, FILE *f) {
+void json_member_number(const char *between, const char *name, double v, FILE *f) {
   fprintf(f, "%s\"%s\": ", between, name);
   put_double(v, f);
 }
 
-static void member_bool(const char *between, const char *name, bool v, FILE *f) {
+void json_member_bool(const char *between, const char *name, bool v, FILE *f) {
   fprintf(f, "%s\"%s\": %s", between, name, v ? "true" : "false");
 }
 
-static void member_shape(const char *between, const Shape *s, FILE *f) {
+void json_member_shape(const char *between, const Shape *s, FILE *f) {
   fprintf(f, "%s\"shape\": [", between);
   for (int i = 0; i < s->rank; i++) fprintf(f, "%s%" PRId64, i ? ", " : "", s->d[i]);
   fputc(']', f);
@@ -90,8 +90,8 @@ static void put_dims(const ModelTensor *t, FILE *f) {
 static void put_tensors(const char *name, const ModelTensor *t, int n, FILE *f) {
   fprintf(f, ",\n   \"%s\": [", name);
   for (int i = 0; i < n; i++) {
-    member_text(i ? ",\n    {" : "\n    {", "name", t[i].name, f);
-    member_text(", ", "type", t[i].type, f);
+    json_member_text(i ? ",\n    {" : "\n    {", "name", t[i].name, f);
+    json_member_text(", ", "type", t[i].type, f);
     fputs(", \"shape\": ", f);
     put_dims(&t[i], f);
     fputc('}', f);
@@ -101,8 +101,8 @@ static void put_tensors(const char *name, const ModelTensor *t, int n, FILE *f) 
 
 static void put_model(const ModelSummary *m, FILE *f) {
   fputs("{", f);
-  member_text("", "file", m->file, f);
-  member_int(", ", "opset", m->opset, f);
+  json_member_text("", "file", m->file, f);
+  json_member_int(", ", "opset", m->opset, f);
   put_tensors("inputs", m->input, m->n_input, f);
   put_tensors("outputs", m->output, m->n_output, f);
   fputc('}', f);
@@ -112,10 +112,10 @@ static void put_operators(const ModelSummary *m, FILE *f) {
   fputs(",\n \"operators\": [", f);
   for (int i = 0; i < m->n_op; i++) {
     fputs(between_items(i), f);
-    member_text("{", "name", m->op[i].name, f);
-    member_int(", ", "count", m->op[i].count, f);
-    member_text(", ", "node", m->op[i].node, f);
-    member_text(", ", "refused", m->op[i].refused, f);
+    json_member_text("{", "name", m->op[i].name, f);
+    json_member_int(", ", "count", m->op[i].count, f);
+    json_member_text(", ", "node", m->op[i].node, f);
+    json_member_text(", ", "refused", m->op[i].refused, f);
     fputc('}', f);
   }
   fputc(']', f);
@@ -125,9 +125,9 @@ static void put_refusals(const Report *r, FILE *f) {
   fputs(",\n \"refused\": [", f);
   for (int i = 0; i < r->n_refusal; i++) {
     fputs(between_items(i), f);
-    member_text("{", "node", r->refusal[i].node, f);
-    member_text(", ", "op", r->refusal[i].op, f);
-    member_text(", ", "reason", r->refusal[i].reason, f);
+    json_member_text("{", "node", r->refusal[i].node, f);
+    json_member_text(", ", "op", r->refusal[i].op, f);
+    json_member_text(", ", "reason", r->refusal[i].reason, f);
     fputc('}', f);
   }
   fputc(']', f);
@@ -135,12 +135,12 @@ static void put_refusals(const Report *r, FILE *f) {
 
 static void put_inspection(const Report *r, FILE *f) {
   const ModelSummary *m = &r->model;
-  member_int(",\n ", "ir", m->ir, f);
-  member_text(", ", "producer", m->producer, f);
-  member_bool(", ", "symbolic_batch", r->symbolic, f);
-  member_int(",\n ", "nodes", m->n_node, f);
-  member_int(", ", "parameters", m->parameters, f);
-  member_int(", ", "bytes", m->bytes, f);
+  json_member_int(",\n ", "ir", m->ir, f);
+  json_member_text(", ", "producer", m->producer, f);
+  json_member_bool(", ", "symbolic_batch", r->symbolic, f);
+  json_member_int(",\n ", "nodes", m->n_node, f);
+  json_member_int(", ", "parameters", m->parameters, f);
+  json_member_int(", ", "bytes", m->bytes, f);
   put_operators(m, f);
   put_refusals(r, f);
 }
@@ -151,43 +151,43 @@ static void put_candidates(const ReportLayer *l, FILE *f) {
   fputs(", \"candidates\": [", f);
   for (int i = 0; i < l->n_candidate; i++) {
     const ReportCandidate *c = &l->candidate[i];
-    member_text(i ? ", {" : "{", "name", c->name, f);
-    member_number(", ", "ms", c->ms, f);
-    member_bool(", ", "measured", c->measured, f);
-    member_bool(", ", "chosen", c->chosen, f);
+    json_member_text(i ? ", {" : "{", "name", c->name, f);
+    json_member_number(", ", "ms", c->ms, f);
+    json_member_bool(", ", "measured", c->measured, f);
+    json_member_bool(", ", "chosen", c->chosen, f);
     fputc('}', f);
   }
   fputc(']', f);
 }
 
 static void put_layer(const Report *r, const ReportLayer *l, FILE *f) {
-  member_text("{", "node", l->node, f);
-  member_text(", ", "operator", l->op, f);
-  member_text(", ", "algorithm", *l->algorithm ? l->algorithm : NULL, f);
-  member_text(", ", "what", l->what, f);
-  member_text(", ", "type", l->type, f);
-  member_shape(", ", &l->shape, f);
-  member_int(", ", "phases", l->phases, f);
-  member_number(", ", "gflop", l->gflop, f);
-  member_int(", ", "bytes", (int64_t)l->bytes, f);
-  if (r->runs) member_number(", ", "ms", l->seconds * 1e3, f);
-  if (l->checked) member_number(", ", "error", l->error, f);
-  if (l->checked) member_number(", ", "fp32_error", l->fp32_error, f);
-  if (l->symbol) member_text(", ", "symbol", l->symbol, f);
+  json_member_text("{", "node", l->node, f);
+  json_member_text(", ", "operator", l->op, f);
+  json_member_text(", ", "algorithm", *l->algorithm ? l->algorithm : NULL, f);
+  json_member_text(", ", "what", l->what, f);
+  json_member_text(", ", "type", l->type, f);
+  json_member_shape(", ", &l->shape, f);
+  json_member_int(", ", "phases", l->phases, f);
+  json_member_number(", ", "gflop", l->gflop, f);
+  json_member_int(", ", "bytes", (int64_t)l->bytes, f);
+  if (r->runs) json_member_number(", ", "ms", l->seconds * 1e3, f);
+  if (l->checked) json_member_number(", ", "error", l->error, f);
+  if (l->checked) json_member_number(", ", "fp32_error", l->fp32_error, f);
+  if (l->symbol) json_member_text(", ", "symbol", l->symbol, f);
   if (l->candidate) put_candidates(l, f);
   fputc('}', f);
 }
 
 static void put_buffer(const ReportBuffer *b, FILE *f) {
-  member_text("{", "value", b->value, f);
-  member_text(", ", "place", b->place, f);
-  member_int(", ", "offset", b->offset, f);
-  member_int(", ", "bytes", b->bytes, f);
-  member_text(", ", "type", b->type, f);
-  member_shape(", ", &b->shape, f);
-  member_int(", ", "block", b->block, f);
+  json_member_text("{", "value", b->value, f);
+  json_member_text(", ", "place", b->place, f);
+  json_member_int(", ", "offset", b->offset, f);
+  json_member_int(", ", "bytes", b->bytes, f);
+  json_member_text(", ", "type", b->type, f);
+  json_member_shape(", ", &b->shape, f);
+  json_member_int(", ", "block", b->block, f);
   fprintf(f, ", \"halo\": [%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "]", b->top, b->left, b->bottom, b->right);
-  member_text(", ", "alias", b->alias, f);
+  json_member_text(", ", "alias", b->alias, f);
   fputc('}', f);
 }
 
@@ -195,26 +195,26 @@ static void put_kernels(const Report *r, FILE *f) {
   fputs(",\n \"kernels\": [", f);
   for (int i = 0; i < r->n_kernel; i++) {
     fputs(between_items(i), f);
-    member_text("{", "symbol", r->kernel[i].symbol, f);
-    member_text(", ", "key", r->kernel[i].key, f);
+    json_member_text("{", "symbol", r->kernel[i].symbol, f);
+    json_member_text(", ", "key", r->kernel[i].key, f);
     fputc('}', f);
   }
   fputc(']', f);
 }
 
 static void put_sizes(const Report *r, FILE *f) {
-  member_int("{", "weights", r->weights, f);
-  member_int(", ", "workspace", r->workspace, f);
-  member_int(", ", "scratch", r->scratch, f);
-  member_int(", ", "once", r->once, f);
+  json_member_int("{", "weights", r->weights, f);
+  json_member_int(", ", "workspace", r->workspace, f);
+  json_member_int(", ", "scratch", r->scratch, f);
+  json_member_int(", ", "once", r->once, f);
   fputc('}', f);
 }
 
 static void put_code(const Report *r, FILE *f) {
   fputs(",\n \"target\": {", f);
-  member_text("", "triple", r->triple, f);
-  member_text(", ", "cpu", r->cpu, f);
-  member_int(", ", "lanes", r->lanes, f);
+  json_member_text("", "triple", r->triple, f);
+  json_member_text(", ", "cpu", r->cpu, f);
+  json_member_int(", ", "lanes", r->lanes, f);
   fputs("},\n \"sizes\": ", f);
   put_sizes(r, f);
   fputs(",\n \"layers\": [", f);
@@ -232,15 +232,15 @@ static void put_code(const Report *r, FILE *f) {
 }
 
 static void put_accuracy(const Report *r, FILE *f) {
-  member_int(",\n \"accuracy\": {", "samples", r->samples, f);
-  member_text(", ", "not_measured", r->unchecked, f);
+  json_member_int(",\n \"accuracy\": {", "samples", r->samples, f);
+  json_member_text(", ", "not_measured", r->unchecked, f);
   fputc('}', f);
 }
 
 static void put_profile(const Report *r, FILE *f) {
-  member_int(",\n \"profile\": {", "runs", r->runs, f);
-  member_int(", ", "threads", r->threads, f);
-  member_number(", ", "peak_gflops", r->peak, f);
+  json_member_int(",\n \"profile\": {", "runs", r->runs, f);
+  json_member_int(", ", "threads", r->threads, f);
+  json_member_number(", ", "peak_gflops", r->peak, f);
   fputc('}', f);
 }
 
@@ -251,11 +251,12 @@ static double total_seconds(const Report *r) {
 }
 
 void json_report(const Report *r, FILE *f) {
-  member_text("{", "format", REPORT_FORMAT, f);
+  json_member_text("{", "format", REPORT_FORMAT, f);
   fputs(",\n \"model\": ", f);
   put_model(&r->model, f);
-  if (r->runs) member_number(",\n ", "total_ms", 1e3 * total_seconds(r), f);
+  if (r->runs) json_member_number(",\n ", "total_ms", 1e3 * total_seconds(r), f);
   if (r->triple) put_code(r, f);
+  else if (r->n_set) json_agreement(r, f);
   else put_inspection(r, f);
   if (r->samples) put_accuracy(r, f);
   if (r->runs) put_profile(r, f);

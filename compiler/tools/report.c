@@ -31,7 +31,7 @@ static double bytes_moved(const Build *b, const Node *n) {
   return sum;
 }
 
-static const char *algorithm_of(const Node *n) {
+const char *algorithm_of(const Node *n) {
   if (n->op != OP_Conv) return "";
   return n->candidates ? n->candidates->item[n->candidates->chosen].name : n->plan->how->name;
 }
@@ -104,6 +104,26 @@ static ModelTensor tensor_of(Context *cx, const Value *v, const Shape *shape) {
   t.dim = alloc_n(cx, (size_t)shape->rank + 1, sizeof *t.dim);
   for (int i = 0; i < t.rank; i++) t.dim[i] = shape->d[i] < 0 ? "N" : format_text(cx, "%" PRId64, shape->d[i]);
   return t;
+}
+
+/* Copied, for the table goes with what it is in. */
+static ModelTensor *tensors_of(Context *cx, const rcc_tensor *t, int n) {
+  ModelTensor *all = alloc_n(cx, (size_t)n + 1, sizeof *all);
+  for (int i = 0; i < n; i++) {
+    all[i] = (ModelTensor){.name = copy_text(cx, t[i].name), .type = type_name((Type)t[i].type), .rank = t[i].rank};
+    all[i].dim = alloc_n(cx, (size_t)t[i].rank + 1, sizeof *all[i].dim);
+    for (int k = 0; k < t[i].rank; k++) all[i].dim[k] = t[i].dims[k] < 0 ? "N" : format_text(cx, "%" PRId64, t[i].dims[k]);
+  }
+  return all;
+}
+
+Report *report_of_table(Context *cx, const char *file, const rcc_model *m) {
+  Report *r = alloc(cx, sizeof *r);
+  *r = (Report){.cx = cx, .model = {.file = file, .n_input = m->n_inputs, .n_output = m->n_outputs}};
+  r->model.input = tensors_of(cx, m->inputs, m->n_inputs);
+  r->model.output = tensors_of(cx, m->outputs, m->n_outputs);
+  r->code = copy_text(cx, m->target);
+  return r;
 }
 
 static ModelSummary model_of(const Build *b) {

@@ -4,12 +4,21 @@
 
 #include "compile.h"
 
+#include "resnetcc_rt.h"
+
 /* --report, as often as it was given. */
 enum { MAX_REPORTS = 8 };
 typedef struct ReportPaths {
   int n;
   const char *path[MAX_REPORTS]; /* "": the tables for people; "-": JSON on standard output; else the ending says what */
 } ReportPaths;
+
+/* Numbers of a list as in 1,2,4. */
+enum { MAX_COUNTS = 16 };
+typedef struct Counts {
+  int n;
+  int64_t value[MAX_COUNTS];
+} Counts;
 
 /* What was asked for. */
 typedef struct ToolOptions {
@@ -21,18 +30,26 @@ typedef struct ToolOptions {
   bool depend;             /* -MD */
   const char *depend_file; /* -MF */
   const char *dump;        /* letters of the passes to print the graph after */
-  int64_t threads;         /* that --profile lends; 0: not given */
+  Counts threads;          /* that a run is lent; none: not given */
+  const char **operand;    /* behind the model */
+  int n_operand;
+  int64_t seed;            /* of random inputs; 0: not given */
+  double rtol;             /* verify: what may differ, of the largest output; 0: not given */
+  bool per_node;
+  const char *save, *against;
 } ToolOptions;
 
 /* ==== work.c ==== */
 
-/* Does a command's work in an arena. 0, or 1 with cx->error set, which --json has printed as well. */
-int work(Context *cx, const ToolOptions *opt, void (*command)(Context *cx, const ToolOptions *opt));
+/* Does a command's work in an arena. What that returns, or 1 with cx->error set, which --json has printed as well. */
+int work(Context *cx, const ToolOptions *opt, int (*command)(Context *cx, const ToolOptions *opt));
 
-/* ==== driver.c, inspect.c: the commands ==== */
+/* ==== driver.c, inspect.c, verify.c: the commands ==== */
 
+enum { DIFFERS = 2 }; /* what verify_command returns where it found a difference */
 int compile(Context *cx, const ToolOptions *opt); /* import to files */
 int inspect(Context *cx, const ToolOptions *opt);
+int verify_command(Context *cx, const ToolOptions *opt);
 
 /* ==== paths.c: where the outputs of a compilation go ==== */
 
@@ -53,6 +70,64 @@ void paths_check_input(Context *cx, const Paths *paths, const char *input);
 
 /* The rule of a Makefile by which `target` is made from the others. */
 void depend_print(Context *cx, const char *const *target, int n_target, const char *const *source, int n_source, Buffer *out);
+
+/* ==== tensor.c: tensors in files, and the data sets of ONNX ==== */
+
+typedef struct Tensor {
+  const char *name;
+  Type type;
+  Shape shape;
+  const void *data;      /* dense row-major */
+} Tensor;
+
+size_t tensor_size(const Tensor *t);
+void *read_whole_file(Context *cx, const char *path, size_t *size);
+Tensor tensor_read(Context *cx, const char *path); /* a TensorProto; fails where it is none */
+void tensor_write(Context *cx, const Tensor *t, const char *path);
+
+/* What a model gives (output_0.pb, ...) for what (input_0.pb, ...). */
+typedef struct DataSet {
+  const char *path;
+  int n_in, n_out;
+  Tensor *in, *out;
+} DataSet;
+
+DataSet data_set_read(Context *cx, const char *folder);
+/* The folder itself where it is a data set, else its folders test_data_set_* by number. */
+const char **data_sets_in(Context *cx, const char *folder, int *count);
+
+/* ==== reference.c: what a compiled model is held against ==== */
+
+void reference_prepare(Graph *g); /* of a graph as imported: what the evaluator needs */
+/* False: the data are such that a node has no result, which cx->error tells. */
+bool reference_run(Context *cx, Graph *g, const void *const *in, void *const *out);
+/* The same, image by image where the batch is symbolic. */
+bool reference_run_batch(Context *cx, Graph *g, int64_t batch, const void *const *in, void *const *out);
+/* Such as the model can be given, of one image. */
+const void **reference_inputs(Graph *g, uint64_t seed);
+
+/* ==== runner.c: a model that runs in this process ==== */
+
+typedef struct Runner Runner;
+typedef struct RunnerView {
+  const rcc_model *model;
+  Graph *graph;          /* as the file has it, for the evaluator; NULL: MODEL is a shared library */
+  Build *build;          /* likewise */
+  bool rounds;           /* layers have, or may have, algorithms that round otherwise than a sum of products */
+} RunnerView;
+
+/* An ONNX file compiled with opt for this machine, or a shared library. Fails where it cannot run here. */
+Runner *runner_open(Context *cx, const ToolOptions *opt, const char *path);
+const RunnerView *runner_view(const Runner *r);
+void runner_close(Runner *r);
+Tensor runner_tensor(const rcc_tensor *t, int64_t batch); /* without data */
+
+/* What one run at a time needs beside its inputs; outputs stay when it is closed. */
+typedef struct Instance Instance;
+Instance *instance_open(Context *cx, const rcc_model *m, int64_t batch, int threads);
+int instance_run(Instance *r, const void *const *in); /* RCC_OK or an error; from any thread, one at a time */
+const Tensor *instance_outputs(const Instance *r);
+void instance_close(Instance *r);
 
 /* ==== witness.c: --each-pass ==== */
 typedef struct Witness Witness;
@@ -135,6 +210,30 @@ typedef struct ReportBuffer {
   int64_t top, left, bottom, right; /* the halo */
 } ReportBuffer;
 
+/* An output held against what it should be. */
+typedef struct ReportOutput {
+  const char *name, *type;
+  Shape shape;
+  bool agrees;
+  double error, rtol;      /* the largest difference, of the largest output; up to which it agrees */
+  double ulp;              /* the most numbers of the type that lie between */
+  int64_t rows, top1, top5; /* vectors of scores, with the same best class, the same five best; rows 0: it is no such */
+  int64_t at;              /* where the largest difference is, -1: nowhere; what is there, and what should be */
+  double got, want;
+} ReportOutput;
+
+typedef struct ReportSet {
+  const char *path;
+  bool agrees;
+  int n_output;
+  ReportOutput *output;
+} ReportSet;
+
+typedef struct ReportNode {
+  const char *node, *op, *algorithm;
+  ReportOutput output;
+} ReportNode;
+
 typedef struct Report {
   Context *cx;
   ModelSummary model;      /* of a compilation: file, opset, inputs and outputs alone */
@@ -157,9 +256,17 @@ typedef struct Report {
   const char *unchecked;   /* why none was; NULL: they were */
   int runs, threads;       /* of the profile; 0: there is none */
   double peak;             /* GFLOP/s */
+  const char *code;        /* of a model's table: its target; NULL: it was not looked at */
+  double rtol;             /* verify */
+  ReportSet *set;
+  int n_set, n_agree;
+  ReportNode *node;        /* --per-node */
+  int n_node;
 } Report;
 
 Report *report_new(const Build *b);               /* after the passes */
+Report *report_of_table(Context *cx, const char *file, const rcc_model *m); /* of what it says of itself */
+const char *algorithm_of(const Node *n);          /* after select; "": the operator has one only */
 void report_code(Report *r, const Build *b);      /* after object_emit: phases, symbols and kernels */
 ReportError report_error(const Context *failed);  /* while that lives */
 
@@ -170,6 +277,12 @@ void report_accuracy(Report *r, Build *b);
 /* The times of all layers, least of several runs with so many threads. Fails where this CPU can't run the object. */
 void report_times(Report *r, Build *b, const Object *o, int threads);
 
+/* ==== compare.c, nodes.c: what verify finds ==== */
+
+ReportOutput compare_output(const Tensor *got, const Tensor *want, double rtol);
+/* --per-node: every layer's result for the first image of the set; `model` is the runner's graph. */
+void report_nodes(Report *r, const ToolOptions *opt, const Graph *model, const DataSet *s);
+
 /* ==== text.c: a report for people ==== */
 
 void print_model(const Report *r, FILE *f);      /* inspect */
@@ -179,10 +292,21 @@ void print_symbols(const Report *r, FILE *f);    /* and whose code the object's 
 void print_candidates(const Report *r, FILE *f); /* --why: a line for each of every layer; * marks the chosen ones */
 void print_times(const Report *r, FILE *f);      /* --profile: a table of the layers, and one of the algorithms */
 
+/* ==== agreement.c: the same of verify ==== */
+
+void print_agreement(const Report *r, FILE *f);
+void json_agreement(const Report *r, FILE *f);   /* members */
+
 /* ==== json.c: a report for programs ==== */
 
 #define REPORT_FORMAT "resnetcc-report/1" /* the number changes where a member goes or means something else, not where one comes */
 void json_text(const char *s, size_t n, FILE *f); /* as a string of JSON, in UTF-8 */
+/* Members of an object; `between` stands between them and what comes before. */
+void json_member_text(const char *between, const char *name, const char *s, FILE *f);
+void json_member_int(const char *between, const char *name, int64_t v, FILE *f);
+void json_member_number(const char *between, const char *name, double v, FILE *f); /* null where it is none of JSON's */
+void json_member_bool(const char *between, const char *name, bool v, FILE *f);
+void json_member_shape(const char *between, const Shape *s, FILE *f); /* "shape" */
 void json_report(const Report *r, FILE *f);
 void json_error(const ReportError *e, FILE *f);
 #endif

@@ -1,17 +1,18 @@
 /* work.c: what every command does around its work: memory, and one way to end where it can't go on. */
 #include "tools.h"
 
-int work(Context *cx, const ToolOptions *opt, void (*command)(Context *cx, const ToolOptions *opt)) {
+int work(Context *cx, const ToolOptions *opt, int (*command)(Context *cx, const ToolOptions *opt)) {
+  volatile int status = 1;
   cx->arena = arena_new(opt->compile.max_memory);
   cx->max_memory = opt->compile.max_memory;
   memory_name_file(opt->compile.input);
   object_watch_memory();
   int failed = setjmp(cx->unwind);
-  if (!failed) command(cx, opt);
+  if (!failed) status = command(cx, opt);
   else output_abandon();
   ReportError error = report_error(cx);
   if (failed && opt->json) json_error(&error, stdout);
   arena_free(cx->arena);
   cx->arena = NULL;
-  return failed;
+  return status;
 }

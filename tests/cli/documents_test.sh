@@ -19,10 +19,18 @@ narrow "$work.out"
 cp "$work.out" help
 succeeds --help=developer
 narrow "$work.out"
-cat help "$work.out" >both
+cp "$work.out" developer
+cat help developer >both
+for command in $(sed -n '/^Other commands/,/^$/s/^  \([a-z]*\) .*/\1/p' help); do
+  succeeds "$command" --help
+  narrow "$work.out"
+  cat "$work.out" >>others
+done
+cp developer "$work.out"
 while read -r name; do
   n=$(grep -cE -- "^  $name([ =[]|\$)" both)
-  [ "$n" -eq 1 ] || failed "$name is $n times in --help and --help=developer"
+  [ "$n" -eq 0 ] && grep -qE -- "^  $name([ =[]|\$)" others && n=1
+  [ "$n" -eq 1 ] || failed "$name is $n times in --help and --help=developer, and in no help of a command"
 done <names
 for option in --passes -d --verify --each-pass --time; do
   holds "$work.out" "  $option"
@@ -38,8 +46,8 @@ section() {
 }
 
 [ "$(wc -l <"$here/../../README.md")" -le 150 ] || failed "README.md has more than 150 lines"
-section "$here/../../README.md" "resnetcc --help=markdown" >said
-cmp -s said options.md || failed "README.md: the options are not those of --help=markdown: $(diff said options.md)"
+section "$here/../../compiler/OPTIONS.md" "resnetcc --help=markdown" >said
+cmp -s said options.md || failed "OPTIONS.md: the options are not those of --help=markdown: $(diff said options.md)"
 succeeds --help=operators
 section "$here/../../compiler/ops/OPERATORS.md" "resnetcc --help=operators" >said
 cmp -s said "$work.out" || failed "OPERATORS.md is not --help=operators: $(diff said "$work.out")"

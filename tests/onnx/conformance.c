@@ -8,7 +8,6 @@
  * expected-refusals.txt names all cases that are to be refused or to differ, and why: any other refusal or
  * difference is a failure, and so is one of these that passes. */
 #include "tools.h"
-#include "resnetcc_rt.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TIME_LIMIT = 120, MAX_TENSORS = 32, PATH_SIZE = 4096, MESSAGE_SIZE = 1024 };
+enum { TIME_LIMIT = 120, PATH_SIZE = 4096, MESSAGE_SIZE = 1024 };
 static const int64_t MEMORY_LIMIT = INT64_C(8) << 30;
 
 typedef enum Result { PASSED, FAILED, REFUSED, RESULTS } Result;
@@ -32,37 +31,13 @@ enum { LEFT_OUT = RESULTS };
 
 /* ---- files ---- */
 
-static void *read_file(Context *cx, const char *path, size_t *size) {
-  FILE *f = fopen(path, "rb");
-  struct stat s;
-  if (!f || fstat(fileno(f), &s) != 0) fail(cx, "%s: %s", path, strerror(errno));
-  *size = (size_t)s.st_size;
-  void *data = alloc(cx, *size);
-  if (fread(data, 1, *size, f) != *size) fail(cx, "%s: %s", path, strerror(errno));
-  fclose(f);
-  return data;
-}
-
 static bool exists(const char *path) {
   return access(path, F_OK) == 0;
 }
 
-/* The tensors set/kind_0.pb, set/kind_1.pb, ... */
-static int read_tensors(Context *cx, const char *set, const char *kind, Value **out) {
-  Graph *g = graph_new(cx, NULL);
-  for (int i = 0; i < MAX_TENSORS; i++) {
-    const char *path = format_text(cx, "%s/%s_%d.pb", set, kind, i);
-    size_t size;
-    if (!exists(path)) return i;
-    const void *data = read_file(cx, path, &size);
-    out[i] = import_tensor(cx, g, data, size);
-  }
-  return MAX_TENSORS;
-}
-
 /* ---- comparing ---- */
 
-static double largest(const Value *v) {
+static double largest(const Tensor *v) {
   double max = 1;
   for (int64_t i = 0; i < shape_count(&v->shape); i++) {
     double e = fabs(get_number(v->type, v->data, i).f);
@@ -77,7 +52,7 @@ static bool is_close(double got, double want, double scale) {
   return fabs(got - want) <= 1e-5 * scale + 1e-3 * fabs(want);
 }
 
-static void compare(Context *cx, int output, const Value *want, const void *got) {
+static void compare(Context *cx, int output, const Tensor *want, const void *got) {
   bool is_float = type_is_float(want->type);
   double scale = is_float ? largest(want) : 1;
   for (int64_t i = 0; i < shape_count(&want->shape); i++) {
@@ -92,7 +67,7 @@ static void compare(Context *cx, int output, const Value *want, const void *got)
 
 /* ---- running a case; whatever fails unwinds ---- */
 
-static void check_tensor(Graph *g, const char *what, int i, const Value *is, const Value *model,
+static void check_tensor(Graph *g, const char *what, int i, const Tensor *is, const Value *model,
                          Shape declared, int64_t batch) {
   Context *cx = g->cx;
   for (int k = 0; k < declared.rank; k++)
@@ -104,40 +79,16 @@ static void check_tensor(Graph *g, const char *what, int i, const Value *is, con
          shape_text(cx, &declared));
 }
 
-static int64_t batch_of(const Graph *g, Value *const *in) {
+static int64_t batch_of(const Graph *g, const Tensor *in) {
   for (int i = 0; i < g->n_input; i++)
-    if (shape_is_symbolic(&g->input_shape[i])) return in[i]->shape.d[0];
+    if (shape_is_symbolic(&g->input_shape[i])) return in[i].shape.d[0];
   return 1;
 }
 
-static size_t bytes_of(const Value *v) {
-  return (size_t)shape_count(&v->shape) * type_size(v->type);
-}
-
-/* The graph is one image: the batch is evaluated image by image. */
-static void run_eval(Graph *g, int64_t batch, Value *const *in, void *const *out) {
-  const void *image_in[MAX_TENSORS];
-  void *image_out[MAX_TENSORS];
-  for (int64_t b = 0; b < batch; b++) {
-    for (int i = 0; i < g->n_input; i++) {
-      bool symbolic = shape_is_symbolic(&g->input_shape[i]);
-      image_in[i] = (const char *)in[i]->data + (symbolic ? (size_t)b * bytes_of(g->input[i]) : 0);
-    }
-    eval_graph(g, image_in, image_out);
-    for (int i = 0; i < g->n_output; i++) {
-      size_t size = bytes_of(g->output[i]);
-      bool symbolic = shape_is_symbolic(&g->output_shape[i]);
-      memcpy((char *)out[i] + (symbolic ? (size_t)b * size : 0), image_out[i], size);
-    }
-  }
-}
-
-static void run_object(Graph *g, const rcc_model *model, int64_t batch, Value *const *in, void *const *out) {
-  const void *inputs[MAX_TENSORS];
-  for (int i = 0; i < g->n_input; i++) inputs[i] = in[i]->data;
+static void run_object(Graph *g, const rcc_model *model, int64_t batch, const void *const *in, void *const *out) {
   size_t size = model->workspace_size(batch, 1);
   void *work = rcc_workspace_alloc(size);
-  int error = model->run(inputs, out, batch, work, size, NULL);
+  int error = model->run(in, out, batch, work, size, NULL);
   rcc_workspace_free(work, size);
   if (error) fail(g->cx, "the model returned %d: %s", error, rcc_strerror(error));
 }
@@ -145,20 +96,23 @@ static void run_object(Graph *g, const rcc_model *model, int64_t batch, Value *c
 /* model is NULL under --eval. */
 static void run_set(Graph *g, const rcc_model *model, const char *set) {
   Context *cx = g->cx;
-  Value *in[MAX_TENSORS], *want[MAX_TENSORS];
-  void *out[MAX_TENSORS];
-  int n_in = read_tensors(cx, set, "input", in), n_want = read_tensors(cx, set, "output", want);
-  if (n_in != g->n_input || n_want != g->n_output || n_want == 0)
-    fail(cx, "%d inputs and %d outputs, the model has %d and %d", n_in, n_want, g->n_input, g->n_output);
-  int64_t batch = batch_of(g, in);
-  for (int i = 0; i < n_in; i++) check_tensor(g, "input", i, in[i], g->input[i], g->input_shape[i], batch);
-  for (int i = 0; i < n_want; i++) {
-    check_tensor(g, "output", i, want[i], g->output[i], g->output_shape[i], batch);
-    out[i] = alloc(cx, bytes_of(want[i]));
+  DataSet s = data_set_read(cx, set);
+  if (s.n_in != g->n_input || s.n_out != g->n_output || s.n_out == 0)
+    fail(cx, "%d inputs and %d outputs, the model has %d and %d", s.n_in, s.n_out, g->n_input, g->n_output);
+  int64_t batch = batch_of(g, s.in);
+  const void **in = alloc_n(cx, (size_t)s.n_in + 1, sizeof *in);
+  void **out = alloc_n(cx, (size_t)s.n_out, sizeof *out);
+  for (int i = 0; i < s.n_in; i++) {
+    check_tensor(g, "input", i, &s.in[i], g->input[i], g->input_shape[i], batch);
+    in[i] = s.in[i].data;
+  }
+  for (int i = 0; i < s.n_out; i++) {
+    check_tensor(g, "output", i, &s.out[i], g->output[i], g->output_shape[i], batch);
+    out[i] = alloc(cx, tensor_size(&s.out[i]));
   }
   if (model) run_object(g, model, batch, in, out);
-  else run_eval(g, batch, in, out);
-  for (int i = 0; i < n_want; i++) compare(cx, i, want[i], out[i]);
+  else if (!reference_run_batch(cx, g, batch, in, out)) fail_as(cx, cx);
+  for (int i = 0; i < s.n_out; i++) compare(cx, i, &s.out[i], out[i]);
 }
 
 static void run_sets(Graph *g, const rcc_model *model, const char *folder) {
@@ -171,13 +125,6 @@ static void run_sets(Graph *g, const rcc_model *model, const char *folder) {
   if (sets == 0) fail(g->cx, "no test data");
 }
 
-static void prepare_eval(Graph *g) {
-  pass_shape(g);
-  pass_fold(g);
-  pass_batch(g);
-  verify(g, "batch");
-}
-
 /* Leaves the reason in cx->error. Refusals come before code is made; a later error is a failure. */
 static Result run_case(Context *cx, const char *folder) {
   const char *model_path = format_text(cx, "%s/model.onnx", folder);
@@ -187,7 +134,7 @@ static Result run_case(Context *cx, const char *folder) {
   Graph *g = import_model(cx, &opt);
   const rcc_model *model = NULL;
   if (only_eval) {
-    prepare_eval(g);
+    reference_prepare(g);
     compiled = true;
   } else {
     AfterPass *after = each_pass ? witness_check : NULL;

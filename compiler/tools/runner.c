@@ -1,0 +1,207 @@
+/* runner.c: a model that runs in this process: an ONNX file compiled for it, or a shared library that resnetcc has made. */
+#include "tools.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct Runner {
+  RunnerView view;     /* first */
+  Context *cx;
+  Jit *jit;            /* of an ONNX file */
+  Object object;
+  void *library;       /* else */
+};
+
+/* ==== compiled here ==== */
+
+static Tuning *read_times(Context *cx, const ToolOptions *opt, const Target *target) {
+  if (!opt->tune || !*opt->tune) return NULL;
+  Tuning *t = tuning_read(cx, target, opt->tune);
+  if (t) return t;
+  fail(cx, "--tune: there is no file '%s'; compile the model with it first", opt->tune);
+}
+
+static bool rounds_otherwise(const Graph *g) {
+  for (int i = 0; i < g->n_node; i++) {
+    if (g->node[i]->candidates && g->node[i]->plan->how->rounds) return true;
+  }
+  return false;
+}
+
+static void compile_here(Runner *r, const ToolOptions *opt, const char *path) {
+  Context *cx = r->cx;
+  Options *o = alloc(cx, sizeof *o);
+  *o = opt->compile;
+  o->input = path;
+  o->emit = EMIT_OBJ;
+  Target *target = target_new(cx, o);
+  int error = rcc_cpu_check(target->cpu_bits);
+  if (error) fail(cx, "cannot run here: %s", rcc_strerror(error));
+  Graph *g = import_model(cx, o);
+  r->view.graph = graph_copy(cx, g);
+  reference_prepare(r->view.graph);
+  front_run(g, NULL, NULL);
+  g->name = "model";
+  Build *b = r->view.build = build_new(g, o, target);
+  b->times = read_times(cx, opt, target);
+  build_run(b, NULL, NULL);
+  object_emit(b, &r->object);
+  r->jit = jit_open(cx, g->name, &r->object);
+  r->view.model = jit_model(r->jit);
+  r->view.rounds = rounds_otherwise(g);
+}
+
+/* ==== a shared library ==== */
+
+/* An address that the dynamic section names; some C libraries have added the base to it, some have not. */
+static const void *dynamic_address(const struct link_map *map, const ElfW(Dyn) *d) {
+  ElfW(Addr) at = d->d_un.d_ptr;
+  return (const void *)(uintptr_t)(at < map->l_addr ? at + map->l_addr : at);
+}
+
+/* How many symbols there are is known to the table by which they are found alone. */
+static uint32_t count_symbols(const uint32_t *hash) {
+  uint32_t buckets = hash[0], first = hash[1], last = 0;
+  const uint32_t *bucket = hash + 4 + hash[2] * (sizeof(ElfW(Addr)) / 4), *chain = bucket + buckets;
+  for (uint32_t i = 0; i < buckets; i++) {
+    if (bucket[i] > last) last = bucket[i];
+  }
+  if (last < first) return first;
+  while (!(chain[last - first] & 1)) last++;
+  return last + 1;
+}
+
+typedef struct Symbols {
+  const ElfW(Sym) *symbol;
+  const char *text;
+  uint32_t n;
+} Symbols;
+
+static Symbols symbols_of(const struct link_map *map) {
+  Symbols s = {0};
+  for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++) {
+    if (d->d_tag == DT_SYMTAB) s.symbol = dynamic_address(map, d);
+    else if (d->d_tag == DT_STRTAB) s.text = dynamic_address(map, d);
+    else if (d->d_tag == DT_GNU_HASH) s.n = count_symbols(dynamic_address(map, d));
+    else if (d->d_tag == DT_HASH) s.n = ((const uint32_t *)dynamic_address(map, d))[1];
+  }
+  if (!s.symbol || !s.text) s.n = 0;
+  return s;
+}
+
+/* The name of the table of a model that the library defines; NULL: it has none. */
+static const char *table_in(void *library) {
+  static const char ending[] = "_model";
+  struct link_map *map;
+  if (dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) return NULL;
+  Symbols s = symbols_of(map);
+  for (uint32_t i = 1; i < s.n; i++) {
+    const char *name = s.text + s.symbol[i].st_name;
+    size_t n = strlen(name);
+    bool defined = s.symbol[i].st_shndx != SHN_UNDEF && (s.symbol[i].st_info & 15) == STT_OBJECT;
+    if (defined && n >= sizeof ending && strcmp(name + n - (sizeof ending - 1), ending) == 0) return name;
+  }
+  return NULL;
+}
+
+/* What the library was made by may be newer than this program. */
+static void check_table(Context *cx, const rcc_model *m) {
+  if (m->abi != RCC_ABI) fail(cx, "it has the ABI %u, this resnetcc %d: compile the model again", m->abi, RCC_ABI);
+  for (int i = 0; i < m->n_inputs + m->n_outputs; i++) {
+    const rcc_tensor *t = i < m->n_inputs ? &m->inputs[i] : &m->outputs[i - m->n_inputs];
+    if (t->rank > MAX_RANK || type_size((Type)t->type) == 0) fail(cx, "the tensor \"%s\" is of no kind that resnetcc has", t->name);
+  }
+}
+
+static void load_library(Runner *r, const char *path) {
+  Context *cx = r->cx;
+  r->library = dlopen(strchr(path, '/') ? path : format_text(cx, "./%s", path), RTLD_NOW | RTLD_LOCAL);
+  if (!r->library) fail(cx, "it does not load: %s", copy_text(cx, dlerror()));
+  const char *name = table_in(r->library);
+  if (!name) fail(cx, "no model is in this library: make it of an object of resnetcc's, with NAME_model visible");
+  r->view.model = dlsym(r->library, name);
+  check_table(cx, r->view.model);
+  r->view.rounds = true;
+}
+
+/* ==== either ==== */
+
+/* ET_NONE: no ELF file; import tells what is wrong with it. */
+static int elf_type(const char *path) {
+  ElfW(Ehdr) head = {0};
+  FILE *f = fopen(path, "rb");
+  if (!f) return ET_NONE;
+  size_t n = fread(&head, 1, sizeof head, f);
+  fclose(f);
+  return n == sizeof head && same_bytes(head.e_ident, ELFMAG, SELFMAG) ? head.e_type : ET_NONE;
+}
+
+Runner *runner_open(Context *cx, const ToolOptions *opt, const char *path) {
+  Runner *r = alloc(cx, sizeof *r);
+  const char *file = cx->file;
+  *r = (Runner){.cx = cx};
+  cx->file = path;
+  int type = elf_type(path);
+  if (type == ET_REL) fail(cx, "an object does not run by itself; make a library of it: cc -shared NAME.o -lresnetcc_rt -o NAME.so");
+  if (type != ET_NONE) load_library(r, path);
+  else compile_here(r, opt, path);
+  cx->file = file;
+  return r;
+}
+
+const RunnerView *runner_view(const Runner *r) { return &r->view; }
+
+void runner_close(Runner *r) {
+  if (r->jit) jit_close(r->jit);
+  object_free(&r->object);
+  if (r->library) dlclose(r->library);
+}
+
+/* ==== runs ==== */
+
+Tensor runner_tensor(const rcc_tensor *t, int64_t batch) {
+  Tensor whole = {.name = t->name, .type = (Type)t->type, .shape = {.rank = t->rank}};
+  for (int i = 0; i < t->rank; i++) whole.shape.d[i] = t->dims[i] < 0 ? batch : t->dims[i];
+  return whole;
+}
+
+struct Instance {
+  const rcc_model *model;
+  int64_t batch;
+  void *work;
+  size_t work_size;
+  rcc_pool *pool;      /* NULL: one thread, the caller */
+  Tensor *out;
+  void **data;         /* of these */
+};
+
+Instance *instance_open(Context *cx, const rcc_model *m, int64_t batch, int threads) {
+  Instance *r = alloc(cx, sizeof *r);
+  *r = (Instance){.model = m, .batch = batch, .work_size = m->workspace_size(batch, threads)};
+  r->out = alloc_n(cx, (size_t)m->n_outputs + 1, sizeof *r->out);
+  r->data = alloc_n(cx, (size_t)m->n_outputs + 1, sizeof *r->data);
+  for (int i = 0; i < m->n_outputs; i++) {
+    r->out[i] = runner_tensor(&m->outputs[i], batch);
+    if (shape_count(&r->out[i].shape) > MOST_MEMORY) fail(cx, "a batch of %lld is too large", (long long)batch);
+    r->out[i].data = r->data[i] = alloc(cx, tensor_size(&r->out[i]) + 1);
+  }
+  r->work = rcc_workspace_alloc(r->work_size + 64);
+  if (threads > 1) r->pool = rcc_pool_create(threads);
+  if (r->work && (threads == 1 || r->pool)) return r;
+  instance_close(r);
+  fail(cx, "%s", r->work ? "the threads can't be started" : "out of memory");
+}
+
+int instance_run(Instance *r, const void *const *in) {
+  return r->model->run(in, r->data, r->batch, r->work, r->work_size, r->pool ? rcc_pool_parallel(r->pool) : NULL);
+}
+
+const Tensor *instance_outputs(const Instance *r) { return r->out; }
+
+void instance_close(Instance *r) {
+  rcc_pool_destroy(r->pool);
+  rcc_workspace_free(r->work, r->work_size + 64);
+}
