@@ -35,7 +35,7 @@ cases() {
   tally "$build/cases.log"
 }
 
-need $build_packages libcmocka-dev libpng-dev python3 python3-venv
+need $build_packages libcmocka-dev libpng-dev python3 python3-venv python3-numpy
 
 say "building (in $build)"
 cmake --preset release -DBUILD_TESTING=ON >/dev/null
