@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds resnetcc and runs all its tests. The last line is the total, `N passed, N failed`; the exit status is 0 only
-# if none failed. usage: sh tests/run.sh [--fuzz MINUTES]
+# if none failed. usage: sh tests/run.sh [--fuzz MINUTES | --packages]
 # With --fuzz, random graphs with new seeds are compiled and run for so long instead: see tests/whole/random_test.c.
+# With --packages, those of a release are made and used instead: see tests/packages/release.sh.
 set -eu
 cd "$(dirname "$0")/.."
 . examples/packages.sh
@@ -12,7 +13,8 @@ minutes=
 case ${1-} in
 '') ;;
 --fuzz) minutes=${2:?--fuzz needs a number of minutes} ;;
-*) die "usage: sh tests/run.sh [--fuzz MINUTES]" ;;
+--packages) ;;
+*) die "usage: sh tests/run.sh [--fuzz MINUTES | --packages]" ;;
 esac
 
 # tally OUTPUT: adds the figures of its last line, `N passed, N failed`.
@@ -34,6 +36,12 @@ cases() {
   cat "$build/cases.log"
   tally "$build/cases.log"
 }
+
+if [ "${1-}" = --packages ]; then
+  need $build_packages git lintian libzstd-dev zlib1g-dev python3 python3-venv
+  rm -rf build/packages
+  exec sh tests/packages/release.sh build/packages
+fi
 
 need $build_packages libcmocka-dev libpng-dev python3 python3-venv python3-numpy
 
