@@ -1,0 +1,3 @@
+module resnetcc.example/digit
+
+go 1.18

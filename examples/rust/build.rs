@@ -1,0 +1,3 @@
+fn main() {
+    resnetcc_build::Model::new("../digits/digits.onnx").compile();
+}
