@@ -281,7 +281,6 @@ typedef struct OpParams {
     bool outside;        /* a table has places outside */
   } resample;
   bool upper;            /* Trilu: the triangle that is kept */
-  bool training;         /* BatchNormalization: by the statistics of its input, a constant */
   Divisor divisor;       /* normalisations */
   bool centered;         /* these: the mean is taken off first */
   float bias;            /* LRN */

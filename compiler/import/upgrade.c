@@ -132,15 +132,15 @@ static void upgrade_is_test(Graph *g, Node *n) {
   if (attr_int(n, "is_test", 0) == 0) fail_training(g, n);
 }
 
-/* Before set 14 the other outputs, those that exist in training only, said that this is training. Inference knows of which input it
- * may be. */
+/* Before set 14 the other outputs, those that exist in training only, said that this is training; numbers 3 and 4 were for gradients. */
 static void upgrade_batch_norm(Graph *g, Node *n) {
   if (attr_int(n, "spatial", 1) == 0) fail_at(g, n, "statistics per element (spatial=0) are not supported");
-  for (int i = 1; i < n->n_out; i++) {
-    if (n->out[i] && g->opset < 14) attr_set_int(g, n, "training_mode", 1);
-    drop_output(n, i);
-  }
-  n->n_out = 1;
+  for (int i = 1; i < n->n_out && g->opset < 14; i++)
+    if (n->out[i]) attr_set_int(g, n, "training_mode", 1);
+  int kept = attr_int(n, "training_mode", 0) ? 3 : 1;
+  if (kept > 1) n->op = OP_BatchNormalizationInTraining;
+  for (int i = kept; i < n->n_out; i++) drop_output(n, i);
+  if (n->n_out > kept) n->n_out = kept;
 }
 
 static void check_dropout_is_off(Graph *g, const Node *n) {

@@ -60,13 +60,6 @@ static Value *product(const Attention *a, Value *x, Value *y) {
 
 /* ---- masks ---- */
 
-static Value *as_type(const Attention *a, Value *x, Type t) {
-  if (x->type == t) return x;
-  Node *cast = compose_node(a->g, a->n, OP_Cast, 1, &x);
-  attr_set_int(a->g, cast, "to", t);
-  return compose_value(a->g, cast);
-}
-
 static Value *scaled(const Attention *a, Value *x, double by) {
   return compose_op(a->g, a->n, OP_Mul, x, compose_number(a->g, a->n, x->type, by));
 }
@@ -76,7 +69,7 @@ static Value *scaled(const Attention *a, Value *x, double by) {
 static Value *added_mask(const Attention *a, Value *mask, Type t) {
   double lowest = t == T_F16 ? -65504 : -3.38953139e38; /* that bf16 has as well */
   if (mask->type != T_BOOL) return mask;
-  Value *off = compose_op(a->g, a->n, OP_Sub, compose_number(a->g, a->n, t, 1), as_type(a, mask, t));
+  Value *off = compose_op(a->g, a->n, OP_Sub, compose_number(a->g, a->n, t, 1), compose_cast(a->g, a->n, mask, t));
   return scaled(a, off, lowest);
 }
 
@@ -117,10 +110,10 @@ static Value *capped(const Attention *a, Value *scores) {
 
 static Value *softmax(const Attention *a, Value *x) {
   Type own = x->type;
-  x = as_type(a, x, (Type)attr_int(a->n, "softmax_precision", own));
+  x = compose_cast(a->g, a->n, x, (Type)attr_int(a->n, "softmax_precision", own));
   Node *part = compose_node(a->g, a->n, OP_Softmax, 1, &x);
   attr_set_int(a->g, part, "axis", -1);
-  return as_type(a, compose_value(a->g, part), own);
+  return compose_cast(a->g, a->n, compose_value(a->g, part), own);
 }
 
 /* If the scores in this state are asked for, they are the fourth result. */

@@ -27,6 +27,13 @@ Value *compose_op(Graph *g, const Node *n, Op op, Value *a, Value *b) {
   return compose_value(g, compose_node(g, n, op, b ? 2 : 1, (Value *[]){a, b}));
 }
 
+Value *compose_cast(Graph *g, const Node *n, Value *x, Type to) {
+  if (x->type == to) return x;
+  Node *cast = compose_node(g, n, OP_Cast, 1, &x);
+  attr_set_int(g, cast, "to", to);
+  return compose_value(g, cast);
+}
+
 Value *compose_transpose(Graph *g, const Node *n, Value *x, const int64_t *perm) {
   Node *t = compose_node(g, n, OP_Transpose, 1, &x);
   attr_set_ints(g, t, "perm", x->shape.rank, perm);

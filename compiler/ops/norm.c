@@ -6,36 +6,12 @@
 
 /* ==== BatchNormalization ==== */
 
-/* In training mode the statistics are the input's own: of weights, which are standardised so, but not of a batch of images. */
 void infer_batch_norm(Graph *g, Node *n) {
   check_rank(g, n, 0, 1, MAX_RANK);
-  n->p.training = attr_int(n, "training_mode", 0) != 0;
-  bool statistics = false;
-  for (int i = 1; i < n->n_out; i++) statistics = statistics || n->out[i];
-  if (statistics || (n->p.training && !follows_from_constants(g, n->in[0])))
-    fail_at(g, n, "is in training mode: export the model for inference, in PyTorch after model.eval()");
   n->p.epsilon = attr_float(n, "epsilon", 1e-5f);
   const Shape *x = &n->in[0]->shape;
-  if (x->rank > 1) check_number(g, n, 0, 1);
-  for (int i = 1; i < 5; i++) {
-    Type t = n->in[i]->type;
-    if (t != T_F32 && !type_is_half(t)) check_same_type(g, n, i); /* statistics may be more precise than data */
-    check_per_channel(g, n, i, x->rank > 1 ? x->d[1] : 1);
-  }
+  check_channel_inputs(g, n, x->rank > 1 ? x->d[1] : 1);
   set_output(g, n, 0, n->in[0]->type, x);
-}
-
-/* The input's own, in the place of those that are given. */
-static void take_statistics(const float *x, const Shape *s, double *mean, double *var) {
-  int64_t channels = s->rank > 1 ? s->d[1] : 1, count = shape_count(s), map = 1;
-  for (int i = 2; i < s->rank; i++) map *= s->d[i];
-  for (int64_t c = 0; c < channels; c++) mean[c] = var[c] = 0;
-  double each = (double)(count / size_max(channels, 1));
-  for (int64_t i = 0; i < count; i++) mean[i / map % channels] += x[i] / each;
-  for (int64_t i = 0; i < count; i++) {
-    double apart = x[i] - mean[i / map % channels];
-    var[i / map % channels] += apart * apart / each;
-  }
 }
 
 void eval_batch_norm(Graph *g, const Node *n, const void *const *in, void **out) {
@@ -51,7 +27,6 @@ void eval_batch_norm(Graph *g, const Node *n, const void *const *in, void **out)
     mean[c] = of[3][c];
     var[c] = of[4][c];
   }
-  if (n->p.training) take_statistics(x, s, mean, var);
   for (int64_t i = 0; i < count; i++) {
     int64_t c = i / map % channels;
     Number y = {.f = (x[i] - mean[c]) / sqrt(var[c] + epsilon) * scale[c] + bias[c]};

@@ -67,6 +67,8 @@ void check_same_type(Graph *g, const Node *n, int i);
 void check_range(Graph *g, const Node *n, const char *what, int64_t v, int64_t min, int64_t max);
 /* Fails unless input i is one number for each of the channels. */
 void check_per_channel(Graph *g, const Node *n, int i, int64_t channels);
+/* The same of the four parameters of a batch normalization. */
+void check_channel_inputs(Graph *g, const Node *n, int64_t channels);
 void check_rank(Graph *g, const Node *n, int i, int min, int max);
 /* Fails where input i is the batch symbol times something along that axis. */
 void check_number(Graph *g, const Node *n, int i, int axis);
@@ -125,13 +127,14 @@ Lines lines_by_axis(const Shape *s, int axis);
 int64_t line_element(const Lines *l, int64_t line, int64_t k); /* the number of element k of a line */
 
 /* ==== compose.c: operators that are made up of others ====
- * compose_X, which attention.c, einsum.c, fused.c and blocks.c have, is called with n's inputs checked in the walk of pass_shape and
+ * compose_X, which attention.c, einsum.c, fused.c, blocks.c and train.c have, is called with n's inputs checked in the walk of pass_shape and
  * places nodes before n; in the end n is the identity of the last one's result. */
 
 Node *compose_node(Graph *g, const Node *n, Op op, int n_in, Value *const *in); /* to be given attributes, then to ... */
 Node *compose_like(Graph *g, const Node *n, Op op, int n_in, Value *const *in); /* the same with n's own attributes */
 Value *compose_value(Graph *g, Node *part);                                     /* ... this, which infers it: its result */
 Value *compose_op(Graph *g, const Node *n, Op op, Value *a, Value *b);             /* without attributes; b NULL: of one input */
+Value *compose_cast(Graph *g, const Node *n, Value *x, Type to);                   /* x itself if it is of that type */
 Value *compose_transpose(Graph *g, const Node *n, Value *x, const int64_t *perm);
 Value *compose_channels_first(Graph *g, const Node *n, Value *x); /* [N,H,W,C] as [N,C,H,W] */
 Value *compose_channels_last(Graph *g, const Node *n, Value *x);  /* and back */

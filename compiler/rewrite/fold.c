@@ -401,7 +401,6 @@ static void fold_node(Fold *f, Node *n) {
     n->dead = true;
     return;
   }
-  if (n->p.training) fail_at(f->g, n, "the statistics of its input are too much to compute while compiling");
   bool fills = n->op == OP_ConstantOfShape && !n->in[0]->sym && !shape_is_symbolic(&n->out[0]->shape);
   if (fills) fill_by_padding(f->g, n);
   Value *same = n->n_step == 0 && n->out[0] ? rules[op_info[n->op].same](f->g, n) : NULL;
