@@ -111,6 +111,30 @@ void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape 
   }
 }
 
+/* The input of the model that is how far n, from its starts on, goes; NULL: there is none. */
+static Value *length_of_slice(const Node *n) {
+  const Node *add = n->op == OP_Slice && n->n_in > 2 && n->in[2] ? n->in[2]->def : NULL;
+  if (!add || add->op != OP_Add || has_input(n, 4) || !n->out[0] || n->out[0]->shape.rank < 0) return NULL;
+  Value *length = add->in[0] == n->in[1] ? add->in[1] : add->in[1] == n->in[1] ? add->in[0] : NULL;
+  return length && length->is_input && length->type == T_I64 && length->shape.rank == 1 ? length : NULL;
+}
+
+void lengths_as_declared(Graph *g) {
+  for (int i = 0; i < g->n_node; i++) {
+    const Node *n = g->node[i];
+    Value *length = length_of_slice(n);
+    if (!length || (has_input(n, 3) && !n->in[3]->data)) continue;
+    const Shape *declared = &n->out[0]->shape;
+    Ints axes = {.n = (int)size_min(declared->rank, length->shape.d[0])};
+    for (int k = 0; k < axes.n; k++) axes.v[k] = k;
+    if (has_input(n, 3)) axes = const_input(g, n, 3, "axes");
+    Shape known = {.rank = axes.n};
+    if (axes.n > declared->rank || axes.n != length->shape.d[0]) continue;
+    for (int k = 0; k < axes.n; k++) known.d[k] = declared->d[check_axis(g, n, axes.v[k], declared->rank)];
+    readers_move(length, shape_constant(g, format_text(g->cx, "%s.declared", length->name), &known));
+  }
+}
+
 void infer_slice(Graph *g, Node *n) {
   if (has_run_time_bounds(n)) {
     infer_bounds_as_declared(g, n);

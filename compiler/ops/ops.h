@@ -32,6 +32,9 @@ bool shape_broadcast(const Shape *a, const Shape *b, Shape *out);
 bool has_run_time_bounds(const Node *n);
 /* Slice: first element and step along every axis of input 0, and the result's shape. */
 void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape *out);
+/* Where a Slice ends so many elements after its start as an input of the model says, the declared shape of its result says so too:
+ * readers of the input get it as a constant. */
+void lengths_as_declared(Graph *g);
 /* Pad: elements before and behind every axis of input 0; negative ones are cut off. */
 void pad_amounts(Graph *g, const Node *n, int64_t *lo, int64_t *hi);
 /* Interleave: the first element of input i along every spatial axis of the result, and from each of its elements to the next. Returns

@@ -34,4 +34,7 @@ void infer_nodes(Graph *g, int node, int value) {
   }
 }
 
-void pass_shape(Graph *g) { infer_nodes(g, 0, 0); }
+void pass_shape(Graph *g) {
+  lengths_as_declared(g);
+  infer_nodes(g, 0, 0);
+}

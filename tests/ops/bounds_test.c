@@ -23,7 +23,26 @@ static void bounds_may_be_known_at_run_time_only(void **state) {
   context_free(cx);
 }
 
+/* As CenterCropPad is spelt out. */
+static void a_length_follows_from_the_declared_result(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  if (setjmp(cx->unwind)) fail_msg("%s", cx->error);
+  Graph *g = parse(cx, "input x f32 [2,6]\ninput l i64 [1]\nconst a i64 [1] = {-1}\nconst six i64 [1] = {6}\nconst two i64 [1] = {2}\n"
+                       "d = Sub(six, l)\ns = Div(d, two)\ne = Add(s, l)\np = Concat(d, d, d, d) axis=0\nz = Pad(x, p)\n"
+                       "y = Slice(x, s, e, a)");
+  g->output[0]->shape = shape_of(2, (int64_t)2, (int64_t)4);
+  pass_shape(g);
+  assert_true(find_value(g, "s")->data && *(const int64_t *)find_value(g, "s")->data == 1);
+  assert_int_equal(find_value(g, "z")->shape.d[1], 10);
+  assert_int_equal(g->n_input, 2);
+  context_free(cx);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(bounds_may_be_known_at_run_time_only)};
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(bounds_may_be_known_at_run_time_only),
+    cmocka_unit_test(a_length_follows_from_the_declared_result),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
