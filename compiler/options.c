@@ -139,8 +139,9 @@ static bool is_name_at(const char *s, char **end) {
 static bool shape_at(const char *s, Shape *shape) {
   for (char *end;; s = end + 1) {
     int64_t n = number_at(s, &end);
-    if (n <= 0) n = shape->rank == 0 && is_name_at(s, &end) ? -1 : 0; /* the first, the batch */
-    if (n == 0 || shape->rank == MAX_RANK) return false;
+    bool none = n <= 0 && !(*s == '0' && end == s + 1), named = none && shape->rank == 0 && is_name_at(s, &end);
+    if (named) n = -1; /* the first, the batch */
+    if ((none && !named) || shape->rank == MAX_RANK) return false;
     shape->d[shape->rank++] = n;
     if (*end != ',') return !*end;
   }
@@ -151,8 +152,9 @@ static void read_shape(const OptionRow *row, void *field, const char *value) {
   Options *o = field;
   struct ShapePin pin = {0};
   const char *equals = strrchr(value, '='); /* an input's name may hold one */
-  if (!equals || equals == value || !shape_at(equals + 1, &pin.shape)) {
-    usage_error("%s %s: it is NAME=1,3,224,224 with up to %d numbers from 1 on, or N for the batch", row->name,
+  bool scalar = equals && !equals[1];
+  if (!equals || equals == value || (!scalar && !shape_at(equals + 1, &pin.shape))) {
+    usage_error("%s %s: it is NAME=1,3,224,224 with up to %d numbers, or N for the batch first, or none for a scalar", row->name,
                 value, MAX_RANK);
   }
   o->shape = realloc(o->shape, ((size_t)o->n_shape + 1) * sizeof *o->shape);

@@ -20,10 +20,10 @@ static int64_t number_of(const Dim *d) {
 }
 
 /* Is dimension i really without elements? That of a list is; among other dimensions a 0 was what exporters wrote for an unknown
- * one, until IR version 7: since then those have names. */
+ * one, until IR version 7: since then those have names. A network of no images at all makes no sense, so there it is the batch. */
 static bool is_zero(const Import *im, const Onnx__TensorShapeProto *s, size_t i) {
   bool says_0 = s->dim[i]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && s->dim[i]->dim_value == 0;
-  return says_0 && (s->n_dim == 1 || (i > 0 && im->model->ir_version >= 7));
+  return says_0 && (s->n_dim == 1 || ((i > 0 || s->n_dim < 4) && im->model->ir_version >= 7));
 }
 
 /* What some tools write for any unknown size: two of these need not be one. */
@@ -67,10 +67,8 @@ static void bind(Import *im, const char *dim, int64_t value) {
 }
 
 static void bind_pinned(Import *im, const char *input, const Onnx__TensorShapeProto *s, const Shape *pin) {
-  for (int i = 0; i < pin->rank; i++) {
-    if (pin->d[i] == -1 && i > 0) fail(im->cx, "--shape %s: only the first dimension, the batch, may stay symbolic", input);
-    if (pin->d[i] <= 0 && pin->d[i] != -1) fail(im->cx, "--shape %s: a dimension must be 1 or more", input);
-  }
+  for (int i = 1; i < pin->rank; i++)
+    if (pin->d[i] == -1) fail(im->cx, "--shape %s: only the first dimension, the batch, may stay symbolic", input);
   if (!s) return;
   if (s->n_dim != (size_t)pin->rank)
     fail(im->cx, "--shape %s: the input has %zu dimensions, not %d", input, s->n_dim, pin->rank);

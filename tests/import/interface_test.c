@@ -59,7 +59,8 @@ static void a_dimension_of_nothing_is_one_since_ir_7(void **state) {
   (void)state;
   const char *text = "input x 1 2,0,3\noutput y 0 -\ny = Relu(x)\n";
   check_import(13, text, "input x f32 [2,0,3]\ny = Relu(x)\noutput y\n");
-  check_import(13, "input x 1 0,3\noutput y 0 -\ny = Relu(x)\n", "input x f32 [N,3]\ny = Relu(x)\noutput y\n");
+  check_import(13, "input x 1 0,3\noutput y 0 -\ny = Relu(x)\n", "input x f32 [0,3]\ny = Relu(x)\noutput y\n");
+  check_import(13, "input x 1 0,3,8,8\noutput y 0 -\ny = Relu(x)\n", "input x f32 [N,3,8,8]\ny = Relu(x)\noutput y\n");
   Context *cx = context_new();
   Options opt = {.input = "test"};
   Buffer old = model_of_text(text, 6, 13);
@@ -131,6 +132,12 @@ static void an_unpinned_input_keeps_its_batch(void **state) {
             "input x f32 [1,3,8,9]\ninput z f32 [N,8]\ny = Mul(x, z)\noutput y\n");
 }
 
+static void a_pin_may_be_empty_or_of_a_scalar(void **state) {
+  (void)state;
+  check_pin(pin4("x", 0, 3, 8, 0), "input x 1 n,3,h,w\noutput y 0 -\ny = Relu(x)\n", "input x f32 [0,3,8,0]\ny = Relu(x)\noutput y\n");
+  check_pin((struct ShapePin){"x", shape_of(0)}, "input x 1 -\noutput y 0 -\ny = Relu(x)\n", "input x f32 []\ny = Relu(x)\noutput y\n");
+}
+
 static void a_pin_must_fit(void **state) {
   (void)state;
   const char *text = "input x 1 n,3,h,h\nconst w 1 = 1\noutput y 0 -\ny = Mul(x, w)\n";
@@ -138,7 +145,6 @@ static void a_pin_must_fit(void **state) {
   check_bad_pin(pin4("w", 1, 3, 8, 8), text, "test: --shape w: the model has no such input");
   check_bad_pin(pin4("x", 1, 4, 8, 8), text, "test: --shape x: dimension 1 of the input is 3, not 4");
   check_bad_pin(pin4("x", 1, 3, 8, 9), text, "test: --shape gives dimension \"h\" both 8 and 9");
-  check_bad_pin(pin4("x", 1, 3, 0, 0), text, "test: --shape x: a dimension must be 1 or more");
   check_bad_pin((struct ShapePin){"x", shape_of(1, (int64_t)1)}, text,
                 "test: --shape x: the input has 4 dimensions, not 1");
 }
@@ -204,7 +210,8 @@ int main(void) {
     cmocka_unit_test(the_batch_stays_symbolic_where_shape_says_so),
     cmocka_unit_test(a_pin_gives_numbers_to_names),
     cmocka_unit_test(an_unpinned_input_keeps_its_batch),
-    cmocka_unit_test(a_pin_must_fit),
+    cmocka_unit_test(a_pin_may_be_empty_or_of_a_scalar),
+      cmocka_unit_test(a_pin_must_fit),
     cmocka_unit_test(a_batch_is_as_if_the_file_had_the_number),
     cmocka_unit_test(a_batch_that_the_file_has_is_fine),
     cmocka_unit_test(another_batch_is_refused),
