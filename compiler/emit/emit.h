@@ -475,7 +475,10 @@ void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi);
 #undef PLANNED
 #undef DENSE
 bool has_code(Op op);                  /* is there an emitter? */
-void emit_pool_plain(Emit *e, Node *n); /* pool_plain.c: pools of any type and rank */
+/* pool_plain.c */
+void emit_pool_plain(Emit *e, Node *n);         /* pools of any type and rank */
+Ref pool_power(Emit *e, Ref x, int power);      /* |x|^power */
+Ref pool_root(Emit *e, Ref x, int power);       /* the root of that order of what is not negative */
 /* parts.c: the parts of a whole along axis k to their places in it, or out of it, size[i] along that axis each; NULL for a
  * part that nobody wants. For nodes of more than MAX_BOUND values. */
 enum { MAX_BOUND = 48 }; /* values of a node whose function other layers may share */

@@ -159,14 +159,14 @@ static void move_interleave(Emit *e, Node *n) {
   Axes out, in;
   axes_of(n, y, &out);
   for (int i = 0; i < n->n_in; i++) {
-    int64_t first[MAX_SPATIAL], stride[MAX_SPATIAL], at = 0;
+    int64_t first[MAX_RANK], stride[MAX_RANK], at = 0;
     interleave_part(n, i, first, stride);
     axes_of(n, n->in[i], &in);
     CopyAxis axis[MAX_RANK + 1];
     for (int k = 0; k < in.rank; k++) {
-      bool spatial = k >= 2 && k < y->shape.rank;
-      axis[k] = (CopyAxis){in.n[k], in.stride[k], out.stride[k] * (spatial ? stride[k - 2] : 1)};
-      if (spatial) at += first[k - 2] * out.stride[k];
+      bool own = k < y->shape.rank;
+      axis[k] = (CopyAxis){in.n[k], in.stride[k], out.stride[k] * (own ? stride[k] : 1)};
+      if (own) at += first[k] * out.stride[k];
     }
     copy_part(e, n->in[i], 0, y, at, in.rank, axis);
   }

@@ -1,4 +1,4 @@
-/* pool.c: pools on channel blocks. Windows overlap, so a tile of output pixels is computed by columns:
+/* pool.c: pools on channel blocks, of images or of the frames of volumes. Windows overlap, so a tile of output pixels is computed by columns:
  * first every input column under the tile is reduced over the window's rows, one accumulator a column, then
  * the windows are put together from the columns. A 3x3 window with stride 2 so costs 3 loads for most
  * outputs, not 9. Windows of many rows or columns, and many windows that the edges clip, are loops instead: the code of a
@@ -24,13 +24,15 @@ typedef struct Pool {
   const Value *x, *y;
   Window w;
   bool max, count_pad;
+  int power;             /* of a norm: its order; else 0 */
   int columns;           /* accumulators */
   int64_t pieces;        /* of a row */
   Ref piece;             /* which of them the item is */
   Ref src;               /* pixel 0 of the row under the window's first row, be it padding */
   Ref dst;               /* the output row */
   Ref lo, hi;            /* rows of the window inside the image */
-  Ref counted;           /* rows that count for the mean, as a float */
+  Ref first, end;        /* frames of it inside the volume; src is that of number 0 */
+  Ref counted;           /* rows, of all frames, that count for the mean, as a float */
   Ref image, block, row;
 } Pool;
 
@@ -38,16 +40,17 @@ static Pool pool_of(Emit *e, Node *n) {
   Pool p = {.e = e, .n = n, .x = n->in[0], .y = n->out[0], .w = n->win};
   p.max = is_max_pool(n);
   p.count_pad = n->p.count_pad;
+  p.power = is_lp_pool(n) ? n->p.power : 0;
   p.columns = e->t->regs - 2;
   if (is_global_pool(n)) {
     p.w = (Window){.kh = p.x->shape.d[2], .kw = p.x->shape.d[3], .sh = 1, .sw = 1, .dh = 1,
-                   .dw = 1};
+                   .dw = 1, .kd = 1, .sd = 1, .dd = 1};
   }
   return p;
 }
 
 /* Is the window code for each column? */
-static bool is_unrolled(const Pool *p) { return p->w.kw <= MAX_COLUMNS && p->w.kh <= MAX_ROWS; }
+static bool is_unrolled(const Pool *p) { return p->w.kw <= MAX_COLUMNS && size_mul(p->w.kd, p->w.kh) <= MAX_ROWS; }
 
 /* Of n things in a row those that belong to the item's piece. */
 static void share_of_piece(const Pool *p, int64_t n, Ref *lo, Ref *hi) {
@@ -98,17 +101,34 @@ static Ref neutral(const Pool *p) {
   return splat(e, p->max ? LLVMConstRealOfString(e->f32, "-inf") : const_f32(e, 0), e->lanes);
 }
 
+/* What of an element is combined. */
+static Ref taken(const Pool *p, Ref at, int64_t offset) {
+  Ref x = load(p->e, p->e->vec, at, offset, p->e->vec_bytes);
+  return p->power ? pool_power(p->e, x, p->power) : x;
+}
+
+/* A loop over the window's frames that are inside, of which `src` is number 0, if there is more than one; returns the current one. */
+static Ref frames_begin(const Pool *p, Loop *l, Ref src, int count, Ref *acc) {
+  if (p->w.kd == 1) return src;
+  loop_begin(p->e, l, p->first, p->end, 1, count, acc);
+  return gep(p->e, src, l->i, p->w.dd * place_image_bytes(p->x));
+}
+
+static void frames_end(const Pool *p, Loop *l) {
+  if (p->w.kd > 1) loop_end(p->e, l);
+}
+
 /* acc[i] = column[i] reduced over the window's rows; `src` is column 0. */
 static void reduce_columns(const Pool *p, Ref src, const int64_t *column, int count, Ref *acc) {
   Emit *e = p->e;
   for (int i = 0; i < count; i++) acc[i] = neutral(p);
-  Loop l;
+  Loop frame, l;
+  src = frames_begin(p, &frame, src, count, acc);
   loop_begin(e, &l, p->lo, p->hi, 1, count, acc);
   Ref row = gep(e, src, l.i, p->w.dh * place_row_bytes(p->x));
-  for (int i = 0; i < count; i++) {
-    acc[i] = combine(p, acc[i], load(e, e->vec, row, place_offset(p->x, 0, 0, column[i]), e->vec_bytes));
-  }
+  for (int i = 0; i < count; i++) acc[i] = combine(p, acc[i], taken(p, row, place_offset(p->x, 0, 0, column[i])));
   loop_end(e, &l);
+  frames_end(p, &frame);
 }
 
 /* The mean's divisor turned into a factor. */
@@ -120,11 +140,11 @@ static Ref mean_factor(const Pool *p, const PoolTile *t) {
 static void finish_tile(const Pool *p, const PoolTile *t, Ref *result) {
   Emit *e = p->e;
   Ref *arg = alloc_n(e->g->cx, (size_t)p->n->n_step + 1, sizeof *arg);
-  Ref factor = p->max ? NULL : mean_factor(p, t);
+  Ref factor = p->max || p->power ? NULL : mean_factor(p, t);
   step_pointers(e, p->n, p->image, p->block, p->row, t->x, arg);
   Ref dst = place_from(e, p->dst, p->y, NULL, NULL, NULL, t->x);
   for (int j = 0; j < t->pixels; j++) {
-    Ref v = factor ? mul_f(e, result[j], factor) : result[j];
+    Ref v = factor ? mul_f(e, result[j], factor) : p->power ? pool_root(e, result[j], p->power) : result[j];
     store(e, apply_steps(e, p->n, v, arg, 0, 0, j), dst, place_offset(p->y, 0, 0, j), e->vec_bytes);
   }
 }
@@ -190,10 +210,10 @@ static Ref reduce_chunk(const Pool *p, Ref src, Ref lo, Ref hi, int64_t stride) 
   Loop tap;
   loop_begin(e, &tap, lo, whole, SUMS, SUMS, acc);
   Ref at = gep(e, src, tap.i, stride);
-  for (int k = 0; k < SUMS; k++) acc[k] = combine(p, acc[k], load(e, e->vec, at, k * stride, e->vec_bytes));
+  for (int k = 0; k < SUMS; k++) acc[k] = combine(p, acc[k], taken(p, at, k * stride));
   loop_end(e, &tap);
   loop_begin(e, &tap, whole, hi, 1, 1, acc);
-  acc[0] = combine(p, acc[0], load(e, e->vec, gep(e, src, tap.i, stride), 0, e->vec_bytes));
+  acc[0] = combine(p, acc[0], taken(p, gep(e, src, tap.i, stride), 0));
   loop_end(e, &tap);
   for (int n = SUMS / 2; n > 0; n /= 2) {
     for (int k = 0; k < n; k++) acc[k] = combine(p, acc[k], acc[k + n]);
@@ -206,7 +226,8 @@ static Ref reduce_taps(const Pool *p, Ref src, const Taps *outer, const Taps *in
   Emit *e = p->e;
   LLVMTypeRef wide = vec_of(e->f64, e->lanes);
   Ref total = p->max ? neutral(p) : LLVMConstNull(wide);
-  Loop line, chunk;
+  Loop frame, line, chunk;
+  src = frames_begin(p, &frame, src, 1, &total);
   loop_begin(e, &line, outer->lo, outer->hi, 1, 1, &total);
   Ref at = gep(e, src, line.i, outer->stride);
   loop_begin(e, &chunk, inner->lo, inner->hi, CHUNK, 1, &total);
@@ -216,6 +237,7 @@ static Ref reduce_taps(const Pool *p, Ref src, const Taps *outer, const Taps *in
   total = p->max ? combine(p, total, part) : add_f(e, total, LLVMBuildFPExt(e->b, part, wide, ""));
   loop_end(e, &chunk);
   loop_end(e, &line);
+  frames_end(p, &frame);
   return p->max ? total : LLVMBuildFPTrunc(e->b, total, e->vec, "");
 }
 
@@ -343,6 +365,21 @@ static void clip_rows(Pool *p, Ref top) {
   p->counted = count_of_taps(e, counted);
 }
 
+/* The input's image that is number 0 of the window's frames, be it padding. */
+static Ref clip_frames(Pool *p) {
+  Emit *e = p->e;
+  if (!p->n->p.depth) return p->image;
+  int64_t depth = p->n->p.depth, frames = p->y->shape.d[0] / (p->x->shape.d[0] / depth);
+  Ref z = LLVMBuildURem(e->b, p->image, const_i64(e, frames), ""), volume = LLVMBuildUDiv(e->b, p->image, const_i64(e, frames), "");
+  Ref start = add_i(e, mul_i(e, z, p->w.sd), const_i64(e, -p->w.front));
+  p->first = taps_before(p, start, 0, p->w.dd, p->w.kd);
+  p->end = taps_before(p, start, depth, p->w.dd, p->w.kd);
+  Ref counted = LLVMBuildSub(e->b, p->end, p->first, "");
+  if (p->count_pad) counted = taps_before(p, start, depth + p->w.back, p->w.dd, p->w.kd);
+  p->counted = mul_f(e, p->counted, count_of_taps(e, counted));
+  return add_i(e, mul_i(e, volume, depth), start);
+}
+
 /* Items count blocks innermost, as they lie in memory, and within them pieces. */
 static void build_row(Pool *p, Ref item, int64_t blocks) {
   Emit *e = p->e;
@@ -357,7 +394,7 @@ static void build_row(Pool *p, Ref item, int64_t blocks) {
   p->image = LLVMBuildUDiv(e->b, plane, rows, "");
   Ref top = add_i(e, mul_i(e, p->row, p->w.sh), const_i64(e, -(int64_t)p->w.top));
   clip_rows(p, top);
-  p->src = place_from(e, place_at(e, p->x, p->image, p->block, NULL, NULL), p->x, NULL, NULL, top, NULL);
+  p->src = place_from(e, place_at(e, p->x, clip_frames(p), p->block, NULL, NULL), p->x, NULL, NULL, top, NULL);
   p->dst = place_from(e, place_at(e, p->y, p->image, p->block, NULL, NULL), p->y, NULL, NULL, p->row, NULL);
   build_columns(p);
 }

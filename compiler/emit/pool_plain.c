@@ -12,7 +12,7 @@ typedef struct PlainPool {
   Node *n;
   Type type;
   LLVMTypeRef elem;
-  bool max, count_pad;
+  bool max, count_pad, frames;
   int power;                                 /* of a norm: its order; else 0 */
   bool wide;                                 /* many elements of fp32 are summed in double */
   int64_t in[SPACE], out[SPACE];             /* D, H, W */
@@ -22,6 +22,22 @@ typedef struct PlainPool {
   Ref lo[SPACE], hi[SPACE];                  /* taps inside the image */
   Ref count;                                 /* of a mean: elements that count, as a float */
 } PlainPool;
+
+Ref pool_power(Emit *e, Ref x, int power) {
+  Ref base = abs_f(e, x), result = NULL;
+  for (int n = power; n > 0; n /= 2) { /* as many products as it has digits */
+    if (n % 2) result = result ? mul_f(e, result, base) : base;
+    base = mul_f(e, base, base);
+  }
+  return result;
+}
+
+Ref pool_root(Emit *e, Ref x, int power) {
+  if (power == 1) return x;
+  if (power == 2) return sqrt_f(e, x);
+  Ref zero = real_like(e, x, 0), is_zero = LLVMBuildFCmp(e->b, LLVMRealOEQ, x, zero, "");
+  return choose(e, is_zero, zero, math_exp(e, mul_f(e, math_log(e, x), real_like(e, x, 1.0 / power))));
+}
 
 static void set_window(PlainPool *p, const Window *w) {
   const Shape *x = &p->n->in[0]->shape, *y = p->n->out[0] ? &p->n->out[0]->shape : &p->n->out[1]->shape;
@@ -38,6 +54,9 @@ static void set_window(PlainPool *p, const Window *w) {
     p->before[i] = before[i];
     p->after[i] = after[i];
   }
+  if (!p->frames) return;
+  p->in[0] = p->n->p.depth;
+  p->out[0] = y->d[0] / (x->d[0] / p->in[0]);
 }
 
 static void set_global(PlainPool *p) {
@@ -84,31 +103,11 @@ static void clip_window(PlainPool *p) {
   }
 }
 
-/* |x|^p, of as many products as p has digits. */
-static Ref powered(const PlainPool *p, Ref x) {
-  Emit *e = p->e;
-  Ref base = abs_f(e, x), result = NULL;
-  for (int n = p->power; n > 0; n /= 2) {
-    if (n % 2) result = result ? mul_f(e, result, base) : base;
-    base = mul_f(e, base, base);
-  }
-  return result;
-}
-
-/* The root of that order of a sum that is not negative. */
-static Ref root(const PlainPool *p, Ref x) {
-  Emit *e = p->e;
-  if (p->power == 1) return x;
-  if (p->power == 2) return sqrt_f(e, x);
-  Ref zero = real_like(e, x, 0), is_zero = LLVMBuildFCmp(e->b, LLVMRealOEQ, x, zero, "");
-  return choose(e, is_zero, zero, math_exp(e, mul_f(e, math_log(e, x), real_like(e, x, 1.0 / p->power))));
-}
-
 /* acc[0]: the maximum or sum so far, acc[1]: the index of the maximum. */
 static void take(const PlainPool *p, Ref index, Ref *acc) {
   Emit *e = p->e;
   Ref x = load_element(e, p->n->in[0], index);
-  if (p->power) x = powered(p, x);
+  if (p->power) x = pool_power(e, x, p->power);
   if (!p->max) {
     acc[0] = add_f(e, acc[0], p->wide ? LLVMBuildFPExt(e->b, x, e->f64, "") : x);
     return;
@@ -117,6 +116,15 @@ static void take(const PlainPool *p, Ref index, Ref *acc) {
   Ref better = LLVMBuildOr(e->b, first, math_beats(e, p->type, x, acc[0]), "");
   acc[0] = LLVMBuildSelect(e->b, better, x, acc[0], "");
   acc[1] = LLVMBuildSelect(e->b, better, index, acc[1], "");
+}
+
+/* The line of maps that is number `at` along axis i of `index`, a channel of all volumes in the end; frames lie behind each other. */
+static Ref enter_axis(const PlainPool *p, int i, Ref index, Ref at, const int64_t *size) {
+  Emit *e = p->e;
+  if (i > 0 || !p->frames) return add_i(e, mul_i(e, index, size[i]), at);
+  Ref channels = const_i64(e, p->n->in[0]->shape.d[1]), volume = LLVMBuildUDiv(e->b, index, channels, "");
+  Ref frame = add_i(e, mul_i(e, volume, size[i]), at);
+  return add_i(e, LLVMBuildNSWMul(e->b, frame, channels, ""), LLVMBuildURem(e->b, index, channels, ""));
 }
 
 /* The loops over the window's axes from i on; `index` is the input's element so far. */
@@ -129,7 +137,7 @@ static void reduce_axis(const PlainPool *p, int i, Ref index, Ref *acc) {
   Loop l;
   loop_begin(e, &l, p->lo[i], p->hi[i], 1, 2, acc);
   Ref at = add_i(e, window_start(p, i), mul_i(e, l.i, p->dilation[i]));
-  reduce_axis(p, i + 1, add_i(e, mul_i(e, index, p->in[i]), at), acc);
+  reduce_axis(p, i + 1, enter_axis(p, i, index, at, p->in), acc);
   loop_end(e, &l);
 }
 
@@ -147,7 +155,7 @@ static Ref stored_index(const PlainPool *p, Ref index) {
 static Ref with_steps(const PlainPool *p, Ref x) {
   Emit *e = p->e;
   Ref row = p->plane, col = p->at[2];
-  for (int i = 0; i < 2; i++) row = add_i(e, mul_i(e, row, p->out[i]), p->at[i]);
+  for (int i = 0; i < 2; i++) row = enter_axis(p, i, row, p->at[i], p->out);
   if (p->n->in[0]->shape.rank == 2) { /* the last axis of the result is the channel */
     Ref channels = const_i64(e, p->n->in[0]->shape.d[1]);
     row = LLVMBuildUDiv(e->b, p->plane, channels, "");
@@ -162,10 +170,10 @@ static void build_element(PlainPool *p) {
   Ref acc[] = {LLVMConstNull(p->wide ? e->f64 : p->elem), const_i64(e, -1)}, index = p->plane;
   reduce_axis(p, 0, index, acc);
   if (p->wide) acc[0] = LLVMBuildFPTrunc(e->b, acc[0], e->f32, "");
-  if (p->power) acc[0] = root(p, acc[0]);
+  if (p->power) acc[0] = pool_root(e, acc[0], p->power);
   else if (!p->max) acc[0] = LLVMBuildFDiv(e->b, acc[0], p->count, "");
   Ref at = p->plane;
-  for (int i = 0; i < SPACE; i++) at = add_i(e, mul_i(e, at, p->out[i]), p->at[i]);
+  for (int i = 0; i < SPACE; i++) at = enter_axis(p, i, at, p->at[i], p->out);
   const Node *n = p->n;
   if (n->out[0]) {
     int size = (int)type_size(n->out[0]->type);
@@ -193,13 +201,14 @@ void emit_pool_plain(Emit *e, Node *n) {
   p.elem = llvm_type(e, p.type);
   p.max = is_max_pool(n);
   p.count_pad = n->p.count_pad;
+  p.frames = n->p.depth != 0;
   p.power = is_lp_pool(n) ? n->p.power : 0;
   if (is_global_pool(n)) set_global(&p);
   else set_window(&p, &n->win);
   int64_t taps = size_mul(size_mul(p.kernel[0], p.kernel[1]), p.kernel[2]);
   p.wide = !p.max && p.type == T_F32 && taps > MANY_TAPS;
   Ref lo, hi;
-  task_range(e, x->d[0] * x->d[1], &lo, &hi);
+  task_range(e, (p.frames ? x->d[0] / n->p.depth : x->d[0]) * x->d[1], &lo, &hi);
   Loop l;
   loop_begin(e, &l, lo, hi, 1, 0, NULL);
   p.plane = l.i;

@@ -36,6 +36,7 @@ static const struct Row {
   {"coordinate_transformation_mode", A_STRING, OP_NONE},
   {"count_include_pad", A_INT, OP_NONE},
   {"cubic_coeff_a", A_FLOAT, OP_NONE},
+  {"depth", A_INTS, OP_NONE},
   {"detect_negative", A_INT, OP_NONE},
   {"detect_positive", A_INT, OP_NONE},
   {"dilations", A_INTS, OP_NONE},

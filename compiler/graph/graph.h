@@ -251,7 +251,7 @@ typedef struct OpParams {
   int axis;              /* counted from the front, of operators along one; Shape: where it begins; QuantizeLinear, DequantizeLinear:
                             that of a list of scales; ReverseSequence: time; Compress: -1 for all in a row; GatherND: how many are batches */
   unsigned axes;         /* reductions: a bit for each axis that goes; normalisations: for each that statistics are taken along */
-  int64_t depth;         /* Unfold: images of a volume */
+  int64_t depth;         /* Unfold, pools over frames: images of a volume; other pools: 0 */
   int block;             /* SpaceToDepth, DepthToSpace */
   bool by_channel;       /* these: a channel's places lie beside each other, not a place's channels */
   PadMode mode;          /* Pad */

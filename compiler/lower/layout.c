@@ -231,7 +231,7 @@ static bool is_image(const Value *v) { return v->type == T_F32 && v->shape.rank 
 /* Can places in the window of a pool, in bytes from the map, be computed in 64 bits, wherever it lies? */
 static bool window_fits(const Node *n) {
   const Window *w = &n->win;
-  const int64_t part[] = {w->kh, w->kw, w->sh, w->sw, w->dh, w->dw, w->top, w->left, w->bottom, w->right};
+  const int64_t part[] = {w->kd, w->kh, w->kw, w->sd, w->sh, w->sw, w->dd, w->dh, w->dw, w->front, w->top, w->left, w->back, w->bottom, w->right};
   int64_t largest = 1;
   for (size_t i = 0; i < COUNT(part); i++) {
     if (part[i] > largest) largest = part[i];
@@ -487,11 +487,12 @@ static void set_part_strides(Node *n) {
 static void set_interleaved_strides(Node *n) {
   const Layout *whole = &n->out[0]->layout;
   for (int i = 0; i < n->n_in && n->in[i]->alias == n->out[0]; i++) {
-    int64_t first[MAX_SPATIAL], stride[MAX_SPATIAL];
+    int64_t first[MAX_RANK], stride[MAX_RANK];
     interleave_part(n, i, first, stride);
-    n->in[i]->layout = (Layout){.block = whole->block, .n = whole->n, .c = whole->c, .row = size_mul(whole->row, stride[0]),
-                                .pix = size_mul(whole->pix, stride[1]), .origin = whole->origin, .size = whole->size};
-    int64_t at = size_add(size_mul(first[0], whole->row), size_mul(first[1], whole->pix));
+    n->in[i]->layout = (Layout){.block = whole->block, .n = size_mul(whole->n, stride[0]), .c = whole->c,
+                                .row = size_mul(whole->row, stride[2]), .pix = size_mul(whole->pix, stride[3]), .origin = whole->origin,
+                                .size = whole->size};
+    int64_t at = size_add(size_mul(first[0], whole->n), size_add(size_mul(first[2], whole->row), size_mul(first[3], whole->pix)));
     n->in[i]->alias_offset = size_mul(at, (int64_t)type_size(n->in[i]->type));
   }
 }

@@ -46,53 +46,61 @@ void eval_transpose(Graph *g, const Node *n, const void *const *in, void **out) 
 
 /* ---- Interleave ---- */
 
-/* Along each axis; in n->win they are those of the last ones. */
-static void interleave_strides(const Node *n, int64_t *stride) {
-  const int64_t all[] = {n->win.sd, n->win.sh, n->win.sw};
-  int spatial = n->in[0]->shape.rank - 2;
-  move_bytes(stride, all + MAX_SPATIAL - spatial, (size_t)spatial * sizeof *stride);
-}
+/* The axis of number k of D, H and W: the last ones; of frames, which are images, the first is that of the depth. */
+static int interleaved_axis(int rank, int k) { return rank == 4 && k == 0 ? 0 : rank - MAX_SPATIAL + k; }
 
 int64_t interleave_part(const Node *n, int i, int64_t *first, int64_t *stride) {
-  int spatial = n->in[0]->shape.rank - 2;
+  const int64_t all[] = {n->win.sd, n->win.sh, n->win.sw};
+  int rank = n->in[0]->shape.rank;
   int64_t step = 1;
-  interleave_strides(n, stride);
-  for (int k = spatial - 1; k >= 0; k--) {
-    first[k] = i / step % stride[k];
-    step *= stride[k];
+  for (int k = 0; k < rank; k++) first[k] = 0, stride[k] = 1;
+  for (int k = MAX_SPATIAL - 1; k >= 0; k--) {
+    int axis = interleaved_axis(rank, k);
+    first[axis] = i / step % all[k];
+    stride[axis] = all[k];
+    step *= all[k];
   }
   return step;
 }
 
 static void check_part(Graph *g, const Node *n, int i, const Shape *out) {
-  int64_t first[MAX_SPATIAL], stride[MAX_SPATIAL];
+  int64_t first[MAX_RANK], stride[MAX_RANK];
   Shape want = *out;
   interleave_part(n, i, first, stride);
-  for (int k = 0; k < out->rank - 2; k++) want.d[2 + k] = size_ceiling(size_max(out->d[2 + k] - first[k], 0), stride[k]);
+  for (int k = 0; k < out->rank; k++)
+    if (stride[k] > 1) want.d[k] = size_ceiling(size_max(out->d[k] - first[k], 0), stride[k]);
   if (!shape_equal(&want, &n->in[i]->shape))
     fail_at(g, n, "input %d must have shape %s, not %s", i, shape_text(g->cx, &want), shape_text(g->cx, &n->in[i]->shape));
+}
+
+/* Those of D, H and W; returns how many places there are. */
+static int64_t read_strides(Graph *g, const Node *n, int64_t *stride) {
+  int spatial = n->in[0]->shape.rank - 2;
+  const Attr *a = attr_find(n, "strides");
+  int given = spatial == 2 && a && a->n == MAX_SPATIAL ? MAX_SPATIAL : spatial;
+  int64_t parts = 1;
+  ints_attr(g, n, "strides", given, stride + MAX_SPATIAL - given);
+  for (int k = 0; k < MAX_SPATIAL; k++) {
+    check_range(g, n, "stride", stride[k], 1, n->n_in);
+    parts = size_mul(parts, stride[k]);
+  }
+  return parts;
 }
 
 void infer_interleave(Graph *g, Node *n) {
   check_rank(g, n, 0, 3, 5);
   Shape out = n->in[0]->shape;
-  int spatial = out.rank - 2;
-  int64_t stride[MAX_SPATIAL] = {1, 1, 1}, parts = 1;
-  ints_attr(g, n, "strides", spatial, stride + MAX_SPATIAL - spatial);
-  for (int k = 0; k < MAX_SPATIAL; k++) {
-    check_range(g, n, "stride", stride[k], 1, n->n_in);
-    parts = size_mul(parts, stride[k]);
-  }
+  int64_t stride[MAX_SPATIAL] = {1, 1, 1}, parts = read_strides(g, n, stride), step = 1;
   if (parts != n->n_in) fail_at(g, n, "%d inputs, but %lld places", n->n_in, (long long)parts);
   n->win.sd = stride[0], n->win.sh = stride[1], n->win.sw = stride[2];
-  for (int k = spatial - 1; k >= 0; k--) { /* the parts that differ along that axis alone */
-    int64_t step = 1;
-    for (int i = k + 1; i < spatial; i++) step *= stride[MAX_SPATIAL - spatial + i];
-    out.d[2 + k] = 0;
-    for (int64_t i = 0; i < stride[MAX_SPATIAL - spatial + k]; i++) {
+  for (int k = MAX_SPATIAL - 1; k >= 0; step *= stride[k--]) { /* the parts that differ along that axis alone */
+    int axis = interleaved_axis(out.rank, k);
+    if (stride[k] == 1) continue;
+    out.d[axis] = 0;
+    for (int64_t i = 0; i < stride[k]; i++) {
       check_rank(g, n, (int)(i * step), out.rank, out.rank);
-      check_number(g, n, (int)(i * step), 2 + k);
-      out.d[2 + k] = size_add(out.d[2 + k], n->in[i * step]->shape.d[2 + k]);
+      check_number(g, n, (int)(i * step), axis);
+      out.d[axis] = size_add(out.d[axis], n->in[i * step]->shape.d[axis]);
     }
   }
   for (int i = 0; i < n->n_in; i++) {
@@ -105,15 +113,14 @@ void infer_interleave(Graph *g, Node *n) {
 void eval_interleave(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
   const Shape *y = &n->out[0]->shape;
-  int64_t first[MAX_SPATIAL], stride[MAX_SPATIAL], step[MAX_RANK];
+  int64_t first[MAX_RANK], stride[MAX_RANK], step[MAX_RANK];
   dense_strides(y, step);
   for (int i = 0; i < n->n_in; i++) {
     Cursor c = {.shape = &n->in[i]->shape};
-    memcpy(c.stride, step, sizeof step);
     interleave_part(n, i, first, stride);
-    for (int k = 0; k < y->rank - 2; k++) {
-      c.at += first[k] * step[2 + k];
-      c.stride[2 + k] *= stride[k];
+    for (int k = 0; k < y->rank; k++) {
+      c.at += first[k] * step[k];
+      c.stride[k] = step[k] * stride[k];
     }
     for (int64_t from = 0; from < shape_count(c.shape); from++, cursor_next(&c))
       copy_element(out[0], c.at, in[i], from, type_size(n->out[0]->type));

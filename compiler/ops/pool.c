@@ -22,6 +22,30 @@ static void set_power(Graph *g, Node *n) {
   n->p.power = (int)power;
 }
 
+/* The window along the depth of frames of volumes [N,C,D,H,W], which are images [N D,C,H,W]: how many volumes, kernel, stride,
+ * dilation, padding before and behind, and how many frames a volume of the result has. */
+static void set_depth(Graph *g, Node *n, Shape *out) {
+  enum { VOLUMES, KERNEL, STRIDE, DILATION, FRONT, BACK, FRAMES, NUMBERS };
+  int64_t d[NUMBERS], images = n->in[0]->shape.d[0];
+  if (!attr_find(n, "depth")) return;
+  check_rank(g, n, 0, 4, 4);
+  check_number(g, n, 0, 0);
+  if (n->n_out > 1 && n->out[1]) fail_at(g, n, "indices of frames are not supported");
+  ints_attr(g, n, "depth", NUMBERS, d);
+  for (int i = 0; i < NUMBERS; i++) check_range(g, n, "depth", d[i], i != FRONT && i != BACK, INT32_MAX);
+  WindowAxis a = {.size = images / d[VOLUMES], .kernel = d[KERNEL], .stride = d[STRIDE], .dilation = d[DILATION], .lo = d[FRONT], .hi = d[BACK]};
+  if (images == 0 || images % d[VOLUMES] || (d[FRAMES] - 1) * a.stride - a.lo >= a.size)
+    fail_at(g, n, "%lld images are no frames of volumes", (long long)images);
+  check_pool_padding(g, n, &a);
+  n->p.depth = a.size;
+  n->win.kd = a.kernel;
+  n->win.sd = a.stride;
+  n->win.dd = a.dilation;
+  n->win.front = a.lo;
+  n->win.back = a.hi;
+  out->d[0] = size_mul(d[VOLUMES], d[FRAMES]);
+}
+
 void infer_pool(Graph *g, Node *n) {
   set_power(g, n);
   check_rank(g, n, 0, 3, 2 + MAX_SPATIAL);
@@ -39,6 +63,7 @@ void infer_pool(Graph *g, Node *n) {
   n->p.by_column = n->op == OP_MaxPool && attr_int(n, "storage_order", 0) != 0;
   slide_window(g, n, spatial, axis, n->p.ceil, &out);
   for (int i = 0; i < spatial; i++) check_pool_padding(g, n, &axis[i]);
+  set_depth(g, n, &out);
   set_output(g, n, 0, n->in[0]->type, &out);
   set_output(g, n, 1, T_I64, &out);
 }
@@ -91,21 +116,44 @@ static Taps3 window_of(const Window *k, const Volume *in, const Volume *out, int
 
 static int64_t taps_inside(const Taps3 *t) { return t->d.count * t->h.count * t->w.count; }
 
+/* A pool's input and result, whose volumes may lie frame by frame. */
+typedef struct Pooling {
+  Volume x, y;
+  bool frames;
+} Pooling;
+
+static Pooling pooling_of(const Node *n) {
+  Pooling p = {volume_of(&n->in[0]->shape), volume_of(n->out[0] ? &n->out[0]->shape : &n->out[1]->shape), n->p.depth != 0};
+  if (!p.frames) return p;
+  p.x.d = n->p.depth;
+  p.x.n /= p.x.d;
+  p.y.d = p.y.n / p.x.n;
+  p.y.n = p.x.n;
+  return p;
+}
+
+static int64_t map_of(const Volume *v) { return v->d * v->h * v->w; }
+
+/* The number of element `at` of a channel's map, `channel` counting the channels of all volumes. */
+static int64_t element_of(const Pooling *p, const Volume *v, int64_t channel, int64_t at) {
+  int64_t plane = v->h * v->w;
+  if (!p->frames) return channel * map_of(v) + at;
+  return ((channel / v->c * v->d + at / plane) * v->c + channel % v->c) * plane + at % plane;
+}
+
 /* Where tap number e of those inside is, in a channel of the input. */
 static int64_t offset_of(const Volume *v, const Taps3 *t, int64_t e) {
   int64_t d = t->d.at + e / (t->h.count * t->w.count) * t->d.step, h = t->h.at + e / t->w.count % t->h.count * t->h.step;
   return (d * v->h + h) * v->w + t->w.at + e % t->w.count * t->w.step;
 }
 
-/* The first of the largest elements, NaN being the largest, in the window of output element o, whose input channel begins at
- * `channel`. */
-static int64_t find_maximum(const Node *n, const void *x, const Volume *vx, const Volume *vy, int64_t channel,
-                            int64_t o) {
-  const Taps3 window = window_of(&n->win, vx, vy, o);
+/* The first of the largest elements, NaN being the largest, in the window of element o of a channel of the result. */
+static int64_t find_maximum(const Node *n, const void *x, const Pooling *p, int64_t channel, int64_t o) {
+  const Taps3 window = window_of(&n->win, &p->x, &p->y, o);
   Type t = n->in[0]->type;
   int64_t best = -1;
   for (int64_t e = 0; e < taps_inside(&window); e++) {
-    int64_t i = channel + offset_of(vx, &window, e);
+    int64_t i = element_of(p, &p->x, channel, offset_of(&p->x, &window, e));
     if (best < 0 || number_beats(t, get_number(t, x, i), get_number(t, x, best))) best = i;
   }
   assert(best >= 0);
@@ -121,33 +169,33 @@ static int64_t stored_index(const Node *n, const Volume *v, int64_t i) {
 
 void eval_max_pool(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  Volume vx = volume_of(&n->in[0]->shape), vy = volume_of(n->out[0] ? &n->out[0]->shape : &n->out[1]->shape);
-  int64_t map_in = vx.d * vx.h * vx.w, map_out = vy.d * vy.h * vy.w;
+  const Pooling p = pooling_of(n);
+  int64_t map = map_of(&p.y);
   Type t = n->in[0]->type;
-  for (int64_t i = 0; i < vy.n * vy.c * map_out; i++) {
-    int64_t best = find_maximum(n, in[0], &vx, &vy, i / map_out * map_in, i % map_out);
-    if (out[0]) put_number(t, out[0], i, get_number(t, in[0], best));
-    if (n->n_out > 1 && out[1]) ((int64_t *)out[1])[i] = stored_index(n, &vx, best);
+  for (int64_t i = 0; i < p.y.n * p.y.c * map; i++) {
+    int64_t best = find_maximum(n, in[0], &p, i / map, i % map), at = element_of(&p, &p.y, i / map, i % map);
+    if (out[0]) put_number(t, out[0], at, get_number(t, in[0], best));
+    if (n->n_out > 1 && out[1]) ((int64_t *)out[1])[at] = stored_index(n, &p.x, best);
   }
 }
 
-static double window_mean(const Node *n, const void *x, const Volume *vx, const Volume *vy, int64_t channel,
-                          int64_t o) {
-  const Taps3 t = window_of(&n->win, vx, vy, o);
+static double window_mean(const Node *n, const void *x, const Pooling *p, int64_t channel, int64_t o) {
+  const Taps3 t = window_of(&n->win, &p->x, &p->y, o);
   int64_t inside = taps_inside(&t);
   double sum = 0, count = (double)inside;
-  for (int64_t e = 0; e < inside; e++) sum += get_number(n->in[0]->type, x, channel + offset_of(vx, &t, e)).f;
+  for (int64_t e = 0; e < inside; e++)
+    sum += get_number(n->in[0]->type, x, element_of(p, &p->x, channel, offset_of(&p->x, &t, e))).f;
   if (n->p.count_pad) count = (double)t.d.counted * (double)t.h.counted * (double)t.w.counted;
   return sum / count;
 }
 
 void eval_average_pool(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  Volume vx = volume_of(&n->in[0]->shape), vy = volume_of(&n->out[0]->shape);
-  int64_t map_in = vx.d * vx.h * vx.w, map_out = vy.d * vy.h * vy.w;
-  for (int64_t i = 0; i < vy.n * vy.c * map_out; i++) {
-    Number mean = {.f = window_mean(n, in[0], &vx, &vy, i / map_out * map_in, i % map_out)};
-    put_number(n->out[0]->type, out[0], i, mean);
+  const Pooling p = pooling_of(n);
+  int64_t map = map_of(&p.y);
+  for (int64_t i = 0; i < p.y.n * p.y.c * map; i++) {
+    Number mean = {.f = window_mean(n, in[0], &p, i / map, i % map)};
+    put_number(n->out[0]->type, out[0], element_of(&p, &p.y, i / map, i % map), mean);
   }
 }
 
@@ -187,13 +235,14 @@ static double powered(const Node *n, const void *x, int64_t i) {
 
 void eval_lp_pool(Graph *g, const Node *n, const void *const *in, void **out) {
   (void)g;
-  Volume vx = volume_of(&n->in[0]->shape), vy = volume_of(&n->out[0]->shape);
-  int64_t map_in = vx.d * vx.h * vx.w, map_out = vy.d * vy.h * vy.w;
-  for (int64_t i = 0; i < vy.n * vy.c * map_out; i++) {
-    const Taps3 t = window_of(&n->win, &vx, &vy, i % map_out);
+  const Pooling p = pooling_of(n);
+  int64_t map = map_of(&p.y);
+  for (int64_t i = 0; i < p.y.n * p.y.c * map; i++) {
+    const Taps3 t = window_of(&n->win, &p.x, &p.y, i % map);
     double sum = 0;
-    for (int64_t e = 0; e < taps_inside(&t); e++) sum += powered(n, in[0], i / map_out * map_in + offset_of(&vx, &t, e));
-    put_number(n->out[0]->type, out[0], i, (Number){.f = pow(sum, 1.0 / n->p.power)});
+    for (int64_t e = 0; e < taps_inside(&t); e++)
+      sum += powered(n, in[0], element_of(&p, &p.x, i / map, offset_of(&p.x, &t, e)));
+    put_number(n->out[0]->type, out[0], element_of(&p, &p.y, i / map, i % map), (Number){.f = pow(sum, 1.0 / n->p.power)});
   }
 }
 

@@ -45,8 +45,8 @@ static bool is_widened(const Widening *w, const Node *n) {
   switch (n->op) {
   case OP_Conv: return true;
   case OP_Interleave: return true;
-  case OP_MaxPool: case OP_AveragePool: return n->n_out < 2 || !n->out[1];
-  case OP_GlobalAveragePool: case OP_GlobalMaxPool: return true;
+  case OP_MaxPool: case OP_AveragePool: case OP_LpPool: return n->n_out < 2 || !n->out[1];
+  case OP_GlobalAveragePool: case OP_GlobalMaxPool: case OP_GlobalLpPool: return true;
   case OP_Pointwise: return form_of(&w->wide, n->in[0]);
   default: return false;
   }
@@ -63,7 +63,7 @@ static void widen_node(Widening *w, Node *n) {
     int arg = n->step[i].arg;
     if (arg > 0 && n->in[arg]->shape.rank >= 2) widen_input(w, n, arg);
   }
-  if (op_info[n->op].family == FAMILY_CONV || n->op == OP_MaxPool || n->op == OP_AveragePool) set_window(g, n, &n->win);
+  if (op_info[n->op].family == FAMILY_CONV || (op_info[n->op].family == FAMILY_POOL && !is_global_pool(n))) set_window(g, n, &n->win);
   if (n->op == OP_Interleave) attr_set_ints(g, n, "strides", 2, (int64_t[]){n->win.sh, n->win.sw});
   Value *narrow = n->out[0];
   Value *y = value_new(g, format_text(g->cx, "%s.wide", narrow->name), narrow->type, widened(&narrow->shape));

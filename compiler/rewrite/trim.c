@@ -64,7 +64,7 @@ static bool is_trimmable(const Node *n) {
   const Value *x = n->in[0], *y = n->out[0];
   if (!y || x->shape.rank != 4 || shape_count(&x->shape) == 0 || shape_count(&y->shape) == 0) return false;
   if (n->op == OP_AveragePool) return !n->p.count_pad;
-  return n->op == OP_MaxPool || (n->op == OP_Conv && f32_data(n->in[1]) && shape_count(&n->in[1]->shape) > 0);
+  return n->op == OP_MaxPool || n->op == OP_LpPool || (n->op == OP_Conv && f32_data(n->in[1]) && shape_count(&n->in[1]->shape) > 0);
 }
 
 static bool trim(Graph *g, Node *n) {

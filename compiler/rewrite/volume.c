@@ -2,7 +2,7 @@
  * frames [N D,C,H,W], which transpositions join to what other operators read or write, so that everything
  * after knows images only. A kernel of depth kd meets kd frames: they are stacked by Unfold, and the
  * convolution is one over kd C channels, summed in one go, for which every algorithm serves. Groups would be
- * torn apart by that: they take the frames one by one, and add up. */
+ * torn apart by that: they take the frames one by one, and add up. Pools have windows over frames of their own. */
 #include "rewrite.h"
 
 #include <string.h>
@@ -206,13 +206,14 @@ static void fold_conv(const Volumes *w, Node *n) {
 
 /* ==== one node ==== */
 
-static bool is_volume(const Value *v) {
-  return v && v->shape.rank == 5 && v->type == T_F32 && shape_count(&v->shape) > 0;
+/* The window of a pool along the depth, whose result has that many volumes and frames. */
+static void set_depth(Graph *g, Node *n, const Window *k, int64_t volumes, int64_t frames) {
+  bool flat = k->kd == 1 && k->sd == 1 && k->front == 0 && k->back == 0;
+  if (!flat) attr_set_ints(g, n, "depth", 7, (int64_t[]){volumes, k->kd, k->sd, k->dd, k->front, k->back, frames});
 }
 
-static bool window_is_flat(const Node *n) {
-  const Window *k = &n->win;
-  return k->kd == 1 && k->sd == 1 && k->front == 0 && k->back == 0;
+static bool is_volume(const Value *v) {
+  return v && v->shape.rank == 5 && v->type == T_F32 && shape_count(&v->shape) > 0;
 }
 
 static bool all_known(const Volumes *w, const Node *n) {
@@ -222,16 +223,21 @@ static bool all_known(const Volumes *w, const Node *n) {
   return true;
 }
 
+/* Interleaved frames of several volumes must not be counted across them. */
+static bool joins_whole_volumes(const Node *n) {
+  const int64_t *y = n->out[0]->shape.d;
+  return y[0] == 1 || y[2] % n->win.sd == 0;
+}
+
 static bool is_folded(const Volumes *w, const Node *n) {
   Depth d;
   if (!is_volume(n->out[0]) || !is_volume(n->in[0]) || !steps_fit(n)) return false;
   switch (n->op) {
   case OP_Conv: return is_const_conv(n) && depth_of(n, &d) && (n->group == 1 || n->n_step < MAX_STEPS);
-  case OP_MaxPool: case OP_AveragePool: return (n->n_out < 2 || !n->out[1]) && window_is_flat(n) &&
-      form_of(&w->frames, n->in[0]);
+  case OP_MaxPool: case OP_AveragePool: case OP_LpPool: return (n->n_out < 2 || !n->out[1]) && form_of(&w->frames, n->in[0]);
   case OP_Pointwise: return form_of(&w->frames, n->in[0]);
   case OP_Concat: return n->p.axis == 1 && all_known(w, n);
-  case OP_Interleave: return n->win.sd == 1 && all_known(w, n);
+  case OP_Interleave: return joins_whole_volumes(n) && all_known(w, n);
   default: return false;
   }
 }
@@ -248,8 +254,9 @@ static void fold_node(const Volumes *w, Node *n) {
   else if (n->op == OP_Concat || n->op == OP_Interleave) {
     for (int i = 0; i < n->n_in; i++) node_set_input(g, n, i, frames_of(w, n->in[i]));
   } else node_set_input(g, n, 0, frames_of(w, n->in[0]));
-  if (n->op == OP_Interleave) attr_set_ints(g, n, "strides", 2, (int64_t[]){k.sh, k.sw});
+  if (n->op == OP_Interleave) attr_set_ints(g, n, "strides", 3, (int64_t[]){k.sd, k.sh, k.sw});
   else if (n->op != OP_Pointwise && n->op != OP_Concat) set_window(g, n, &k);
+  if (op_info[n->op].family == FAMILY_POOL) set_depth(g, n, &k, y.d[0], y.d[2]);
   Value *volume = n->out[0], *v = new_result(g, n);
   form_set(&w->frames, volume, v);
   join_frames(g, v, volume);
@@ -263,9 +270,11 @@ static void split_global_pool(const Volumes *w, Node *n) {
   const int64_t *d = n->in[0]->shape.d;
   Value *x = frames_of(w, n->in[0]);
   Shape rows = shape_of(4, d[0], (int64_t)1, d[2], d[1]), y = n->out[0]->shape;
-  Value *v = new_result(g, walk_before(g, n->op, n->name, 1, &x, 1));
-  v = view_before(g, n->name, v, &rows);
-  Node *pool = walk_before(g, is_max_pool(n) ? OP_MaxPool : OP_AveragePool, n->name, 1, &v, 1);
+  Node *each = walk_before(g, n->op, n->name, 1, &x, 1);
+  if (is_lp_pool(n)) attr_set_int(g, each, "p", n->p.power);
+  Value *v = view_before(g, n->name, new_result(g, each), &rows);
+  Node *pool = walk_before(g, is_max_pool(n) ? OP_MaxPool : is_lp_pool(n) ? OP_LpPool : OP_AveragePool, n->name, 1, &v, 1);
+  if (is_lp_pool(n)) attr_set_int(g, pool, "p", n->p.power);
   attr_set_ints(g, pool, "kernel_shape", 2, (int64_t[]){d[2], 1});
   v = view_before(g, n->name, new_result(g, pool), &y);
   give_output(v->def, n);
@@ -273,8 +282,7 @@ static void split_global_pool(const Volumes *w, Node *n) {
 }
 
 static bool is_split(const Volumes *w, const Node *n) {
-  bool global = n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool;
-  return global && is_volume(n->in[0]) && form_of(&w->frames, n->in[0]) && n->n_step == 0;
+  return op_info[n->op].family == FAMILY_POOL && is_global_pool(n) && is_volume(n->in[0]) && form_of(&w->frames, n->in[0]) && n->n_step == 0;
 }
 
 void pass_volume(Graph *g) {

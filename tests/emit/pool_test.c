@@ -2,11 +2,23 @@
  * epilogues. */
 #include "harness.h"
 
+#include <stdarg.h>
+
 #define TOLERANCE 2e-6
 
 typedef struct Case {
   int n, c, h, w, kh, kw, sh, sw, dh, dw, top, left, bottom, right, ceil, count_pad;
 } Case;
+
+static const char *format(const char *form, ...) PRINTF(1, 2);
+static const char *format(const char *form, ...) {
+  static char text[2048];
+  va_list a;
+  va_start(a, form);
+  vsnprintf(text, sizeof text, form, a);
+  va_end(a);
+  return text;
+}
 
 /* A convolution before and after it makes the pool work on blocks. */
 static void check(const Case *k, const char *op, const char *steps) {
@@ -84,12 +96,42 @@ static void long_windows(void **state) {
   }
 }
 
+/* Of frames of volumes: the window along the depth as in infer_pool. */
+static void frames(void **state) {
+  (void)state;
+  static const char *const pools[] = {
+    "MaxPool(b) kernel_shape=[2,2] strides=[2,2] depth=[1,2,2,1,0,0,3]", "MaxPool(b) kernel_shape=[3,3] depth=[2,3,2,1,1,1,2]",
+    "MaxPool(b) kernel_shape=[1,1] depth=[1,2,1,3,0,0,3]", "MaxPool(b) kernel_shape=[2,1] depth=[3,1,2,1,0,0,1]",
+    "AveragePool(b) kernel_shape=[2,2] pads=[1,0,0,1] count_include_pad=1 depth=[2,2,1,1,1,1,4]",
+    "AveragePool(b) kernel_shape=[2,3] depth=[1,3,1,1,2,1,7]", "AveragePool(b) kernel_shape=[5,70] pads=[0,60,0,60] depth=[1,3,2,1,1,1,3]",
+    "LpPool(b) kernel_shape=[2,2] p=3 depth=[1,2,2,1,0,0,3]",
+  };
+  for (size_t i = 0; i < COUNT(pools); i++) {
+    check_kernel(format("input x f32 [6,3,7,11]\nconst v f32 [9,3,1,1] = random 3 -0.5 0.5\nconst w f32 [5,9,1,1] = random 4 -0.5 0.5\n"
+                        "b = Conv(x, v)\np = %s\nq = Relu(p)\ny = Conv(q, w)\noutput y\noutput q\n", pools[i]), TOLERANCE);
+    if (i % 3 == 0) check_kernel(format("input b f32 [6,9,7,11]\nconst s f32 [9,1,1] = random 5 -1 1\np = %s\nq = Mul(p, s)\noutput q\n", pools[i]), TOLERANCE);
+  }
+}
+
+static void norms(void **state) {
+  (void)state;
+  static const Case cases[] = {{2, 17, 14, 13, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0}, {1, 9, 5, 61, 2, 40, 1, 3, 1, 1, 0, 7, 1, 20, 0, 0},
+                               {1, 9, 700, 1, 300, 1, 7, 1, 1, 1, 299, 0, 1, 0, 0, 0}};
+  for (size_t i = 0; i < COUNT(cases); i++) check(&cases[i], "LpPool", i % 2 ? long_chain : plain_chain);
+  for (int p = 1; p <= 3; p++) {
+    check_kernel(format("input x f32 [2,3,9,7]\nconst v f32 [20,3,1,1] = random 3 -0.5 0.5\nb = Conv(x, v)\n"
+                        "m = GlobalLpPool(b) p=%d\ny = Sigmoid(m)\noutput y\n", p), TOLERANCE);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(resnet_pools),
     cmocka_unit_test(windows),
     cmocka_unit_test(wide_windows),
     cmocka_unit_test(long_windows),
+    cmocka_unit_test(frames),
+    cmocka_unit_test(norms),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,7 +68,39 @@ static void others_stay_volumes(void **state) {
   (void)state;
   expect(X "y = MaxPool(x) kernel_shape=[1,2,2]\noutput y\n", "MaxPool");
   expect(X "input w f32 [6,6,3,3,3]\ny = Conv(x, w)\noutput y\n", "Conv");
-  expect(X FLAT "y = Conv(x, v)\np = MaxPool(y) kernel_shape=[2,2,2]\noutput p\n", IN "Conv" OUT " MaxPool");
+  expect(X FLAT "y = Conv(x, v)\np, i = MaxPool(y) kernel_shape=[2,2,2]\noutput p\noutput i\n", IN "Conv" OUT " MaxPool");
+}
+
+/* Transposed convolutions of stride 2, whose parts are every other frame. */
+static void interleaved_volumes_are_interleaved_frames(void **state) {
+  (void)state;
+#define PARTS "a = Conv(x, v)\nb = Conv(x, u)\n"
+#define TWO FLAT "const u f32 [6,6,1,3,3] = random 3 -0.3 0.3\n" PARTS
+  expect(X TWO "y = Interleave(a, b) strides=[2,1,1]\noutput y\n", IN "Conv Conv Interleave" OUT);
+  expect(X TWO "y = Interleave(a, b, b, a) strides=[2,1,2]\noutput y\n", IN "Conv Conv Interleave" OUT);
+  expect("graph g\ninput x f32 [1,6,4,5,5]\n" TWO "c = MaxPool(b) kernel_shape=[2,1,1]\n"
+         "y = Interleave(a, c) strides=[2,1,1]\noutput y\n", IN "Conv Conv MaxPool Interleave" OUT);
+  expect("graph g\ninput x f32 [2,6,4,5,5]\n" TWO "c = MaxPool(b) kernel_shape=[2,1,1]\n"
+         "y = Interleave(a, c) strides=[2,1,1]\noutput y\n", IN "Conv" OUT " Conv MaxPool" OUT " Interleave");
+}
+
+static void pools_take_frames(void **state) {
+  (void)state;
+  static const char *const pools[] = {
+    "MaxPool(y) kernel_shape=[2,2,2] strides=[2,2,2]", "MaxPool(y) kernel_shape=[3,3,3] strides=[2,1,1] pads=[1,1,1,1,0,1]",
+    "MaxPool(y) kernel_shape=[2,1,1] dilations=[3,1,1]", "MaxPool(y) kernel_shape=[1,2,1] strides=[3,1,1]",
+    "AveragePool(y) kernel_shape=[3,2,2] strides=[2,2,1] pads=[1,0,1,1,0,1] count_include_pad=1",
+    "AveragePool(y) kernel_shape=[3,2,2] strides=[3,2,1] pads=[2,0,1,0,0,1] ceil_mode=1",
+  };
+  for (size_t i = 0; i < COUNT(pools); i++) {
+    const char *op = *pools[i] == 'M' ? "MaxPool" : "AveragePool";
+    char text[512], ops[64];
+    snprintf(text, sizeof text, X FLAT "y = Conv(x, v)\np = %s\noutput p\n", pools[i]);
+    snprintf(ops, sizeof ops, IN "Conv %s" OUT, op);
+    expect(text, ops);
+  }
+  expect(X FLAT "y = Conv(x, v)\np = LpPool(y) kernel_shape=[2,2,2] p=3\nm = GlobalLpPool(p)\noutput m\n",
+         IN "Conv LpPool GlobalLpPool Reshape LpPool Reshape");
 }
 
 int main(void) {
@@ -79,6 +111,8 @@ int main(void) {
     cmocka_unit_test(chains_stay_frames),
     cmocka_unit_test(channels_fill_blocks),
     cmocka_unit_test(others_stay_volumes),
+    cmocka_unit_test(interleaved_volumes_are_interleaved_frames),
+    cmocka_unit_test(pools_take_frames),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
