@@ -4,7 +4,7 @@
 
 #include "base.h"
 
-enum { MAX_RANK = 8, MAX_STEPS = 32 /* of one epilogue */ };
+enum { MAX_RANK = 12, MAX_STEPS = 32 /* of one epilogue */ };
 
 typedef struct Graph Graph;
 typedef struct Node Node;

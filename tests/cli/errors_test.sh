@@ -32,7 +32,7 @@ done
 for batch in 0 -1 "" 2x 99999999999999999999; do
   refuses "error: --batch=$batch: it is a number from 1 on" "--batch=$batch" "$tiny"
 done
-for shape in image =1,3 image=1,,3 image=1,3, image=00,3 image=-1,3 image=1,a image=1,2,3,4,5,6,7,8,9 \
+for shape in image =1,3 image=1,,3 image=1,3, image=00,3 image=-1,3 image=1,a image=1,2,3,4,5,6,7,8,9,1,2,3,4 \
   image=99999999999999999999; do
   refuses "error: --shape $shape: it is NAME=1,3,224,224" --shape "$shape" "$tiny"
 done

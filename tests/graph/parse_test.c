@@ -68,7 +68,7 @@ static void errors_name_the_line(void **state) {
     {"input x f32 4", "test: line 1: '[' expected at \"4\""},
     {"input x f32 [4", "test: line 1: ',' expected at the end of the line"},
     {"input x f32 [-4]", "test: line 1: a dimension is expected"},
-    {"input x f32 [1,1,1,1,1,1,1,1,1]", "test: line 1: too many dimensions at \"1\""},
+    {"input x f32 [1,1,1,1,1,1,1,1,1,1,1,1,1]", "test: line 1: too many dimensions at \"1\""},
     {"input x f32 [99999999999999999999]", "test: line 1: a number is expected at \"99999999999999999999\""},
     {"input x f32 [4] y", "test: line 1: the line must end at \"y\""},
     {"input x f32 [4]\ninput x f32 [4]", "test: line 2: \"x\" is defined twice"},
