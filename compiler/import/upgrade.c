@@ -153,14 +153,14 @@ static void check_dropout_is_off(Graph *g, const Node *n) {
   if (*(const bool *)training->data && drops) fail_training(g, n);
 }
 
-/* At inference every element is kept. */
+/* At inference every element is kept; before set 12, which says so, ONNX Runtime's mask is empty. */
 static void make_mask(Graph *g, const Node *n, Value *mask) {
   Node *shape = node_new(g, OP_Shape, n->name, 1, n->in, 1);
   Value *sizes = output_of(g, shape, "shape");
   Node *fill = node_new(g, OP_ConstantOfShape, n->name, 1, &sizes, 1);
-  static const bool kept = true;
+  static const bool all = true, none = false;
   const char *name = format_text(g->cx, "%s.kept", n->name);
-  Value *value = value_const(g, name, T_BOOL, shape_of(1, (int64_t)1), &kept);
+  Value *value = value_const(g, name, T_BOOL, shape_of(1, (int64_t)1), g->opset < 12 ? &none : &all);
   fill->attr = alloc(g->cx, sizeof *fill->attr);
   fill->attr[fill->n_attr++] = (Attr){.name = "value", .kind = A_TENSOR, .tensor = value};
   define_output(fill, mask);

@@ -98,6 +98,8 @@ static void dropout_keeps_everything(void **state) {
   check(12, "y, m = Dropout(x) seed=1",
         "const y.kept bool [1] = {1}\ny = Identity(x)\ny.shape = Shape(x)\n"
         "m = ConstantOfShape(y.shape) value=&y.kept\n");
+  check(10, "y, m = Dropout(x)", "const y.kept bool [1] = {0}\ny = Identity(x)\ny.shape = Shape(x)\n"
+        "m = ConstantOfShape(y.shape) value=&y.kept\n");
   check_bad(12, "input t 9 1\ny = Dropout(x, _, t)", "(Dropout): training_mode must be a constant");
 }
 
