@@ -70,13 +70,13 @@ static Ref mirrored(const Moves *m, Ref at) {
 
 /* ==== a run of elements ==== */
 
-/* What becomes of a, where b is scattered to it. */
+/* What becomes of a, where b is scattered to it: of zeros of both signs, which are neither more nor less, a stays. */
 static Ref combined(const Moves *m, Ref a, Ref b) {
   static const Op on_numbers[] = {[COMBINE_ADD] = OP_Add, [COMBINE_MUL] = OP_Mul, [COMBINE_MIN] = OP_Min,
                                   [COMBINE_MAX] = OP_Max};
   Type t = m->n->in[0]->type;
   Step s = {.op = on_numbers[m->n->p.combine]};
-  if (type_is_float(t)) return math_step(m->e, &s, a, b);
+  if (type_is_float(t)) return math_step(m->e, &s, b, a);
   if (t == T_BOOL && s.op == OP_Add) s.op = OP_Or;
   return math_integers(m->e, &s, t, a, b);
 }
