@@ -254,6 +254,7 @@ static bool runs_on_blocks(const Layouter *w, const Node *n) {
     if (n->op == OP_Normalize && !normalize_fits_blocks(w->build->target, n)) return false;
     if (n->op == OP_Pointwise) return x->layout.block && shape_equal(&x->shape, &y->shape) && steps_fit_blocks(n);
     if (n->op == OP_Resample && !resamples_maps(n)) return false;
+    if (n->op == OP_LRN && n->p.size / 2 > x->layout.block) return false; /* over more than the neighbours */
     return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n) && window_fits(n);
   case BLOCKS_MOVED: case BLOCKS_MADE: return moves_blocks(n);
   case BLOCKS_NO: case BLOCKS_JOINED: case BLOCKS_INTERLEAVED: case BLOCKS_STACKED: break;
