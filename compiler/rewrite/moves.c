@@ -335,13 +335,23 @@ static void count_in(Graph *g, Node *n, int64_t count) {
   infer_node(g, product);
 }
 
+static Op global_pool_of(Op reduction) {
+  switch (reduction) {
+  case OP_ReduceMean: case OP_ReduceSum: return OP_GlobalAveragePool;
+  case OP_ReduceMax: return OP_GlobalMaxPool;
+  case OP_ReduceL1: case OP_ReduceL2: return OP_GlobalLpPool;
+  default: return OP_NONE;
+  }
+}
+
 /* Over the whole map, on channel blocks. */
 static bool reduction_as_pool(Graph *g, Node *n) {
   const Shape *s = &n->in[0]->shape;
-  bool sum = n->op == OP_ReduceSum, max = n->op == OP_ReduceMax;
-  if (!sum && !max && n->op != OP_ReduceMean) return false;
+  Op pool = global_pool_of(n->op);
+  bool sum = n->op == OP_ReduceSum, l1 = n->op == OP_ReduceL1;
   if (n->out[0]->type != T_F32 || s->rank != 4 || !n->p.keepdims || n->p.axes != 0xc || shape_count(s) == 0) return false;
-  become(g, n, max ? OP_GlobalMaxPool : OP_GlobalAveragePool, 1, n->in);
+  become(g, n, pool, 1, n->in);
+  if (pool == OP_GlobalLpPool) attr_set_int(g, n, "p", l1 ? 1 : 2);
   if (sum) count_in(g, n, s->d[2] * s->d[3]);
   else infer_node(g, n);
   return true;
@@ -498,6 +508,8 @@ static const Rewrite after_sinking[] = {
   {OP_ReduceMean, reduction_as_pool},
   {OP_ReduceSum, reduction_as_pool},
   {OP_ReduceMax, reduction_as_pool},
+  {OP_ReduceL1, reduction_as_pool},
+  {OP_ReduceL2, reduction_as_pool},
   {OP_AveragePool, pool_as_global},
   {OP_MaxPool, pool_as_global},
   {OP_Transpose, transpose_as_view},

@@ -64,8 +64,10 @@ static void means_as_pools(void **state) {
   expect(HEAD "y = ReduceMean(x, hw)\noutput y\n", "GlobalAveragePool");
   expect(HEAD "y = ReduceMean(x, hw) keepdims=0\noutput y\n", "GlobalAveragePool Reshape");
   expect(HEAD "y = ReduceMax(x, hw)\noutput y\n", "GlobalMaxPool");
+  expect(HEAD "y = ReduceL1(x, hw)\noutput y\n", "GlobalLpPool");
+  expect(HEAD "y = ReduceL2(x, hw) keepdims=0\noutput y\n", "GlobalLpPool Reshape");
   expect(HEAD "y = ReduceSum(x, hw) keepdims=0\noutput y\n", "GlobalAveragePool Mul Reshape");
-  expect(HEAD "y = ReduceL1(x, hw)\noutput y\n", "ReduceL1");
+  expect(HEAD "y = ReduceMin(x, hw)\noutput y\n", "ReduceMin");
   expect(HEAD "const c i64 [1] = {1}\ny = ReduceMean(x, c)\nz = ReduceMean(x, c) keepdims=0\noutput y\n"
          "output z\n",
          "ReduceMean Reshape");
