@@ -1,4 +1,4 @@
-/* reduce.c: the reductions of reduce.def on dense row-major tensors. */
+/* reduce.c: the reductions of reduce.def on dense row-major tensors, and over the channels of blocks. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -246,7 +246,48 @@ static void reduce_late_axes(Emit *e, const Node *n) {
   loop_end(e, &l);
 }
 
+/* ==== over the channels of blocks, to dense maps ==== */
+
+/* All channels of the pixel at `at`. */
+static Ref fold_pixel(Emit *e, const Node *n, Ref at) {
+  const Value *x = n->in[0];
+  int64_t whole = x->shape.d[1] / e->lanes;
+  int rest = (int)(x->shape.d[1] % e->lanes);
+  Ref acc = start_value(e, n->op, T_F32, e->lanes);
+  Loop block;
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, whole), 1, 1, &acc);
+  Ref v = load(e, e->vec, gep(e, at, block.i, place_block_bytes(x)), 0, e->vec_bytes);
+  acc = combine(e, n->op, T_F32, acc, of_element(e, n->op, T_F32, v, NULL));
+  loop_end(e, &block);
+  if (rest) {
+    v = of_element(e, n->op, T_F32, load(e, e->vec, at, place_offset(x, whole, 0, 0), e->vec_bytes), NULL);
+    acc = keep_lanes(e, combine(e, n->op, T_F32, acc, v), rest, acc);
+  }
+  for (int w = e->lanes / 2; w > 0; w /= 2) acc = combine(e, n->op, T_F32, acc, crossed_lanes(e, acc, w));
+  return lane_of(e, result_of(e, n->op, T_F32, acc, const_i64(e, x->shape.d[1]), NULL), const_i32(e, 0));
+}
+
+static void reduce_channels(Emit *e, const Node *n) {
+  const Value *x = n->in[0], *y = n->out[0];
+  const int64_t *d = x->shape.d;
+  assert(x->layout.block == e->lanes && layout_is_plain(y));
+  Ref lo, hi, rows = const_i64(e, d[2]);
+  work_range(e, d[0] * d[2], shape_count(&x->shape), &lo, &hi);
+  Loop item, p;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  Ref from = place_at(e, x, LLVMBuildUDiv(e->b, item.i, rows, ""), NULL, LLVMBuildURem(e->b, item.i, rows, ""), NULL);
+  Ref to = gep(e, value_ptr(e, y), item.i, d[3] * F32_BYTES);
+  loop_begin(e, &p, const_i64(e, 0), const_i64(e, d[3]), 1, 0, NULL);
+  store(e, fold_pixel(e, n, gep(e, from, p.i, place_pixel_bytes(x))), gep(e, to, p.i, F32_BYTES), 0, F32_BYTES);
+  loop_end(e, &p);
+  loop_end(e, &item);
+}
+
 void emit_reduce(Emit *e, Node *n) {
+  if (n->in[0]->layout.block) {
+    reduce_channels(e, n);
+    return;
+  }
   if (shape_count(&n->in[0]->shape) == 0) {
     store_starts(e, n);
     return;

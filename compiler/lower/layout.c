@@ -412,8 +412,17 @@ static void place_blocks(Layouter *w, Node *n) {
   n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
 }
 
+/* Over all channels of every pixel, so few that fp32 sums do: blocks are read as they are. */
+static bool reduces_blocks(const Node *n) {
+  enum { MOST_BLOCKS = 256 };
+  const Value *x = n->in[0];
+  unsigned flags = reduction_flags(n->op);
+  if (!flags || flags & REDUCES_SHIFTED || has_run_time_axes(n) || n->p.axes != 0x2 || !is_image(x) || !x->layout.block) return false;
+  return x->shape.d[1] <= (int64_t)MOST_BLOCKS * x->layout.block && shape_count(&x->shape) > 0;
+}
+
 static void place_plain(Layouter *w, Node *n) {
-  for (int i = 0; i < n->n_in; i++) {
+  for (int i = reduces_blocks(n); i < n->n_in; i++) {
     Value *v = n->in[i] ? as_plain(w, n->in[i]) : NULL;
     if (v != n->in[i]) node_set_input(w->g, n, i, v);
   }
