@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { FIXED_SEEDS = 600, SECONDS = 20, WHY = 600, MOST_REASONS = 64 };
+enum { FIXED_SEEDS = 600, SECONDS = 20, WAITING = 60, WHY = 600, MOST_REASONS = 64 };
 static const rlim_t address_space = (rlim_t)3 << 30;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -27,10 +27,12 @@ enum { SANITIZED = 0 };
 /* ==== one graph in a process of its own ==== */
 
 static void limit_child(void) {
-  struct rlimit memory = {address_space, address_space}, core = {0, 0};
+  const rlim_t seconds = SANITIZED ? 10 * SECONDS : SECONDS; /* of the CPU, whatever else runs on the machine */
+  struct rlimit memory = {address_space, address_space}, core = {0, 0}, time = {seconds, seconds + 1};
   if (!SANITIZED) setrlimit(RLIMIT_AS, &memory);
   setrlimit(RLIMIT_CORE, &core);
-  alarm(SANITIZED ? 10 * SECONDS : SECONDS);
+  setrlimit(RLIMIT_CPU, &time);
+  alarm(WAITING * SECONDS);
 }
 
 static void run_child(const RandomGraph *r, uint64_t seed, int to) {
@@ -54,7 +56,7 @@ static Verdict run_apart(const RandomGraph *r, uint64_t seed, char *why) {
   close(ends[0]);
   waitpid(child, &status, 0);
   if (WIFEXITED(status) && WEXITSTATUS(status) <= V_WRONG) return (Verdict)WEXITSTATUS(status);
-  if (WIFSIGNALED(status)) snprintf(why, WHY, "signal %d%s", WTERMSIG(status), WTERMSIG(status) == SIGALRM ? ": too slow" : "");
+  if (WIFSIGNALED(status)) snprintf(why, WHY, "signal %d%s", WTERMSIG(status), WTERMSIG(status) == SIGXCPU ? ": too slow" : "");
   else snprintf(why, WHY, "exit status %d", WEXITSTATUS(status));
   return V_WRONG;
 }
