@@ -62,6 +62,7 @@ static void chunk_row(const Winograd *w, const WinogradGroup *k, const WinogradC
   WinogradPlaces u[2];
   WinogradRow row = {w, i, c->channels, c->nb};
   int n = winograd_ranges(&w->f, w->s.cut_cols, cols);
+  if (rows->cut && w->s.tile_rows == 1) return;
   int64_t bytes = w->f.kernel * w->f.kernel * winograd_given_bytes(&row), fetched = bytes / frequencies(w);
   WinogradProduct p = {.w = w, .tile = {.nb = c->nb}, .row_parities = rows->parities, .first = c->first};
   p.tile.ahead = input_ahead(w);
@@ -151,7 +152,8 @@ static void panels_of_group(const Winograd *w, const WinogradGroup *k, Ref lo, R
 static int64_t panel_count(const Winograd *w) { return (w->s.out_blocks + w->plan->nb - 1) / w->plan->nb; }
 
 static Ref shared_v(const Winograd *w, Ref group) {
-  return gep(w->e, value_ptr(w->e, w->n->plan->at.work), group, frequencies(w) * w->s.v_frequency * F32_BYTES);
+  Ref shared = gep_const(w->e, value_ptr(w->e, w->n->plan->at.work), w->shared_at);
+  return gep(w->e, shared, group, frequencies(w) * w->s.v_frequency * F32_BYTES);
 }
 
 /* Row `row` of an image, which may be the map's last. */
@@ -175,9 +177,8 @@ static void any_input_row(const Winograd *w, Ref image, Ref row, Ref block, Ref 
 static void phase_input(const Winograd *w) {
   Emit *e = w->e;
   Ref lo, hi, rows = const_i64(e, w->s.tile_rows), blocks = const_i64(e, w->s.in_blocks);
-  Ref images = const_i64(e, w->plan->group_images);
-  emit_halo(e, w->n->out[0]);
-  task_range(e, w->images * w->s.tile_rows * w->s.in_blocks, &lo, &hi);
+  Ref images = const_i64(e, w->s.group_images);
+  task_range(e, w->map.images * w->s.tile_rows * w->s.in_blocks, &lo, &hi);
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
   Ref line = LLVMBuildSDiv(e->b, item.i, blocks, ""), block = LLVMBuildSRem(e->b, item.i, blocks, "");
@@ -192,8 +193,8 @@ static void phase_input(const Winograd *w) {
 static void phase_panels(const Winograd *w) {
   Emit *e = w->e;
   Ref lo, hi;
-  int64_t panels = panel_count(w), images = w->plan->group_images;
-  task_range(e, w->images / images * panels, &lo, &hi);
+  int64_t panels = panel_count(w), images = w->s.group_images;
+  task_range(e, w->map.images / images * panels, &lo, &hi);
   WinogradGroup k = {.area = {.first = const_i64(e, 0), .images = images, .rows = w->s.tile_rows}};
   k.area.m = gep_const(e, scratch_ptr(e), w->s.m_at);
   k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * F32_BYTES);
@@ -240,13 +241,12 @@ static void rows_by_groups(const Winograd *w, WinogradGroup *k, Ref lo, Ref hi) 
 static void by_groups(const Winograd *w) {
   Emit *e = w->e;
   Ref lo, hi, all = const_i64(e, w->s.tile_rows);
-  emit_halo(e, w->n->out[0]);
-  task_range(e, w->images * w->s.tile_rows, &lo, &hi);
+  task_range(e, w->map.images * w->s.tile_rows, &lo, &hi);
   WinogradGroup k = {.area.images = 1, .v = scratch_ptr(e)};
   k.area.m = gep_const(e, k.v, w->s.m_at);
   k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * F32_BYTES);
   Loop image;
-  loop_begin(e, &image, const_i64(e, 0), const_i64(e, w->images), 1, 0, NULL);
+  loop_begin(e, &image, const_i64(e, 0), const_i64(e, w->map.images), 1, 0, NULL);
   k.area.image = image.i;
   Ref first = mul_i(e, image.i, w->s.tile_rows);
   Ref from, to;
@@ -258,13 +258,21 @@ static void by_groups(const Winograd *w) {
   loop_end(e, &image);
 }
 
+static void emit_map(const Winograd *w) {
+  if (w->e->phase > 0 && w->s.one_group) phase_panels(w);
+  else if (w->e->phase == 0 && w->s.one_group) phase_input(w);
+  else if (w->e->phase == 0) by_groups(w);
+}
+
 void emit_winograd(Emit *e, Node *n) {
-  const Shape *y = &n->out[0]->shape;
-  Winograd w = {.e = e, .n = n, .plan = &n->plan->winograd, .in = n->in[0], .out = n->out[0], .images = y->d[0],
-                .rows = y->d[2], .cols = y->d[3]};
+  Winograd w = {.e = e, .n = n, .plan = &n->plan->winograd, .in = n->in[0], .out = n->out[0]};
+  WinogradMap map[WINOGRAD_MAPS];
   w.f = winograd_form_of(n, w.plan);
-  w.s = winograd_sizes(&w.f, w.plan, y, e->lanes);
-  if (!w.s.one_group) by_groups(&w);
-  else if (e->phase == 0) phase_input(&w);
-  else phase_panels(&w);
+  if (e->phase == 0) emit_halo(e, n->out[0]);
+  for (int i = 0, count = winograd_maps(&w.f, &n->out[0]->shape, map); i < count; i++) {
+    w.map = map[i];
+    w.s = winograd_sizes(&w.f, w.plan, &w.map, e->lanes);
+    emit_map(&w);
+    w.shared_at += winograd_shared(&w.f, &w.s, &w.map);
+  }
 }

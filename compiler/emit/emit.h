@@ -508,9 +508,10 @@ typedef struct Winograd {
   Node *n;
   const WinogradPlan *plan;
   WinogradForm f;
+  WinogradMap map;
   WinogradSizes s;
   const Value *in, *out;
-  int64_t images, rows, cols; /* of the result */
+  int64_t shared_at;   /* bytes of what threads share before the map's */
 } Winograd;
 
 /* ==== winograd_transform.c ==== */
@@ -519,11 +520,11 @@ Ref winograd_weight(const Winograd *w, int i, const Ref *u);
 /* The same over the rows of column `col` of a kernel, whose weights at the first points are `step` bytes apart, the first `at`
  * bytes behind g. */
 Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_t step);
-/* Tile row `row` of a channel block of an image; at `v` is where the row's first tile goes of block 0. `last`: it is the map's
+/* Tile row `row` of a channel block of an image of the map; at `v` is where the row's first tile goes of block 0. `last`: it is the map's
  * last row of tiles. */
 void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool last, Ref v);
 
-/* Tiles of a panel whose sums wait in `m`: `images` images from `image`, of each `rows` rows of tiles from `first`. */
+/* Tiles of a panel whose sums wait in `m`: `images` images of the map from `image`, of each `rows` rows of tiles from `first`. */
 typedef struct WinogradArea {
   Ref image, first;
   int64_t images, rows;

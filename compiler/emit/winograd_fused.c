@@ -20,7 +20,7 @@ static FusedRow fused_row(const Winograd *w, int i, int blocks, bool first) {
   int kept_rows = w->s.cut_rows ? winograd_points(&w->f, w->s.cut_rows) : w->f.points;
   int kept_cols = w->s.cut_cols ? winograd_points(&w->f, w->s.cut_cols) : w->f.points;
   for (int j = 0; j < w->f.points; j++) {
-    WinogradTiles t = winograd_tiles(w, w->plan->group_images, w->s.tile_rows, i >= kept_rows, j >= kept_cols);
+    WinogradTiles t = winograd_tiles(w, w->s.group_images, w->s.tile_rows, i >= kept_rows, j >= kept_cols);
     for (int64_t k = 0; k < t.n; k++, r.n++) {
       r.j[r.n] = j;
       r.number[r.n] = t.number[k];
@@ -80,7 +80,7 @@ void winograd_fused_chunk(const Winograd *w, Ref m, Ref g, Ref v, int blocks, bo
   for (int i = 0; i < points; i++) {
     FusedRow r = fused_row(w, i, blocks, first);
     const char *key = format_text(e->g->cx, "winograd_fused_m%d_r%d_%d_b%d_%s_t%dx%lldx%lld_cut%dx%d_v%lld.%lld", w->f.m,
-                                  w->f.taps, i, blocks, first ? "f" : "", w->plan->group_images, (long long)w->s.tile_rows,
+                                  w->f.taps, i, blocks, first ? "f" : "", (int)w->s.group_images, (long long)w->s.tile_rows,
                                   (long long)w->s.tile_cols, w->s.cut_rows, w->s.cut_cols, (long long)w->s.v_frequency,
                                   (long long)w->s.m_frequency);
     int64_t floats = i * points * F32_BYTES; /* for each float of a frequency */

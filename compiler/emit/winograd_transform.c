@@ -16,6 +16,32 @@ typedef struct TileForm {
   int row_points, col_points;
 } TileForm;
 
+/* ==== phases ==== */
+
+/* An image of the map: of the batch, and the first pixel of its phase, NULL without dilation. */
+typedef struct PhaseImage { Ref image, row, col; } PhaseImage;
+
+static PhaseImage phase_image(const Winograd *w, Ref number) {
+  Emit *e = w->e;
+  const WinogradMap *k = &w->map;
+  if (w->f.dh * w->f.dw == 1) return (PhaseImage){.image = number};
+  Ref phases = const_i64(e, k->row_phases * k->col_phases), cols = const_i64(e, k->col_phases);
+  Ref phase = LLVMBuildSRem(e->b, number, phases, "");
+  return (PhaseImage){LLVMBuildSDiv(e->b, number, phases, ""),
+                      add_i(e, LLVMBuildSDiv(e->b, phase, cols, ""), const_i64(e, k->first_row)),
+                      add_i(e, LLVMBuildSRem(e->b, phase, cols, ""), const_i64(e, k->first_col))};
+}
+
+/* The row or column of the result that is number `i` of a phase. */
+static Ref from_phase(const Winograd *w, Ref first, Ref i, int64_t each) {
+  Ref at = mul_i(w->e, i, each);
+  return first ? add_i(w->e, at, first) : at;
+}
+
+static void phase_key(const Winograd *w, Buffer *key) {
+  if (w->f.dh * w->f.dw > 1) buffer_printf(key, "_d%lldx%lld", (long long)w->f.dh, (long long)w->f.dw);
+}
+
 /* ==== input, in one dimension ==== */
 
 /* Six points. The rows for 0 and infinity share terms with those for 1 and -1. */
@@ -67,10 +93,10 @@ static void transform_input(Emit *e, int points, const Ref *d, bool infinity, Re
 static void input_parity(const Winograd *w, const TileForm *t, int pr, int pc, Ref in, Ref v) {
   Emit *e = w->e;
   Ref x[POINTS][POINTS], d[POINTS], out[POINTS];
-  int s = w->f.stride;
+  int64_t down = w->f.stride * w->f.dh, across = w->f.stride * w->f.dw;
   for (int j = 0; j < t->col_points - pc; j++) {
     for (int i = 0; i < t->row_points - pr; i++) {
-      d[i] = load(e, e->vec, in, place_offset(w->in, 0, i * s + pr, j * s + pc), e->vec_bytes);
+      d[i] = load(e, e->vec, in, place_offset(w->in, 0, i * down + pr, j * across + pc), e->vec_bytes);
     }
     transform_input(e, t->row_points, d, !pr, out);
     for (int i = pr; i < t->row_points; i++) x[i][j] = out[i];
@@ -100,7 +126,7 @@ static void build_input_row(const void *data) {
   const InputRow *r = data;
   const Winograd *w = r->w;
   Emit *e = w->e;
-  int64_t whole = w->s.tile_cols - (w->s.cut_cols > 0), step = w->f.m * w->f.stride * place_pixel_bytes(w->in);
+  int64_t whole = w->s.tile_cols - (w->s.cut_cols > 0), step = w->f.m * w->f.stride * w->f.dw * place_pixel_bytes(w->in);
   Ref in = LLVMGetParam(e->fn, 0), v = LLVMGetParam(e->fn, 1);
   if (whole > 0) {
     Loop tile;
@@ -120,13 +146,18 @@ void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool l
   const WinogradForm *f = &w->f;
   InputRow r = {w, {.row_points = f->points, .col_points = f->points}};
   if (last && w->s.cut_rows) r.tile.row_points = winograd_points(f, w->s.cut_rows);
-  const char *key = format_text(e->g->cx, "winograd_in_m%d_k%d_s%d_%lld_of%lldx%lld_cut%d.%d_in%lld.%lld", f->m, f->kernel,
-                                f->stride, (long long)w->s.tile_cols, (long long)w->s.in_blocks, (long long)w->s.group_tiles,
-                                r.tile.row_points, w->s.cut_cols, (long long)w->in->layout.row, (long long)w->in->layout.pix);
-  Ref x = place_window(e, w->in, &w->n->win, image, NULL, NULL, NULL);
-  x = place_from(e, gep(e, x, row, f->m * f->stride * place_row_bytes(w->in)), w->in, NULL, block, NULL, NULL);
+  Buffer key = {0};
+  buffer_printf(&key, "winograd_in_m%d_k%d_s%d_%lld_of%lldx%lld_cut%d.%d_in%lld.%lld", f->m, f->kernel, f->stride,
+                (long long)w->s.tile_cols, (long long)w->s.in_blocks, (long long)w->s.group_tiles, r.tile.row_points,
+                w->s.cut_cols, (long long)w->in->layout.row, (long long)w->in->layout.pix);
+  phase_key(w, &key);
+  buffer_add(&key, "", 1);
+  PhaseImage p = phase_image(w, image);
+  Ref x = place_from(e, place_window(e, w->in, &w->n->win, p.image, NULL, NULL, NULL), w->in, NULL, NULL, p.row, p.col);
+  x = place_from(e, gep(e, x, row, f->m * f->stride * f->dh * place_row_bytes(w->in)), w->in, NULL, block, NULL, NULL);
   v = gep(e, v, block, w->s.group_tiles * e->vec_bytes);
-  call_kernel(e, key, 2, (Ref[]){x, v}, build_input_row, &r);
+  call_kernel(e, key.data, 2, (Ref[]){x, v}, build_input_row, &r);
+  buffer_free(&key);
 }
 
 /* ==== weights ==== */
@@ -197,16 +228,18 @@ static void build_output_tile(const void *data) {
   for (int i = 0; i < f->height; i++) {
     transform_output(e, f->col_points, cols, f->width, x[i], t);
     for (int j = 0; j < f->width; j++) {
-      Ref y = apply_steps(e, w->n, add_f(e, t[j], bias), arg, 0, i, j);
-      store(e, y, LLVMGetParam(e->fn, ARG_OUT), place_offset(w->out, 0, i, j), e->vec_bytes);
+      int down = i * (int)w->f.dh, across = j * (int)w->f.dw;
+      Ref y = apply_steps(e, w->n, add_f(e, t[j], bias), arg, 0, down, across);
+      store(e, y, LLVMGetParam(e->fn, ARG_OUT), place_offset(w->out, 0, down, across), e->vec_bytes);
     }
   }
 }
 
 /* Where a tile is. */
 typedef struct Spot {
-  Ref image, block, row, col; /* row and column of tiles, in the map */
-  Ref m;                      /* its sums, of this block */
+  PhaseImage p;
+  Ref block, row, col; /* row and column of tiles, in the map */
+  Ref m;               /* its sums, of this block */
 } Spot;
 
 static void output_tile(const Winograd *w, const Spot *s, const TileForm *tile) {
@@ -215,13 +248,14 @@ static void output_tile(const Winograd *w, const Spot *s, const TileForm *tile) 
   buffer_printf(&key, "winograd_out_m%d_r%d_%dx%d_p%dx%d_m%lld_out%lld.%lld", w->f.m, w->f.taps, tile->height, tile->width,
                 tile->row_points, tile->col_points, (long long)w->s.m_frequency, (long long)w->out->layout.row,
                 (long long)w->out->layout.pix);
+  phase_key(w, &key);
   step_key(w->n, &key);
   buffer_add(&key, "", 1);
-  Ref row = mul_i(e, s->row, w->f.m), col = mul_i(e, s->col, w->f.m);
-  Ref out = place_at(e, w->out, s->image, s->block, NULL, NULL);
+  Ref row = from_phase(w, s->p.row, s->row, w->f.m * w->f.dh), col = from_phase(w, s->p.col, s->col, w->f.m * w->f.dw);
+  Ref out = place_at(e, w->out, s->p.image, s->block, NULL, NULL);
   out = place_from(e, out, w->out, NULL, NULL, row, col);
   Ref args[MAX_KERNEL_ARGS] = {s->m, out, gep(e, weights_ptr(e, w->n->plan->at.bias), s->block, e->vec_bytes)};
-  step_pointers(e, w->n, s->image, s->block, row, col, args + ARG_STEPS);
+  step_pointers(e, w->n, s->p.image, s->block, row, col, args + ARG_STEPS);
   OutputTile o = {w, *tile};
   call_kernel(e, key.data, ARG_STEPS + w->n->n_step, args, build_output_tile, &o);
   buffer_free(&key);
@@ -250,7 +284,7 @@ static void output_row(const Winograd *w, Spot *s, Ref m, TileForm tile) {
 /* Row s->row of tiles, which may be the map's last. */
 static void output_any_row(const Winograd *w, Spot *s, Ref m) {
   Emit *e = w->e;
-  int points = w->f.points, rest = (int)(w->rows % w->f.m);
+  int points = w->f.points, rest = (int)(w->map.rows % w->f.m);
   TileForm whole = {w->f.m, w->f.m, points, points}, last = whole;
   if (rest == 0) {
     output_row(w, s, m, whole);
@@ -276,7 +310,7 @@ void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel
   s.block = add_i(e, mul_i(e, panel, w->plan->nb), block.i);
   Ref m = gep(e, a->m, block.i, w->s.group_tiles * e->vec_bytes);
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, a->images), 1, 0, NULL);
-  s.image = add_i(e, a->image, image.i);
+  s.p = phase_image(w, add_i(e, a->image, image.i));
   m = gep(e, m, image.i, a->rows * w->s.tile_cols * e->vec_bytes);
   loop_begin(e, &row, const_i64(e, 0), const_i64(e, a->rows), 1, 0, NULL);
   s.row = add_i(e, a->first, row.i);

@@ -35,10 +35,16 @@ static int64_t parity_at(const WinogradRow *r, int pr, int pc) {
   return (pr * (w->f.points + 1) + pc * w->f.points) * region_bytes(w, r->nb);
 }
 
+/* Column points with products: a map of one column of tiles has none at the last ones where these are cut. */
+static int column_points(const Winograd *w) {
+  bool fewer = w->s.tile_cols == 1 && w->s.cut_cols;
+  return fewer ? winograd_points(&w->f, w->s.cut_cols) : w->f.points;
+}
+
 /* One block of a channel at all column points but the first ones: t are its columns at the row point. */
 static void weights_of_points(const WinogradRow *r, int first, const Ref *t, Ref u, int64_t at) {
   const Winograd *w = r->w;
-  for (int j = first; j < w->f.points; j++) {
+  for (int j = first; j < column_points(w); j++) {
     store(w->e, winograd_weight(w, j, t), u, j * region_bytes(w, r->nb) + at, w->e->vec_bytes);
   }
 }
@@ -72,8 +78,10 @@ static void build_weights_row(const void *data) {
 
 void winograd_weights_row(const WinogradRow *r, Ref g, Ref u) {
   const WinogradForm *f = &r->w->f;
-  const char *key = format_text(r->w->e->g->cx, "winograd_weights_m%d_k%d_s%d_%d_%dx%d_%d", f->m, f->kernel, f->stride, r->i,
-                                r->channels, r->nb, r->w->plan->chunk);
+  int points = column_points(r->w);
+  const char *cut = points < f->points ? format_text(r->w->e->g->cx, "_to%d", points) : "";
+  const char *key = format_text(r->w->e->g->cx, "winograd_weights_m%d_k%d_s%d_%d_%dx%d_%d%s", f->m, f->kernel, f->stride, r->i,
+                                r->channels, r->nb, r->w->plan->chunk, cut);
   call_kernel(r->w->e, key, 2, (Ref[]){g, u}, build_weights_row, r);
 }
 

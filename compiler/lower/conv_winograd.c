@@ -16,7 +16,9 @@
  *
  * A convolution 3x3 of stride 2 is the sum of four of stride 1, each over the pixels of one parity of rows and columns and
  * with the taps that meet them: 2x2, 2x1, 1x2 and 1x1, the parities. Their products are summed at the same points, so that one
- * output transform serves all. A parity of one tap has no product at infinity and the same weight at all other points. */
+ * output transform serves all. A parity of one tap has no product at infinity and the same weight at all other points.
+ *
+ * A dilation splits the image into phases, which do not meet: each is a convolution of its own, whose pixels lie apart. */
 #include "lower.h"
 
 static const double point[WINOGRAD_POINTS] = {0 /* infinity */, 0, 1, -1, 0.5, -2};
@@ -53,12 +55,14 @@ double winograd_scale(int taps, int points, int i) { return scales[points][i] * 
 static int most_results(int taps) { return taps == 2 ? 4 : WINOGRAD_POINTS - taps + 1; }
 
 bool winograd_form(const Window *k, int m, WinogradForm *f) {
-  if (k->kh != k->kw || k->sh != k->sw || k->dh != 1 || k->dw != 1) return false;
-  if (k->sh != 1 && (k->sh != 2 || k->kh != 3)) return false;
+  if (k->kh != k->kw || k->sh != k->sw) return false;
+  if (k->sh != 1 && (k->sh != 2 || k->kh != 3 || k->dh != 1 || k->dw != 1)) return false;
   if (k->kh > WINOGRAD_KERNEL) return false;
   *f = (WinogradForm){.kernel = (int)k->kh, .stride = (int)k->sh, .taps = (int)((k->kh + k->sh - 1) / k->sh)};
   f->m = m ? m : most_results(f->taps);
   f->points = winograd_points(f, f->m);
+  f->dh = k->dh;
+  f->dw = k->dw;
   return f->taps >= 2 && f->m >= 2 && f->points <= WINOGRAD_POINTS;
 }
 
@@ -113,6 +117,31 @@ void winograd_weights(const WinogradPowers *p, const float *g, double *u) {
   }
 }
 
+/* ==== maps ==== */
+
+/* Phases of one size along an axis. */
+typedef struct Phases { int64_t first, count, size; } Phases;
+
+static int phases_of(int64_t size, int64_t dilation, Phases *p) {
+  int n = 0;
+  int64_t longer = size % dilation;
+  if (longer > 0) p[n++] = (Phases){0, longer, size / dilation + 1};
+  if (size >= dilation) p[n++] = (Phases){longer, dilation - longer, size / dilation};
+  return n;
+}
+
+int winograd_maps(const WinogradForm *f, const Shape *y, WinogradMap *maps) {
+  Phases rows[2], cols[2];
+  int n = 0, n_rows = phases_of(y->d[2], f->dh, rows), n_cols = phases_of(y->d[3], f->dw, cols);
+  for (int i = 0; i < n_rows; i++) {
+    for (int j = 0; j < n_cols; j++) {
+      const Phases *r = &rows[i], *c = &cols[j];
+      maps[n++] = (WinogradMap){size_mul(y->d[0], r->count * c->count), r->size, c->size, r->first, c->first, r->count, c->count};
+    }
+  }
+  return n;
+}
+
 /* ==== sizes ==== */
 
 /* V and M begin half a page apart, as far as two addresses can be of which a CPU at first compares no more
@@ -122,14 +151,16 @@ static int64_t place_of_sums(const WinogradForm *f, const WinogradSizes *s) {
   return size_add(size_round_up(v, WORK_ALIGN), WORK_ALIGN / 2);
 }
 
-WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const Shape *y, int lanes) {
-  WinogradSizes s = {.tile_rows = (y->d[2] + f->m - 1) / f->m, .tile_cols = (y->d[3] + f->m - 1) / f->m};
+WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const WinogradMap *map, int lanes) {
+  WinogradSizes s = {.tile_rows = (map->rows + f->m - 1) / f->m, .tile_cols = (map->cols + f->m - 1) / f->m};
+  s.group_images = size_min(p->group_images, map->images);
+  while (map->images % s.group_images != 0) s.group_images--;
   s.in_blocks = (p->icg + lanes - 1) / lanes;
   s.out_blocks = (p->ocg + lanes - 1) / lanes;
   s.one_group = p->tile_rows >= s.tile_rows;
-  s.group_tiles = size_mul((int64_t)p->group_images * p->tile_rows, s.tile_cols);
-  s.cut_cols = (int)(y->d[3] % f->m);
-  s.cut_rows = s.one_group ? (int)(y->d[2] % f->m) : 0;
+  s.group_tiles = size_mul(s.group_images * size_min(p->tile_rows, s.tile_rows), s.tile_cols);
+  s.cut_cols = (int)(map->cols % f->m);
+  s.cut_rows = s.one_group ? (int)(map->rows % f->m) : 0;
   s.v_frequency = size_add(size_mul(s.in_blocks * f->stride * f->stride * lanes, s.group_tiles), lanes);
   s.m_frequency = size_add(size_mul(p->nb * lanes, s.group_tiles), lanes);
   s.m_at = place_of_sums(f, &s);
@@ -142,35 +173,63 @@ int64_t winograd_region(int chunk, int nb, int lanes) {
 }
 
 int64_t winograd_rows(const Node *n) {
-  const Shape *y = &n->out[0]->shape;
-  const WinogradForm f = winograd_form_of(n, &n->plan->winograd);
-  WinogradSizes s = winograd_sizes(&f, &n->plan->winograd, y, 1);
-  return s.cut_rows ? y->d[2] : s.tile_rows * f.m;
+  const WinogradPlan *p = &n->plan->winograd;
+  const WinogradForm f = winograd_form_of(n, p);
+  WinogradMap map[WINOGRAD_MAPS];
+  int64_t most = 0;
+  for (int i = 0, count = winograd_maps(&f, &n->out[0]->shape, map); i < count; i++) {
+    const WinogradMap *k = &map[i];
+    WinogradSizes s = winograd_sizes(&f, p, k, 1);
+    int64_t rows = s.cut_rows ? k->rows : s.tile_rows * f.m;
+    most = size_max(most, (rows - 1) * f.dh + k->first_row + k->row_phases);
+  }
+  return most;
+}
+
+int64_t winograd_shared(const WinogradForm *f, const WinogradSizes *s, const WinogradMap *map) {
+  if (!s->one_group) return 0;
+  return size_mul(map->images / s->group_images, size_mul(f->points * f->points * 4, s->v_frequency));
 }
 
 /* Scratch and what is shared, of a plan that is otherwise whole. */
 static void set_memory(const WinogradForm *f, Plan *plan, const Shape *y, int lanes) {
   const WinogradPlan *p = &plan->winograd;
-  WinogradSizes s = winograd_sizes(f, p, y, lanes);
-  int64_t frequencies = (int64_t)f->points * f->points;
-  int64_t v = size_mul(frequencies * 4, s.v_frequency), m = size_mul(frequencies * 4, s.m_frequency);
+  WinogradMap map[WINOGRAD_MAPS];
   int64_t u = winograd_regions(f) * winograd_region(p->chunk, p->nb, lanes) * 4;
-  plan->at.shared = s.one_group ? size_mul(y->d[0] / p->group_images, v) : 0;
-  plan->at.scratch = size_add(size_add(s.m_at, m), p->stored ? 0 : u);
+  plan->at.shared = plan->at.scratch = 0;
+  for (int i = 0, count = winograd_maps(f, y, map); i < count; i++) {
+    WinogradSizes s = winograd_sizes(f, p, &map[i], lanes);
+    int64_t m = size_mul((int64_t)f->points * f->points * 4, s.m_frequency);
+    plan->at.shared = size_add(plan->at.shared, winograd_shared(f, &s, &map[i]));
+    plan->at.scratch = size_max(plan->at.scratch, size_add(size_add(s.m_at, m), p->stored ? 0 : u));
+  }
 }
 
 /* ==== plans ==== */
 
+static WinogradMap largest_map(const ConvLayer *l, const WinogradForm *f) {
+  WinogradMap map[WINOGRAD_MAPS];
+  winograd_maps(f, &l->n->out[0]->shape, map);
+  return map[0];
+}
+
+/* Is it larger than a tile's results, or, of several phases, which may be small, than one pixel? */
+static bool map_fits(const ConvLayer *l, const WinogradForm *f) {
+  WinogradMap map = largest_map(l, f);
+  int64_t least = f->dh * f->dw > 1 ? 2 : f->m;
+  return map.rows >= least && map.cols >= least;
+}
+
 /* The form for tiles of m results, 0: the largest; false: Winograd's algorithm does not fit the layer. */
 static bool fits(const ConvLayer *l, int m, WinogradForm *f) {
-  return l->groups == 1 && !l->planar && winograd_form(&l->n->win, m, f) && l->rows >= f->m && l->cols >= f->m;
+  return l->groups == 1 && !l->planar && winograd_form(&l->n->win, m, f) && map_fits(l, f);
 }
 
 /* Tiles treated at a time, as measured: the map where it has no more than the first; else with so many
  * registers. */
 enum { ONE_GROUP_TILES = 49, GROUP_TILES_32 = 28, GROUP_TILES_16 = 16 };
 
-static int64_t tile_cols(const ConvLayer *l, const WinogradForm *f) { return size_ceiling(l->cols, f->m); }
+static int64_t tile_cols(const ConvLayer *l, const WinogradForm *f) { return size_ceiling(largest_map(l, f).cols, f->m); }
 
 /* Transformed input of a row of tiles. */
 static int64_t row_bytes(const ConvLayer *l, const WinogradForm *f) {
@@ -180,14 +239,13 @@ static int64_t row_bytes(const ConvLayer *l, const WinogradForm *f) {
 /* Rows of tiles in a group: all where the map is small, then of as many images as fill a group; else a few
  * tiles, whose transformed input is to take no more than half of L2. */
 static void choose_group(const ConvLayer *l, const WinogradForm *f, WinogradPlan *p) {
-  int64_t rows = size_ceiling(l->rows, f->m), cols = tile_cols(l, f);
+  WinogradMap map = largest_map(l, f);
+  int64_t rows = size_ceiling(map.rows, f->m), cols = tile_cols(l, f);
   int64_t few = (l->t->regs == 32 ? GROUP_TILES_32 : GROUP_TILES_16) / cols;
   p->group_images = 1;
   p->tile_rows = (int)rows;
   if (rows * cols <= ONE_GROUP_TILES) {
-    for (int k = 2; k <= l->images && k * rows * cols <= ONE_GROUP_TILES; k++) {
-      if (l->images % k == 0) p->group_images = k;
-    }
+    p->group_images = (int)(ONE_GROUP_TILES / (rows * cols));
     return;
   }
   int64_t fit = size_min(l->t->l2 / 2 / row_bytes(l, f), few);
@@ -195,7 +253,8 @@ static void choose_group(const ConvLayer *l, const WinogradForm *f, WinogradPlan
 }
 
 static int64_t group_tiles(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
-  return p->group_images * p->tile_rows * tile_cols(l, f);
+  WinogradMap map = largest_map(l, f);
+  return winograd_sizes(f, p, &map, l->t->lanes).group_tiles;
 }
 
 /* Channels whose weights are transformed at a time. Fewer than 32 cost more loading and storing of sums, more
@@ -205,19 +264,22 @@ static int chunk_channels(const ConvLayer *l, const WinogradForm *f, const Winog
 }
 
 /* Blocks of a panel. Of two parities the transformed input is twice as large for its tiles: wider panels read
- * it less often, where there are so many that a narrow last one does not count. */
+ * it less often, where there are so many that a narrow last one does not count. Phases fill groups whose
+ * transformed input L2 often does not hold. */
 static int panel_blocks(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
+  int64_t input = (int64_t)f->points * f->points * l->icg * group_tiles(l, f, p) * 4;
+  if (l->t->regs == 32 && f->dh * f->dw > 1) return (int)size_min(input > 2 * l->t->l2 ? 4 : 2, l->out_blocks);
   if (l->t->regs == 32) return 1;
   return f->stride > 1 && group_tiles(l, f, p) <= 16 && l->out_blocks >= 16 ? 3 : 2;
 }
 
 /* Do its sums stay in registers, of a map of few tiles? */
 static bool fuses(const ConvLayer *l, const WinogradForm *f) {
-  WinogradPlan p;
+  WinogradPlan p = {.icg = l->icg, .ocg = l->ocg, .nb = 1};
   choose_group(l, f, &p);
   bool one_group = p.tile_rows >= size_ceiling(l->rows, f->m);
   bool few = one_group && f->points * group_tiles(l, f, &p) <= FUSED_SUMS;
-  return l->t->regs == 32 && f->stride == 1 && few && l->icg % l->t->lanes == 0;
+  return l->t->regs == 32 && f->stride * f->dh * f->dw == 1 && few && l->icg % l->t->lanes == 0;
 }
 
 static void choose_tile(const Target *t, WinogradPlan *p, int nb) {
@@ -243,7 +305,8 @@ static Plan *add_plan(const ConvLayer *l, const WinogradForm *f, bool fused, Pla
  * as their input stays in L1. Measured with 16 registers. */
 static void fit_group_to_l1(const ConvLayer *l, const WinogradForm *f, WinogradPlan *p) {
   const Target *t = l->t;
-  bool one_group = winograd_sizes(f, p, &l->n->out[0]->shape, t->lanes).one_group;
+  WinogradMap map = largest_map(l, f);
+  bool one_group = winograd_sizes(f, p, &map, t->lanes).one_group;
   int64_t weights = (int64_t)f->points * f->points * p->icg * p->ocg * 4;
   if (t->regs != 16 || one_group || weights > t->l2 / 2) return;
   int64_t fit = t->l1 / row_bytes(l, f);
@@ -328,7 +391,7 @@ static double products_cycles(const ConvCost *c, const WinogradForm *f, const Wi
   for (int i = 0; i < f->points; i++) {
     for (int j = 0; j < f->points; j++) {
       int64_t down = tiles_at(f, rows, s->cut_rows, i), across = tiles_at(f, s->tile_cols, s->cut_cols, j);
-      int64_t tiles = down * across * p->group_images;
+      int64_t tiles = down * across * s->group_images;
       double steps = (double)(p->icg * winograd_parities(f, i) * winograd_parities(f, j)) / chunks;
       double vectors = (double)(tiles * c->l.out_blocks);
       if (p->fused) sum += vectors * steps * chunks * c->r->fma_cycles * (1 + c->r->load_share);
@@ -338,22 +401,34 @@ static double products_cycles(const ConvCost *c, const WinogradForm *f, const Wi
   return sum;
 }
 
+/* Of a map: its work, and groups of tiles. */
+typedef struct MapCost { double work, transforms, groups; } MapCost;
+
+static MapCost map_cost(const ConvCost *c, const WinogradForm *f, const WinogradPlan *p, const WinogradMap *map, double weight_bytes) {
+  const WinogradSizes s = winograd_sizes(f, p, map, c->l.t->lanes);
+  int64_t group = size_min(p->tile_rows, s.tile_rows);
+  double groups = (double)(size_ceiling(s.tile_rows, group) * map->images / s.group_images);
+  double each = (double)(s.in_blocks * winograd_products(f) + s.out_blocks * f->points * f->points) * TRANSFORM;
+  double products = products_cycles(c, f, &s, p);
+  return (MapCost){.work = groups * (products + transform_cycles(c, f, p) + weight_bytes / c->r->weights_l2),
+                   .transforms = (double)(s.tile_rows * s.tile_cols * map->images) * each, .groups = groups};
+}
+
 /* The weights stream by once a group of tiles, prefetched. */
 double cost_winograd(const ConvCost *cost, const Plan *plan) {
   const WinogradPlan *p = &plan->winograd;
   ConvCost sums_in_sets = *cost, *c = &sums_in_sets;
   c->sets = true;
   const WinogradForm f = winograd_form_of(c->l.n, p);
-  const WinogradSizes s = winograd_sizes(&f, p, &c->l.n->out[0]->shape, c->l.t->lanes);
-  int64_t group = size_min(p->tile_rows, s.tile_rows);
-  double groups = (double)(size_ceiling(s.tile_rows, group) * c->l.images / p->group_images);
-  double each = (double)(s.in_blocks * winograd_products(&f) + s.out_blocks * f.points * f.points) * TRANSFORM;
-  double transforms = (double)(s.tile_rows * s.tile_cols * c->l.images) * each;
+  WinogradMap map[WINOGRAD_MAPS];
   double bytes = c->weight_bytes / (f.kernel * f.kernel) * (double)stored_terms(&f, p);
-  double products = products_cycles(c, &f, &s, p);
-  double work = groups * (products + transform_cycles(c, &f, p) + bytes / c->r->weights_l2);
-  double weights = bytes * (1 + miss_share(bytes, c->l.t->l2) * (groups - 1));
-  return overlap(work + transforms + c->input_bytes / c->r->met, weights / c->r->fetched);
+  MapCost all = {0};
+  for (int i = 0, count = winograd_maps(&f, &c->l.n->out[0]->shape, map); i < count; i++) {
+    MapCost one = map_cost(c, &f, p, &map[i], bytes);
+    all = (MapCost){all.work + one.work, all.transforms + one.transforms, all.groups + one.groups};
+  }
+  double weights = bytes * (1 + miss_share(bytes, c->l.t->l2) * (all.groups - 1));
+  return overlap(all.work + all.transforms + c->input_bytes / c->r->met, weights / c->r->fetched);
 }
 
 /* ==== packing ==== */

@@ -108,7 +108,7 @@ typedef struct WinogradPlan {
   int m;               /* results of a tile in each dimension */
   int chunk;           /* input channel blocks whose weights are transformed at a time */
   int tile_rows;       /* rows of tiles treated at a time, ... */
-  int group_images;    /* ... of so many images, which divide the batch */
+  int group_images;    /* ... of up to so many images, see WinogradSizes */
   bool fused;          /* on the fly in registers, for maps of few tiles */
   bool stored;         /* the weights are stored transformed; else they are transformed on the fly, in chunks */
 } WinogradPlan;
@@ -358,6 +358,7 @@ typedef struct WinogradForm {
   int kernel, stride;  /* of the convolution; as many parities as the stride */
   int taps;            /* of parity 0 */
   int points;          /* of a whole tile: m + taps - 1; point 0 is infinity */
+  int64_t dh, dw;      /* dilation, with a stride of 1 */
 } WinogradForm;
 
 /* The form of a window for tiles of m results, 0: for the largest; false: there is none. */
@@ -401,8 +402,20 @@ int winograd_regions(const WinogradForm *f);
  * the L1 cache. */
 int64_t winograd_region(int chunk, int nb, int lanes);
 
+/* A dilated convolution is one of dilation 1 for each phase: the pixels whose row and column leave the same remainder modulo the
+ * dilation. Phases of one size are the images of a map; an undilated convolution has a single one, of the images themselves. */
+typedef struct WinogradMap {
+  int64_t images, rows, cols;          /* of the result */
+  int64_t first_row, first_col;        /* the first phase */
+  int64_t row_phases, col_phases;      /* of each image */
+} WinogradMap;
+enum { WINOGRAD_MAPS = 4 }; /* phases have two sizes in each dimension */
+/* Of the result y; returns how many. The first has the largest phases. */
+int winograd_maps(const WinogradForm *f, const Shape *y, WinogradMap *maps);
+
 typedef struct WinogradSizes {
   int64_t tile_rows, tile_cols;     /* of the map */
+  int64_t group_images;             /* treated at a time: the most that divide the map's and are no more than the plan's */
   int64_t in_blocks, out_blocks;    /* channel blocks */
   int64_t group_tiles;              /* treated at a time */
   bool one_group;                   /* the map is one: its transformed input is shared by all threads */
@@ -412,8 +425,10 @@ typedef struct WinogradSizes {
   int64_t m_at;                     /* bytes of a thread's scratch before M; V is there unless the map is one group */
 } WinogradSizes;
 
-/* Sizes of a plan whose icg, ocg, nb, tile_rows and group_images are set; y is the result's shape. */
-WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const Shape *y, int lanes);
+/* Sizes of a plan whose icg, ocg, nb, tile_rows and group_images are set. */
+WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const WinogradMap *map, int lanes);
+/* Bytes of the transformed input of a map that threads share. */
+int64_t winograd_shared(const WinogradForm *f, const WinogradSizes *s, const WinogradMap *map);
 enum { FUSED_SUMS = 24 }; /* vectors of sums that stay in registers, of a plan that is `fused` */
 
 /* ==== conv_strassen.c: the sizes of Strassen's algorithm ==== */

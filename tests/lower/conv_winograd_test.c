@@ -12,8 +12,8 @@ static void forms_of_windows(void **state) {
   (void)state;
   static const struct { int kernel, stride, dilation, m, results, products; } cases[] = {
     {3, 1, 1, 0, 4, 36}, {3, 1, 1, 2, 2, 16}, {3, 1, 1, 3, 3, 25}, {2, 1, 1, 0, 4, 25}, {4, 1, 1, 0, 3, 36},
-    {5, 1, 1, 0, 2, 36}, {3, 2, 1, 0, 4, 81}, {3, 2, 1, 2, 2, 25}, /* and none: */
-    {3, 1, 1, 5, 0, 0},  {1, 1, 1, 0, 0, 0},  {6, 1, 1, 0, 0, 0},  {3, 1, 2, 0, 0, 0},  {3, 3, 1, 0, 0, 0},
+    {5, 1, 1, 0, 2, 36}, {3, 2, 1, 0, 4, 81}, {3, 2, 1, 2, 2, 25}, {3, 1, 2, 0, 4, 36}, /* and none: */
+    {3, 1, 1, 5, 0, 0},  {1, 1, 1, 0, 0, 0},  {6, 1, 1, 0, 0, 0},  {3, 2, 2, 0, 0, 0},  {3, 3, 1, 0, 0, 0},
     {5, 2, 1, 0, 0, 0},  {5, 1, 1, 3, 0, 0},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
@@ -120,7 +120,7 @@ static void factors_are_lagrange_s(void **state) {
 static void edges_are_cut(void **state) {
   (void)state;
   const Window w = window(3, 1, 1);
-  const Shape y = {.rank = 4, .d = {1, 32, 14, 13}};
+  const WinogradMap y = {.images = 1, .rows = 14, .cols = 13};
   WinogradPlan p = {.m = 4, .icg = 20, .ocg = 32, .nb = 2, .tile_rows = 4, .group_images = 1};
   WinogradForm f;
   assert_true(winograd_form(&w, 4, &f));
@@ -132,6 +132,38 @@ static void edges_are_cut(void **state) {
   assert_true(!s.one_group && s.group_tiles == 8 && s.cut_rows == 0 && s.cut_cols == 1);
 }
 
+static void check_map(const WinogradMap *m, int64_t images, int64_t rows, int64_t cols, int64_t first_row, int64_t first_col) {
+  assert_true(m->images == images && m->rows == rows && m->cols == cols);
+  assert_true(m->first_row == first_row && m->first_col == first_col);
+}
+
+/* Every pixel of the result belongs to one phase; those of one size are a map, whose groups have as many images as divide it. */
+static void dilations_have_phases(void **state) {
+  (void)state;
+  Window w = window(3, 1, 3);
+  w.dw = 4;
+  const Shape y = {.rank = 4, .d = {2, 32, 14, 10}};
+  WinogradForm f;
+  WinogradMap map[WINOGRAD_MAPS];
+  assert_true(winograd_form(&w, 0, &f));
+  assert_int_equal(winograd_maps(&f, &y, map), 4);
+  check_map(&map[0], 8, 5, 3, 0, 0);
+  check_map(&map[1], 8, 5, 2, 0, 2);
+  check_map(&map[2], 4, 4, 3, 2, 0);
+  check_map(&map[3], 4, 4, 2, 2, 2);
+  int64_t pixels = 0;
+  for (int i = 0; i < 4; i++) pixels += map[i].images * map[i].rows * map[i].cols;
+  assert_int_equal(pixels, 2 * 14 * 10);
+  const WinogradPlan p = {.m = 4, .icg = 20, .ocg = 32, .nb = 2, .tile_rows = 2, .group_images = 7};
+  WinogradSizes s = winograd_sizes(&f, &p, &map[0], 8);
+  assert_true(s.group_images == 4 && s.group_tiles == 8 && s.cut_rows == 1 && s.cut_cols == 3);
+  assert_int_equal(winograd_shared(&f, &s, &map[0]), 2 * 36 * 4 * s.v_frequency);
+  w = window(3, 1, 12);
+  assert_true(winograd_form(&w, 0, &f));
+  assert_int_equal(winograd_maps(&f, &y, map), 2); /* no row is farther than the dilation */
+  check_map(&map[1], 2 * 10 * 10, 1, 1, 2, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(forms_of_windows),
@@ -140,6 +172,7 @@ int main(void) {
     cmocka_unit_test(weights_of_parities),
     cmocka_unit_test(factors_are_lagrange_s),
     cmocka_unit_test(edges_are_cut),
+    cmocka_unit_test(dilations_have_phases),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -291,17 +291,22 @@ static void halos_hold_what_windows_read(void **state) {
   }
 }
 
-/* Tiles of 4x4 results read 6x6, in the last row of several groups too; at other edges they are cut. */
+/* Tiles of 4x4 results read 6x6, in the last row of several groups too, where they lie apart with a dilation; at other edges they
+ * are cut. */
 static void winograd_reads_whole_tiles(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   options.winograd = WINOGRAD_4;
-  static const struct { const char *input; int bottom; } cases[] = {{"[1,16,9,15]", 1}, {"[1,16,29,31]", 4}};
+  static const struct { const char *input; int dilation, bottom; } cases[] = {
+    {"[1,16,9,15]", 1, 1}, {"[1,16,29,31]", 1, 4}, {"[1,16,9,15]", 2, 2}, {"[1,16,58,62]", 2, 8}, {"[1,16,57,62]", 2, 8},
+  };
   for (size_t i = 0; i < COUNT(cases); i++) {
+    int d = cases[i].dilation;
     Graph *g = laid_out(format_text(cx, "graph g\ninput x f32 %s\n" CONV_WEIGHTS
-                                    "y = Conv(x, w) pads=[1,1,1,1]\noutput y\n", cases[i].input));
+                                    "y = Conv(x, w) pads=[%d,%d,%d,%d] dilations=[%d,%d]\noutput y\n", cases[i].input, d, d, d, d,
+                                    d, d));
     assert_string_equal(g->node[1]->plan->how->name, "winograd");
-    assert_halo(g->node[1]->in[0], 1, 1, cases[i].bottom, 1);
+    assert_halo(g->node[1]->in[0], d, d, cases[i].bottom, d);
   }
 }
 
