@@ -46,6 +46,7 @@ enum { KH_FROM, KH_TO, KW_FROM, KW_TO, TAP_ARGS };
 typedef struct Site {
   Ref image, row, x;                    /* first pixel of the result */
   Ref from, to;                         /* ROW_TILE_OC: tiles of the row */
+  Ref tile;                             /* number in the row */
   Ref panel_index;                      /* output panel within its group */
   Ref group;
   Ref in, weights, out, bias, partial, prefetch; /* pointers */
@@ -102,6 +103,12 @@ static Ref tap_bound(const Conv *c, const Kernel *t, int which, int64_t otherwis
   return t->skips ? LLVMGetParam(c->e->fn, (unsigned)(step_args(c, t) + which)) : const_i64(c->e, otherwise);
 }
 
+/* How far ahead of the weights what to fetch is, in a kernel that skips taps: it fetches none of what belongs to them. */
+static Ref ahead_of_weights(Emit *e) {
+  Ref fetched = LLVMBuildPtrToInt(e->b, LLVMGetParam(e->fn, ARG_PREFETCH), e->i64, "");
+  return LLVMBuildSub(e->b, fetched, LLVMBuildPtrToInt(e->b, LLVMGetParam(e->fn, ARG_W), e->i64, ""), "");
+}
+
 /* All taps of one channel block (or of one channel of a planar input). acc holds the sums, the weights' and the prefetch
  * pointer. The loops stay loops: unrolled over kw LLVM merges the overlapping broadcasts and spills. */
 static void sum_taps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc) {
@@ -118,6 +125,7 @@ static void sum_taps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc)
   Ref line = gep(e, x, kh.i, c->win->dh * place_row_bytes(c->in)), start = acc[n];
   if (t->skips) acc[n] = gep(e, start, from, tap);
   loop_begin(e, &kw, from, to, 1, n + 2, acc);
+  if (t->skips && t->tile.prefetch) acc[n + 1] = gep(e, acc[n], ahead_of_weights(e), 1);
   sum_steps(c, t, gep(e, line, kw.i, c->win->dw * place_pixel_bytes(c->in)), steps, acc);
   loop_end(e, &kw);
   if (t->skips) acc[n] = gep_const(e, start, c->win->kw * tap);
@@ -316,16 +324,23 @@ static void on_panel(const Conv *c, Ref number, Body *body, void *data) {
   }
 }
 
-static int64_t tiles_of_row(const Conv *c) { return row_tiles(c->cols, c->plan->uw).count; }
+/* Two sizes of tiles for each piece of a row. */
+static RowTiles tiles_in_row(const Conv *c) {
+  RowPiece piece[MAX_PIECES] = {{.width = c->cols}};
+  return row_tiles_of_pieces(piece, skips_taps(c) ? direct_pieces(c->n, piece) : 1, c->plan->uw);
+}
+
+static int64_t tiles_of_row(const Conv *c) { return tiles_in_row(c).count; }
 
 /* The tiles [from, to) of a row, NULL: all. */
 static void each_tile(const Conv *c, Site *s, Ref from, Ref to, void (*body)(const Conv *, Site *, int uw, void *),
                       void *data) {
   Emit *e = c->e;
-  const RowTiles t = row_tiles(c->cols, c->plan->uw);
-  for (int i = 0; i < 2; i++) {
+  const RowTiles t = tiles_in_row(c);
+  for (int i = 0; i < t.sizes; i++) {
     Loop tile;
     if (!row_tiles_begin(e, &tile, &t, i, from, to, &s->x)) continue;
+    s->tile = add_i(e, tile.i, const_i64(e, t.before[i]));
     body(c, s, (int)t.size[i], data);
     loop_end(e, &tile);
   }
@@ -377,13 +392,14 @@ typedef struct Sweep {
 
 static int64_t row_blocks(const Conv *c) { return (c->images * c->rows + c->plan->block_rows - 1) / c->plan->block_rows; }
 
+/* Where taps are skipped each tile takes its share of every step's weights, else its share of all, in one piece. */
 static void set_stream(const Conv *c, Sweep *w) {
   if (!c->plan->stream) return;
   int64_t channels = c->plan->icg, lanes = c->plan->planar ? 1 : c->e->lanes;
   int64_t least_rows = c->images * c->rows / row_blocks(c);
   int64_t steps = (channels + lanes - 1) / lanes * c->taps, calls = steps * tiles_of_row(c) * least_rows;
   w->lines = (int)((c->panel * c->weight_size / 64 + calls - 1) / calls);
-  w->bytes = w->lines * steps * 64;
+  w->bytes = w->lines * (skips_taps(c) ? 1 : steps) * 64;
 }
 
 static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
@@ -391,7 +407,7 @@ static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
   Sweep *w = data;
   locate(c, s);
   Ref row = LLVMBuildSub(e->b, add_i(e, mul_i(e, s->image, c->rows), s->row), w->first, "");
-  Ref tile = LLVMBuildSDiv(e->b, s->x, const_i64(e, c->plan->uw), "");
+  Ref tile = skips_taps(c) ? s->tile : LLVMBuildSDiv(e->b, s->x, const_i64(e, c->plan->uw), "");
   Ref number = add_i(e, mul_i(e, row, tiles_of_row(c)), tile);
   s->prefetch = gep(e, gep_const(e, s->weights, c->panel * c->weight_size), number, w->bytes);
   Kernel t = row_tile(c, uw, w->width, w->lines);

@@ -353,9 +353,11 @@ void end_step(Emit *e);
 
 /* ==== rows.c: the loops around tiles ==== */
 /* A row of pixels in as few tiles as possible of at most `most`: those of one size, then those of one less. */
-typedef struct RowTiles { int64_t count, size[2], number[2], first[2] /* pixel */; } RowTiles;
+enum { TILE_SIZES = 2 * MAX_PIECES }; /* of each piece of a row two; before each of them are so many pixels and tiles: */
+typedef struct RowTiles { int sizes; int64_t count, size[TILE_SIZES], number[TILE_SIZES], first[TILE_SIZES], before[TILE_SIZES]; } RowTiles;
 RowTiles row_tiles(int64_t pixels, int64_t most);
-/* A loop, to be ended by loop_end, over the tiles of the larger size (i 0) or the smaller (1) that are among [from, to) of the row;
+RowTiles row_tiles_of_pieces(const RowPiece *piece, int n, int64_t most);
+/* A loop, to be ended by loop_end, over the tiles of size i that are among [from, to) of the row;
  * from NULL: all. *x is a tile's first pixel. False: there are none of that size, and no loop. */
 bool row_tiles_begin(Emit *e, Loop *l, const RowTiles *t, int i, Ref from, Ref to, Ref *x);
 /* Tasks share out the tiles of all rows: a loop over the rows of which this task has some, the tiles [from, to). */

@@ -4,15 +4,32 @@
 #include <llvm-c/Core.h>
 
 RowTiles row_tiles(int64_t pixels, int64_t most) {
-  int64_t count = (pixels + most - 1) / most, size = pixels / count, larger = pixels % count;
-  return (RowTiles){.count = count, .size = {size + 1, size}, .number = {larger, count - larger},
-                    .first = {0, larger * (size + 1)}};
+  const RowPiece row = {.width = pixels};
+  return row_tiles_of_pieces(&row, 1, most);
+}
+
+RowTiles row_tiles_of_pieces(const RowPiece *piece, int n, int64_t most) {
+  RowTiles t = {.sizes = 2 * n};
+  for (int i = 0; i < 2 * n; i += 2) {
+    int64_t pixels = piece[i / 2].width, first = piece[i / 2].first;
+    int64_t count = (pixels + most - 1) / most, size = pixels / count, larger = pixels % count;
+    t.size[i] = size + 1;
+    t.number[i] = larger;
+    t.first[i] = first;
+    t.before[i] = t.count;
+    t.size[i + 1] = size;
+    t.number[i + 1] = count - larger;
+    t.first[i + 1] = first + larger * (size + 1);
+    t.before[i + 1] = t.count + larger;
+    t.count += count;
+  }
+  return t;
 }
 
 bool row_tiles_begin(Emit *e, Loop *l, const RowTiles *t, int i, Ref from, Ref to, Ref *x) {
   if (t->number[i] == 0) return false;
   Ref lo = const_i64(e, 0), hi = const_i64(e, t->number[i]);
-  if (from) part_of_range(e, from, to, const_i64(e, i ? t->number[0] : 0), hi, &lo, &hi);
+  if (from) part_of_range(e, from, to, const_i64(e, t->before[i]), hi, &lo, &hi);
   loop_begin(e, l, lo, hi, 1, 0, NULL);
   *x = add_i(e, mul_i(e, l->i, t->size[i]), const_i64(e, t->first[i]));
   return true;

@@ -94,6 +94,63 @@ void plans_direct(const Build *b, const Node *n, Plans *list) {
   }
 }
 
+/* ==== taps that meet only padding ==== */
+
+/* Of one axis: places of results, of the input before them, between taps. */
+typedef struct Axis { int64_t results, size, pad, stride, dilation, taps; } Axis;
+
+/* From which result on does tap k read element `from` of the input or one behind it? */
+static int64_t first_result(const Axis *a, int64_t k, int64_t from) {
+  int64_t at = from + a->pad - k * a->dilation;
+  return at <= 0 ? 0 : size_min(size_ceiling(at, a->stride), a->results);
+}
+
+/* Taps that meet the input for some of the results [lo, hi). */
+static int64_t taps_of(const Axis *a, int64_t lo, int64_t hi) {
+  int64_t count = 0;
+  for (int64_t k = 0; k < a->taps; k++) count += first_result(a, k, 0) < hi && lo < first_result(a, k, a->size);
+  return count;
+}
+
+/* The least place behind `x` where the taps of results change. */
+static int64_t next_change(const Axis *a, int64_t x) {
+  int64_t next = a->results;
+  for (int64_t k = 0; k < a->taps; k++) {
+    int64_t in = first_result(a, k, 0), out = first_result(a, k, a->size);
+    if (in > x) next = size_min(next, in);
+    if (out > x) next = size_min(next, out);
+  }
+  return next;
+}
+
+/* Pieces of fewer pixels keep an FMA waiting for itself. */
+enum { LEAST_PIECE = 4 };
+
+int direct_pieces(const Node *n, RowPiece *piece) {
+  const Window *w = &n->win;
+  const Axis a = {n->out[0]->shape.d[3], n->in[0]->shape.d[3], w->left, w->sw, w->dw, w->kw};
+  int count = 0;
+  bool narrow = w->dw == 1 || a.taps > MAX_PIECES / 2;
+  for (int64_t x = 0, end; x < a.results && !narrow; x = end) {
+    end = next_change(&a, x);
+    narrow = end - x < LEAST_PIECE || count == MAX_PIECES;
+    if (!narrow) piece[count++] = (RowPiece){x, end - x, taps_of(&a, x, end)};
+  }
+  if (!narrow && count > 0) return count;
+  piece[0] = (RowPiece){0, a.results, a.taps};
+  return 1;
+}
+
+/* Of the taps of a column, how many does a row of results have on average? */
+static double row_taps(const ConvLayer *l) {
+  const Window *w = &l->n->win;
+  const Axis a = {l->rows, l->x[2], w->top, w->sh, w->dh, w->kh};
+  if (w->dh == 1 && w->dw == 1) return (double)a.taps;
+  double sum = 0;
+  for (int64_t k = 0; k < a.taps; k++) sum += (double)(first_result(&a, k, a.size) - first_result(&a, k, 0));
+  return sum / (double)l->rows;
+}
+
 const char *direct_text(Context *cx, const Plan *p) {
   static const char *const orders[] = {
     [ROW_TILE_OC] = "row_tile_oc", [OC_ROW_TILE] = "oc_row_tile", [OC_FLAT] = "oc_flat"};
@@ -158,7 +215,13 @@ double cost_direct(const ConvCost *c, const Plan *plan) {
     double one = pixels_cycles(c, l->rows * l->cols, p->uw, p->nb, steps / chunks, loops / chunks);
     return oc_flat_cycles(c, p, maps * chunks * one, chunks);
   }
-  double arithmetic = maps * (double)l->rows * pixels_cycles(c, l->cols, p->uw, p->nb, steps, loops);
+  RowPiece piece[MAX_PIECES];
+  double row = 0;
+  for (int i = 0, count = direct_pieces(l->n, piece); i < count; i++) {
+    double share = (double)piece[i].taps * row_taps(l) / (double)l->taps;
+    row += pixels_cycles(c, piece[i].width, p->uw, p->nb, steps * share, loops * share);
+  }
+  double arithmetic = maps * (double)l->rows * row;
   return p->order == ROW_TILE_OC ? row_tile_oc_cycles(c, p, arithmetic) : oc_row_tile_cycles(c, p, arithmetic);
 }
 

@@ -270,6 +270,11 @@ bool conv_is_uneven(const Target *t, const Node *n); /* has it groups that begin
 /* w[oc][ic][k], where ic counts the channels of the group. */
 float conv_weight(const Node *n, int64_t oc, int64_t ic, int64_t k);
 bool grouped_fits(const Target *t, const Node *n); /* conv_grouped.c */
+/* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
+ * where that is less work. A window that skips none has one piece with all taps. */
+enum { MAX_PIECES = 9 };
+typedef struct RowPiece { int64_t first, width, taps; } RowPiece;
+int direct_pieces(const Node *n, RowPiece *piece);
 /* conv_direct.c: panels of nb blocks of output channels, group by group. */
 void pack_panels(const Target *t, const Node *n, int nb, bool planar, float *dst);
 
