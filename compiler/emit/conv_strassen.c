@@ -154,7 +154,9 @@ static void sums_of_block(const Strassen *s, Ref sums, Ref first, Ref pair, Ref 
 
 /* ==== the kernel: one product for one tile ==== */
 
-enum { ARG_IN, ARG_W, ARG_FROM, ARG_MINUS, ARG_TO, ARG_M, ARG_OUT, ARG_BIAS, ARG_PREFETCH, ARG_STEPS };
+/* The numbers of channel blocks and of bytes of a kept product are given to the kernel when it runs: layers that differ in no more,
+ * as those of a DenseNet, have the same. */
+enum { ARG_IN, ARG_W, ARG_FROM, ARG_MINUS, ARG_TO, ARG_M, ARG_OUT, ARG_BIAS, ARG_PREFETCH, ARG_HALF, ARG_KEPT, ARG_STEPS };
 
 typedef struct StrassenKernel {
   const Strassen *s;
@@ -169,8 +171,8 @@ typedef struct StrassenKernel {
 static void kernel_key(const StrassenKernel *k, Buffer *key) {
   const Strassen *s = k->s;
   const Tile *t = &k->tile;
-  buffer_printf(key, "strassen_%dx%d_b%lld.%lld_m%lld.%d_pf%d_t%d", t->uw, t->nb, (long long)s->half,
-                (long long)k->block / F32_BYTES, (long long)s->kept, k->p->kept, t->prefetch, t->meanwhile.n);
+  buffer_printf(key, "strassen_%dx%d_b%lld_m%d_pf%d_t%d", t->uw, t->nb, (long long)k->block / F32_BYTES, k->p->kept, t->prefetch,
+                t->meanwhile.n);
   for (int u = 1; u < t->uw; u++) buffer_printf(key, "_%lld", (long long)t->in[u] / F32_BYTES);
   if (k->p->c != NONE) {
     buffer_printf(key, "_c%d_out%lld.%lld.%lld_%d%s", k->p->c, (long long)s->out->layout.c, (long long)s->out->layout.row,
@@ -183,7 +185,8 @@ static void kernel_key(const StrassenKernel *k, Buffer *key) {
 
 static Ref kept_at(const StrassenKernel *k, int m, int i) {
   Emit *e = k->s->e;
-  return gep_const(e, LLVMGetParam(e->fn, ARG_M), m * k->s->kept * F32_BYTES + i * e->vec_bytes);
+  Ref product = m ? gep(e, LLVMGetParam(e->fn, ARG_M), LLVMGetParam(e->fn, ARG_KEPT), m) : LLVMGetParam(e->fn, ARG_M);
+  return gep_const(e, product, i * e->vec_bytes);
 }
 
 static Ref load_kept(const StrassenKernel *k, int m, int i) {
@@ -247,7 +250,7 @@ static void build_kernel(const void *data) {
   acc[n + 1] = LLVMGetParam(e->fn, ARG_PREFETCH);
   if (k->p->c != NONE) prefetch_arguments(k);
   Loop block;
-  loop_begin(e, &block, const_i64(e, 0), const_i64(e, s->half), 1, n + 2, acc);
+  loop_begin_some(e, &block, const_i64(e, 0), LLVMGetParam(e->fn, ARG_HALF), 1, n + 2, acc);
   int64_t step = tile.meanwhile.n * e->vec_bytes;
   tile.meanwhile.a = gep(e, LLVMGetParam(e->fn, ARG_FROM), block.i, step);
   tile.meanwhile.b = gep(e, LLVMGetParam(e->fn, ARG_MINUS), block.i, step);
@@ -350,7 +353,7 @@ static void one_tile(const Strassen *s, const Turn *t, const StrassenProduct *p,
   Emit *e = s->e;
   int nb = s->plan->nb, number = (int)(p - products), count = tiles_of_line(s);
   StrassenKernel k = {.s = s, .p = p, .tile = {.uw = uw, .nb = nb}};
-  Ref args[MAX_KERNEL_ARGS] = {NULL};
+  Ref args[MAX_KERNEL_ARGS] = {[ARG_HALF] = const_i64(e, s->half), [ARG_KEPT] = const_i64(e, s->kept * F32_BYTES)};
   args[ARG_IN] = tile_input(s, t, &k, pair, first);
   args[ARG_W] = weights_of(s, t, p->b);
   args[ARG_M] = gep(e, gep_const(e, t->m, (int64_t)first * nb * e->vec_bytes), pair, (int64_t)s->line * nb * e->vec_bytes);
