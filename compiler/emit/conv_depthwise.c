@@ -25,19 +25,25 @@ static void kernel_key(const Depthwise *d, int uw, int width, Buffer *key) {
   buffer_add(key, "", 1);
 }
 
-/* So many taps of a row: the weights are read once for all pixels of the tile. */
+enum { MAX_TAPS = 16, UNROLL = 8 }; /* longer rows of taps are a loop over so many of them */
+
+/* So many taps of a row. An input is loaded once, for all sums that it goes into: with the weights in registers the loop is then
+ * one of products, not of loads. */
 static void sum_taps(const Depthwise *d, int uw, int width, int64_t taps, Ref line, Ref weights, Ref *acc) {
   Emit *e = d->e;
-  for (int64_t kw = 0; kw < taps; kw++) {
-    Ref w = load(e, e->vec, weights, kw * width * F32_BYTES, width < e->lanes ? F32_BYTES : e->vec_bytes);
-    for (int u = 0; u < uw; u++) {
-      int64_t at = place_offset(d->in, 0, 0, u * d->win->sw + kw * d->win->dw);
-      acc[u] = fma_(e, load(e, e->vec, line, at, e->vec_bytes), w, acc[u]);
+  Ref w[MAX_TAPS];
+  for (int64_t kw = 0; kw < taps; kw++)
+    w[kw] = load(e, e->vec, weights, kw * width * F32_BYTES, width < e->lanes ? F32_BYTES : e->vec_bytes);
+  for (int64_t x = 0; x <= (uw - 1) * d->win->sw + (taps - 1) * d->win->dw; x++) {
+    Ref in = NULL;
+    for (int64_t kw = 0; kw < taps; kw++) {
+      int64_t first = x - kw * d->win->dw, u = first / d->win->sw;
+      if (first < 0 || first % d->win->sw != 0 || u >= uw) continue;
+      if (!in) in = load(e, e->vec, line, place_offset(d->in, 0, 0, x), e->vec_bytes);
+      acc[u] = fma_(e, in, w[kw], acc[u]);
     }
   }
 }
-
-enum { MAX_TAPS = 16, UNROLL = 8 }; /* longer rows of taps are a loop over so many of them */
 
 static void sum_row(const Depthwise *d, int uw, int width, Ref line, Ref weights, Ref *acc) {
   Emit *e = d->e;

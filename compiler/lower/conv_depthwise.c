@@ -1,12 +1,15 @@
 /* conv_depthwise.c: a filter for each channel; a vector holds a block of them. */
 #include "lower.h"
 
-enum { FREE_REGISTERS = 4 /* for a weight, an input and what they make: the others hold sums */ };
+/* Sums of a tile: registers hold them, the weights of a row of taps, and two inputs; of long rows, the sums alone. */
+static int tile_width(const Target *t, const Node *n) {
+  return (int)size_max(t->regs - 2 - n->win.kw, t->regs / 2);
+}
 
 /* Nothing else can do it as well: it stands alone. */
 void plans_depthwise(const Build *b, const Node *n, Plans *list) {
   if (!conv_is_depthwise(n)) return;
-  plans_add(list)->depthwise.uw = b->target->regs - FREE_REGISTERS;
+  plans_add(list)->depthwise.uw = tile_width(b->target, n);
   list->only = true;
 }
 
