@@ -109,16 +109,14 @@ static void row_of_block(const Depthwise *d, int width, Ref image, Ref row, Ref 
   }
 }
 
-static void row_of_blocks(const Depthwise *d, Ref image, Ref row) {
+/* Rows [lo, hi) of all images, of a block: what a row shares with the next one stays in L1. */
+static void rows_of_block(const Depthwise *d, int width, Ref lo, Ref hi, Ref block) {
   Emit *e = d->e;
-  int64_t whole = d->rest ? d->blocks - 1 : d->blocks;
-  if (whole > 0) {
-    Loop block;
-    loop_begin(e, &block, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
-    row_of_block(d, e->lanes, image, row, block.i);
-    loop_end(e, &block);
-  }
-  if (d->rest) row_of_block(d, d->rest, image, row, const_i64(e, whole));
+  Ref rows = const_i64(e, d->rows);
+  Loop item;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  row_of_block(d, width, LLVMBuildSDiv(e->b, item.i, rows, ""), LLVMBuildSRem(e->b, item.i, rows, ""), block);
+  loop_end(e, &item);
 }
 
 void emit_depthwise(Emit *e, Node *n) {
@@ -129,9 +127,12 @@ void emit_depthwise(Emit *e, Node *n) {
   emit_halo(e, n->out[0]);
   Ref lo, hi;
   task_range(e, y->d[0] * d.rows, &lo, &hi);
-  Loop item;
-  loop_begin(e, &item, lo, hi, 1, 0, NULL);
-  Ref rows = const_i64(e, d.rows);
-  row_of_blocks(&d, LLVMBuildSDiv(e->b, item.i, rows, ""), LLVMBuildSRem(e->b, item.i, rows, ""));
-  loop_end(e, &item);
+  int64_t whole = d.rest ? d.blocks - 1 : d.blocks;
+  if (whole > 0) {
+    Loop block;
+    loop_begin(e, &block, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
+    rows_of_block(&d, e->lanes, lo, hi, block.i);
+    loop_end(e, &block);
+  }
+  if (d.rest) rows_of_block(&d, d.rest, lo, hi, const_i64(e, whole));
 }
