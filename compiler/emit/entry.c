@@ -19,6 +19,8 @@ typedef struct Entry {
   LLVMTypeRef size_type, run_type;
   Ref workspace_size, run;
   Ref table, places;   /* of the layers */
+  Ref steps;           /* of one thread, where some layers run in strips; else NULL */
+  int *first_step;     /* of each layer, or, of one in strips, of all that it runs with; behind the last, their number */
   Ref image_task;      /* where the batch is symbolic */
 } Entry;
 
@@ -242,30 +244,105 @@ static Ref layer_table(Entry *y) {
   return constant_global(e, LLVMConstArray2(type, row, (uint64_t)y->count), "layers");
 }
 
+enum { STEP_LAYER = 0, STEP_TASK = 8, STEP_TASKS = 12, STEP_BYTES = 16 };
+
+static Ref step_row(Emit *e, int layer, int task, int tasks) {
+  return LLVMConstStructInContext(e->c, (Ref[]){const_i64(e, layer), const_i32(e, task), const_i32(e, tasks)}, 3, 0);
+}
+
+/* The tasks of layers in strips, the first of which is layer `first`. */
+static int strip_rows(Entry *y, const Strips *s, int first, Ref *row) {
+  int layers = s->last - s->first + 1, total = layers * s->count;
+  int *order = strips_order(y->e->build, s), *done = alloc_n(y->e->g->cx, (size_t)layers, sizeof *done);
+  for (int i = 0; i < total; i++) {
+    int layer = order[i] - s->first;
+    assert(!y->layer[first + layer].serial);
+    row[i] = step_row(y->e, first + layer, done[layer]++, s->count);
+  }
+  return total;
+}
+
+/* {layer, task, of so many} in the order of the calls of one thread. */
+static void build_steps(Entry *y) {
+  Emit *e = y->e;
+  const Build *b = e->build;
+  size_t most = (size_t)y->count + 1;
+  for (int i = 0; i < b->n_strips; i++) most += (size_t)(b->strips[i].last - b->strips[i].first + 1) * (size_t)b->strips[i].count;
+  Ref *row = alloc_n(e->g->cx, most, sizeof *row);
+  y->first_step = alloc_n(e->g->cx, (size_t)y->count + 1, sizeof *y->first_step);
+  int n = 0;
+  for (int i = 0; i < y->count; i++) {
+    const Strips *s = b->layer[i].phase == 0 ? strips_of(b, b->layer[i].node->at) : NULL;
+    y->first_step[i] = n;
+    if (!s) row[n++] = step_row(e, i, 0, 1);
+    else if (s->first == b->layer[i].node->at) n += strip_rows(y, s, i, row + n);
+  }
+  y->first_step[y->count] = n;
+  y->steps = constant_global(e, LLVMConstArray2(LLVMTypeOf(row[0]), row, (uint64_t)n), "steps");
+}
+
+/* The layer in that row is the frame's; returns its function. */
+static Ref enter_layer(Entry *y, Ref row, Ref frame) {
+  Emit *e = y->e;
+  LLVMTypeRef layer_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
+  Ref fn = load(e, e->ptr, row, ROW_FUNCTION, 8);
+  store(e, gep(e, y->places, load(e, e->i64, row, ROW_PLACES, 8), 1), frame, FRAME_PLACES, 8);
+  return flush_denormals(e, fn, layer_type, frame);
+}
+
+static void run_task(Entry *y, Ref fn, Ref frame, Ref task) {
+  Emit *e = y->e;
+  LLVMTypeRef layer_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
+  call(e, fn, layer_type, 3, (Ref[]){frame, task, const_i32(e, 0)});
+}
+
+static void lend_layer(Entry *y, Ref row, Ref fn, Ref frame, Ref par, Ref threads) {
+  Emit *e = y->e;
+  LLVMTypeRef lend_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->i32}, 4, 0);
+  Ref serial = compare(e, LLVMIntNE, load(e, e->i64, row, ROW_SERIAL, 8), 0);
+  Ref run = load(e, e->ptr, par, offsetof(rcc_parallel, run), 8);
+  Ref count = LLVMBuildSelect(e->b, serial, const_i32(e, 1), threads, "");
+  call(e, run, lend_type, 4, (Ref[]){par, fn, frame, count});
+}
+
+/* The steps of the layers from `from` to `to`. */
+static void run_steps(Entry *y, int from, int to, Ref frame) {
+  Emit *e = y->e;
+  Loop step;
+  loop_begin(e, &step, const_i64(e, y->first_step[from]), const_i64(e, y->first_step[to]), 1, 0, NULL);
+  Ref p = gep(e, y->steps, step.i, STEP_BYTES);
+  Ref fn = enter_layer(y, gep(e, y->table, load(e, e->i64, p, STEP_LAYER, 8), ROW_BYTES), frame);
+  store(e, load(e, e->i32, p, STEP_TASKS, 4), frame, FRAME_TASKS, 4);
+  run_task(y, fn, frame, load(e, e->i32, p, STEP_TASK, 4));
+  loop_end(e, &step);
+}
+
 /* With threads lent, every layer goes through them, a serial one as a single task: whoever lends them sees all layers in
  * order, which is what a profile needs. */
 static void run_layers(Entry *y, int from, int to, Ref frame, Ref par, Ref threads) {
   Emit *e = y->e;
   if (from == to) return;
-  LLVMTypeRef layer_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
-  LLVMTypeRef lend_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->ptr, e->ptr, e->i32}, 4, 0);
-  Ref alone = is_null(e, par);
+  Ref alone = is_null(e, par), lent = y->steps ? LLVMBuildNot(e->b, alone, "") : NULL;
+  If branch, strips;
+  if (lent) {
+    if_begin(e, &strips, alone);
+    run_steps(y, from, to, frame);
+    if_end(e, &strips);
+    if_begin(e, &strips, lent);
+  }
   Loop layer;
   loop_begin(e, &layer, const_i64(e, from), const_i64(e, to), 1, 0, NULL);
-  Ref row = gep(e, y->table, layer.i, ROW_BYTES), fn = load(e, e->ptr, row, ROW_FUNCTION, 8);
-  store(e, gep(e, y->places, load(e, e->i64, row, ROW_PLACES, 8), 1), frame, FRAME_PLACES, 8);
-  fn = flush_denormals(e, fn, layer_type, frame);
-  If branch;
-  if_begin(e, &branch, alone);
-  call(e, fn, layer_type, 3, (Ref[]){frame, const_i32(e, 0), const_i32(e, 0)});
-  if_end(e, &branch);
-  if_begin(e, &branch, LLVMBuildNot(e->b, alone, ""));
-  Ref serial = compare(e, LLVMIntNE, load(e, e->i64, row, ROW_SERIAL, 8), 0);
-  Ref run = load(e, e->ptr, par, offsetof(rcc_parallel, run), 8);
-  Ref count = LLVMBuildSelect(e->b, serial, const_i32(e, 1), threads, "");
-  call(e, run, lend_type, 4, (Ref[]){par, fn, frame, count});
-  if_end(e, &branch);
+  Ref row = gep(e, y->table, layer.i, ROW_BYTES), fn = enter_layer(y, row, frame);
+  if (!lent) {
+    if_begin(e, &branch, alone);
+    run_task(y, fn, frame, const_i32(e, 0));
+    if_end(e, &branch);
+    if_begin(e, &branch, LLVMBuildNot(e->b, alone, ""));
+  }
+  lend_layer(y, row, fn, frame, par, threads);
+  if (!lent) if_end(e, &branch);
   loop_end(e, &layer);
+  if (lent) if_end(e, &strips);
 }
 
 /* A frame on the stack; `once` is what all images share. */
@@ -439,6 +516,7 @@ void emit_entry(Emit *e, const LayerCode *layer, int count) {
   Entry y = {.e = e, .layer = layer, .count = count};
   while (e->g->symbolic && y.n_once < count && !node_is_batched(e->build->layer[y.n_once].node)) y.n_once++;
   if (count > 0) y.table = layer_table(&y), y.places = place_table(&y);
+  if (e->build->n_strips > 0) build_steps(&y);
   build_workspace_size(&y);
   if (e->g->symbolic) build_image_task(&y);
   build_run(&y);

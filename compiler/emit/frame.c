@@ -207,9 +207,6 @@ void task_range(Emit *e, int64_t total, Ref *lo, Ref *hi) {
   *hi = LLVMBuildSDiv(e->b, to, tasks, "");
 }
 
-/* Fewer elements are done before another thread has woken up. */
-enum { SERIAL_ELEMENTS = 1 << 14 };
-
 void work_range(Emit *e, int64_t items, int64_t elements, Ref *lo, Ref *hi) {
   if (elements > SERIAL_ELEMENTS) {
     task_range(e, items, lo, hi);

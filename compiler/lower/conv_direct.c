@@ -157,6 +157,7 @@ const char *direct_text(Context *cx, const Plan *p) {
   return format_text(cx, "direct.%dx%d.%s", p->direct.uw, p->direct.nb, orders[p->direct.order]);
 }
 
+bool direct_in_rows(const Plan *p) { return p->direct.order == ROW_TILE_OC; }
 bool direct_planar(const Plan *p) { return p->direct.planar; }
 
 /* The tiles of a flat map are made anew for each shape unless the layout lets layers of all numbers of

@@ -42,6 +42,8 @@ typedef struct LayerInfo {
 typedef struct KernelInfo {
   const char *symbol, *key; /* key: all that its code depends on */
 } KernelInfo;
+/* Nodes that run in strips, as `count` tasks each. */
+typedef struct Strips { int first, last, count; } Strips;
 
 typedef struct Build {
   Graph *graph;
@@ -58,6 +60,8 @@ typedef struct Build {
   int64_t once_size;     /* ... bytes of workspace for what they leave to the images, before those of an image, ... */
   int64_t work_size;     /* ... which all threads share that work on it ... */
   int64_t scratch_size;  /* ... and that each thread has for itself, behind them */
+  Strips *strips;        /* plan: apart from each other, in the order of their nodes */
+  int n_strips;
   LayerInfo *layer;      /* emit: the layer functions in the order of their calls */
   int n_layer;
   KernelInfo *kernel;    /* emit: the functions that these call */
@@ -192,6 +196,7 @@ struct Algorithm {
   const char *(*text)(Context *cx, const Plan *p);
   bool (*planar)(const Plan *p);        /* does it read planes? Else blocks */
   int64_t (*rows)(const Node *n);       /* rows of results that it makes, so that a halo has what they read; else those of the result */
+  bool (*in_rows)(const Plan *p);       /* do tasks share out the rows of the result, from the first to the last? */
   bool (*grows)(const Target *t, const Plan *p); /* do the packed weights take more room than the weights, for being faster? */
   bool (*much_code)(const Plan *p, bool many_shapes); /* does every shape of a layer need a lot of code of its own? */
   bool halves;         /* do its kernels read weights of 16 bits, too? */
@@ -224,6 +229,8 @@ double cost_strassen(const ConvCost *c, const Plan *p);
 double cost_direct(const ConvCost *c, const Plan *p);
 double cost_narrow(const ConvCost *c, const Plan *p);
 double cost_pixels(const ConvCost *c, const Plan *p);
+bool depthwise_in_rows(const Plan *p);
+bool direct_in_rows(const Plan *p);
 const char *winograd_text(Context *cx, const Plan *p);
 const char *direct_text(Context *cx, const Plan *p);
 int64_t winograd_rows(const Node *n);
@@ -516,6 +523,18 @@ int64_t narrow_columns(const Target *t, const Node *n);
 
 /* Rows and column vectors whose accumulators, with a vector of B for each column and one of A, fit the registers. */
 void product_tile(const Target *t, int64_t rows, int64_t vectors, int *uw, int *nb);
+
+/* Fewer elements are done before another thread has woken up: elementwise layers are serial then. */
+enum { SERIAL_ELEMENTS = 1 << 14 };
+
+/* ==== strips.c ==== */
+
+enum { MOST_STRIPS = 1 << 10 };
+/* Finds the layers that run in strips, where their nodes have their order and layouts. */
+void find_strips(Build *b);
+const Strips *strips_of(const Build *b, int node); /* those with that node; NULL: none */
+/* The nodes in the order of their tasks: node i's k-th place is its task k. */
+int *strips_order(const Build *b, const Strips *s);
 
 /* ==== plan.c ==== */
 

@@ -94,6 +94,18 @@ static bool same_layout(const Value *a, const Value *b) {
   return a->type == b->type && shape_equal(&a->shape, &b->shape) && layout_equal(&a->layout, &b->layout);
 }
 
+/* Is n among nodes that run in strips, another of which reads the root as well? That may come to it after n has written there. */
+static bool is_read_beside(const Storage *p, const Node *n, const Value *root) {
+  const Strips *s = strips_of(p->build, n->at);
+  for (int i = s ? s->first : 0; s && i <= s->last; i++) {
+    const Node *m = p->g->node[i];
+    for (int k = 0; k < m->n_in && m != n; k++) {
+      if (m->in[k] && root_of(p, m->in[k]) == root) return true;
+    }
+  }
+  return false;
+}
+
 /* Is each element of its first input read for the last time before the result's in that place is written? */
 static bool reads_in_place(const Node *n) { return n->op == OP_Pointwise || n->op == OP_Normalize; }
 
@@ -101,6 +113,7 @@ static bool may_overwrite(const Storage *p, const Node *n, int at, Value *arg) {
   Value *root = root_of(p, arg), *y = n->out[0];
   if (is_outside(root) || is_outside(y) || y->alias || !same_layout(arg, y)) return false;
   if (p->span[root->id].last != at || outlives_once(p->build, &p->span[root->id])) return false; /* the next image reads it */
+  if (is_read_beside(p, n, root)) return false;
   for (int k = 0; k < n->n_in; k++) { /* a window or another place of the same storage must not be read after */
     bool elsewhere = n->in[k] && root_of(p, n->in[k]) == root && (n->in[k] != arg || (k == 0 && !reads_in_place(n)));
     if (elsewhere) return false;
@@ -121,6 +134,20 @@ static void share_in_place(Storage *p, Node *n, int at) {
     if (step_arg_class(n, &n->step[k]) != ARG_TENSOR || !may_overwrite(p, n, at, n->in[arg])) continue;
     share(p, n->out[0], n->in[arg]);
     return;
+  }
+}
+
+/* Of nodes that run in strips the last begins before the first has ended. */
+static void extend_strips(Storage *p) {
+  const Build *b = p->build;
+  for (const Strips *s = b->strips; s < b->strips + b->n_strips; s++) {
+    for (int i = s->first; i <= s->last; i++) {
+      const Node *n = p->g->node[i];
+      for (int k = 0; k < n->n_in; k++) {
+        if (n->in[k]) extend(p, n->in[k], s->last);
+      }
+      extend(p, n->out[0], s->first);
+    }
   }
 }
 
@@ -226,6 +253,7 @@ void pass_plan(Build *b) {
   graph_compact(g);
   sort_once_first(b);
   add_work_values(g);
+  find_strips(b);
   Storage p = {.build = b, .g = g, .span = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *p.span), .root = sets_new(g->cx, g->n_value)};
   for (int i = 0; i < g->n_value; i++) {
     if (g->value[i]->alias) set_join(p.root, i, g->value[i]->alias->id);
@@ -237,6 +265,7 @@ void pass_plan(Build *b) {
     if (op_info[n->op].family == FAMILY_VIEW || blocks_to_plain) share_view(&p, n);
     else share_in_place(&p, n, i);
   }
+  extend_strips(&p);
   place_outside(g);
   place_work(&p);
   place_aliases(&p);
