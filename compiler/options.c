@@ -163,6 +163,14 @@ static void read_shape(const OptionRow *row, void *field, const char *value) {
   o->shape[o->n_shape++] = pin;
 }
 
+/* One more for --input or --output; the field is the Options. */
+static void read_words(const OptionRow *row, void *field, const char *value) {
+  Options *o = field;
+  o->words = realloc(o->words, ((size_t)o->n_words + 1) * sizeof *o->words);
+  if (!o->words) out_of_memory();
+  o->words[o->n_words++] = (WordsOption){row->name, value};
+}
+
 /* ==== the tables ==== */
 
 const Command command_list[] = {
@@ -218,6 +226,14 @@ const OptionRow option_list[] = {
   {MODEL, EVERY, "--max-memory", "SIZE", EITHER, read_size, OF_PASSES(max_memory),
    .help = "refuse models that need more memory; SIZE may end in K, M or G (default: 16G)",
    .most = MOST_MEMORY},
+  {MODEL, RUNNING, "--input", "[NAME=]WORD,...", EITHER, read_words, LINE(tool.compile),
+   .help = "what the program passes, converted by the model then: u8, f32; nhwc, nchw; rgb, bgr, rgba, bgra, gray; "
+           "model=bgr; torchvision, caffe, tf, 01, mean=A/B/C, std=A/B/C; stride=BYTES; size=WxH, fit=stretch, crop "
+           "or pad, filter=antialias or bilinear"},
+  {MODEL, RUNNING, "--output", "[NAME=]WORD,...", EITHER, read_words, LINE(tool.compile),
+   .help = "what the program gets, one after the other: softmax, sigmoid, argmax, top5 (or any number), nhwc, u8"},
+  {MODEL, RUNNING, "--labels", "FILE", EITHER, read_path, OF_PASSES(labels),
+   .help = "the names of the classes, one a line, become NAME_labels in the object"},
   {MODEL, RUNNING, "--nchwc-block", "WIDTH", EITHER, read_choice, OF_PASSES(nchwc_block),
    .help = "of a model that ONNX Runtime's optimizer saved with ORT_ENABLE_ALL: its channels are in blocks of 8 "
            "(saved on AVX2), of 16 (on AVX-512), or as the model shows it (auto, default)",
@@ -374,5 +390,6 @@ void command_line_free(CommandLine *line) {
   Options *o = &line->tool.compile;
   for (int i = 0; i < o->n_shape; i++) free((char *)o->shape[i].input);
   free(o->shape);
+  free(o->words);
   free(line->tool.operand);
 }

@@ -496,6 +496,14 @@ static Ref tensor_table(Emit *e, Value *const *v, const Shape *shape, int n) {
   return constant_global(e, LLVMConstArray2(LLVMTypeOf(row[0]), row, (uint64_t)n), "tensors");
 }
 
+/* The caller's programs see it as NAME_what. */
+static void public_global(Emit *e, Ref value, const char *what) {
+  const char *name = format_text(e->g->cx, "%s_%s", e->g->name, what);
+  Ref global = constant_global(e, value, what);
+  LLVMSetValueName2(global, name, strlen(name));
+  LLVMSetLinkage(global, LLVMExternalLinkage);
+}
+
 static void build_table(Entry *y) {
   Emit *e = y->e;
   const Graph *g = e->g;
@@ -506,10 +514,19 @@ static void build_table(Entry *y) {
     tensor_table(e, g->input, g->input_shape, g->n_input), tensor_table(e, g->output, g->output_shape, g->n_output),
     y->workspace_size, y->run,
   };
-  const char *name = format_text(g->cx, "%s_model", g->name);
-  Ref table = constant_global(e, LLVMConstStructInContext(e->c, fields, COUNT(fields), 0), "model");
-  LLVMSetValueName2(table, name, strlen(name));
-  LLVMSetLinkage(table, LLVMExternalLinkage);
+  public_global(e, LLVMConstStructInContext(e->c, fields, COUNT(fields), 0), "model");
+}
+
+static void build_labels(Entry *y) {
+  Emit *e = y->e;
+  const Graph *g = e->g;
+  if (g->n_label == 0) return;
+  Ref *label = alloc_n(g->cx, (size_t)g->n_label, sizeof *label);
+  for (int i = 0; i < g->n_label; i++) {
+    label[i] = text_global(e, g->label[i]);
+    LLVMSetLinkage(label[i], LLVMPrivateLinkage); /* without a symbol for each */
+  }
+  public_global(e, LLVMConstArray2(e->ptr, label, (uint64_t)g->n_label), "labels");
 }
 
 void emit_entry(Emit *e, const LayerCode *layer, int count) {
@@ -523,4 +540,5 @@ void emit_entry(Emit *e, const LayerCode *layer, int count) {
   Ref made[] = {y.workspace_size, y.run, build_typed_run(&y), y.image_task};
   for (int i = 0; i < (e->g->symbolic ? 4 : 3); i++) count_instructions(e, made[i]);
   build_table(&y);
+  build_labels(&y);
 }

@@ -227,6 +227,15 @@ static void add_prototype(Graph *g, Buffer *out, const Params *all) {
   buffer_printf(out, "void *workspace, size_t workspace_size, const rcc_parallel *par);\n");
 }
 
+static void add_labels(Graph *g, Buffer *out) {
+  if (g->n_label == 0) return;
+  buffer_printf(out, "/* The names of the classes in UTF-8, from \"");
+  add_escaped(out, g->label[0]);
+  buffer_printf(out, "\" to \"");
+  add_escaped(out, g->label[g->n_label - 1]);
+  buffer_printf(out, "\". */\nextern const char *const %s_labels[%d];\n\n", g->name, g->n_label);
+}
+
 void header_print(const Build *b, Buffer *out) {
   Graph *g = b->graph;
   Params all = params_of(g);
@@ -238,6 +247,7 @@ void header_print(const Build *b, Buffer *out) {
   buffer_printf(out, "/* Bytes, for one thread%s. */\n", g->symbolic ? " and a batch of 1" : "");
   long long size = workspace_bytes(b);
   buffer_printf(out, "#define %s_WORKSPACE_SIZE %lld\n\n", upper, size);
+  add_labels(g, out);
   add_prototype(g, out, &all);
   buffer_printf(out, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }

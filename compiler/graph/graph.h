@@ -309,6 +309,11 @@ struct Node {
   int at;                /* its number in graph->node */
 };
 
+/* --input=[NAME=]word,... or --output, which change the interface: import/frame.c and result.c. */
+typedef struct WordsOption {
+  const char *option, *text;
+} WordsOption;
+
 /* What passes may read. What only the tools need is in tools.h. */
 typedef struct Options {
   const char *input, *name;              /* the model's file; its prefix */
@@ -324,6 +329,9 @@ typedef struct Options {
   int64_t max_memory;                    /* bytes */
   int n_shape;
   struct ShapePin { const char *input; Shape shape; } *shape; /* --shape NAME=1,3,224,224 */
+  int n_words;
+  WordsOption *words;
+  const char *labels;                    /* --labels: a file with the classes' names; NULL: none */
   int64_t batch;                         /* --batch: what a symbolic batch becomes; 0: it stays symbolic */
 } Options;
 
@@ -350,6 +358,9 @@ struct Graph {
   Value **input, **output;
   int n_input, n_output;
   Shape *input_shape, *output_shape;     /* as the interface shows them, -1 for the batch: kept by the pass batch */
+  const char **label;    /* --labels: the classes' names, UTF-8 */
+  int n_label;
+  const uint8_t *sha256, *external_sha256; /* import: of the model's file, and of those below, one behind the other; NULL: none */
   const char **external; /* import: the files that hold data of the model */
   int n_external;
 };

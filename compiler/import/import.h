@@ -68,6 +68,7 @@ typedef struct ProtobufCMessage ProtobufCMessage;
 typedef struct ProtobufCMessageDescriptor ProtobufCMessageDescriptor;
 
 typedef struct Import Import;
+typedef struct Frame Frame;
 
 /* Tensors that travel together: what ONNX calls a sequence. It is never changed. */
 typedef struct List {
@@ -121,6 +122,8 @@ struct Import {
   Map dims;             /* int64_t: what a dim_param stands for; -1: the batch */
   bool batched;         /* the batch is symbolic, or was before --batch */
   Scope *scope, *top;   /* the current one, and the model's graph */
+  Map frames;           /* Frame: what --input says of the input of that name */
+  int64_t classes;      /* of the output with which --output asks for classes; 0: none, -1: different ones */
   Map tensors;          /* Value: what has been read of a tensor, by where the message lies */
   Map checked;          /* bodies whose nodes have been checked, likewise */
   int64_t spent;        /* on nodes that are read more often than the file has them, see spend */
@@ -271,6 +274,38 @@ void check_batch(const Import *im);
 Shape input_shape(Import *im, const Onnx__ValueInfoProto *input);
 /* The shape that a value was declared with; rank -1 where that is not known in full. */
 Shape declared_shape(const Import *im, const Onnx__TypeProto *type);
+
+/* ==== words.c: the words of --input and --output ==== */
+
+enum { MOST_COUNT = 1 << 24 };
+/* "OPTION=TEXT: reason" */
+_Noreturn void fail_words(Context *cx, const WordsOption *o, const char *fmt, ...) PRINTF(3, 4);
+/* Of which of the n > 0 tensors of these names it speaks, and the words behind the name. */
+int words_tensor(Context *cx, const WordsOption *o, int n, const char *const *name, const char **words);
+/* The first of the words at *rest, which moves behind it; NULL: there are no more. */
+const char *word_next(Context *cx, const WordsOption *o, const char **rest);
+const char *word_value(const char *word, const char *key); /* of KEY=VALUE; NULL: it is none */
+/* A number from 1 to MOST_COUNT before the character `behind`; *end is behind that, where `end` is no NULL. */
+bool word_count(const char *s, char behind, int64_t *out, const char **end);
+
+/* ==== frame.c: --input ==== */
+
+/* Reads what is said of the model's inputs, which have these names. */
+void read_frames(Import *im, int n, const char *const *input);
+/* v, an input with the model's type and shape, becomes what the program passes; returns what the model reads. */
+Value *frame_input(Import *im, Value *v);
+/* One mean and one std for all channels of the only input that has such; false: there is none. */
+bool frame_numbers(const Import *im, double *mean, double *std);
+
+/* ==== result.c: --output ==== */
+
+void result_outputs(Import *im);
+/* How many classes the output has that --labels is for; fails where that is not clear. */
+int64_t result_classes(Import *im);
+
+/* ==== labels.c ==== */
+
+void read_labels(Import *im);
 
 /* ==== upgrade.c ==== */
 

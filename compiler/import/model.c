@@ -35,18 +35,26 @@ static void add_input(Import *im, const Onnx__ValueInfoProto *p) {
   Value *v = value_new(g, p->name, type, input_shape(im, p));
   v->is_input = true;
   g->input[g->n_input++] = v;
-  name_define(im, p->name, (Bound){.tensor = v});
+  Value *read = frame_input(im, v);
+  name_define(im, p->name, (Bound){.tensor = read});
   name_entry(im, p->name)->taken = true;
 }
 
 static void add_inputs(Import *im) {
   const Onnx__GraphProto *graph = im->graph;
   im->g->input = alloc_n(im->cx, graph->n_input, sizeof *im->g->input);
+  const Onnx__ValueInfoProto **input = alloc_n(im->cx, graph->n_input, sizeof *input);
+  const char **name = alloc_n(im->cx, graph->n_input, sizeof *name);
+  int count = 0;
   for (size_t i = 0; i < graph->n_input; i++) {
     const Name *n = name_find(im, graph->input[i]->name);
     bool is_constant = n && n->defined && n->bound.tensor->data;
-    if (!is_constant) add_input(im, graph->input[i]);
+    if (is_constant) continue;
+    name[count] = graph->input[i]->name;
+    input[count++] = graph->input[i];
   }
+  read_frames(im, count, name);
+  for (int i = 0; i < count; i++) add_input(im, input[i]);
 }
 
 /* ---- outputs ---- */
@@ -78,6 +86,8 @@ static void add_outputs(Import *im) {
   if (graph->n_output == 0) fail(im->cx, "the graph has no outputs");
   im->g->output = alloc_n(im->cx, graph->n_output, sizeof *im->g->output);
   for (size_t i = 0; i < graph->n_output; i++) add_output(im, graph->output[i]);
+  result_outputs(im);
+  read_labels(im);
 }
 
 /* ---- models ---- */

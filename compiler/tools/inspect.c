@@ -1,4 +1,5 @@
-/* inspect.c: the command inspect: what a model holds, and whether resnetcc would take it. */
+/* inspect.c: the command inspect: what a model holds, and whether resnetcc would take it; or what a compiled
+ * one says of itself. */
 #include "tools.h"
 
 /* The operators that resnetcc does not have. */
@@ -30,8 +31,7 @@ static void try_front(Context *cx, const Options *opt, Report *r) {
   arena_free(own->arena);
 }
 
-static int inspect_file(Context *cx, const ToolOptions *opt) {
-  cx->file = opt->compile.input;
+static void inspect_model_file(Context *cx, const ToolOptions *opt) {
   Report *r = alloc(cx, sizeof *r);
   *r = (Report){.cx = cx, .model = inspect_model(cx, cx->file)};
   r->refusal = alloc_n(cx, (size_t)r->model.n_op + 1, sizeof *r->refusal);
@@ -39,6 +39,15 @@ static int inspect_file(Context *cx, const ToolOptions *opt) {
   if (r->n_refusal == 0) try_front(cx, &opt->compile, r);
   if (opt->json) json_report(r, stdout);
   else print_model(r, stdout);
+}
+
+static int inspect_file(Context *cx, const ToolOptions *opt) {
+  cx->file = opt->compile.input;
+  size_t size;
+  void *data = file_map(cx, cx->file, &size);
+  if (is_elf(data, size)) inspect_compiled(cx, opt->json, data, size);
+  else inspect_model_file(cx, opt);
+  file_unmap(data, size);
   return 0;
 }
 
