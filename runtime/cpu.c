@@ -3,6 +3,7 @@
 #include <cpuid.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 /* Where CPUID reports a feature, and the bits of XCR0 that the system must have set for its registers
  * (Intel SDM, volume 1, chapter 13). */
@@ -10,42 +11,43 @@ enum { EAX, EBX, ECX, EDX };
 enum { X_NONE = 0, X_AVX = 0x6, X_AVX512 = 0xe6, X_AMX = 0x60000 };
 
 static const struct Feature {
+  const char *name; /* LLVM's */
   uint64_t feature;
   uint32_t leaf;
   uint8_t subleaf, reg, bit;
   uint32_t state;
 } features_of_cpuid[] = {
-  {RCC_CPU_SSE3, 1, 0, ECX, 0, X_NONE},
-  {RCC_CPU_SSSE3, 1, 0, ECX, 9, X_NONE},
-  {RCC_CPU_SSE41, 1, 0, ECX, 19, X_NONE},
-  {RCC_CPU_SSE42, 1, 0, ECX, 20, X_NONE},
-  {RCC_CPU_POPCNT, 1, 0, ECX, 23, X_NONE},
-  {RCC_CPU_MOVBE, 1, 0, ECX, 22, X_NONE},
-  {RCC_CPU_LZCNT, 0x80000001, 0, ECX, 5, X_NONE},
-  {RCC_CPU_BMI, 7, 0, EBX, 3, X_NONE},
-  {RCC_CPU_BMI2, 7, 0, EBX, 8, X_NONE},
-  {RCC_CPU_GFNI, 7, 0, ECX, 8, X_NONE},
-  {RCC_CPU_AVX, 1, 0, ECX, 28, X_AVX},
-  {RCC_CPU_F16C, 1, 0, ECX, 29, X_AVX},
-  {RCC_CPU_FMA, 1, 0, ECX, 12, X_AVX},
-  {RCC_CPU_AVX2, 7, 0, EBX, 5, X_AVX},
-  {RCC_CPU_AVXVNNI, 7, 1, EAX, 4, X_AVX},
-  {RCC_CPU_AVX512F, 7, 0, EBX, 16, X_AVX512},
-  {RCC_CPU_AVX512DQ, 7, 0, EBX, 17, X_AVX512},
-  {RCC_CPU_AVX512IFMA, 7, 0, EBX, 21, X_AVX512},
-  {RCC_CPU_AVX512CD, 7, 0, EBX, 28, X_AVX512},
-  {RCC_CPU_AVX512BW, 7, 0, EBX, 30, X_AVX512},
-  {RCC_CPU_AVX512VL, 7, 0, EBX, 31, X_AVX512},
-  {RCC_CPU_AVX512VBMI, 7, 0, ECX, 1, X_AVX512},
-  {RCC_CPU_AVX512VBMI2, 7, 0, ECX, 6, X_AVX512},
-  {RCC_CPU_AVX512VNNI, 7, 0, ECX, 11, X_AVX512},
-  {RCC_CPU_AVX512BITALG, 7, 0, ECX, 12, X_AVX512},
-  {RCC_CPU_AVX512VPOPCNTDQ, 7, 0, ECX, 14, X_AVX512},
-  {RCC_CPU_AVX512FP16, 7, 0, EDX, 23, X_AVX512},
-  {RCC_CPU_AVX512BF16, 7, 1, EAX, 5, X_AVX512},
-  {RCC_CPU_AMX_BF16, 7, 0, EDX, 22, X_AMX},
-  {RCC_CPU_AMX_TILE, 7, 0, EDX, 24, X_AMX},
-  {RCC_CPU_AMX_INT8, 7, 0, EDX, 25, X_AMX},
+  {"sse3", RCC_CPU_SSE3, 1, 0, ECX, 0, X_NONE},
+  {"ssse3", RCC_CPU_SSSE3, 1, 0, ECX, 9, X_NONE},
+  {"sse4.1", RCC_CPU_SSE41, 1, 0, ECX, 19, X_NONE},
+  {"sse4.2", RCC_CPU_SSE42, 1, 0, ECX, 20, X_NONE},
+  {"popcnt", RCC_CPU_POPCNT, 1, 0, ECX, 23, X_NONE},
+  {"movbe", RCC_CPU_MOVBE, 1, 0, ECX, 22, X_NONE},
+  {"lzcnt", RCC_CPU_LZCNT, 0x80000001, 0, ECX, 5, X_NONE},
+  {"bmi", RCC_CPU_BMI, 7, 0, EBX, 3, X_NONE},
+  {"bmi2", RCC_CPU_BMI2, 7, 0, EBX, 8, X_NONE},
+  {"gfni", RCC_CPU_GFNI, 7, 0, ECX, 8, X_NONE},
+  {"avx", RCC_CPU_AVX, 1, 0, ECX, 28, X_AVX},
+  {"f16c", RCC_CPU_F16C, 1, 0, ECX, 29, X_AVX},
+  {"fma", RCC_CPU_FMA, 1, 0, ECX, 12, X_AVX},
+  {"avx2", RCC_CPU_AVX2, 7, 0, EBX, 5, X_AVX},
+  {"avxvnni", RCC_CPU_AVXVNNI, 7, 1, EAX, 4, X_AVX},
+  {"avx512f", RCC_CPU_AVX512F, 7, 0, EBX, 16, X_AVX512},
+  {"avx512dq", RCC_CPU_AVX512DQ, 7, 0, EBX, 17, X_AVX512},
+  {"avx512ifma", RCC_CPU_AVX512IFMA, 7, 0, EBX, 21, X_AVX512},
+  {"avx512cd", RCC_CPU_AVX512CD, 7, 0, EBX, 28, X_AVX512},
+  {"avx512bw", RCC_CPU_AVX512BW, 7, 0, EBX, 30, X_AVX512},
+  {"avx512vl", RCC_CPU_AVX512VL, 7, 0, EBX, 31, X_AVX512},
+  {"avx512vbmi", RCC_CPU_AVX512VBMI, 7, 0, ECX, 1, X_AVX512},
+  {"avx512vbmi2", RCC_CPU_AVX512VBMI2, 7, 0, ECX, 6, X_AVX512},
+  {"avx512vnni", RCC_CPU_AVX512VNNI, 7, 0, ECX, 11, X_AVX512},
+  {"avx512bitalg", RCC_CPU_AVX512BITALG, 7, 0, ECX, 12, X_AVX512},
+  {"avx512vpopcntdq", RCC_CPU_AVX512VPOPCNTDQ, 7, 0, ECX, 14, X_AVX512},
+  {"avx512fp16", RCC_CPU_AVX512FP16, 7, 0, EDX, 23, X_AVX512},
+  {"avx512bf16", RCC_CPU_AVX512BF16, 7, 1, EAX, 5, X_AVX512},
+  {"amx-bf16", RCC_CPU_AMX_BF16, 7, 0, EDX, 22, X_AMX},
+  {"amx-tile", RCC_CPU_AMX_TILE, 7, 0, EDX, 24, X_AMX},
+  {"amx-int8", RCC_CPU_AMX_INT8, 7, 0, EDX, 25, X_AMX},
 };
 
 /* XCR0; 0 where the system has not enabled XSAVE and the instruction would fault. */
@@ -83,4 +85,24 @@ int rcc_cpu_check(uint64_t features) {
     atomic_store_explicit(&cache, found, memory_order_relaxed);
   }
   return features & ~found ? RCC_ERR_CPU : RCC_OK;
+}
+
+/* Its name; NULL: it is here. `name` has n characters. */
+static const char *missing_feature(const char *name, size_t n) {
+  for (size_t i = 0; i < sizeof features_of_cpuid / sizeof *features_of_cpuid; i++) {
+    const struct Feature *f = &features_of_cpuid[i];
+    if (strlen(f->name) == n && strncmp(f->name, name, n) == 0) return rcc_cpu_check(f->feature) ? f->name : NULL;
+  }
+  return "a feature that this resnetcc_rt does not know";
+}
+
+const char *rcc_cpu_missing(const rcc_model *m) {
+  const char *p = strchr(m->target, ' '); /* CPU +a,-b,... */
+  while (p) {
+    const char *name = p + 2, *missing = NULL;
+    if (p[1] == '+') missing = missing_feature(name, strcspn(name, ","));
+    if (missing) return missing;
+    p = strchr(p + 1, ',');
+  }
+  return NULL;
 }

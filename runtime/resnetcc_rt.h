@@ -81,6 +81,8 @@ enum {
 };
 /* A constant English sentence without a full stop; never NULL. */
 const char *rcc_strerror(int error);
+/* The first feature that the model needs and the CPU, or the system, lacks, as clang names it: "avx512f"; NULL where none does. */
+const char *rcc_cpu_missing(const rcc_model *m);
 
 /* ---- workspace ---- */
 

@@ -67,12 +67,28 @@ static void other_architectures_are_refused(void **state) {
   assert_int_equal(rcc_cpu_check(RCC_ARCH_X86_64 << 56), RCC_OK);
 }
 
+/* A model names its features one by one. */
+static void missing_features_have_names(void **state) {
+  (void)state;
+  rcc_model m = {.target = "x86-64 -sse3,-avx"};
+  assert_null(rcc_cpu_missing(&m));
+  m.target = "x86-64-v2 +sse3,-avx512f,+ssse3";
+  if (rcc_cpu_check(RCC_CPU_SSE3 | RCC_CPU_SSSE3) == RCC_OK) assert_null(rcc_cpu_missing(&m));
+  m.target = "later +sse3,-avx,+no-such,+nor-this";
+  assert_string_equal(rcc_cpu_missing(&m), "a feature that this resnetcc_rt does not know");
+  m.target = "sapphirerapids +sse3,+amx-tile";
+  const char *missing = rcc_cpu_check(RCC_CPU_AMX_TILE) ? "amx-tile" : NULL;
+  if (missing) assert_string_equal(rcc_cpu_missing(&m), missing);
+  else assert_null(rcc_cpu_missing(&m));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(agrees_with_the_compiler),
     cmocka_unit_test(needs_all_features),
     cmocka_unit_test(unknown_features_are_missing),
     cmocka_unit_test(other_architectures_are_refused),
+    cmocka_unit_test(missing_features_have_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
