@@ -31,6 +31,7 @@ static void check_text(void) {
 }
 
 static void clean_up_and_die(int number_of_signal) {
+  if (number_of_signal == SIGABRT && memory_is_in_library()) memory_or_fault();
   output_discard();
   signal(number_of_signal, SIG_DFL);
   raise(number_of_signal);

@@ -107,6 +107,7 @@ _Noreturn void internal_error(const char *fmt, ...) {
   message_format(&cx, fmt, args);
   va_end(args);
   message_print(MESSAGE_ERROR, cx.error);
+  memory_in_library(false); /* the abort is ours */
   abort();
 }
 

@@ -1,5 +1,5 @@
 /* llvm_memory.c: LLVM ends in our own line where it gets no more memory. It and the C++ library would abort with words of
- * theirs. What they offer against that has no C interface, so the functions are looked up by the names that C++ gives them;
+ * theirs, and even then the handler of SIGABRT has the last word (main.c). What they offer against that has no C interface, so the functions are looked up by the names that C++ gives them;
  * one that is missing leaves that way to end as it is. */
 #include "emit.h"
 
@@ -9,6 +9,9 @@
 #include <string.h>
 
 static void new_failed(void) { out_of_memory(); }
+
+/* An exception that nobody catches: C++ would write of it what concerns no user. */
+static void terminated(void) { memory_or_fault(); }
 
 static void malloc_failed(void *ignored, const char *reason, bool diagnostics) {
   (void)ignored, (void)reason, (void)diagnostics;
@@ -24,12 +27,15 @@ static void llvm_failed(const char *reason) {
 void object_watch_memory(void) {
   static bool done;
   void (*(*set_new_handler)(void (*)(void)))(void);
+  void (*(*set_terminate)(void (*)(void)))(void);
   void (*install)(void (*)(void *, const char *, bool), void *);
   if (done) return;
   done = true;
   *(void **)&set_new_handler = dlsym(RTLD_DEFAULT, "_ZSt15set_new_handlerPFvvE");
+  *(void **)&set_terminate = dlsym(RTLD_DEFAULT, "_ZSt13set_terminatePFvvE");
   *(void **)&install = dlsym(RTLD_DEFAULT, "_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_");
   if (set_new_handler) set_new_handler(new_failed);
+  if (set_terminate) set_terminate(terminated);
   if (install) install(malloc_failed, NULL);
   LLVMInstallFatalErrorHandler(llvm_failed);
 }

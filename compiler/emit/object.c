@@ -211,8 +211,10 @@ static bool make_object(Emit *e, LLVMTargetMachineRef machine, Object *out) {
   if (setjmp(e->g->cx->unwind)) return false;
   emit_module(e);
   if (e->too_large) fail_too_large(e);
+  memory_in_library(true);
   optimise(e, machine);
   write_module(e, machine, out);
+  memory_in_library(false);
   out->instructions = e->instructions;
   return true;
 }

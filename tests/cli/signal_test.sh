@@ -21,7 +21,9 @@ interrupted() {
     writes $pid && kill -s "$1" $pid 2>/dev/null && break
   done
   wait $pid 2>/dev/null
-  [ $? -gt 128 ]
+  status=$?
+  # In LLVM an abort is that of a library without memory.
+  [ $status -gt 128 ] || { [ "$1" = ABRT ] && [ $status -eq 1 ]; }
 }
 
 ulimit -c 0
