@@ -201,7 +201,9 @@ static void add_comment(const Build *b, Buffer *out, const Params *all, const ch
   add_escaped(out, path_base(b->options->input));
   buffer_printf(out, ".\n *\n * Compiled for ");
   add_escaped(out, b->target->triple);
-  buffer_printf(out, ", %s.\n *\n * Inputs:\n", b->target->cpu);
+  buffer_printf(out, ", %s.\n", b->target->cpu);
+  if (b->target->native) buffer_printf(out, " * Compiled for this machine (%s); others: -mcpu=x86-64-v3.\n", b->target->cpu);
+  buffer_printf(out, " *\n * Inputs:\n");
   add_tensors(out, all, false);
   buffer_printf(out, " * Outputs:\n");
   add_tensors(out, all, true);

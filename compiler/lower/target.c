@@ -208,6 +208,7 @@ static void choose_cpu(Context *cx, const Options *opt, Target *t) {
   } else {
     t->cpu = native ? host_cpu(cx) : opt->cpu;
   }
+  t->native = !opt->cpu && !opt->triple;
   const Cpu *cpu = find_cpu(t->cpu);
   if (!cpu && !native) fail(cx, "unknown CPU '%s' in -mcpu=", t->cpu);
   t->cpu_bits = cpu ? cpu->bits : 0;

@@ -30,6 +30,7 @@ static void print_summary(const Build *b, const char *path) {
   const Target *t = b->target;
   int64_t work = workspace_bytes(b), used = arena_used(g->cx->arena);
   fprintf(stderr, "target: %s, %s, vectors of %d floats\n", t->triple, t->cpu, t->lanes);
+  if (t->native) fprintf(stderr, "compiled for this machine (%s); others: -mcpu=x86-64-v3\n", t->cpu);
   fprintf(stderr, "%s: %d layers, %.2f MiB of weights, %.2f MiB of workspace, %.2f MiB used to compile\n",
           path, g->n_node, mib(b->weights_size), mib(work), mib(used));
 }
