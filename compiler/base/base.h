@@ -108,6 +108,30 @@ void buffer_add(Buffer *b, const void *data, size_t n);
 void buffer_printf(Buffer *b, const char *fmt, ...) PRINTF(2, 3);
 void buffer_free(Buffer *b);
 
+/* ==== json.c ==== */
+
+void json_add_text(Buffer *out, const char *s, size_t n); /* as a string of JSON, in UTF-8 */
+bool json_is_object(const char *s, size_t n); /* is it one object of JSON, not nested deeply? The bytes may be any. */
+/* Walks through an object or an array that json_is_object took: its inside, then what comes next, with the name's and a
+ * string's quotes. `name` is NULL for an array. */
+typedef struct JsonText {
+  const char *at, *end;
+} JsonText;
+JsonText json_inside(const char *s, size_t n);
+bool json_next(JsonText *t, JsonText *name, JsonText *value);
+
+/* ==== sha256.c ==== */
+
+enum { SHA256_BYTES = 32 };
+typedef struct Sha256 {
+  uint32_t state[8];
+  uint64_t bytes;
+  uint8_t block[64];
+} Sha256;
+Sha256 sha256_begin(void);
+void sha256_add(Sha256 *s, const void *data, size_t n);
+void sha256_end(Sha256 *s, uint8_t out[SHA256_BYTES]);
+
 /* ==== clock.c ==== */
 
 double wall_seconds(void); /* since some moment, by a clock that nobody sets */
@@ -186,6 +210,12 @@ bool number_beats(Type t, Number a, Number b); /* a is the maximum of both, b ha
 bool number_undercuts(Type t, Number a, Number b); /* the minimum: NaN is the smallest */
 Number number_sum(Type t, Number a, Number b); /* integers wrap, as in products */
 Number number_product(Type t, Number a, Number b);
+
+/* ==== file.c ==== */
+
+/* A regular file's bytes, to be unmapped. Fails where there are none. */
+void *file_map(Context *cx, const char *path, size_t *size);
+void file_unmap(void *data, size_t size);
 
 /* ==== output.c: files that appear complete or not at all ==== */
 typedef struct Output Output;

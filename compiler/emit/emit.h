@@ -31,6 +31,14 @@ char *c_identifier(Context *cx, const char *s);
 /* The names that begin with it are those of resnetcc_rt.h. */
 bool is_runtime_prefix(const char *name);
 
+/* ==== note.c: what an object says of itself, in an ELF note ==== */
+
+#define NOTE_OWNER "resnetcc"
+enum { NOTE_TYPE = 1, NOTE_MAX = 4096 };
+/* One object of JSON, of at most NOTE_MAX bytes: the compiler, the model's hash, the target and the features it needs, options
+ * that change the code, inputs and outputs, sizes. No path, time or machine. */
+void note_print(const Build *b, Buffer *out);
+
 /* What a core can do at most, as an object with the function peak(values, task, worker). A task has peak_vectors
  * vectors at `values`, which stay in registers: v[0], v[1], ..., a factor f and an addend a. PEAK_STEPS times
  * every v[i] becomes v[i] f + a. */

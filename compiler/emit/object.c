@@ -159,6 +159,29 @@ static void attach_weights(Object *o, const Build *b) {
   o->tail_size = (size_t)b->weights_size;
 }
 
+/* ==== the note ==== */
+
+/* As bytes: assemblers have other ideas of what a string escapes. */
+static void add_bytes(Buffer *text, const char *s, size_t n) {
+  for (size_t i = 0; i < n; i++) buffer_printf(text, "%s%d", i % 32 ? "," : "\n.byte ", (unsigned char)s[i]);
+}
+
+/* Linkers and strip keep allocated notes, and put those of several models one behind the other. */
+static void define_note(Emit *e) {
+  static const char owner[] = NOTE_OWNER;
+  Buffer note = {0}, text = {0};
+  note_print(e->build, &note);
+  buffer_printf(&text, ".section .note." NOTE_OWNER ",\"a\",@note\n.p2align 2\n.long %d,%d,%d", (int)sizeof owner, (int)note.size,
+                NOTE_TYPE);
+  add_bytes(&text, owner, sizeof owner);
+  buffer_printf(&text, "\n.p2align 2");
+  add_bytes(&text, note.data, note.size);
+  buffer_printf(&text, "\n.p2align 2\n");
+  LLVMAppendModuleInlineAsm(e->m, text.data, text.size);
+  buffer_free(&note);
+  buffer_free(&text);
+}
+
 /* ==== output ==== */
 
 static void take(Object *o, const char *data, size_t size) {
@@ -184,6 +207,7 @@ static void write_ir(Emit *e, Object *out) {
 }
 
 static void write_module(Emit *e, LLVMTargetMachineRef machine, Object *out) {
+  define_note(e);
   if (e->build->options->emit == EMIT_OBJ) {
     define_weights_section(e);
     write_code(e, machine, LLVMObjectFile, out);

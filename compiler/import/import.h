@@ -141,8 +141,8 @@ ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *typ
 
 /* ==== model.c ==== */
 
-/* The file's message. Fails where it is none of ONNX. */
-const Onnx__ModelProto *read_model(Context *cx, const char *path);
+/* The file's message, and the hash of its bytes unless that is NULL. Fails where it is none of ONNX. */
+const Onnx__ModelProto *read_model(Context *cx, const char *path, const uint8_t **sha256);
 
 /* ==== node.c ==== */
 

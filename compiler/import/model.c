@@ -2,12 +2,7 @@
 #include "onnx.pb-c.h"
 #include "import.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { OLDEST_IR = 3 };
 
@@ -120,33 +115,47 @@ Graph *import_bytes(Context *cx, const Options *opt, const void *data, size_t si
   return build(cx, opt, (const Onnx__ModelProto *)m, folder);
 }
 
-/* The file's bytes, to be unmapped. */
-static void *map_file(Context *cx, const char *path, size_t *size) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) fail(cx, "%s", strerror(errno));
-  struct stat st;
-  bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-  void *data = MAP_FAILED;
-  if (is_file && st.st_size > 0) data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-  int error = errno;
-  close(fd);
-  if (!is_file) fail(cx, "is not a regular file");
-  if (st.st_size == 0) fail(cx, "is empty");
-  if (data == MAP_FAILED) fail(cx, "%s", strerror(error));
-  *size = (size_t)st.st_size;
-  return data;
+static uint8_t *finished(Context *cx, Sha256 *s) {
+  uint8_t *hash = alloc(cx, SHA256_BYTES);
+  sha256_end(s, hash);
+  return hash;
 }
 
-const Onnx__ModelProto *read_model(Context *cx, const char *path) {
+const Onnx__ModelProto *read_model(Context *cx, const char *path, const uint8_t **sha256) {
+  Sha256 s = sha256_begin();
   size_t size;
   const char *error;
-  void *data = map_file(cx, path, &size);
+  void *data = file_map(cx, path, &size);
   ProtobufCMessage *m = wire_unpack(cx, &onnx__model_proto__descriptor, data, size, &error);
-  munmap(data, size);
+  if (m && sha256) sha256_add(&s, data, size);
+  file_unmap(data, size);
   if (!m) fail(cx, "%s", error);
+  if (sha256) *sha256 = finished(cx, &s);
   return (const Onnx__ModelProto *)m;
 }
 
+/* Of the files with external data, each once, in the order of their first use. */
+static const uint8_t *external_sha256(Graph *g) {
+  Context *cx = g->cx;
+  Sha256 s = sha256_begin();
+  Map seen = {0};
+  if (g->n_external == 0) return NULL;
+  for (int i = 0; i < g->n_external; i++) {
+    if (map_get(&seen, g->external[i])) continue;
+    map_put(cx, &seen, g->external[i], g);
+    size_t size;
+    void *data = file_map(cx, g->external[i], &size);
+    sha256_add(&s, data, size);
+    file_unmap(data, size);
+  }
+  return finished(cx, &s);
+}
+
 Graph *import_model(Context *cx, const Options *opt) {
-  return build(cx, opt, read_model(cx, opt->input), path_folder(cx, opt->input));
+  const uint8_t *sha256;
+  const Onnx__ModelProto *model = read_model(cx, opt->input, &sha256);
+  Graph *g = build(cx, opt, model, path_folder(cx, opt->input));
+  g->sha256 = sha256;
+  g->external_sha256 = external_sha256(g);
+  return g;
 }

@@ -7,26 +7,11 @@
 
 /* ==== values ==== */
 
-static void put_character(const char *s, size_t n, FILE *f) {
-  static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD, for bytes that are no UTF-8 */
-  if (*s == '"' || *s == '\\') fprintf(f, "\\%c", *s);
-  else if (*s == '\n') fputs("\\n", f);
-  else if (*s == '\t') fputs("\\t", f);
-  else if ((unsigned char)*s < 0x20 || *s == 0x7f) fprintf(f, "\\u%04x", *s);
-  else if (n) fwrite(s, 1, n, f);
-  else fputs(replacement, f);
-}
-
 void json_text(const char *s, size_t n, FILE *f) {
-  fputc('"', f);
-  for (const char *end = s + n; s < end;) {
-    char next[5] = {0}; /* so that no sequence is read past the end */
-    move_bytes(next, s, end - s < 4 ? (size_t)(end - s) : 4);
-    int length = utf8_length(next);
-    put_character(next, (size_t)length, f);
-    s += length ? length : 1;
-  }
-  fputc('"', f);
+  Buffer text = {0};
+  json_add_text(&text, s, n);
+  fwrite(text.data, 1, text.size, f);
+  buffer_free(&text);
 }
 
 static void put_text(const char *s, FILE *f) {

@@ -51,6 +51,15 @@ int compile(Context *cx, const ToolOptions *opt); /* import to files */
 int inspect(Context *cx, const ToolOptions *opt);
 int verify_command(Context *cx, const ToolOptions *opt);
 
+/* ==== elf.c, compiled.c: what an object, a library or a program holds ==== */
+
+bool is_elf(const void *data, size_t size);
+/* Hands the text of every note of ours to `found`; returns how many there are. The bytes may be any. */
+typedef void NoteFound(void *data, const char *json, size_t n);
+int elf_notes(const void *bytes, size_t size, NoteFound *found, void *data);
+/* Prints them, and the features that this machine lacks. Fails where there is none. */
+void inspect_compiled(Context *cx, bool json, const void *data, size_t size);
+
 /* ==== paths.c: where the outputs of a compilation go ==== */
 
 char *path_without_ending(Context *cx, const char *path); /* of its last part */

@@ -45,6 +45,30 @@ refuses "error: the command 'inspect' comes first" --json inspect "$tiny"
 [ $? -eq 1 ] || failed "inspect did not notice a full device"
 holds "$work.err" "No space left on device"
 
+# What is compiled says what it is: object, program without symbols, shared library, and two models in one.
+succeeds "$tiny" --name net -mcpu=sapphirerapids --winograd=off -o net.o
+hash=$(sha256sum <"$tiny" | cut -d' ' -f1)
+succeeds inspect net.o
+for text in '^name  *net$' "^resnetcc  *$RESNETCC_VERSION$" "^sha256  *$hash$" '^cpu  *sapphirerapids$' '"amx-tile"' 'winograd=off' \
+    '"name": "image", "type": "f32", "shape": \["N", 3, 8, 8\]'; do
+  grep -q "$text" "$work.out" || failed "no $text in the note: $(cat "$work.out")"
+done
+grep -q amx_tile /proc/cpuinfo || grep -q '^not here: .*amx-tile' "$work.out" || failed "amx-tile is not here: $(cat "$work.out")"
+succeeds inspect --json net.o
+holds "$work.out" '{"note": {"name": "net", '
+[ -z "$(command -v python3)" ] || python3 -m json.tool "$work.out" >/dev/null || failed "no JSON: $(cat "$work.out")"
+succeeds "$tiny" --name twin -mcpu=x86-64 -o twin.o
+cat >two.c <<'END'
+#include "net.h"
+#include "twin.h"
+int main(void) { return net_model.abi != twin_model.abi; }
+END
+$CC -s -I"$here/../../runtime" $RESNETCC_CFLAGS two.c net.o twin.o "$RESNETCC_RT" -pthread -o two || failed "two models do not link"
+succeeds inspect two
+[ "$(grep '^name' "$work.out" | tr -s ' \n' ' ')" = "name net name twin " ] || failed "the notes of two: $(cat "$work.out")"
+refuses "resnetcc: error: $RESNETCC: holds no model that resnetcc has compiled" inspect "$RESNETCC"
+rm -f net.* twin.* two two.c
+
 succeeds inspect --help
 holds "$work.out" "usage: resnetcc inspect [OPTION]... MODEL"
 holds "$work.out" "  --shape"

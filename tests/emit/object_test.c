@@ -139,6 +139,25 @@ static void too_much_code_is_refused(void **state) {
   assert_non_null(strstr(cx->error, " (Conv): "));
 }
 
+static void notes_have_an_end(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Buffer text = {0}, few = {0}, many = {0};
+  buffer_printf(&text, "graph net\n");
+  for (int i = 0; i < 200; i++) {
+    buffer_printf(&text, "input name_of_input_%d f32 [3]\ny%d = Relu(name_of_input_%d)\noutput y%d\n", i, i, i, i);
+  }
+  note_print(planned(tiny), &few);
+  assert_true(json_is_object(few.data, few.size));
+  assert_non_null(strstr(few.data, "\"inputs\": [{\"name\": \"x\", \"type\": \"f32\", \"shape\": [\"N\", 3, 9, 7]}]"));
+  note_print(planned(text.data), &many);
+  assert_true(many.size <= NOTE_MAX && json_is_object(many.data, many.size));
+  assert_non_null(strstr(many.data, "\"inputs\": 200, \"outputs\": 200"));
+  buffer_free(&text);
+  buffer_free(&few);
+  buffer_free(&many);
+}
+
 /* ==== the interface ==== */
 
 typedef struct Ready {
@@ -271,6 +290,7 @@ int main(void) {
     TEST(text_is_whole), TEST(text_without_weights),
     TEST(too_many_weights_are_refused),
     TEST(too_much_code_is_refused),
+    TEST(notes_have_an_end),
     TEST(table_describes_the_model),
     TEST(bad_arguments_are_error_codes),
     TEST(cpus_that_lack_a_feature_are_refused),

@@ -1,0 +1,78 @@
+/* elf.c: the notes in an ELF file of 64 bits, little endian: object, library or program. Nobody vouches for the file, so every
+ * offset is checked against its end. */
+#include "tools.h"
+
+#include <elf.h>
+#include <string.h>
+
+typedef struct File {
+  const uint8_t *data;
+  uint64_t size;
+} File;
+
+/* False: it goes past the end. */
+static bool get(const File *f, uint64_t at, void *to, size_t n) {
+  if (at > f->size || f->size - at < n) return false;
+  move_bytes(to, f->data + at, n);
+  return true;
+}
+
+bool is_elf(const void *data, size_t size) { return size >= SELFMAG && same_bytes(data, ELFMAG, SELFMAG); }
+
+static uint64_t padded(uint64_t n) { return (n + 3) & ~UINT64_C(3); }
+
+static bool is_ours(const File *f, uint64_t at, const Elf64_Nhdr *note) {
+  static const char owner[] = NOTE_OWNER;
+  return note->n_type == NOTE_TYPE && note->n_namesz == sizeof owner && same_bytes(f->data + at + sizeof *note, owner, sizeof owner);
+}
+
+/* Of `size` bytes at `at`, which are in the file. */
+static int read_notes(const File *f, uint64_t at, uint64_t size, NoteFound *found, void *data) {
+  int n = 0;
+  Elf64_Nhdr note;
+  for (uint64_t end = at + size; end - at >= sizeof note;) {
+    get(f, at, &note, sizeof note);
+    uint64_t name = padded(note.n_namesz), left = end - at - sizeof note;
+    if (name > left || note.n_descsz > left - name) break;
+    if (is_ours(f, at, &note)) {
+      found(data, (const char *)f->data + at + sizeof note + name, note.n_descsz);
+      n++;
+    }
+    uint64_t step = sizeof note + name + padded(note.n_descsz);
+    if (step > end - at) break;
+    at += step;
+  }
+  return n;
+}
+
+static bool is_inside(const File *f, uint64_t at, uint64_t size) { return at <= f->size && size <= f->size - at; }
+
+static int notes_of_sections(const File *f, const Elf64_Ehdr *head, NoteFound *found, void *data) {
+  int n = 0;
+  for (uint64_t i = 0; i < head->e_shnum; i++) {
+    Elf64_Shdr s;
+    if (head->e_shentsize != sizeof s || head->e_shoff > f->size || !get(f, head->e_shoff + i * sizeof s, &s, sizeof s)) break;
+    if (s.sh_type == SHT_NOTE && is_inside(f, s.sh_offset, s.sh_size)) n += read_notes(f, s.sh_offset, s.sh_size, found, data);
+  }
+  return n;
+}
+
+/* For programs that have lost their sections. */
+static int notes_of_segments(const File *f, const Elf64_Ehdr *head, NoteFound *found, void *data) {
+  int n = 0;
+  for (uint64_t i = 0; i < head->e_phnum; i++) {
+    Elf64_Phdr p;
+    if (head->e_phentsize != sizeof p || head->e_phoff > f->size || !get(f, head->e_phoff + i * sizeof p, &p, sizeof p)) break;
+    if (p.p_type == PT_NOTE && is_inside(f, p.p_offset, p.p_filesz)) n += read_notes(f, p.p_offset, p.p_filesz, found, data);
+  }
+  return n;
+}
+
+int elf_notes(const void *bytes, size_t size, NoteFound *found, void *data) {
+  File f = {bytes, size};
+  Elf64_Ehdr head;
+  if (!is_elf(bytes, size) || !get(&f, 0, &head, sizeof head)) return 0;
+  if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_ident[EI_DATA] != ELFDATA2LSB) return 0;
+  int n = notes_of_sections(&f, &head, found, data);
+  return n ? n : notes_of_segments(&f, &head, found, data);
+}
