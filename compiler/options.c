@@ -147,6 +147,18 @@ static bool shape_at(const char *s, Shape *shape) {
   }
 }
 
+/* A name that linker scripts can have, of no section that an object has otherwise. */
+static void read_section(const OptionRow *row, void *field, const char *value) {
+  static const char *const taken[] = {".text", ".data", ".bss", ".note", ".eh_frame", ".rela", ".sym", ".str", ".shstrtab", ".init",
+                                      ".fini", ".preinit", ".debug", ".comment", ".gnu", ".group", ".llvm", ".tdata", ".tbss", ".rodata.cst", ".rodata.str"};
+  size_t word = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$");
+  if (!*value || value[word]) usage_error("%s=%s: a section's name has letters, digits, '_', '.' and '$'", row->name, value);
+  bool bad = strcmp(value, ".rodata") == 0;
+  for (size_t i = 0; i < COUNT(taken); i++) bad |= strncmp(value, taken[i], strlen(taken[i])) == 0;
+  if (bad) usage_error("%s=%s: sections of that name hold something else; take another, such as .flash_weights", row->name, value);
+  *(const char **)field = value;
+}
+
 /* One more; the field is the Options. */
 static void read_shape(const OptionRow *row, void *field, const char *value) {
   Options *o = field;
@@ -197,6 +209,9 @@ static const char *const strassen_names[] = {
   [STRASSEN_AUTO] = "auto", [STRASSEN_OFF] = "off", [STRASSEN_ON] = "on", NULL,
 };
 
+static const char *const weights_names[] = {
+  [WEIGHTS_EMBED] = "embed", [WEIGHTS_FILE] = "file", [WEIGHTS_EXTERN] = "extern", NULL,
+};
 static const char *const nchwc_names[] = {
   [NCHWC_AUTO] = "auto", [NCHWC_8] = "8", [NCHWC_16] = "16", NULL,
 };
@@ -258,6 +273,11 @@ const OptionRow option_list[] = {
   {CODE, RUNNING, "--strassen", "WHEN", EITHER, read_choice, OF_PASSES(strassen),
    .help = "auto (default), off, or on: Strassen's algorithm for 1x1 convolutions wherever it fits",
    .choice = strassen_names},
+  {CODE, COMPILE, "--weights", "WHERE", EITHER, read_choice, OF_PASSES(weights),
+   .help = "embed (default): in the object; file, extern: in a file beside it with the ending .weights, which a run gets as the "
+           "last input", .choice = weights_names},
+  {CODE, COMPILE, "--weights-section", "NAME", EITHER, read_section, OF_PASSES(weights_section),
+   .help = "the object's section with the weights, for linker scripts (default: .rodata.rcc_weights)"},
   {CODE, RUNNING, "--tune", "FILE", OPTIONAL, read_path, TOOL(tune),
    .help = "measure the algorithms of each layer here and keep the times in FILE (default: the output's name "
            "with .tune); a FILE that exists is read instead"},

@@ -56,8 +56,12 @@ typedef struct rcc_tensor {
   const int64_t *dims; /* -1 stands for the symbolic batch */
 } rcc_tensor;
 
+/* Bits of flags. With the second, compiled with --weights=file, the last input is the model's weights. */
+#define RCC_SYMBOLIC_BATCH 1
+#define RCC_WEIGHTS_INPUT 2
+
 typedef struct rcc_model {
-  uint32_t abi, flags;          /* RCC_ABI; flags: bit 0, the batch is symbolic */
+  uint32_t abi, flags;          /* RCC_ABI; RCC_SYMBOLIC_BATCH, RCC_WEIGHTS_INPUT */
   const char *name, *target;    /* as given by --name; CPU and features it was compiled for */
   int32_t n_inputs, n_outputs;
   const rcc_tensor *inputs, *outputs; /* in the model's order, initializers left out */
@@ -77,12 +81,27 @@ enum {
   RCC_ERR_ARGUMENT,  /* an input or output pointer is missing, or par lends no thread */
   RCC_ERR_WORKSPACE, /* the workspace is too small or not aligned to 64 bytes */
   RCC_ERR_CPU,       /* the CPU, or the system, lacks a feature the model was compiled for */
-  RCC_ERR_SHAPE      /* the batch is negative, larger than memory, or not 1 where the model has no symbolic one */
+  RCC_ERR_SHAPE,     /* the batch is negative, larger than memory, or not 1 where the model has no symbolic one */
+  RCC_ERR_WEIGHTS    /* the weights are missing, not aligned to 64 bytes, or not those that the model was compiled with */
 };
 /* A constant English sentence without a full stop; never NULL. */
 const char *rcc_strerror(int error);
 /* The first feature that the model needs and the CPU, or the system, lacks, as clang names it: "avx512f"; NULL where none does. */
 const char *rcc_cpu_missing(const rcc_model *m);
+
+/* ---- weights of their own file ----
+ * Little endian: "RCCW", the version as uint32_t, the bytes of all as uint64_t, the SHA-256 of the data, 16 bytes of 0, then the
+ * data. A run compares all before the SHA-256 and its first 16 bytes. The file may lie anywhere in memory, aligned to 64 bytes,
+ * read-only, for any number of runs. */
+
+#define RCC_WEIGHTS_MAGIC "RCCW"
+#define RCC_WEIGHTS_VERSION 1
+
+/* Maps the file read-only and sets *size to its bytes. NULL with errno set: it cannot be read; EINVAL: it does not hold the
+ * weights of m, or m has its weights inside. */
+const void *rcc_weights_map(const char *path, const rcc_model *m, size_t *size);
+/* When no run uses them any more. NULL is allowed. */
+void rcc_weights_unmap(const void *weights, size_t size);
 
 /* ---- workspace ---- */
 

@@ -39,6 +39,14 @@ enum { NOTE_TYPE = 1, NOTE_MAX = 4096 };
  * that change the code, inputs and outputs, sizes. No path, time or machine. */
 void note_print(const Build *b, Buffer *out);
 
+/* ==== weights.c: weights that are the model's last input: a file, or memory, of this head and build->weights ==== */
+
+enum { WEIGHTS_ID = 16 }; /* where the SHA-256 of the data begins */
+bool weights_are_input(const Build *b);
+int64_t weights_input_size(const Build *b); /* bytes, with the head */
+void weights_make_head(Build *b);
+void *weights_joined(const Build *b); /* the whole input */
+
 /* What a core can do at most, as an object with the function peak(values, task, worker). A task has peak_vectors
  * vectors at `values`, which stay in registers: v[0], v[1], ..., a factor f and an addend a. PEAK_STEPS times
  * every v[i] becomes v[i] f + a. */
@@ -87,7 +95,7 @@ typedef struct Emit {
   LLVMTypeRef void_, i1, i8, i16, i32, i64, f32, f64, ptr;
   LLVMTypeRef vec;       /* <lanes x float> */
   int lanes, vec_bytes;  /* t->lanes; bytes of vec */
-  Ref weights;           /* the global with build->weights */
+  Ref weights;           /* the global with build->weights; NULL where they are an input */
   Ref fn;                /* the function being built */
   Ref frame, task, worker; /* its arguments, inside a layer function */
   bool serial;           /* only_task_zero was called for this layer */
@@ -138,6 +146,8 @@ enum {
   FRAME_IO = 32,      /* ptr each: the inputs, then the outputs, of this image; then the workspace that all images share */
 };
 int64_t frame_once(const Graph *g); /* the offset of the latter */
+int64_t frame_weights(const Build *b); /* of the last field, where the weights are an input */
+Ref weights_start(Emit *e); /* of a layer function: where build->weights lie */
 
 typedef struct LayerCode {
   Ref fn;      /* void (Frame *, i32 task, i32 worker) */
@@ -181,6 +191,9 @@ int64_t flush_frame_bytes(const Build *b);
 void baseline_attributes(Emit *e, Ref fn);
 /* The functions and tables of the interface: NAME_run, NAME_model and what they need. */
 void emit_entry(Emit *e, const LayerCode *layer, int count);
+
+/* weights.c: is `weights` not what the object was compiled with? NULL and misaligned memory are refused before. */
+Ref weights_differ(Emit *e, Ref weights);
 
 /* ==== place.c: addresses inside a value, in bytes, by its layout and type ==== */
 /* From one image, channel block (channel, where it is not blocked), row, pixel to the next. */

@@ -173,9 +173,20 @@ static int64_t most_images(const Graph *g) {
   return PTRDIFF_MAX / bytes;
 }
 
+/* A misaligned, missing or other model's file. */
+static void check_weights(Emit *e, Ref inputs) {
+  return_if(e, is_null(e, inputs), RCC_ERR_ARGUMENT);
+  Ref weights = array_item(e, inputs, e->g->n_input);
+  Ref low = LLVMBuildAnd(e->b, LLVMBuildPtrToInt(e->b, weights, e->i64, ""), const_i64(e, 63), "");
+  return_if(e, LLVMBuildOr(e->b, is_null(e, weights), compare(e, LLVMIntNE, low, 0), ""), RCC_ERR_WEIGHTS);
+  return_if(e, weights_differ(e, weights), RCC_ERR_WEIGHTS);
+}
+
+/* The weights come first: rcc_weights_map asks for them alone. */
 static Ref check_run(Entry *y, Ref *arg) {
   Emit *e = y->e;
   const Graph *g = e->g;
+  if (weights_are_input(e->build)) check_weights(e, arg[RUN_INPUTS]);
   check_pointers(e, arg[RUN_INPUTS], g->input, g->n_input, arg[RUN_BATCH]);
   check_pointers(e, arg[RUN_OUTPUTS], g->output, g->n_output, arg[RUN_BATCH]);
   if (g->symbolic) return_if(e, LLVMBuildICmp(e->b, LLVMIntUGT, arg[RUN_BATCH], const_i64(e, most_images(g)), ""), RCC_ERR_SHAPE);
@@ -346,14 +357,19 @@ static void run_layers(Entry *y, int from, int to, Ref frame, Ref par, Ref threa
 }
 
 /* A frame on the stack; `once` is what all images share. */
-static Ref new_frame(Emit *e, Ref once, Ref work, Ref scratch, Ref threads) {
-  int64_t size = frame_once(e->g) + (e->build->once_size ? 8 : 0) + flush_frame_bytes(e->build);
+static Ref new_frame(Emit *e, Ref inputs, Ref once, Ref work, Ref scratch, Ref threads) {
+  const Build *b = e->build;
+  int64_t weights = frame_weights(b), size = weights + (weights_are_input(b) ? 8 : 0);
   Ref frame = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)size / 8), "");
   LLVMSetAlignment(frame, 8);
   store(e, work, frame, FRAME_WORK, 8);
   store(e, scratch, frame, FRAME_SCRATCH, 8);
   store(e, threads, frame, FRAME_TASKS, 4);
-  if (e->build->once_size) store(e, once, frame, frame_once(e->g), 8);
+  if (b->once_size) store(e, once, frame, frame_once(e->g), 8);
+  if (weights_are_input(b)) {
+    Ref first = gep_const(e, array_item(e, inputs, e->g->n_input), (int64_t)sizeof b->weights_head);
+    store(e, first, frame, weights, 8);
+  }
   return frame;
 }
 
@@ -376,8 +392,9 @@ static void build_image_task(Entry *y) {
   Ref worker = LLVMBuildSExt(e->b, LLVMGetParam(y->image_task, 2), e->i64, "");
   Ref once = load(e, e->ptr, job, JOB_WORK, 8);
   Ref work = gep(e, gep_const(e, once, e->build->once_size), worker, e->build->work_size + e->build->scratch_size);
-  Ref one = const_i32(e, 1), frame = new_frame(e, once, work, gep_const(e, work, e->build->work_size), one);
-  Ref inputs = load(e, e->ptr, job, JOB_INPUTS, 8), outputs = load(e, e->ptr, job, JOB_OUTPUTS, 8);
+  Ref one = const_i32(e, 1), inputs = load(e, e->ptr, job, JOB_INPUTS, 8);
+  Ref frame = new_frame(e, inputs, once, work, gep_const(e, work, e->build->work_size), one);
+  Ref outputs = load(e, e->ptr, job, JOB_OUTPUTS, 8);
   run_image(y, y->n_once, y->count, frame, inputs, outputs, image, LLVMConstNull(e->ptr), one);
   LLVMBuildRetVoid(e->b);
 }
@@ -419,7 +436,7 @@ static void build_run(Entry *y) {
   Ref once = arg[RUN_WORK], work = gep_const(e, once, e->build->once_size), zero = const_i64(e, 0);
   Ref many = compare(e, LLVMIntSGT, threads, MOST_TASKS);
   Ref tasks = LLVMBuildSelect(e->b, many, const_i32(e, MOST_TASKS), threads, "");
-  Ref frame = new_frame(e, once, work, gep_const(e, work, e->build->work_size), tasks);
+  Ref frame = new_frame(e, arg[RUN_INPUTS], once, work, gep_const(e, work, e->build->work_size), tasks);
   if (y->n_once) run_image(y, 0, y->n_once, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], zero, arg[RUN_PAR], tasks);
   Ref first = g->symbolic ? run_apart(y, arg, threads) : zero;
   Loop image;
@@ -454,10 +471,12 @@ static Ref function_of_many(Entry *y, LLVMTypeRef *types, int count, Ref *array)
   return fn;
 }
 
+static int input_count(const Emit *e) { return e->g->n_input + weights_are_input(e->build); }
+
 static Ref build_typed_run(Entry *y) {
   Emit *e = y->e;
   const Graph *g = e->g;
-  int n = g->n_input + g->n_output, first = g->symbolic;
+  int inputs = input_count(e), n = inputs + g->n_output, first = g->symbolic;
   LLVMTypeRef *types = alloc_n(g->cx, (size_t)n + 4, sizeof *types);
   for (int i = 0; i < n + 4; i++) types[i] = e->ptr;
   if (first) types[0] = e->i64;
@@ -467,7 +486,7 @@ static Ref build_typed_run(Entry *y) {
   if (!many) array = LLVMBuildAlloca(e->b, LLVMArrayType2(e->ptr, (uint64_t)n + 1), "");
   for (int i = 0; i < n && !many; i++) store(e, LLVMGetParam(fn, (unsigned)(first + i)), array, 8 * i, 8);
   Ref tensors = many ? gep_const(e, array, 8 * first) : array;
-  Ref args[RUN_N] = {tensors, gep_const(e, tensors, 8 * g->n_input), first ? LLVMGetParam(fn, 0) : const_i64(e, 1)};
+  Ref args[RUN_N] = {tensors, gep_const(e, tensors, 8 * inputs), first ? LLVMGetParam(fn, 0) : const_i64(e, 1)};
   for (int i = 0; i < 3; i++) {
     args[RUN_WORK + i] = many ? load(e, i == 1 ? e->i64 : e->ptr, tensors, 8 * (n + i), 8)
                               : LLVMGetParam(fn, (unsigned)(first + n + i));
@@ -482,18 +501,22 @@ static Ref text_global(Emit *e, const char *s) {
   return constant_global(e, LLVMConstStringInContext(e->c, s, (unsigned)strlen(s), 0), "text");
 }
 
-/* struct rcc_tensor for each value; NULL for none. */
-static Ref tensor_table(Emit *e, Value *const *v, const Shape *shape, int n) {
-  if (n == 0) return LLVMConstNull(e->ptr);
-  Ref *row = alloc_n(e->g->cx, (size_t)n, sizeof *row);
-  for (int i = 0; i < n; i++) {
-    Ref dims[MAX_RANK];
-    for (int k = 0; k < shape[i].rank; k++) dims[k] = const_i64(e, shape[i].d[k]);
-    Ref array = constant_global(e, LLVMConstArray2(e->i64, dims, (uint64_t)shape[i].rank), "dims");
-    Ref fields[] = {text_global(e, v[i]->name), const_i32(e, v[i]->type), const_i32(e, shape[i].rank), array};
-    row[i] = LLVMConstStructInContext(e->c, fields, COUNT(fields), 0);
-  }
-  return constant_global(e, LLVMConstArray2(LLVMTypeOf(row[0]), row, (uint64_t)n), "tensors");
+static Ref tensor_row(Emit *e, const char *name, Type type, const Shape *shape) {
+  Ref dims[MAX_RANK];
+  for (int k = 0; k < shape->rank; k++) dims[k] = const_i64(e, shape->d[k]);
+  Ref array = constant_global(e, LLVMConstArray2(e->i64, dims, (uint64_t)shape->rank), "dims");
+  Ref fields[] = {text_global(e, name), const_i32(e, type), const_i32(e, shape->rank), array};
+  return LLVMConstStructInContext(e->c, fields, COUNT(fields), 0);
+}
+
+/* struct rcc_tensor for each value, and for the weights where they are asked for; NULL for none. */
+static Ref tensor_table(Emit *e, Value *const *v, const Shape *shape, int n, bool weights) {
+  if (n + weights == 0) return LLVMConstNull(e->ptr);
+  Ref *row = alloc_n(e->g->cx, (size_t)n + 1, sizeof *row);
+  for (int i = 0; i < n; i++) row[i] = tensor_row(e, v[i]->name, v[i]->type, &shape[i]);
+  Shape size = shape_of(1, weights_input_size(e->build));
+  if (weights) row[n] = tensor_row(e, "weights", T_U8, &size);
+  return constant_global(e, LLVMConstArray2(LLVMTypeOf(row[0]), row, (uint64_t)(n + weights)), "tensors");
 }
 
 /* The caller's programs see it as NAME_what. */
@@ -507,11 +530,14 @@ static void public_global(Emit *e, Ref value, const char *what) {
 static void build_table(Entry *y) {
   Emit *e = y->e;
   const Graph *g = e->g;
+  bool apart = weights_are_input(e->build);
+  int flags = (g->symbolic ? RCC_SYMBOLIC_BATCH : 0) | (apart ? RCC_WEIGHTS_INPUT : 0);
   const char *target = format_text(g->cx, "%s %s", e->t->cpu, e->t->features);
   Ref fields[] = {
-    const_i32(e, RCC_ABI), const_i32(e, g->symbolic), text_global(e, g->name), text_global(e, target),
-    const_i32(e, g->n_input), const_i32(e, g->n_output),
-    tensor_table(e, g->input, g->input_shape, g->n_input), tensor_table(e, g->output, g->output_shape, g->n_output),
+    const_i32(e, RCC_ABI), const_i32(e, flags), text_global(e, g->name), text_global(e, target),
+    const_i32(e, input_count(e)), const_i32(e, g->n_output),
+    tensor_table(e, g->input, g->input_shape, g->n_input, apart),
+    tensor_table(e, g->output, g->output_shape, g->n_output, false),
     y->workspace_size, y->run,
   };
   public_global(e, LLVMConstStructInContext(e->c, fields, COUNT(fields), 0), "model");

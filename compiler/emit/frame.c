@@ -144,24 +144,31 @@ static Ref place_field(Emit *e, int i) {
   return load_invariant(e, e->i64, places, 8 * i, 8);
 }
 
+int64_t frame_weights(const Build *b) { return frame_once(b->graph) + (b->once_size ? 8 : 0) + flush_frame_bytes(b); }
+
+Ref weights_start(Emit *e) {
+  if (!weights_are_input(e->build)) return e->weights;
+  return load_invariant(e, e->ptr, e->frame, frame_weights(e->build), 8);
+}
+
 static Ref bound_value(Emit *e, const Value *v) {
   assert(layer_value(e->node, v->id) == v);
   Ref offset = place_field(e, PLACE_VALUES + v->id);
   switch (v->place) {
   case P_WORK: return gep(e, load_invariant(e, e->ptr, e->frame, FRAME_WORK, 8), offset, 1);
   case P_ONCE: return gep(e, load_invariant(e, e->ptr, e->frame, frame_once(e->g), 8), offset, 1);
-  case P_CONST: return gep(e, e->weights, offset, 1);
+  case P_CONST: return gep(e, weights_start(e), offset, 1);
   default: return gep_const(e, load_invariant(e, e->ptr, gep(e, e->frame, offset, 1), 0, 8), inner_offset(v));
   }
 }
 
 static Ref bound_weights(Emit *e, int64_t offset) {
   assert(offset == BOUND_WEIGHTS || offset == BOUND_BIAS);
-  return gep(e, e->weights, place_field(e, offset == BOUND_WEIGHTS ? PLACE_WEIGHTS : PLACE_BIAS), 1);
+  return gep(e, weights_start(e), place_field(e, offset == BOUND_WEIGHTS ? PLACE_WEIGHTS : PLACE_BIAS), 1);
 }
 
 Ref weights_ptr(Emit *e, int64_t offset) {
-  return e->bound ? bound_weights(e, offset) : gep_const(e, e->weights, offset);
+  return e->bound ? bound_weights(e, offset) : gep_const(e, weights_start(e), offset);
 }
 
 Ref constant_global(Emit *e, Ref value, const char *name) {

@@ -91,7 +91,7 @@ static void add_param(Context *cx, Params *all, const Value *v, const Shape *sha
 }
 
 static Params params_of(Graph *g) {
-  static const char *const fixed[] = {"batch", "workspace", "workspace_size", "par", "work"};
+  static const char *const fixed[] = {"batch", "workspace", "workspace_size", "par", "work", "weights", "size"};
   Params all = {.p = alloc_n(g->cx, (size_t)(g->n_input + g->n_output), sizeof *all.p)};
   int *first = alloc_n(g->cx, COUNT(fixed), sizeof *first);
   for (size_t i = 0; i < COUNT(fixed); i++) {
@@ -171,16 +171,35 @@ static const char *upper_case(Context *cx, const char *s) {
   return copy;
 }
 
-static void add_example(Graph *g, Buffer *out, const Params *all, const char *upper) {
+static void add_weights_note(const Build *b, Buffer *out) {
+  if (!weights_are_input(b)) return;
+  buffer_printf(out, " *   weights: %lld bytes, aligned to 64: the file with the ending .weights that was made with this header,\n"
+                     " *     mapped by rcc_weights_map(path, &%s_model, &size) or wherever it lies in memory\n",
+                (long long)weights_input_size(b), b->graph->name);
+}
+
+/* The last input, which stands behind those of the model. */
+static void add_weights(const Build *b, Buffer *out, int i, const char *text) {
+  if (weights_are_input(b) && i == b->graph->n_input) buffer_printf(out, "%s", text);
+}
+
+static void add_example(const Build *b, Buffer *out, const Params *all, const char *upper) {
+  Graph *g = b->graph;
   buffer_printf(out, " *\n * Example%s:\n", g->symbolic ? " with a batch of 1" : "");
   for (int i = 0; i < all->n; i++) {
     int64_t count = shape_count(&all->p[i].value->shape);
     buffer_printf(out, " *   static %s %s[%lld];\n", c_type(all->p[i].value->type), all->p[i].name,
                   (long long)(count > 0 ? count : 1));
   }
+  if (weights_are_input(b)) {
+    buffer_printf(out, " *   size_t size;\n *   const void *weights = rcc_weights_map(\"%s.weights\", &%s_model, &size);\n", g->name, g->name);
+  }
   buffer_printf(out, " *   void *work = rcc_workspace_alloc(%s_WORKSPACE_SIZE);\n", upper);
   buffer_printf(out, " *   int error = %s_run(%s", g->name, g->symbolic ? "1, " : "");
-  for (int i = 0; i < all->n; i++) buffer_printf(out, "%s, ", all->p[i].name);
+  for (int i = 0; i < all->n; i++) {
+    add_weights(b, out, i, "weights, ");
+    buffer_printf(out, "%s, ", all->p[i].name);
+  }
   buffer_printf(out, "work, %s_WORKSPACE_SIZE, NULL);\n", upper);
   buffer_printf(out, " *   if (error) printf(\"%%s\\n\", rcc_strerror(error));\n");
   buffer_printf(out, " *   rcc_workspace_free(work, %s_WORKSPACE_SIZE);\n", upper);
@@ -205,6 +224,7 @@ static void add_comment(const Build *b, Buffer *out, const Params *all, const ch
   if (b->target->native) buffer_printf(out, " * Compiled for this machine (%s); others: -mcpu=x86-64-v3.\n", b->target->cpu);
   buffer_printf(out, " *\n * Inputs:\n");
   add_tensors(out, all, false);
+  add_weights_note(b, out);
   buffer_printf(out, " * Outputs:\n");
   add_tensors(out, all, true);
   if (b->options->flush_denormals) {
@@ -215,15 +235,17 @@ static void add_comment(const Build *b, Buffer *out, const Params *all, const ch
                 " * All are dense and row-major. The workspace is aligned to 64 bytes; %lld bytes serve one\n"
                 " * thread, %s_model.workspace_size(%s, threads) tells for more. Link with resnetcc_rt.\n",
                 (long long)workspace_bytes(b), g->name, g->symbolic ? "batch" : "1");
-  add_example(g, out, all, upper);
+  add_example(b, out, all, upper);
   buffer_printf(out, " */\n");
 }
 
-static void add_prototype(Graph *g, Buffer *out, const Params *all) {
+static void add_prototype(const Build *b, Buffer *out, const Params *all) {
+  const Graph *g = b->graph;
   buffer_printf(out, "/* Returns RCC_OK or an error code of resnetcc_rt.h. par lends threads. */\n");
   buffer_printf(out, "int %s_run(%s", g->name, g->symbolic ? "int64_t batch, " : "");
   for (int i = 0; i < all->n; i++) {
     const Param *p = &all->p[i];
+    add_weights(b, out, i, "const void *weights, ");
     buffer_printf(out, "%s%s *%s, ", p->output ? "" : "const ", c_type(p->value->type), p->name);
   }
   buffer_printf(out, "void *workspace, size_t workspace_size, const rcc_parallel *par);\n");
@@ -250,6 +272,6 @@ void header_print(const Build *b, Buffer *out) {
   long long size = workspace_bytes(b);
   buffer_printf(out, "#define %s_WORKSPACE_SIZE %lld\n\n", upper, size);
   add_labels(g, out);
-  add_prototype(g, out, &all);
+  add_prototype(b, out, &all);
   buffer_printf(out, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }

@@ -106,6 +106,7 @@ void note_print(const Build *b, Buffer *out) {
   add_features(out, b->target->features);
   add_options(out, b);
   buffer_printf(out, ", \"workspace\": %" PRId64 ", \"weights\": %" PRId64, workspace_bytes(b), b->weights_size);
+  if (weights_are_input(b)) add_hash(out, "weights_sha256", b->weights_head + WEIGHTS_ID);
   add_interface(out, g);
   buffer_printf(out, "}");
   assert(out->size <= NOTE_MAX);

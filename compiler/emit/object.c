@@ -114,27 +114,30 @@ static void optimise(Emit *e, LLVMTargetMachineRef machine) {
  * section whose header is changed afterwards to say that it lies behind everything else; text gets the
  * bytes as they are. */
 
-#define SECTION ".rodata.rcc_weights"
+static const char *section_name(const Build *b) {
+  return b->options->weights_section ? b->options->weights_section : ".rodata.rcc_weights";
+}
 
 enum { LINE = 64 };
 /* Code reaches its data by signed 32-bit distances; a part of that is left to the rest of the program. */
 static const int64_t max_weights = INT64_C(0x78000000);
 
 static void define_weights_section(Emit *e) {
-  const char *text = format_text(e->g->cx, ".section " SECTION ",\"a\",@progbits\n.p2align 6\n%s:\n.zero 64\n",
-                                 local_name(e, "weights"));
+  const char *text = format_text(e->g->cx, ".section %s,\"a\",@progbits\n.p2align 6\n%s:\n.zero 64\n",
+                                 section_name(e->build), local_name(e, "weights"));
   LLVMAppendModuleInlineAsm(e->m, text, strlen(text));
 }
 
 static void define_weights_bytes(Emit *e) {
   const Build *b = e->build;
+  if (weights_are_input(b)) return;
   e->weights = LLVMGetNamedGlobal(e->m, local_name(e, "weights"));
   if (!e->weights) return; /* nothing reads them, and LLVM has dropped the declaration */
   LLVMSetInitializer(e->weights,
                      LLVMConstStringInContext(e->c, (const char *)b->weights, (unsigned)b->weights_size, 1));
   LLVMSetVisibility(e->weights, LLVMDefaultVisibility);
   LLVMSetLinkage(e->weights, LLVMInternalLinkage);
-  LLVMSetSection(e->weights, SECTION);
+  LLVMSetSection(e->weights, section_name(b));
 }
 
 static Elf64_Shdr *find_section(char *elf, const char *name) {
@@ -144,7 +147,7 @@ static Elf64_Shdr *find_section(char *elf, const char *name) {
   for (int i = 1; i < file->e_shnum; i++) {
     if (strcmp(names + section[i].sh_name, name) == 0) return &section[i];
   }
-  internal_error("object file: no section " SECTION);
+  internal_error("object file: no section %s", name);
 }
 
 /* Makes the weights the end of the file. */
@@ -152,7 +155,7 @@ static void attach_weights(Object *o, const Build *b) {
   size_t padding = (LINE - o->size % LINE) % LINE;
   memset(o->data + o->size, 0, padding);
   o->size += padding;
-  Elf64_Shdr *section = find_section(o->data, SECTION);
+  Elf64_Shdr *section = find_section(o->data, section_name(b));
   section->sh_offset = o->size;
   section->sh_size = (Elf64_Xword)b->weights_size;
   o->tail = b->weights;
@@ -209,9 +212,9 @@ static void write_ir(Emit *e, Object *out) {
 static void write_module(Emit *e, LLVMTargetMachineRef machine, Object *out) {
   define_note(e);
   if (e->build->options->emit == EMIT_OBJ) {
-    define_weights_section(e);
+    if (!weights_are_input(e->build)) define_weights_section(e);
     write_code(e, machine, LLVMObjectFile, out);
-    attach_weights(out, e->build);
+    if (!weights_are_input(e->build)) attach_weights(out, e->build);
     return;
   }
   define_weights_bytes(e);
@@ -246,10 +249,11 @@ static bool make_object(Emit *e, LLVMTargetMachineRef machine, Object *out) {
 /* LLVM's memory is given back before a failure goes on. */
 void object_emit(Build *b, Object *out) {
   Context *cx = b->graph->cx;
-  if (b->weights_size > max_weights) {
+  if (b->weights_size > max_weights && !weights_are_input(b)) {
     fail(cx, "its weights take %.2f GiB; code can address %.2f GiB", (double)b->weights_size / (1 << 30),
          (double)max_weights / (1 << 30));
   }
+  if (weights_are_input(b)) weights_make_head(b);
   jmp_buf outer;
   LLVMTargetMachineRef machine = machine_new(b->target);
   Emit e;

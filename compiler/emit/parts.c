@@ -60,7 +60,7 @@ static Ref base_ptr(const Parts *p, Ref base) {
   Emit *e = p->e;
   Ref in_weights = LLVMBuildICmp(e->b, LLVMIntSLT, base, const_i64(e, 0), "");
   Ref field = choose(e, in_weights, const_i64(e, FRAME_WORK), base);
-  return choose(e, in_weights, e->weights, load_invariant(e, e->ptr, gep(e, e->frame, field, 1), 0, 8));
+  return choose(e, in_weights, weights_start(e), load_invariant(e, e->ptr, gep(e, e->frame, field, 1), 0, 8));
 }
 
 static void move_part(const Parts *p, Ref number) {

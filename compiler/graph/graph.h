@@ -323,6 +323,8 @@ typedef struct Options {
   bool verify;                           /* the graph is checked after each pass */
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_2, WINOGRAD_4 } winograd;
   enum { STRASSEN_AUTO, STRASSEN_OFF, STRASSEN_ON } strassen;
+  enum { WEIGHTS_EMBED, WEIGHTS_FILE, WEIGHTS_EXTERN } weights; /* in the object, or its last input */
+  const char *weights_section;           /* of the object; NULL: .rodata.rcc_weights */
   bool unshared;                         /* for tests: every layer and kernel is a function of its own */
   bool many_shapes;                      /* for tests: as for a graph that has many, see Build */
   enum { NCHWC_AUTO, NCHWC_8, NCHWC_16 } nchwc_block; /* channels of a block where ONNX Runtime's optimizer made such */

@@ -57,6 +57,7 @@ typedef struct Build {
                             more than a few per cent of speed */
   const uint8_t *weights; /* pack: the object's read-only data */
   int64_t weights_size;
+  uint8_t weights_head[64]; /* emit: what the file with these begins with, where they are an input: see resnetcc_rt.h */
   int n_once;            /* plan: so many nodes, the first ones, run once for all images of a symbolic batch; ... */
   int64_t once_size;     /* ... bytes of workspace for what they leave to the images, before those of an image, ... */
   int64_t work_size;     /* ... which all threads share that work on it ... */

@@ -80,6 +80,7 @@ static void run_object(Accuracy *a, const Graph *alone, const Object *o) {
 static void run_layers(Accuracy *a) {
   Options quiet = *a->build->options;
   quiet.emit = EMIT_OBJ;
+  quiet.weights = WEIGHTS_EMBED;
   Build *alone = build_alone(a->build, &quiet, a->layer, a->n);
   Object object;
   object_emit(alone, &object);

@@ -20,8 +20,7 @@ static void keep_note(void *data, const char *json, size_t n) {
 
 static size_t length(const JsonText *t) { return (size_t)(t->end - t->at); }
 
-/* The value of that name; empty: there is none. */
-static JsonText member(const JsonText *note, const char *name) {
+JsonText note_member(const JsonText *note, const char *name) {
   JsonText t = json_inside(note->at, length(note)), key, value;
   size_t n = strlen(name);
   while (json_next(&t, &key, &value)) {
@@ -39,7 +38,7 @@ static const char *shown(Context *cx, const JsonText *value) {
 /* "avx512f, amx-tile", or each of them in quotes; empty: this machine has all. */
 static Buffer missing_features(Context *cx, const JsonText *note, const char *quote) {
   Buffer out = {0};
-  JsonText list = member(note, "features"), item;
+  JsonText list = note_member(note, "features"), item;
   buffer_add(&out, "", 0);
   if (!list.at || *list.at != '[') return out;
   list = json_inside(list.at, length(&list));

@@ -77,6 +77,11 @@ static void write_code(Build *b, const ToolOptions *opt, Report *r, Output *out)
   object_free(&object);
 }
 
+static void write_weights(const Build *b, Output *out) {
+  output_write(out, b->weights_head, sizeof b->weights_head);
+  output_write(out, b->weights, (size_t)b->weights_size);
+}
+
 static void write_tuning(const Build *b, Output *out) {
   Buffer text = {0};
   tuning_print(b->graph->cx, b->times, b->target, &text);
@@ -91,7 +96,12 @@ static void write_depend(const Build *b, const ToolOptions *opt, const Paths *pa
   source[n++] = b->options->input;
   if (opt->tune && *opt->tune && !paths->tuning) source[n++] = opt->tune;
   for (int i = 0; i < g->n_external; i++) source[n++] = g->external[i];
-  depend_print(g->cx, (const char *const[]){paths->output, paths->header}, paths->header ? 2 : 1, source, n, &text);
+  const char *const all[] = {paths->output, paths->header, paths->weights};
+  const char *target[COUNT(all)];
+  int n_target = 0;
+  for (size_t i = 0; i < COUNT(all); i++)
+    if (all[i]) target[n_target++] = all[i];
+  depend_print(g->cx, target, n_target, source, n, &text);
   write_text(out, &text);
 }
 
@@ -115,7 +125,7 @@ static bool has_tables(const ReportPaths *report) {
 
 static void write_files(Build *b, const ToolOptions *opt, const Paths *paths, Report *r) {
   Context *cx = b->graph->cx;
-  Output *out[4 + MAX_REPORTS] = {output_open(cx, paths->output)};
+  Output *out[5 + MAX_REPORTS] = {output_open(cx, paths->output)};
   int n = 1;
   double last = wall_seconds();
   if (b->options->emit == EMIT_GRAPH) write_graph(b->graph, out[0]);
@@ -123,6 +133,7 @@ static void write_files(Build *b, const ToolOptions *opt, const Paths *paths, Re
   if (has_tables(&opt->report) && !opt->json && b->n_layer) print_symbols(r, text_file(paths));
   if (r->runs && !opt->json) print_times(r, text_file(paths));
   if (paths->header) write_header(b, out[n++] = output_open(cx, paths->header));
+  if (paths->weights) write_weights(b, out[n++] = output_open(cx, paths->weights));
   if (paths->tuning) write_tuning(b, out[n++] = output_open(cx, paths->tuning));
   if (paths->depend) write_depend(b, opt, paths, out[n++] = output_open(cx, paths->depend));
   for (int i = 0; i < paths->n_report; i++) write_report(r, out[n++] = output_open(cx, paths->report[i]));

@@ -38,11 +38,20 @@ static const char *depend_path(Context *cx, const ToolOptions *opt, const char *
   fail(cx, "-MD: '%s' is no file to write beside; name one with -MF", output);
 }
 
+/* A device takes the object alone, as it takes no header. */
+static const char *weights_path(Context *cx, const ToolOptions *opt, const char *output) {
+  const Options *o = &opt->compile;
+  if (o->weights == WEIGHTS_EMBED || o->emit == EMIT_GRAPH) return NULL;
+  if (o->weights_section) fail(cx, "--weights-section: with --weights=file the object has no weights");
+  if (strcmp(output, "-") == 0) fail(cx, "--weights: standard output has no file beside it; name the output with -o");
+  return output_is_file(output) ? format_text(cx, "%s.weights", path_without_ending(cx, output)) : NULL;
+}
+
 Paths paths_of(Context *cx, const ToolOptions *opt) {
   const char *output = output_path(cx, opt);
   bool has_header = opt->compile.emit == EMIT_OBJ && output_is_file(output);
   Paths p = {.output = output, .header = has_header ? header_path(cx, output) : NULL,
-             .tuning = tuning_path(cx, opt, output), .depend = depend_path(cx, opt, output)};
+             .weights = weights_path(cx, opt, output), .tuning = tuning_path(cx, opt, output), .depend = depend_path(cx, opt, output)};
   for (int i = 0; i < opt->report.n; i++) {
     if (*opt->report.path[i]) p.report[p.n_report++] = opt->report.path[i];
   }
@@ -51,10 +60,10 @@ Paths paths_of(Context *cx, const ToolOptions *opt) {
 
 /* ==== where not ==== */
 
-enum { ONE_EACH = 4, MOST_PATHS = ONE_EACH + MAX_REPORTS };
+enum { ONE_EACH = 5, MOST_PATHS = ONE_EACH + MAX_REPORTS };
 
 static int list_paths(const Paths *p, const char *path[MOST_PATHS]) {
-  const char *const all[ONE_EACH] = {p->output, p->header, p->tuning, p->depend};
+  const char *const all[ONE_EACH] = {p->output, p->header, p->weights, p->tuning, p->depend};
   int n = 0;
   for (int i = 0; i < ONE_EACH; i++)
     if (all[i]) path[n++] = all[i];

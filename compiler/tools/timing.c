@@ -77,6 +77,7 @@ static int largest_alike(const Graph *g, Type type) {
 static void make_values(Timing *t) {
   Graph *g = t->g;
   t->in = alloc_n(g->cx, (size_t)g->n_input + 1, sizeof *t->in);
+  if (weights_are_input(t->build)) t->in[g->n_input] = weights_joined(t->build);
   t->out = alloc_n(g->cx, (size_t)g->n_output + 1, sizeof *t->out);
   for (int i = 0; i < g->n_input; i++) {
     int k = largest_alike(g, g->input[i]->type);

@@ -57,15 +57,21 @@ bool is_elf(const void *data, size_t size);
 /* Hands the text of every note of ours to `found`; returns how many there are. The bytes may be any. */
 typedef void NoteFound(void *data, const char *json, size_t n);
 int elf_notes(const void *bytes, size_t size, NoteFound *found, void *data);
+JsonText note_member(const JsonText *note, const char *name); /* its value; empty: there is none */
 /* Prints them, and the features that this machine lacks. Fails where there is none. */
 void inspect_compiled(Context *cx, bool json, const void *data, size_t size);
+
+/* ==== weights.c ==== */
+
+/* Fails where the file does not hold the weights of a model in that object, library or program, to the last byte. */
+void weights_verify(Context *cx, const char *weights, const char *object);
 
 /* ==== paths.c: where the outputs of a compilation go ==== */
 
 char *path_without_ending(Context *cx, const char *path); /* of its last part */
 typedef struct Paths {
   const char *output;
-  const char *header, *tuning, *depend; /* NULL: none is written */
+  const char *header, *weights, *tuning, *depend; /* NULL: none is written */
   int n_report;
   const char *report[MAX_REPORTS];      /* those of --report that are not "" */
 } Paths;

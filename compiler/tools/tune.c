@@ -224,6 +224,7 @@ Tuning *tuning_measure(const Graph *g, const Options *opt, const Target *t) {
   Options quiet = *opt;
   quiet.verify = false;
   quiet.emit = EMIT_OBJ;
+  quiet.weights = WEIGHTS_EMBED;
   Measuring w = {.cx = cx, .times = alloc(cx, sizeof *w.times)};
   Context own = {.file = cx->file, .max_memory = cx->max_memory, .arena = arena_new(cx->max_memory)};
   int failed = setjmp(own.unwind);

@@ -1,0 +1,57 @@
+# Weights as a file of their own: its form, a program that maps it, one that gets another's; a section of another name.
+. "$(dirname "$0")/common.sh"
+
+tiny=$here/tiny.onnx
+succeeds "$tiny" -mcpu=x86-64 -o net.o --weights=file
+succeeds "$tiny" -mcpu=x86-64 -o inside.o
+[ "$(head -c 4 net.weights)" = RCCW ] || failed "net.weights begins with $(head -c 4 net.weights | od -c)"
+[ "$(tail -c +17 net.weights | head -c 32 | od -An -v -tx1 | tr -d ' \n')" = "$(tail -c +65 net.weights | sha256sum | cut -d' ' -f1)" ] ||
+  failed "the id is not the SHA-256 of the data"
+grep -q '\.rodata\.rcc_weights' net.o && failed "the object has weights as well"
+grep -q 'const void \*weights' net.h || failed "net_run has no weights: $(cat net.h)"
+
+cat >program.c <<'END'
+#include "net.h"
+#include "inside.h"
+#include <errno.h>
+#include <string.h>
+
+static float image[2 * 192], here[10], there[10];
+
+int main(void) {
+  size_t size = 0, n = net_model.workspace_size(2, 1);
+  for (int i = 0; i < 2 * 192; i++) image[i] = (float)(i % 17) * 0.1f - 0.5f;
+  const void *weights = rcc_weights_map("net.weights", &net_model, &size);
+  void *work = rcc_workspace_alloc(n);
+  if (!weights || inside_run(2, image, here, work, n, NULL) || net_run(2, image, weights, there, work, n, NULL)) return 1;
+  if (memcmp(here, there, sizeof here)) return 2;
+  if (net_run(2, image, NULL, there, work, n, NULL) != RCC_ERR_WEIGHTS) return 3;
+  errno = 0;
+  if (rcc_weights_map("net.weights", &inside_model, &size) || errno != EINVAL) return 4;
+  errno = 0;
+  if (rcc_weights_map("none.weights", &net_model, &size) || errno != ENOENT) return 5;
+  errno = 0;
+  if (rcc_weights_map("changed.weights", &net_model, &size) || errno != EINVAL) return 6;
+  errno = 0;
+  if (rcc_weights_map("short.weights", &net_model, &size) || errno != EINVAL) return 7;
+  rcc_weights_unmap(weights, size);
+  rcc_weights_unmap(NULL, 0);
+  rcc_workspace_free(work, n);
+  return 0;
+}
+END
+(head -c 20 net.weights && printf 'x' && tail -c +22 net.weights) >changed.weights
+head -c 100 net.weights >short.weights
+$CC -std=c11 -Wall -Wextra -pedantic -Werror $RESNETCC_CFLAGS -I"$here/../../runtime" program.c net.o inside.o "$RESNETCC_RT" -pthread \
+  -o program && ./program || failed "a program with weights of their own: status $?"
+
+succeeds "$tiny" -mcpu=x86-64 -o net.o --weights-section=.flash_weights
+readelf -SW net.o | grep -q ' \.flash_weights .* A ' || failed "no section .flash_weights: $(readelf -SW net.o)"
+before=$(ls -A)
+refuses "error: --weights-section=.text: sections of that name hold something else" "$tiny" --weights-section=.text -o x.o
+refuses "error: --weights-section=a b: a section's name has letters" "$tiny" "--weights-section=a b" -o x.o
+refuses "with --weights=file the object has no weights" "$tiny" --weights=file --weights-section=.flash -o x.o
+refuses "standard output has no file beside it" "$tiny" --weights=file -o -
+[ "$before" = "$(ls -A)" ] || failed "left $(ls -A)"
+rm -f ./*
+finish
