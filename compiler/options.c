@@ -262,6 +262,8 @@ const OptionRow option_list[] = {
    .help = "such as x86_64-linux-gnu; otherwise this machine"},
   {CODE, RUNNING, "-Os", NULL, NONE, read_flag, OF_PASSES(small),
    .help = "no weights that take more room for being faster; those that 16 bits hold exactly are kept in 16"},
+  {CODE, RUNNING, "-g", NULL, NONE, read_flag, OF_PASSES(debug),
+   .help = "line tables: debuggers and profilers tell the node of the model, its number in the file as the line"},
   {CODE, RUNNING, "--strict", NULL, NONE, read_flag, OF_PASSES(strict),
    .help = "nothing that rests on activations being finite, or on the sign of a zero being of no interest: "
            "NaNs and infinities come out where the operators have them, at the price of direct convolutions"},

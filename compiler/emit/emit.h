@@ -83,6 +83,9 @@ typedef struct LLVMOpaqueValue *LLVMValueRef;
 typedef struct LLVMOpaqueBasicBlock *LLVMBasicBlockRef;
 typedef struct LLVMOpaqueBuilder *LLVMBuilderRef;
 
+typedef struct LLVMOpaqueMetadata *LLVMMetadataRef;
+typedef struct LLVMOpaqueDIBuilder *LLVMDIBuilderRef;
+
 typedef LLVMValueRef Ref;
 
 typedef struct Emit {
@@ -104,6 +107,8 @@ typedef struct Emit {
   Map shared;            /* layer.c: functions that layers share, so far */
   Map kernels;           /* frame.c: the functions that they call, by their keys */
   Buffer key;            /* of the layer being made; here, so that a failure leaves nothing of it behind */
+  LLVMDIBuilderRef lines; /* debug.c; NULL without -g */
+  LLVMMetadataRef file;
   int phase;             /* of an operator that needs a barrier inside: a layer function each */
   int64_t instructions;  /* of the functions made so far */
   const Node *too_large; /* its code goes beyond what is allowed, see emit_layers; NULL: none does */
@@ -125,7 +130,11 @@ void only_task_zero(Emit *e);
 /* The name of what is local to the object: MODEL.what. */
 const char *local_name(Emit *e, const char *what);
 /* A local function to be built now: builder at its entry, e->fn set; *saved keeps the caller's place. */
-typedef struct Resume { LLVMBasicBlockRef block; Ref fn, frame, task, worker; } Resume;
+typedef struct Resume {
+  LLVMBasicBlockRef block;
+  LLVMMetadataRef line;
+  Ref fn, frame, task, worker;
+} Resume;
 Ref function_begin(Emit *e, const char *name, LLVMTypeRef type, Resume *saved);
 void function_end(Emit *e, Resume *saved); /* adds `ret void`, counts, and returns to the caller's place */
 void count_instructions(Emit *e, Ref fn); /* of a finished function */
@@ -191,6 +200,14 @@ int64_t flush_frame_bytes(const Build *b);
 void baseline_attributes(Emit *e, Ref fn);
 /* The functions and tables of the interface: NAME_run, NAME_model and what they need. */
 void emit_entry(Emit *e, const LayerCode *layer, int count);
+
+/* ==== debug.c: -g ==== The file is the model's, a line the number of a node in it. */
+void debug_begin(Emit *e);
+/* What is built from now on, at fn's beginning, belongs to that node; NULL: to several. */
+void debug_enter(Emit *e, Ref fn, const Node *n);
+LLVMMetadataRef debug_leave(Emit *e);            /* to nothing; returns what it was */
+void debug_return(Emit *e, LLVMMetadataRef line); /* to that */
+void debug_end(Emit *e);                          /* before the module is verified, or given up */
 
 /* weights.c: is `weights` not what the object was compiled with? NULL and misaligned memory are refused before. */
 Ref weights_differ(Emit *e, Ref weights);

@@ -45,7 +45,7 @@ Ref function_begin(Emit *e, const char *name, LLVMTypeRef type, Resume *saved) {
   Ref fn = LLVMAddFunction(e->m, local_name(e, name), type);
   LLVMSetLinkage(fn, LLVMInternalLinkage);
   compute_attributes(e, fn);
-  *saved = (Resume){LLVMGetInsertBlock(e->b), e->fn, e->frame, e->task, e->worker};
+  *saved = (Resume){LLVMGetInsertBlock(e->b), debug_leave(e), e->fn, e->frame, e->task, e->worker};
   e->fn = fn;
   e->frame = e->task = e->worker = NULL;
   LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, fn, ""));
@@ -66,6 +66,7 @@ void function_end(Emit *e, Resume *saved) {
   e->task = saved->task;
   e->worker = saved->worker;
   if (saved->block) LLVMPositionBuilderAtEnd(e->b, saved->block);
+  debug_return(e, saved->line);
 }
 
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -108,6 +109,7 @@ static Ref kernel_function(Emit *e, const char *key, LLVMTypeRef type, void (*bu
   }
   const char *name = kernel_name(e, key);
   fn = function_begin(e, name, type, &saved);
+  debug_enter(e, fn, NULL);
   note_kernel(e, name, key);
   map_put(e->g->cx, &e->kernels, e->build->kernel[e->build->n_kernel - 1].key, fn);
   build(data);

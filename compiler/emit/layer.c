@@ -86,6 +86,7 @@ static Ref build_function(Emit *e, Node *n, int phase, const char *name, bool bo
   LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
   Resume saved;
   Ref fn = function_begin(e, name, type, &saved);
+  debug_enter(e, fn, n);
   e->frame = LLVMGetParam(fn, 0);
   e->task = LLVMGetParam(fn, 1);
   e->worker = LLVMGetParam(fn, 2);
@@ -142,12 +143,14 @@ static const char *function_name(Context *cx, const Node *n, int index, int phas
   return copy;
 }
 
+/* With -g a function has the name of its node, so each layer has its own. */
 static LayerCode emit_layer(Emit *e, Node *n, int index, int phase) {
   LayerCode layer = {0};
   e->key.size = 0;
   const char *name = function_name(e->g->cx, n, index, phase);
   bool few = e->build->options->many_shapes || e->shared.n >= MANY_FUNCTIONS;
-  if (!e->build->options->unshared && layer_key(n, phase, few, &e->key)) {
+  const Options *o = e->build->options;
+  if (!o->unshared && !o->debug && layer_key(n, phase, few, &e->key)) {
     const Shared *s = shared_function(e, e->key, phase, name);
     layer = (LayerCode){.fn = s->fn, .serial = s->serial};
     layer.place = places_of(e->g, n, &layer.n_place);

@@ -46,6 +46,7 @@ static void add_options(Buffer *out, const Build *b) {
   const Options *o = b->options;
   buffer_printf(out, ", \"options\": [");
   add_option(out, o->small, "-Os");
+  add_option(out, o->debug, "-g");
   add_option(out, o->strict, "--strict");
   add_option(out, o->flush_denormals, "--flush-denormals");
   add_option(out, o->winograd == WINOGRAD_OFF, "--winograd=off");

@@ -79,6 +79,7 @@ static void emit_open(Emit *e, Build *b, LLVMTargetMachineRef machine) {
 
 static void emit_close(Emit *e) {
   buffer_free(&e->key);
+  debug_end(e);
   LLVMDisposeBuilder(e->b);
   LLVMDisposeModule(e->m);
   LLVMContextDispose(e->c);
@@ -236,7 +237,9 @@ static _Noreturn void fail_too_large(const Emit *e) {
 /* False: it failed, with the message in the context. */
 static bool make_object(Emit *e, LLVMTargetMachineRef machine, Object *out) {
   if (setjmp(e->g->cx->unwind)) return false;
+  debug_begin(e);
   emit_module(e);
+  debug_end(e);
   if (e->too_large) fail_too_large(e);
   memory_in_library(true);
   optimise(e, machine);

@@ -320,6 +320,7 @@ typedef struct Options {
   const char *cpu, *attr, *triple;       /* -mcpu, -mattr, --target; NULL: the host */
   enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH } emit;
   bool strict, flush_denormals, small;
+  bool debug;                            /* -g: line tables that tell the node of every instruction */
   bool verify;                           /* the graph is checked after each pass */
   enum { WINOGRAD_AUTO, WINOGRAD_OFF, WINOGRAD_2, WINOGRAD_4 } winograd;
   enum { STRASSEN_AUTO, STRASSEN_OFF, STRASSEN_ON } strassen;
@@ -362,6 +363,7 @@ struct Graph {
   Shape *input_shape, *output_shape;     /* as the interface shows them, -1 for the batch: kept by the pass batch */
   const char **label;    /* --labels: the classes' names, UTF-8 */
   int n_label;
+  Map node_number;       /* import, with -g: by its name, where a node stands in the model's file, an int from 1 on */
   const uint8_t *sha256, *external_sha256; /* import: of the model's file, and of those below, one behind the other; NULL: none */
   const char **external; /* import: the files that hold data of the model */
   int n_external;

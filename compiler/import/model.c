@@ -85,6 +85,18 @@ static void add_outputs(Import *im) {
   read_labels(im);
 }
 
+/* Of nodes with one name, the first has the number. */
+static void number_nodes(Import *im) {
+  const Onnx__GraphProto *graph = im->graph;
+  if (!im->opt->debug) return;
+  int *number = alloc_n(im->cx, graph->n_node, sizeof *number);
+  for (size_t i = 0; i < graph->n_node; i++) {
+    const char *name = node_name(graph->node[i]);
+    number[i] = (int)i + 1;
+    if (!map_get(&im->g->node_number, name)) map_put(im->cx, &im->g->node_number, name, &number[i]);
+  }
+}
+
 /* ---- models ---- */
 
 static Graph *build(Context *cx, const Options *opt, const Onnx__ModelProto *model, const char *folder) {
@@ -105,6 +117,7 @@ static Graph *build(Context *cx, const Options *opt, const Onnx__ModelProto *mod
   check_batch(&im);
   read_nodes(&im, graph->n_node, graph->node);
   add_outputs(&im);
+  number_nodes(&im);
   return im.g;
 }
 
