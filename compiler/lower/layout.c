@@ -383,28 +383,51 @@ static void stack_blocks(Layouter *w, Node *n) {
   y->alias = x;
 }
 
-/* NHWC -> NCHW of which only Reorders read: the same memory under other strides. Decided at the end, when the readers
- * are known. */
-static void view_transposed_input(Node *n) {
-  static const int64_t perm[] = {0, 3, 1, 2};
-  Value *x = n->in[0], *y = n->out[0];
-  if (n->op != OP_Transpose || !is_image(x) || memcmp(n->p.perm, perm, sizeof perm) || !layout_is_plain(x)) return;
-  if (y->is_output || x->data) return;
-  Use *at = NULL;
-  for (const Node *r; (r = next_reader(y, &at));) {
-    if (r->op != OP_Reorder) return;
-  }
-  y->alias = x;
-  y->layout = layout_plain(&y->shape);
-  y->layout.pix = y->shape.d[1];
-  y->layout.row = y->shape.d[3] * y->layout.pix;
-  y->layout.n = y->shape.d[2] * y->layout.row;
-  y->layout.c = 1;
-}
-
 /* The parities of an image of few channels are made in blocks at once. */
 static bool makes_blocks(const Node *n) {
-  return op_info[n->op].blocks == BLOCKS_MADE && is_image(n->in[0]) && n->in[0]->shape.d[1] <= 4 && n->p.block == 2 && !n->p.by_channel;
+  return op_info[n->op].blocks == BLOCKS_MADE && is_image(n->out[0]) && n->in[0]->shape.d[1] <= 4 && n->p.block == 2 && !n->p.by_channel;
+}
+
+/* ==== transposed and cut inputs of which only those read who step by strides: the same memory under others ==== */
+
+static bool steps_by_strides(Value *v) {
+  Use *at = NULL;
+  for (const Node *r; (r = next_reader(v, &at));) {
+    bool is_view = r->out[0]->alias == v && (r->op == OP_Transpose || r->op == OP_Slice);
+    if (r->op != OP_Reorder && !makes_blocks(r) && !is_view) return false;
+  }
+  return true;
+}
+
+static bool is_moved_input(const Node *n) {
+  if (n->op != OP_Transpose && n->op != OP_Slice) return false;
+  const Value *x = n->in[0], *y = n->out[0];
+  if (x->shape.rank != 4 || y->is_output || x->data || shape_count(&y->shape) == 0) return false;
+  return !x->layout.block && !layout_has_halo(&x->layout) && (n->op == OP_Transpose || (x->type == T_U8 && !has_run_time_bounds(n)));
+}
+
+/* Decided at the end, when the readers are known, and from them back. */
+static void find_views(Graph *g) {
+  for (int i = g->n_node - 1; i >= 0; i--) {
+    const Node *n = g->node[i];
+    if (is_moved_input(n) && steps_by_strides(n->out[0])) n->out[0]->alias = n->in[0];
+  }
+}
+
+static void set_view_strides(Graph *g, const Node *n) {
+  Value *x = n->in[0], *y = n->out[0];
+  if ((n->op != OP_Transpose && n->op != OP_Slice) || y->alias != x) return;
+  const int64_t from[] = {x->layout.n, x->layout.c, x->layout.row, x->layout.pix};
+  int64_t start[MAX_RANK] = {0}, step[MAX_RANK] = {1, 1, 1, 1}, axis[] = {0, 1, 2, 3}, stride[4], at = 0;
+  Shape result;
+  if (n->op == OP_Slice) slice_ranges(g, n, start, step, &result);
+  else move_bytes(axis, n->p.perm, sizeof axis);
+  for (int k = 0; k < 4; k++) {
+    stride[k] = from[axis[k]] * step[axis[k]];
+    at += start[k] * from[k];
+  }
+  y->layout = (Layout){.n = stride[0], .c = stride[1], .row = stride[2], .pix = stride[3], .size = shape_count(&y->shape)};
+  y->alias_offset = at * (int64_t)type_size(y->type);
 }
 
 static void place_blocks(Layouter *w, Node *n) {
@@ -572,6 +595,7 @@ void pass_layout(Build *b) {
     else place_plain(&w, n);
   }
   outputs_plain(&w);
-  for (int i = 0; i < g->n_node; i++) view_transposed_input(g->node[i]);
+  find_views(g);
+  for (int i = 0; i < g->n_node; i++) set_view_strides(g, g->node[i]);
   plan_halos(b);
 }

@@ -53,6 +53,52 @@ static Value *parity_weights(Graph *g, const Node *n, const Side *rows, const Si
   return v;
 }
 
+/* ---- what prepares the image, element by element, is done in the same pass ---- */
+
+/* One number, or one for each channel. */
+static bool is_by_channel(const Value *v, const Shape *image) {
+  int lead = v->shape.rank - 3;
+  if (!v->data || v->type != T_F32) return false;
+  if (shape_count(&v->shape) == 1) return true;
+  bool image_shaped = lead == 0 || (lead == 1 && v->shape.d[0] == 1);
+  return image_shaped && v->shape.d[lead] == image->d[1] && v->shape.d[lead + 1] == 1 && v->shape.d[lead + 2] == 1;
+}
+
+/* For each parity the channels again. */
+static Value *repeated(Graph *g, const Value *v, int64_t channels) {
+  Value *all = value_const_f32(g, format_text(g->cx, "%s.parities", v->name), shape_of(3, 4 * channels, (int64_t)1, (int64_t)1));
+  for (int64_t i = 0; i < 4 * channels; i++) f32_of(all)[i] = f32_data(v)[shape_count(&v->shape) == 1 ? 0 : i % channels];
+  return all;
+}
+
+static bool takes_steps(const Node *n) {
+  for (int i = 0; i < n->n_step; i++) {
+    const Step *s = &n->step[i];
+    if (s->type || (s->arg >= 0 && !is_by_channel(n->in[s->arg], &n->out[0]->shape))) return false;
+  }
+  return true;
+}
+
+/* The epilogue of its own that computes v. */
+static Node *made_by_steps(const Value *v) { return v->def && v->def->op == OP_Pointwise ? v->def : NULL; }
+
+/* Where bytes become floats before `parities`, and only for it, it reads the bytes and has all that follows as steps. */
+static void take_conversion(Graph *g, Node *parities) {
+  Node *chain = made_by_steps(parities->in[0]), *cast = made_by(chain ? chain->in[0] : parities->in[0], OP_Cast);
+  if (!cast || cast->in[0]->type != T_U8 || (chain && !takes_steps(chain)) || only_reader(parities->in[0]) != parities) return;
+  if (chain && only_reader(cast->out[0]) != chain) return;
+  int64_t channels = parities->in[0]->shape.d[1];
+  node_set_input(g, parities, 0, cast->in[0]);
+  node_add_step(g, parities, (Step){.op = OP_Cast, .type = T_F32, .arg = -1});
+  for (int i = 0; chain && i < chain->n_step; i++) {
+    int arg = chain->step[i].arg;
+    node_add_step_with(g, parities, chain->step[i], arg < 0 ? NULL : repeated(g, chain->in[arg], channels));
+  }
+  if (chain) chain->dead = true;
+  cast->dead = true;
+  infer_node(g, parities);
+}
+
 static void split_stem(Graph *g, Node *n) {
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
   Side rows, cols;
@@ -64,6 +110,7 @@ static void split_stem(Graph *g, Node *n) {
   Node *parities = walk_before(g, OP_SpaceToDepth, format_text(g->cx, "%s.parities", n->name), 1, n->in, 1);
   attr_set_int(g, parities, "blocksize", 2);
   node_set_input(g, n, 0, new_result(g, parities));
+  take_conversion(g, parities);
   infer_node(g, n);
 }
 
