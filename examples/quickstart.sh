@@ -20,9 +20,9 @@ say "compiling the model: resnetcc digits.onnx -o digits.o"
 "$prefix/bin/resnetcc" examples/digits/digits.onnx -o "$build/digits.o"
 ls -l examples/digits/digits.onnx "$build/digits.o" "$build/digits.h"
 
-say "linking the program: cc classify.c digits.o -lresnetcc_rt -lpng"
-cc -O2 -I "$build" -I "$prefix/include" examples/classify.c "$build/digits.o" \
-  -L "$prefix/lib" -lresnetcc_rt -lpng -pthread -o "$build/classify"
+say "linking the program: cc digits.c digits.o -lresnetcc_rt -lpng"
+cc -O2 -I "$build" -I "$prefix/include" examples/digits/digits.c "$build/digits.o" \
+  -L "$prefix/lib" -lresnetcc_rt -lpng -pthread -o "$build/digits"
 
-say "classifying: classify examples/digits/pictures/*.png"
-"$build/classify" examples/digits/pictures/*.png
+say "classifying: digits examples/digits/pictures/*.png"
+"$build/digits" examples/digits/pictures/*.png

@@ -9,19 +9,19 @@ sanitize=
 if nm "$RESNETCC_RT" 2>/dev/null | grep -q __asan_; then sanitize=-fsanitize=address,undefined; fi
 
 "$RESNETCC" $examples/digits/digits.onnx -o "$dir/digits.o"
-$CC -std=c11 -O1 -Wall -Wextra -Werror $sanitize -I "$dir" -I ../runtime $examples/classify.c "$dir/digits.o" \
-  "$RESNETCC_RT" -lpng -pthread -o "$dir/classify"
+$CC -std=c11 -O1 -Wall -Wextra -Werror $sanitize -I "$dir" -I ../runtime $examples/digits/digits.c "$dir/digits.o" \
+  "$RESNETCC_RT" -lpng -pthread -o "$dir/digits"
 
 count=0
 for picture in $examples/digits/pictures/*.png; do
   digit=$(basename "$picture" | cut -c 1)
-  "$dir/classify" "$picture" >"$dir/out"
+  "$dir/digits" "$picture" >"$dir/out"
   grep -q "looks like $digit " "$dir/out" || { echo "$picture:"; cat "$dir/out"; exit 1; }
   count=$((count + 1))
 done
 [ "$count" -ge 12 ] || { echo "only $count pictures"; exit 1; }
 
 for wrong in "$dir/out" "$dir/nothing"; do
-  if "$dir/classify" "$wrong" 2>"$dir/err"; then echo "$wrong was accepted"; exit 1; fi
+  if "$dir/digits" "$wrong" 2>"$dir/err"; then echo "$wrong was accepted"; exit 1; fi
   grep -q "^$wrong: ." "$dir/err"
 done

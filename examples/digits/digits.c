@@ -1,8 +1,8 @@
-/* classify: tells which handwritten digits PNG files show.
+/* digits: tells which handwritten digits PNG files show.
  *
- *   resnetcc digits/digits.onnx -o digits.o                               writes digits.o and digits.h
- *   cc classify.c digits.o -lresnetcc_rt -lpng -pthread -o classify
- *   ./classify digits/pictures/7.png ...
+ *   resnetcc digits.onnx -o digits.o                                      writes digits.o and digits.h
+ *   cc digits.c digits.o -lresnetcc_rt -lpng -pthread -o digits
+ *   ./digits pictures/7.png ...
  *
  * What belongs to the compiled model is in main: a workspace, and one call a picture. All else reads pictures and
  * prints. Own pictures work too: one digit, dark on light, filling the frame. */
@@ -96,7 +96,7 @@ int main(int argc, char **argv) {
   int status = EXIT_SUCCESS;
   void *workspace = rcc_workspace_alloc(DIGITS_WORKSPACE_SIZE);
   if (!workspace || argc < 2) {
-    fprintf(stderr, workspace ? "usage: classify PICTURE.png...\n" : "out of memory\n");
+    fprintf(stderr, workspace ? "usage: digits PICTURE.png...\n" : "out of memory\n");
     return EXIT_FAILURE;
   }
   for (int i = 1; i < argc; i++) {
