@@ -2,13 +2,14 @@
 # labels, the options or the compiler change:
 #
 #   resnetcc_add_model(TARGET MODEL file.onnx [NAME id] [OPTIONS option...] [INPUT words...] [OUTPUT words...]
-#                      [LABELS file] [DEPENDS file...])
+#                      [LABELS file] [DEPENDS file...] [TEST folder])
 #   resnetcc_add_model(TARGET file.onnx [option...])
 #
 # TARGET gets the object, the header id.h, and the runtime; so do those who link TARGET, but for the object, which they get
 # from TARGET. Where TARGET does not exist it becomes a static library. INTERFACE and OBJECT libraries hand the object to those
 # who link them. `id` is the model's file name made an identifier. INPUT and OUTPUT are values of --input and --output.
-# A model that is made by the build is named as add_custom_command does.
+# A model that is made by the build is named as add_custom_command does. TEST adds the test TARGET.id, which runs the model with
+# the folder's data sets by `resnetcc verify`; not in cross builds, where the machine that builds may not be able to.
 #
 # RESNETCC_EXECUTABLE names the compiler, where it is not that of the package; RESNETCC_TARGET and RESNETCC_CPU are its --target
 # and -mcpu. A cross build has to set all three, or give these options: a model for the machine that builds is never meant.
@@ -80,7 +81,7 @@ function(resnetcc_extend_target target object header)
 endfunction()
 
 function(resnetcc_add_model target)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "MODEL;NAME;LABELS" "OPTIONS;INPUT;OUTPUT;DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "MODEL;NAME;LABELS;TEST" "OPTIONS;INPUT;OUTPUT;DEPENDS")
   if(NOT ARG_MODEL)
     list(POP_FRONT ARG_UNPARSED_ARGUMENTS ARG_MODEL)
     list(APPEND ARG_OPTIONS ${ARG_UNPARSED_ARGUMENTS})
@@ -96,7 +97,7 @@ function(resnetcc_add_model target)
     string(MAKE_C_IDENTIFIER ${ARG_NAME} ARG_NAME)
   endif()
   resnetcc_find_compiler(compiler)
-  set(options --name=${ARG_NAME} ${ARG_OPTIONS})
+  set(options ${ARG_OPTIONS})
   resnetcc_add_default(options --target TARGET)
   resnetcc_add_default(options -mcpu CPU)
   foreach(words IN LISTS ARG_INPUT)
@@ -117,7 +118,7 @@ function(resnetcc_add_model target)
   # Makefiles do not run a command again because it has changed.
   file(GENERATE OUTPUT ${output}.options CONTENT "${options}\n")
   add_custom_command(OUTPUT ${output}.o ${output}.h
-    COMMAND ${compiler} ${options} -MF ${output}.d -o ${output}.o -- ${model}
+    COMMAND ${compiler} --name=${ARG_NAME} ${options} -MF ${output}.d -o ${output}.o -- ${model}
     DEPENDS ${model} ${compiler} ${output}.options ${ARG_DEPENDS} DEPFILE ${output}.d
     COMMENT "Compiling model ${ARG_NAME}" COMMAND_EXPAND_LISTS VERBATIM)
   # Targets of other folders don't see the command: they wait for this target.
@@ -133,5 +134,12 @@ function(resnetcc_add_model target)
   endif()
   add_dependencies(${target} ${target}.${ARG_NAME}.model)
   resnetcc_extend_target(${target} ${output}.o ${output}.h)
+  if(ARG_TEST AND NOT CMAKE_CROSSCOMPILING)
+    resnetcc_find_file(sets ${target} ${ARG_TEST})
+    if(TARGET ${compiler})
+      set(compiler $<TARGET_FILE:${compiler}>)
+    endif()
+    add_test(NAME ${target}.${ARG_NAME} COMMAND ${compiler} verify ${options} -- ${model} ${sets} COMMAND_EXPAND_LISTS)
+  endif()
 endfunction()
 cmake_policy(POP)
