@@ -41,10 +41,22 @@ static void read_path(const OptionRow *row, void *field, const char *value) {
 static void read_report(const OptionRow *row, void *field, const char *value) {
   ReportPaths *r = field;
   const char *dot = value ? strrchr(value, '.') : NULL;
-  bool known = !value || strcmp(value, "-") == 0 || (dot && strcmp(dot, ".json") == 0);
-  if (!known) usage_error("%s=%s: the file name must end in .json, or be - for standard output", row->name, value);
+  bool known = !value || strcmp(value, "-") == 0 || (dot && (strcmp(dot, ".json") == 0 || strcmp(dot, ".html") == 0));
+  if (!known) usage_error("%s=%s: the file name must end in .html or .json, or be - for standard output", row->name, value);
   if (r->n == MAX_REPORTS) usage_error("%s is given more than %d times", row->name, MAX_REPORTS);
   r->path[r->n++] = value ? value : "";
+}
+
+static void add_file(FileList *files, const char *path) {
+  if (!*path) usage_error("the name of a file or folder is empty");
+  files->path = realloc(files->path, ((size_t)files->n + 1) * sizeof *files->path);
+  if (!files->path) out_of_memory();
+  files->path[files->n++] = path;
+}
+
+static void read_file(const OptionRow *row, void *field, const char *value) {
+  (void)row;
+  add_file(field, value);
 }
 
 /* "a, b or c" */
@@ -88,12 +100,13 @@ static void read_number(const OptionRow *row, void *field, const char *value) {
 /* Numbers as in 1,2,4: only bench takes more than one. */
 static void read_counts(const OptionRow *row, void *field, const char *value) {
   Counts *c = field;
+  int64_t most = row->most ? row->most : INT32_MAX;
   *c = (Counts){0};
   for (const char *s = value;; s++) {
     char *end;
     int64_t n = number_at(s, &end);
-    if (n <= 0 || (row->most && n > row->most) || (*end && *end != ',') || c->n == MAX_COUNTS)
-      usage_error("%s=%s: it is a number from 1 to %lld, for bench also several as in 1,2,4", row->name, value, (long long)row->most);
+    if (n <= 0 || n > most || (*end && *end != ',') || c->n == MAX_COUNTS)
+      usage_error("%s=%s: it is a number from 1 to %lld, for bench also several as in 1,2,4", row->name, value, (long long)most);
     c->value[c->n++] = n;
     s = end;
     if (!*end) return;
@@ -190,12 +203,14 @@ const Command command_list[] = {
   {"inspect", "MODEL", "Tells what a model holds, and why resnetcc would refuse it.", .run = inspect},
   {"verify", "MODEL [DIR]...", "Runs a model here and compares its outputs with what is right.",
    .run = verify_command, .more = true},
+  {"bench", "MODEL", "Times the runs of a model here.", .run = bench_command},
+  {"run", "MODEL [FILE]...", "Runs a model here on pictures or tensors.", .run = run_here, .more = true},
 };
 const int command_count = COUNT(command_list);
 
 const char *const group_title[GROUP_COUNT] = {
   [OUTPUT] = "Output", [MODEL] = "Model", [CODE] = "Code", [FINDINGS] = "What a compilation finds",
-  [CHECKS] = "What a model is checked with",
+  [CHECKS] = "Running a model",
   [PROGRAM] = "The program itself", [DEVELOPER] = "For the compiler's developers",
 };
 
@@ -235,7 +250,7 @@ const OptionRow option_list[] = {
   {MODEL, EVERY, "--shape", "INPUT=1,3,224,224", EITHER, read_shape, LINE(tool.compile),
    .help = "fix the shape of an input, once for each input; with N or another name first the batch stays "
            "symbolic"},
-  {MODEL, EVERY, "--batch", "N", EITHER, read_number, OF_PASSES(batch),
+  {MODEL, EVERY, "--batch", "N", EITHER, read_counts, TOOL(batch),
    .help = "fix a symbolic batch: a call takes N images, and weights are read once for all of them where "
            "that is faster"},
   {MODEL, EVERY, "--max-memory", "SIZE", EITHER, read_size, OF_PASSES(max_memory),
@@ -286,15 +301,15 @@ const OptionRow option_list[] = {
 
   {FINDINGS, COMPILE, "--report", "FILE", OPTIONAL, read_report, TOOL(report),
    .help = "list layers and buffers, and the error against double precision, on random input, of every layer "
-           "that uses Winograd's or Strassen's algorithm; to FILE.json as JSON (- is standard output); may be repeated"},
+           "that uses Winograd's or Strassen's algorithm; as a page to FILE.html, as data to FILE.json (-: standard output); may be repeated"},
   {FINDINGS, COMPILE, "--why", NULL, NONE, read_flag, TOOL(why),
    .help = "list the algorithms that each layer can have, with their estimated or measured times"},
   {FINDINGS, COMPILE, "--profile", NULL, NONE, read_flag, TOOL(profile),
    .help = "run the object here and list the time of every layer, what share of the fp32 peak it reaches, "
            "and how many bytes it has to move"},
-  {FINDINGS, COMPILE | VERIFY, "--threads", "N", EITHER, read_counts, TOOL(threads),
+  {FINDINGS, RUNNING, "--threads", "N", EITHER, read_counts, TOOL(threads),
    .help = "threads that a run has (default: 1)", .most = MOST_THREADS},
-  {FINDINGS, EVERY, "--json", NULL, NONE, read_flag, TOOL(json),
+  {FINDINGS, EVERY & ~RUN, "--json", NULL, NONE, read_flag, TOOL(json),
    .help = "print what is found, or the error, as one object of JSON on standard output"},
   {FINDINGS, COMPILE, "-v", NULL, NONE, read_flag, TOOL(verbose),
    .help = "say what is compiled, and how large it gets"},
@@ -309,6 +324,20 @@ const OptionRow option_list[] = {
    .help = "what FILE gives, a model or a shared library, is right"},
   {CHECKS, VERIFY, "--save", "DIR", EITHER, read_path, TOOL(save),
    .help = "write the inputs and what is right to DIR/test_data_set_0, or the next that is free"},
+
+  {CHECKS, BENCH, "--seconds", "S", EITHER, read_real, TOOL(seconds),
+   .help = "time each configuration for S seconds (default: 2)"},
+  {CHECKS, BENCH, "--parallel", "N", EITHER, read_number, TOOL(parallel),
+   .help = "N runs at once, each with its own workspace and threads", .most = MOST_THREADS},
+  {CHECKS, BENCH, "--compare", "FILE", EITHER, read_path, TOOL(compare),
+   .help = "time FILE, a model or a shared library, in turns with the model"},
+  {CHECKS, RUN, "--image", "FILE", EITHER, read_file, TOOL(image),
+   .help = "run on this JPEG or PNG, brought to the input's size; may be repeated, or files stand behind the model"},
+  {CHECKS, RUN, "--in", "FILE", EITHER, read_file, TOOL(in),
+   .help = "the tensor of the next input, .npy or .pb"},
+  {CHECKS, RUN, "--out", "FILE", EITHER, read_file, TOOL(out),
+   .help = "write the next output to FILE: .npy, .pb, or .png where it is a picture"},
+  {CHECKS, RUN, "--top", "K", EITHER, read_number, TOOL(top), .help = "show the K best classes (default: 5)"},
 
   {PROGRAM, EVERY, "--help", "WHAT", OPTIONAL, read_text, LINE(help),
    .help = "print this; developer: the options for the compiler's developers; operators, markdown: the "
@@ -366,12 +395,6 @@ static int read_option(CommandLine *line, char **argv, int i) {
   return row->ends ? 0 : next ? 2 : 1;
 }
 
-static void read_operand(ToolOptions *t, const char *arg) {
-  if (!*arg) usage_error("the name of a file or folder is empty");
-  t->operand = realloc(t->operand, ((size_t)t->n_operand + 1) * sizeof *t->operand);
-  if (!t->operand) out_of_memory();
-  t->operand[t->n_operand++] = arg;
-}
 
 static void read_input(Options *o, const char *arg) {
   for (int i = 1; o->input && i < command_count; i++) {
@@ -398,13 +421,16 @@ void command_line_read(CommandLine *line, char **argv) {
   for (int i = read_command(line, argv), took; argv[i]; i += took) {
     took = 1;
     bool is_file = only_files || argv[i][0] != '-' || !argv[i][1];
-    if (is_file && line->command->more && line->tool.compile.input) read_operand(&line->tool, argv[i]);
+    if (is_file && line->command->more && line->tool.compile.input) add_file(&line->tool.operand, argv[i]);
     else if (is_file) read_input(&line->tool.compile, argv[i]);
     else if (strcmp(argv[i], "--") == 0) only_files = true;
     else took = read_option(line, argv, i);
     if (took == 0) return;
   }
-  if (line->tool.threads.n > 1) usage_error("--threads: only bench takes several numbers");
+  const Counts *batch = &line->tool.batch, *threads = &line->tool.threads;
+  bool several = batch->n > 1 || threads->n > 1;
+  if (several && line->command->run != bench_command) usage_error("%s: only bench takes several numbers", batch->n > 1 ? "--batch" : "--threads");
+  if (batch->n == 1) line->tool.compile.batch = batch->value[0];
   if (!line->tool.compile.input) usage_error("no input file; --help lists the options");
 }
 
@@ -413,5 +439,6 @@ void command_line_free(CommandLine *line) {
   for (int i = 0; i < o->n_shape; i++) free((char *)o->shape[i].input);
   free(o->shape);
   free(o->words);
-  free(line->tool.operand);
+  const FileList *const files[] = {&line->tool.operand, &line->tool.image, &line->tool.in, &line->tool.out};
+  for (size_t i = 0; i < COUNT(files); i++) free(files[i]->path);
 }

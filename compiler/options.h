@@ -15,8 +15,8 @@ extern const Command command_list[];
 extern const int command_count;
 
 enum { /* sets of commands, in their order */
-  COMPILE = 1 << 0, INSPECT = 1 << 1, VERIFY = 1 << 2,
-  RUNNING = COMPILE | VERIFY, EVERY = RUNNING | INSPECT,
+  COMPILE = 1 << 0, INSPECT = 1 << 1, VERIFY = 1 << 2, BENCH = 1 << 3, RUN = 1 << 4,
+  RUNNING = COMPILE | VERIFY | BENCH | RUN, EVERY = RUNNING | INSPECT,
 };
 
 typedef struct CommandLine {

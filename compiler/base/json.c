@@ -8,6 +8,7 @@
 static void add_character(Buffer *out, const char *s, size_t n) {
   static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD, for bytes that are no UTF-8 */
   if (*s == '"' || *s == '\\') buffer_printf(out, "\\%c", *s);
+  else if (*s == '<') buffer_printf(out, "\\u003c"); /* so that it may stand in a page's script */
   else if (*s == '\n') buffer_printf(out, "\\n");
   else if (*s == '\t') buffer_printf(out, "\\t");
   else if ((unsigned char)*s < 0x20 || *s == 0x7f) buffer_printf(out, "\\u%04x", *s);

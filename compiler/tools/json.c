@@ -5,52 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-/* ==== values ==== */
-
-void json_text(const char *s, size_t n, FILE *f) {
-  Buffer text = {0};
-  json_add_text(&text, s, n);
-  fwrite(text.data, 1, text.size, f);
-  buffer_free(&text);
-}
-
-static void put_text(const char *s, FILE *f) {
-  if (s) json_text(s, strlen(s), f);
-  else fputs("null", f);
-}
-
-/* There are no infinities in JSON. */
-static void put_double(double v, FILE *f) {
-  if (isfinite(v)) fprintf(f, "%.9g", v);
-  else fputs("null", f);
-}
-
-/* ==== members; `between` stands between them and what comes before ==== */
-
-void json_member_text(const char *between, const char *name, const char *s, FILE *f) {
-  fprintf(f, "%s\"%s\": ", between, name);
-  put_text(s, f);
-}
-
-void json_member_int(const char *between, const char *name, int64_t v, FILE *f) {
-  fprintf(f, "%s\"%s\": %" PRId64, between, name, v);
-}
-
-void json_member_number(const char *between, const char *name, double v, FILE *f) {
-  fprintf(f, "%s\"%s\": ", between, name);
-  put_double(v, f);
-}
-
-void json_member_bool(const char *between, const char *name, bool v, FILE *f) {
-  fprintf(f, "%s\"%s\": %s", between, name, v ? "true" : "false");
-}
-
-void json_member_shape(const char *between, const Shape *s, FILE *f) {
-  fprintf(f, "%s\"shape\": [", between);
-  for (int i = 0; i < s->rank; i++) fprintf(f, "%s%" PRId64, i ? ", " : "", s->d[i]);
-  fputc(']', f);
-}
-
 /* Of a list whose items have a line each. */
 static const char *between_items(int i) { return i ? ",\n    " : "\n    "; }
 
@@ -67,7 +21,7 @@ static void put_dims(const ModelTensor *t, FILE *f) {
     if (i) fputs(", ", f);
     if (strcmp(d, "?") == 0) fputs("null", f);
     else if (*d && d[strspn(d, "0123456789")] == '\0') fputs(d, f);
-    else put_text(d, f);
+    else json_string(d, f);
   }
   fputc(']', f);
 }
@@ -159,6 +113,11 @@ static void put_layer(const Report *r, const ReportLayer *l, FILE *f) {
   if (l->checked) json_member_number(", ", "error", l->error, f);
   if (l->checked) json_member_number(", ", "fp32_error", l->fp32_error, f);
   if (l->symbol) json_member_text(", ", "symbol", l->symbol, f);
+  json_member_texts(", ", "inputs", l->input, l->n_input, f);
+  json_member_texts(", ", "outputs", l->output, l->n_output, f);
+  if (l->n_step) json_member_texts(", ", "steps", l->step, l->n_step, f);
+  if (l->original > 0) json_member_int(", ", "weights", (int64_t)l->original, f);
+  if (l->original > 0) json_member_int(", ", "packed", (int64_t)l->packed, f);
   if (l->candidate) put_candidates(l, f);
   fputc('}', f);
 }
@@ -173,6 +132,8 @@ static void put_buffer(const ReportBuffer *b, FILE *f) {
   json_member_int(", ", "block", b->block, f);
   fprintf(f, ", \"halo\": [%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "]", b->top, b->left, b->bottom, b->right);
   json_member_text(", ", "alias", b->alias, f);
+  json_member_int(", ", "first", b->first, f);
+  json_member_int(", ", "last", b->last, f);
   fputc('}', f);
 }
 
@@ -182,6 +143,24 @@ static void put_kernels(const Report *r, FILE *f) {
     fputs(between_items(i), f);
     json_member_text("{", "symbol", r->kernel[i].symbol, f);
     json_member_text(", ", "key", r->kernel[i].key, f);
+    fputc('}', f);
+  }
+  fputc(']', f);
+}
+
+static void put_imported(const Report *r, FILE *f) {
+  fputs(",\n \"imported\": [", f);
+  for (int i = 0; i < r->n_imported; i++) {
+    const ReportImported *n = &r->imported[i];
+    fputs(between_items(i), f);
+    json_member_text("{", "node", n->node, f);
+    json_member_text(", ", "operator", n->op, f);
+    json_member_text(", ", "what", n->what, f);
+    json_member_texts(", ", "inputs", n->input, n->n_input, f);
+    json_member_texts(", ", "outputs", n->output, n->n_output, f);
+    json_member_text(", ", "pass", n->pass, f);
+    if (n->layer >= 0) json_member_int(", ", "layer", n->layer, f);
+    json_member_text(", ", "fate", n->fate, f);
     fputc('}', f);
   }
   fputc(']', f);
@@ -226,6 +205,7 @@ static void put_profile(const Report *r, FILE *f) {
   json_member_int(",\n \"profile\": {", "runs", r->runs, f);
   json_member_int(", ", "threads", r->threads, f);
   json_member_number(", ", "peak_gflops", r->peak, f);
+  json_member_number(", ", "bandwidth_gbs", r->bandwidth, f);
   fputc('}', f);
 }
 
@@ -242,7 +222,9 @@ void json_report(const Report *r, FILE *f) {
   if (r->runs) json_member_number(",\n ", "total_ms", 1e3 * total_seconds(r), f);
   if (r->triple) put_code(r, f);
   else if (r->n_set) json_agreement(r, f);
+  else if (r->n_bench) json_bench(r, f);
   else put_inspection(r, f);
+  if (r->n_imported) put_imported(r, f);
   if (r->samples) put_accuracy(r, f);
   if (r->runs) put_profile(r, f);
   fputs("}\n", f);

@@ -13,6 +13,12 @@ typedef struct ReportPaths {
   const char *path[MAX_REPORTS]; /* "": the tables for people; "-": JSON on standard output; else the ending says what */
 } ReportPaths;
 
+/* Files of an option that may be repeated, or that stand behind the model. */
+typedef struct FileList {
+  int n;
+  const char **path;
+} FileList;
+
 /* Numbers of a list as in 1,2,4. */
 enum { MAX_COUNTS = 16 };
 typedef struct Counts {
@@ -31,12 +37,17 @@ typedef struct ToolOptions {
   const char *depend_file; /* -MF */
   const char *dump;        /* letters of the passes to print the graph after */
   Counts threads;          /* that a run is lent; none: not given */
-  const char **operand;    /* behind the model */
-  int n_operand;
+  Counts batch;            /* bench: as --batch has it, else its only one is in `compile` */
+  FileList operand;        /* behind the model */
   int64_t seed;            /* of random inputs; 0: not given */
   double rtol;             /* verify: what may differ, of the largest output; 0: not given */
   bool per_node;
   const char *save, *against;
+  FileList image, in, out; /* run */
+  int64_t top;             /* classes that run shows; 0: not given */
+  double seconds;          /* bench: of each configuration; 0: not given */
+  int64_t parallel;        /* instances at once; 0: not given */
+  const char *compare;
 } ToolOptions;
 
 /* ==== work.c ==== */
@@ -44,12 +55,14 @@ typedef struct ToolOptions {
 /* Does a command's work in an arena. What that returns, or 1 with cx->error set, which --json has printed as well. */
 int work(Context *cx, const ToolOptions *opt, int (*command)(Context *cx, const ToolOptions *opt));
 
-/* ==== driver.c, inspect.c, verify.c: the commands ==== */
+/* ==== driver.c, inspect.c, verify.c, bench.c, run.c: the commands ==== */
 
 enum { DIFFERS = 2 }; /* what verify_command returns where it found a difference */
 int compile(Context *cx, const ToolOptions *opt); /* import to files */
 int inspect(Context *cx, const ToolOptions *opt);
 int verify_command(Context *cx, const ToolOptions *opt);
+int bench_command(Context *cx, const ToolOptions *opt);
+int run_here(Context *cx, const ToolOptions *opt);
 
 /* ==== elf.c, compiled.c: what an object, a library or a program holds ==== */
 
@@ -110,6 +123,21 @@ typedef struct DataSet {
 DataSet data_set_read(Context *cx, const char *folder);
 /* The folder itself where it is a data set, else its folders test_data_set_* by number. */
 const char **data_sets_in(Context *cx, const char *folder, int *count);
+
+/* ==== npy.c ==== */
+
+Tensor npy_parse(Context *cx, const void *data, size_t size); /* copied; fails where it is no dense array of numbers */
+void npy_print(Context *cx, const Tensor *t, Buffer *out);
+
+/* ==== picture.c ==== */
+
+typedef struct Picture {
+  int width, height;
+  uint8_t *rgb;            /* a byte each, rows without gaps */
+} Picture;
+/* A JPEG or PNG; fails where it is neither, or this program was built without its library. */
+Picture picture_read(Context *cx, const char *path);
+void picture_print(Context *cx, const Picture *p, Buffer *out); /* a PNG */
 
 /* ==== reference.c: what a compiled model is held against ==== */
 
@@ -180,6 +208,8 @@ const double *timing_best(const Timing *t);
 bool *timing_skip(Timing *t); /* by layer: the next runs pass it over; false at first */
 /* GFLOP/s of multiply-adds in registers, measured now on as many threads. */
 double timing_peak(Timing *t);
+/* GB/s that as many threads move to and from memory. */
+double timing_bandwidth(Timing *t);
 void timing_close(Timing *t);
 
 /* ==== report.c: what a compilation found; printers know nothing else ==== */
@@ -208,6 +238,9 @@ typedef struct ReportLayer {
   const char *algorithm;   /* "": the operator has one only */
   const ReportCandidate *candidate; /* what it could have, the least costly first */
   int n_candidate;
+  const char **input, **output, **step; /* values that it reads and makes, constants left out; its epilogue */
+  int n_input, n_output, n_step;
+  double original, packed; /* bytes of its constants in the graph, and in the object */
   int phases;              /* functions that compute it, one after the other; 0: none does, or code was not made */
   const char *symbol;      /* of the first of them */
   double gflop, bytes;     /* that it takes; that it has to move */
@@ -223,6 +256,7 @@ typedef struct ReportBuffer {
   int64_t offset, bytes;
   int block;               /* channels of one; 0: dense */
   int64_t top, left, bottom, right; /* the halo */
+  int first, last;         /* layers: that makes it, and the last that reads it */
 } ReportBuffer;
 
 /* An output held against what it should be. */
@@ -248,6 +282,28 @@ typedef struct ReportNode {
   const char *node, *op, *algorithm;
   ReportOutput output;
 } ReportNode;
+
+/* Runs of a model as bench has timed them; seconds. */
+typedef struct ReportBench {
+  const char *model;
+  int threads, parallel;
+  int64_t batch, images;   /* as a run is told, and how many it computes */
+  int64_t runs;            /* behind the first */
+  double first, least, median, p90, p99, mean;
+  double rate;             /* images per second, of all instances */
+  double cpu;              /* of all threads for a run */
+  double memory;           /* bytes, the process's peak */
+  double others;           /* share of the machine's CPUs that other programs had */
+} ReportBench;
+
+/* A node of the model and what became of it. */
+typedef struct ReportImported {
+  const char *node, *op, *what, *fate;
+  const char *pass;        /* in which it ceased to be one of the graph; NULL: it never did */
+  int layer;               /* that computes it; -1: none */
+  const char **input, **output;
+  int n_input, n_output;
+} ReportImported;
 
 typedef struct Report {
   Context *cx;
@@ -277,6 +333,14 @@ typedef struct Report {
   int n_set, n_agree;
   ReportNode *node;        /* --per-node */
   int n_node;
+  ReportBench *bench;
+  int n_bench;
+  bool compiled;           /* for bench, in this process */
+  ReportImported *imported; /* of a report that is written to a file */
+  int n_imported;
+  const char *call;        /* the prototype of NAME_run; NULL: no object was made */
+  int64_t object;          /* bytes */
+  double bandwidth;        /* GB/s to and from memory, of the profile */
 } Report;
 
 Report *report_new(const Build *b);               /* after the passes */
@@ -298,6 +362,13 @@ ReportOutput compare_output(const Tensor *got, const Tensor *want, double rtol);
 /* --per-node: every layer's result for the first image of the set; `model` is the runner's graph. */
 void report_nodes(Report *r, const ToolOptions *opt, const Graph *model, const DataSet *s);
 
+/* ==== history.c: what became of a model's nodes ==== */
+
+typedef struct History History;
+History *history_new(const Graph *g);            /* as imported */
+void history_pass(History *h, const Graph *g, const Pass *p); /* after each */
+void report_history(Report *r, const History *h);
+
 /* ==== text.c: a report for people ==== */
 
 void print_model(const Report *r, FILE *f);      /* inspect */
@@ -307,21 +378,35 @@ void print_symbols(const Report *r, FILE *f);    /* and whose code the object's 
 void print_candidates(const Report *r, FILE *f); /* --why: a line for each of every layer; * marks the chosen ones */
 void print_times(const Report *r, FILE *f);      /* --profile: a table of the layers, and one of the algorithms */
 
-/* ==== agreement.c: the same of verify ==== */
+/* ==== member.c: JSON ==== */
 
-void print_agreement(const Report *r, FILE *f);
-void json_agreement(const Report *r, FILE *f);   /* members */
-
-/* ==== json.c: a report for programs ==== */
-
-#define REPORT_FORMAT "resnetcc-report/1" /* the number changes where a member goes or means something else, not where one comes */
 void json_text(const char *s, size_t n, FILE *f); /* as a string of JSON, in UTF-8 */
+void json_string(const char *s, FILE *f);            /* the same; null where it is NULL */
 /* Members of an object; `between` stands between them and what comes before. */
 void json_member_text(const char *between, const char *name, const char *s, FILE *f);
 void json_member_int(const char *between, const char *name, int64_t v, FILE *f);
 void json_member_number(const char *between, const char *name, double v, FILE *f); /* null where it is none of JSON's */
 void json_member_bool(const char *between, const char *name, bool v, FILE *f);
 void json_member_shape(const char *between, const Shape *s, FILE *f); /* "shape" */
+void json_member_texts(const char *between, const char *name, const char *const *text, int n, FILE *f);
+
+/* ==== rates.c: the same of bench ==== */
+
+void print_bench(const Report *r, FILE *f);
+void json_bench(const Report *r, FILE *f);       /* a member */
+
+/* ==== agreement.c: the same of verify ==== */
+
+void print_agreement(const Report *r, FILE *f);
+void json_agreement(const Report *r, FILE *f);   /* members */
+
+/* ==== html.c: a report as a page ==== */
+
+void html_report(const Report *r, Buffer *out);
+
+/* ==== json.c: a report for programs ==== */
+
+#define REPORT_FORMAT "resnetcc-report/1" /* the number changes where a member goes or means something else, not where one comes */
 void json_report(const Report *r, FILE *f);
 void json_error(const ReportError *e, FILE *f);
 #endif

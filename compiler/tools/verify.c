@@ -116,11 +116,11 @@ static const char **list_sets(const Verify *v, int *count) {
   const ToolOptions *opt = v->opt;
   const char **all = NULL;
   *count = 0;
-  for (int i = 0; i < opt->n_operand || i == 0; i++) {
-    const char *folder = opt->n_operand ? opt->operand[i] : path_folder(cx, opt->compile.input);
+  for (int i = 0; i < opt->operand.n || i == 0; i++) {
+    const char *folder = opt->operand.n ? opt->operand.path[i] : path_folder(cx, opt->compile.input);
     int n;
     const char **some = data_sets_in(cx, folder, &n);
-    if (n == 0 && opt->n_operand) fail(cx, "'%s' holds no data set: neither output_0.pb nor folders test_data_set_*", folder);
+    if (n == 0 && opt->operand.n) fail(cx, "'%s' holds no data set: neither output_0.pb nor folders test_data_set_*", folder);
     const char **longer = alloc_n(cx, (size_t)(*count + n) + 1, sizeof *longer);
     move_bytes(longer, all, (size_t)*count * sizeof *all);
     move_bytes(longer + *count, some, (size_t)n * sizeof *some);

@@ -1,0 +1,366 @@
+/* run.c: the command run: a model runs here on pictures or tensors, and what comes out is shown or written. */
+#include "tools.h"
+
+#include "resnetcc_image.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Run {
+  Context *cx;
+  const ToolOptions *opt;
+  const rcc_model *model;
+  Runner *runner;
+  Instance *instance;
+  const char **label;  /* a class each; NULL: they have numbers alone */
+  int64_t n_label;
+  int64_t batch;
+} Run;
+
+/* ==== which file is what ==== */
+
+typedef enum FileKind { TENSOR_FILE, NPY_FILE, PICTURE_FILE } FileKind;
+
+static FileKind kind_of(Context *cx, const char *path) {
+  uint8_t head[8] = {0};
+  FILE *f = fopen(path, "rb");
+  cx->file = path;
+  if (!f) fail(cx, "%s", strerror(errno));
+  size_t n = fread(head, 1, sizeof head, f);
+  fclose(f);
+  if (n >= 6 && same_bytes(head, "\x93NUMPY", 6)) return NPY_FILE;
+  bool jpeg = head[0] == 0xff && head[1] == 0xd8, png = same_bytes(head, "\x89PNG\r\n\x1a\n", 8);
+  return jpeg || png ? PICTURE_FILE : TENSOR_FILE;
+}
+
+static const char *ending_of(const char *path) {
+  const char *dot = strrchr(path_base(path), '.');
+  return dot ? dot : "";
+}
+
+/* ==== pictures ==== */
+
+/* How an input takes a picture. */
+typedef struct PictureInput {
+  int width, height;
+  int64_t channels;
+  bool planes;         /* a plane of each colour, not the colours of a pixel beside each other */
+  bool bytes;          /* else floats */
+} PictureInput;
+
+static bool is_colours(int64_t n) { return n == 1 || n == 3 || n == 4; }
+
+static bool picture_input(const Run *r, PictureInput *p) {
+  const rcc_tensor *t = &r->model->inputs[0];
+  if (r->model->n_inputs != 1 || t->rank != 4 || (t->type != T_U8 && t->type != T_F32)) return false;
+  const int64_t *d = t->dims;
+  if (d[0] > 1) fail(r->cx, "its batch is %lld; a picture is run by itself, so compile it with a symbolic batch or with one of 1", (long long)d[0]);
+  *p = (PictureInput){.bytes = t->type == T_U8, .planes = is_colours(d[1]) && !(t->type == T_U8 && is_colours(d[3]))};
+  if (!p->planes && !is_colours(d[3])) return false;
+  p->channels = d[p->planes ? 1 : 3];
+  p->height = (int)size_min(d[p->planes ? 2 : 1], 65535);
+  p->width = (int)size_min(d[p->planes ? 3 : 2], 65535);
+  return p->width > 0 && p->height > 0;
+}
+
+/* ITU-R 601, as Pillow rounds it. */
+static uint8_t gray_of(const uint8_t *rgb) { return (uint8_t)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16); }
+
+static uint8_t colour_of(const PictureInput *p, const uint8_t *rgb, int64_t channel) {
+  if (p->channels == 1) return gray_of(rgb);
+  if (channel == 3) return 255;
+  return rgb[channel];
+}
+
+static float normalised(const PictureInput *p, uint8_t v, int64_t channel) {
+  static const float mean[] = {123.675f, 116.28f, 103.53f}, deviation[] = {58.395f, 57.12f, 57.375f};
+  int c = channel < 3 && p->channels > 1 ? (int)channel : 0;
+  return ((float)v - mean[c]) / deviation[c];
+}
+
+/* The shorter side becomes 256 where the input's is 224. */
+static int short_side_of(const PictureInput *p) {
+  int least = p->width < p->height ? p->width : p->height;
+  return (least * 256 + 112) / 224;
+}
+
+static const void *picture_data(const Run *r, const PictureInput *p, const char *path) {
+  Context *cx = r->cx;
+  Picture whole = picture_read(cx, path);
+  size_t pixels = (size_t)p->width * (size_t)p->height, n = pixels * (size_t)p->channels;
+  uint8_t *rgb = alloc_n(cx, pixels, 3), *bytes = alloc_n(cx, n, 1);
+  float *floats = alloc_n(cx, n, sizeof *floats);
+  int error = rcc_image_fit(whole.rgb, whole.width, whole.height, 3 * (size_t)whole.width, rgb, p->width, p->height, RCC_IMAGE_CROP, short_side_of(p));
+  cx->file = path;
+  if (error) fail(cx, "it cannot be brought to %dx%d", p->width, p->height);
+  for (size_t i = 0; i < pixels; i++) {
+    for (int64_t c = 0; c < p->channels; c++) {
+      size_t at = p->planes ? (size_t)c * pixels + i : i * (size_t)p->channels + (size_t)c;
+      bytes[at] = colour_of(p, rgb + 3 * i, c);
+      floats[at] = normalised(p, bytes[at], c);
+    }
+  }
+  return p->bytes ? (const void *)bytes : floats;
+}
+
+/* ==== classes ==== */
+
+static void read_labels(Run *r, const char *path) {
+  size_t size;
+  const char *text = read_whole_file(r->cx, path, &size);
+  r->label = alloc_n(r->cx, size + 1, sizeof *r->label);
+  for (const char *line = text; line < text + size;) {
+    const char *end = memchr(line, '\n', (size_t)(text + size - line));
+    if (!end) end = text + size;
+    size_t n = (size_t)(end - line);
+    if (n && line[n - 1] == '\r') n--;
+    r->label[r->n_label++] = printable_text(r->cx, copy_bytes_as_text(r->cx, line, n));
+    line = end + 1;
+  }
+}
+
+enum { BAR = 24, LABEL_WIDTH = 38 };
+
+static void print_class(const Run *r, int64_t class, double score) {
+  char bar[BAR + 1];
+  int n = score > 0 ? (int)(score * BAR + 0.5) : 0;
+  memset(bar, '#', sizeof bar);
+  bar[n < BAR ? n : BAR] = '\0';
+  printf("  %6.2f %%  %-*s  ", 100 * score, BAR, bar);
+  if (class >= 0 && class < r->n_label) printf("%.*s\n", LABEL_WIDTH, r->label[class]);
+  else printf("class %lld\n", (long long)class);
+}
+
+/* One vector of scores, an element for each class. */
+static bool is_scores(const Tensor *t) {
+  int64_t n = shape_count(&t->shape), widest = 0;
+  for (int i = 0; i < t->shape.rank; i++) widest = size_max(widest, t->shape.d[i]);
+  return type_is_float(t->type) && n > 1 && widest == n;
+}
+
+static bool are_probabilities(const double *v, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) {
+    if (!(v[i] >= 0)) return false;
+    sum += v[i];
+  }
+  return fabs(sum - 1) < 1e-2;
+}
+
+static void make_probabilities(double *v, int64_t n) {
+  double largest = v[0], sum = 0;
+  for (int64_t i = 0; i < n; i++) largest = fmax(largest, v[i]);
+  for (int64_t i = 0; i < n; i++) sum += v[i] = exp(v[i] - largest);
+  for (int64_t i = 0; i < n; i++) v[i] /= sum;
+}
+
+static void check_labels(const Run *r) {
+  const Tensor *t = instance_outputs(r->instance);
+  for (int i = 0; i < r->model->n_outputs && r->label; i++) {
+    int64_t n = shape_count(&t[i].shape);
+    if (is_scores(&t[i]) && n != r->n_label)
+      fail(r->cx, "--labels: the file has %lld lines, the output \"%s\" %lld classes", (long long)r->n_label, t[i].name, (long long)n);
+  }
+}
+
+static void print_scores(const Run *r, const Tensor *t) {
+  int64_t n = shape_count(&t->shape), top = r->opt->top ? r->opt->top : 5;
+  double *v = alloc_n(r->cx, (size_t)n, sizeof *v);
+  for (int64_t i = 0; i < n; i++) v[i] = get_number(t->type, t->data, i).f;
+  if (!are_probabilities(v, n)) make_probabilities(v, n);
+  for (int64_t k = 0; k < top && k < n; k++) {
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++) best = v[i] > v[best] || isnan(v[best]) ? i : best;
+    print_class(r, best, v[best]);
+    v[best] = -1;
+  }
+}
+
+/* The classes and their scores that --output=topK gives. */
+static bool is_ranking(const Run *r, const Tensor *t, int i) {
+  return i + 1 < r->model->n_outputs && t[i].type == T_I32 && type_is_float(t[i + 1].type) && shape_equal(&t[i].shape, &t[i + 1].shape);
+}
+
+static void print_ranking(const Run *r, const Tensor *t) {
+  for (int64_t i = 0; i < shape_count(&t->shape); i++) {
+    print_class(r, get_number(t[0].type, t[0].data, i).i, get_number(t[1].type, t[1].data, i).f);
+  }
+}
+
+static void print_summary(const Run *r, const Tensor *t) {
+  double least = INFINITY, most = -INFINITY, sum = 0;
+  int64_t n = shape_count(&t->shape);
+  for (int64_t i = 0; i < n; i++) {
+    Number x = get_number(t->type, t->data, i);
+    double v = type_is_float(t->type) ? x.f : type_is_unsigned(t->type) ? (double)x.u : (double)x.i;
+    least = fmin(least, v);
+    most = fmax(most, v);
+    sum += v;
+  }
+  printf("  %s: %s %s", printable_text(r->cx, t->name), type_name(t->type), shape_text(r->cx, &t->shape));
+  if (n) printf(", from %.6g to %.6g, mean %.6g", least, most, sum / (double)n);
+  printf("\n");
+}
+
+/* ==== what is written ==== */
+
+/* [1,3,H,W] or [1,H,W,3], of bytes or of floats from 0 to 1 or to 255. */
+static Picture picture_of(Context *cx, const Tensor *t) {
+  const Shape *s = &t->shape;
+  bool planes = s->rank == 4 && s->d[1] == 3, fits = s->rank == 4 && s->d[0] == 1 && (planes || s->d[3] == 3);
+  if (!fits || !(t->type == T_U8 || t->type == T_F32)) fail(cx, "the output \"%s\" is %s %s, no picture; write it to .npy", t->name, type_name(t->type), shape_text(cx, s));
+  Picture p = {.height = (int)s->d[planes ? 2 : 1], .width = (int)s->d[planes ? 3 : 2]};
+  size_t pixels = (size_t)shape_count(s) / 3;
+  double largest = 0;
+  p.rgb = alloc_n(cx, pixels, 3);
+  for (size_t i = 0; i < 3 * pixels && t->type == T_F32; i++) largest = fmax(largest, get_number(t->type, t->data, (int64_t)i).f);
+  double unit = t->type == T_F32 && largest <= 2 ? 255 : 1;
+  for (size_t i = 0; i < 3 * pixels; i++) {
+    size_t at = planes ? i % 3 * pixels + i / 3 : i;
+    double v = t->type == T_U8 ? ((const uint8_t *)t->data)[at] : unit * (double)((const float *)t->data)[at];
+    p.rgb[i] = v > 0 ? v < 255 ? (uint8_t)(v + 0.5) : 255 : 0;
+  }
+  return p;
+}
+
+static void write_output(const Run *r, const Tensor *t, const char *path) {
+  Context *cx = r->cx;
+  Buffer bytes = {0};
+  cx->file = path;
+  output_check(cx, path);
+  if (strcmp(ending_of(path), ".png") == 0) {
+    Picture p = picture_of(cx, t);
+    picture_print(cx, &p, &bytes);
+  } else if (strcmp(ending_of(path), ".npy") == 0) {
+    npy_print(cx, t, &bytes);
+  } else {
+    save_tensor(cx, t->name, t->type, &t->shape, t->data, &bytes);
+  }
+  Output *out = output_open(cx, path);
+  output_write(out, bytes.data, bytes.size);
+  buffer_free(&bytes);
+  output_finish(cx, &out, 1);
+}
+
+/* A run has as many names as it has outputs; of several pictures each has its own, one behind the other. */
+static void show_outputs(const Run *r, int number) {
+  const Tensor *t = instance_outputs(r->instance);
+  for (int i = 0; i < r->model->n_outputs; i++) {
+    int file = number * r->model->n_outputs + i;
+    if (file < r->opt->out.n) write_output(r, &t[i], r->opt->out.path[file]);
+    if (is_ranking(r, t, i)) print_ranking(r, &t[i++]);
+    else if (is_scores(&t[i])) print_scores(r, &t[i]);
+    else print_summary(r, &t[i]);
+  }
+}
+
+/* ==== runs ==== */
+
+static void run_on(const Run *r, const char *what, const void *const *in, int number) {
+  int error = instance_run(r->instance, in);
+  double start = wall_seconds();
+  if (!error) error = instance_run(r->instance, in); /* the first has brought the weights to memory */
+  double ms = 1e3 * (wall_seconds() - start);
+  r->cx->file = r->opt->compile.input;
+  if (error) fail(r->cx, "it cannot run here: %s", rcc_strerror(error));
+  printf("%s: %.*f ms\n", printable_text(r->cx, what), ms < 10 ? 3 : 1, ms);
+  show_outputs(r, number);
+}
+
+static void run_pictures(Run *r, const FileList *files) {
+  PictureInput p;
+  const rcc_tensor *t = &r->model->inputs[0];
+  r->cx->file = r->opt->compile.input;
+  if (!picture_input(r, &p)) {
+    Tensor whole = runner_tensor(t, 1);
+    fail(r->cx, "the input \"%s\" is %s %s and takes no picture; give tensors with --in", t->name, type_name(whole.type), shape_text(r->cx, &whole.shape));
+  }
+  for (int i = 0; i < files->n; i++) {
+    const void *in = picture_data(r, &p, files->path[i]);
+    if (i == 0 && !p.bytes) message_print(MESSAGE_NOTE, "pictures are normalised as for torchvision's models, which is assumed");
+    run_on(r, files->path[i], &in, i);
+  }
+}
+
+static Tensor read_tensor_file(Context *cx, const char *path) {
+  size_t size;
+  if (kind_of(cx, path) == TENSOR_FILE) return tensor_read(cx, path);
+  const void *data = read_whole_file(cx, path, &size);
+  return npy_parse(cx, data, size);
+}
+
+static void check_input(Run *r, const char *path, const Tensor *is, const rcc_tensor *t) {
+  Context *cx = r->cx;
+  for (int k = 0; k < t->rank && k < is->shape.rank; k++) {
+    if (t->dims[k] < 0) r->batch = is->shape.d[k];
+  }
+  Tensor want = runner_tensor(t, r->batch);
+  cx->file = path;
+  if (is->type != want.type) fail(cx, "it is %s, the input \"%s\" %s; convert it, as in x.astype('float32')", type_name(is->type), t->name, type_name(want.type));
+  if (!shape_equal(&is->shape, &want.shape)) fail(cx, "it has the shape %s, the input \"%s\" %s", shape_text(cx, &is->shape), t->name, shape_text(cx, &want.shape));
+}
+
+static void run_tensors(Run *r, const FileList *files) {
+  const rcc_model *m = r->model;
+  r->cx->file = r->opt->compile.input;
+  if (files->n != m->n_inputs) fail(r->cx, "the model has %d inputs, %d files are given; name one for each with --in", m->n_inputs, files->n);
+  const void **in = alloc_n(r->cx, (size_t)m->n_inputs + 1, sizeof *in);
+  for (int i = 0; i < m->n_inputs; i++) {
+    Tensor t = read_tensor_file(r->cx, files->path[i]);
+    check_input(r, files->path[i], &t, &m->inputs[i]);
+    in[i] = t.data;
+  }
+  int threads = r->opt->threads.n ? (int)r->opt->threads.value[0] : 1;
+  r->cx->file = r->opt->compile.input;
+  if (r->batch != 1) {
+    instance_close(r->instance);
+    r->instance = instance_open(r->cx, m, r->batch, threads);
+  }
+  run_on(r, files->n ? files->path[0] : r->opt->compile.input, in, 0);
+}
+
+/* Names without an option are told apart by what the files hold. */
+static void sort_files(const Run *r, FileList *picture, FileList *tensor) {
+  const ToolOptions *o = r->opt;
+  size_t most = (size_t)(o->image.n + o->in.n + o->operand.n) + 1;
+  *picture = (FileList){.path = alloc_n(r->cx, most, sizeof *picture->path)};
+  *tensor = (FileList){.path = alloc_n(r->cx, most, sizeof *tensor->path)};
+  for (int i = 0; i < o->image.n; i++) picture->path[picture->n++] = o->image.path[i];
+  for (int i = 0; i < o->in.n; i++) tensor->path[tensor->n++] = o->in.path[i];
+  for (int i = 0; i < o->operand.n; i++) {
+    FileList *to = kind_of(r->cx, o->operand.path[i]) == PICTURE_FILE ? picture : tensor;
+    to->path[to->n++] = o->operand.path[i];
+  }
+}
+
+static void check_outputs(Context *cx, const ToolOptions *opt) {
+  for (int i = 0; i < opt->out.n; i++) {
+    const char *ending = ending_of(opt->out.path[i]);
+    bool known = strcmp(ending, ".npy") == 0 || strcmp(ending, ".pb") == 0 || strcmp(ending, ".png") == 0;
+    if (!known) fail(cx, "--out %s: the file name must end in .npy, .pb or .png", opt->out.path[i]);
+  }
+}
+
+static int run_model(Context *cx, const ToolOptions *opt) {
+  Run r = {.cx = cx, .opt = opt, .batch = 1};
+  FileList pictures, tensors;
+  check_outputs(cx, opt);
+  sort_files(&r, &pictures, &tensors);
+  cx->file = opt->compile.input;
+  if (pictures.n && tensors.n) fail(cx, "pictures and tensors are given; run takes one or the other");
+  if (!pictures.n && !tensors.n) fail(cx, "nothing to run it on; name a picture (JPEG, PNG) or a tensor for each input (.npy, .pb)");
+  if (opt->compile.labels) read_labels(&r, opt->compile.labels);
+  r.runner = runner_open(cx, opt, opt->compile.input);
+  r.model = runner_view(r.runner)->model;
+  r.instance = instance_open(cx, r.model, 1, opt->threads.n ? (int)opt->threads.value[0] : 1);
+  cx->file = opt->compile.input;
+  check_labels(&r);
+  if (pictures.n) run_pictures(&r, &pictures);
+  else run_tensors(&r, &tensors);
+  instance_close(r.instance);
+  runner_close(r.runner);
+  return 0;
+}
+
+int run_here(Context *cx, const ToolOptions *opt) { return work(cx, opt, run_model); }
