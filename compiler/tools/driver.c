@@ -73,6 +73,7 @@ static void write_code(Build *b, const ToolOptions *opt, Report *r, Output *out)
   output_write(out, object.data, object.size);
   output_write(out, object.tail, object.tail_size);
   report_code(r, b);
+  r->object = (int64_t)(object.size + object.tail_size);
   if (opt->profile) report_times(r, b, &object, opt->threads.n ? (int)opt->threads.value[0] : 1);
   object_free(&object);
 }
@@ -105,7 +106,18 @@ static void write_depend(const Build *b, const ToolOptions *opt, const Paths *pa
   write_text(out, &text);
 }
 
-static void write_report(const Report *r, Output *out) {
+static bool is_page(const char *path) {
+  size_t n = strlen(path);
+  return n > 5 && strcmp(path + n - 5, ".html") == 0;
+}
+
+static void write_page(const Report *r, Output *out) {
+  Buffer text = {0};
+  html_report(r, &text);
+  write_text(out, &text);
+}
+
+static void write_data(const Report *r, Output *out) {
   char *text = NULL;
   size_t size = 0;
   FILE *f = open_memstream(&text, &size);
@@ -136,7 +148,8 @@ static void write_files(Build *b, const ToolOptions *opt, const Paths *paths, Re
   if (paths->weights) write_weights(b, out[n++] = output_open(cx, paths->weights));
   if (paths->tuning) write_tuning(b, out[n++] = output_open(cx, paths->tuning));
   if (paths->depend) write_depend(b, opt, paths, out[n++] = output_open(cx, paths->depend));
-  for (int i = 0; i < paths->n_report; i++) write_report(r, out[n++] = output_open(cx, paths->report[i]));
+  for (int i = 0; i < paths->n_report; i++)
+    (is_page(paths->report[i]) ? write_page : write_data)(r, out[n++] = output_open(cx, paths->report[i]));
   output_finish(cx, out, n);
   print_time(opt, "emit", &last);
 }
@@ -176,6 +189,7 @@ static void dump(Graph *g, const Pass *p) {
 typedef struct Watch {
   const ToolOptions *opt;
   Witness *witness;      /* NULL: nobody asked for it */
+  History *history;      /* likewise */
   double last;           /* when the pass began */
 } Watch;
 
@@ -183,6 +197,7 @@ static void after_pass(void *watch, Graph *g, const Pass *p) {
   Watch *w = watch;
   print_time(w->opt, p->name, &w->last);
   if (w->witness) witness_check(w->witness, g, p);
+  if (w->history) history_pass(w->history, g, p);
   if (w->opt->dump && strchr(w->opt->dump, p->letter)) dump(g, p);
   w->last = wall_seconds();
 }
@@ -193,6 +208,7 @@ static Graph *front(Context *cx, const ToolOptions *opt, const Paths *paths, Wat
   Graph *g = import_model(cx, &opt->compile);
   print_time(opt, "import", &last);
   for (int i = 0; i < g->n_external; i++) paths_check_input(cx, paths, g->external[i]);
+  if (paths->n_report) w->history = history_new(g);
   w->last = wall_seconds();
   front_run(g, after_pass, w);
   return g;
@@ -217,6 +233,7 @@ static int compile_model(Context *cx, const ToolOptions *opt) {
   build_run(b, after_pass, &w);
   if (times && *opt->tune) tuning_warn(times, opt->tune);
   Report *r = report(b, opt, &paths);
+  if (w.history) report_history(r, w.history);
   write_files(b, opt, &paths, r);
   if (opt->json) json_report(r, stdout);
   return 0;

@@ -7,6 +7,7 @@ void report_times(Report *r, Build *b, const Object *o, int threads) {
   Timing *t = timing_open(b, o, "--profile", threads);
   Progress shown = progress_begin(stderr, "profile: run");
   r->peak = timing_peak(t);
+  r->bandwidth = timing_bandwidth(t);
   for (int i = 0; i < RUNS; i++) {
     progress_show(&shown, i + 1, RUNS);
     timing_run(t);

@@ -2,6 +2,7 @@
 #include "tools.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* ==== what a layer does ==== */
 
@@ -62,6 +63,29 @@ static const ReportCandidate *candidates_of(Context *cx, const Candidates *list)
   return c;
 }
 
+/* Values, not constants. */
+static const char **names_of(Context *cx, Value *const *v, int n, int *count) {
+  const char **name = alloc_n(cx, (size_t)n + 1, sizeof *name);
+  *count = 0;
+  for (int i = 0; i < n; i++) {
+    if (v[i] && !v[i]->data) name[(*count)++] = v[i]->name;
+  }
+  return name;
+}
+
+static void list_parts(const Build *b, const Node *n, ReportLayer *l) {
+  Context *cx = b->graph->cx;
+  l->input = names_of(cx, n->in, n->n_in, &l->n_input);
+  l->output = names_of(cx, n->out, n->n_out, &l->n_output);
+  l->step = alloc_n(cx, (size_t)n->n_step + 1, sizeof *l->step);
+  for (int i = 0; i < n->n_step; i++) l->step[l->n_step++] = op_info[n->step[i].op].name;
+  for (int i = 0; i < n->n_in; i++) {
+    if (n->in[i] && n->in[i]->data) l->original += (double)value_bytes(n->in[i]);
+  }
+  double packed = (double)packed_bytes(b, n);
+  l->packed = packed > 0 ? packed + l->original - (double)value_bytes(n->in[1]) : l->original;
+}
+
 static ReportLayer layer_of(const Build *b, const Node *n) {
   Graph *g = b->graph;
   ReportLayer l = {.node = n->name, .op = op_info[n->op].name, .what = layer_text(g, n),
@@ -73,6 +97,7 @@ static ReportLayer layer_of(const Build *b, const Node *n) {
   if (n->candidates) l.n_candidate = n->candidates->n;
   l.gflop = 2e-9 * multiplications(n);
   l.bytes = bytes_moved(b, n);
+  list_parts(b, n, &l);
   return l;
 }
 
@@ -89,11 +114,24 @@ static ReportBuffer buffer_of(const Value *v) {
   };
 }
 
+/* Number of the layer that makes v, and of the last that reads it; inputs are there before all, outputs to the end. */
+static void live_range(const Graph *g, const Value *v, ReportBuffer *b) {
+  b->first = v->def ? node_index(g, v->def) : 0;
+  b->last = v->is_output ? g->n_node - 1 : b->first;
+  for (Use *at = NULL; !v->is_output;) {
+    const Node *reader = next_reader((Value *)(uintptr_t)v, &at);
+    if (!reader) return;
+    if (node_index(g, reader) > b->last) b->last = node_index(g, reader);
+  }
+}
+
 static void list_buffers(Report *r, const Graph *g) {
   r->buffer = alloc_n(r->cx, (size_t)g->n_value + 1, sizeof *r->buffer);
   for (int i = 0; i < g->n_value; i++) {
     const Value *v = g->value[i];
-    if (v->place != P_NONE && v->place != P_CONST) r->buffer[r->n_buffer++] = buffer_of(v);
+    if (v->place == P_NONE || v->place == P_CONST) continue;
+    r->buffer[r->n_buffer] = buffer_of(v);
+    live_range(g, v, &r->buffer[r->n_buffer++]);
   }
 }
 
@@ -151,7 +189,20 @@ Report *report_new(const Build *b) {
   return r;
 }
 
+/* The prototype of NAME_run as the header has it. */
+static const char *call_of(const Build *b) {
+  Context *cx = b->graph->cx;
+  Buffer text = {0};
+  header_print(b, &text);
+  buffer_add(&text, "", 1);
+  const char *at = strstr(text.data, format_text(cx, "\nint %s_run(", b->graph->name)), *end = at ? strchr(at, ';') : NULL;
+  const char *call = end ? copy_bytes_as_text(cx, at + 1, (size_t)(end - at)) : NULL;
+  buffer_free(&text);
+  return call;
+}
+
 void report_code(Report *r, const Build *b) {
+  r->call = call_of(b);
   for (int i = 0; i < b->n_layer; i++) {
     ReportLayer *l = &r->layer[node_index(b->graph, b->layer[i].node)];
     if (l->phases++ == 0) l->symbol = b->layer[i].symbol;

@@ -158,3 +158,28 @@ double timing_peak(Timing *t) {
   object_free(&object);
   return flop * 1e-9 / least;
 }
+
+/* ==== memory ==== */
+
+enum { MOVED = 32 << 20, BANDWIDTH_ROUNDS = 6 }; /* bytes of a thread, far more than a cache has */
+
+static void move_part(void *arg, int32_t index, int32_t worker) {
+  uint8_t *part = (uint8_t *)arg + 2 * (size_t)index * MOVED;
+  (void)worker;
+  memcpy(part, part + MOVED, MOVED);
+}
+
+double timing_bandwidth(Timing *t) {
+  int threads = t->lent.threads;
+  size_t size = 2 * (size_t)threads * MOVED;
+  void *memory = rcc_workspace_alloc(size);
+  if (!memory) return 0;
+  memset(memory, 1, size);
+  double least = 0;
+  for (int i = 0; i < BANDWIDTH_ROUNDS; i++) {
+    double taken = time_tasks(t, move_part, memory, threads);
+    if (i == 0 || taken < least) least = taken;
+  }
+  rcc_workspace_free(memory, size);
+  return (double)size * 1e-9 / least;
+}

@@ -60,7 +60,7 @@ parsed
 holds "$work.out" '"total_ms": '
 holds "$work.err" "% peak"
 files a.json b.json said.json tiny.h tiny.o
-refuses "must end in .json" "$tiny" --report=a.txt
+refuses "must end in .html or .json" "$tiny" --report=a.txt
 refuses "two outputs have this name" "$tiny" --report=a.json --report=./a.json
 refuses "two outputs have this name" "$tiny" --report=- -o -
 refuses "cannot be written" "$tiny" --report=missing/a.json

@@ -17,7 +17,7 @@ grep -q 'in.npy: .* ms$' "$work.out" || failed "no time: $(cat "$work.out")"
 [ "$(head -c 6 out.npy | od -An -c | tr -d ' ')" = '223NUMPY' ] || failed "out.npy is no .npy"
 succeeds run "$tiny" --in in.npy --out out.pb
 printf 'a\nb\n' >few.txt
-refuses "the file has 2 lines, the output" run "$tiny" in.npy --labels few.txt
+refuses "--labels" run "$tiny" in.npy --labels few.txt
 npy wide.npy '<f8' '1, 3, 8, 8' 1536
 refuses "wide.npy: it is f64, the input \"image\" f32; convert it" run "$tiny" wide.npy
 npy other.npy '<f4' '1, 3, 8, 9' 864
