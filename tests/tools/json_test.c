@@ -51,6 +51,7 @@ static void text_is_escaped(void **state) {
   ASSERT_JSON("a\"b\\c", "a\\\"b\\\\c");
   ASSERT_JSON("\n\t\x01\x1f\x7f", "\\n\\t\\u0001\\u001f\\u007f");
   ASSERT_JSON("a\0b", "a\\u0000b");
+  ASSERT_JSON("</script>", "\\u003c/script>"); /* a page has the object within one */
 }
 
 static void only_utf8_comes_out(void **state) {
@@ -119,12 +120,12 @@ static void measurements_are_added(void **state) {
   ReportLayer layer = {.node = "y", .op = "Conv", .what = "", .algorithm = "direct", .seconds = 0.25, .phases = 2,
                        .checked = true, .error = HUGE_VAL, .fp32_error = 0.5};
   Report r = {.model = {.file = "net.onnx"}, .triple = "t", .cpu = "c", .layer = &layer, .n_layer = 1, .samples = 64,
-              .runs = 12, .threads = 2, .peak = 100};
+              .runs = 12, .threads = 2, .peak = 100, .bandwidth = 20};
   PRINTED(json_report(&r, f));
   assert_non_null(strstr(printed, "\"phases\": 2, \"gflop\": 0, \"bytes\": 0, \"ms\": 250, \"error\": null, "
-                                  "\"fp32_error\": 0.5}"));
+                                  "\"fp32_error\": 0.5, \"inputs\": [], \"outputs\": []}"));
   assert_non_null(strstr(printed, "\"accuracy\": {\"samples\": 64, \"not_measured\": null}"));
-  assert_non_null(strstr(printed, "\"profile\": {\"runs\": 12, \"threads\": 2, \"peak_gflops\": 100}"));
+  assert_non_null(strstr(printed, "\"profile\": {\"runs\": 12, \"threads\": 2, \"peak_gflops\": 100, \"bandwidth_gbs\": 20}"));
   free(printed);
 }
 
