@@ -185,7 +185,7 @@ static void put_layers(Buffer *out, const Report *r) {
 static void put_roofline(Buffer *out, const Report *r) {
   begin_section(out, "roofline", "Roofline");
   if (r->runs) {
-    put_text(out, format_text(r->cx, "Measured: %.1f GFLOP/s of multiply-adds in registers, %.1f GB/s to and from memory. A dot is a layer, its size the time.", r->peak, r->bandwidth));
+    put(out, "<p>"), put_text(out, format_text(r->cx, "Measured: %.1f GFLOP/s of multiply-adds in registers, %.1f GB/s to and from memory. A dot is a layer, its size the time.", r->peak, r->bandwidth)), put(out, "</p>\n");
     put(out, "<div id=\"roof\"></div>\n");
   } else {
     put(out, "<p>Nothing was measured: --profile runs the object and measures the peak and the memory.</p>\n");
@@ -196,7 +196,7 @@ static void put_roofline(Buffer *out, const Report *r) {
 static void put_memory(Buffer *out, const Report *r) {
   Context *cx = r->cx;
   begin_section(out, "memory", "Memory");
-  put_text(out, format_text(cx, "The workspace of one thread has %s. A rectangle is a buffer, from the layer that makes it to the last that reads it; paler ones lie in the place of another.", bytes_text(cx, (double)r->workspace)));
+  put(out, "<p>"), put_text(out, format_text(cx, "The workspace of one thread has %s. A rectangle is a buffer, from the layer that makes it to the last that reads it; paler ones lie in the place of another.", bytes_text(cx, (double)r->workspace))), put(out, "</p>\n");
   put(out, "<div id=\"places\"></div>\n");
   begin_table(out, "value|place|#offset|#bytes|#first layer|#last layer|in the place of");
   for (int i = 0; i < r->n_buffer; i++) {
@@ -218,7 +218,7 @@ static void put_memory(Buffer *out, const Report *r) {
 static void put_weights(Buffer *out, const Report *r) {
   Context *cx = r->cx;
   begin_section(out, "weights", "Weights");
-  put_text(out, format_text(cx, "%s in the object. Packed ones lie in the order of their use; where they are more than the model's, Winograd's transforms are stored.", bytes_text(cx, (double)r->weights)));
+  put(out, "<p>"), put_text(out, format_text(cx, "%s in the object. Packed ones lie in the order of their use; where they are more than the model's, Winograd's transforms are stored.", bytes_text(cx, (double)r->weights))), put(out, "</p>\n");
   begin_table(out, "#layer|node|algorithm|#in the model|#packed|#more");
   for (int i = 0; i < r->n_layer; i++) {
     const ReportLayer *l = &r->layer[i];
@@ -255,18 +255,35 @@ static void put_changes(Buffer *out, const Report *r) {
   put(out, "</section>\n");
 }
 
-static void put_accuracy(Buffer *out, const Report *r) {
+static void put_sets(Buffer *out, const Report *r) {
   Context *cx = r->cx;
-  begin_section(out, "accuracy", "Accuracy");
-  if (r->samples == 0) {
-    put(out, "<p>No layer has an algorithm that rounds otherwise than a sum of products. resnetcc verify compares the whole.</p>\n</section>\n");
+  if (r->unfit) put(out, "<p>The data sets beside the model could not be used: "), put_text(out, r->unfit), put(out, "</p>\n");
+  if (r->n_set == 0) {
+    put(out, "<p class=\"dim\">resnetcc verify compares the outputs with data sets, or with the evaluator.</p>\n");
     return;
   }
-  if (r->unchecked) {
-    put(out, "<p>Not measured: "), put_text(out, r->unchecked), put(out, "</p>\n</section>\n");
-    return;
+  put(out, "<p>"), put_text(out, format_text(cx, "%d of %d data sets beside the model agree: the largest difference, of the largest output, is within %g.", r->n_agree, r->n_set, r->rtol)), put(out, "</p>\n");
+  begin_table(out, "data set|output|#max error|#max ulp|#top-1|#top-5|agrees");
+  for (int i = 0; i < r->n_set; i++) {
+    for (int k = 0; k < r->set[i].n_output; k++) {
+      const ReportOutput *o = &r->set[i].output[k];
+      put(out, "<tr>");
+      cell(out, path_base(r->set[i].path));
+      name_cell(out, o->name);
+      number_cell(out, format_text(cx, "%.1e", o->error));
+      number_cell(out, format_text(cx, "%.4g", o->ulp));
+      number_cell(out, o->rows ? format_text(cx, "%" PRId64 "/%" PRId64, o->top1, o->rows) : "");
+      number_cell(out, o->rows ? format_text(cx, "%" PRId64 "/%" PRId64, o->top5, o->rows) : "");
+      cell(out, o->agrees ? "yes" : "no");
+      put(out, "</tr>\n");
+    }
   }
-  put_text(out, format_text(cx, "Error against double precision, of the largest result, in %d results of each layer on random input. resnetcc verify compares the whole.", r->samples));
+  end_table(out);
+}
+
+static void put_errors(Buffer *out, const Report *r) {
+  Context *cx = r->cx;
+  put(out, "<p>"), put_text(out, format_text(cx, "Error against double precision, of the largest result, in %d results of each layer on random input.", r->samples)), put(out, "</p>\n");
   begin_table(out, "#layer|node|algorithm|#error|#of a sum in fp32");
   for (int i = 0; i < r->n_layer; i++) {
     const ReportLayer *l = &r->layer[i];
@@ -280,6 +297,14 @@ static void put_accuracy(Buffer *out, const Report *r) {
     put(out, "</tr>\n");
   }
   end_table(out);
+}
+
+static void put_accuracy(Buffer *out, const Report *r) {
+  begin_section(out, "accuracy", "Accuracy");
+  put_sets(out, r);
+  if (r->samples == 0) put(out, "<p>No layer has an algorithm that rounds otherwise than a sum of products.</p>\n");
+  else if (r->unchecked) put(out, "<p>Layers were not measured: "), put_text(out, r->unchecked), put(out, "</p>\n");
+  else put_errors(out, r);
   put(out, "</section>\n");
 }
 

@@ -221,9 +221,9 @@ void json_report(const Report *r, FILE *f) {
   put_model(&r->model, f);
   if (r->runs) json_member_number(",\n ", "total_ms", 1e3 * total_seconds(r), f);
   if (r->triple) put_code(r, f);
-  else if (r->n_set) json_agreement(r, f);
-  else if (r->n_bench) json_bench(r, f);
-  else put_inspection(r, f);
+  else if (!r->n_set && !r->n_bench) put_inspection(r, f);
+  if (r->n_set) json_agreement(r, f);
+  if (r->n_bench) json_bench(r, f);
   if (r->n_imported) put_imported(r, f);
   if (r->samples) put_accuracy(r, f);
   if (r->runs) put_profile(r, f);

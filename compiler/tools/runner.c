@@ -24,13 +24,6 @@ static Tuning *read_times(Context *cx, const ToolOptions *opt, const Target *tar
   fail(cx, "--tune: there is no file '%s'; compile the model with it first", opt->tune);
 }
 
-static bool rounds_otherwise(const Graph *g) {
-  for (int i = 0; i < g->n_node; i++) {
-    if (g->node[i]->candidates && g->node[i]->plan->how->rounds) return true;
-  }
-  return false;
-}
-
 static void compile_here(Runner *r, const ToolOptions *opt, const char *path) {
   Context *cx = r->cx;
   Options *o = alloc(cx, sizeof *o);
@@ -51,7 +44,7 @@ static void compile_here(Runner *r, const ToolOptions *opt, const char *path) {
   object_emit(b, &r->object);
   r->jit = jit_open(cx, g->name, &r->object);
   r->view.model = jit_model(r->jit);
-  r->view.rounds = rounds_otherwise(g);
+  r->view.rounds = layers_round_otherwise(g);
 }
 
 /* ==== a shared library ==== */

@@ -12,75 +12,9 @@ typedef struct Verify {
   Report *report;
 } Verify;
 
+static int threads_of(const ToolOptions *opt) { return opt->threads.n ? (int)opt->threads.value[0] : 1; }
+
 static const RunnerView *view(const Verify *v) { return runner_view(v->runner); }
-
-/* ==== one set ==== */
-
-static void check_tensor(Context *cx, const char *what, const Tensor *is, const Tensor *model) {
-  if (is->type != model->type)
-    fail(cx, "%s \"%s\" is %s, the model's is %s", what, model->name, type_name(is->type), type_name(model->type));
-  if (!shape_equal(&is->shape, &model->shape))
-    fail(cx, "%s \"%s\" has shape %s, the model's is %s", what, model->name, shape_text(cx, &is->shape), shape_text(cx, &model->shape));
-}
-
-/* As the inputs have it; 1 where the model has none. */
-static int64_t batch_of(const rcc_model *m, const Tensor *in) {
-  for (int i = 0; i < m->n_inputs; i++) {
-    for (int k = 0; k < m->inputs[i].rank && k < in[i].shape.rank; k++) {
-      if (m->inputs[i].dims[k] < 0) return in[i].shape.d[k];
-    }
-  }
-  return 1;
-}
-
-static int64_t check_set(Context *cx, const rcc_model *m, const DataSet *s) {
-  if (s->n_in != m->n_inputs || (s->out && s->n_out != m->n_outputs))
-    fail(cx, "%d inputs and %d outputs, the model has %d and %d", s->n_in, s->n_out, m->n_inputs, m->n_outputs);
-  int64_t batch = batch_of(m, s->in);
-  for (int i = 0; i < m->n_inputs; i++) {
-    Tensor model = runner_tensor(&m->inputs[i], batch);
-    check_tensor(cx, "input", &s->in[i], &model);
-  }
-  for (int i = 0; i < s->n_out; i++) {
-    Tensor model = runner_tensor(&m->outputs[i], batch);
-    check_tensor(cx, "output", &s->out[i], &model);
-  }
-  return batch;
-}
-
-static const void **data_of(Context *cx, const Tensor *t, int n) {
-  const void **data = alloc_n(cx, (size_t)n + 1, sizeof *data);
-  for (int i = 0; i < n; i++) data[i] = t[i].data;
-  return data;
-}
-
-/* What the model gives for the inputs of the set, in the arena. */
-static const Tensor *outputs_of(const Verify *v, const rcc_model *m, const DataSet *s, int64_t batch) {
-  int threads = v->opt->threads.n ? (int)v->opt->threads.value[0] : 1;
-  Instance *r = instance_open(v->cx, m, batch, threads);
-  int error = instance_run(r, data_of(v->cx, s->in, s->n_in));
-  const Tensor *out = instance_outputs(r);
-  instance_close(r);
-  if (error) fail(v->cx, "the model cannot run here: %s", rcc_strerror(error));
-  return out;
-}
-
-static void add_set(Verify *v, const DataSet *s) {
-  Report *r = v->report;
-  const rcc_model *m = view(v)->model;
-  int64_t batch = check_set(v->cx, m, s);
-  const Tensor *want = s->out, *got = outputs_of(v, m, s, batch);
-  if (v->other) want = outputs_of(v, runner_view(v->other)->model, s, batch);
-  ReportSet *set = &r->set[r->n_set++];
-  *set = (ReportSet){.path = s->path, .n_output = m->n_outputs, .agrees = true};
-  set->output = alloc_n(v->cx, (size_t)m->n_outputs + 1, sizeof *set->output);
-  for (int i = 0; i < m->n_outputs; i++) {
-    set->output[i] = compare_output(&got[i], &want[i], r->rtol);
-    set->output[i].name = copy_text(v->cx, m->outputs[i].name); /* the table goes with the runner */
-    set->agrees &= set->output[i].agrees;
-  }
-  r->n_agree += set->agrees;
-}
 
 /* ==== the sets ==== */
 
@@ -161,7 +95,7 @@ static void check_sets(Verify *v) {
     DataSet s = n ? read_set(cx, path[i]) : random_set(v);
     cx->file = n ? path[i] : v->opt->compile.input;
     if (v->opt->save) save_set(cx, &s, v->opt->save);
-    add_set(v, &s);
+    report_set(v->report, view(v)->model, v->other ? runner_view(v->other)->model : NULL, &s, threads_of(v->opt));
     if (i == 0 && v->opt->per_node) report_nodes(v->report, v->opt, view(v)->graph, &s);
   }
   cx->file = v->opt->compile.input;

@@ -11,6 +11,15 @@ layers=$(grep -c '<tr data-layer=' page.html)
 sed -n '/<script type="application\/json" id="data">/,/<\/script>/p' page.html | sed 's/<script[^>]*>//; s/<\/script>//' >embedded
 [ "$(cat embedded)" = "$(cat data.json)" ] || failed "the page's data are not those of data.json"
 
+# Data sets beside the model are run as well; one that is for another interface is told, not an error.
+cp "$here/tiny.onnx" model.onnx
+succeeds verify model.onnx --save .
+succeeds model.onnx --report=golden.html --report=golden.json
+holds golden.html "1 of 1 data sets beside the model agree"
+holds golden.json '"verify": {"rtol": '
+succeeds model.onnx --batch=2 --report=golden.html
+holds golden.html "The data sets beside the model could not be used: "
+
 if command -v chromium >/dev/null && [ "$(uname -m)" = x86_64 ]; then
   cat >act.html <<'X'
 <script>
