@@ -3,26 +3,33 @@
 
 #include <string.h>
 
-enum { WIDTH = 80, INDENT = 26 };
+enum { WIDTH = 80, INDENT = 28 };
+
+bool belongs(const OptionRow *row, const Command *command) { return row->commands & 1u << (command - command_list); }
 
 /* "--tune[=FILE]" */
-static void spell_option(const OptionRow *row, char *out, size_t size) {
+void spell_option(const OptionRow *row, char *out, size_t size) {
   const char *between = !row->value ? "" : row->form == JOINED || row->name[1] == '-' ? "=" : " ";
   bool optional = row->form == OPTIONAL;
-  snprintf(out, size, "%s%s%s%s%s", row->name, optional ? "[" : "", between, row->value ? row->value : "",
-           optional ? "]" : "");
+  snprintf(out, size, "%s%s%s%s%s%s%s", row->name, optional ? "[" : "", between, row->value ? row->value : "",
+           optional ? "]" : "", row->alias ? ", " : "", row->alias ? row->alias : "");
 }
 
-/* Words in lines up to WIDTH; the first begins in column `at`, the others in column INDENT. */
-static void print_wrapped(const char *text, int at) {
+const char *option_value(const OptionRow *row, int i) {
+  if (row->known) return row->known(i);
+  return row->choice ? row->choice[i] : NULL;
+}
+
+/* Words in lines up to WIDTH; the first begins in column `at`, the others in column `indent`. */
+static void print_wrapped(const char *text, int at, int indent) {
   for (const char *word = text; *word;) {
     int n = (int)strcspn(word, " ");
-    if (at > INDENT && at + 1 + n > WIDTH) {
+    if (at > indent && at + 1 + n > WIDTH) {
       printf("\n");
       at = 0;
     }
-    if (at < INDENT) at += printf("%*s%.*s", INDENT - at, "", n, word);
-    else at += printf(" %.*s", n, word);
+    if (at < indent) at += printf("%*s%.*s", indent - at, "", n, word);
+    else at += printf("%s%.*s", at ? " " : "", n, word);
     word += n + (word[n] == ' ');
   }
   printf("\n");
@@ -31,18 +38,14 @@ static void print_wrapped(const char *text, int at) {
 static void print_row(const char *name, const char *help) {
   int at = printf("  %s", name);
   if (at >= INDENT) at = printf("\n") - 1;
-  print_wrapped(help, at);
-}
-
-static bool is_shown(const CommandLine *line, const OptionRow *row, Group group) {
-  return row->group == group && row->commands & 1u << (line->command - command_list);
+  print_wrapped(help, at, INDENT);
 }
 
 static void print_group(const CommandLine *line, Group group) {
   char name[80];
   bool any = false;
   for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
-    if (!is_shown(line, row, group)) continue;
+    if (row->group != group || !belongs(row, line->command)) continue;
     if (!any) printf("\n%s:\n", group_title[group]);
     any = true;
     spell_option(row, name, sizeof name);
@@ -52,22 +55,81 @@ static void print_group(const CommandLine *line, Group group) {
 
 static void print_usage(const CommandLine *line) {
   bool compiles = line->command == command_list;
-  printf("usage: resnetcc %s%s[OPTION]... %s\n%s\n", compiles ? "" : line->command->name, compiles ? "" : " ",
-         line->command->operands, line->command->help);
-  if (!compiles) return;
+  printf("usage: resnetcc %s%s[OPTION]... %s\n", compiles ? "" : line->command->name, compiles ? "" : " ",
+         line->command->operands);
+  print_wrapped(line->command->help, 0, 0);
+}
+
+static void print_commands(const CommandLine *line) {
   printf("\nTwo examples:\n"
          "  resnetcc resnet50.onnx -o resnet50.o\n"
-         "  resnetcc resnet50.onnx -mcpu=haswell --batch=8 --report -o batch8.o\n");
-  if (command_count > 1) printf("\nOther commands, which come first and have a --help of their own:\n");
-  for (int i = 1; i < command_count; i++) print_row(command_list[i].name, command_list[i].help);
+         "  resnetcc resnet50.onnx -mcpu=x86-64-v3 --batch=8 --report -o batch8.o\n");
+  printf("\nOther commands, each with a --help of its own:\n");
+  for (const Command *c = command_list; c < command_list + command_count; c++)
+    if (c != line->command) print_row(c->name, c->help);
 }
 
 static void print_options(const CommandLine *line) {
   print_usage(line);
+  if (line->command == command_list) print_commands(line);
   for (Group group = 0; group < DEVELOPER; group++) print_group(line, group);
+  printf("\n--help=NAME tells more of an option, as in --help=-o.\n");
+}
+
+void print_short_help(const CommandLine *line) {
+  char name[80];
+  print_usage(line);
+  printf("\n");
+  for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
+    if (!row->common || !belongs(row, line->command)) continue;
+    spell_option(row, name, sizeof name);
+    print_row(name, row->help);
+  }
+  printf("\n--help lists all options and commands; --help=NAME tells more of an option.\n");
 }
 
 static void print_developer_options(const CommandLine *line) { print_group(line, DEVELOPER); }
+
+/* ==== one option ==== */
+
+/* By its name, with or without the dashes; NULL: there is none. */
+static const OptionRow *named_option(const char *name) {
+  for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
+    const char *names[] = {row->name, row->alias};
+    for (int i = 0; i < 2 && names[i]; i++)
+      if (strcmp(names[i], name) == 0 || strcmp(names[i] + strspn(names[i], "-"), name) == 0) return row;
+  }
+  return NULL;
+}
+
+static void print_values(const OptionRow *row) {
+  if (!option_value(row, 0)) return;
+  int at = printf("\n  %s:", row->value) - 1;
+  for (int i = 0; option_value(row, i); i++) {
+    const char *value = option_value(row, i);
+    if (at + 1 + (int)strlen(value) > WIDTH) at = printf("\n   ") - 1;
+    at += printf(" %s", value);
+  }
+  printf("\n");
+}
+
+static void print_option(const OptionRow *row) {
+  char name[80];
+  spell_option(row, name, sizeof name);
+  printf("%s\n", name);
+  print_wrapped(row->help, 0, 2);
+  printf("\n");
+  print_wrapped(row->paragraph, 0, 2);
+  print_values(row);
+  printf("\n  A part of:");
+  const char *between = "";
+  for (const Command *c = command_list; c < command_list + command_count; c++) {
+    if (!belongs(row, c)) continue;
+    printf("%s resnetcc%s%s", between, c == command_list ? "" : " ", c == command_list ? "" : c->name);
+    between = ",";
+  }
+  printf("\n");
+}
 
 /* ==== Markdown ==== */
 
@@ -80,7 +142,7 @@ static void print_option_table(const CommandLine *line) {
     for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
       if (row->group != group) continue;
       spell_option(row, name, sizeof name);
-      printf("| `%s` | %s |\n", name, row->help);
+      printf("| `%s` | **%s.** %s |\n", name, row->help, row->paragraph);
     }
   }
 }
@@ -131,12 +193,15 @@ static void print_operator_table(const CommandLine *line) {
 void print_help(const CommandLine *line) {
   static const struct { const char *what; void (*print)(const CommandLine *line); } topics[] = {
     {"", print_options}, {"developer", print_developer_options}, {"markdown", print_option_table},
-    {"operators", print_operator_table},
+    {"operators", print_operator_table}, {"man", print_man_page}, {"bash", print_bash}, {"zsh", print_zsh},
+    {"fish", print_fish},
   };
   for (size_t i = 0; i < COUNT(topics); i++) {
     if (strcmp(topics[i].what, line->help) != 0) continue;
     topics[i].print(line);
     return;
   }
-  usage_error("--help=%s: it is developer, markdown or operators", line->help);
+  const OptionRow *row = named_option(line->help);
+  if (!row) usage_error("--help=%s: there is no such option; --help lists them", line->help);
+  print_option(row);
 }

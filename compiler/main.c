@@ -1,6 +1,8 @@
 /* main.c: the program: what the command line asks for is done, and a signal leaves nothing unfinished behind. */
 #include "options.h"
 
+#include "resnetcc_rt.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -14,10 +16,20 @@ static void print_passes(void) {
   }
 }
 
+static void print_version(void) {
+  Context cx = {.arena = arena_new(default_memory), .max_memory = default_memory};
+  printf("resnetcc %s\nLLVM %s\nABI %d\n", RESNETCC_VERSION, llvm_version(), RCC_ABI);
+  printf("default target %s %s\ntargets", host_triple(&cx), host_cpu(&cx));
+  for (int i = 0; target_system(i); i++) printf(" x86_64-%s", target_system(i));
+  printf("\n");
+  arena_free(cx.arena);
+}
+
 /* What is asked for instead of a command. False: nothing. */
 static bool print_text(const CommandLine *line) {
-  if (line->help) print_help(line);
-  else if (line->version) printf("resnetcc %s\n", RESNETCC_VERSION);
+  if (line->short_help) print_short_help(line);
+  else if (line->help) print_help(line);
+  else if (line->version) print_version();
   else if (line->passes) print_passes();
   else return false;
   return true;
@@ -52,6 +64,7 @@ static void catch_signals(void) {
 static int run_command(const CommandLine *line) {
   Context cx = {0};
   catch_signals();
+  if (line->tool.quiet) message_quiet();
   int status = line->command->run(&cx, &line->tool);
   if (status == 1) message_print(MESSAGE_ERROR, cx.error);
   return status;

@@ -235,137 +235,219 @@ static const char *const nchwc_names[] = {
 #define TOOL(field) offsetof(CommandLine, tool.field)
 #define OF_PASSES(field) offsetof(CommandLine, tool.compile.field)
 
+static const char *known_cpu(int i) { return i ? cpu_name(i - 1) : "native"; }
+
 const OptionRow option_list[] = {
-  {OUTPUT, COMPILE, "-o", "FILE", EITHER, read_path, TOOL(output),
-   .help = "write to FILE; the header lies beside it with the ending .h. - is standard output, without a "
-           "header"},
-  {OUTPUT, COMPILE, "--name", "NAME", EITHER, read_text, OF_PASSES(name),
-   .help = "the prefix of all C names; otherwise the output's file name, made an identifier"},
+  {OUTPUT, COMPILE, "-o", "FILE", EITHER, read_path, TOOL(output), .common = true,
+   .help = "write to FILE, whose ending says what",
+   .paragraph = "The object file, and beside it the C header with the ending .h. Without -o the file is "
+                "named after the model and lies in the current folder. - is standard output, and has no "
+                "header. A file is replaced only when the new one is complete."},
+  {OUTPUT, COMPILE, "--name", "NAME", EITHER, read_text, OF_PASSES(name), .common = true,
+   .help = "the prefix of all C names",
+   .paragraph = "NAME_run, NAME_model and NAME_WORKSPACE_SIZE are what programs see. Without it NAME is the "
+                "output's file name, made an identifier."},
   {OUTPUT, COMPILE, "--emit", "KIND", EITHER, read_choice, OF_PASSES(emit),
-   .help = "obj (default), asm, or llvm for LLVM's IR as text", .choice = emit_names},
+   .help = "what is written, whatever the ending",
+   .paragraph = "obj is an object file, asm assembly, llvm the IR of LLVM as text.", .choice = emit_names},
   {OUTPUT, COMPILE, "-MD", NULL, NONE, read_flag, TOOL(depend),
-   .help = "write a rule for make beside the output, ending .d: the files that the outputs were made from"},
-  {OUTPUT, COMPILE, "-MF", "FILE", EITHER, read_path, TOOL(depend_file), .help = "write that rule to FILE"},
+   .help = "a rule for make, in a file with the ending .d",
+   .paragraph = "The rule says which files the outputs were made from: the model, the files of its external "
+                "data, and that of --tune. CMake and ninja read it as a DEPFILE."},
+  {OUTPUT, COMPILE, "-MF", "FILE", EITHER, read_path, TOOL(depend_file),
+   .help = "write that rule to FILE",
+   .paragraph = "Implies -MD."},
 
-  {MODEL, EVERY, "--shape", "INPUT=1,3,224,224", EITHER, read_shape, LINE(tool.compile),
-   .help = "fix the shape of an input, once for each input; with N or another name first the batch stays "
-           "symbolic"},
-  {MODEL, EVERY, "--batch", "N", EITHER, read_counts, TOOL(batch),
-   .help = "fix a symbolic batch: a call takes N images, and weights are read once for all of them where "
-           "that is faster"},
+  {MODEL, EVERY, "--shape", "NAME=1,3,224,224", EITHER, read_shape, LINE(tool.compile), .common = true,
+   .help = "fix an input's shape; repeat for others",
+   .paragraph = "Inputs whose dimensions have names, or none, need it before they can be compiled. With a "
+                "name, such as N, in place of the first number the batch stays symbolic."},
+  {MODEL, EVERY, "--batch", "N", EITHER, read_counts, TOOL(batch), .common = true,
+   .help = "fix a symbolic batch at N images",
+   .paragraph = "A call then takes N images, and weights are read once for all of them where that is faster. "
+                "Without it a symbolic batch is a parameter of NAME_run. Models whose operators mix the "
+                "images of a batch need it."},
   {MODEL, EVERY, "--max-memory", "SIZE", EITHER, read_size, OF_PASSES(max_memory),
-   .help = "refuse models that need more memory; SIZE may end in K, M or G (default: 16G)",
-   .most = MOST_MEMORY},
+   .help = "refuse models that need more; default 16G",
+   .paragraph = "Both what the compilation takes and what the compiled model would take are counted. SIZE is "
+                "in bytes, or ends in K, M or G.", .most = MOST_MEMORY},
   {MODEL, RUNNING, "--input", "[NAME=]WORD,...", EITHER, read_words, LINE(tool.compile),
-   .help = "what the program passes, converted by the model then: u8, f32; nhwc, nchw; rgb, bgr, rgba, bgra, gray; "
-           "model=bgr; torchvision, caffe, tf, 01, mean=A/B/C, std=A/B/C; stride=BYTES; size=WxH, fit=stretch, crop "
-           "or pad, filter=antialias or bilinear"},
+   .help = "what the program passes, as in u8,nhwc,torchvision",
+   .paragraph = "The model converts it: u8 or f32; nhwc or nchw; rgb, bgr, rgba, bgra or gray, and model=bgr; the "
+                "numbers of torchvision, caffe, tf or 01, or mean=A/B/C and std=A/B/C; stride=BYTES of a row; size=WxH "
+                "with fit=stretch, crop or pad and filter=antialias or bilinear. NAME says which input, where there "
+                "are several."},
   {MODEL, RUNNING, "--output", "[NAME=]WORD,...", EITHER, read_words, LINE(tool.compile),
-   .help = "what the program gets, one after the other: softmax, sigmoid, argmax, top5 (or any number), nhwc, u8"},
+   .help = "what the program gets, as in softmax,top5",
+   .paragraph = "One after the other: softmax, sigmoid, argmax, top5 (or any number), nhwc, u8."},
   {MODEL, RUNNING, "--labels", "FILE", EITHER, read_path, OF_PASSES(labels),
-   .help = "the names of the classes, one a line, become NAME_labels in the object"},
+   .help = "the names of the classes, one a line",
+   .paragraph = "They become NAME_labels in the object, and what resnetcc run shows."},
   {MODEL, RUNNING, "--nchwc-block", "WIDTH", EITHER, read_choice, OF_PASSES(nchwc_block),
-   .help = "of a model that ONNX Runtime's optimizer saved with ORT_ENABLE_ALL: its channels are in blocks of 8 "
-           "(saved on AVX2), of 16 (on AVX-512), or as the model shows it (auto, default)",
-   .choice = nchwc_names},
+   .help = "channels of a block in optimised models",
+   .paragraph = "For models that ONNX Runtime's optimizer saved with ORT_ENABLE_ALL: their channels are in "
+                "blocks of 8 (saved on AVX2), or of 16 (on AVX-512). auto, the default, takes what the model "
+                "shows.", .choice = nchwc_names},
 
-  {CODE, RUNNING, "-mcpu", "CPU", JOINED, read_text, OF_PASSES(cpu),
-   .help = "generate code for CPU, named as by clang; otherwise for the CPU of this machine"},
+  {CODE, RUNNING, "-mcpu", "CPU", JOINED, read_text, OF_PASSES(cpu), .known = known_cpu, .common = true,
+   .help = "generate code for CPU; default: this machine",
+   .paragraph = "CPU is named as by clang: a level such as x86-64-v3, which runs on every machine of that "
+                "level, or a model such as znver4. A program on a lesser machine gets RCC_ERR_CPU from "
+                "NAME_run. With --target the default is x86-64, which runs everywhere."},
   {CODE, RUNNING, "-mattr", "LIST", JOINED, read_text, OF_PASSES(attr),
-   .help = "features of it, as in +avx2,-fma"},
+   .help = "add or take features, as in +avx2,-fma",
+   .paragraph = "A feature brings what it rests on; one that is taken takes along what rests on it."},
   {CODE, RUNNING, "--target", "TRIPLE", EITHER, read_text, OF_PASSES(triple),
-   .help = "such as x86_64-linux-gnu; otherwise this machine"},
+   .help = "the system, such as x86_64-linux-gnu",
+   .paragraph = "Code is generated for x86-64 systems with ELF objects. Without it the target is this "
+                "machine, of which the CPU is taken as well."},
   {CODE, RUNNING, "-Os", NULL, NONE, read_flag, OF_PASSES(small),
-   .help = "no weights that take more room for being faster; those that 16 bits hold exactly are kept in 16"},
+   .help = "keep weights small",
+   .paragraph = "No weights that take more room for being faster; those that 16 bits hold exactly are kept "
+                "in 16."},
   {CODE, RUNNING, "-g", NULL, NONE, read_flag, OF_PASSES(debug),
-   .help = "line tables: debuggers and profilers tell the node of the model, its number in the file as the line"},
+   .help = "line tables that name the model's nodes",
+   .paragraph = "Debuggers and profilers tell the node of the model, its number in the file as the line."},
   {CODE, RUNNING, "--strict", NULL, NONE, read_flag, OF_PASSES(strict),
-   .help = "nothing that rests on activations being finite, or on the sign of a zero being of no interest: "
-           "NaNs and infinities come out where the operators have them, at the price of direct convolutions"},
+   .help = "NaN and infinities exactly as defined",
+   .paragraph = "Nothing then rests on activations being finite, or on the sign of a zero being of no "
+                "interest: NaN and infinities come out where the operators have them, at the price of direct "
+                "convolutions."},
   {CODE, RUNNING, "--flush-denormals", NULL, NONE, read_flag, OF_PASSES(flush_denormals),
-   .help = "while the object runs, the CPU takes denormal numbers for zeros; its mode is then what it was"},
+   .help = "take denormal numbers for zeros",
+   .paragraph = "While the object runs, the CPU takes denormal numbers for zeros; its mode is then what it "
+                "was. Models whose activations die out slowly run faster so."},
   {CODE, RUNNING, "--winograd", "WHEN", EITHER, read_choice, OF_PASSES(winograd),
-   .help = "auto (default), off, or, wherever it fits, 2 or 4: F(2x2,3x3) or F(4x4,3x3)",
-   .choice = winograd_names},
+   .help = "Winograd's algorithm for 3x3 convolutions",
+   .paragraph = "auto, the default, takes it where it is estimated to be faster; 2 and 4 take F(2x2,3x3) and "
+                "F(4x4,3x3) wherever they fit; off keeps to direct convolution, which is accurate to 1e-5 "
+                "where Winograd is to 1e-4.", .choice = winograd_names},
   {CODE, RUNNING, "--strassen", "WHEN", EITHER, read_choice, OF_PASSES(strassen),
-   .help = "auto (default), off, or on: Strassen's algorithm for 1x1 convolutions wherever it fits",
+   .help = "Strassen's algorithm for 1x1 convolutions",
+   .paragraph = "auto, the default, takes it where it is estimated to be faster, on wherever it fits.",
    .choice = strassen_names},
   {CODE, COMPILE, "--weights", "WHERE", EITHER, read_choice, OF_PASSES(weights),
-   .help = "embed (default): in the object; file, extern: in a file beside it with the ending .weights, which a run gets as the "
-           "last input", .choice = weights_names},
+   .help = "where weights lie: embed, file or extern",
+   .paragraph = "embed, the default, puts them into the object; file and extern into a file beside it with the "
+                "ending .weights, which a run gets as the last input.", .choice = weights_names},
   {CODE, COMPILE, "--weights-section", "NAME", EITHER, read_section, OF_PASSES(weights_section),
-   .help = "the object's section with the weights, for linker scripts (default: .rodata.rcc_weights)"},
-  {CODE, RUNNING, "--tune", "FILE", OPTIONAL, read_path, TOOL(tune),
-   .help = "measure the algorithms of each layer here and keep the times in FILE (default: the output's name "
-           "with .tune); a FILE that exists is read instead"},
+   .help = "the object's section with the weights",
+   .paragraph = "For linker scripts; the default is .rodata.rcc_weights."},
+  {CODE, RUNNING, "--tune", "FILE", OPTIONAL, read_path, TOOL(tune), .common = true,
+   .help = "measure here which algorithms are fastest",
+   .paragraph = "The times are kept in FILE, without a name in a file beside the output with the ending "
+                ".tune. A FILE that exists is read instead, on any machine, so that an object can be made "
+                "again from the same times."},
 
-  {FINDINGS, COMPILE, "--report", "FILE", OPTIONAL, read_report, TOOL(report),
-   .help = "list layers and buffers, and the error against double precision, on random input, of every layer "
-           "that uses Winograd's or Strassen's algorithm; as a page to FILE.html, as data to FILE.json (-: standard output); may be repeated"},
+  {FINDINGS, COMPILE, "--report", "FILE", OPTIONAL, read_report, TOOL(report), .common = true,
+   .help = "list layers, buffers, errors; FILE.html: a page",
+   .paragraph = "Lists how every layer is computed, where every value lies in the workspace, and the error "
+                "against double precision, on random input, of every layer that uses Winograd's or "
+                "Strassen's algorithm. FILE.html is a page of it, FILE.json has it as data, - is standard "
+                "output. It may be given more than once."},
   {FINDINGS, COMPILE, "--why", NULL, NONE, read_flag, TOOL(why),
-   .help = "list the algorithms that each layer can have, with their estimated or measured times"},
-  {FINDINGS, COMPILE, "--profile", NULL, NONE, read_flag, TOOL(profile),
-   .help = "run the object here and list the time of every layer, what share of the fp32 peak it reaches, "
-           "and how many bytes it has to move"},
+   .help = "list the algorithms that each layer can have",
+   .paragraph = "With their estimated or measured times, the chosen one marked."},
+  {FINDINGS, COMPILE, "--profile", NULL, NONE, read_flag, TOOL(profile), .common = true,
+   .help = "run it here; list the time of every layer",
+   .paragraph = "With the share of the fp32 peak that it reaches, and the bytes that it has to move. The "
+                "object must be for this machine."},
   {FINDINGS, RUNNING, "--threads", "N", EITHER, read_counts, TOOL(threads),
-   .help = "threads that a run has (default: 1)", .most = MOST_THREADS},
+   .help = "threads that a run has; default 1",
+   .paragraph = "The compiled model takes as many threads as a program lends it; this is how many it is lent here.",
+   .most = MOST_THREADS},
   {FINDINGS, EVERY & ~RUN, "--json", NULL, NONE, read_flag, TOOL(json),
-   .help = "print what is found, or the error, as one object of JSON on standard output"},
-  {FINDINGS, COMPILE, "-v", NULL, NONE, read_flag, TOOL(verbose),
-   .help = "say what is compiled, and how large it gets"},
+   .help = "print what is found, or the error, as JSON",
+   .paragraph = "One object on standard output: what --report, --why, --profile or inspect find, or the "
+                "error with its file, node, operator and reason apart."},
+  {FINDINGS, COMPILE, "-v", NULL, NONE, read_flag, TOOL(verbose), .alias = "--verbose",
+   .help = "say what is compiled, and how large it gets",
+   .paragraph = "On standard error: operator set, target, number of layers, weights and workspace."},
+
+  {FINDINGS, EVERY, "-q", NULL, NONE, read_flag, TOOL(quiet), .alias = "--quiet",
+   .help = "no progress, no warnings",
+   .paragraph = "Errors are still told, and what was asked for is still printed."},
 
   {CHECKS, VERIFY, "--rtol", "R", EITHER, read_real, TOOL(rtol),
-   .help = "agree up to R of the largest output (default: 1e-5, with Winograd's or Strassen's algorithm 1e-4)"},
+   .help = "agree up to R of the largest output",
+   .paragraph = "The default is 1e-5, and 1e-4 where layers use Winograd's or Strassen's algorithm."},
   {CHECKS, VERIFY, "--seed", "N", EITHER, read_number, TOOL(seed),
-   .help = "the random inputs where there are no data sets (default: 1)"},
+   .help = "the random inputs; default 1",
+   .paragraph = "Inputs are random where there are no data sets."},
   {CHECKS, VERIFY, "--per-node", NULL, NONE, read_flag, TOOL(per_node),
-   .help = "name the first node that strays, and list the error of all"},
+   .help = "name the first node that strays, list all",
+   .paragraph = "With the error of each, against double precision."},
   {CHECKS, VERIFY, "--against", "FILE", EITHER, read_path, TOOL(against),
-   .help = "what FILE gives, a model or a shared library, is right"},
+   .help = "what FILE gives is right",
+   .paragraph = "FILE is a model, or a shared library made of one."},
   {CHECKS, VERIFY, "--save", "DIR", EITHER, read_path, TOOL(save),
-   .help = "write the inputs and what is right to DIR/test_data_set_0, or the next that is free"},
+   .help = "write a data set to DIR",
+   .paragraph = "The inputs, and what is right, go to DIR/test_data_set_0, or the next number that is free."},
 
   {CHECKS, BENCH, "--seconds", "S", EITHER, read_real, TOOL(seconds),
-   .help = "time each configuration for S seconds (default: 2)"},
+   .help = "time each configuration so long; default 2",
+   .paragraph = "A configuration is a number of threads and a batch."},
   {CHECKS, BENCH, "--parallel", "N", EITHER, read_number, TOOL(parallel),
-   .help = "N runs at once, each with its own workspace and threads", .most = MOST_THREADS},
+   .help = "N runs at once",
+   .paragraph = "Each has its own workspace and threads.", .most = MOST_THREADS},
   {CHECKS, BENCH, "--compare", "FILE", EITHER, read_path, TOOL(compare),
-   .help = "time FILE, a model or a shared library, in turns with the model"},
+   .help = "time FILE in turns with the model",
+   .paragraph = "FILE is a model, or a shared library made of one."},
   {CHECKS, RUN, "--image", "FILE", EITHER, read_file, TOOL(image),
-   .help = "run on this JPEG or PNG, brought to the input's size; may be repeated, or files stand behind the model"},
+   .help = "run on this JPEG or PNG; may be repeated",
+   .paragraph = "It is brought to the input's size. Files may stand behind the model as well."},
   {CHECKS, RUN, "--in", "FILE", EITHER, read_file, TOOL(in),
-   .help = "the tensor of the next input, .npy or .pb"},
+   .help = "the tensor of the next input, .npy or .pb",
+   .paragraph = "NumPy's format, or a TensorProto as in ONNX's data sets."},
   {CHECKS, RUN, "--out", "FILE", EITHER, read_file, TOOL(out),
-   .help = "write the next output to FILE: .npy, .pb, or .png where it is a picture"},
-  {CHECKS, RUN, "--top", "K", EITHER, read_number, TOOL(top), .help = "show the K best classes (default: 5)"},
+   .help = "write the next output to FILE",
+   .paragraph = "As .npy or .pb, or as .png where it is a picture."},
+  {CHECKS, RUN, "--top", "K", EITHER, read_number, TOOL(top),
+   .help = "show the K best classes; default 5",
+   .paragraph = "With their labels, where --labels names them."},
 
-  {PROGRAM, EVERY, "--help", "WHAT", OPTIONAL, read_text, LINE(help),
-   .help = "print this; developer: the options for the compiler's developers; operators, markdown: the "
-           "operators, the options as tables of Markdown", .ends = true},
-  {PROGRAM, EVERY, "--version", NULL, NONE, read_flag, LINE(version),
-   .help = "print the version", .ends = true},
+  {PROGRAM, EVERY, "-h", NULL, NONE, read_flag, LINE(short_help),
+   .help = "the options that most people need",
+   .paragraph = "--help lists all of them.", .ends = true},
+  {PROGRAM, EVERY, "--help", "NAME", OPTIONAL, read_text, LINE(help), .common = true,
+   .help = "this list; =NAME: all about one option",
+   .paragraph = "--help=-o tells all about -o. --help=developer lists the options for the compiler's "
+                "developers, --help=operators the operators. What other tools read: --help=markdown is the "
+                "table of options of the documents, --help=man the manual page, --help=bash, --help=zsh and "
+                "--help=fish are completions.", .ends = true},
+  {PROGRAM, EVERY, "-V", NULL, NONE, read_flag, LINE(version), .alias = "--version",
+   .help = "print the versions, the CPU and the targets",
+   .paragraph = "Of resnetcc, of LLVM and of the interface of compiled models; what is compiled for by "
+                "default, and what for at all.", .ends = true},
 
   {DEVELOPER, EVERY, "--passes", NULL, NONE, read_flag, LINE(passes),
-   .help = "list the passes, with their letters", .ends = true},
+   .help = "list the passes, with their letters",
+   .paragraph = "Every pass does one thing to the graph. The letters are those of -d.", .ends = true},
   {DEVELOPER, COMPILE, "-d", "LETTERS", EITHER, read_letters, TOOL(dump),
-   .help = "print the graph after the passes with these letters; --emit=graph writes it after all of them"},
+   .help = "print the graph after these passes",
+   .paragraph = "The graph goes to standard error as text; --emit=graph writes it after all passes."},
   {DEVELOPER, COMPILE, "--verify", NULL, NONE, read_flag, OF_PASSES(verify),
-   .help = "check the graph after each pass"},
+   .help = "check the graph after each pass",
+   .paragraph = "A broken graph ends the program with the name of the pass."},
   {DEVELOPER, COMPILE, "--each-pass", NULL, NONE, read_flag, TOOL(each_pass),
-   .help = "evaluate the graph after each pass and name the first that changes the outputs (slow)"},
-  {DEVELOPER, COMPILE, "--time", NULL, NONE, read_flag, TOOL(time), .help = "tell the time of each pass"},
+   .help = "evaluate the graph after each pass (slow)",
+   .paragraph = "The outputs on random inputs must be what they were; the first pass that changes them is "
+                "named."},
+  {DEVELOPER, COMPILE, "--time", NULL, NONE, read_flag, TOOL(time),
+   .help = "tell the time of each pass",
+   .paragraph = "On standard error, in milliseconds."},
 };
 const int option_count = COUNT(option_list);
 
 /* ==== reading ==== */
 
-/* The value that is part of the argument, NULL where there is none; *match: the argument is this option. */
-static const char *attached_value(const OptionRow *row, const char *arg, bool *match) {
-  size_t n = strlen(row->name);
-  *match = strncmp(arg, row->name, n) == 0;
+/* The value that is part of the argument, NULL where there is none; *match: the argument is this option by this name. */
+static const char *attached_value(const OptionRow *row, const char *name, const char *arg, bool *match) {
+  size_t n = strlen(name);
+  *match = strncmp(arg, name, n) == 0;
   if (!*match || !arg[n]) return NULL;
   if (arg[n] == '=' && row->value && n > 2) return arg + n + 1;
-  if (row->form == EITHER && row->name[1] != '-') return arg + n;
+  if (row->form == EITHER && name[1] != '-') return arg + n;
   *match = false;
   return NULL;
 }
@@ -373,10 +455,11 @@ static const char *attached_value(const OptionRow *row, const char *arg, bool *m
 static const OptionRow *find_option(const char *arg, const char **value) {
   for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
     bool match;
-    *value = attached_value(row, arg, &match);
+    *value = attached_value(row, row->name, arg, &match);
+    if (!match && row->alias) *value = attached_value(row, row->alias, arg, &match);
     if (match) return row;
   }
-  usage_error("unknown option '%s'; --help lists them", arg);
+  usage_error("unknown option '%s'; %s", arg, suggest_option(arg));
 }
 
 /* Reads the option at argv[i]; returns how many arguments it took, 0: no others are to be looked at. */
@@ -400,6 +483,8 @@ static void read_input(Options *o, const char *arg) {
   for (int i = 1; o->input && i < command_count; i++) {
     if (strcmp(o->input, command_list[i].name) == 0) usage_error("the command '%s' comes first", o->input);
   }
+  const char *command = o->input ? suggest_command(o->input) : NULL;
+  if (command) usage_error("more than one input file: '%s' and '%s'; did you mean the command '%s'?", o->input, arg, command);
   if (o->input) usage_error("more than one input file: '%s' and '%s'", o->input, arg);
   if (!*arg) usage_error("the name of the input file is empty");
   o->input = arg;
@@ -428,10 +513,10 @@ void command_line_read(CommandLine *line, char **argv) {
     if (took == 0) return;
   }
   const Counts *batch = &line->tool.batch, *threads = &line->tool.threads;
-  bool several = batch->n > 1 || threads->n > 1;
-  if (several && line->command->run != bench_command) usage_error("%s: only bench takes several numbers", batch->n > 1 ? "--batch" : "--threads");
+  if ((batch->n > 1 || threads->n > 1) && line->command->run != bench_command)
+    usage_error("%s: only bench takes several numbers", batch->n > 1 ? "--batch" : "--threads");
   if (batch->n == 1) line->tool.compile.batch = batch->value[0];
-  if (!line->tool.compile.input) usage_error("no input file; --help lists the options");
+  if (!line->tool.compile.input) usage_error("no input file; -h tells how to name one");
 }
 
 void command_line_free(CommandLine *line) {

@@ -23,7 +23,7 @@ typedef struct CommandLine {
   const Command *command;
   ToolOptions tool;
   const char *help;            /* --help: "", or of what; NULL: not asked for */
-  bool version, passes;
+  bool short_help, version, passes;
 } CommandLine;
 
 typedef enum Group { OUTPUT, MODEL, CODE, FINDINGS, CHECKS, PROGRAM, DEVELOPER, GROUP_COUNT } Group;
@@ -36,20 +36,25 @@ typedef enum ValueForm {
   OPTIONAL, /* --x or --x=VALUE */
 } ValueForm;
 
-/* One row an option: all that is known of it. */
+/* One row an option: all that is known of it. The help, the manual page, the completions of shells and the tables of the
+ * documents are printed from the rows. */
 typedef struct OptionRow OptionRow;
 struct OptionRow {
   Group group;
   unsigned commands;           /* that it belongs to */
-  const char *name, *value;    /* value: its name in the help; NULL: it has none */
+  const char *name, *value;    /* value: its name in the help, FILE and DIR for paths; NULL: it has none */
   ValueForm form;
   /* Checks the value and puts it into the field; where the form is OPTIONAL the value may be NULL. */
   void (*read)(const OptionRow *row, void *field, const char *value);
   size_t field;                /* in CommandLine */
-  const char *help;
+  const char *help;            /* at most 50 characters, for lists */
+  const char *paragraph;       /* the rest of what there is to say */
+  const char *alias;           /* a second name, a long one; NULL: none */
   const char *const *choice;   /* what an enumeration's numbers are called, NULL at the end */
+  const char *(*known)(int i); /* of a text: values that it can have; NULL behind the last */
   int64_t most;                /* of a number; 0: any */
   bool ends;                   /* what follows on the command line is not looked at */
+  bool common;                 /* -h lists it */
 };
 extern const OptionRow option_list[];
 extern const int option_count;
@@ -59,6 +64,20 @@ _Noreturn void usage_error(const char *fmt, ...) PRINTF(1, 2);
 void command_line_read(CommandLine *line, char **argv);
 void command_line_free(CommandLine *line);
 
-/* help.c: line->help on standard output. */
-void print_help(const CommandLine *line);
+/* suggest.c: what stands behind "; " where a word is unknown: the option or command that was meant, or where to look. */
+const char *suggest_option(const char *arg);
+const char *suggest_command(const char *arg); /* NULL: none is near */
+
+/* help.c: on standard output */
+bool belongs(const OptionRow *row, const Command *command);
+void spell_option(const OptionRow *row, char *out, size_t size); /* "--tune[=FILE]" */
+const char *option_value(const OptionRow *row, int i); /* of those that it can have, where they can be listed; NULL behind the last */
+void print_help(const CommandLine *line);       /* line->help */
+void print_short_help(const CommandLine *line);
+
+/* man.c, complete.c: the same for other programs */
+void print_man_page(const CommandLine *line);
+void print_bash(const CommandLine *line);
+void print_zsh(const CommandLine *line);
+void print_fish(const CommandLine *line);
 #endif

@@ -39,7 +39,8 @@ typedef enum MessageKind { MESSAGE_ERROR, MESSAGE_WARNING, MESSAGE_NOTE } Messag
 enum { MESSAGE_LINE = 600 /* bytes of the longest, with its end */ };
 void message_print(MessageKind kind, const char *text); /* what was escaped already, such as Context.error */
 size_t message_line(MessageKind kind, const char *text, char *out, size_t size); /* its length in `out` */
-void message_quiet(void); /* no warnings and notes from here on */
+void message_quiet(void); /* no warnings, notes and progress from here on */
+bool message_is_quiet(void);
 void message_format(Context *cx, const char *fmt, va_list args) PRINTF(2, 0); /* as `fail` does, and comes back */
 /* A warning, "FILE: reason", escaped and shortened as by `fail`; NULL: of no file. */
 void message_warn(const char *file, const char *fmt, ...) PRINTF(2, 3);

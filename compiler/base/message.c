@@ -15,6 +15,7 @@ enum {
 static bool quiet;
 
 void message_quiet(void) { quiet = true; }
+bool message_is_quiet(void) { return quiet; }
 
 static bool is_coloured(void) {
   const char *no = getenv("NO_COLOR");

@@ -11,7 +11,7 @@ Progress progress_begin(FILE *f, const char *what) {
 }
 
 void progress_show(Progress *p, int i, int n) {
-  if (wall_seconds() < p->next) return;
+  if (message_is_quiet() || wall_seconds() < p->next) return;
   if (p->terminal) fprintf(p->f, "\r%s %d of %d\033[K", p->what, i, n);
   else fprintf(p->f, "%s %d of %d\n", p->what, i, n);
   fflush(p->f);
@@ -19,5 +19,5 @@ void progress_show(Progress *p, int i, int n) {
 }
 
 void progress_end(Progress *p) {
-  if (p->terminal) fprintf(p->f, "\r\033[K");
+  if (p->terminal && !message_is_quiet()) fprintf(p->f, "\r\033[K");
 }

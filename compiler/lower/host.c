@@ -12,6 +12,14 @@ static char *keep(Context *cx, char *message) {
   return copy;
 }
 
+const char *llvm_version(void) {
+  static char text[40];
+  unsigned major, minor, patch;
+  LLVMGetVersion(&major, &minor, &patch);
+  snprintf(text, sizeof text, "%u.%u.%u", major, minor, patch);
+  return text;
+}
+
 char *host_triple(Context *cx) { return keep(cx, LLVMGetDefaultTargetTriple()); }
 char *normal_triple(Context *cx, const char *triple) { return keep(cx, LLVMNormalizeTargetTriple(triple)); }
 char *host_cpu(Context *cx) { return keep(cx, LLVMGetHostCPUName()); }

@@ -21,7 +21,12 @@ typedef struct Target {
  * Fails on an unknown name. */
 Target *target_new(Context *cx, const Options *opt);
 
+/* What -mcpu= takes, and the systems that a target can be; NULL past the last. */
+const char *cpu_name(int i);
+const char *target_system(int i);
+
 /* host.c: this machine, as LLVM sees it. */
+const char *llvm_version(void);
 char *host_triple(Context *cx);
 char *host_cpu(Context *cx);
 char *host_features(Context *cx);

@@ -114,6 +114,8 @@ static const Cpu cpus[] = {
   {"znver5", (ICELAKE | RCC_CPU_AVX512BF16 | RCC_CPU_AVXVNNI), 1024},
 };
 
+const char *cpu_name(int i) { return (size_t)i < COUNT(cpus) ? cpus[i].name : NULL; }
+
 static const Cpu *find_cpu(const char *name) {
   for (size_t i = 0; i < COUNT(cpus); i++) {
     if (strcmp(cpus[i].name, name) == 0) return &cpus[i];
@@ -177,10 +179,13 @@ static bool is_one_of(const char *part, size_t length, const char *const *names,
   return false;
 }
 
-/* ELF objects and the calls of the System V ABI, with pointers of 64 bits: nothing else is generated. `none` and `unknown` are
- * programs without a system. */
+/* `none` and `unknown` are programs without a system. */
+static const char *const systems[] = {"linux", "freebsd", "netbsd", "openbsd", "dragonfly", "none", "unknown"};
+
+const char *target_system(int i) { return (size_t)i < COUNT(systems) - 1 ? systems[i] : NULL; }
+
+/* ELF objects and the calls of the System V ABI, with pointers of 64 bits: nothing else is generated. */
 static bool is_supported(const char *normal) {
-  static const char *const systems[] = {"linux", "freebsd", "netbsd", "openbsd", "dragonfly", "none", "unknown"};
   static const char *const environments[] = {"gnu", "musl", "android", "elf", "unknown"};
   const char *vendor = strchr(normal, '-'), *system = vendor ? strchr(vendor + 1, '-') : NULL;
   if (!system) return false;
@@ -210,7 +215,7 @@ static void choose_cpu(Context *cx, const Options *opt, Target *t) {
   }
   t->native = !opt->cpu && !opt->triple;
   const Cpu *cpu = find_cpu(t->cpu);
-  if (!cpu && !native) fail(cx, "unknown CPU '%s' in -mcpu=", t->cpu);
+  if (!cpu && !native) fail(cx, "unknown CPU '%s' in -mcpu=; --help=-mcpu lists them", t->cpu);
   t->cpu_bits = cpu ? cpu->bits : 0;
   if (native && strcmp(t->cpu, "x86-64") != 0) t->cpu_bits = change_features(cx, 0, host_features(cx), false);
   t->l2 = (cpu ? cpu->l2_kib : 512) * 1024;

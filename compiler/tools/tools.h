@@ -30,7 +30,7 @@ typedef struct Counts {
 typedef struct ToolOptions {
   Options compile;         /* what passes may read */
   const char *output;      /* NULL: beside the input, named after it */
-  bool verbose, time, each_pass, profile, why, json;
+  bool verbose, quiet, time, each_pass, profile, why, json;
   ReportPaths report;
   const char *tune;        /* the file of times; "": beside the output; NULL: nothing is measured */
   bool depend;             /* -MD */

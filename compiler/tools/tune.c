@@ -208,7 +208,7 @@ static void measure(Measuring *w, Build *b) {
   int n;
   build_run(b, NULL, NULL);
   Alone *trial = list_trials(b->graph, &n);
-  fprintf(stderr, "tuning: %d algorithms\n", n);
+  if (!message_is_quiet()) fprintf(stderr, "tuning: %d algorithms\n", n);
   w->shown = progress_begin(stderr, "tuning: run");
   w->runs = count_rounds(b->target, trial, n) * RUNS;
   for (int size; n > 0; trial += size, n -= size) {

@@ -3,13 +3,20 @@
 tiny=$here/tiny.onnx
 
 succeeds --help
-for option in -o -MD -MF --name --shape --batch --nchwc-block --emit -mcpu -mattr --target --strict --flush-denormals --winograd --strassen --max-memory --report --profile --threads --why --tune -v --help --version; do
+for option in -o -MD -MF --name --shape --batch --nchwc-block --emit -mcpu -mattr --target --strict --flush-denormals --winograd --strassen --max-memory --report --profile --threads --why --tune -v -q -h --help -V; do
   holds "$work.out" "  $option"
 done
 succeeds --help=developer
 for option in --time --passes -d --verify --each-pass; do holds "$work.out" "  $option"; done
 succeeds --version
-[ "$(cat "$work.out")" = "resnetcc ${RESNETCC_VERSION}" ] || failed "--version: $(cat "$work.out")"
+[ "$(head -n 1 "$work.out")" = "resnetcc ${RESNETCC_VERSION}" ] || failed "--version: $(cat "$work.out")"
+for line in '^LLVM [0-9][0-9.]*$' '^ABI 1$' '^default target [a-z0-9_]*-[-a-z0-9]* [-a-z0-9]*$' '^targets x86_64-linux '; do
+  grep -q "$line" "$work.out" || failed "--version: no '$line'"
+done
+cp "$work.out" version
+succeeds -V
+cmp -s version "$work.out" || failed "-V is not --version"
+rm version
 succeeds --passes
 holds "$work.out" "  s  shape "
 holds "$work.out" "  w  plan "
@@ -137,6 +144,8 @@ succeeds "$tiny" -mcpu=native
 files tiny.h tiny.o
 
 # Switches that only tell.
+succeeds "$tiny" --verbose -o /dev/null
+holds "$work.err" "opset 13"
 succeeds "$tiny" -v -o /dev/null
 holds "$work.err" "opset 13"
 holds "$work.err" "of workspace"

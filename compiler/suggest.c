@@ -1,0 +1,76 @@
+/* suggest.c: what was meant by a word that is unknown: a near one, or resnetcc's for what other compilers call so. */
+#include "options.h"
+
+#include <string.h>
+
+enum { MOST_LETTERS = 40, MOST_CHANGES = 2 };
+
+static int least(int a, int b) { return a < b ? a : b; }
+
+/* Letters to insert, remove or replace until the n letters at a are b; more than MOST_CHANGES where they are too many to
+ * count. One line of the usual table is kept. */
+static int distance(const char *a, size_t n, const char *b) {
+  int line[MOST_LETTERS + 1];
+  size_t m = strlen(b);
+  if (n > MOST_LETTERS || m > MOST_LETTERS) return MOST_CHANGES + 1;
+  for (size_t k = 0; k <= m; k++) line[k] = (int)k;
+  for (size_t i = 1; i <= n; i++) {
+    int corner = line[0]++;
+    for (size_t k = 1; k <= m; k++) {
+      int replaced = corner + (a[i - 1] != b[k - 1]);
+      corner = line[k];
+      line[k] = least(replaced, least(line[k], line[k - 1]) + 1);
+    }
+  }
+  return line[m];
+}
+
+typedef struct Guess {
+  const char *name; /* NULL: none is near */
+  int distance;
+} Guess;
+
+/* Of a short name any other is near, so at least half of the letters must stay. */
+static void consider(Guess *best, const char *word, size_t n, const char *name) {
+  int d = distance(word, n, name), letters = (int)strlen(name + strspn(name, "-"));
+  if (d > MOST_CHANGES || 2 * d >= letters || (best->name && d >= best->distance)) return;
+  *best = (Guess){name, d};
+}
+
+static const char *option_of_others(const char *word, size_t n) {
+  static const struct { const char *word, *cure; } others[] = {
+    {"-march", "did you mean '-mcpu'?"},
+    {"-mtune", "did you mean '-mcpu'?"},
+    {"-c", "leave it out, objects are what is made"},
+    {"-S", "--emit=asm makes assembly"},
+    {"-shared", "-o FILE.so makes a shared library"},
+    {"-fPIC", "leave it out, all code is position independent"},
+    {"-fpic", "leave it out, all code is position independent"},
+  };
+  if (strncmp(word, "-O", 2) == 0 && n <= 5)
+    return "there are no levels of optimisation, it always does all it can; -Os keeps weights small";
+  for (size_t i = 0; i < COUNT(others); i++)
+    if (strlen(others[i].word) == n && strncmp(others[i].word, word, n) == 0) return others[i].cure;
+  return NULL;
+}
+
+const char *suggest_option(const char *arg) {
+  static char cure[80];
+  size_t n = strcspn(arg, "=");
+  const char *known = option_of_others(arg, n);
+  if (known) return known;
+  Guess best = {0};
+  for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
+    consider(&best, arg, n, row->name);
+    if (row->alias) consider(&best, arg, n, row->alias);
+  }
+  if (!best.name) return "--help lists them";
+  snprintf(cure, sizeof cure, "did you mean '%s'?", best.name);
+  return cure;
+}
+
+const char *suggest_command(const char *arg) {
+  Guess best = {0};
+  for (int i = 1; i < command_count; i++) consider(&best, arg, strlen(arg), command_list[i].name);
+  return best.name;
+}
