@@ -72,7 +72,7 @@ static int run_command(const CommandLine *line) {
 
 int main(int argc, char **argv) {
   (void)argc;
-  CommandLine line = {.tool = {.compile = {.max_memory = default_memory}}};
+  CommandLine line = {.tool = {.compile = {.max_memory = default_memory, .emit = EMIT_AUTO}}};
   command_line_read(&line, argv);
   int status = print_text(&line) ? 0 : run_command(&line);
   command_line_free(&line);

@@ -215,7 +215,8 @@ const char *const group_title[GROUP_COUNT] = {
 };
 
 static const char *const emit_names[] = {
-  [EMIT_OBJ] = "obj", [EMIT_ASM] = "asm", [EMIT_LLVM] = "llvm", [EMIT_GRAPH] = "graph", NULL,
+  [EMIT_OBJ] = "obj", [EMIT_ASM] = "asm", [EMIT_LLVM] = "llvm", [EMIT_GRAPH] = "graph", [EMIT_SHARED] = "so",
+  [EMIT_AUTO] = "auto", NULL,
 };
 static const char *const winograd_names[] = {
   [WINOGRAD_AUTO] = "auto", [WINOGRAD_OFF] = "off", [WINOGRAD_2] = "2", [WINOGRAD_4] = "4", NULL,
@@ -240,16 +241,23 @@ static const char *known_cpu(int i) { return i ? cpu_name(i - 1) : "native"; }
 const OptionRow option_list[] = {
   {OUTPUT, COMPILE, "-o", "FILE", EITHER, read_path, TOOL(output), .common = true,
    .help = "write to FILE, whose ending says what",
-   .paragraph = "The object file, and beside it the C header with the ending .h. Without -o the file is "
-                "named after the model and lies in the current folder. - is standard output, and has no "
-                "header. A file is replaced only when the new one is complete."},
+   .paragraph = "The ending decides what it is: .o, .obj and .syso an object file, .s assembly, .ll LLVM's IR, "
+                ".so a shared library with the runtime inside, linked by $CC, or cc where that is not set. "
+                "Without an ending it is an object file; others are refused. The C header lies beside it with "
+                "the ending .h. Without -o the file is named after the model and lies in the current folder. "
+                "- is standard output, and has no header. A file is replaced only when the new one is complete."},
+  {OUTPUT, COMPILE, "--header", "FILE", EITHER, read_path, TOOL(header), .common = true,
+   .help = "where the C header goes; none: nowhere",
+   .paragraph = "Otherwise it lies beside the output, with the ending .h, where that is an object or a shared "
+                "library in a file."},
   {OUTPUT, COMPILE, "--name", "NAME", EITHER, read_text, OF_PASSES(name), .common = true,
    .help = "the prefix of all C names",
    .paragraph = "NAME_run, NAME_model and NAME_WORKSPACE_SIZE are what programs see. Without it NAME is the "
                 "output's file name, made an identifier."},
   {OUTPUT, COMPILE, "--emit", "KIND", EITHER, read_choice, OF_PASSES(emit),
    .help = "what is written, whatever the ending",
-   .paragraph = "obj is an object file, asm assembly, llvm the IR of LLVM as text.", .choice = emit_names},
+   .paragraph = "obj is an object file, so a shared library, asm assembly, llvm the IR of LLVM as text, graph that "
+                "of the compiler. auto, the default, is what the ending of -o says.", .choice = emit_names},
   {OUTPUT, COMPILE, "-MD", NULL, NONE, read_flag, TOOL(depend),
    .help = "a rule for make, in a file with the ending .d",
    .paragraph = "The rule says which files the outputs were made from: the model, the files of its external "

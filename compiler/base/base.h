@@ -233,6 +233,11 @@ void output_finish(Context *cx, Output **o, int n); /* all appear under their na
 void output_discard(void); /* removes what is unfinished; may be called by a signal handler */
 void output_abandon(void); /* closes it as well */
 
+/* ==== scratch.c: files for other programs, in a folder that goes with the program ==== */
+const char *scratch_path(Context *cx, const char *name); /* of a file that another program makes */
+const char *scratch_write(Context *cx, const char *name, const void *const *part, const size_t *size, int n); /* its path */
+void scratch_remove(void); /* all of them; output_discard does so too */
+
 /* ==== progress.c: a line on `f` about work that takes long ==== */
 
 typedef struct Progress {

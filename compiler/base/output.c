@@ -38,6 +38,7 @@ void output_discard(void) {
     if (temporary[i][0]) unlink(temporary[i]);
     temporary[i][0] = '\0';
   }
+  scratch_remove();
 }
 
 void output_abandon(void) {

@@ -217,7 +217,7 @@ static void add_batch_note(Graph *g, Buffer *out, const Params *all) {
 static void add_comment(const Build *b, Buffer *out, const Params *all, const char *upper) {
   Graph *g = b->graph;
   buffer_printf(out, "/* %s.h: made by resnetcc %s from ", g->name, RESNETCC_VERSION);
-  add_escaped(out, path_base(b->options->input));
+  add_escaped(out, path_base(input_name(b->options)));
   buffer_printf(out, ".\n *\n * Compiled for ");
   add_escaped(out, b->target->triple);
   buffer_printf(out, ", %s.\n", b->target->cpu);

@@ -212,7 +212,7 @@ static void write_ir(Emit *e, Object *out) {
 
 static void write_module(Emit *e, LLVMTargetMachineRef machine, Object *out) {
   define_note(e);
-  if (e->build->options->emit == EMIT_OBJ) {
+  if (e->build->options->emit != EMIT_ASM && e->build->options->emit != EMIT_LLVM) {
     if (!weights_are_input(e->build)) define_weights_section(e);
     write_code(e, machine, LLVMObjectFile, out);
     if (!weights_are_input(e->build)) attach_weights(out, e->build);

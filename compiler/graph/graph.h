@@ -318,7 +318,7 @@ typedef struct WordsOption {
 typedef struct Options {
   const char *input, *name;              /* the model's file; its prefix */
   const char *cpu, *attr, *triple;       /* -mcpu, -mattr, --target; NULL: the host */
-  enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH } emit;
+  enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH, EMIT_SHARED, EMIT_AUTO /* as the output's ending says */ } emit;
   bool strict, flush_denormals, small;
   bool debug;                            /* -g: line tables that tell the node of every instruction */
   bool verify;                           /* the graph is checked after each pass */
@@ -337,6 +337,7 @@ typedef struct Options {
   const char *labels;                    /* --labels: a file with the classes' names; NULL: none */
   int64_t batch;                         /* --batch: what a symbolic batch becomes; 0: it stays symbolic */
 } Options;
+const char *input_name(const Options *opt); /* the model's file, for people: "-" is standard input */
 
 struct Graph {
   Context *cx;

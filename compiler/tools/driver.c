@@ -10,7 +10,7 @@ static const char *model_name(Context *cx, const Options *opt, const char *outpu
     if (strcmp(opt->name, c_identifier(cx, opt->name)) == 0) return opt->name;
     fail(cx, "--name: '%s' is no C identifier", opt->name);
   }
-  const char *path = output_is_file(output) ? output : opt->input;
+  const char *path = output_is_file(output) ? output : strcmp(opt->input, "-") == 0 ? "model" : opt->input;
   const char *name = c_identifier(cx, path_without_ending(cx, path_base(path)));
   return is_runtime_prefix(name) ? format_text(cx, "model_%s", name) : name;
 }
@@ -26,7 +26,7 @@ static double mib(int64_t bytes) { return (double)bytes / (1 << 20); }
 
 static void print_summary(const Build *b, const char *path) {
   const Graph *g = b->graph;
-  fprintf(stderr, "%s: opset %d, %d inputs, %d outputs\n", b->options->input, g->opset, g->n_input, g->n_output);
+  fprintf(stderr, "%s: opset %d, %d inputs, %d outputs\n", input_name(b->options), g->opset, g->n_input, g->n_output);
   const Target *t = b->target;
   int64_t work = workspace_bytes(b), used = arena_used(g->cx->arena);
   fprintf(stderr, "target: %s, %s, vectors of %d floats\n", t->triple, t->cpu, t->lanes);
@@ -66,12 +66,16 @@ static void write_header(const Build *b, Output *out) {
   write_text(out, &text);
 }
 
-static void write_code(Build *b, const ToolOptions *opt, Report *r, Output *out) {
+static void write_code(Build *b, const ToolOptions *opt, const Paths *paths, Report *r, Output *out) {
   Object object;
   object_emit(b, &object);
   if (opt->verbose) fprintf(stderr, "code: %lld instructions of LLVM's\n", (long long)object.instructions);
-  output_write(out, object.data, object.size);
-  output_write(out, object.tail, object.tail_size);
+  if (opt->compile.emit == EMIT_SHARED) {
+    shared_library(b, &object, paths->output, out);
+  } else {
+    output_write(out, object.data, object.size);
+    output_write(out, object.tail, object.tail_size);
+  }
   report_code(r, b);
   r->object = (int64_t)(object.size + object.tail_size);
   if (opt->profile) report_times(r, b, &object, opt->threads.n ? (int)opt->threads.value[0] : 1);
@@ -95,7 +99,7 @@ static void write_depend(const Build *b, const ToolOptions *opt, const Paths *pa
   Buffer text = {0};
   const char **source = alloc_n(g->cx, (size_t)g->n_external + 2, sizeof *source);
   int n = 0;
-  source[n++] = b->options->input;
+  if (strcmp(b->options->input, "-") != 0) source[n++] = b->options->input;
   if (opt->tune && *opt->tune && !paths->tuning) source[n++] = opt->tune;
   for (int i = 0; i < g->n_external; i++) source[n++] = g->external[i];
   const char *const all[] = {paths->output, paths->header, paths->weights};
@@ -142,7 +146,7 @@ static void write_files(Build *b, const ToolOptions *opt, const Paths *paths, Re
   int n = 1;
   double last = wall_seconds();
   if (b->options->emit == EMIT_GRAPH) write_graph(b->graph, out[0]);
-  else write_code(b, opt, r, out[0]);
+  else write_code(b, opt, paths, r, out[0]);
   if (has_tables(&opt->report) && !opt->json && b->n_layer) print_symbols(r, text_file(paths));
   if (r->runs && !opt->json) print_times(r, text_file(paths));
   if (paths->header) write_header(b, out[n++] = output_open(cx, paths->header));
@@ -175,7 +179,7 @@ static Report *report(Build *b, const ToolOptions *opt, const Paths *paths) {
 
 /* Standard output is for the object of JSON alone. */
 static void check_json(Context *cx, const Paths *paths) {
-  bool taken = is_standard(paths->output) || is_standard(paths->tuning) || is_standard(paths->depend);
+  bool taken = is_standard(paths->output) || is_standard(paths->header) || is_standard(paths->tuning) || is_standard(paths->depend);
   if (taken || is_report_standard(paths)) fail(cx, "--json: standard output cannot take another output as well");
 }
 
@@ -215,14 +219,19 @@ static Graph *front(Context *cx, const ToolOptions *opt, const Paths *paths, Wat
   return g;
 }
 
-static int compile_model(Context *cx, const ToolOptions *opt) {
+static int compile_model(Context *cx, const ToolOptions *asked) {
+  ToolOptions all = *asked;
+  const ToolOptions *opt = &all;
+  all.compile.emit = emit_kind(cx, asked);
   Target *target = target_new(cx, &opt->compile);
   Paths paths = paths_of(cx, opt);
   const char *name = model_name(cx, &opt->compile, paths.output);
-  cx->file = opt->compile.input;
-  paths_check(cx, &paths, opt);
+  cx->file = input_name(&opt->compile);
+  paths_check(cx, &paths);
   if (opt->json) check_json(cx, &paths);
-  if (opt->profile && opt->compile.emit != EMIT_OBJ) fail(cx, "--profile: only an object can be run, so --emit must be obj");
+  if (opt->profile && opt->compile.emit != EMIT_OBJ && opt->compile.emit != EMIT_SHARED) {
+    fail(cx, "--profile: only an object can be run; --emit=obj makes one");
+  }
   Tuning *times = read_times(cx, opt, target, &paths);
   Watch w = {.opt = opt, .witness = opt->each_pass ? witness_new(cx) : NULL};
   Graph *g = front(cx, opt, &paths, &w);

@@ -33,7 +33,8 @@ static void try_front(Context *cx, const Options *opt, Report *r) {
 
 static void inspect_model_file(Context *cx, const ToolOptions *opt) {
   Report *r = alloc(cx, sizeof *r);
-  *r = (Report){.cx = cx, .model = inspect_model(cx, cx->file)};
+  *r = (Report){.cx = cx, .model = inspect_model(cx, opt->compile.input)};
+  r->model.file = cx->file;
   r->refusal = alloc_n(cx, (size_t)r->model.n_op + 1, sizeof *r->refusal);
   list_missing(r);
   if (r->n_refusal == 0) try_front(cx, &opt->compile, r);
@@ -42,9 +43,9 @@ static void inspect_model_file(Context *cx, const ToolOptions *opt) {
 }
 
 static int inspect_file(Context *cx, const ToolOptions *opt) {
-  cx->file = opt->compile.input;
+  cx->file = input_name(&opt->compile);
   size_t size;
-  void *data = file_map(cx, cx->file, &size);
+  void *data = file_map(cx, opt->compile.input, &size);
   if (is_elf(data, size)) inspect_compiled(cx, opt->json, data, size);
   else inspect_model_file(cx, opt);
   file_unmap(data, size);

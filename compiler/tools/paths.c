@@ -1,30 +1,64 @@
 /* paths.c: where the outputs of a compilation go, and where they must not. */
 #include "tools.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <unistd.h>
 
 /* ==== where ==== */
 
+/* Of a file's name, without the dot; "": it has none. libnet.so.1.2 ends in so.1.2. */
+static const char *ending_of(const char *path) {
+  const char *base = path_base(path), *dot = strstr(base, ".so.");
+  if (!dot || dot == base) dot = strrchr(base, '.');
+  return dot && dot != base ? dot + 1 : base + strlen(base);
+}
+
 char *path_without_ending(Context *cx, const char *path) {
-  const char *base = path_base(path), *dot = strrchr(base, '.');
-  size_t n = dot && dot != base ? (size_t)(dot - path) : strlen(path);
-  return copy_bytes_as_text(cx, path, n);
+  const char *ending = ending_of(path);
+  return copy_bytes_as_text(cx, path, (size_t)(ending - path) - (*ending != '\0'));
+}
+
+static const struct { const char *ending; int kind; } endings[] = {
+  {"o", EMIT_OBJ}, {"obj", EMIT_OBJ}, {"syso", EMIT_OBJ}, {"s", EMIT_ASM}, {"ll", EMIT_LLVM}, {"so", EMIT_SHARED},
+};
+
+/* EMIT_AUTO: it says nothing. */
+static int kind_of_ending(const char *ending) {
+  if (strncmp(ending, "so.", 3) == 0) ending = "so";
+  for (size_t i = 0; i < COUNT(endings); i++) {
+    if (strcmp(endings[i].ending, ending) == 0) return endings[i].kind;
+  }
+  return EMIT_AUTO;
+}
+
+int emit_kind(Context *cx, const ToolOptions *opt) {
+  if (opt->compile.emit != EMIT_AUTO) return opt->compile.emit;
+  if (!opt->output || !output_is_file(opt->output)) return EMIT_OBJ;
+  const char *ending = ending_of(opt->output);
+  if (!*ending) return EMIT_OBJ;
+  if (kind_of_ending(ending) != EMIT_AUTO) return kind_of_ending(ending);
+  fail(cx, "-o %s: nothing that is written has the ending .%s; it may be .o .obj .syso .s .ll or .so, and --emit=KIND goes with any",
+       opt->output, ending);
 }
 
 static const char *output_path(Context *cx, const ToolOptions *opt) {
   static const char *const ending[] = {
-    [EMIT_OBJ] = "o", [EMIT_ASM] = "s", [EMIT_LLVM] = "ll", [EMIT_GRAPH] = "txt",
+    [EMIT_OBJ] = "o", [EMIT_ASM] = "s", [EMIT_LLVM] = "ll", [EMIT_GRAPH] = "txt", [EMIT_SHARED] = "so",
   };
   if (opt->output) return opt->output;
+  if (strcmp(opt->compile.input, "-") == 0) fail(cx, "the model comes from standard input, so the output has no name; name it with -o FILE");
   return format_text(cx, "%s.%s", path_without_ending(cx, path_base(opt->compile.input)), ending[opt->compile.emit]);
 }
 
-static const char *header_path(Context *cx, const char *object) {
-  size_t n = strlen(object);
-  bool ends = n > 2 && strcmp(object + n - 2, ".o") == 0 && object[n - 3] != '/';
-  return format_text(cx, "%s.h", ends ? copy_bytes_as_text(cx, object, n - 2) : object);
+/* An ending that says nothing is part of the name. */
+static const char *header_path(Context *cx, const ToolOptions *opt, const char *output) {
+  int emit = opt->compile.emit;
+  if (opt->header) return strcmp(opt->header, "none") == 0 ? NULL : opt->header;
+  if ((emit != EMIT_OBJ && emit != EMIT_SHARED) || !output_is_file(output)) return NULL;
+  bool known = kind_of_ending(ending_of(output)) != EMIT_AUTO;
+  return format_text(cx, "%s.h", known ? path_without_ending(cx, output) : output);
 }
 
 static const char *tuning_path(Context *cx, const ToolOptions *opt, const char *output) {
@@ -49,9 +83,8 @@ static const char *weights_path(Context *cx, const ToolOptions *opt, const char 
 
 Paths paths_of(Context *cx, const ToolOptions *opt) {
   const char *output = output_path(cx, opt);
-  bool has_header = opt->compile.emit == EMIT_OBJ && output_is_file(output);
-  Paths p = {.output = output, .header = has_header ? header_path(cx, output) : NULL,
-             .weights = weights_path(cx, opt, output), .tuning = tuning_path(cx, opt, output), .depend = depend_path(cx, opt, output)};
+  Paths p = {.output = output, .header = header_path(cx, opt, output), .weights = weights_path(cx, opt, output),
+             .tuning = tuning_path(cx, opt, output), .depend = depend_path(cx, opt, output)};
   for (int i = 0; i < opt->report.n; i++) {
     if (*opt->report.path[i]) p.report[p.n_report++] = opt->report.path[i];
   }
@@ -82,28 +115,7 @@ static const char *only_path(Context *cx, const char *path) {
   return only;
 }
 
-/* What is written is no such thing, whatever its name says. */
-static void check_ending(Context *cx, const ToolOptions *opt, const char *path) {
-  static const struct { const char *ending, *what; } others[] = {
-    {".so", "shared library"}, {".dylib", "shared library"}, {".dll", "shared library"}, {".a", "library"},
-    {".lib", "library"}, {".exe", "program"}, {".c", "C file"}, {".cc", "C++ file"}, {".cpp", "C++ file"},
-    {".h", "header"}, {".hpp", "header"},
-    {".onnx", "model"},
-  };
-  static const char *const names[] = {[EMIT_OBJ] = "an object file", [EMIT_ASM] = "assembly", [EMIT_LLVM] = "LLVM IR",
-                                      [EMIT_GRAPH] = "a graph as text"};
-  if (!output_is_file(path)) return;
-  size_t length = strlen(path);
-  const char *version = strstr(path_base(path), ".so.");
-  for (size_t i = 0; i < COUNT(others); i++) {
-    size_t n = strlen(others[i].ending);
-    bool ends = length > n && strcasecmp(path + length - n, others[i].ending) == 0;
-    if (ends || (version && i == 0))
-      fail(cx, "-o %s: resnetcc writes %s, not a %s", path, names[opt->compile.emit], others[i].what);
-  }
-}
-
-void paths_check(Context *cx, const Paths *paths, const ToolOptions *opt) {
+void paths_check(Context *cx, const Paths *paths) {
   const char *path[MOST_PATHS], *only[MOST_PATHS];
   int n = list_paths(paths, path);
   if (paths->tuning && strcmp(paths->tuning, paths->output) == 0) fail(cx, "--tune: '%s' is the output", paths->tuning);
@@ -116,7 +128,6 @@ void paths_check(Context *cx, const Paths *paths, const ToolOptions *opt) {
       fail(cx, "cannot be written: two outputs have this name");
     }
   }
-  check_ending(cx, opt, paths->output);
 }
 
 void paths_check_input(Context *cx, const Paths *paths, const char *input) {
@@ -127,4 +138,18 @@ void paths_check_input(Context *cx, const Paths *paths, const char *input) {
     cx->file = path[i];
     fail(cx, "cannot be written: it holds data of the model");
   }
+}
+
+/* ==== the runtime ==== */
+
+const char *runtime_archive(Context *cx) {
+  static const char *const places[] = {"", "/../" RESNETCC_LIBDIR, "/../lib", "/../lib64"};
+  char program[PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", program, sizeof program);
+  const char *folder = n > 0 ? path_folder(cx, copy_bytes_as_text(cx, program, (size_t)n)) : ".";
+  for (size_t i = 0; i < COUNT(places); i++) {
+    const char *path = format_text(cx, "%s%s/libresnetcc_rt.a", folder, places[i]);
+    if (access(path, R_OK) == 0) return path;
+  }
+  fail(cx, "libresnetcc_rt.a is not in %s/../" RESNETCC_LIBDIR ", where a shared library takes it from; install it there", folder);
 }

@@ -167,7 +167,7 @@ Report *report_of_table(Context *cx, const char *file, const rcc_model *m) {
 static ModelSummary model_of(const Build *b) {
   const Graph *g = b->graph;
   Context *cx = g->cx;
-  ModelSummary m = {.file = b->options->input, .opset = g->opset, .n_input = g->n_input, .n_output = g->n_output};
+  ModelSummary m = {.file = input_name(b->options), .opset = g->opset, .n_input = g->n_input, .n_output = g->n_output};
   m.input = alloc_n(cx, (size_t)m.n_input + 1, sizeof *m.input);
   m.output = alloc_n(cx, (size_t)m.n_output + 1, sizeof *m.output);
   for (int i = 0; i < m.n_input; i++) m.input[i] = tensor_of(cx, g->input[i], &g->input_shape[i]);

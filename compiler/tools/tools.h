@@ -29,7 +29,8 @@ typedef struct Counts {
 /* What was asked for. */
 typedef struct ToolOptions {
   Options compile;         /* what passes may read */
-  const char *output;      /* NULL: beside the input, named after it */
+  const char *output;      /* NULL: in the current folder, named after the input */
+  const char *header;      /* NULL: beside the output; "none": there is none */
   bool verbose, quiet, time, each_pass, profile, why, json;
   ReportPaths report;
   const char *tune;        /* the file of times; "": beside the output; NULL: nothing is measured */
@@ -81,7 +82,10 @@ void weights_verify(Context *cx, const char *weights, const char *object);
 
 /* ==== paths.c: where the outputs of a compilation go ==== */
 
-char *path_without_ending(Context *cx, const char *path); /* of its last part */
+char *path_without_ending(Context *cx, const char *path); /* of its last part; a shared library's version is part of it */
+/* What is written: EMIT_AUTO is decided by the output's ending. Fails where that says nothing. */
+int emit_kind(Context *cx, const ToolOptions *opt);
+const char *runtime_archive(Context *cx); /* libresnetcc_rt.a, as it was installed with this program, or built */
 typedef struct Paths {
   const char *output;
   const char *header, *weights, *tuning, *depend; /* NULL: none is written */
@@ -89,10 +93,16 @@ typedef struct Paths {
   const char *report[MAX_REPORTS];      /* those of --report that are not "" */
 } Paths;
 Paths paths_of(Context *cx, const ToolOptions *opt);
-/* Fails where one is a folder, the input cx->file or another of them, or where its ending says that it is something else. */
-void paths_check(Context *cx, const Paths *paths, const ToolOptions *opt);
+/* Fails where one is a folder, the input cx->file or another of them. */
+void paths_check(Context *cx, const Paths *paths);
 /* Fails where one is that file. */
 void paths_check_input(Context *cx, const Paths *paths, const char *input);
+
+/* ==== shared.c ==== */
+
+/* The object and the runtime as a shared library to be called as `path` says, by the C compiler that the environment names as
+ * CC. It shows what begins with the model's name or rcc_ and nothing else. */
+void shared_library(const Build *b, const Object *o, const char *path, Output *out);
 
 /* ==== depend.c ==== */
 

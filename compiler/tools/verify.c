@@ -93,12 +93,12 @@ static void check_sets(Verify *v) {
   v->report->set = alloc_n(cx, (size_t)n + 1, sizeof *v->report->set);
   for (int i = 0; i < n || i == 0; i++) {
     DataSet s = n ? read_set(cx, path[i]) : random_set(v);
-    cx->file = n ? path[i] : v->opt->compile.input;
+    cx->file = n ? path[i] : input_name(&v->opt->compile);
     if (v->opt->save) save_set(cx, &s, v->opt->save);
     report_set(v->report, view(v)->model, v->other ? runner_view(v->other)->model : NULL, &s, threads_of(v->opt));
     if (i == 0 && v->opt->per_node) report_nodes(v->report, v->opt, view(v)->graph, &s);
   }
-  cx->file = v->opt->compile.input;
+  cx->file = input_name(&v->opt->compile);
 }
 
 /* Winograd's and Strassen's algorithms lose a digit. */
@@ -109,7 +109,7 @@ static double tolerance_of(const Verify *v) {
 }
 
 static int verify_model(Context *cx, const ToolOptions *opt) {
-  cx->file = opt->compile.input;
+  cx->file = input_name(&opt->compile);
   Verify v = {.cx = cx, .opt = opt, .runner = runner_open(cx, opt, opt->compile.input)};
   if (opt->per_node && !view(&v)->build) fail(cx, "--per-node: a shared library has no layers to look at; name the ONNX file");
   if (opt->against) v.other = runner_open(cx, opt, opt->against);

@@ -5,7 +5,7 @@ int work(Context *cx, const ToolOptions *opt, int (*command)(Context *cx, const 
   volatile int status = 1;
   cx->arena = arena_new(opt->compile.max_memory);
   cx->max_memory = opt->compile.max_memory;
-  memory_name_file(opt->compile.input);
+  memory_name_file(input_name(&opt->compile));
   object_watch_memory();
   int failed = setjmp(cx->unwind);
   if (!failed) status = command(cx, opt);

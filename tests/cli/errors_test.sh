@@ -20,8 +20,8 @@ refuses "error: -MF is given twice" "$tiny" -MF a.d -MFb.d
 refuses "error: --tune=: the file name is empty" "$tiny" --tune=
 refuses "error: --strassen=yes: it is auto, off or on" --strassen=yes "$tiny"
 refuses "error: --winograd=3: it is auto, off, 2 or 4" --winograd=3 "$tiny"
-refuses "error: --emit=exe: it is obj, asm, llvm or graph" --emit=exe "$tiny"
-refuses "tiny.onnx: --profile: only an object can be run, so --emit must be obj" --profile --emit=asm "$tiny"
+refuses "error: --emit=exe: it is obj, asm, llvm, graph, so or auto" --emit=exe "$tiny"
+refuses "tiny.onnx: --profile: only an object can be run; --emit=obj makes one" --profile --emit=asm "$tiny"
 refuses "error: -d z?: no pass has the letter 'z'" -d 'z?' "$tiny"
 for size in 0 -1 "" 5X 5MM 99999999999999999999 9999999999G 1.5G; do
   refuses "error: --max-memory=$size:" "--max-memory=$size" "$tiny"
@@ -76,15 +76,17 @@ refuses "folder: cannot be written: Is a directory" -o folder "$tiny"
 refuses "nowhere/net.o: cannot be written: No such file or directory" -o nowhere/net.o "$tiny"
 refuses "/dev/full: cannot be written: No space left on device" -o /dev/full "$tiny"
 cp "$tiny" net.onnx
-refuses "net.onnx: cannot be written: it is the input file" -o net.onnx net.onnx
+refuses "net.onnx: cannot be written: it is the input file" -o net.onnx --emit=obj net.onnx
 ln net.onnx same.o
 refuses "same.o: cannot be written: it is the input file" -o same.o net.onnx
 ln -s net.onnx alias.h
 refuses "alias.h: cannot be written: it is the input file" -o alias.o net.onnx
-for ending in so dylib dll a lib exe EXE c cc cpp onnx so.1.2; do
-  refuses "-o net.$ending: resnetcc writes an object file, not a " -o "net.$ending" "$tiny"
+for ending in dylib dll a lib exe O c h cpp onnx 0; do
+  refuses "-o net.$ending: nothing that is written has the ending .$ending; it may be .o .obj .syso .s .ll or .so" -o "net.$ending" "$tiny"
 done
-refuses "-o net.c: resnetcc writes LLVM IR, not a C file" --emit=llvm -o net.c "$tiny"
+refuses "the model comes from standard input, so the output has no name; name it with -o FILE" - <"$tiny"
+refuses "standard input: is empty" -o net.o - </dev/null
+refuses "net.h: cannot be written: two outputs have this name" -o net.o --header ./net.h -MF net.h "$tiny"
 cp "$here/external.onnx" .
 printf '0123456789abcdef' >"my weights.bin"
 ln "my weights.bin" data.o

@@ -3,7 +3,7 @@
 tiny=$here/tiny.onnx
 
 succeeds --help
-for option in -o -MD -MF --name --shape --batch --nchwc-block --emit -mcpu -mattr --target --strict --flush-denormals --winograd --strassen --max-memory --report --profile --threads --why --tune -v -q -h --help -V; do
+for option in -o --header -MD -MF --name --shape --batch --nchwc-block --emit -mcpu -mattr --target --strict --flush-denormals --winograd --strassen --max-memory --report --profile --threads --why --tune -v -q -h --help -V; do
   holds "$work.out" "  $option"
 done
 succeeds --help=developer
@@ -78,6 +78,45 @@ succeeds "$tiny" --tune=times
 succeeds "$tiny" --tune=times -MD
 holds tiny.d "  times"
 files times tiny.d tiny.h tiny.o
+
+# The ending says what is written, --emit goes with any.
+elf=$(printf '\177ELF')
+for ending in o obj syso; do
+  succeeds "$tiny" -o net.$ending
+  [ "$(head -c 4 net.$ending)" = "$elf" ] || failed "net.$ending is no object"
+  holds net.h "int net_run("
+done
+files net.h net.o net.obj net.syso
+succeeds "$tiny" -o net.s
+holds net.s "net_run:"
+succeeds "$tiny" -o net.ll
+holds net.ll "@net_run("
+succeeds "$tiny" --emit=llvm -o net.txt
+cmp -s net.ll net.txt || failed "--emit=llvm -o net.txt is not net.ll"
+succeeds "$tiny" --emit=obj -o net.bin
+holds net.bin.h "int net_run("
+files net.bin net.bin.h net.ll net.s net.txt
+succeeds "$tiny" -o net.o --header=other.h
+holds other.h "int net_run("
+files net.o other.h
+succeeds "$tiny" -o net.s --header net.hpp --name model
+holds net.hpp "int model_run("
+files net.hpp net.s
+succeeds "$tiny" -o net.o --header=none
+files net.o
+succeeds "$tiny" -o net_linux_amd64.syso --name net --header net.h -MD
+[ "$(head -n 1 net_linux_amd64.d)" = 'net_linux_amd64.syso net.h: \' ] || failed "-MD: $(cat net_linux_amd64.d)"
+files net.h net_linux_amd64.d net_linux_amd64.syso
+
+# The model from standard input.
+succeeds - -o net.o <"$tiny"
+holds net.h "made by resnetcc ${RESNETCC_VERSION} from standard input."
+mv net.o piped.o
+succeeds "$tiny" -o net.o
+cmp -s net.o piped.o || failed "the object of a model from standard input differs"
+cat "$tiny" | "$RESNETCC" inspect - | grep -q "^standard input: IR version" || failed "inspect -"
+succeeds - -o - <"$tiny"
+files net.h net.o piped.o
 
 succeeds "$tiny" --name=other -o net.o
 holds net.h "int other_run("
