@@ -21,7 +21,7 @@ static void *read_stream(Context *cx, size_t *size) {
     ssize_t n = read(STDIN_FILENO, data + *size, room - *size);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail(cx, "%s", strerror(errno));
-    if (n == 0 && *size == 0) fail(cx, "is empty");
+    if (n == 0 && *size == 0) fail(cx, "is empty; copy, download or export it again");
     if (n == 0) return data;
     *size += (size_t)n;
     if (*size > (size_t)cx->max_memory) break;
@@ -49,7 +49,7 @@ void *file_map(Context *cx, const char *path, size_t *size) {
   int error = errno;
   close(fd);
   if (!is_file) fail(cx, "is not a regular file");
-  if (st.st_size == 0) fail(cx, "is empty");
+  if (st.st_size == 0) fail(cx, "is empty; copy, download or export it again");
   if (data == MAP_FAILED) fail(cx, "%s", strerror(error));
   *size = (size_t)st.st_size;
   return data;

@@ -132,6 +132,11 @@ struct Import {
   bool (*solve)(Import *im, const Onnx__NodeProto *p); /* solve.c's, for body.c below it */
 };
 
+/* ==== sniff.c ==== */
+
+/* Fails where the first bytes are those of a file that is no ONNX model, and says of what kind it is. */
+void sniff(Context *cx, const void *bytes, size_t size);
+
 /* ==== wire.c ==== */
 
 /* The message that `data` holds, in the arena of cx. NULL: malformed, or too deep or too large when

@@ -139,6 +139,7 @@ const Onnx__ModelProto *read_model(Context *cx, const char *path, const uint8_t 
   size_t size;
   const char *error;
   void *data = file_map(cx, path, &size);
+  sniff(cx, data, size);
   ProtobufCMessage *m = wire_unpack(cx, &onnx__model_proto__descriptor, data, size, &error);
   if (m && sha256) sha256_add(&s, data, size);
   file_unmap(data, size);

@@ -43,7 +43,7 @@ static const char sizes[] = "makes a result whose size depends on data: export t
 static const char boxes[] = "cuts boxes out of a map, as detectors do behind the network: export it without its post-processing";
 static const char recurrent[] = "is recurrent: resnetcc compiles networks that only feed forward";
 static const char chance[] = "draws random numbers: export the model for inference, or make them an input";
-static const char training[] = "is for training: export the model for inference";
+static const char training[] = "is for training; export the model for inference, in PyTorch after model.eval()";
 static const char texts[] = "works on strings: do that before the model, or behind it";
 static const char signals[] = "is of signal processing: do that before the model, whose input is then the spectrum";
 

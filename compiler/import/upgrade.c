@@ -124,7 +124,7 @@ static void upgrade_scatter(Graph *g, Node *n) {
 }
 
 static _Noreturn void fail_training(Graph *g, const Node *n) {
-  fail_at(g, n, "is in training mode: export the model for inference, in PyTorch after model.eval()");
+  fail_at(g, n, "is in training mode; export the model for inference, in PyTorch after model.eval()");
 }
 
 /* Before set 7 both kinds of node carried this flag. */

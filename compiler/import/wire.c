@@ -38,6 +38,14 @@ static bool wrong(Walk *w, const uint8_t *where, const char *reason) {
   return false;
 }
 
+/* The file ends before what its outermost message has begun; `more` bytes of that are missing at least. */
+static bool cut_off(Walk *w, uint64_t more) {
+  size_t size = (size_t)(w->frame[0].end - w->start);
+  w->error = format_text(w->cx, "is cut off: it has %zu bytes, at least %llu are expected; copy or download it again", size,
+                         (unsigned long long)(size + more));
+  return false;
+}
+
 static bool read_varint(Walk *w, int max, uint64_t *out) {
   const uint8_t *from = w->at, *end = w->frame[w->depth - 1].end;
   *out = 0;
@@ -46,6 +54,7 @@ static bool read_varint(Walk *w, int max, uint64_t *out) {
     *out |= (uint64_t)(byte & 0x7f) << (7 * i);
     if (byte < 0x80) return true;
   }
+  if (w->at == end && w->depth == 1 && w->at > w->start + 1) return cut_off(w, 1);
   return wrong(w, from, w->at == end ? "the data ends within a number" : "a number is too long");
 }
 
@@ -84,7 +93,8 @@ static bool walk_delimited(Walk *w, const ProtobufCFieldDescriptor *f) {
   uint64_t length;
   if (!read_varint(w, MAX_LENGTH, &length)) return false;
   if (length > INT32_MAX) return wrong(w, from, "a length is too large");
-  const uint8_t *body = w->at;
+  const uint8_t *body = w->at, *whole = w->frame[w->depth - 1].end;
+  if (f && w->depth == 1 && length > (uint64_t)(whole - body)) return cut_off(w, length - (uint64_t)(whole - body));
   if (!f || f->type != PROTOBUF_C_TYPE_MESSAGE) {
     bool is_text = f && f->type == PROTOBUF_C_TYPE_STRING;
     if (!skip(w, length)) return false;

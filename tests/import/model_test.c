@@ -247,7 +247,7 @@ static void files_that_are_no_models(void **state) {
   check_file("/dev/null", "test: is not a regular file");
   char empty[] = "/tmp/import_test_XXXXXX";
   close(mkstemp(empty));
-  check_file(empty, "test: is empty");
+  check_file(empty, "test: is empty; copy, download or export it again");
   unlink(empty);
 }
 

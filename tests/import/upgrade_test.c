@@ -122,7 +122,7 @@ static void batch_norm_may_be_of_training(void **state) {
   check(9, "const s 3 = 1 2 3\ny, a, b, c, d = BatchNormalization(x, s, s, s, s)",
         "const s f32 [3] = {1, 2, 3}\ny, a, b = BatchNormalizationInTraining(x, s, s, s, s) training_mode=1\n");
   check_bad(6, "y = BatchNormalization(x, x, x, x, x)",
-            "(BatchNormalization): is in training mode: export the model for inference, in PyTorch after model.eval()");
+            "(BatchNormalization): is in training mode; export the model for inference, in PyTorch after model.eval()");
   check_bad(9, "y = BatchNormalization(x, x, x, x)", "(BatchNormalization): input 4 is missing");
 }
 
