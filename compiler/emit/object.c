@@ -227,10 +227,10 @@ static _Noreturn void fail_too_large(const Emit *e) {
   Graph *g = e->g;
   double mib = (double)(e->instructions * CODE_BYTES) / (1 << 20);
   if (e->instructions * CODE_BYTES > arena_left(g->cx->arena)) {
-    fail_at(g, e->too_large, "needs too much code: compiling what there is so far takes %.6g MiB; the memory limit is %.6g MiB",
+    fail_at(g, e->too_large, "needs too much code: compiling what there is so far takes %.6g MiB, the memory limit is %.6g MiB",
             mib, (double)g->cx->max_memory / (1 << 20));
   }
-  fail_at(g, e->too_large, "needs too much code: %lld instructions so far; a layer may have %d, the model %d",
+  fail_at(g, e->too_large, "needs too much code: %lld instructions so far, a layer may have %d, the model %d",
           (long long)e->instructions, MAX_LAYER_CODE, MAX_CODE);
 }
 
@@ -253,7 +253,7 @@ static bool make_object(Emit *e, LLVMTargetMachineRef machine, Object *out) {
 void object_emit(Build *b, Object *out) {
   Context *cx = b->graph->cx;
   if (b->weights_size > max_weights && !weights_are_input(b)) {
-    fail(cx, "its weights take %.2f GiB; code can address %.2f GiB", (double)b->weights_size / (1 << 30),
+    fail(cx, "its weights take %.2f GiB, code can address %.2f GiB", (double)b->weights_size / (1 << 30),
          (double)max_weights / (1 << 30));
   }
   if (weights_are_input(b)) weights_make_head(b);

@@ -50,7 +50,7 @@ bool is_argument(const Node *n, int i) {
   return i < 32 && op_info[n->op].arguments >> i & 1;
 }
 
-const char *input_name(const Options *opt) { return strcmp(opt->input, "-") == 0 ? "standard input" : opt->input; }
+const char *input_name(const Options *opt) { return opt->input && strcmp(opt->input, "-") == 0 ? "standard input" : opt->input; }
 
 _Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) {
   va_list args;

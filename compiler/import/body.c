@@ -187,7 +187,7 @@ void bind_output(Import *im, const Onnx__NodeProto *p, size_t i, Bound b, int si
 static void check_arity(const Import *im, const Node *n, int min_in, int max_in) {
   const OpInfo *info = &op_info[n->op];
   if (max_in >= 0 && n->n_in > max_in)
-    fail_at(im->g, n, "has %d inputs; at most %d are allowed", n->n_in, max_in);
+    fail_at(im->g, n, "has %d inputs, at most %d are allowed", n->n_in, max_in);
   for (int i = 0; i < min_in; i++)
     if (i >= n->n_in || !n->in[i]) fail_at(im->g, n, "input %d is missing", i);
   if (n->n_out < info->min_out || (info->max_out >= 0 && n->n_out > info->max_out))

@@ -83,7 +83,7 @@ static void check_attr(const Import *im, const Onnx__NodeProto *n, Op op, const 
                                             type_text(other)));
   bool known = kind_of_type(type, &kind);
   if (known && op && attr_expected(op, p->name, &expected) && kind != expected)
-    fail_attr(im, n, p->name, format_text(im->cx, "is %s; the operator takes %s", attr_kind_name(kind),
+    fail_attr(im, n, p->name, format_text(im->cx, "is %s, the operator takes %s", attr_kind_name(kind),
                                           attr_kind_name(expected)));
   if (kind == A_STRING && known && p->s.len && memchr(p->s.data, '\0', p->s.len))
     fail_attr(im, n, p->name, "holds a zero byte");

@@ -86,7 +86,7 @@ static void select_branch(Import *im, const Onnx__NodeProto *p, Value *condition
   int since = im->g->n_value, from = im->g->n_node;
   const Bound *a = run_body(im, p, then, "then", 0, NULL), *b = run_body(im, p, otherwise, "else", 0, NULL);
   if (!is_little_work(im->g, from))
-    fail_proto(im, p, "the condition depends on data, and the branches are too much work to compute both: "
+    fail_proto(im, p, "the condition depends on data, and the branches are too much work to compute both; "
                       "export the branch "
                       "that is meant");
   condition = scalar_condition(im, p, condition);
@@ -104,7 +104,7 @@ void solve_if(Import *im, const Onnx__NodeProto *p) {
   bool known = known_ints(im, condition, 1, &element, &count) && count == 1;
   if (condition->type != T_BOOL) fail_proto(im, p, "the condition is not of type bool");
   if (!known && condition->sym)
-    fail_proto(im, p, "the condition depends on the batch: fix the batch with --batch N");
+    fail_proto(im, p, "the condition depends on the batch; fix the batch with --batch N");
   if (known) take_branch(im, p, element != 0);
   else select_branch(im, p, condition);
 }

@@ -16,9 +16,9 @@ static Bound *run_body(Import *im, const Onnx__NodeProto *p, const Onnx__Functio
 
 void call_function(Import *im, const Onnx__NodeProto *p, const Onnx__FunctionProto *f) {
   if (p->n_input > f->n_input)
-    fail_proto(im, p, "has %zu inputs; the function takes %zu", p->n_input, f->n_input);
+    fail_proto(im, p, "has %zu inputs, the function takes %zu", p->n_input, f->n_input);
   if (p->n_output > f->n_output)
-    fail_proto(im, p, "has %zu outputs; the function has %zu", p->n_output, f->n_output);
+    fail_proto(im, p, "has %zu outputs, the function has %zu", p->n_output, f->n_output);
   for (size_t i = 0; i < p->n_attribute; i++)
     if (p->attribute[i]->g) fail_proto(im, p, "a graph as an attribute of a function is not supported");
   spend(im, p, 1 + f->n_input + f->n_output);

@@ -45,6 +45,6 @@ int known_axis(Import *im, const Onnx__NodeProto *p, Value *v, int64_t axis, con
   if (axis < -s->rank || axis >= s->rank)
     fail_proto(im, p, "axis %lld is not one of a tensor of rank %d", (long long)axis, s->rank);
   if (axis < 0) axis += s->rank;
-  if (s->d[axis] < 0) fail_proto(im, p, "%s the batch: fix the batch with --batch N", does);
+  if (s->d[axis] < 0) fail_proto(im, p, "%s the batch; fix the batch with --batch N", does);
   return (int)axis;
 }

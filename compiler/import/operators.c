@@ -34,18 +34,18 @@ int64_t onnx_opset(const Import *im, size_t n, Onnx__OperatorSetIdProto *const *
     version = set[i]->version;
   }
   if (version && (version < OLDEST_OPSET || version > NEWEST_OPSET))
-    fail(im->cx, "operator set %lld is not supported; sets %d to %d are", (long long)version, OLDEST_OPSET, NEWEST_OPSET);
+    fail(im->cx, "operator set %lld is not supported, sets %d to %d are", (long long)version, OLDEST_OPSET, NEWEST_OPSET);
   return version;
 }
 
 /* Operators that are refused on purpose. */
-static const char sizes[] = "makes a result whose size depends on data: export the network without its post-processing";
-static const char boxes[] = "cuts boxes out of a map, as detectors do behind the network: export it without its post-processing";
+static const char sizes[] = "makes a result whose size depends on data; export the network without its post-processing";
+static const char boxes[] = "cuts boxes out of a map, as detectors do behind the network; export it without its post-processing";
 static const char recurrent[] = "is recurrent: resnetcc compiles networks that only feed forward";
-static const char chance[] = "draws random numbers: export the model for inference, or make them an input";
+static const char chance[] = "draws random numbers; export the model for inference, or make them an input";
 static const char training[] = "is for training; export the model for inference, in PyTorch after model.eval()";
-static const char texts[] = "works on strings: do that before the model, or behind it";
-static const char signals[] = "is of signal processing: do that before the model, whose input is then the spectrum";
+static const char texts[] = "works on strings; do that before the model, or behind it";
+static const char signals[] = "is of signal processing; do that before the model, whose input is then the spectrum";
 
 static const struct Refused {
   const char *op, *why;
@@ -60,7 +60,7 @@ static const struct Refused {
   {"RegexFullMatch", texts}, {"StringConcat", texts}, {"StringNormalizer", texts}, {"StringSplit", texts},
   {"TfIdfVectorizer", texts},
   {"DFT", signals}, {"STFT", signals}, {"MelWeightMatrix", signals},
-  {"ImageDecoder", "decodes image files: give the model their pixels"},
+  {"ImageDecoder", "decodes image files; give the model their pixels"},
 };
 
 static const char *why_refused(const Onnx__NodeProto *p) {
@@ -93,7 +93,7 @@ Op proto_op(const Import *im, const Onnx__NodeProto *p) {
 static bool add_missing(Context *cx, const char **list, const char *op, const char *node) {
   enum { ROOM = 200 };
   if (strlen(*list) + strlen(op) + strlen(node) > ROOM) return false;
-  *list = format_text(cx, "%s%s %s (\"%s\")", *list, **list ? "," : "; also", op, node);
+  *list = format_text(cx, "%s%s %s (\"%s\")", *list, **list ? "," : ", also", op, node);
   return true;
 }
 

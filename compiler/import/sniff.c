@@ -41,7 +41,7 @@ static const Sniffed known[] = {
 };
 
 static bool has_at(const char *data, size_t size, size_t at, const char *bytes, size_t n) {
-  return size >= at + n && memcmp(data + at, bytes, n) == 0;
+  return size >= at + n && same_bytes(data + at, bytes, n);
 }
 
 /* The name of the first file in an archive says whose it is. */

@@ -161,7 +161,7 @@ static void *read_external(Graph *g, const Onnx__TensorProto *t, int64_t bytes, 
   int64_t offset = external_number(cx, t, "offset", 0, name);
   int64_t length = external_number(cx, t, "length", bytes, name);
   if (length != bytes)
-    fail(cx, "tensor \"%s\" has %lld bytes of external data; its shape needs %lld", name, (long long)length,
+    fail(cx, "tensor \"%s\" has %lld bytes of external data, its shape needs %lld", name, (long long)length,
          (long long)bytes);
   int fd = open_external(g, t, name, folder);
   struct stat st = {0};
@@ -225,7 +225,7 @@ static void make_bools(Elements e) {
 static void *read_typed(Context *cx, const Onnx__TensorProto *t, Type type, int64_t count, const char *name) {
   Elements e = typed_field(t, type);
   if (e.n != (uint64_t)count)
-    fail(cx, "tensor \"%s\" has %zu elements; its shape needs %lld", name, e.n, (long long)count);
+    fail(cx, "tensor \"%s\" has %zu elements, its shape needs %lld", name, e.n, (long long)count);
   if (e.size == type_size(type)) return e.data;
   if (type != T_BOOL) check_range(cx, e, type, name);
   if (type == T_BOOL) make_bools(e);
@@ -235,7 +235,7 @@ static void *read_typed(Context *cx, const Onnx__TensorProto *t, Type type, int6
 
 static void *read_raw(Context *cx, const Onnx__TensorProto *t, int64_t bytes, const char *name) {
   if (t->raw_data.len != (uint64_t)bytes)
-    fail(cx, "tensor \"%s\" has %zu bytes of data; its shape needs %lld", name, t->raw_data.len,
+    fail(cx, "tensor \"%s\" has %zu bytes of data, its shape needs %lld", name, t->raw_data.len,
          (long long)bytes);
   return t->raw_data.data;
 }

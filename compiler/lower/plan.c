@@ -244,7 +244,7 @@ static void check_memory(const Build *b) {
   int64_t work = workspace_bytes(b);
   double mib = 1 << 20;
   if (size_add(work, b->weights_size) <= b->options->max_memory) return;
-  fail(b->graph->cx, "needs %.6g MiB of weights and %.6g MiB of workspace; the memory limit is %.6g MiB",
+  fail(b->graph->cx, "needs %.6g MiB of weights and %.6g MiB of workspace, the memory limit is %.6g MiB",
        (double)b->weights_size / mib, (double)work / mib, (double)b->options->max_memory / mib);
 }
 

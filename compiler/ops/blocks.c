@@ -77,7 +77,7 @@ static int64_t nchwc_block(Graph *g, const Node *n) {
   /* Once, before the first of them becomes others. */
   if (!g->nchwc_block) g->nchwc_block = block_of_model(g);
   if (!g->nchwc_block)
-    fail_at(g, n, "the model does not show whether its channels are in blocks of 8 (AVX2) or 16 (AVX-512): say --nchwc-block=8 or "
+    fail_at(g, n, "the model does not show whether its channels are in blocks of 8 (AVX2) or 16 (AVX-512); say --nchwc-block=8 or "
                   "16, or save it with ORT_ENABLE_EXTENDED");
   return g->nchwc_block;
 }

@@ -254,7 +254,7 @@ void eval_reverse_sequence(Graph *g, const Node *n, const void *const *in, void 
 /* ---- Compress, NonZero: the size of the result is known with their elements alone ---- */
 
 static _Noreturn void fail_size(Graph *g, const Node *n) {
-  fail_at(g, n, "the size of its result depends on data: export the network without its post-processing");
+  fail_at(g, n, "the size of its result depends on data; export the network without its post-processing");
 }
 
 /* Axis -1: of all elements in a row. */

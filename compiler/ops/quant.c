@@ -40,7 +40,7 @@ static void check_parameter(Graph *g, const Node *n, int i, int axis) {
   check_rank(g, n, i, 0, 1);
   if (s->rank == 0 || s->d[0] == 1) return;
   if (s->d[0] != x->d[axis])
-    fail_at(g, n, "input %d has %lld elements; axis %d of input 0 has %lld", i, (long long)s->d[0], axis, (long long)x->d[axis]);
+    fail_at(g, n, "input %d has %lld elements, axis %d of input 0 has %lld", i, (long long)s->d[0], axis, (long long)x->d[axis]);
 }
 
 static void check_scale(Graph *g, const Node *n) {

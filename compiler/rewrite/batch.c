@@ -13,7 +13,7 @@ static bool has_batch(const Value *v) {
 /* ---- messages ---- */
 
 static _Noreturn void refuse(Graph *g, const Node *n, const char *why) {
-  fail_at(g, n, "%s: fix the batch with --batch N", why);
+  fail_at(g, n, "%s; fix the batch with --batch N", why);
 }
 
 /* ---- the interface ---- */
@@ -29,7 +29,7 @@ static Shape *interface_shapes(Graph *g, Value *const *v, int n, const char *wha
   for (int i = 0; i < n; i++) {
     shape[i] = v[i]->shape;
     if (batch_leads(&shape[i]) && (shape[i].rank == 0 || shape[i].d[0] >= -1)) continue;
-    fail(g->cx, "%s \"%s\" has the shape %s, in which the batch is not the first dimension: fix it with --batch N",
+    fail(g->cx, "%s \"%s\" has the shape %s, in which the batch is not the first dimension; fix it with --batch N",
          what, v[i]->name, shape_text(g->cx, &shape[i]));
   }
   return shape;

@@ -32,7 +32,7 @@ void depend_print(Context *cx, const char *const *target, int n_target, const ch
   }
   buffer_printf(out, ":");
   for (int i = 0; i < n_source; i++) {
-    buffer_printf(out, " \\\n  ");
+    buffer_printf(out, i ? " \\\n  " : " ");
     add_path(out, source[i]);
   }
   buffer_printf(out, "\n");

@@ -151,5 +151,5 @@ const char *runtime_archive(Context *cx) {
     const char *path = format_text(cx, "%s%s/libresnetcc_rt.a", folder, places[i]);
     if (access(path, R_OK) == 0) return path;
   }
-  fail(cx, "libresnetcc_rt.a is not in %s/../" RESNETCC_LIBDIR ", where a shared library takes it from; install it there", folder);
+  fail(cx, "libresnetcc_rt.a, which a shared library takes in, is not in %s/../%s; install it there", folder, RESNETCC_LIBDIR);
 }

@@ -102,7 +102,7 @@ static const char *table_in(void *library) {
 
 /* What the library was made by may be newer than this program. */
 static void check_table(Context *cx, const rcc_model *m) {
-  if (m->abi != RCC_ABI) fail(cx, "it has the ABI %u, this resnetcc %d: compile the model again", m->abi, RCC_ABI);
+  if (m->abi != RCC_ABI) fail(cx, "it has the ABI %u, this resnetcc %d; compile the model again", m->abi, RCC_ABI);
   for (int i = 0; i < m->n_inputs + m->n_outputs; i++) {
     const rcc_tensor *t = i < m->n_inputs ? &m->inputs[i] : &m->outputs[i - m->n_inputs];
     if (t->rank > MAX_RANK || type_size((Type)t->type) == 0) fail(cx, "the tensor \"%s\" is of no kind that resnetcc has", t->name);
@@ -114,7 +114,7 @@ static void load_library(Runner *r, const char *path) {
   r->library = dlopen(strchr(path, '/') ? path : format_text(cx, "./%s", path), RTLD_NOW | RTLD_LOCAL);
   if (!r->library) fail(cx, "it does not load: %s", copy_text(cx, dlerror()));
   const char *name = table_in(r->library);
-  if (!name) fail(cx, "no model is in this library: make it of an object of resnetcc's, with NAME_model visible");
+  if (!name) fail(cx, "no model is in this library; make it of an object of resnetcc's, with NAME_model visible");
   r->view.model = dlsym(r->library, name);
   check_table(cx, r->view.model);
   r->view.rounds = true;

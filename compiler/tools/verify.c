@@ -24,7 +24,7 @@ static DataSet random_set(const Verify *v) {
   Graph *g = view(v)->graph;
   const rcc_model *m = view(v)->model;
   int64_t seed = v->opt->seed ? v->opt->seed : 1;
-  if (!g) fail(cx, "a shared library comes with no data to compare it with: name a folder with input_0.pb and output_0.pb");
+  if (!g) fail(cx, "a shared library comes with no data to compare it with; name a folder with input_0.pb and output_0.pb");
   DataSet s = {.path = format_text(cx, "random, seed %lld", (long long)seed), .n_in = m->n_inputs};
   const void **in = reference_inputs(g, (uint64_t)seed);
   s.in = alloc_n(cx, (size_t)m->n_inputs + 1, sizeof *s.in);

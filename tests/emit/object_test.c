@@ -121,7 +121,7 @@ static void too_many_weights_are_refused(void **state) {
   Build *b = planned(tiny);
   b->weights_size = INT64_C(2) << 30;
   Object o;
-  EXPECT_FAIL(cx, object_emit(b, &o), "test: its weights take 2.00 GiB; code can address 1.88 GiB");
+  EXPECT_FAIL(cx, object_emit(b, &o), "test: its weights take 2.00 GiB, code can address 1.88 GiB");
 }
 
 static void too_much_code_is_refused(void **state) {

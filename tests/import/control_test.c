@@ -137,7 +137,7 @@ static void a_scan_is_unrolled(void **state) {
                "y = Add(l/0/b, l.scanned_2)\noutput y\n");
   check_refused(13, "input x 1 N,2\noutput y 0 -\ny = Scan(x) num_scan_inputs=1 body={\ninput r 1 -\n"
                     "output r 1 -\n}\n",
-                "test: node \"y\" (Scan): runs along the batch: fix the batch with --batch N");
+                "test: node \"y\" (Scan): runs along the batch; fix the batch with --batch N");
 }
 
 int main(void) {

@@ -73,9 +73,9 @@ static void inputs_and_outputs_may_be_left_out(void **state) {
                "input x 1 2\nconst m = 1\noutput y 0 -\ny = f(x, _, m)\n",
                "input x f32 [2]\nconst m f32 [] = {1}\ny = Clip(x, _, m)\ny/d = Relu(x)\noutput y\n");
   check_refused(13, "function f(a) -> c\nc = Relu(a)\nend\ninput x 1 2\noutput y 0 -\ny = f(x, x)\n",
-                "test: node \"y\" (f): has 2 inputs; the function takes 1");
+                "test: node \"y\" (f): has 2 inputs, the function takes 1");
   check_refused(13, "function f(a) -> c\nc = Relu(a)\nend\ninput x 1 2\noutput y 0 -\ny, z = f(x)\n",
-                "test: node \"y\" (f): has 2 outputs; the function has 1");
+                "test: node \"y\" (f): has 2 outputs, the function has 1");
   check_refused(13, "function f(a) -> d\nc = Relu(a)\nend\ninput x 1 2\noutput y 0 -\ny = f(x)\n",
                 "test: node \"y\" (f): the function does not compute its output \"d\"");
 }
@@ -87,7 +87,7 @@ static void a_function_has_its_operator_set(void **state) {
                    "y = f(x)\n",
                "input x f32 [2]\nconst y/c.axes i64 [1] = {0}\ny = Unsqueeze(x, y/c.axes)\noutput y\n");
   check_refused(18, "function f(a) -> c opset:99\nc = Relu(a)\nend\ninput x 1 2\noutput y 0 -\ny = f(x)\n",
-                "test: operator set 99 is not supported; sets 1 to 28 are");
+                "test: operator set 99 is not supported, sets 1 to 28 are");
 }
 
 static void a_function_sees_no_names_but_its_own(void **state) {

@@ -46,7 +46,7 @@ static void inputs_left_out(void **state) {
   check_refused(13, "input x 1 2\noutput y 0 -\ny = Relu(_)\n",
                 "test: node \"y\" (Relu): input 0 is missing");
   check_refused(13, "input x 1 2\noutput y 0 -\ny = Relu(x, x)\n",
-                "test: node \"y\" (Relu): has 2 inputs; at most 1 are allowed");
+                "test: node \"y\" (Relu): has 2 inputs, at most 1 are allowed");
 }
 
 static void outputs_left_out(void **state) {
@@ -105,7 +105,7 @@ static void every_missing_operator_is_named_once(void **state) {
   check_refused(13,
                 "input x 1 2\noutput y 0 -\na = Foo(x) name:n1\nb = Relu(a)\nc = Foo(b)\n"
                 "d = Relu(c) domain:com.example\ny = Bar(d)\n",
-                "test: node \"n1\" (Foo): unsupported operator; also com.example.Relu (\"d\"), Bar (\"y\")");
+                "test: node \"n1\" (Foo): unsupported operator, also com.example.Relu (\"d\"), Bar (\"y\")");
   check_refused(13, "input x 1 2\noutput y 0 -\ny = Pointwise(x) domain:rcc\n",
                 "test: node \"y\" (rcc.Pointwise): unsupported operator");
   check_refused(13, "input x 1 2\noutput y 0 -\ny = HardSwish(x)\n",
@@ -115,10 +115,10 @@ static void every_missing_operator_is_named_once(void **state) {
 static void what_is_refused_on_purpose_says_what_to_do(void **state) {
   (void)state;
   check_refused(13, "input x 1 2\noutput y 0 -\na = LSTM(x)\ny = Foo(a)\n",
-                "test: node \"a\" (LSTM): unsupported operator, which is recurrent: resnetcc compiles networks that only feed forward; "
+                "test: node \"a\" (LSTM): unsupported operator, which is recurrent: resnetcc compiles networks that only feed forward, "
                 "also Foo (\"y\")");
   check_refused(13, "input x 1 2\noutput y 0 -\ny = NonMaxSuppression(x)\n",
-                "test: node \"y\" (NonMaxSuppression): unsupported operator, which makes a result whose size depends on data: export "
+                "test: node \"y\" (NonMaxSuppression): unsupported operator, which makes a result whose size depends on data; export "
                 "the network without its post-processing");
   check_refused(13, "input x 1 2\noutput y 0 -\ny = LSTM(x) domain:com.example\n",
                 "test: node \"y\" (com.example.LSTM): unsupported operator");
@@ -135,7 +135,7 @@ static void many_missing_operators_are_counted(void **state) {
     import_text(cx, &opt, 13, text.data);
     fail_msg("no error");
   }
-  assert_non_null(strstr(cx->error, "(Operator0): unsupported operator; also Operator1 (\"y1\"),"));
+  assert_non_null(strstr(cx->error, "(Operator0): unsupported operator, also Operator1 (\"y1\"),"));
   assert_string_equal(strrchr(cx->error, 'a'), "and 88 more");
   buffer_free(&text);
   context_free(cx);
@@ -168,7 +168,7 @@ static void versions(void **state) {
   (void)state;
   const char *text = "input x 1 2\noutput y 0 -\ny = Relu(x)\n";
   check_model(2, 13, text, "test: not an ONNX model, or one of an IR version before 3");
-  check_model(8, 29, text, "test: operator set 29 is not supported; sets 1 to 28 are");
+  check_model(8, 29, text, "test: operator set 29 is not supported, sets 1 to 28 are");
   check_model(8, 0, text, "test: the model does not say which operator set it uses");
   check_model(8, 13, "input x 1 2\ny = Relu(x)\n", "test: the graph has no outputs");
 }

@@ -50,7 +50,7 @@ static void what_a_sequence_cannot_be(void **state) {
                 "test: node \"y\" (SequenceAt): the position must be one number that is known at compile "
                 "time");
   check_refused(13, "input x 1 N,2\noutput y 0 -\ns = SplitToSequence(x)\ny = ConcatFromSequence(s) axis=0\n",
-                "test: node \"s\" (SplitToSequence): splits the batch: fix the batch with --batch N");
+                "test: node \"s\" (SplitToSequence): splits the batch; fix the batch with --batch N");
   check_refused(13, "input x 1 2\nconsti k = 0\noutput y 0 -\ns = SplitToSequence(x, k)\n"
                     "y = ConcatFromSequence(s) axis=0\n",
                 "test: node \"s\" (SplitToSequence): parts of size 0 are impossible");

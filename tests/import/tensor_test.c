@@ -115,10 +115,10 @@ static void elements_that_do_not_fit_the_shape(void **state) {
   (void)state;
   Buffer t = tensor(T_F32, 2);
   put_bytes(&t, RAW, "1234567", 7);
-  check_bad_tensor(t, "test: tensor \"t\" has 7 bytes of data; its shape needs 8");
+  check_bad_tensor(t, "test: tensor \"t\" has 7 bytes of data, its shape needs 8");
   t = tensor(T_F32, 2);
   put_float(&t, FLOATS, 1);
-  check_bad_tensor(t, "test: tensor \"t\" has 1 elements; its shape needs 2");
+  check_bad_tensor(t, "test: tensor \"t\" has 1 elements, its shape needs 2");
 }
 
 static void elements_in_one_field(void **state) {
@@ -428,7 +428,7 @@ static void external_data_that_is_not_there(void **state) {
   check_bad_parts(external(4, "data", "9223372036854775807", NULL), folder, past);
   check_bad_parts(external(4, "sub", NULL, NULL), folder, past);
   check_bad_parts(external(4, "data", NULL, "8"), folder,
-                  "test: tensor \"t\" has 8 bytes of external data; its shape needs 16");
+                  "test: tensor \"t\" has 8 bytes of external data, its shape needs 16");
   check_bad_parts(external(1, "data", "-4", NULL), folder,
                   "test: tensor \"t\": the offset \"-4\" of its external data is not a number");
   check_bad_parts(external(1, "data", "0", "99999999999999999999"), folder,

@@ -154,8 +154,8 @@ static void upsample_becomes_resize(void **state) {
 static void attributes_of_the_wrong_kind_are_refused(void **state) {
   (void)state;
   check_bad(11, "y = Squeeze(x) axes=1", 
-            "(Squeeze): attribute \"axes\" is an integer; the operator takes a list of integers");
-  check_bad(10, "y = Clip(x) min=0", "(Clip): attribute \"min\" is an integer; the operator takes a float");
+            "(Squeeze): attribute \"axes\" is an integer, the operator takes a list of integers");
+  check_bad(10, "y = Clip(x) min=0", "(Clip): attribute \"min\" is an integer, the operator takes a float");
   check_bad(9, "y = Slice(x) starts=[1]", "(Slice): input 2 is missing");
 }
 

@@ -457,7 +457,7 @@ static void the_sum_of_all_is_held_against_the_limit(void **state) {
   options.max_memory = 5 << 19;
   EXPECT_FAIL(cx, planned("graph g\ninput x f32 [256,1024]\na = Softmax(x)\nb = Softmax(a) axis=0\n"
                           "c = Softmax(b)\nd = Add(a, c)\ne = Softmax(d)\noutput e\n"),
-              "test: needs 0 MiB of weights and 3 MiB of workspace; the memory limit is 2.5 MiB");
+              "test: needs 0 MiB of weights and 3 MiB of workspace, the memory limit is 2.5 MiB");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

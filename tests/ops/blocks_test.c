@@ -3,7 +3,7 @@
 
 #define IN_BLOCKS(outputs, inputs) "input x f32 [1," inputs ",1,3]\nconst w f32 [" outputs "," inputs ",1,2] = splat 1\n"
 #define AMBIGUOUS \
-  "): the model does not show whether its channels are in blocks of 8 (AVX2) or 16 (AVX-512): say --nchwc-block=8 or 16, or save it " \
+  "): the model does not show whether its channels are in blocks of 8 (AVX2) or 16 (AVX-512); say --nchwc-block=8 or 16, or save it " \
   "with ORT_ENABLE_EXTENDED"
 
 static void expect_block(const char *body, int64_t want) {

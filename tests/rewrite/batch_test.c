@@ -89,7 +89,7 @@ static void images_are_those_of_the_batch(void **state) {
   context_free(cx);
 }
 
-#define FIX ": fix the batch with --batch N"
+#define FIX "; fix the batch with --batch N"
 
 static void images_that_meet_are_refused(void **state) {
   (void)state;
@@ -106,7 +106,7 @@ static void images_that_meet_are_refused(void **state) {
     {"input x f32 [N,4]\nconst a i64 [1] = {1}\nconst b i64 [1] = {0}\nu = Unsqueeze(x, a)\n"
      "v = Unsqueeze(x, b)\nw = Add(u, v)\n"
      "m = Relu(w)\noutput m\n",
-     "test: output \"m\" has the shape [N,N,4], in which the batch is not the first dimension: fix it with "
+     "test: output \"m\" has the shape [N,N,4], in which the batch is not the first dimension; fix it with "
      "--batch N"},
     /* [N,2] flat, and [2,N] flat: the same shape [2N], the images in another order */
     {"input x f32 [N,2]\nt = Transpose(x)\nconst s i64 [1] = {-1}\na = Reshape(x, s)\nb = Reshape(t, s)\n"

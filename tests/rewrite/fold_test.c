@@ -214,7 +214,7 @@ static void interface_shapes_are_kept(void **state) {
   context_free(cx);
 }
 
-#define FIX ": fix the batch with --batch N"
+#define FIX "; fix the batch with --batch N"
 
 static void mixed_images_are_refused(void **state) {
   (void)state;
@@ -234,10 +234,10 @@ static void mixed_images_are_refused(void **state) {
     {"input x f32 [N,4]\ninput k f32 [3,N]\ny = MatMul(k, x)\noutput y\n",
      "test: node \"y\" (MatMul): axis 1 of input 0, [3,N], is the symbolic batch; --batch fixes it"},
     {"input x f32 [4,N]\ny = Relu(x)\noutput y\n",
-     "test: input \"x\" has the shape [4,N], in which the batch is not the first dimension: "
+     "test: input \"x\" has the shape [4,N], in which the batch is not the first dimension; "
      "fix it with --batch N"},
     {"input x f32 [N,4]\nconst s i64 [2] = {2N,2}\ny = Reshape(x, s)\noutput y\n",
-     "test: output \"y\" has the shape [2N,2], in which the batch is not the first dimension: "
+     "test: output \"y\" has the shape [2N,2], in which the batch is not the first dimension; "
      "fix it with --batch N"},
     {"input x f32 [N,3,4,4]\ny, z = MaxPool(x) kernel_shape=[2,2]\noutput z\n",
      "test: node \"y\" (MaxPool): numbers the elements of all images" FIX},
