@@ -189,20 +189,17 @@ Report *report_new(const Build *b) {
   return r;
 }
 
-/* The prototype of NAME_run as the header has it. */
-static const char *call_of(const Build *b) {
+void report_call(Report *r, const Build *b) {
   Context *cx = b->graph->cx;
   Buffer text = {0};
   header_print(b, &text);
   buffer_add(&text, "", 1);
   const char *at = strstr(text.data, format_text(cx, "\nint %s_run(", b->graph->name)), *end = at ? strchr(at, ';') : NULL;
-  const char *call = end ? copy_bytes_as_text(cx, at + 1, (size_t)(end - at)) : NULL;
+  r->call = end ? copy_bytes_as_text(cx, at + 1, (size_t)(end - at)) : NULL;
   buffer_free(&text);
-  return call;
 }
 
 void report_code(Report *r, const Build *b) {
-  r->call = call_of(b);
   for (int i = 0; i < b->n_layer; i++) {
     ReportLayer *l = &r->layer[node_index(b->graph, b->layer[i].node)];
     if (l->phases++ == 0) l->symbol = b->layer[i].symbol;
