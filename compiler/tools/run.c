@@ -47,9 +47,18 @@ typedef struct PictureInput {
   int64_t channels;
   bool planes;         /* a plane of each colour, not the colours of a pixel beside each other */
   bool bytes;          /* else floats */
+  bool reversed;       /* blue first */
+  bool plain;          /* floats: of 0 to 255; else as torchvision's models are trained */
 } PictureInput;
 
 static bool is_colours(int64_t n) { return n == 1 || n == 3 || n == 4; }
+
+static bool words_have(const Options *o, const char *word) {
+  for (int i = 0; i < o->n_words; i++) {
+    if (strcmp(o->words[i].option, "--input") == 0 && strstr(o->words[i].text, word)) return true;
+  }
+  return false;
+}
 
 static bool picture_input(const Run *r, PictureInput *p) {
   const rcc_tensor *t = &r->model->inputs[0];
@@ -61,6 +70,8 @@ static bool picture_input(const Run *r, PictureInput *p) {
   p->channels = d[p->planes ? 1 : 3];
   p->height = (int)size_min(d[p->planes ? 2 : 1], 65535);
   p->width = (int)size_min(d[p->planes ? 3 : 2], 65535);
+  p->reversed = words_have(&r->opt->compile, "bgr") && !words_have(&r->opt->compile, "model=bgr");
+  p->plain = words_have(&r->opt->compile, "");
   return p->width > 0 && p->height > 0;
 }
 
@@ -70,13 +81,13 @@ static uint8_t gray_of(const uint8_t *rgb) { return (uint8_t)((rgb[0] * 19595 + 
 static uint8_t colour_of(const PictureInput *p, const uint8_t *rgb, int64_t channel) {
   if (p->channels == 1) return gray_of(rgb);
   if (channel == 3) return 255;
-  return rgb[channel];
+  return rgb[p->reversed ? 2 - channel : channel];
 }
 
 static float normalised(const PictureInput *p, uint8_t v, int64_t channel) {
   static const float mean[] = {123.675f, 116.28f, 103.53f}, deviation[] = {58.395f, 57.12f, 57.375f};
   int c = channel < 3 && p->channels > 1 ? (int)channel : 0;
-  return ((float)v - mean[c]) / deviation[c];
+  return p->plain ? (float)v : ((float)v - mean[c]) / deviation[c];
 }
 
 /* The shorter side becomes 256 where the input's is 224. */
@@ -106,7 +117,7 @@ static const void *picture_data(const Run *r, const PictureInput *p, const char 
 
 /* ==== classes ==== */
 
-static void read_labels(Run *r, const char *path) {
+static void name_classes(Run *r, const char *path) {
   size_t size;
   const char *text = read_whole_file(r->cx, path, &size);
   r->label = alloc_n(r->cx, size + 1, sizeof *r->label);
@@ -155,15 +166,6 @@ static void make_probabilities(double *v, int64_t n) {
   for (int64_t i = 0; i < n; i++) v[i] /= sum;
 }
 
-static void check_labels(const Run *r) {
-  const Tensor *t = instance_outputs(r->instance);
-  for (int i = 0; i < r->model->n_outputs && r->label; i++) {
-    int64_t n = shape_count(&t[i].shape);
-    if (is_scores(&t[i]) && n != r->n_label)
-      fail(r->cx, "--labels: the file has %lld lines, the output \"%s\" %lld classes", (long long)r->n_label, t[i].name, (long long)n);
-  }
-}
-
 static void print_scores(const Run *r, const Tensor *t) {
   int64_t n = shape_count(&t->shape), top = r->opt->top ? r->opt->top : 5;
   double *v = alloc_n(r->cx, (size_t)n, sizeof *v);
@@ -180,6 +182,16 @@ static void print_scores(const Run *r, const Tensor *t) {
 /* The classes and their scores that --output=topK gives. */
 static bool is_ranking(const Run *r, const Tensor *t, int i) {
   return i + 1 < r->model->n_outputs && t[i].type == T_I32 && type_is_float(t[i + 1].type) && shape_equal(&t[i].shape, &t[i + 1].shape);
+}
+
+static void check_labels(const Run *r) {
+  const Tensor *t = instance_outputs(r->instance);
+  for (int i = 0; i < r->model->n_outputs && r->label; i++) {
+    int64_t n = shape_count(&t[i].shape);
+    if (is_ranking(r, t, i)) i++; /* whose classes import has counted */
+    else if (is_scores(&t[i]) && n != r->n_label)
+      fail(r->cx, "--labels: the file has %lld lines, the output \"%s\" %lld classes", (long long)r->n_label, t[i].name, (long long)n);
+  }
 }
 
 static void print_ranking(const Run *r, const Tensor *t) {
@@ -278,7 +290,7 @@ static void run_pictures(Run *r, const FileList *files) {
   }
   for (int i = 0; i < files->n; i++) {
     const void *in = picture_data(r, &p, files->path[i]);
-    if (i == 0 && !p.bytes) message_print(MESSAGE_NOTE, "pictures are normalised as for torchvision's models, which is assumed");
+    if (i == 0 && !p.bytes && !p.plain) message_print(MESSAGE_NOTE, "pictures are normalised as for torchvision's models, which is assumed; --input says otherwise");
     run_on(r, files->path[i], &in, i);
   }
 }
@@ -350,7 +362,7 @@ static int run_model(Context *cx, const ToolOptions *opt) {
   cx->file = opt->compile.input;
   if (pictures.n && tensors.n) fail(cx, "pictures and tensors are given; run takes one or the other");
   if (!pictures.n && !tensors.n) fail(cx, "nothing to run it on; name a picture (JPEG, PNG) or a tensor for each input (.npy, .pb)");
-  if (opt->compile.labels) read_labels(&r, opt->compile.labels);
+  if (opt->compile.labels) name_classes(&r, opt->compile.labels);
   r.runner = runner_open(cx, opt, opt->compile.input);
   r.model = runner_view(r.runner)->model;
   r.instance = instance_open(cx, r.model, 1, opt->threads.n ? (int)opt->threads.value[0] : 1);
