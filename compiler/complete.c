@@ -4,13 +4,19 @@
 
 #include <string.h>
 
-static bool is_offered(const OptionRow *row, const Command *command) { return row->group != DEVELOPER && belongs(row, command); }
-
-static bool is_path(const OptionRow *row) { return row->value && (strcmp(row->value, "FILE") == 0 || strcmp(row->value, "DIR") == 0); }
+static bool is_offered(const OptionRow *row, const Command *command) {
+  return row->group != DEVELOPER && belongs(row, command);
+}
 
 static bool is_folder(const OptionRow *row) { return row->value && strcmp(row->value, "DIR") == 0; }
 
-static bool joins_by_equals(const OptionRow *row) { return row->value && (row->form == JOINED || row->name[1] == '-'); }
+static bool is_path(const OptionRow *row) {
+  return is_folder(row) || (row->value && strcmp(row->value, "FILE") == 0);
+}
+
+static bool joins_by_equals(const OptionRow *row) {
+  return row->value && (row->form == JOINED || row->name[1] == '-');
+}
 
 static void put_values(const OptionRow *row) {
   for (int i = 0; option_value(row, i); i++) printf("%s%s", i ? " " : "", option_value(row, i));

@@ -460,6 +460,23 @@ static const char *attached_value(const OptionRow *row, const char *name, const 
   return NULL;
 }
 
+/* Both names of a row, one after the other. */
+static const char *option_name(int i) {
+  if (i >= 2 * option_count) return NULL;
+  const OptionRow *row = &option_list[i / 2];
+  return i % 2 && row->alias ? row->alias : row->name;
+}
+
+static const char *command_name(int i) { return i + 1 < command_count ? command_list[i + 1].name : NULL; }
+
+static _Noreturn void fail_unknown(const char *arg) {
+  size_t n = strcspn(arg, "=");
+  const char *cure = cure_for_others(arg, n), *near = suggest(arg, n, option_name);
+  if (cure) usage_error("unknown option '%s'; %s", arg, cure);
+  if (near) usage_error("unknown option '%s'; did you mean '%s'?", arg, near);
+  usage_error("unknown option '%s'; --help lists them", arg);
+}
+
 static const OptionRow *find_option(const char *arg, const char **value) {
   for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
     bool match;
@@ -467,7 +484,7 @@ static const OptionRow *find_option(const char *arg, const char **value) {
     if (!match && row->alias) *value = attached_value(row, row->alias, arg, &match);
     if (match) return row;
   }
-  usage_error("unknown option '%s'; %s", arg, suggest_option(arg));
+  fail_unknown(arg);
 }
 
 /* Reads the option at argv[i]; returns how many arguments it took, 0: no others are to be looked at. */
@@ -491,7 +508,7 @@ static void read_input(Options *o, const char *arg) {
   for (int i = 1; o->input && i < command_count; i++) {
     if (strcmp(o->input, command_list[i].name) == 0) usage_error("the command '%s' comes first", o->input);
   }
-  const char *command = o->input ? suggest_command(o->input) : NULL;
+  const char *command = o->input ? suggest(o->input, strlen(o->input), command_name) : NULL;
   if (command) usage_error("more than one input file: '%s' and '%s'; did you mean the command '%s'?", o->input, arg, command);
   if (o->input) usage_error("more than one input file: '%s' and '%s'", o->input, arg);
   if (!*arg) usage_error("the name of the input file is empty");

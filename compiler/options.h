@@ -64,14 +64,16 @@ _Noreturn void usage_error(const char *fmt, ...) PRINTF(1, 2);
 void command_line_read(CommandLine *line, char **argv);
 void command_line_free(CommandLine *line);
 
-/* suggest.c: what stands behind "; " where a word is unknown: the option or command that was meant, or where to look. */
-const char *suggest_option(const char *arg);
-const char *suggest_command(const char *arg); /* NULL: none is near */
+/* suggest.c: of the names that are known, NULL behind the last, the one that was meant by n letters; NULL: none is near. */
+const char *suggest(const char *word, size_t n, const char *(*known)(int i));
+const char *cure_for_others(const char *word, size_t n); /* for an option of other compilers; NULL: it is none */
 
-/* help.c: on standard output */
+/* spell.c */
 bool belongs(const OptionRow *row, const Command *command);
 void spell_option(const OptionRow *row, char *out, size_t size); /* "--tune[=FILE]" */
 const char *option_value(const OptionRow *row, int i); /* of those that it can have, where they can be listed; NULL behind the last */
+
+/* help.c: on standard output */
 void print_help(const CommandLine *line);       /* line->help */
 void print_short_help(const CommandLine *line);
 

@@ -37,7 +37,7 @@ static void consider(Guess *best, const char *word, size_t n, const char *name) 
   *best = (Guess){name, d};
 }
 
-static const char *option_of_others(const char *word, size_t n) {
+const char *cure_for_others(const char *word, size_t n) {
   static const struct { const char *word, *cure; } others[] = {
     {"-march", "did you mean '-mcpu'?"},
     {"-mtune", "did you mean '-mcpu'?"},
@@ -54,23 +54,8 @@ static const char *option_of_others(const char *word, size_t n) {
   return NULL;
 }
 
-const char *suggest_option(const char *arg) {
-  static char cure[80];
-  size_t n = strcspn(arg, "=");
-  const char *known = option_of_others(arg, n);
-  if (known) return known;
+const char *suggest(const char *word, size_t n, const char *(*known)(int i)) {
   Guess best = {0};
-  for (const OptionRow *row = option_list; row < option_list + option_count; row++) {
-    consider(&best, arg, n, row->name);
-    if (row->alias) consider(&best, arg, n, row->alias);
-  }
-  if (!best.name) return "--help lists them";
-  snprintf(cure, sizeof cure, "did you mean '%s'?", best.name);
-  return cure;
-}
-
-const char *suggest_command(const char *arg) {
-  Guess best = {0};
-  for (int i = 1; i < command_count; i++) consider(&best, arg, strlen(arg), command_list[i].name);
+  for (int i = 0; known(i); i++) consider(&best, word, n, known(i));
   return best.name;
 }

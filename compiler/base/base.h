@@ -236,7 +236,7 @@ void output_abandon(void); /* closes it as well */
 /* ==== scratch.c: files for other programs, in a folder that goes with the program ==== */
 const char *scratch_path(Context *cx, const char *name); /* of a file that another program makes */
 const char *scratch_write(Context *cx, const char *name, const void *const *part, const size_t *size, int n); /* its path */
-void scratch_remove(void); /* all of them; output_discard does so too */
+void scratch_remove(void); /* all of them; output_discard does so too, so an output has to be open before */
 
 /* ==== progress.c: a line on `f` about work that takes long ==== */
 
