@@ -29,6 +29,9 @@ succeeds --tune=my.times --winograd=off -mcpu=x86-64 "$tiny"
 holds "$work.err" "my.times: "
 holds "$work.err" "times are ignored"
 [ "$(wc -l <"$work.err")" -eq 1 ] || failed "not one warning: $(cat "$work.err")"
+grep -q "^resnetcc: warning: my.times: .*; remove the file" "$work.err" || failed "another form: $(cat "$work.err")"
+succeeds -q --tune=my.times --winograd=off -mcpu=x86-64 "$tiny"
+[ -s "$work.err" ] && failed "-q warns: $(cat "$work.err")"
 files before my.times tiny.h tiny.o
 
 refuses "--tune=: the file name is empty" --tune= "$tiny"
