@@ -11,16 +11,20 @@ static void add_flag(Emit *e, const char *name, unsigned value) {
   LLVMAddModuleFlag(e->m, LLVMModuleFlagBehaviorWarning, name, strlen(name), number);
 }
 
+/* The same each time. */
+static LLVMMetadataRef model_file(Emit *e) {
+  const char *file = path_base(e->build->options->input);
+  return LLVMDIBuilderCreateFile(e->lines, file, strlen(file), ".", 1);
+}
+
 void debug_begin(Emit *e) {
   enum { DWARF = 4 /* what all debuggers in use read */ };
   static const char producer[] = "resnetcc " RESNETCC_VERSION;
   if (!e->build->options->debug) return;
-  const char *file = path_base(e->build->options->input);
   add_flag(e, "Debug Info Version", LLVMDebugMetadataVersion());
   add_flag(e, "Dwarf Version", DWARF);
   e->lines = LLVMCreateDIBuilder(e->m);
-  e->file = LLVMDIBuilderCreateFile(e->lines, file, strlen(file), ".", 1);
-  LLVMDIBuilderCreateCompileUnit(e->lines, LLVMDWARFSourceLanguageC99, e->file, producer, strlen(producer), 1, "", 0, 0, "", 0,
+  LLVMDIBuilderCreateCompileUnit(e->lines, LLVMDWARFSourceLanguageC99, model_file(e), producer, strlen(producer), 1, "", 0, 0, "", 0,
                                  LLVMDWARFEmissionFull, 0, 0, 0, "", 0, "", 0);
 }
 
@@ -43,22 +47,18 @@ void debug_enter(Emit *e, Ref fn, const Node *n) {
   const char *symbol = LLVMGetValueName2(fn, &length);
   const char *name = n ? format_text(e->g->cx, "%s (%s)", n->name, op_info[n->op].name) : symbol;
   unsigned line = n ? line_of(e, n) : 0;
-  LLVMMetadataRef type = LLVMDIBuilderCreateSubroutineType(e->lines, e->file, NULL, 0, LLVMDIFlagZero);
-  LLVMMetadataRef entry = LLVMDIBuilderCreateFunction(e->lines, e->file, name, strlen(name), "", 0, e->file, line, type, 1, 1, line,
+  LLVMMetadataRef file = model_file(e), type = LLVMDIBuilderCreateSubroutineType(e->lines, file, NULL, 0, LLVMDIFlagZero);
+  LLVMMetadataRef entry = LLVMDIBuilderCreateFunction(e->lines, file, name, strlen(name), "", 0, file, line, type, 1, 1, line,
                                                       LLVMDIFlagZero, 1);
   LLVMSetSubprogram(fn, entry);
   LLVMSetCurrentDebugLocation2(e->b, LLVMDIBuilderCreateDebugLocation(e->c, line, 0, entry, NULL));
 }
 
-LLVMMetadataRef debug_leave(Emit *e) {
+LLVMMetadataRef debug_switch(Emit *e, LLVMMetadataRef line) {
   if (!e->lines) return NULL;
-  LLVMMetadataRef line = LLVMGetCurrentDebugLocation2(e->b);
-  LLVMSetCurrentDebugLocation2(e->b, NULL);
-  return line;
-}
-
-void debug_return(Emit *e, LLVMMetadataRef line) {
-  if (e->lines) LLVMSetCurrentDebugLocation2(e->b, line);
+  LLVMMetadataRef old = LLVMGetCurrentDebugLocation2(e->b);
+  LLVMSetCurrentDebugLocation2(e->b, line);
+  return old;
 }
 
 void debug_end(Emit *e) {

@@ -31,22 +31,6 @@ char *c_identifier(Context *cx, const char *s);
 /* The names that begin with it are those of resnetcc_rt.h. */
 bool is_runtime_prefix(const char *name);
 
-/* ==== note.c: what an object says of itself, in an ELF note ==== */
-
-#define NOTE_OWNER "resnetcc"
-enum { NOTE_TYPE = 1, NOTE_MAX = 4096 };
-/* One object of JSON, of at most NOTE_MAX bytes: the compiler, the model's hash, the target and the features it needs, options
- * that change the code, inputs and outputs, sizes. No path, time or machine. */
-void note_print(const Build *b, Buffer *out);
-
-/* ==== weights.c: weights that are the model's last input: a file, or memory, of this head and build->weights ==== */
-
-enum { WEIGHTS_ID = 16 }; /* where the SHA-256 of the data begins */
-bool weights_are_input(const Build *b);
-int64_t weights_input_size(const Build *b); /* bytes, with the head */
-void weights_make_head(Build *b);
-void *weights_joined(const Build *b); /* the whole input */
-
 /* What a core can do at most, as an object with the function peak(values, task, worker). A task has peak_vectors
  * vectors at `values`, which stay in registers: v[0], v[1], ..., a factor f and an addend a. PEAK_STEPS times
  * every v[i] becomes v[i] f + a. */
@@ -64,7 +48,6 @@ void *jit_symbol(Context *cx, Jit *j, const char *name);
 Jit *jit_open(Context *cx, const char *name, const Object *o);
 const struct rcc_model *jit_model(const Jit *j);
 void jit_close(Jit *j);
-
 /* llvm_memory.c: out_of_memory() is called where LLVM gets no more memory. */
 void object_watch_memory(void);
 
@@ -83,9 +66,6 @@ typedef struct LLVMOpaqueValue *LLVMValueRef;
 typedef struct LLVMOpaqueBasicBlock *LLVMBasicBlockRef;
 typedef struct LLVMOpaqueBuilder *LLVMBuilderRef;
 
-typedef struct LLVMOpaqueMetadata *LLVMMetadataRef;
-typedef struct LLVMOpaqueDIBuilder *LLVMDIBuilderRef;
-
 typedef LLVMValueRef Ref;
 
 typedef struct Emit {
@@ -98,7 +78,8 @@ typedef struct Emit {
   LLVMTypeRef void_, i1, i8, i16, i32, i64, f32, f64, ptr;
   LLVMTypeRef vec;       /* <lanes x float> */
   int lanes, vec_bytes;  /* t->lanes; bytes of vec */
-  Ref weights;           /* the global with build->weights; NULL where they are an input */
+  Ref weights;           /* the global with build->weights; NULL where they are an input: ... */
+  int64_t weights_field; /* ... then the offset in the frame of where they begin */
   Ref fn;                /* the function being built */
   Ref frame, task, worker; /* its arguments, inside a layer function */
   bool serial;           /* only_task_zero was called for this layer */
@@ -107,8 +88,7 @@ typedef struct Emit {
   Map shared;            /* layer.c: functions that layers share, so far */
   Map kernels;           /* frame.c: the functions that they call, by their keys */
   Buffer key;            /* of the layer being made; here, so that a failure leaves nothing of it behind */
-  LLVMDIBuilderRef lines; /* debug.c; NULL without -g */
-  LLVMMetadataRef file;
+  struct LLVMOpaqueDIBuilder *lines; /* debug.c; NULL without -g */
   int phase;             /* of an operator that needs a barrier inside: a layer function each */
   int64_t instructions;  /* of the functions made so far */
   const Node *too_large; /* its code goes beyond what is allowed, see emit_layers; NULL: none does */
@@ -130,11 +110,7 @@ void only_task_zero(Emit *e);
 /* The name of what is local to the object: MODEL.what. */
 const char *local_name(Emit *e, const char *what);
 /* A local function to be built now: builder at its entry, e->fn set; *saved keeps the caller's place. */
-typedef struct Resume {
-  LLVMBasicBlockRef block;
-  LLVMMetadataRef line;
-  Ref fn, frame, task, worker;
-} Resume;
+typedef struct Resume { LLVMBasicBlockRef block; struct LLVMOpaqueMetadata *line; Ref fn, frame, task, worker; } Resume;
 Ref function_begin(Emit *e, const char *name, LLVMTypeRef type, Resume *saved);
 void function_end(Emit *e, Resume *saved); /* adds `ret void`, counts, and returns to the caller's place */
 void count_instructions(Emit *e, Ref fn); /* of a finished function */
@@ -155,7 +131,6 @@ enum {
   FRAME_IO = 32,      /* ptr each: the inputs, then the outputs, of this image; then the workspace that all images share */
 };
 int64_t frame_once(const Graph *g); /* the offset of the latter */
-int64_t frame_weights(const Build *b); /* of the last field, where the weights are an input */
 Ref weights_start(Emit *e); /* of a layer function: where build->weights lie */
 
 typedef struct LayerCode {
@@ -189,7 +164,6 @@ int layer_values(const Node *n);
 /* A layer's places: the offsets of packed weights and bias, then those of inputs, results and shared work, in the memory
  * that a value's Place says; of inputs and outputs of the network the offset of their pointer in the frame. */
 enum { PLACE_WEIGHTS, PLACE_BIAS, PLACE_VALUES };
-
 /* Bytes from the start of v's memory to what value_ptr points to. */
 int64_t inner_offset(const Value *v);
 /* flush.c: what to call for a layer: itself, or with --flush-denormals a function that calls it, for which the frame has so
@@ -201,16 +175,12 @@ void baseline_attributes(Emit *e, Ref fn);
 /* The functions and tables of the interface: NAME_run, NAME_model and what they need. */
 void emit_entry(Emit *e, const LayerCode *layer, int count);
 
-/* ==== debug.c: -g ==== The file is the model's, a line the number of a node in it. */
+/* ==== debug.c: -g; the file is the model's, a line the number of a node in it ==== */
 void debug_begin(Emit *e);
-/* What is built from now on, at fn's beginning, belongs to that node; NULL: to several. */
-void debug_enter(Emit *e, Ref fn, const Node *n);
-LLVMMetadataRef debug_leave(Emit *e);            /* to nothing; returns what it was */
-void debug_return(Emit *e, LLVMMetadataRef line); /* to that */
+void debug_enter(Emit *e, Ref fn, const Node *n); /* fn, which is empty, is that node's; NULL: several nodes' */
+/* What is built from now on is of that line, NULL: of none; returns what it was. */
+struct LLVMOpaqueMetadata *debug_switch(Emit *e, struct LLVMOpaqueMetadata *line);
 void debug_end(Emit *e);                          /* before the module is verified, or given up */
-
-/* weights.c: is `weights` not what the object was compiled with? NULL and misaligned memory are refused before. */
-Ref weights_differ(Emit *e, Ref weights);
 
 /* ==== place.c: addresses inside a value, in bytes, by its layout and type ==== */
 /* From one image, channel block (channel, where it is not blocked), row, pixel to the next. */
@@ -228,7 +198,6 @@ Ref place_from(Emit *e, Ref p, const Value *v, Ref image, Ref block, Ref row, Re
 /* The first element under the window of the result's pixel (row, x), which may be in the halo. */
 Ref place_window(Emit *e, const Value *v, const Window *w, Ref image, Ref block, Ref row, Ref x);
 Ref window_from(Emit *e, Ref p, const Value *v, const Window *w, Ref image, Ref block, Ref row, Ref x); /* the same from p */
-
 /* The same where `vector` counts vectors of e->lanes channels, several of which may share a block of a type smaller than f32. */
 Ref place_vector(Emit *e, Ref p, const Value *v, Ref image, Ref vector, Ref row, Ref x);
 int64_t place_vector_offset(Emit *e, const Value *v, int64_t vector, int64_t row, int64_t x); /* from the first vector of a block */
@@ -600,7 +569,6 @@ void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of);
 /* ==== winograd_product.c ==== */
 /* Floats of V from a frequency's first parity to parity (pr, pc). */
 int64_t winograd_parity_at(const Winograd *w, int pr, int pc);
-
 /* Points of one dimension that are treated alike. */
 typedef struct WinogradRange {
   int lo, hi, parities;
@@ -608,7 +576,6 @@ typedef struct WinogradRange {
 } WinogradRange;
 /* Returns how many; `cut` is the number of results of a cut tile, 0: none is. */
 int winograd_ranges(const WinogradForm *f, int cut, WinogradRange *r);
-
 /* The numbers of a group's tiles. */
 typedef struct WinogradTiles {
   int *number;      /* NULL: they count up from 0, being many */
@@ -624,7 +591,6 @@ typedef struct WinogradProduct {
   int blocks, rest; /* to sum over in each parity: channel blocks, and channels of a last partial one */
   bool first;       /* M starts at zero */
 } WinogradProduct;
-
 /* The kernel's arguments; u are the weights of parities (0, 0), (0, 1), (1, 0), (1, 1), with one parity only the first. */
 enum { PARITIES = 4 };
 typedef struct WinogradOperands { Ref v, m, pf, u[PARITIES]; } WinogradOperands;

@@ -173,6 +173,19 @@ static int64_t most_images(const Graph *g) {
   return PTRDIFF_MAX / bytes;
 }
 
+/* Does memory that is no less than a head begin otherwise than the weights that the object was compiled with? */
+static Ref weights_differ(Emit *e, Ref weights) {
+  enum { COMPARED = WEIGHTS_ID + 16 /* half of the id */ };
+  Ref differ = NULL;
+  for (int at = 0; at < COMPARED; at += 8) {
+    uint64_t word = 0;
+    for (int i = 0; i < 8; i++) word |= (uint64_t)e->build->weights_head[at + i] << (8 * i);
+    Ref other = LLVMBuildICmp(e->b, LLVMIntNE, load(e, e->i64, weights, at, 8), const_i64(e, (int64_t)word), "");
+    differ = differ ? LLVMBuildOr(e->b, differ, other, "") : other;
+  }
+  return differ;
+}
+
 /* A misaligned, missing or other model's file. */
 static void check_weights(Emit *e, Ref inputs) {
   return_if(e, is_null(e, inputs), RCC_ERR_ARGUMENT);
@@ -359,7 +372,7 @@ static void run_layers(Entry *y, int from, int to, Ref frame, Ref par, Ref threa
 /* A frame on the stack; `once` is what all images share. */
 static Ref new_frame(Emit *e, Ref inputs, Ref once, Ref work, Ref scratch, Ref threads) {
   const Build *b = e->build;
-  int64_t weights = frame_weights(b), size = weights + (weights_are_input(b) ? 8 : 0);
+  int64_t weights = e->weights_field, size = weights + (weights_are_input(b) ? 8 : 0);
   Ref frame = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)size / 8), "");
   LLVMSetAlignment(frame, 8);
   store(e, work, frame, FRAME_WORK, 8);

@@ -45,7 +45,7 @@ Ref function_begin(Emit *e, const char *name, LLVMTypeRef type, Resume *saved) {
   Ref fn = LLVMAddFunction(e->m, local_name(e, name), type);
   LLVMSetLinkage(fn, LLVMInternalLinkage);
   compute_attributes(e, fn);
-  *saved = (Resume){LLVMGetInsertBlock(e->b), debug_leave(e), e->fn, e->frame, e->task, e->worker};
+  *saved = (Resume){LLVMGetInsertBlock(e->b), debug_switch(e, NULL), e->fn, e->frame, e->task, e->worker};
   e->fn = fn;
   e->frame = e->task = e->worker = NULL;
   LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, fn, ""));
@@ -66,7 +66,7 @@ void function_end(Emit *e, Resume *saved) {
   e->task = saved->task;
   e->worker = saved->worker;
   if (saved->block) LLVMPositionBuilderAtEnd(e->b, saved->block);
-  debug_return(e, saved->line);
+  debug_switch(e, saved->line);
 }
 
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -146,11 +146,8 @@ static Ref place_field(Emit *e, int i) {
   return load_invariant(e, e->i64, places, 8 * i, 8);
 }
 
-int64_t frame_weights(const Build *b) { return frame_once(b->graph) + (b->once_size ? 8 : 0) + flush_frame_bytes(b); }
-
 Ref weights_start(Emit *e) {
-  if (!weights_are_input(e->build)) return e->weights;
-  return load_invariant(e, e->ptr, e->frame, frame_weights(e->build), 8);
+  return e->weights ? e->weights : load_invariant(e, e->ptr, e->frame, e->weights_field, 8);
 }
 
 static Ref bound_value(Emit *e, const Value *v) {

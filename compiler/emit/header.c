@@ -192,7 +192,8 @@ static void add_example(const Build *b, Buffer *out, const Params *all, const ch
                   (long long)(count > 0 ? count : 1));
   }
   if (weights_are_input(b)) {
-    buffer_printf(out, " *   size_t size;\n *   const void *weights = rcc_weights_map(\"%s.weights\", &%s_model, &size);\n", g->name, g->name);
+    buffer_printf(out, " *   size_t size;\n *   const void *weights = rcc_weights_map(\"%s.weights\", &%s_model, &size);\n",
+                  g->name, g->name);
   }
   buffer_printf(out, " *   void *work = rcc_workspace_alloc(%s_WORKSPACE_SIZE);\n", upper);
   buffer_printf(out, " *   int error = %s_run(%s", g->name, g->symbolic ? "1, " : "");

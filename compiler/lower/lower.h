@@ -32,6 +32,7 @@ char *host_cpu(Context *cx);
 char *host_features(Context *cx);
 /* The triple with all its parts: ARCHITECTURE-VENDOR-SYSTEM, and -ENVIRONMENT where it has one. */
 char *normal_triple(Context *cx, const char *triple);
+const char *llvm_version(void);
 
 /* ==== a build: one compilation of one graph for one target ====
  *
@@ -563,4 +564,20 @@ typedef struct Span {
 enum { PLACE_MOST = 1 << 22 };
 /* Gives every span an offset, so that those which are in use at one time lie apart. The bytes that takes. */
 int64_t place_spans(Context *cx, Span *s, int n);
+
+/* ==== note.c: what an object says of itself, in an ELF note ==== */
+
+#define NOTE_OWNER "resnetcc"
+enum { NOTE_TYPE = 1, NOTE_MAX = 4096 };
+/* One object of JSON, of at most NOTE_MAX bytes: the compiler, the model's hash, the target and the features it needs, options
+ * that change the code, inputs and outputs, sizes. No path, time or machine. */
+void note_print(const Build *b, Buffer *out);
+
+/* ==== weights.c: weights that are the model's last input: a file, or memory, of this head and build->weights ==== */
+
+enum { WEIGHTS_ID = 16 }; /* where the SHA-256 of the data begins */
+bool weights_are_input(const Build *b);
+int64_t weights_input_size(const Build *b); /* bytes, with the head */
+void weights_make_head(Build *b);
+void *weights_joined(const Build *b); /* the whole input */
 #endif

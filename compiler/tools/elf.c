@@ -23,7 +23,8 @@ static uint64_t padded(uint64_t n) { return (n + 3) & ~UINT64_C(3); }
 
 static bool is_ours(const File *f, uint64_t at, const Elf64_Nhdr *note) {
   static const char owner[] = NOTE_OWNER;
-  return note->n_type == NOTE_TYPE && note->n_namesz == sizeof owner && same_bytes(f->data + at + sizeof *note, owner, sizeof owner);
+  if (note->n_type != NOTE_TYPE || note->n_namesz != sizeof owner) return false;
+  return same_bytes(f->data + at + sizeof *note, owner, sizeof owner);
 }
 
 /* Of `size` bytes at `at`, which are in the file. */

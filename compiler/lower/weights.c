@@ -1,14 +1,12 @@
 /* weights.c: weights outside of the object, which are the last input of the model. A run tells them from those of another model,
  * or of another version, by what they begin with. */
-#include "emit.h"
-
-#include <llvm-c/Core.h>
+#include "lower.h"
 
 #include "resnetcc_rt.h"
 #include <string.h>
 
 /* Offsets in the head, which is little endian. */
-enum { HEAD_VERSION = 4, HEAD_SIZE = 8, ID_CHECKED = 16 /* bytes of the id that a run compares */ };
+enum { HEAD_VERSION = 4, HEAD_SIZE = 8 };
 
 bool weights_are_input(const Build *b) { return b->options->weights != WEIGHTS_EMBED; }
 
@@ -22,7 +20,7 @@ void weights_make_head(Build *b) {
   Sha256 s = sha256_begin();
   uint8_t *head = b->weights_head;
   memset(head, 0, sizeof b->weights_head);
-  memcpy(head, RCC_WEIGHTS_MAGIC, 4);
+  move_bytes(head, RCC_WEIGHTS_MAGIC, 4);
   put(head + HEAD_VERSION, RCC_WEIGHTS_VERSION, 4);
   put(head + HEAD_SIZE, (uint64_t)weights_input_size(b), 8);
   sha256_add(&s, b->weights, (size_t)b->weights_size);
@@ -34,15 +32,4 @@ void *weights_joined(const Build *b) {
   memcpy(all, b->weights_head, sizeof b->weights_head);
   move_bytes(all + sizeof b->weights_head, b->weights, (size_t)b->weights_size);
   return all;
-}
-
-Ref weights_differ(Emit *e, Ref weights) {
-  Ref differ = NULL;
-  for (int at = 0; at < WEIGHTS_ID + ID_CHECKED; at += 8) {
-    uint64_t word = 0;
-    for (int i = 0; i < 8; i++) word |= (uint64_t)e->build->weights_head[at + i] << (8 * i);
-    Ref other = LLVMBuildICmp(e->b, LLVMIntNE, load(e, e->i64, weights, at, 8), const_i64(e, (int64_t)word), "");
-    differ = differ ? LLVMBuildOr(e->b, differ, other, "") : other;
-  }
-  return differ;
 }

@@ -1,9 +1,8 @@
 /* note.c: the text of an object's note. It rests on the model, the target and the options alone, so that objects stay
  * reproducible. */
-#include "emit.h"
+#include "lower.h"
 
 #include <inttypes.h>
-#include <llvm/Config/llvm-config.h>
 #include <string.h>
 
 static void add_text(Buffer *out, const char *s) { json_add_text(out, s, strlen(s)); }
@@ -97,7 +96,7 @@ void note_print(const Build *b, Buffer *out) {
   const Graph *g = b->graph;
   buffer_printf(out, "{\"name\": ");
   add_name(out, g->name);
-  buffer_printf(out, ", \"resnetcc\": \"%s\", \"llvm\": \"%s\"", RESNETCC_VERSION, LLVM_VERSION_STRING);
+  buffer_printf(out, ", \"resnetcc\": \"%s\", \"llvm\": \"%s\"", RESNETCC_VERSION, llvm_version());
   add_hash(out, "sha256", g->sha256);
   add_hash(out, "external_sha256", g->external_sha256);
   buffer_printf(out, ", \"target\": ");
