@@ -4,7 +4,6 @@
 
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
-#include <llvm/Config/llvm-config.h>
 
 static char *keep(Context *cx, char *message) {
   if (!message) out_of_memory();

@@ -32,7 +32,6 @@ char *host_cpu(Context *cx);
 char *host_features(Context *cx);
 /* The triple with all its parts: ARCHITECTURE-VENDOR-SYSTEM, and -ENVIRONMENT where it has one. */
 char *normal_triple(Context *cx, const char *triple);
-const char *llvm_version(void);
 
 /* ==== a build: one compilation of one graph for one target ====
  *

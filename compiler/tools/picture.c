@@ -3,11 +3,13 @@
 
 #include <string.h>
 
-/* For all kinds. */
+#if defined HAVE_JPEG || defined HAVE_PNG
 static void *room_for(Context *cx, int64_t width, int64_t height, int64_t channels) {
-  if (width < 1 || height < 1 || width > 65535 || height > 65535) fail(cx, "its size is %lldx%lld; sides are 1 to 65535", (long long)width, (long long)height);
+  if (width < 1 || height < 1 || width > 65535 || height > 65535)
+    fail(cx, "its size is %lldx%lld; sides are 1 to 65535", (long long)width, (long long)height);
   return alloc_n(cx, (size_t)(width * height), (size_t)channels);
 }
+#endif
 
 /* ==== JPEG ==== */
 
