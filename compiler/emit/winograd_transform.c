@@ -16,29 +16,29 @@ typedef struct TileForm {
   int row_points, col_points;
 } TileForm;
 
-/* ==== phases ==== */
+/* ==== residues ==== */
 
-/* An image of the map: of the batch, and the first pixel of its phase, NULL without dilation. */
-typedef struct PhaseImage { Ref image, row, col; } PhaseImage;
+/* An image of the map: of the batch, and the first pixel of its residue, NULL without dilation. */
+typedef struct ResidueImage { Ref image, row, col; } ResidueImage;
 
-static PhaseImage phase_image(const Winograd *w, Ref number) {
+static ResidueImage residue_image(const Winograd *w, Ref number) {
   Emit *e = w->e;
   const WinogradMap *k = &w->map;
-  if (w->f.dh * w->f.dw == 1) return (PhaseImage){.image = number};
-  Ref phases = const_i64(e, k->row_phases * k->col_phases), cols = const_i64(e, k->col_phases);
-  Ref phase = LLVMBuildSRem(e->b, number, phases, "");
-  return (PhaseImage){LLVMBuildSDiv(e->b, number, phases, ""),
-                      add_i(e, LLVMBuildSDiv(e->b, phase, cols, ""), const_i64(e, k->first_row)),
-                      add_i(e, LLVMBuildSRem(e->b, phase, cols, ""), const_i64(e, k->first_col))};
+  if (w->f.dh * w->f.dw == 1) return (ResidueImage){.image = number};
+  Ref residues = const_i64(e, k->row_residues * k->col_residues), cols = const_i64(e, k->col_residues);
+  Ref residue = LLVMBuildSRem(e->b, number, residues, "");
+  return (ResidueImage){LLVMBuildSDiv(e->b, number, residues, ""),
+                      add_i(e, LLVMBuildSDiv(e->b, residue, cols, ""), const_i64(e, k->first_row)),
+                      add_i(e, LLVMBuildSRem(e->b, residue, cols, ""), const_i64(e, k->first_col))};
 }
 
-/* The row or column of the result that is number `i` of a phase. */
-static Ref from_phase(const Winograd *w, Ref first, Ref i, int64_t each) {
+/* The row or column of the result that is number `i` of a residue. */
+static Ref from_residue(const Winograd *w, Ref first, Ref i, int64_t each) {
   Ref at = mul_i(w->e, i, each);
   return first ? add_i(w->e, at, first) : at;
 }
 
-static void phase_key(const Winograd *w, Buffer *key) {
+static void residue_key(const Winograd *w, Buffer *key) {
   if (w->f.dh * w->f.dw > 1) buffer_printf(key, "_d%lldx%lld", (long long)w->f.dh, (long long)w->f.dw);
 }
 
@@ -150,9 +150,9 @@ void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool l
   buffer_printf(&key, "winograd_in_m%d_k%d_s%d_%lld_of%lldx%lld_cut%d.%d_in%lld.%lld", f->m, f->kernel, f->stride,
                 (long long)w->s.tile_cols, (long long)w->s.in_blocks, (long long)w->s.group_tiles, r.tile.row_points,
                 w->s.cut_cols, (long long)w->in->layout.row, (long long)w->in->layout.pix);
-  phase_key(w, &key);
+  residue_key(w, &key);
   buffer_add(&key, "", 1);
-  PhaseImage p = phase_image(w, image);
+  ResidueImage p = residue_image(w, image);
   Ref x = place_from(e, place_window(e, w->in, &w->n->win, p.image, NULL, NULL, NULL), w->in, NULL, NULL, p.row, p.col);
   x = place_from(e, gep(e, x, row, f->m * f->stride * f->dh * place_row_bytes(w->in)), w->in, NULL, block, NULL, NULL);
   v = gep(e, v, block, w->s.group_tiles * e->vec_bytes);
@@ -237,7 +237,7 @@ static void build_output_tile(const void *data) {
 
 /* Where a tile is. */
 typedef struct Spot {
-  PhaseImage p;
+  ResidueImage p;
   Ref block, row, col; /* row and column of tiles, in the map */
   Ref m;               /* its sums, of this block */
 } Spot;
@@ -248,10 +248,10 @@ static void output_tile(const Winograd *w, const Spot *s, const TileForm *tile) 
   buffer_printf(&key, "winograd_out_m%d_r%d_%dx%d_p%dx%d_m%lld_out%lld.%lld", w->f.m, w->f.taps, tile->height, tile->width,
                 tile->row_points, tile->col_points, (long long)w->s.m_frequency, (long long)w->out->layout.row,
                 (long long)w->out->layout.pix);
-  phase_key(w, &key);
+  residue_key(w, &key);
   step_key(w->n, &key);
   buffer_add(&key, "", 1);
-  Ref row = from_phase(w, s->p.row, s->row, w->f.m * w->f.dh), col = from_phase(w, s->p.col, s->col, w->f.m * w->f.dw);
+  Ref row = from_residue(w, s->p.row, s->row, w->f.m * w->f.dh), col = from_residue(w, s->p.col, s->col, w->f.m * w->f.dw);
   Ref out = place_at(e, w->out, s->p.image, s->block, NULL, NULL);
   out = place_from(e, out, w->out, NULL, NULL, row, col);
   Ref args[MAX_KERNEL_ARGS] = {s->m, out, gep(e, weights_ptr(e, w->n->plan->at.bias), s->block, e->vec_bytes)};
@@ -310,7 +310,7 @@ void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel
   s.block = add_i(e, mul_i(e, panel, w->plan->nb), block.i);
   Ref m = gep(e, a->m, block.i, w->s.group_tiles * e->vec_bytes);
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, a->images), 1, 0, NULL);
-  s.p = phase_image(w, add_i(e, a->image, image.i));
+  s.p = residue_image(w, add_i(e, a->image, image.i));
   m = gep(e, m, image.i, a->rows * w->s.tile_cols * e->vec_bytes);
   loop_begin(e, &row, const_i64(e, 0), const_i64(e, a->rows), 1, 0, NULL);
   s.row = add_i(e, a->first, row.i);

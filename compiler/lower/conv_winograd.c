@@ -18,7 +18,7 @@
  * with the taps that meet them: 2x2, 2x1, 1x2 and 1x1, the parities. Their products are summed at the same points, so that one
  * output transform serves all. A parity of one tap has no product at infinity and the same weight at all other points.
  *
- * A dilation splits the image into phases, which do not meet: each is a convolution of its own, whose pixels lie apart. */
+ * A dilation splits the image into residues, which do not meet: each is a convolution of its own, whose pixels lie apart. */
 #include "lower.h"
 
 static const double point[WINOGRAD_POINTS] = {0 /* infinity */, 0, 1, -1, 0.5, -2};
@@ -119,23 +119,23 @@ void winograd_weights(const WinogradPowers *p, const float *g, double *u) {
 
 /* ==== maps ==== */
 
-/* Phases of one size along an axis. */
-typedef struct Phases { int64_t first, count, size; } Phases;
+/* Residues of one size along an axis. */
+typedef struct Residues { int64_t first, count, size; } Residues;
 
-static int phases_of(int64_t size, int64_t dilation, Phases *p) {
+static int residues_of(int64_t size, int64_t dilation, Residues *p) {
   int n = 0;
   int64_t longer = size % dilation;
-  if (longer > 0) p[n++] = (Phases){0, longer, size / dilation + 1};
-  if (size >= dilation) p[n++] = (Phases){longer, dilation - longer, size / dilation};
+  if (longer > 0) p[n++] = (Residues){0, longer, size / dilation + 1};
+  if (size >= dilation) p[n++] = (Residues){longer, dilation - longer, size / dilation};
   return n;
 }
 
 int winograd_maps(const WinogradForm *f, const Shape *y, WinogradMap *maps) {
-  Phases rows[2], cols[2];
-  int n = 0, n_rows = phases_of(y->d[2], f->dh, rows), n_cols = phases_of(y->d[3], f->dw, cols);
+  Residues rows[2], cols[2];
+  int n = 0, n_rows = residues_of(y->d[2], f->dh, rows), n_cols = residues_of(y->d[3], f->dw, cols);
   for (int i = 0; i < n_rows; i++) {
     for (int j = 0; j < n_cols; j++) {
-      const Phases *r = &rows[i], *c = &cols[j];
+      const Residues *r = &rows[i], *c = &cols[j];
       maps[n++] = (WinogradMap){size_mul(y->d[0], r->count * c->count), r->size, c->size, r->first, c->first, r->count, c->count};
     }
   }
@@ -181,7 +181,7 @@ int64_t winograd_rows(const Node *n) {
     const WinogradMap *k = &map[i];
     WinogradSizes s = winograd_sizes(&f, p, k, 1);
     int64_t rows = s.cut_rows ? k->rows : s.tile_rows * f.m;
-    most = size_max(most, (rows - 1) * f.dh + k->first_row + k->row_phases);
+    most = size_max(most, (rows - 1) * f.dh + k->first_row + k->row_residues);
   }
   return most;
 }
@@ -213,7 +213,7 @@ static WinogradMap largest_map(const ConvLayer *l, const WinogradForm *f) {
   return map[0];
 }
 
-/* Is it larger than a tile's results, or, of several phases, which may be small, than one pixel? */
+/* Is it larger than a tile's results, or, of several residues, which may be small, than one pixel? */
 static bool map_fits(const ConvLayer *l, const WinogradForm *f) {
   WinogradMap map = largest_map(l, f);
   int64_t least = f->dh * f->dw > 1 ? 2 : f->m;
@@ -264,7 +264,7 @@ static int chunk_channels(const ConvLayer *l, const WinogradForm *f, const Winog
 }
 
 /* Blocks of a panel. Of two parities the transformed input is twice as large for its tiles: wider panels read
- * it less often, where there are so many that a narrow last one does not count. Phases fill groups whose
+ * it less often, where there are so many that a narrow last one does not count. Residues fill groups whose
  * transformed input L2 often does not hold. */
 static int panel_blocks(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
   int64_t input = (int64_t)f->points * f->points * l->icg * group_tiles(l, f, p) * 4;
@@ -404,7 +404,8 @@ static double products_cycles(const ConvCost *c, const WinogradForm *f, const Wi
 /* Of a map: its work, and groups of tiles. */
 typedef struct MapCost { double work, transforms, groups; } MapCost;
 
-static MapCost map_cost(const ConvCost *c, const WinogradForm *f, const WinogradPlan *p, const WinogradMap *map, double weight_bytes) {
+static MapCost map_cost(const ConvCost *c, const WinogradForm *f, const WinogradPlan *p, const WinogradMap *map,
+                        double weight_bytes) {
   const WinogradSizes s = winograd_sizes(f, p, map, c->l.t->lanes);
   int64_t group = size_min(p->tile_rows, s.tile_rows);
   double groups = (double)(size_ceiling(s.tile_rows, group) * map->images / s.group_images);

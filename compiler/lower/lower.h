@@ -421,15 +421,15 @@ int winograd_regions(const WinogradForm *f);
  * the L1 cache. */
 int64_t winograd_region(int chunk, int nb, int lanes);
 
-/* A dilated convolution is one of dilation 1 for each phase: the pixels whose row and column leave the same remainder modulo the
- * dilation. Phases of one size are the images of a map; an undilated convolution has a single one, of the images themselves. */
+/* A dilated convolution is one of dilation 1 for each residue: the pixels whose row and column leave the same remainder
+ * modulo the dilation. Residues of one size are the images of a map; an undilated convolution has a single one, of the images themselves. */
 typedef struct WinogradMap {
   int64_t images, rows, cols;          /* of the result */
-  int64_t first_row, first_col;        /* the first phase */
-  int64_t row_phases, col_phases;      /* of each image */
+  int64_t first_row, first_col;        /* the first residue */
+  int64_t row_residues, col_residues;      /* of each image */
 } WinogradMap;
-enum { WINOGRAD_MAPS = 4 }; /* phases have two sizes in each dimension */
-/* Of the result y; returns how many. The first has the largest phases. */
+enum { WINOGRAD_MAPS = 4 }; /* residues have two sizes in each dimension */
+/* Of the result y; returns how many. The first has the largest residues. */
 int winograd_maps(const WinogradForm *f, const Shape *y, WinogradMap *maps);
 
 typedef struct WinogradSizes {

@@ -53,24 +53,22 @@ static void parities(void **state) {
   }
 }
 
-/* Phases of one size and of two, of a pixel, a tile, many and several groups; other padding than the dilation. */
+/* Residues of one size and of two, of a pixel, a tile, many and several groups; other padding than the dilation. */
 static void dilations(void **state) {
   (void)state;
   static const ConvCase cases[] = {
     {1, 32, 14, 14, 24, 3, 3, 1, 1, 1, 2, 2, 2, 2, 2, 2},
-    {1, 100, 28, 28, 40, 3, 3, 1, 1, 1, 4, 4, 4, 4, 4, 4},
+    {1, 40, 28, 28, 20, 3, 3, 1, 1, 1, 4, 4, 4, 4, 4, 4},
     {2, 24, 13, 17, 40, 3, 3, 1, 1, 1, 2, 3, 2, 3, 2, 3},
     {1, 40, 28, 28, 20, 3, 3, 1, 1, 1, 12, 12, 12, 12, 12, 12},
     {1, 17, 20, 9, 16, 3, 3, 1, 1, 1, 12, 1, 12, 1, 12, 1},
     {1, 16, 65, 66, 33, 3, 3, 1, 1, 1, 2, 2, 1, 0, 3, 2},
-    {1, 9, 7, 130, 17, 3, 3, 1, 1, 1, 3, 2, 3, 2, 3, 2},
     {1, 20, 9, 21, 24, 5, 5, 1, 1, 1, 2, 2, 4, 4, 4, 4},
     {3, 20, 12, 11, 24, 2, 2, 1, 1, 1, 4, 3, 0, 0, 4, 3},
   };
   check_convs(check_winograd, cases, COUNT(cases), "output y\n", TOLERANCE);
-  check_convs(check_winograd, cases + 3, 1, "const s f32 [20,1,1] = random 5 0 1\nz = PRelu(y, s)\noutput z\n", TOLERANCE);
   const ConvCase residual = {2, 24, 11, 9, 24, 3, 3, 1, 1, 1, 2, 3, 2, 3, 2, 3};
-  check_conv(check_winograd, &residual, "s = Add(y, x)\nz = Relu(s)\noutput z\n", TOLERANCE);
+  check_conv(check_winograd, &residual, "const k f32 [24,1,1] = random 5 0 1\ns = Add(y, x)\nz = PRelu(s, k)\noutput z\n", TOLERANCE);
 }
 
 /* Images whose tiles make one group. */

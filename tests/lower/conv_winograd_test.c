@@ -137,8 +137,8 @@ static void check_map(const WinogradMap *m, int64_t images, int64_t rows, int64_
   assert_true(m->first_row == first_row && m->first_col == first_col);
 }
 
-/* Every pixel of the result belongs to one phase; those of one size are a map, whose groups have as many images as divide it. */
-static void dilations_have_phases(void **state) {
+/* Every pixel of the result belongs to one residue; those of one size are a map, whose groups have as many images as divide it. */
+static void dilations_have_residues(void **state) {
   (void)state;
   Window w = window(3, 1, 3);
   w.dw = 4;
@@ -172,7 +172,7 @@ int main(void) {
     cmocka_unit_test(weights_of_parities),
     cmocka_unit_test(factors_are_lagrange_s),
     cmocka_unit_test(edges_are_cut),
-    cmocka_unit_test(dilations_have_phases),
+    cmocka_unit_test(dilations_have_residues),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
