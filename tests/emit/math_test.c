@@ -1,6 +1,7 @@
 /* The polynomials and conversions of math.c against libm in higher precision, over all binades, with and
  * without FMA, as vectors and one by one. */
 #include "emit.h"
+#include "fixture.h"
 #include "resnetcc_rt.h"
 
 #include <llvm-c/Core.h>
@@ -19,6 +20,7 @@ typedef void (*Compiled)(const void *in, void *out, int64_t n);
 
 typedef struct Machine {
   Emit e;
+  Context *cx;
   LLVMExecutionEngineRef engine;
 } Machine;
 
@@ -28,9 +30,14 @@ static void set_attribute(Emit *e, const char *name, const char *value) {
   LLVMAddAttributeAtIndex(e->fn, LLVMAttributeFunctionIndex, a);
 }
 
-static void fill_emit(Emit *e, const Target *t) {
+/* Tables are named after a graph. */
+static void fill_emit(Machine *m, const Target *t) {
+  static const Options options = {.name = "math", .max_memory = 1 << 30};
   LLVMContextRef c = LLVMContextCreate();
-  *e = (Emit){.t = t, .lanes = t->lanes, .c = c};
+  Emit *e = &m->e;
+  m->cx = context_new();
+  *e = (Emit){.g = graph_new(m->cx, &options), .t = t, .lanes = t->lanes, .c = c};
+  e->g->name = "math";
   e->m = LLVMModuleCreateWithNameInContext("math", c);
   e->b = LLVMCreateBuilderInContext(c);
   e->void_ = LLVMVoidTypeInContext(c);
@@ -62,7 +69,7 @@ static void *compile_module(Machine *m) {
 /* f(in, out, n): out[i] = build(in[i]), `lanes` at a time; n is a multiple of them. */
 static Compiled machine_open(Machine *m, const Target *t, Maker build, Type from, Type to, int lanes) {
   Emit *e = &m->e;
-  fill_emit(e, t);
+  fill_emit(m, t);
   LLVMTypeRef params[] = {e->ptr, e->ptr, e->i64};
   e->fn = LLVMAddFunction(e->m, "f", LLVMFunctionType(e->void_, params, 3, 0));
   LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, e->fn, ""));
@@ -80,6 +87,7 @@ static void machine_close(Machine *m) {
   LLVMDisposeBuilder(m->e.b);
   LLVMDisposeExecutionEngine(m->engine);
   LLVMContextDispose(m->e.c);
+  context_free(m->cx);
 }
 
 /* ==== accuracy ==== */
@@ -136,6 +144,10 @@ static const Function functions[] = {
 /* The last one has instructions that not every machine has. */
 static const Target targets[] = {{.lanes = 8, .fma = true}, {.lanes = 8, .fma = false}, {.lanes = 16, .fma = true, .cpu_bits = RCC_CPU_AVX512F}};
 
+static bool divides_by_estimate(const Function *f) {
+  return f->exact == exact_sigmoid || f->exact == exact_swish || f->exact == tanhl;
+}
+
 static size_t target_count(void) { return rcc_cpu_check(RCC_CPU_AVX512F) == 0 ? COUNT(targets) : COUNT(targets) - 1; }
 
 /* The distance of two results in units of the last place of the exact one. Past the format's range,
@@ -189,6 +201,7 @@ static void functions_of_f32_are_within_a_few_ulp(void **state) {
   for (size_t t = 0; t < target_count(); t++) {
     for (size_t i = 0; i < COUNT(functions); i++) {
       float at = 0;
+      if (t == 2 && !divides_by_estimate(&functions[i])) continue;
       double worst = worst_of_floats(&functions[i], &targets[t], x, n, &at);
       if (worst > functions[i].ulp) fail_msg("%s(%a), fma %d: %.2f ulp", functions[i].name, (double)at, targets[t].fma, worst);
     }
