@@ -106,14 +106,13 @@ static void print_option(const OptionRow *row) {
   printf("\n");
   print_wrapped(row->paragraph, 0, 2);
   print_values(row);
-  printf("\n  A part of:");
-  const char *between = "";
-  for (const Command *c = command_list; c < command_list + command_count; c++) {
-    if (!belongs(row, c)) continue;
-    printf("%s resnetcc%s%s", between, c == command_list ? "" : " ", c == command_list ? "" : c->name);
-    between = ",";
-  }
+  Buffer commands = {0};
+  buffer_printf(&commands, "A part of:");
+  for (const Command *c = command_list; c < command_list + command_count; c++)
+    if (belongs(row, c)) buffer_printf(&commands, " %s%s", c == command_list ? "resnetcc" : "resnetcc ", c == command_list ? "" : c->name);
   printf("\n");
+  print_wrapped(commands.data, 0, 2);
+  buffer_free(&commands);
 }
 
 /* ==== Markdown ==== */

@@ -44,8 +44,6 @@ bool message_is_quiet(void);
 void message_format(Context *cx, const char *fmt, va_list args) PRINTF(2, 0); /* as `fail` does, and comes back */
 /* A warning, "FILE: reason", escaped and shortened as by `fail`; NULL: of no file. */
 void message_warn(const char *file, const char *fmt, ...) PRINTF(2, 3);
-/* Ends the program, whose fault it is, by SIGABRT. */
-_Noreturn void internal_error(const char *fmt, ...) PRINTF(1, 2);
 
 /* Ends the compilation with "FILE: reason". Control characters are escaped; as printed the line has at
  * most 400 characters. What the user can do about it stands behind "; ". Never returns. */
@@ -79,6 +77,8 @@ void memory_in_library(bool inside);
 bool memory_is_in_library(void);
 /* ... and ends the program so after that, of which nobody can tell the reason. It may be called by a signal handler. */
 _Noreturn void memory_or_fault(void);
+/* Ends the program, whose fault it is, by SIGABRT. */
+_Noreturn void internal_error(const char *fmt, ...) PRINTF(1, 2);
 
 /* ==== arena.c ==== */
 

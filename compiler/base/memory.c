@@ -1,8 +1,9 @@
-/* memory.c: the end of a program that gets no more memory, in whatever code and thread that happens. */
+/* memory.c: the end of a program that gets no more memory, in whatever code and thread that happens, or that has a fault. */
 #include "base.h"
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,3 +40,14 @@ static _Noreturn void end_with(const char *text) {
 _Noreturn void out_of_memory(void) { end_with(line); }
 
 _Noreturn void memory_or_fault(void) { end_with(fault_line); }
+
+_Noreturn void internal_error(const char *fmt, ...) {
+  Context cx = {.file = "internal error"};
+  va_list args;
+  va_start(args, fmt);
+  message_format(&cx, fmt, args);
+  va_end(args);
+  message_print(MESSAGE_ERROR, cx.error);
+  in_library = false; /* the abort is ours */
+  abort();
+}

@@ -101,17 +101,6 @@ void message_warn(const char *file, const char *fmt, ...) {
   message_print(MESSAGE_WARNING, cx.error);
 }
 
-_Noreturn void internal_error(const char *fmt, ...) {
-  Context cx = {.file = "internal error"};
-  va_list args;
-  va_start(args, fmt);
-  message_format(&cx, fmt, args);
-  va_end(args);
-  message_print(MESSAGE_ERROR, cx.error);
-  memory_in_library(false); /* the abort is ours */
-  abort();
-}
-
 _Noreturn void fail(Context *cx, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);

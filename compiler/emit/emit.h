@@ -5,7 +5,6 @@
 #include "lower.h"
 
 /* ==== object.c, header.c: what is generated ==== */
-
 /* What LLVM is given at most: instructions, of a layer and of all; and about the bytes that it needs for one. */
 enum { MAX_LAYER_CODE = 500000, MAX_CODE = 10000000, CODE_BYTES = 512 };
 
@@ -39,7 +38,6 @@ int peak_vectors(const Target *t);
 void object_emit_peak(Build *b, Object *out);
 
 /* ==== jit.c ==== */
-
 /* Loads an emitted object into this process (LLJIT); the handle keeps it alive. A name that it lacks fails, and closes it. */
 typedef struct Jit Jit;
 Jit *jit_load(Context *cx, const Object *o);
@@ -67,7 +65,6 @@ typedef struct LLVMOpaqueBasicBlock *LLVMBasicBlockRef;
 typedef struct LLVMOpaqueBuilder *LLVMBuilderRef;
 
 typedef LLVMValueRef Ref;
-
 typedef struct Emit {
   Build *build;
   Graph *g;              /* build->graph */
@@ -422,7 +419,6 @@ typedef struct LineGroup { /* axes beside each other that all belong to lines, o
   int64_t n, stride;
   bool along;
 } LineGroup;
-
 typedef struct AxisLine {
   Emit *e;
   Type type;              /* vectors are of f32; others one element at a time */
@@ -435,7 +431,6 @@ typedef struct AxisLine {
   int valid;              /* lanes of the last accumulator that exist: not beside, lines */
   Ref src, dst;           /* the first element */
 } AxisLine;
-
 typedef struct AxisLines {
   Emit *e;
   Node *n;
@@ -505,7 +500,6 @@ Ref inverse_divisor(Emit *e, const Node *n, Ref sum, Ref count);
 Ref add_term(Emit *e, const Node *n, Ref acc, Ref x, Ref mean);
 void emit_normalize_maps(Emit *e, Node *n);
 void emit_normalize_dense(Emit *e, Node *n);
-
 void emit_peak(Emit *e); /* peak.c: the function `peak`, see object_emit_peak */
 
 /* ==== Winograd's algorithm: conv_winograd.c and winograd_*.c ==== */

@@ -74,7 +74,6 @@ bool layout_is_plain(const Value *v) {
 }
 
 /* ==== steps beside a blocked result ==== */
-
 /* One element a channel: [N,C,1,1], [1,C,1,1] or [C,1,1]. */
 static bool is_per_channel(const Value *v, const Shape *out) {
   const Shape *s = &v->shape;
@@ -143,7 +142,6 @@ static void split_epilogues(Graph *g) {
 }
 
 /* ==== copies in another layout ==== */
-
 /* Before the current node; where there is none, behind all. */
 static Value *reorder(Layouter *w, Value *v, const char *suffix, Layout l) {
   Graph *g = w->g;
@@ -389,7 +387,6 @@ static bool makes_blocks(const Node *n) {
 }
 
 /* ==== transposed and cut inputs of which only those read who step by strides: the same memory under others ==== */
-
 static bool steps_by_strides(Value *v) {
   Use *at = NULL;
   for (const Node *r; (r = next_reader(v, &at));) {
@@ -406,7 +403,7 @@ static bool is_moved_input(const Node *n) {
   return !x->layout.block && !layout_has_halo(&x->layout) && (n->op == OP_Transpose || (x->type == T_U8 && !has_run_time_bounds(n)));
 }
 
-/* Decided at the end, when the readers are known, and from them back. */
+/* At the end, when the readers are known, and from them back. */
 static void find_views(Graph *g) {
   for (int i = g->n_node - 1; i >= 0; i--) {
     const Node *n = g->node[i];

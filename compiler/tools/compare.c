@@ -102,3 +102,10 @@ ReportOutput compare_output(const Tensor *got, const Tensor *want, double rtol) 
   compare_best(got, want, &o);
   return o;
 }
+
+bool layers_round_otherwise(const Graph *g) {
+  for (int i = 0; i < g->n_node; i++) {
+    if (g->node[i]->candidates && g->node[i]->plan->how->rounds) return true;
+  }
+  return false;
+}

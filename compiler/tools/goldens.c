@@ -69,13 +69,6 @@ void report_set(Report *r, const rcc_model *m, const rcc_model *other, const Dat
 
 /* ==== those beside a model that is compiled ==== */
 
-bool layers_round_otherwise(const Graph *g) {
-  for (int i = 0; i < g->n_node; i++) {
-    if (g->node[i]->candidates && g->node[i]->plan->how->rounds) return true;
-  }
-  return false;
-}
-
 static void try_sets(Report *r, const rcc_model *m, const char **path, int n) {
   r->set = alloc_n(r->cx, (size_t)n + 1, sizeof *r->set);
   for (int i = 0; i < n; i++) {

@@ -370,13 +370,13 @@ void report_times(Report *r, Build *b, const Object *o, int threads);
 
 /* ==== compare.c, goldens.c, nodes.c: what verify finds ==== */
 
+bool layers_round_otherwise(const Graph *g);           /* after select: by Winograd's or Strassen's algorithm */
 ReportOutput compare_output(const Tensor *got, const Tensor *want, double rtol);
 /* What the model gives for the set is held against the set's outputs, or what `other` gives; in r->set, which has room. Fails
  * where the set is not for this model. */
 void report_set(Report *r, const rcc_model *m, const rcc_model *other, const DataSet *s, int threads);
 /* The same of the data sets beside a model that was compiled, as far as it can run here. */
 void report_goldens(Report *r, const Build *b, const Object *o);
-bool layers_round_otherwise(const Graph *g);           /* after select: by Winograd's or Strassen's algorithm */
 /* --per-node: every layer's result for the first image of the set; `model` is the runner's graph. */
 void report_nodes(Report *r, const ToolOptions *opt, const Graph *model, const DataSet *s);
 

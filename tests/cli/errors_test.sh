@@ -30,7 +30,7 @@ for threads in 0 -1 "" 2x 1025 99999999999999999999; do
   refuses "error: --threads=$threads: it is a number from 1 to 1024" "--threads=$threads" "$tiny"
 done
 for batch in 0 -1 "" 2x 99999999999999999999; do
-  refuses "error: --batch=$batch: it is a number from 1 on" "--batch=$batch" "$tiny"
+  refuses "error: --batch=$batch: it is a number from 1 to 2147483647" "--batch=$batch" "$tiny"
 done
 for shape in image =1,3 image=1,,3 image=1,3, image=00,3 image=-1,3 image=1,a image=1,2,3,4,5,6,7,8,9,1,2,3,4 \
   image=99999999999999999999; do
@@ -68,7 +68,8 @@ refuses "tiny.onnx: " --shape nothing=1,3,8,8 "$tiny"
 refuses "tiny.onnx: " --shape image=1,4,8,8 "$tiny"
 refuses "tiny.onnx: --batch 4: the batch is not symbolic; that of input \"image\" is 1" --batch 4 \
   --shape image=1,3,8,8 "$tiny"
-refuses "tiny.onnx: " --batch 9223372036854775807 "$tiny"
+refuses "tiny.onnx: " --batch 2147483647 "$tiny"
+refuses "error: --batch=9223372036854775807: it is a number from 1 to 2147483647" --batch 9223372036854775807 "$tiny"
 refuses "tiny.onnx: needs more than the memory limit" --max-memory=16K "$tiny"
 
 # Outputs.

@@ -79,7 +79,7 @@ static void every_size_is_checked(void **state) {
   assert_true(header_is_refused("{'descr': '|O', 'fortran_order': False, 'shape': (2, 3)}", 24));
   assert_true(header_is_refused("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (6,)}", 24));
   assert_true(header_is_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (-2, -3)}", 24));
-  assert_true(header_is_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,6)}", 24));
+  assert_true(header_is_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,1,1,1,6)}", 24));
   assert_true(header_is_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4)}", 0));
   assert_true(header_is_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999999,)}", 0));
   assert_true(header_is_refused("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3", 24));
