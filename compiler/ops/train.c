@@ -3,11 +3,19 @@
 
 static int64_t channels_of(const Value *x) { return x->shape.rank > 1 ? x->shape.d[1] : 1; }
 
+/* Who asks for the running statistics means training; who does not has exported the model in the wrong mode, unless the
+ * statistics are those of weights, which are standardised so. */
+static bool is_meant(const Graph *g, const Node *n) {
+  for (int i = 1; i < n->n_out; i++)
+    if (n->out[i] && n->out[i]->is_output) return true;
+  return follows_from_constants(g, n->in[0]);
+}
+
 static void check_training(Graph *g, const Node *n) {
   check_rank(g, n, 0, 1, MAX_RANK);
+  if (!is_meant(g, n)) fail_at(g, n, "is in training mode; export the model for inference, in PyTorch after model.eval()");
   if (shape_is_symbolic(&n->in[0]->shape))
-    fail_at(g, n, "takes statistics of the whole batch, which is symbolic: export the model for inference, in PyTorch after "
-                  "model.eval(); or --batch N fixes it");
+    fail_at(g, n, "takes statistics of the whole batch, which is symbolic; --batch N fixes it");
   check_channel_inputs(g, n, channels_of(n->in[0]));
 }
 

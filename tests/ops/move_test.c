@@ -94,9 +94,10 @@ static const Row bad_moves[] = {
   {"input x i32 [2]\ny = Tanh(x)", "Tanh): element type i32 is not supported here"},
   {"input x f32 [2,3]\nconst s f32 [2] = splat 1\ny = BatchNormalization(x, s, s, s, s)",
    "BatchNormalization): input 1 must have shape [3], not [2]"},
-  {"input x f32 [N,3]\nconst s f32 [3] = splat 1\ny = BatchNormalizationInTraining(x, s, s, s, s)",
-   "BatchNormalizationInTraining): takes statistics of the whole batch, which is symbolic: export the model for inference, in "
-   "PyTorch after model.eval(); or --batch N fixes it"},
+  {"input x f32 [N,3]\nconst s f32 [3] = splat 1\ny, m, v = BatchNormalizationInTraining(x, s, s, s, s)\noutput m",
+   "BatchNormalizationInTraining): takes statistics of the whole batch, which is symbolic; --batch N fixes it"},
+  {"input x f32 [2,3]\nconst s f32 [3] = splat 1\ny, m, v = BatchNormalizationInTraining(x, s, s, s, s)",
+   "BatchNormalizationInTraining): is in training mode; export the model for inference, in PyTorch after model.eval()"},
   {"input x f32 [2,3]\nconst s f64 [3] = splat 1\ny = BatchNormalization(x, s, s, s, s)",
    "BatchNormalization): input 1 is f64, input 0 is f32"},
   {"input x f16 [2]\ninput z f32 [2]\ny = Add(x, z)", "Add): input 1 is f32, input 0 is f16"},
