@@ -107,9 +107,12 @@ static void print_option(const OptionRow *row) {
   print_wrapped(row->paragraph, 0, 2);
   print_values(row);
   Buffer commands = {0};
-  buffer_printf(&commands, "A part of:");
-  for (const Command *c = command_list; c < command_list + command_count; c++)
-    if (belongs(row, c)) buffer_printf(&commands, " %s%s", c == command_list ? "resnetcc" : "resnetcc ", c == command_list ? "" : c->name);
+  const char *between = "A part of: ";
+  for (const Command *c = command_list; c < command_list + command_count; c++) {
+    if (!belongs(row, c)) continue;
+    buffer_printf(&commands, "%sresnetcc%s%s", between, c == command_list ? "" : " ", c == command_list ? "" : c->name);
+    between = ", ";
+  }
   printf("\n");
   print_wrapped(commands.data, 0, 2);
   buffer_free(&commands);
