@@ -43,7 +43,7 @@ if [ "${1-}" = --packages ]; then
   exec sh tests/packages/release.sh build/packages
 fi
 
-need $build_packages libcmocka-dev libpng-dev libjpeg-dev python3 python3-venv python3-numpy
+need $build_packages libcmocka-dev libpng-dev libjpeg-dev libmicrohttpd-dev curl python3 python3-venv python3-numpy
 
 say "building (in $build)"
 cmake --preset release -DBUILD_TESTING=ON >/dev/null

@@ -6,28 +6,7 @@ jpeg=$(pkg-config --cflags --libs libjpeg 2>/dev/null) || {
   exit 0
 }
 
-cat >photograph.c <<'END_OF_C'
-#include <stdio.h>
-#include <jpeglib.h>
-int main(void) {
-  struct jpeg_error_mgr errors;
-  struct jpeg_compress_struct jpeg = {.err = jpeg_std_error(&errors)};
-  jpeg_create_compress(&jpeg);
-  jpeg_stdio_dest(&jpeg, stdout);
-  jpeg.image_width = 300, jpeg.image_height = 260, jpeg.input_components = 3, jpeg.in_color_space = JCS_RGB;
-  jpeg_set_defaults(&jpeg);
-  jpeg_start_compress(&jpeg, TRUE);
-  for (int y = 0; y < 260; y++) {
-    static unsigned char row[900];
-    unsigned char *rows = row;
-    for (int x = 0; x < 900; x++) row[x] = (unsigned char)(x % 3 == 0 ? x / 4 : y);
-    jpeg_write_scanlines(&jpeg, &rows, 1);
-  }
-  jpeg_finish_compress(&jpeg);
-  return 0;
-}
-END_OF_C
-$CC photograph.c $jpeg -o photograph && ./photograph >photograph.jpg || failed "no photograph"
+$CC "$here/photograph.c" $jpeg -o photograph && ./photograph >photograph.jpg || failed "no photograph"
 printf 'one\ntwo\nthree\nfour\nfive\n' >labels
 succeeds "$here/tiny.onnx" -o net.o --shape=image=1,3,8,8 --input=u8,nhwc,torchvision,size=224x224 --output=softmax,top5 \
   --labels labels
