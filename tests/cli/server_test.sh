@@ -6,6 +6,7 @@ libraries=$(pkg-config --cflags --libs libmicrohttpd libjpeg 2>/dev/null) || ski
 command -v curl >/dev/null || skip "no curl"
 [ -z "$RESNETCC_CFLAGS" ] || skip "a library with a sanitizer is not loaded into the server"
 export CC
+unset http_proxy all_proxy ALL_PROXY
 $CC "$here/photograph.c" $libraries -o photograph && ./photograph >photograph.jpg || failed "no photograph"
 
 # library NAME LABEL: a model whose first class is LABEL
@@ -70,6 +71,7 @@ until_true() {
 }
 ./server 0 net.so >port 2>log &
 server=$!
+trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
 until_true grep -q port port
 at=http://localhost:$(sed 's/port //' port)
 # answers STATUS TEXT CURL'S ARGUMENTS...
@@ -115,6 +117,7 @@ exec 3>&-
 wait $client || failed "a request that had begun was not answered: $(cat trace)"
 holds answer '"label": "uno"'
 wait $server || failed "the server ended with $?: $(cat log)"
+trap 'rm -rf "$work"' EXIT
 [ "$(wc -l <"$example/README.md")" -le 30 ] || failed "its README has more than 30 lines"
 rm -f ./*
 finish
