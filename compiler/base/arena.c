@@ -12,8 +12,15 @@ typedef struct Block {
   struct Block *next;
 } Block;
 
+typedef struct Ending {
+  void (*end)(void *);
+  void *of;
+  struct Ending *before;
+} Ending;
+
 struct Arena {
   Block *blocks;
+  Ending *endings;  /* the last first */
   char *free, *end; /* the rest of the current chunk */
   int64_t used, limit;
 };
@@ -27,6 +34,7 @@ Arena *arena_new(int64_t limit) {
 
 void arena_free(Arena *a) {
   if (!a) return;
+  for (const Ending *e = a->endings; e; e = e->before) e->end(e->of);
   for (Block *b = a->blocks, *next; b; b = next) {
     next = b->next;
     free(b);
@@ -112,6 +120,12 @@ char *copy_bytes_as_text(Context *cx, const void *s, size_t n) {
   char *p = alloc_n(cx, n + 1, 1);
   move_bytes(p, s, n);
   return p;
+}
+
+void arena_at_end(Context *cx, void (*end)(void *), void *of) {
+  Ending *e = alloc(cx, sizeof *e);
+  *e = (Ending){.end = end, .of = of, .before = cx->arena->endings};
+  cx->arena->endings = e;
 }
 
 char *copy_text(Context *cx, const char *s) {

@@ -88,6 +88,9 @@ void arena_free(Arena *a);
 void *alloc(Context *cx, size_t size);
 /* n elements of `size` bytes; fails if the product overflows. */
 void *alloc_n(Context *cx, size_t n, size_t size);
+/* When the context's memory ends, however that comes about, end(of) is called before: for what is not memory of the arena. The
+ * last is the first. */
+void arena_at_end(Context *cx, void (*end)(void *), void *of);
 char *copy_text(Context *cx, const char *s);
 char *copy_bytes_as_text(Context *cx, const void *s, size_t n);
 char *format_text(Context *cx, const char *fmt, ...) PRINTF(2, 3);

@@ -132,10 +132,22 @@ static int elf_type(const char *path) {
   return n == sizeof head && same_bytes(head.e_ident, ELFMAG, SELFMAG) ? head.e_type : ET_NONE;
 }
 
+void runner_close(Runner *r) {
+  if (r->jit) jit_close(r->jit);
+  object_free(&r->object);
+  if (r->library) dlclose(r->library);
+  r->jit = NULL;
+  r->object = (Object){0};
+  r->library = NULL;
+}
+
+static void close_runner(void *r) { runner_close(r); }
+
 Runner *runner_open(Context *cx, const ToolOptions *opt, const char *path) {
   Runner *r = alloc(cx, sizeof *r);
   const char *file = cx->file;
   *r = (Runner){.cx = cx};
+  arena_at_end(cx, close_runner, r);
   cx->file = path;
   int type = elf_type(path);
   if (type == ET_REL) fail(cx, "an object does not run by itself; make a library of it: cc -shared NAME.o -lresnetcc_rt -o NAME.so");
@@ -146,12 +158,6 @@ Runner *runner_open(Context *cx, const ToolOptions *opt, const char *path) {
 }
 
 const RunnerView *runner_view(const Runner *r) { return &r->view; }
-
-void runner_close(Runner *r) {
-  if (r->jit) jit_close(r->jit);
-  object_free(&r->object);
-  if (r->library) dlclose(r->library);
-}
 
 /* ==== runs ==== */
 
@@ -171,6 +177,15 @@ struct Instance {
   void **data;         /* of these */
 };
 
+void instance_close(Instance *r) {
+  rcc_pool_destroy(r->pool);
+  rcc_workspace_free(r->work, r->work_size + 64);
+  r->pool = NULL;
+  r->work = NULL;
+}
+
+static void close_instance(void *r) { instance_close(r); }
+
 Instance *instance_open(Context *cx, const rcc_model *m, int64_t batch, int threads) {
   Instance *r = alloc(cx, sizeof *r);
   *r = (Instance){.model = m, .batch = batch, .work_size = m->workspace_size(batch, threads)};
@@ -181,10 +196,10 @@ Instance *instance_open(Context *cx, const rcc_model *m, int64_t batch, int thre
     if (shape_count(&r->out[i].shape) > MOST_MEMORY) fail(cx, "a batch of %lld is too large", (long long)batch);
     r->out[i].data = r->data[i] = alloc(cx, tensor_size(&r->out[i]) + 1);
   }
+  arena_at_end(cx, close_instance, r);
   r->work = rcc_workspace_alloc(r->work_size + 64);
   if (threads > 1) r->pool = rcc_pool_create(threads);
   if (r->work && (threads == 1 || r->pool)) return r;
-  instance_close(r);
   fail(cx, "%s", r->work ? "the threads can't be started" : "out of memory");
 }
 
@@ -193,8 +208,3 @@ int instance_run(Instance *r, const void *const *in) {
 }
 
 const Tensor *instance_outputs(const Instance *r) { return r->out; }
-
-void instance_close(Instance *r) {
-  rcc_pool_destroy(r->pool);
-  rcc_workspace_free(r->work, r->work_size + 64);
-}

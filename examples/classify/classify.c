@@ -26,4 +26,5 @@ int main(int argc, char **argv) {
   void *work = rcc_workspace_alloc(NET_WORKSPACE_SIZE);
   if ((error = net_run(frame, class, score, work, NET_WORKSPACE_SIZE, NULL))) return puts(rcc_strerror(error)), 1;
   for (int i = 0; i < 5; i++) printf("%5.1f %%  %s\n", 100 * score[i], net_labels[class[i]]);
+  return rcc_workspace_free(work, NET_WORKSPACE_SIZE), free(rgb), fclose(f);
 }

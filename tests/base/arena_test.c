@@ -30,6 +30,21 @@ static void pieces_do_not_overlap(void **state) {
   context_free(cx);
 }
 
+static void note(void *of) { strcat(of, "e"); }
+static void note_first(void *of) { strcat(of, "f"); }
+
+static void what_is_not_its_memory_ends_before_it(void **state) {
+  (void)state;
+  char seen[8] = "";
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  arena_at_end(cx, note, seen);
+  arena_at_end(cx, note_first, seen);
+  assert_string_equal(seen, "");
+  context_free(cx);
+  assert_string_equal(seen, "fe");
+}
+
 static void the_limit_holds(void **state) {
   (void)state;
   Context *cx = context_new();
@@ -65,6 +80,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(memory_is_zeroed_and_aligned),
     cmocka_unit_test(pieces_do_not_overlap),
+    cmocka_unit_test(what_is_not_its_memory_ends_before_it),
     cmocka_unit_test(the_limit_holds),
     cmocka_unit_test(text_is_copied),
   };

@@ -113,13 +113,13 @@ done
 
 # Colours are for a terminal whose user wants them.
 escape=$(printf '\033')
-if command -v script >/dev/null; then
+if command -v script >/dev/null && script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
   script -qec "$RESNETCC missing.onnx" /dev/null >"$work.out" 2>&1 </dev/null
   holds "$work.out" "${escape}[1mresnetcc: ${escape}[31merror:${escape}[0m missing.onnx: "
   NO_COLOR=1 script -qec "$RESNETCC missing.onnx" /dev/null >"$work.out" 2>&1 </dev/null
   holds "$work.out" "resnetcc: error: missing.onnx: "
 else
-  echo "skipped: no program \`script\` to show colours to"
+  echo "skipped: no terminal by the program \`script\` to show colours to"
 fi
 
 # A failure leaves the old output as it was.
