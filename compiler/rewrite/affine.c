@@ -311,7 +311,7 @@ static bool fold_before(Graph *g, Node *n, Affine *a) {
 static void scale_conv_inputs(Graph *g, Node *n, const Affine *a) {
   const float *old = n->in[1]->data;
   Shape s = n->in[1]->shape;
-  int64_t outputs = s.d[0], inputs = s.d[1], taps = shape_count(&s) / (outputs * inputs);
+  int64_t outputs = s.d[0], inputs = s.d[1], pairs = outputs * inputs, taps = pairs ? shape_count(&s) / pairs : 0;
   int64_t per_group = outputs / n->group;
   float *w = renew(g, n, 1, &s), *bias = has_shift(a) ? renew_bias(g, n, outputs) : NULL;
   for (int64_t o = 0; o < outputs; o++) {

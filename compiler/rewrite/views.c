@@ -126,10 +126,10 @@ static Source source_as_it_is(Value *v) {
   return (Source){.of = v, .view = view_whole(&v->shape), .factor = 1};
 }
 
-/* As far back as views go, but no further than `most` nodes. */
+/* As far back as views of elements go, but no further than `most` nodes. */
 static Source source_of(Graph *g, Value *v, int most) {
   const Node *n = v->def;
-  if (!n || most == 0 || n->n_step > 0 || n->n_in == 0 || !n->in[0] || n->in[data_input(n)]->data)
+  if (!n || most == 0 || shape_count(&v->shape) == 0 || n->n_step > 0 || n->n_in == 0 || !n->in[0] || n->in[data_input(n)]->data)
     return source_as_it_is(v);
   Source s = source_of(g, n->in[data_input(n)], most - 1);
   return apply_move(g, n, v, &s) ? s : source_as_it_is(v);
