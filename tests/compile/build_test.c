@@ -1,19 +1,5 @@
 /* build_test.c: one import serves several builds. */
-#include "fixture.h"
-
-static Context *cx;
-
-static int setup(void **state) {
-  (void)state;
-  cx = context_new();
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
-  return 0;
-}
+#include "each_context.h"
 
 static const char *const cpus[] = {"x86-64", "haswell", "skylake-avx512"};
 
@@ -104,9 +90,9 @@ static void copies_have_everything(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(one_import_serves_several_targets, setup, teardown),
-    cmocka_unit_test_setup_teardown(copies_may_be_in_other_memory, setup, teardown),
-    cmocka_unit_test_setup_teardown(copies_have_everything, setup, teardown),
+    cmocka_unit_test_setup_teardown(one_import_serves_several_targets, context_setup, context_teardown),
+    cmocka_unit_test_setup_teardown(copies_may_be_in_other_memory, context_setup, context_teardown),
+    cmocka_unit_test_setup_teardown(copies_have_everything, context_setup, context_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

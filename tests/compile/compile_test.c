@@ -1,21 +1,13 @@
 /* compile_test.c: the list of passes and what surrounds it. Options and files are tested by tests/cli. */
-#include "fixture.h"
+#include "each_context.h"
 
 #include <ctype.h>
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.max_memory = 1 << 30, .cpu = "x86-64-v3"};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -73,9 +65,9 @@ static void missing_files_end_in_a_line(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(letters_name_one_pass, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_block_becomes_one_convolution, setup, teardown),
-    cmocka_unit_test_setup_teardown(missing_files_end_in_a_line, setup, teardown),
+    cmocka_unit_test_setup_teardown(letters_name_one_pass, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(a_block_becomes_one_convolution, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(missing_files_end_in_a_line, setup, context_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* flush_test.c: --flush-denormals: denormal numbers, read or made, are zeros in every thread that a run uses, and the CPU's
  * mode and its flags of exceptions are what they were. Without it, denormals are numbers. */
-#include "fixture.h"
+#include "each_context.h"
 #include "loaded.h"
 
 #include <pthread.h>
@@ -9,19 +9,11 @@
 enum { THREADS = 3, BATCH = 7, N = 20000 };
 static const unsigned inexact = 1 << 5, denormal = 1 << 1, mode = 0x1f80 | 0x6000 /* rounds to zero */;
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.name = "net", .input = "net.onnx", .max_memory = 1 << 30};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -129,7 +121,7 @@ static void header_says_so(void **state) {
   }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(in_one_thread), TEST(in_threads_that_share_layers),

@@ -1,22 +1,8 @@
 /* key_test.c: layers share a function where nothing that its code depends on differs, and only there. */
 #include "emit.h"
-#include "fixture.h"
+#include "each_context.h"
 #include "loaded.h"
 #include "harness.h"
-
-static Context *cx;
-
-static int setup(void **state) {
-  (void)state;
-  cx = context_new();
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
-  return 0;
-}
 
 static Options options = {.name = "net", .max_memory = 1 << 30, .verify = true, .emit = EMIT_LLVM};
 
@@ -247,14 +233,14 @@ static void kernels_are_called_as_they_are_defined(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(plans_that_differ_have_other_keys, setup, teardown),
-    cmocka_unit_test_setup_teardown(fields_of_nodes_are_in_the_key, setup, teardown),
-    cmocka_unit_test_setup_teardown(layouts_and_shapes_are_in_the_key, setup, teardown),
-    cmocka_unit_test_setup_teardown(only_relations_of_places_are_in_the_key, setup, teardown),
-    cmocka_unit_test_setup_teardown(nodes_come_back_from_their_keys, setup, teardown),
-    cmocka_unit_test_setup_teardown(layers_share_functions, setup, teardown),
-    cmocka_unit_test_setup_teardown(kernels_serve_all_channels, setup, teardown),
-    cmocka_unit_test_setup_teardown(sums_with_numbers_share_a_function, setup, teardown),
+    cmocka_unit_test_setup_teardown(plans_that_differ_have_other_keys, context_setup, context_teardown),
+    cmocka_unit_test_setup_teardown(fields_of_nodes_are_in_the_key, context_setup, context_teardown),
+    cmocka_unit_test_setup_teardown(layouts_and_shapes_are_in_the_key, context_setup, context_teardown),
+    cmocka_unit_test_setup_teardown(only_relations_of_places_are_in_the_key, context_setup, context_teardown),
+    cmocka_unit_test_setup_teardown(nodes_come_back_from_their_keys, context_setup, context_teardown),
+    cmocka_unit_test_setup_teardown(layers_share_functions, context_setup, context_teardown),
+    cmocka_unit_test_setup_teardown(kernels_serve_all_channels, context_setup, context_teardown),
+    cmocka_unit_test_setup_teardown(sums_with_numbers_share_a_function, context_setup, context_teardown),
     cmocka_unit_test(each_name_of_a_tensor_is_written),
     cmocka_unit_test(halves_of_odd_and_even_maps_differ),
     cmocka_unit_test(kernels_are_called_as_they_are_defined),

@@ -1,6 +1,6 @@
 /* object_test.c: the object file, its interface and its loading. What kernels compute is tested beside
  * them. */
-#include "fixture.h"
+#include "each_context.h"
 
 #include "emit.h"
 #include "loaded.h"
@@ -9,19 +9,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.input = "tiny.onnx", .max_memory = 1 << 30};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -281,7 +273,7 @@ static void objects_that_ask_for_more_do_not_load(void **state) {
   object_free(&o);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

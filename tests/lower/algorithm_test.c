@@ -1,20 +1,7 @@
 /* algorithm_test.c: the rows of kernels.def, and that a plan's bytes say nothing but what the plan is. */
-#include "fixture.h"
+#include "each_context.h"
 
-static Context *cx;
 static const Options options = {.name = "test", .max_memory = 1 << 30};
-
-static int setup(void **state) {
-  (void)state;
-  cx = context_new();
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
-  return 0;
-}
 
 /* Those of an operator that pack weights have names of their own; behind them is one that does not. */
 static void rows_are_whole(void **state) {
@@ -88,7 +75,7 @@ static void equal_plans_have_equal_bytes(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(rows_are_whole),
-    cmocka_unit_test_setup_teardown(equal_plans_have_equal_bytes, setup, teardown),
+    cmocka_unit_test_setup_teardown(equal_plans_have_equal_bytes, context_setup, context_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,22 +3,14 @@
 #include <string.h>
 
 #include "lower.h"
-#include "fixture.h"
+#include "each_context.h"
 
-static Context *cx;
 static Options options;
 static const char *const cpus[] = {"x86-64", "sandybridge", "x86-64-v3", "skylake-avx512"};
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.max_memory = 1 << 30};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -144,12 +136,12 @@ static void options_limit_the_list(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(lists_are_in_order_and_names_unique, setup, teardown),
-    cmocka_unit_test_setup_teardown(more_images_cost_more, setup, teardown),
-    cmocka_unit_test_setup_teardown(winograd_where_it_saves, setup, teardown),
-    cmocka_unit_test_setup_teardown(strassen_where_it_saves, setup, teardown),
-    cmocka_unit_test_setup_teardown(loops_follow_the_sizes, setup, teardown),
-    cmocka_unit_test_setup_teardown(options_limit_the_list, setup, teardown),
+    cmocka_unit_test_setup_teardown(lists_are_in_order_and_names_unique, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(more_images_cost_more, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(winograd_where_it_saves, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(strassen_where_it_saves, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(loops_follow_the_sizes, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(options_limit_the_list, setup, context_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

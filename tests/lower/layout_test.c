@@ -3,20 +3,13 @@
 
 #include "lower.h"
 #include "harness.h"
+#include "each_context.h"
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.name = "test", .max_memory = 1 << 30, .winograd = WINOGRAD_OFF};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -491,7 +484,7 @@ static void borders_stay_in_proportion(void **state) {
   for (int i = 0; i < g->n_value; i++) assert_true(g->value[i]->layout.size <= 61 * 61 * 16);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -3,23 +3,15 @@
 #include <string.h>
 
 #include "lower.h"
-#include "fixture.h"
+#include "each_context.h"
 
 enum { V = 8 }; /* lanes */
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.name = "test", .max_memory = 1 << 30};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -440,7 +432,7 @@ static void matrices_are_packed_tightly(void **state) {
   }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 static void halves_when_small(void **state) {
   (void)state;

@@ -7,20 +7,13 @@
 #include "lower.h"
 #include "loaded.h"
 #include "harness.h"
+#include "each_context.h"
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.name = "test", .cpu = "x86-64-v3", .max_memory = 1 << 30, .verify = true};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -460,7 +453,7 @@ static void the_sum_of_all_is_held_against_the_limit(void **state) {
               "test: needs 0 MiB of weights and 3 MiB of workspace, the memory limit is 2.5 MiB");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

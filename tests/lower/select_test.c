@@ -4,22 +4,14 @@
 #include <string.h>
 
 #include "lower.h"
-#include "fixture.h"
+#include "each_context.h"
 
-static Context *cx;
 static Options options;
 static const char *const cpus[] = {"x86-64", "x86-64-v3", "skylake-avx512"};
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.name = "test", .max_memory = 1 << 30};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -424,7 +416,7 @@ static void windows_in_the_padding_are_plain(void **state) {
   }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -2,20 +2,13 @@
 #include "lower.h"
 #include "loaded.h"
 #include "harness.h"
+#include "each_context.h"
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.name = "test", .cpu = "x86-64", .max_memory = 1 << 30}; /* of 256 KiB of L2 */
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -110,8 +103,8 @@ static void other_layers_do_not(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(wide_layers_run_in_strips, setup, teardown),
-    cmocka_unit_test_setup_teardown(other_layers_do_not, setup, teardown),
+    cmocka_unit_test_setup_teardown(wide_layers_run_in_strips, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(other_layers_do_not, setup, context_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,21 +3,12 @@
 #include <string.h>
 
 #include "lower.h"
-#include "fixture.h"
+#include "each_context.h"
 #include "resnetcc_rt.h"
 
-static Context *cx;
-
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   cx->file = NULL;
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -221,7 +212,7 @@ static void other_machines_are_refused(void **state) {
               "--target=x86_64-apple-darwin: only 64-bit systems with ELF objects are supported, such as x86_64-linux-gnu");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -3,23 +3,15 @@
 #include <string.h>
 
 #include "tools.h"
-#include "fixture.h"
+#include "each_context.h"
 #include "loaded.h"
 #include "resnetcc_rt.h"
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.max_memory = 1 << 30, .winograd = WINOGRAD_4};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -97,7 +89,7 @@ static void another_cpu_is_told(void **state) {
   assert_non_null(strstr(report_of(net), format_text(cx, "\nnot measured: %s\n", rcc_strerror(RCC_ERR_CPU))));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

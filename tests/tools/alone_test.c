@@ -2,22 +2,14 @@
 #include <string.h>
 
 #include "tools.h"
-#include "fixture.h"
+#include "each_context.h"
 #include "loaded.h"
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.cpu = "haswell", .max_memory = 1 << 30};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -97,7 +89,7 @@ static void a_layer_keeps_its_layout(void **state) {
   options.many_shapes = false;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -9,22 +9,14 @@
 #include <string.h>
 
 #include "tools.h"
-#include "fixture.h"
+#include "each_context.h"
 #include "loaded.h"
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.name = "net", .input = "net.onnx", .max_memory = 1 << 30, .cpu = "haswell"};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -129,7 +121,7 @@ static void measurements_are_added(void **state) {
   free(printed);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

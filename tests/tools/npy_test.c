@@ -7,21 +7,7 @@
 #include <string.h>
 
 #include "tools.h"
-#include "fixture.h"
-
-static Context *cx;
-
-static int setup(void **state) {
-  (void)state;
-  cx = context_new();
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
-  return 0;
-}
+#include "each_context.h"
 
 static const int32_t elements[] = {1, -2, 3, 4, 5, 6};
 static const Tensor tensor = {.name = "t", .type = T_I32, .shape = {.rank = 2, .d = {2, 3}}, .data = elements};
@@ -107,7 +93,7 @@ static void cut_and_changed_files_do_no_harm(void **state) {
   buffer_free(&b);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, context_setup, context_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -1,19 +1,11 @@
 /* witness_test.c: --each-pass names the pass that changes the outputs, and no other. */
-#include "fixture.h"
+#include "each_context.h"
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){0};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -155,13 +147,13 @@ static void waits_for_precision(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(names_the_wrong_pass, setup, teardown),
-    cmocka_unit_test_setup_teardown(inputs_of_every_type_are_real_numbers, setup, teardown),
-    cmocka_unit_test_setup_teardown(indices_are_in_range, setup, teardown),
-    cmocka_unit_test_setup_teardown(inputs_that_do_not_fit_are_none, setup, teardown),
-    cmocka_unit_test_setup_teardown(bears_roundings, setup, teardown),
-    cmocka_unit_test_setup_teardown(waits_for_numbers, setup, teardown),
-    cmocka_unit_test_setup_teardown(waits_for_precision, setup, teardown),
+    cmocka_unit_test_setup_teardown(names_the_wrong_pass, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(inputs_of_every_type_are_real_numbers, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(indices_are_in_range, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(inputs_that_do_not_fit_are_none, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(bears_roundings, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(waits_for_numbers, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(waits_for_precision, setup, context_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

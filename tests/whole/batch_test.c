@@ -3,24 +3,16 @@
 #include <stdlib.h>
 
 #include "tools.h"
-#include "fixture.h"
+#include "each_context.h"
 #include "loaded.h"
 
 #include <math.h>
 
-static Context *cx;
 static Options options;
 
 static int setup(void **state) {
-  (void)state;
-  cx = context_new();
+  context_setup(state);
   options = (Options){.name = "net", .input = "net.onnx", .max_memory = 1 << 30, .verify = true};
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  context_free(cx);
   return 0;
 }
 
@@ -293,7 +285,7 @@ static void the_plan_keeps_what_images_read(void **state) {
   assert_int_equal(workspace_bytes(b), b->once_size + b->work_size + b->scratch_size);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
