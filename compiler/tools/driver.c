@@ -1,7 +1,6 @@
 /* driver.c: a compilation from the input file to the output files. */
 #include "tools.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const char *model_name(Context *cx, const Options *opt, const char *output) {
@@ -124,14 +123,9 @@ static void write_page(const Report *r, Output *out) {
 }
 
 static void write_data(const Report *r, Output *out) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *f = open_memstream(&text, &size);
-  if (!f) out_of_memory();
-  json_report(r, f);
-  if (fclose(f) != 0) out_of_memory();
-  output_write(out, text, size);
-  free(text);
+  Buffer text = {0};
+  json_add_report(r, &text);
+  write_text(out, &text);
 }
 
 static bool has_tables(const ReportPaths *report) {

@@ -2,7 +2,6 @@
 #include "tools.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* report.css and report.js, which the build makes arrays of. */
@@ -323,16 +322,9 @@ static void put_head(Buffer *out, const Report *r) {
 }
 
 static void put_data(Buffer *out, const Report *r) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *f = open_memstream(&text, &size);
-  if (!f) out_of_memory();
-  json_report(r, f);
-  if (fclose(f) != 0) out_of_memory();
   put(out, "<script type=\"application/json\" id=\"data\">");
-  buffer_add(out, text, size);
+  json_add_report(r, out);
   put(out, "</script>\n");
-  free(text);
 }
 
 void html_report(const Report *r, Buffer *out) {

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Of a list whose items have a line each. */
@@ -228,6 +229,17 @@ void json_report(const Report *r, FILE *f) {
   if (r->samples) put_accuracy(r, f);
   if (r->runs) put_profile(r, f);
   fputs("}\n", f);
+}
+
+void json_add_report(const Report *r, Buffer *out) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *f = open_memstream(&text, &size);
+  if (!f) out_of_memory();
+  json_report(r, f);
+  if (fclose(f) != 0) out_of_memory();
+  buffer_add(out, text, size);
+  free(text);
 }
 
 /* ==== errors ==== */

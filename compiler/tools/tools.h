@@ -426,5 +426,6 @@ void html_report(const Report *r, Buffer *out);
 
 #define REPORT_FORMAT "resnetcc-report/1" /* the number changes where a member goes or means something else, not where one comes */
 void json_report(const Report *r, FILE *f);
+void json_add_report(const Report *r, Buffer *out); /* the same bytes */
 void json_error(const ReportError *e, FILE *f);
 #endif
