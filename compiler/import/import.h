@@ -238,6 +238,8 @@ int64_t proto_int(const Onnx__NodeProto *p, const char *name, int64_t otherwise)
 
 /* ==== made.c: what the model does not have, for p; its name is p's with a suffix that makes it new ==== */
 
+/* Result i of n, to be inferred; it is called `name`. */
+Value *made_result(Graph *g, Node *n, int i, const char *name);
 /* The one result of a node behind all others, which *made is then unless it is NULL. */
 Value *made_node(Import *im, const Onnx__NodeProto *p, Op op, const char *suffix, int n_in, Value *const *in, Node **made);
 Value *made_ints(Import *im, const Onnx__NodeProto *p, const char *suffix, int n, const int64_t *v); /* a constant of rank 1 */

@@ -2,14 +2,18 @@
 #include "onnx.pb-c.h"
 #include "import.h"
 
+Value *made_result(Graph *g, Node *n, int i, const char *name) {
+  Value *v = value_new(g, name, T_NONE, (Shape){.rank = -1});
+  v->def = n;
+  return n->out[i] = v;
+}
+
 Value *made_node(Import *im, const Onnx__NodeProto *p, Op op, const char *suffix, int n_in, Value *const *in,
                  Node **made) {
   const char *name = scoped_node(im, node_name(p));
   Node *n = node_new(im->g, op, name, n_in, in, 1);
-  Value *v = value_new(im->g, fresh_name(im, name, suffix), T_NONE, (Shape){.rank = -1});
-  v->def = n;
   if (made) *made = n;
-  return n->out[0] = v;
+  return made_result(im->g, n, 0, fresh_name(im, name, suffix));
 }
 
 Value *made_ints(Import *im, const Onnx__NodeProto *p, const char *suffix, int n, const int64_t *v) {

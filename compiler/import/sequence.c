@@ -128,11 +128,7 @@ static List *split_tensor(Import *im, const Onnx__NodeProto *p, Value *x, int ax
   List *l = list_new(im, p, n);
   Node *split = node_new(im->g, OP_Split, name, 2, in, n);
   attr_set_int(im->g, split, "axis", axis);
-  for (int i = 0; i < n; i++) {
-    l->tensor[i] = split->out[i] = value_new(im->g, fresh_name(im, name, "part"), T_NONE,
-                                             (Shape){.rank = -1});
-    l->tensor[i]->def = split;
-  }
+  for (int i = 0; i < n; i++) l->tensor[i] = made_result(im->g, split, i, fresh_name(im, name, "part"));
   return l;
 }
 

@@ -7,9 +7,7 @@
 #include <string.h>
 
 static Value *output_of(Graph *g, Node *n, const char *suffix) {
-  Value *v = value_new(g, format_text(g->cx, "%s.%s", n->name, suffix), T_NONE, (Shape){.rank = -1});
-  v->def = n;
-  return n->out[0] = v;
+  return made_result(g, n, 0, format_text(g->cx, "%s.%s", n->name, suffix));
 }
 
 static void define_output(Node *n, Value *v) {
