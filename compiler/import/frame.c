@@ -200,16 +200,8 @@ static int64_t row_elements(const Picture *p, int64_t least) {
 
 /* ==== nodes ==== */
 
-static Value *add_node(Picture *p, Op op, const char *what, Value *const *other, int n_other, Node **made) {
-  Graph *g = p->im->g;
-  Value *in[1 + 4] = {p->v};
-  for (int i = 0; i < n_other; i++) in[1 + i] = other[i];
-  const char *name = fresh_name(p->im, p->name, what);
-  Node *n = node_new(g, op, name, 1 + n_other, in, 1);
-  Value *v = value_new(g, name, T_NONE, (Shape){.rank = -1});
-  v->def = n;
-  if (made) *made = n;
-  return p->v = n->out[0] = v;
+static void add_node(Picture *p, Op op, const char *what, Value *const *other, int n_other, Node **made) {
+  p->v = word_node(p->im, p->name, op, what, p->v, other, n_other, made);
 }
 
 static Value *ints(Picture *p, const char *what, int n, const int64_t *v) {
@@ -228,10 +220,7 @@ static void transpose(Picture *p, const int64_t *perm) {
 }
 
 static void cast(Picture *p, Type from, Type to) {
-  Node *n;
-  if (from == to) return;
-  add_node(p, OP_Cast, type_name(to), NULL, 0, &n);
-  attr_set_int(p->im->g, n, "to", to);
+  if (from != to) p->v = word_cast(p->im, p->name, p->v, to);
 }
 
 /* The shape of the program's tensor, v, and rows without what lies between them. */

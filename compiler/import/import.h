@@ -294,6 +294,10 @@ const char *word_next(Context *cx, const WordsOption *o, const char **rest);
 const char *word_value(const char *word, const char *key); /* of KEY=VALUE; NULL: it is none */
 /* A number from 1 to MOST_COUNT before the character `behind`; *end is behind that, where `end` is no NULL. */
 bool word_count(const char *s, char behind, int64_t *out, const char **end);
+/* What a word makes of x, of the input or output called `tensor`: a node of x and the others; see made_node. */
+Value *word_node(Import *im, const char *tensor, Op op, const char *what, Value *x, Value *const *other, int n_other,
+                 Node **made);
+Value *word_cast(Import *im, const char *tensor, Value *x, Type to);
 
 /* ==== frame.c: --input ==== */
 

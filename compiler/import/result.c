@@ -15,28 +15,15 @@ typedef struct Result {
 
 /* ==== nodes ==== */
 
-static Value *add_node(Result *r, Op op, const char *what, Value *x, Value *const *other, int n_other, Node **made) {
-  Graph *g = r->im->g;
-  Value *in[1 + 2] = {x};
-  for (int i = 0; i < n_other; i++) in[1 + i] = other[i];
-  const char *name = fresh_name(r->im, r->name, what);
-  Node *n = node_new(g, op, name, 1 + n_other, in, 1);
-  n->out[0] = value_new(g, name, T_NONE, (Shape){.rank = -1});
-  n->out[0]->def = n;
-  if (made) *made = n;
-  return n->out[0];
+static void add_node(Result *r, Op op, const char *what, Value *const *other, int n_other, Node **made) {
+  r->v = word_node(r->im, r->name, op, what, r->v, other, n_other, made);
 }
 
 static void add(Result *r, Op op, Value *const *other, int n_other) {
-  r->v = add_node(r, op, op_info[op].name, r->v, other, n_other, NULL);
+  add_node(r, op, op_info[op].name, other, n_other, NULL);
 }
 
-static Value *cast(Result *r, Value *v, Type to) {
-  Node *n;
-  Value *y = add_node(r, OP_Cast, type_name(to), v, NULL, 0, &n);
-  attr_set_int(r->im->g, n, "to", to);
-  return y;
-}
+static void cast(Result *r, Type to) { r->v = word_cast(r->im, r->name, r->v, to); }
 
 static Value *number(Result *r, const char *what, double x) {
   Value *v = value_const_f32(r->im->g, fresh_name(r->im, r->name, what), shape_of(0));
@@ -71,7 +58,7 @@ static void add_softmax(Result *r, const char *word) {
                  r->option->option, r->option->text, r->name);
   int axis = class_axis(r, word);
   Node *n;
-  r->v = add_node(r, OP_Softmax, word, r->v, NULL, 0, &n);
+  add_node(r, OP_Softmax, word, NULL, 0, &n);
   attr_set_int(r->im->g, n, "axis", axis);
 }
 
@@ -84,10 +71,10 @@ static void add_argmax(Result *r, const char *word) {
   check_floats(r, word);
   int axis = class_axis(r, word);
   Node *n;
-  Value *y = add_node(r, OP_ArgMax, word, r->v, NULL, 0, &n);
+  add_node(r, OP_ArgMax, word, NULL, 0, &n);
   attr_set_int(r->im->g, n, "axis", axis);
   attr_set_int(r->im->g, n, "keepdims", 0);
-  r->v = cast(r, y, T_I32);
+  cast(r, T_I32);
 }
 
 static void add_nhwc(Result *r, const char *word) {
@@ -96,7 +83,7 @@ static void add_nhwc(Result *r, const char *word) {
   if (known_shape(r->im, r->v)->rank != 4) {
     fail_result(r, "'%s' needs an image of 4 dimensions; output \"%s\" is %s", word, r->name, shape_text(r->im->cx, &r->v->shape));
   }
-  r->v = add_node(r, OP_Transpose, word, r->v, NULL, 0, &n);
+  add_node(r, OP_Transpose, word, NULL, 0, &n);
   attr_set_ints(r->im->g, n, "perm", 4, last);
 }
 
@@ -104,7 +91,7 @@ static void add_nhwc(Result *r, const char *word) {
 static void add_u8(Result *r, const char *word) {
   double mean = 0, std = 1;
   check_floats(r, word);
-  if (r->v->type != T_F32) r->v = cast(r, r->v, T_F32);
+  if (r->v->type != T_F32) cast(r, T_F32);
   frame_numbers(r->im, &mean, &std);
   Value *by = number(r, "std", std), *to = number(r, "mean", mean);
   if (std != 1) add(r, OP_Mul, &by, 1);
@@ -112,7 +99,7 @@ static void add_u8(Result *r, const char *word) {
   add(r, OP_Round, NULL, 0);
   Value *bounds[] = {number(r, "least", 0), number(r, "most", 255)};
   add(r, OP_Clip, bounds, 2);
-  r->v = cast(r, r->v, T_U8);
+  cast(r, T_U8);
 }
 
 /* The least of -x in their order are the greatest of x, but that NaN comes last. */
@@ -122,20 +109,17 @@ static void add_top(Result *r, const char *word, int64_t k) {
   int axis = class_axis(r, word);
   int64_t classes = r->v->shape.d[axis];
   if (k > classes) fail_result(r, "'%s': output \"%s\" has %lld classes", word, r->name, (long long)classes);
-  if (r->v->type != T_F32) r->v = cast(r, r->v, T_F32);
+  if (r->v->type != T_F32) cast(r, T_F32);
   add(r, OP_Neg, NULL, 0);
   Value *count = value_const_i64(g, fresh_name(r->im, r->name, "k"), 1, &k);
   Value *in[] = {r->v, count};
   Node *n = node_new(g, OP_TopK, fresh_name(r->im, r->name, word), 2, in, 2);
   attr_set_int(g, n, "axis", axis);
   attr_set_int(g, n, "largest", 0);
-  for (int i = 0; i < 2; i++) {
-    n->out[i] = value_new(g, fresh_name(r->im, r->name, i ? "index" : "value"), T_NONE, (Shape){.rank = -1});
-    n->out[i]->def = n;
-  }
-  r->v = n->out[0];
+  r->v = made_result(g, n, 0, fresh_name(r->im, r->name, "value"));
+  Value *index = made_result(g, n, 1, fresh_name(r->im, r->name, "index"));
   add(r, OP_Neg, NULL, 0);
-  r->classes = cast(r, n->out[1], T_I32);
+  r->classes = word_cast(r->im, r->name, index, T_I32);
 }
 
 static const struct { const char *word; void (*add)(Result *r, const char *word); } words[] = {

@@ -44,6 +44,23 @@ bool word_count(const char *s, char behind, int64_t *out, const char **end) {
   return true;
 }
 
+Value *word_node(Import *im, const char *tensor, Op op, const char *what, Value *x, Value *const *other, int n_other,
+                 Node **made) {
+  Value *in[1 + 4] = {x};
+  for (int i = 0; i < n_other; i++) in[1 + i] = other[i];
+  const char *name = fresh_name(im, tensor, what);
+  Node *n = node_new(im->g, op, name, 1 + n_other, in, 1);
+  if (made) *made = n;
+  return made_result(im->g, n, 0, name);
+}
+
+Value *word_cast(Import *im, const char *tensor, Value *x, Type to) {
+  Node *n;
+  Value *y = word_node(im, tensor, OP_Cast, type_name(to), x, NULL, 0, &n);
+  attr_set_int(im->g, n, "to", to);
+  return y;
+}
+
 _Noreturn void fail_words(Context *cx, const WordsOption *o, const char *fmt, ...) {
   char reason[400];
   va_list args;
