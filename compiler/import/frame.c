@@ -47,13 +47,18 @@ static const struct { const char *word; int model; Numbers mean, std; } presets[
 
 #define fail_frame(cx, f, ...) fail_words(cx, (f)->option, __VA_ARGS__)
 
+/* `said`: another word has said what this one says. */
+static void check_new(Context *cx, const Frame *f, bool said, const char *word) {
+  if (said) fail_frame(cx, f, "'%s' says again what another word says", word);
+}
+
 static void choose(Context *cx, Frame *f, Kind kind, int choice, const char *word) {
-  if (f->choice[kind]) fail_frame(cx, f, "'%s' says again what another word says", word);
+  check_new(cx, f, f->choice[kind], word);
   f->choice[kind] = choice;
 }
 
 static void give(Context *cx, const Frame *f, Numbers *to, const Numbers *numbers, const char *word) {
-  if (to->n) fail_frame(cx, f, "'%s' says again what another word says", word);
+  check_new(cx, f, to->n, word);
   *to = *numbers;
 }
 
@@ -76,13 +81,13 @@ static void read_std(Context *cx, Frame *f, const char *s, const char *word) {
 }
 
 static void read_size(Context *cx, Frame *f, const char *s, const char *word) {
-  if (f->width) fail_frame(cx, f, "'%s' says again what another word says", word);
+  check_new(cx, f, f->width, word);
   if (!word_count(s, 'x', &f->width, &s) || !word_count(s, 0, &f->height, NULL))
     fail_frame(cx, f, "'%s' needs a width and a height as in 640x480", word);
 }
 
 static void read_stride(Context *cx, Frame *f, const char *s, const char *word) {
-  if (f->stride) fail_frame(cx, f, "'%s' says again what another word says", word);
+  check_new(cx, f, f->stride, word);
   if (!word_count(s, 0, &f->stride, NULL)) fail_frame(cx, f, "'%s' needs the bytes from one row to the next", word);
 }
 
