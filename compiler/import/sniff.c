@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+enum { IN_TEXT = -1 };
+
 typedef struct Sniffed {
-  int at;             /* where the bytes stand */
+  int at;             /* where the bytes stand; IN_TEXT: behind the blanks that text may begin with */
   const char *bytes;
   int n;
   const char *what;   /* it is, and behind "; " what to do */
@@ -34,10 +36,10 @@ static const Sniffed known[] = {
   {0, BYTES("\x7f" "ELF"), "is an object, a library or a program, not a model; resnetcc inspect tells what is in it"},
   {0, BYTES("\x93NUMPY"), "is a NumPy array, not a model; hand over the .onnx file"},
   {0, BYTES("GGUF"), "is a GGUF file, not ONNX; export the network to ONNX from where it was trained"},
-  {0, BYTES("ir_version:"), onnx_text},
-  {0, BYTES("<ir_version"), "is ONNX as text; make it binary in Python with onnx.save(onnx.parser.parse_model(text), \"model.onnx\")"},
-  {0, BYTES("<?xml"), "is an XML file, not ONNX; OpenVINO's and others' are made from the .onnx file that is wanted here"},
-  {0, BYTES("<"), "is an HTML page, not a model: the server did not find the file, or asks who you are; download it again"},
+  {IN_TEXT, BYTES("ir_version:"), onnx_text},
+  {IN_TEXT, BYTES("<ir_version"), "is ONNX as text; make it binary in Python with onnx.save(onnx.parser.parse_model(text), \"model.onnx\")"},
+  {IN_TEXT, BYTES("<?xml"), "is an XML file, not ONNX; OpenVINO's and others' are made from the .onnx file that is wanted here"},
+  {IN_TEXT, BYTES("<"), "is an HTML page, not a model: the server did not find the file, or asks who you are; download it again"},
 };
 
 static bool has_at(const char *data, size_t size, size_t at, const char *bytes, size_t n) {
@@ -61,6 +63,7 @@ static bool is_safetensors(const char *data, size_t size) {
   return size > 10 && data[6] == 0 && data[7] == 0 && data[8] == '{' && data[9] == '"';
 }
 
+/* Behind the mark of UTF-8 and some blanks. */
 static size_t skip_space(const char *data, size_t size) {
   size_t at = has_at(data, size, 0, BYTES("\xef\xbb\xbf")) ? 3 : 0;
   while (at < size && at < 16 && strchr(" \t\r\n", data[at]) && data[at]) at++;
@@ -74,7 +77,7 @@ void sniff(Context *cx, const void *bytes, size_t size) {
   if (has_at(data, size, 0, BYTES("PK\3\4"))) fail(cx, "%s", what_zip(cx, data, size));
   for (size_t i = 0; i < COUNT(known); i++) {
     const Sniffed *s = &known[i];
-    size_t at = (size_t)s->at + (s->bytes[0] == '<' || s->bytes[0] == 'i' ? space : 0);
+    size_t at = s->at == IN_TEXT ? space : (size_t)s->at;
     if (has_at(data, size, at, s->bytes, (size_t)s->n)) fail(cx, "%s", s->what);
   }
   if (is_safetensors(data, size)) fail(cx, "is a file of safetensors, weights without a network; export the network to ONNX");
