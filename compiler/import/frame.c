@@ -367,16 +367,15 @@ Value *frame_input(Import *im, Value *v) {
 
 /* ==== for the results ==== */
 
-bool frame_numbers(const Import *im, double *mean, double *std) {
+void frame_numbers(const Import *im, double *mean, double *std) {
   const Frame *found = NULL;
   for (int i = 0; i < im->g->n_input; i++) {
     const Frame *f = map_get(&im->frames, im->g->input[i]->name);
     if (!f || f->mean.n > 1 || f->std.n > 1 || f->mean.n + f->std.n == 0) continue;
-    if (found) return false;
+    if (found) return;
     found = f;
   }
-  if (!found) return false;
+  if (!found) return;
   *mean = found->mean.n ? found->mean.v[0] : 0;
   *std = found->std.n ? found->std.v[0] : 1;
-  return true;
 }

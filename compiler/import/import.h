@@ -305,8 +305,8 @@ Value *word_cast(Import *im, const char *tensor, Value *x, Type to);
 void read_frames(Import *im, int n, const char *const *input);
 /* v, an input with the model's type and shape, becomes what the program passes; returns what the model reads. */
 Value *frame_input(Import *im, Value *v);
-/* One mean and one std for all channels of the only input that has such; false: there is none. */
-bool frame_numbers(const Import *im, double *mean, double *std);
+/* The mean and the std, for all channels, of the only input that has such; where there is none they stay as they are. */
+void frame_numbers(const Import *im, double *mean, double *std);
 
 /* ==== result.c: --output ==== */
 
