@@ -9,9 +9,8 @@
 void infer_batch_norm(Graph *g, Node *n) {
   check_rank(g, n, 0, 1, MAX_RANK);
   n->p.epsilon = attr_float(n, "epsilon", 1e-5f);
-  const Shape *x = &n->in[0]->shape;
-  check_channel_inputs(g, n, x->rank > 1 ? x->d[1] : 1);
-  set_output(g, n, 0, n->in[0]->type, x);
+  check_channel_inputs(g, n);
+  infer_same(g, n);
 }
 
 void eval_batch_norm(Graph *g, const Node *n, const void *const *in, void **out) {

@@ -71,7 +71,7 @@ void check_range(Graph *g, const Node *n, const char *what, int64_t v, int64_t m
 /* Fails unless input i is one number for each of the channels. */
 void check_per_channel(Graph *g, const Node *n, int i, int64_t channels);
 /* The same of the four parameters of a batch normalization. */
-void check_channel_inputs(Graph *g, const Node *n, int64_t channels);
+void check_channel_inputs(Graph *g, const Node *n);
 void check_rank(Graph *g, const Node *n, int i, int min, int max);
 /* Fails where input i is the batch symbol times something along that axis. */
 void check_number(Graph *g, const Node *n, int i, int axis);

@@ -16,7 +16,7 @@ static void check_training(Graph *g, const Node *n) {
   if (!is_meant(g, n)) fail_at(g, n, "is in training mode; export the model for inference, in PyTorch after model.eval()");
   if (shape_is_symbolic(&n->in[0]->shape))
     fail_at(g, n, "takes statistics of the whole batch, which is symbolic; --batch N fixes it");
-  check_channel_inputs(g, n, channels_of(n->in[0]));
+  check_channel_inputs(g, n);
 }
 
 /* The mean of each channel, with the other axes as those of one element. */

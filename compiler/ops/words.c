@@ -75,12 +75,13 @@ void check_per_channel(Graph *g, const Node *n, int i, int64_t channels) {
     fail_at(g, n, "input %d must have shape [%lld], not %s", i, (long long)channels, shape_text(g->cx, s));
 }
 
-void check_channel_inputs(Graph *g, const Node *n, int64_t channels) {
-  if (n->in[0]->shape.rank > 1) check_number(g, n, 0, 1);
+void check_channel_inputs(Graph *g, const Node *n) {
+  const Shape *x = &n->in[0]->shape;
+  if (x->rank > 1) check_number(g, n, 0, 1);
   for (int i = 1; i < 5; i++) {
     Type t = n->in[i]->type;
     if (t != T_F32 && !type_is_half(t)) check_same_type(g, n, i); /* statistics may be more precise than data */
-    check_per_channel(g, n, i, channels);
+    check_per_channel(g, n, i, x->rank > 1 ? x->d[1] : 1);
   }
 }
 
