@@ -3,6 +3,7 @@
  * operators. */
 #include "onnx.pb-c.h"
 #include "import.h"
+#include "ops.h"
 
 #include <string.h>
 
@@ -119,10 +120,6 @@ static void upgrade_softmax(Graph *g, Node *n) {
 static void upgrade_scatter(Graph *g, Node *n) {
   (void)g;
   n->op = OP_ScatterElements;
-}
-
-static _Noreturn void fail_training(Graph *g, const Node *n) {
-  fail_at(g, n, "is in training mode; export the model for inference, in PyTorch after model.eval()");
 }
 
 /* Before set 7 both kinds of node carried this flag. */

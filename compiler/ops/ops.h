@@ -54,6 +54,8 @@ void eval_graph(Graph *g, const void *const *inputs, void **outputs);
 /* ==== words.c: what the operators' functions are made of ==== */
 
 bool has_input(const Node *n, int i);
+/* n computes as in training, and the model was meant for inference. */
+_Noreturn void fail_training(Graph *g, const Node *n);
 /* For the end of a message: the remedy, where what n refuses may come from the symbolic batch; else nothing. */
 const char *batch_remedy(const Graph *g, const Node *n);
 /* Is v a constant, or computed from constants and shapes alone? */

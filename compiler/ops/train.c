@@ -13,7 +13,7 @@ static bool is_meant(const Graph *g, const Node *n) {
 
 static void check_training(Graph *g, const Node *n) {
   check_rank(g, n, 0, 1, MAX_RANK);
-  if (!is_meant(g, n)) fail_at(g, n, "is in training mode; export the model for inference, in PyTorch after model.eval()");
+  if (!is_meant(g, n)) fail_training(g, n);
   if (shape_is_symbolic(&n->in[0]->shape))
     fail_at(g, n, "takes statistics of the whole batch, which is symbolic; --batch N fixes it");
   check_channel_inputs(g, n);

@@ -69,6 +69,10 @@ void check_rank(Graph *g, const Node *n, int i, int min, int max) {
   }
 }
 
+_Noreturn void fail_training(Graph *g, const Node *n) {
+  fail_at(g, n, "is in training mode; export the model for inference, in PyTorch after model.eval()");
+}
+
 void check_per_channel(Graph *g, const Node *n, int i, int64_t channels) {
   const Shape *s = &n->in[i]->shape;
   if (s->rank != 1 || s->d[0] != channels)
