@@ -238,6 +238,12 @@ typedef void Eval(Graph *g, const Node *n, const void *const *in, void **out);
 #include "ops.def"
 #undef OP
 
+/* ==== pool.c ==== */
+
+/* Makes n, whose images are frames of volumes, a pool over these: its windows lie along the depth like those of k, and its result
+ * has as many volumes, of so many frames. */
+void attr_set_depth(Graph *g, Node *n, const Window *k, int64_t volumes, int64_t frames);
+
 /* ==== product.c ==== */
 
 /* A matrix for each index of the batch: element (batch, i, j) is number at + sum(batch[k]) + i row + j col. */

@@ -22,10 +22,17 @@ static void set_power(Graph *g, Node *n) {
   n->p.power = (int)power;
 }
 
-/* The window along the depth of frames of volumes [N,C,D,H,W], which are images [N D,C,H,W]: how many volumes, kernel, stride,
- * dilation, padding before and behind, and how many frames a volume of the result has. */
-static void set_depth(Graph *g, Node *n, Shape *out) {
-  enum { VOLUMES, KERNEL, STRIDE, DILATION, FRONT, BACK, FRAMES, NUMBERS };
+/* The attribute `depth`, for frames of volumes [N,C,D,H,W], which are images [N D,C,H,W]: how many volumes, the window along the
+ * depth, and how many frames a volume of the result has. */
+enum { VOLUMES, KERNEL, STRIDE, DILATION, FRONT, BACK, FRAMES, NUMBERS };
+
+void attr_set_depth(Graph *g, Node *n, const Window *k, int64_t volumes, int64_t frames) {
+  const int64_t d[NUMBERS] = {[VOLUMES] = volumes, [KERNEL] = k->kd, [STRIDE] = k->sd, [DILATION] = k->dd, [FRONT] = k->front,
+                              [BACK] = k->back, [FRAMES] = frames};
+  attr_set_ints(g, n, "depth", NUMBERS, d);
+}
+
+static void read_depth(Graph *g, Node *n, Shape *out) {
   int64_t d[NUMBERS], images = n->in[0]->shape.d[0];
   if (!attr_find(n, "depth")) return;
   check_rank(g, n, 0, 4, 4);
@@ -33,7 +40,8 @@ static void set_depth(Graph *g, Node *n, Shape *out) {
   if (n->n_out > 1 && n->out[1]) fail_at(g, n, "indices of frames are not supported");
   ints_attr(g, n, "depth", NUMBERS, d);
   for (int i = 0; i < NUMBERS; i++) check_range(g, n, "depth", d[i], i != FRONT && i != BACK, INT32_MAX);
-  WindowAxis a = {.size = images / d[VOLUMES], .kernel = d[KERNEL], .stride = d[STRIDE], .dilation = d[DILATION], .lo = d[FRONT], .hi = d[BACK]};
+  WindowAxis a = {.size = images / d[VOLUMES], .kernel = d[KERNEL], .stride = d[STRIDE], .dilation = d[DILATION],
+                  .lo = d[FRONT], .hi = d[BACK]};
   if (images == 0 || images % d[VOLUMES] || (d[FRAMES] - 1) * a.stride - a.lo >= a.size)
     fail_at(g, n, "%lld images are no frames of volumes", (long long)images);
   check_pool_padding(g, n, &a);
@@ -63,7 +71,7 @@ void infer_pool(Graph *g, Node *n) {
   n->p.by_column = n->op == OP_MaxPool && attr_int(n, "storage_order", 0) != 0;
   slide_window(g, n, spatial, axis, n->p.ceil, &out);
   for (int i = 0; i < spatial; i++) check_pool_padding(g, n, &axis[i]);
-  set_depth(g, n, &out);
+  read_depth(g, n, &out);
   set_output(g, n, 0, n->in[0]->type, &out);
   set_output(g, n, 1, T_I64, &out);
 }

@@ -209,7 +209,7 @@ static void fold_conv(const Volumes *w, Node *n) {
 /* The window of a pool along the depth, whose result has that many volumes and frames. */
 static void set_depth(Graph *g, Node *n, const Window *k, int64_t volumes, int64_t frames) {
   bool flat = k->kd == 1 && k->sd == 1 && k->front == 0 && k->back == 0;
-  if (!flat) attr_set_ints(g, n, "depth", 7, (int64_t[]){volumes, k->kd, k->sd, k->dd, k->front, k->back, frames});
+  if (!flat) attr_set_depth(g, n, k, volumes, frames);
 }
 
 static bool is_volume(const Value *v) {
