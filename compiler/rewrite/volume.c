@@ -264,17 +264,21 @@ static void fold_node(const Volumes *w, Node *n) {
 
 /* ==== pools of all of a volume ==== */
 
+/* A pool of x like n, by that operator. */
+static Node *pool_before(Graph *g, const Node *n, Op op, Value *x) {
+  Node *pool = walk_before(g, op, n->name, 1, &x, 1);
+  if (is_lp_pool(n)) attr_set_int(g, pool, "p", n->p.power);
+  return pool;
+}
+
 /* Of every frame, then over the frames, as the rows of one image [N,1,D,C]. */
 static void split_global_pool(const Volumes *w, Node *n) {
   Graph *g = w->g;
   const int64_t *d = n->in[0]->shape.d;
   Value *x = frames_of(w, n->in[0]);
   Shape rows = shape_of(4, d[0], (int64_t)1, d[2], d[1]), y = n->out[0]->shape;
-  Node *each = walk_before(g, n->op, n->name, 1, &x, 1);
-  if (is_lp_pool(n)) attr_set_int(g, each, "p", n->p.power);
-  Value *v = view_before(g, n->name, new_result(g, each), &rows);
-  Node *pool = walk_before(g, is_max_pool(n) ? OP_MaxPool : is_lp_pool(n) ? OP_LpPool : OP_AveragePool, n->name, 1, &v, 1);
-  if (is_lp_pool(n)) attr_set_int(g, pool, "p", n->p.power);
+  Value *v = view_before(g, n->name, new_result(g, pool_before(g, n, n->op, x)), &rows);
+  Node *pool = pool_before(g, n, is_max_pool(n) ? OP_MaxPool : is_lp_pool(n) ? OP_LpPool : OP_AveragePool, v);
   attr_set_ints(g, pool, "kernel_shape", 2, (int64_t[]){d[2], 1});
   v = view_before(g, n->name, new_result(g, pool), &y);
   give_output(v->def, n);
