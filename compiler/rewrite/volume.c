@@ -286,7 +286,7 @@ static void split_global_pool(const Volumes *w, Node *n) {
 }
 
 static bool is_split(const Volumes *w, const Node *n) {
-  return op_info[n->op].family == FAMILY_POOL && is_global_pool(n) && is_volume(n->in[0]) && form_of(&w->frames, n->in[0]) && n->n_step == 0;
+  return is_global_pool(n) && is_volume(n->in[0]) && form_of(&w->frames, n->in[0]) && n->n_step == 0;
 }
 
 void pass_volume(Graph *g) {
