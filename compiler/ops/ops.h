@@ -132,8 +132,8 @@ Lines lines_by_axis(const Shape *s, int axis);
 int64_t line_element(const Lines *l, int64_t line, int64_t k); /* the number of element k of a line */
 
 /* ==== compose.c: operators that are made up of others ====
- * compose_X, which attention.c, einsum.c, fused.c, blocks.c and train.c have, is called with n's inputs checked in the walk of pass_shape and
- * places nodes before n; in the end n is the identity of the last one's result. */
+ * compose_X, which attention.c, einsum.c, fused.c, blocks.c and train.c have, is called with n's inputs checked in the walk of
+ * pass_shape and places nodes before n; in the end n is the identity of the last one's result. */
 
 Node *compose_node(Graph *g, const Node *n, Op op, int n_in, Value *const *in); /* to be given attributes, then to ... */
 Node *compose_like(Graph *g, const Node *n, Op op, int n_in, Value *const *in); /* the same with n's own attributes */

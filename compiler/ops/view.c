@@ -15,7 +15,8 @@ void infer_dropout(Graph *g, Node *n) {
   if (mode && shape_count(&n->in[2]->shape) == 1) training = *mode;
   float ratio = 0.5f;
   if (has_input(n, 1) && !const_scalar(n->in[1], &ratio)) ratio = 1;
-  if (training && ratio != 0) fail_at(g, n, "dropout in training mode is not supported; export the model for inference, in PyTorch after model.eval()");
+  if (training && ratio != 0)
+    fail_at(g, n, "dropout in training mode is not supported; export the model for inference, in PyTorch after model.eval()");
   infer_same(g, n);
   set_output(g, n, 1, T_BOOL, &n->in[0]->shape);
 }

@@ -63,7 +63,8 @@ static void widen_node(Widening *w, Node *n) {
     int arg = n->step[i].arg;
     if (arg > 0 && n->in[arg]->shape.rank >= 2) widen_input(w, n, arg);
   }
-  if (op_info[n->op].family == FAMILY_CONV || (op_info[n->op].family == FAMILY_POOL && !is_global_pool(n))) set_window(g, n, &n->win);
+  Family family = op_info[n->op].family;
+  if (family == FAMILY_CONV || (family == FAMILY_POOL && !is_global_pool(n))) set_window(g, n, &n->win);
   if (n->op == OP_Interleave) attr_set_ints(g, n, "strides", 2, (int64_t[]){n->win.sh, n->win.sw});
   Value *narrow = n->out[0];
   Value *y = value_new(g, format_text(g->cx, "%s.wide", narrow->name), narrow->type, widened(&narrow->shape));
