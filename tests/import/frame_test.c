@@ -29,10 +29,10 @@ static const char colour[] = "input x 1 1,3,2,2\noutput y 0 -\ny = Identity(x)\n
 
 static void bytes_become_what_the_model_takes(void **state) {
   (void)state;
-  CHECK("u8,nhwc,torchvision", colour, "[1,2,2,3]", -2.11790395f, -0.217056304f, 1.6837914f, -0.799297929f, -1.38795519f,
-        0.55532217f, -1.98319328f, -0.0399159454f, -0.514684081f, 1.41995645f, -1.10727668f, 0.827363849f);
-  CHECK("f32,nhwc,torchvision", colour, "[1,2,2,3]", -2.11790395f, -0.217056304f, 1.6837914f, -0.799297929f, -1.38795519f,
-        0.55532217f, -1.98319328f, -0.0399159454f, -0.514684081f, 1.41995645f, -1.10727668f, 0.827363849f);
+  static const char *const elements[] = {"u8,nhwc,torchvision", "f32,nhwc,torchvision"};
+  for (size_t i = 0; i < COUNT(elements); i++)
+    CHECK(elements[i], colour, "[1,2,2,3]", -2.11790395f, -0.217056304f, 1.6837914f, -0.799297929f, -1.38795519f,
+          0.55532217f, -1.98319328f, -0.0399159454f, -0.514684081f, 1.41995645f, -1.10727668f, 0.827363849f);
   CHECK("u8", gray, "[1,1,2,2]", 0, 37, 74, 111);
   CHECK("x=u8,01", gray, "[1,1,2,2]", 0, 37 / 255.f, 74 / 255.f, 111 / 255.f);
   CHECK("mean=1.5,std=0.5", gray, "[1,1,2,2]", -3, 71, 145, 219);
