@@ -272,6 +272,9 @@ Solve solve_optional, solve_optional_has_element, solve_optional_get_element;
 
 /* ==== interface.c ==== */
 
+/* Is an input of the model's graph one of the program's? Initializers, which are read first, are none, even where IR version 3 lists
+ * them as such. */
+bool is_model_input(const Import *im, const char *name);
 /* Gives every symbolic dimension of the model's inputs its meaning: a number pinned by --shape, or the
  * batch, which is a number too with --batch. */
 void bind_dims(Import *im);

@@ -48,11 +48,9 @@ static const Shape *pin_of(const Import *im, const char *input) {
   return NULL;
 }
 
-/* Initializers, which are read first, are no inputs of the model, even where IR version 3 lists them as
- * such. */
-static bool is_model_input(const Import *im, const char *name) {
+bool is_model_input(const Import *im, const char *name) {
   const Name *n = name_find(im, name);
-  return n && !n->defined;
+  return !(n && n->defined && n->bound.tensor->data);
 }
 
 static void bind(Import *im, const char *dim, int64_t value) {
@@ -173,9 +171,7 @@ static _Noreturn void fail_unknown(const Import *im, const Onnx__ValueInfoProto 
   Unknown u = {.what = "", .options = ""};
   for (size_t i = 0; i < im->graph->n_input; i++) {
     const Onnx__ValueInfoProto *input = im->graph->input[i];
-    const Name *n = name_find(im, input->name);
-    bool constant = n && n->defined && n->bound.tensor->data;
-    if (!constant && !pin_of(im, input->name)) note_unknown(im, &u, input);
+    if (is_model_input(im, input->name) && !pin_of(im, input->name)) note_unknown(im, &u, input);
   }
   const char *more = u.left_out ? format_text(im->cx, " and %d more", u.left_out) : "";
   if (u.n == 0) fail(im->cx, "input \"%s\" has an unknown shape; set it with%s%s", first->name, u.options, more);

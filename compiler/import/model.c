@@ -42,9 +42,7 @@ static void add_inputs(Import *im) {
   const char **name = alloc_n(im->cx, graph->n_input, sizeof *name);
   int count = 0;
   for (size_t i = 0; i < graph->n_input; i++) {
-    const Name *n = name_find(im, graph->input[i]->name);
-    bool is_constant = n && n->defined && n->bound.tensor->data;
-    if (is_constant) continue;
+    if (!is_model_input(im, graph->input[i]->name)) continue;
     name[count] = graph->input[i]->name;
     input[count++] = graph->input[i];
   }
