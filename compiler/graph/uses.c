@@ -3,8 +3,6 @@
  * when it is met. */
 #include "graph.h"
 
-#include <string.h>
-
 struct Use {
   Use *next;
   Node *node;

@@ -4,8 +4,6 @@
 #include "onnx.pb-c.h"
 #include "import.h"
 
-#include <string.h>
-
 enum { MAX_TRIPS = 4096 };
 
 /* ---- bodies ---- */

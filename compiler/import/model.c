@@ -2,8 +2,6 @@
 #include "onnx.pb-c.h"
 #include "import.h"
 
-#include <string.h>
-
 enum { OLDEST_IR = 3 };
 
 static void check_model(Import *im) {

@@ -3,8 +3,6 @@
 #include "onnx.pb-c.h"
 #include "import.h"
 
-#include <string.h>
-
 /* ---- lists ---- */
 
 static List *list_new(Import *im, const Onnx__NodeProto *p, int64_t n) {

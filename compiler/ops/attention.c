@@ -2,7 +2,6 @@
 #include "ops.h"
 
 #include <math.h>
-#include <string.h>
 
 typedef struct Attention {
   Graph *g;

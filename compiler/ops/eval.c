@@ -1,8 +1,6 @@
 /* eval.c: the reference evaluator, of nodes and graphs. */
 #include "ops.h"
 
-#include <string.h>
-
 /* ---- nodes ---- */
 
 /* The operator alone, whose result has its own type, which the steps may change. */

@@ -2,8 +2,6 @@
  * run time is brought inside, as the code does. */
 #include "ops.h"
 
-#include <string.h>
-
 /* ---- indices ---- */
 
 static void check_index_type(Graph *g, const Node *n) {

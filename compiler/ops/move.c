@@ -1,8 +1,6 @@
 /* move.c: operators that move elements, of whose type only the size matters; a Reorder may convert them. */
 #include "ops.h"
 
-#include <string.h>
-
 /* ---- Reorder ---- */
 
 /* Who makes one gives its result the type; else it is the input's. */

@@ -7,7 +7,6 @@
 #include "rewrite.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { MAX_DEPTH = 8, MAX_DEGREE = 3 };
 

@@ -4,7 +4,6 @@
 #include "rewrite.h"
 
 #include <math.h>
-#include <string.h>
 
 /* y = scale[c] x + shift[c] where c is the index along `axis`; with n = 1, one pair for every element. A shift of -0 is none:
  * one of +0 makes a zero of -0, which only --strict asks for. */

@@ -4,8 +4,6 @@
  * the result, or that images meet. */
 #include "rewrite.h"
 
-#include <string.h>
-
 static bool has_batch(const Value *v) {
   return v && shape_is_symbolic(&v->shape);
 }

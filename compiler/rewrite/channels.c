@@ -8,7 +8,6 @@
 #include "rewrite.h"
 
 #include <math.h>
-#include <string.h>
 
 /* What is known of a tensor's channels, axis 1. */
 typedef struct Channels {

@@ -3,7 +3,6 @@
  * and what nobody reads is removed. Requires shapes; keeps every output's name. */
 #include "rewrite.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { HASHED_BYTES = 1 << 16 };

@@ -2,8 +2,6 @@
  * images only. [N,C,L] is [N,C,1,L]; views join the two where other operators read or write. */
 #include "rewrite.h"
 
-#include <string.h>
-
 typedef struct Widening {
   Graph *g;
   Forms wide; /* of rank 4 */

@@ -3,8 +3,6 @@
  * spell out becomes the same. */
 #include "rewrite.h"
 
-#include <string.h>
-
 /* ---- operators ---- */
 
 /* Is each element of the constant that number? */

@@ -11,8 +11,6 @@
  * interleave them. */
 #include "rewrite.h"
 
-#include <string.h>
-
 enum { MOST_PARTS = 64 };
 
 /* Along one axis. The taps of part number p are first, first + apart, ..., `taps` of them. */

@@ -2,8 +2,6 @@
  * constants. */
 #include "rewrite.h"
 
-#include <string.h>
-
 enum { FEW_TAPS = 4 }; /* of two axes at once, at most; more along one axis after the other */
 
 typedef struct Line {

@@ -3,8 +3,6 @@
  * sum, and one for which Winograd's algorithm fits: 48 products an output and channel for the 147 of a 7x7 kernel. */
 #include "rewrite.h"
 
-#include <string.h>
-
 /* Padded by `blocks` blocks of 2, of which `shift` (0 or 1) is more than the padding was: tap t becomes tap t + shift. */
 typedef struct Side {
   int64_t blocks, shift, after;

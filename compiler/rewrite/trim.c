@@ -3,8 +3,6 @@
  * left of the padding is as small as that allows. */
 #include "rewrite.h"
 
-#include <string.h>
-
 /* A window along one axis. */
 typedef struct Side {
   int64_t size, out;    /* of the image and of the result */

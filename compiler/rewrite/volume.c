@@ -5,8 +5,6 @@
  * torn apart by that: they take the frames one by one, and add up. Pools have windows over frames of their own. */
 #include "rewrite.h"
 
-#include <string.h>
-
 typedef struct Volumes {
   Graph *g;
   Forms frames;

@@ -4,7 +4,6 @@
 #include "loaded.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MEMORY = 1 << 30, WHY = 600 };

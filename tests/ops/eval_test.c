@@ -4,7 +4,6 @@
 #include "fixture.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* The value y of a graph without inputs. */
 static const Value *evaluate(Context *cx, const char *body, const void **data) {

@@ -3,7 +3,6 @@
 #include "fixture.h"
 
 #include <dirent.h>
-#include <stdlib.h>
 
 static char *read_text(const char *file) {
   static char text[1 << 16];
