@@ -114,6 +114,14 @@ void *alloc_extended(Context *cx, const void *array, int n, size_t size) {
   return p;
 }
 
+void *alloc_grown(Context *cx, void *array, int n, size_t size) {
+  bool is_full = (n & (n - 1)) == 0; /* a power of two, or nothing */
+  if (!is_full) return array;
+  void *p = alloc_n(cx, 2 * (size_t)n + 1, size);
+  move_bytes(p, array, (size_t)n * size);
+  return p;
+}
+
 /* ---- text in the arena ---- */
 
 char *copy_bytes_as_text(Context *cx, const void *s, size_t n) {

@@ -99,6 +99,8 @@ char *printable_text(Context *cx, const char *s);
 size_t text_length(const char *fmt, va_list args) PRINTF(1, 0); /* of what is printed so */
 /* The array of n elements in fresh memory with one zeroed element more. */
 void *alloc_extended(Context *cx, const void *array, int n, size_t size);
+/* The array of n elements, of which each got its room here, with room for one more: where it is full, a copy with twice the room. */
+void *alloc_grown(Context *cx, void *array, int n, size_t size);
 int64_t arena_used(const Arena *a);
 int64_t arena_left(const Arena *a); /* before alloc fails */
 

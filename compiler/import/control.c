@@ -117,11 +117,7 @@ typedef struct Trips {
 static void add_trip(Import *im, const Onnx__NodeProto *p, Trips *t, Bound *out) {
   if (t->n == MAX_TRIPS)
     fail_proto(im, p, "runs more than %d times, which is too often to be unrolled", MAX_TRIPS);
-  if ((t->n & (t->n - 1)) == 0) {
-    Bound **larger = alloc_n(im->cx, 2 * (size_t)t->n + 1, sizeof *larger);
-    move_bytes(larger, t->out, (size_t)t->n * sizeof *larger);
-    t->out = larger;
-  }
+  t->out = alloc_grown(im->cx, t->out, t->n, sizeof *t->out);
   t->out[t->n++] = out;
 }
 

@@ -55,6 +55,6 @@ void read_labels(Import *im) {
     g->label[g->n_label] = read_label(im, path, s, strcspn(s, "\n"), g->n_label + 1);
     g->n_label++;
   }
-  g->external = alloc_extended(im->cx, g->external, g->n_external, sizeof *g->external);
+  g->external = alloc_grown(im->cx, g->external, g->n_external, sizeof *g->external);
   g->external[g->n_external++] = path;
 }

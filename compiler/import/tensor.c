@@ -121,11 +121,7 @@ static void note_external(Graph *g, const char *folder, const char *location) {
   Context *cx = g->cx;
   const char *path = strcmp(folder, ".") == 0 ? location : format_text(cx, "%s/%s", folder, location);
   if (g->n_external && strcmp(g->external[g->n_external - 1], path) == 0) return;
-  if ((g->n_external & (g->n_external - 1)) == 0) {
-    const char **larger = alloc_n(cx, 2 * (size_t)g->n_external + 1, sizeof *larger);
-    move_bytes(larger, g->external, (size_t)g->n_external * sizeof *larger);
-    g->external = larger;
-  }
+  g->external = alloc_grown(cx, g->external, g->n_external, sizeof *g->external);
   g->external[g->n_external++] = path;
 }
 

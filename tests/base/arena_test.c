@@ -62,6 +62,22 @@ static void the_limit_holds(void **state) {
   context_free(cx);
 }
 
+static void what_grows_keeps_its_elements(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  int *list = NULL, moves = 0;
+  for (int n = 0; n < 100; n++) {
+    int *more = alloc_grown(cx, list, n, sizeof *more);
+    moves += more != list;
+    list = more;
+    list[n] = n;
+  }
+  for (int n = 0; n < 100; n++) assert_int_equal(list[n], n);
+  assert_int_equal(moves, 8); /* at 0, 1, 2, 4, ..., 64 */
+  context_free(cx);
+}
+
 static void text_is_copied(void **state) {
   (void)state;
   Context *cx = context_new();
@@ -82,6 +98,7 @@ int main(void) {
     cmocka_unit_test(pieces_do_not_overlap),
     cmocka_unit_test(what_is_not_its_memory_ends_before_it),
     cmocka_unit_test(the_limit_holds),
+    cmocka_unit_test(what_grows_keeps_its_elements),
     cmocka_unit_test(text_is_copied),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
