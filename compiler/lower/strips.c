@@ -34,12 +34,9 @@ static const Value *root_of(const Value *v) {
   return v;
 }
 
-/* The number of the node from `first` to `last` that makes v; -1: none does. */
-static int maker_of(const Build *b, int first, int last, const Value *v) {
-  for (int i = first; i <= last; i++) {
-    if (b->graph->node[i]->out[0] == v) return i;
-  }
-  return -1;
+/* The number of the node from `first` on and before `end` that makes v; -1: none does. */
+static int maker_of(int first, int end, const Value *v) {
+  return v && v->def && first <= v->def->at && v->def->at < end ? v->def->at : -1;
 }
 
 /* Does node number `last` read of those before it, from `first` on, what the one next to it makes, and otherwise only rows that lie
@@ -50,7 +47,7 @@ static bool continues(const Build *b, int first, int last) {
   for (int k = 1; k < n->n_in; k++) {
     const Value *v = n->in[k];
     if (!v || v->data) continue;
-    if (maker_of(b, first, last - 1, v) >= 0) {
+    if (maker_of(first, last, v) >= 0) {
       if (row_count(v) != row_count(n->out[0])) return false;
       continue;
     }
@@ -114,7 +111,7 @@ static bool is_ready(const Build *b, const Strips *s, int node, const int *done)
   const Node *n = b->graph->node[node];
   int64_t rows = row_count(n->out[0]), to = size_ceiling(rows * (done[node - s->first] + 1), s->count);
   for (int k = 0; k < n->n_in; k++) {
-    int maker = n->in[k] ? maker_of(b, s->first, node - 1, n->in[k]) : -1;
+    int maker = maker_of(s->first, node, n->in[k]);
     if (maker < 0) continue;
     if (rows_after(row_count(n->in[k]), done[maker - s->first], s->count) <= last_row(n, k, to - 1)) return false;
   }
