@@ -276,12 +276,12 @@ static Ref step_row(Emit *e, int layer, int task, int tasks) {
 
 /* The tasks of layers in strips, the first of which is layer `first`. */
 static int strip_rows(Entry *y, const Strips *s, int first, Ref *row) {
-  int layers = s->last - s->first + 1, total = layers * s->count;
-  int *order = strips_order(y->e->build, s), *done = alloc_n(y->e->g->cx, (size_t)layers, sizeof *done);
+  const StripTask *order = strips_order(y->e->build, s);
+  int total = strips_tasks(s);
   for (int i = 0; i < total; i++) {
-    int layer = order[i] - s->first;
-    assert(!y->layer[first + layer].serial);
-    row[i] = step_row(y->e, first + layer, done[layer]++, s->count);
+    int layer = first + order[i].node - s->first;
+    assert(!y->layer[layer].serial);
+    row[i] = step_row(y->e, layer, order[i].task, s->count);
   }
   return total;
 }
@@ -291,7 +291,7 @@ static void build_steps(Entry *y) {
   Emit *e = y->e;
   const Build *b = e->build;
   size_t most = (size_t)y->count + 1;
-  for (int i = 0; i < b->n_strips; i++) most += (size_t)(b->strips[i].last - b->strips[i].first + 1) * (size_t)b->strips[i].count;
+  for (int i = 0; i < b->n_strips; i++) most += (size_t)strips_tasks(&b->strips[i]);
   Ref *row = alloc_n(e->g->cx, most, sizeof *row);
   y->first_step = alloc_n(e->g->cx, (size_t)y->count + 1, sizeof *y->first_step);
   int n = 0;

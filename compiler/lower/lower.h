@@ -50,6 +50,7 @@ typedef struct KernelInfo {
 } KernelInfo;
 /* Nodes that run in strips, as `count` tasks each. */
 typedef struct Strips { int first, last, count; } Strips;
+typedef struct StripTask { int node, task; } StripTask;
 
 typedef struct Build {
   Graph *graph;
@@ -540,8 +541,8 @@ enum { MOST_STRIPS = 1 << 10 };
 /* Finds the layers that run in strips, where their nodes have their order and layouts. */
 void find_strips(Build *b);
 const Strips *strips_of(const Build *b, int node); /* those with that node; NULL: none */
-/* The nodes in the order of their tasks: node i's k-th place is its task k. */
-int *strips_order(const Build *b, const Strips *s);
+int strips_tasks(const Strips *s); /* of all its nodes */
+StripTask *strips_order(const Build *b, const Strips *s); /* these in the order in which one thread does them */
 
 /* ==== plan.c ==== */
 

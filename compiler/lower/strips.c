@@ -118,15 +118,16 @@ static bool is_ready(const Build *b, const Strips *s, int node, const int *done)
   return true;
 }
 
-int *strips_order(const Build *b, const Strips *s) {
+int strips_tasks(const Strips *s) { return (s->last - s->first + 1) * s->count; }
+
+StripTask *strips_order(const Build *b, const Strips *s) {
   Context *cx = b->graph->cx;
-  int n = s->last - s->first + 1, total = n * s->count, *done = alloc_n(cx, (size_t)n, sizeof *done);
-  int *order = alloc_n(cx, (size_t)total, sizeof *order);
+  int total = strips_tasks(s), *done = alloc_n(cx, (size_t)(s->last - s->first + 1), sizeof *done);
+  StripTask *order = alloc_n(cx, (size_t)total, sizeof *order);
   for (int i = 0; i < total; i++) {
     int node = s->last;
     while (done[node - s->first] == s->count || !is_ready(b, s, node, done)) node--;
-    order[i] = node;
-    done[node - s->first]++;
+    order[i] = (StripTask){node, done[node - s->first]++};
   }
   return order;
 }

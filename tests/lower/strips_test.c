@@ -38,11 +38,14 @@ static void needed_rows(const Node *n, int64_t from, int64_t to, int64_t *end) {
 }
 
 static void check_order(const Build *b, const Strips *s) {
-  int n = s->last - s->first + 1, *order = strips_order(b, s), *done = alloc_n(cx, (size_t)n, sizeof *done);
+  int n = s->last - s->first + 1, *done = alloc_n(cx, (size_t)n, sizeof *done);
+  const StripTask *order = strips_order(b, s);
+  assert_int_equal(strips_tasks(s), n * s->count);
   for (int i = 0; i < n * s->count; i++) {
-    int k = order[i] - s->first;
+    int k = order[i].node - s->first;
     assert_in_range(k, 0, n - 1);
-    const Node *node = b->graph->node[order[i]];
+    assert_int_equal(order[i].task, done[k]);
+    const Node *node = b->graph->node[order[i].node];
     int64_t rows = node->out[0]->shape.d[0] * node->out[0]->shape.d[2], end;
     needed_rows(node, rows * done[k] / s->count, size_ceiling(rows * (done[k] + 1), s->count), &end);
     if (k > 0) {
