@@ -341,32 +341,49 @@ static void run_steps(Entry *y, int from, int to, Ref frame) {
   loop_end(e, &step);
 }
 
+static void lend_layers(Entry *y, int from, int to, Ref frame, Ref par, Ref threads) {
+  Emit *e = y->e;
+  Loop layer;
+  loop_begin(e, &layer, const_i64(e, from), const_i64(e, to), 1, 0, NULL);
+  Ref row = gep(e, y->table, layer.i, ROW_BYTES);
+  lend_layer(y, row, enter_layer(y, row, frame), frame, par, threads);
+  loop_end(e, &layer);
+}
+
+/* One loop, whoever works: without strips one thread has the same order. */
+static void run_or_lend(Entry *y, int from, int to, Ref frame, Ref par, Ref threads) {
+  Emit *e = y->e;
+  Ref alone = is_null(e, par);
+  Loop layer;
+  If branch;
+  loop_begin(e, &layer, const_i64(e, from), const_i64(e, to), 1, 0, NULL);
+  Ref row = gep(e, y->table, layer.i, ROW_BYTES), fn = enter_layer(y, row, frame);
+  if_begin(e, &branch, alone);
+  run_task(y, fn, frame, const_i32(e, 0));
+  if_end(e, &branch);
+  if_begin(e, &branch, LLVMBuildNot(e->b, alone, ""));
+  lend_layer(y, row, fn, frame, par, threads);
+  if_end(e, &branch);
+  loop_end(e, &layer);
+}
+
 /* With threads lent, every layer goes through them, a serial one as a single task: whoever lends them sees all layers in
  * order, which is what a profile needs. */
 static void run_layers(Entry *y, int from, int to, Ref frame, Ref par, Ref threads) {
   Emit *e = y->e;
   if (from == to) return;
-  Ref alone = is_null(e, par), lent = y->steps ? LLVMBuildNot(e->b, alone, "") : NULL;
-  If branch, strips;
-  if (lent) {
-    if_begin(e, &strips, alone);
-    run_steps(y, from, to, frame);
-    if_end(e, &strips);
-    if_begin(e, &strips, lent);
+  if (!y->steps) {
+    run_or_lend(y, from, to, frame, par, threads);
+    return;
   }
-  Loop layer;
-  loop_begin(e, &layer, const_i64(e, from), const_i64(e, to), 1, 0, NULL);
-  Ref row = gep(e, y->table, layer.i, ROW_BYTES), fn = enter_layer(y, row, frame);
-  if (!lent) {
-    if_begin(e, &branch, alone);
-    run_task(y, fn, frame, const_i32(e, 0));
-    if_end(e, &branch);
-    if_begin(e, &branch, LLVMBuildNot(e->b, alone, ""));
-  }
-  lend_layer(y, row, fn, frame, par, threads);
-  if (!lent) if_end(e, &branch);
-  loop_end(e, &layer);
-  if (lent) if_end(e, &strips);
+  Ref alone = is_null(e, par), lent = LLVMBuildNot(e->b, alone, "");
+  If branch;
+  if_begin(e, &branch, alone);
+  run_steps(y, from, to, frame);
+  if_end(e, &branch);
+  if_begin(e, &branch, lent);
+  lend_layers(y, from, to, frame, par, threads);
+  if_end(e, &branch);
 }
 
 /* A frame on the stack; `once` is what all images share. */
