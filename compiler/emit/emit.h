@@ -106,6 +106,7 @@ void task_range(Emit *e, int64_t total, Ref *lo, Ref *hi);
 void only_task_zero(Emit *e);
 /* The name of what is local to the object: MODEL.what. */
 const char *local_name(Emit *e, const char *what);
+LLVMTypeRef task_type(Emit *e); /* of a layer function, and of whatever else threads are lent for: void (ptr, i32, i32) */
 /* A local function to be built now: builder at its entry, e->fn set; *saved keeps the caller's place. */
 typedef struct Resume { LLVMBasicBlockRef block; struct LLVMOpaqueMetadata *line; Ref fn, frame, task, worker; } Resume;
 Ref function_begin(Emit *e, const char *name, LLVMTypeRef type, Resume *saved);
@@ -164,8 +165,8 @@ enum { PLACE_WEIGHTS, PLACE_BIAS, PLACE_VALUES };
 /* Bytes from the start of v's memory to what value_ptr points to. */
 int64_t inner_offset(const Value *v);
 /* flush.c: what to call for a layer: itself, or with --flush-denormals a function that calls it, for which the frame has so
- * many bytes more at its end. */
-Ref flush_denormals(Emit *e, Ref layer, LLVMTypeRef layer_type, Ref frame);
+ * many bytes more behind what all images share. */
+Ref flush_denormals(Emit *e, Ref layer, Ref frame);
 int64_t flush_frame_bytes(const Build *b);
 /* Of a function that runs on every CPU of the architecture; the caller's code, which it calls, may throw. */
 void baseline_attributes(Emit *e, Ref fn);

@@ -308,16 +308,14 @@ static void build_steps(Entry *y) {
 /* The layer in that row is the frame's; returns its function. */
 static Ref enter_layer(Entry *y, Ref row, Ref frame) {
   Emit *e = y->e;
-  LLVMTypeRef layer_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
   Ref fn = load(e, e->ptr, row, ROW_FUNCTION, 8);
   store(e, gep(e, y->places, load(e, e->i64, row, ROW_PLACES, 8), 1), frame, FRAME_PLACES, 8);
-  return flush_denormals(e, fn, layer_type, frame);
+  return flush_denormals(e, fn, frame);
 }
 
 static void run_task(Entry *y, Ref fn, Ref frame, Ref task) {
   Emit *e = y->e;
-  LLVMTypeRef layer_type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
-  call(e, fn, layer_type, 3, (Ref[]){frame, task, const_i32(e, 0)});
+  call(e, fn, task_type(e), 3, (Ref[]){frame, task, const_i32(e, 0)});
 }
 
 static void lend_layer(Entry *y, Ref row, Ref fn, Ref frame, Ref par, Ref threads) {
@@ -416,8 +414,7 @@ enum { JOB_INPUTS = 0, JOB_OUTPUTS = 8, JOB_WORK = 16, JOB_WORDS = 3 };
 /* void image_task(void *job, int32_t image, int32_t worker): the layers of an image on one. */
 static void build_image_task(Entry *y) {
   Emit *e = y->e;
-  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
-  y->image_task = new_function(y, "image_task", type, false);
+  y->image_task = new_function(y, "image_task", task_type(e), false);
   Ref job = LLVMGetParam(y->image_task, 0), image = LLVMBuildSExt(e->b, LLVMGetParam(y->image_task, 1), e->i64, "");
   Ref worker = LLVMBuildSExt(e->b, LLVMGetParam(y->image_task, 2), e->i64, "");
   Ref once = load(e, e->ptr, job, JOB_WORK, 8);

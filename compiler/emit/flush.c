@@ -17,12 +17,12 @@ static void control(Emit *e, const char *name, Ref place) { intrinsic(e, name, 0
 
 /* void flushed(Frame *frame, i32 task, i32 worker): the layer of the frame. Its exceptions leave no flags: the register is as
  * it was. */
-static Ref flushed_function(Emit *e, LLVMTypeRef layer_type) {
+static Ref flushed_function(Emit *e) {
   const char *name = local_name(e, "flushed");
   Ref fn = LLVMGetNamedFunction(e->m, name);
   if (fn) return fn;
   LLVMBasicBlockRef caller = LLVMGetInsertBlock(e->b);
-  fn = LLVMAddFunction(e->m, name, layer_type);
+  fn = LLVMAddFunction(e->m, name, task_type(e));
   LLVMSetLinkage(fn, LLVMInternalLinkage);
   baseline_attributes(e, fn);
   LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, fn, ""));
@@ -32,15 +32,15 @@ static Ref flushed_function(Emit *e, LLVMTypeRef layer_type) {
   Ref both = const_i32(e, MXCSR_DENORMALS_ARE_ZEROS | MXCSR_FLUSH_TO_ZERO);
   store(e, LLVMBuildOr(e->b, load(e, e->i32, old, 0, 4), both, ""), now, 0, 4);
   control(e, "llvm.x86.sse.ldmxcsr", now);
-  call(e, load(e, e->ptr, arg[0], layer_field(e->build), 8), layer_type, 3, arg);
+  call(e, load(e, e->ptr, arg[0], layer_field(e->build), 8), task_type(e), 3, arg);
   control(e, "llvm.x86.sse.ldmxcsr", old);
   LLVMBuildRetVoid(e->b);
   LLVMPositionBuilderAtEnd(e->b, caller);
   return fn;
 }
 
-Ref flush_denormals(Emit *e, Ref layer, LLVMTypeRef layer_type, Ref frame) {
+Ref flush_denormals(Emit *e, Ref layer, Ref frame) {
   if (!e->build->options->flush_denormals) return layer;
   store(e, layer, frame, layer_field(e->build), 8);
-  return flushed_function(e, layer_type);
+  return flushed_function(e);
 }

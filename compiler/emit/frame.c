@@ -41,6 +41,8 @@ void baseline_attributes(Emit *e, Ref fn) {
 
 const char *local_name(Emit *e, const char *what) { return format_text(e->g->cx, "%s.%s", e->g->name, what); }
 
+LLVMTypeRef task_type(Emit *e) { return LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0); }
+
 Ref function_begin(Emit *e, const char *name, LLVMTypeRef type, Resume *saved) {
   Ref fn = LLVMAddFunction(e->m, local_name(e, name), type);
   LLVMSetLinkage(fn, LLVMInternalLinkage);

@@ -83,9 +83,8 @@ static int64_t place_of(const Graph *g, const Value *v) {
 }
 
 static Ref build_function(Emit *e, Node *n, int phase, const char *name, bool bound) {
-  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
   Resume saved;
-  Ref fn = function_begin(e, name, type, &saved);
+  Ref fn = function_begin(e, name, task_type(e), &saved);
   debug_enter(e, fn, n);
   e->frame = LLVMGetParam(fn, 0);
   e->task = LLVMGetParam(fn, 1);

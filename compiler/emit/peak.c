@@ -13,8 +13,7 @@ void emit_peak(Emit *e) {
   int n = peak_vectors(e->t) - 2, bytes = e->vec_bytes;
   Ref chain[64];
   Loop step;
-  LLVMTypeRef type = LLVMFunctionType(e->void_, (LLVMTypeRef[]){e->ptr, e->i32, e->i32}, 3, 0);
-  e->fn = LLVMAddFunction(e->m, "peak", type);
+  e->fn = LLVMAddFunction(e->m, "peak", task_type(e));
   compute_attributes(e, e->fn);
   LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, e->fn, ""));
   Ref task = LLVMBuildSExt(e->b, LLVMGetParam(e->fn, 1), e->i64, "");
