@@ -99,7 +99,7 @@ static void note_kernel(Emit *e, const char *name, const char *key) {
     move_bytes(more, b->kernel, (size_t)b->n_kernel * sizeof *more);
     b->kernel = more;
   }
-  b->kernel[b->n_kernel++] = (KernelInfo){local_name(e, name), copy_text(e->g->cx, key)};
+  b->kernel[b->n_kernel++] = (KernelInfo){local_name(e, name), key};
 }
 
 static Ref kernel_function(Emit *e, const char *key, LLVMTypeRef type, void (*build)(const void *data), const void *data) {
@@ -109,11 +109,11 @@ static Ref kernel_function(Emit *e, const char *key, LLVMTypeRef type, void (*bu
     assert(LLVMGlobalGetValueType(fn) == type);
     return fn;
   }
-  const char *name = kernel_name(e, key);
+  const char *name = kernel_name(e, key), *kept = copy_text(e->g->cx, key);
   fn = function_begin(e, name, type, &saved);
   debug_enter(e, fn, NULL);
-  note_kernel(e, name, key);
-  map_put(e->g->cx, &e->kernels, e->build->kernel[e->build->n_kernel - 1].key, fn);
+  note_kernel(e, name, kept);
+  map_put(e->g->cx, &e->kernels, kept, fn);
   build(data);
   function_end(e, &saved);
   return fn;
