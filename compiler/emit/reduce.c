@@ -96,6 +96,12 @@ static Ref visit(const AxisLine *l, const void *data, Ref at, int k, int valid, 
   return l->beside ? keep_lanes(l->e, y, valid, acc) : y;
 }
 
+/* All lanes become what they come to together. */
+static Ref join_lanes(Emit *e, Op op, Type t, Ref acc) {
+  for (int w = lane_count(acc) / 2; w > 0; w /= 2) acc = combine(e, op, t, acc, crossed_lanes(e, acc, w));
+  return acc;
+}
+
 /* Makes one accumulator of those of a line: all its lanes in acc[0]. Of lines beside each other they are as they should be. */
 static void join(const AxisLine *l, const Fold *f, Ref *acc) {
   Emit *e = l->e;
@@ -103,7 +109,7 @@ static void join(const AxisLine *l, const Fold *f, Ref *acc) {
   for (int n = l->sums; n > 1; n = (n + 1) / 2) {
     for (int k = 0; k < n / 2; k++) acc[k] = combine(e, f->op, f->type, acc[k], acc[(n + 1) / 2 + k]);
   }
-  for (int w = l->lanes / 2; w > 0; w /= 2) acc[0] = combine(e, f->op, f->type, acc[0], crossed_lanes(e, acc[0], w));
+  acc[0] = join_lanes(e, f->op, f->type, acc[0]);
 }
 
 /* What the accumulators come to. */
@@ -263,7 +269,7 @@ static Ref fold_pixel(Emit *e, const Node *n, Ref at) {
     v = of_element(e, n->op, T_F32, load(e, e->vec, at, place_offset(x, whole, 0, 0), e->vec_bytes), NULL);
     acc = keep_lanes(e, combine(e, n->op, T_F32, acc, v), rest, acc);
   }
-  for (int w = e->lanes / 2; w > 0; w /= 2) acc = combine(e, n->op, T_F32, acc, crossed_lanes(e, acc, w));
+  acc = join_lanes(e, n->op, T_F32, acc);
   return lane_of(e, result_of(e, n->op, T_F32, acc, const_i64(e, x->shape.d[1]), NULL), const_i32(e, 0));
 }
 
