@@ -108,9 +108,9 @@ static void sum_pixel(const Strassen *s, Ref a1, Ref a2, Ref v, int u) {
   Ref a21 = load(e, e->vec, a2, in2, bytes), a22 = load(e, e->vec, a2, in2 + half, bytes);
   Ref sum[STRASSEN_SUMS];
   sum[S1] = add_f(e, a21, a22);
-  sum[S2] = LLVMBuildFSub(e->b, sum[S1], a11, "");
-  sum[S3] = LLVMBuildFSub(e->b, a11, a21, "");
-  sum[S4] = LLVMBuildFSub(e->b, a12, sum[S2], "");
+  sum[S2] = sub_f(e, sum[S1], a11);
+  sum[S3] = sub_f(e, a11, a21);
+  sum[S4] = sub_f(e, a12, sum[S2]);
   for (int i = 0; i < STRASSEN_SUMS; i++) store(e, sum[i], v, i * s->sum * F32_BYTES + u * bytes, bytes);
 }
 

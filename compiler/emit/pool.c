@@ -134,7 +134,7 @@ static void reduce_columns(const Pool *p, Ref src, const int64_t *column, int co
 /* The mean's divisor turned into a factor. */
 static Ref mean_factor(const Pool *p, const PoolTile *t) {
   Ref count = mul_f(p->e, p->counted, t->counted);
-  return splat(p->e, LLVMBuildFDiv(p->e->b, const_f32(p->e, 1), count, ""), p->e->lanes);
+  return splat(p->e, div_f(p->e, const_f32(p->e, 1), count), p->e->lanes);
 }
 
 static void finish_tile(const Pool *p, const PoolTile *t, Ref *result) {
@@ -234,11 +234,11 @@ static Ref reduce_taps(const Pool *p, Ref src, const Taps *outer, const Taps *in
   Ref end = add_i(e, chunk.i, const_i64(e, CHUNK));
   end = min_i(e, end, inner->hi);
   Ref part = reduce_chunk(p, at, chunk.i, end, inner->stride);
-  total = p->max ? combine(p, total, part) : add_f(e, total, LLVMBuildFPExt(e->b, part, wide, ""));
+  total = p->max ? combine(p, total, part) : add_f(e, total, widened(e, part));
   loop_end(e, &chunk);
   loop_end(e, &line);
   frames_end(p, &frame);
-  return p->max ? total : LLVMBuildFPTrunc(e->b, total, e->vec, "");
+  return p->max ? total : narrowed(e, total);
 }
 
 static void build_window(const Pool *p, Ref x) {

@@ -109,13 +109,13 @@ static void take(const PlainPool *p, Ref index, Ref *acc) {
   Ref x = load_element(e, p->n->in[0], index);
   if (p->power) x = pool_power(e, x, p->power);
   if (!p->max) {
-    acc[0] = add_f(e, acc[0], p->wide ? LLVMBuildFPExt(e->b, x, e->f64, "") : x);
+    acc[0] = add_f(e, acc[0], p->wide ? widened(e, x) : x);
     return;
   }
   Ref first = LLVMBuildICmp(e->b, LLVMIntSLT, acc[1], const_i64(e, 0), "");
   Ref better = LLVMBuildOr(e->b, first, math_beats(e, p->type, x, acc[0]), "");
-  acc[0] = LLVMBuildSelect(e->b, better, x, acc[0], "");
-  acc[1] = LLVMBuildSelect(e->b, better, index, acc[1], "");
+  acc[0] = choose(e, better, x, acc[0]);
+  acc[1] = choose(e, better, index, acc[1]);
 }
 
 /* The line of maps that is number `at` along axis i of `index`, a channel of all volumes in the end; frames lie behind each other. */
@@ -169,9 +169,9 @@ static void build_element(PlainPool *p) {
   clip_window(p);
   Ref acc[] = {LLVMConstNull(p->wide ? e->f64 : p->elem), const_i64(e, -1)}, index = p->plane;
   reduce_axis(p, 0, index, acc);
-  if (p->wide) acc[0] = LLVMBuildFPTrunc(e->b, acc[0], e->f32, "");
+  if (p->wide) acc[0] = narrowed(e, acc[0]);
   if (p->power) acc[0] = pool_root(e, acc[0], p->power);
-  else if (!p->max) acc[0] = LLVMBuildFDiv(e->b, acc[0], p->count, "");
+  else if (!p->max) acc[0] = div_f(e, acc[0], p->count);
   Ref at = p->plane;
   for (int i = 0; i < SPACE; i++) at = enter_axis(p, i, at, p->at[i], p->out);
   const Node *n = p->n;

@@ -46,7 +46,7 @@ static bool needs_roi(const Sampler *s) {
 /* In single precision where places are rounded to elements. */
 static Ref rounded(const Sampler *s, Ref x) {
   Emit *e = s->e;
-  return is_nearest(s) ? LLVMBuildFPExt(e->b, LLVMBuildFPTrunc(e->b, x, e->f32, ""), e->f64, "") : x;
+  return is_nearest(s) ? widened(e, narrowed(e, x)) : x;
 }
 
 /* ==== the arguments ==== */

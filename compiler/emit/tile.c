@@ -62,7 +62,7 @@ Ref gather_lanes(Emit *e, Ref *v, int n, const int *from) {
 static void difference(Emit *e, const Differences *d, int i) {
   int bytes = e->vec_bytes;
   Ref a = load(e, e->vec, d->a, i * bytes, bytes), b = load(e, e->vec, d->b, i * bytes, bytes);
-  store(e, LLVMBuildFSub(e->b, a, b, ""), d->to, i * bytes, bytes);
+  store(e, sub_f(e, a, b), d->to, i * bytes, bytes);
 }
 
 static int64_t weight_size(const Tile *t) { return t->weights ? (int64_t)type_size(t->weights) : F32_BYTES; }

@@ -8,7 +8,6 @@ enum { POINTS = WINOGRAD_POINTS };
 
 static Ref times(Emit *e, double k, Ref x) { return k == 1 ? x : mul_f(e, x, splat_const(e, k)); }
 static Ref fma_const(Emit *e, double k, Ref x, Ref y) { return fma_(e, splat_const(e, k), x, y); }
-static Ref sub(Emit *e, Ref a, Ref b) { return LLVMBuildFSub(e->b, a, b, ""); }
 
 /* A tile's place and size: how many results it gives, and by how many points. */
 typedef struct TileForm {
@@ -46,22 +45,22 @@ static void residue_key(const Winograd *w, Buffer *key) {
 
 /* Six points. The rows for 0 and infinity share terms with those for 1 and -1. */
 static void input_of_six(Emit *e, const Ref *d, bool infinity, Ref *t) {
-  Ref u = fma_const(e, 1.5, d[3], sub(e, d[4], d[2])), v = fma_const(e, 1.5, d[2], sub(e, d[3], d[1]));
-  Ref w = fma_const(e, 1.5, d[1], sub(e, d[2], d[0])), s = sub(e, d[4], d[2]), q = sub(e, d[3], d[1]);
-  if (infinity) t[0] = sub(e, fma_const(e, 1.5, d[4], sub(e, d[5], d[3])), v);
-  t[1] = sub(e, u, w);
+  Ref u = fma_const(e, 1.5, d[3], sub_f(e, d[4], d[2])), v = fma_const(e, 1.5, d[2], sub_f(e, d[3], d[1]));
+  Ref w = fma_const(e, 1.5, d[1], sub_f(e, d[2], d[0])), s = sub_f(e, d[4], d[2]), q = sub_f(e, d[3], d[1]);
+  if (infinity) t[0] = sub_f(e, fma_const(e, 1.5, d[4], sub_f(e, d[5], d[3])), v);
+  t[1] = sub_f(e, u, w);
   t[2] = add_f(e, u, v);
-  t[3] = sub(e, u, v);
+  t[3] = sub_f(e, u, v);
   t[4] = fma_const(e, 2, q, s);
   t[5] = fma_const(e, -0.5, q, s);
 }
 
 static void input_of_five(Emit *e, const Ref *d, bool infinity, Ref *t) {
-  Ref q = sub(e, d[3], d[1]);
-  if (infinity) t[0] = fma_const(e, -0.5, q, sub(e, d[4], d[2]));
-  t[1] = fma_const(e, 0.5, sub(e, d[0], d[2]), q);
+  Ref q = sub_f(e, d[3], d[1]);
+  if (infinity) t[0] = fma_const(e, -0.5, q, sub_f(e, d[4], d[2]));
+  t[1] = fma_const(e, 0.5, sub_f(e, d[0], d[2]), q);
   t[2] = fma_const(e, 0.5, add_f(e, d[1], d[2]), q);
-  t[3] = fma_const(e, 1.5, sub(e, d[1], d[2]), q);
+  t[3] = fma_const(e, 1.5, sub_f(e, d[1], d[2]), q);
   t[4] = q;
 }
 
@@ -71,14 +70,14 @@ static void transform_input(Emit *e, int points, const Ref *d, bool infinity, Re
   case 6: input_of_six(e, d, infinity, t); return;
   case 5: input_of_five(e, d, infinity, t); return;
   case 4:
-    if (infinity) t[0] = sub(e, d[3], d[1]);
-    t[1] = sub(e, d[0], d[2]);
+    if (infinity) t[0] = sub_f(e, d[3], d[1]);
+    t[1] = sub_f(e, d[0], d[2]);
     t[2] = add_f(e, d[1], d[2]);
-    t[3] = sub(e, d[2], d[1]);
+    t[3] = sub_f(e, d[2], d[1]);
     return;
   case 3:
-    if (infinity) t[0] = sub(e, d[2], d[1]);
-    t[1] = sub(e, d[0], d[1]);
+    if (infinity) t[0] = sub_f(e, d[2], d[1]);
+    t[1] = sub_f(e, d[0], d[1]);
     t[2] = d[1];
     return;
   default:
@@ -169,7 +168,7 @@ Ref winograd_weight(const Winograd *w, int i, const Ref *u) {
   for (int k = 0; k < w->f.taps; k++) {
     double term = winograd_term(w->f.taps, i, k);
     if (k == 1) continue;
-    sum = term == 1 ? add_f(e, sum, u[k]) : term == -1 ? sub(e, sum, u[k]) : fma_const(e, term, u[k], sum);
+    sum = term == 1 ? add_f(e, sum, u[k]) : term == -1 ? sub_f(e, sum, u[k]) : fma_const(e, term, u[k], sum);
   }
   return sum;
 }
@@ -188,7 +187,7 @@ Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_
 /* A' m: the first `count` results of a tile by so many points, which makes `results` of them. */
 static void transform_output(Emit *e, int points, int results, int count, const Ref *m, Ref *y) {
   Ref even = points > 3 ? add_f(e, m[2], m[3]) : points == 3 ? m[2] : NULL;
-  Ref odd = points > 3 ? sub(e, m[2], m[3]) : even;
+  Ref odd = points > 3 ? sub_f(e, m[2], m[3]) : even;
   double half = 1, minus_two = 1;
   for (int k = 0; k < count; k++, half *= winograd_point(4), minus_two *= winograd_point(5)) {
     Ref sum = k % 2 ? odd : even;
