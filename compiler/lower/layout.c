@@ -205,8 +205,7 @@ static Layout halo_of(const Node *n) {
   return l;
 }
 
-/* The value in whose memory v lies. */
-static Value *whole_of(Value *v) {
+Value *whole_of(Value *v) {
   while (v->alias) v = v->alias;
   return v;
 }

@@ -494,6 +494,7 @@ int channel_block(const Target *t, Type type);
 Layout layout_plain(const Shape *s);
 bool layout_equal(const Layout *a, const Layout *b);
 bool layout_has_halo(const Layout *l);
+Value *whole_of(Value *v); /* in whose memory v lies */
 bool layout_is_plain(const Value *v); /* elements are dense in row-major order from the storage's start */
 /* How a step's argument is addressed beside a blocked result. */
 typedef enum ArgClass {

@@ -29,11 +29,6 @@ static int64_t last_row(const Node *n, int k, int64_t row) {
 /* How many of the rows are whole after so many tasks; the next one may have begun. */
 static int64_t rows_after(int64_t rows, int64_t tasks, int64_t count) { return rows * tasks / count; }
 
-static const Value *root_of(const Value *v) {
-  while (v->alias) v = v->alias;
-  return v;
-}
-
 /* The number of the node from `first` on and before `end` that makes v; -1: none does. */
 static int maker_of(int first, int end, const Value *v) {
   return v && v->def && first <= v->def->at && v->def->at < end ? v->def->at : -1;
@@ -45,14 +40,14 @@ static bool continues(const Build *b, int first, int last) {
   const Node *n = b->graph->node[last];
   if (n->in[0] != b->graph->node[last - 1]->out[0]) return false;
   for (int k = 1; k < n->n_in; k++) {
-    const Value *v = n->in[k];
+    Value *v = n->in[k];
     if (!v || v->data) continue;
     if (maker_of(first, last, v) >= 0) {
       if (row_count(v) != row_count(n->out[0])) return false;
       continue;
     }
     for (int i = first; i < last; i++) {
-      if (root_of(v) == root_of(b->graph->node[i]->out[0])) return false;
+      if (whole_of(v) == whole_of(b->graph->node[i]->out[0])) return false;
     }
   }
   return true;
