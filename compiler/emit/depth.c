@@ -18,7 +18,9 @@ typedef struct Squares {
   int64_t span;          /* ... how many there are to the highest */
 } Squares;
 
-static int64_t element_in_row(const Value *x, int64_t channel, int64_t column) { return channel * x->layout.c + column * x->layout.pix; }
+static int64_t element_in_row(const Value *x, int64_t channel, int64_t column) {
+  return channel * x->layout.c + column * x->layout.pix;
+}
 
 static void measure_square(Squares *s) {
   const Value *x = s->n->in[0];

@@ -19,8 +19,8 @@ typedef struct Object {
 
 /* Sets up LLVM; to be called before several threads call object_emit. */
 void object_prepare(void);
-/* Generates code for the build after plan; the result is malloc'ed: ELF bytes, assembly (EMIT_ASM) or LLVM IR text (EMIT_LLVM). Fails where
- * that is more than LLVM is given. */
+/* Generates code for the build after plan; the result is malloc'ed: ELF bytes, assembly (EMIT_ASM) or LLVM IR text
+ * (EMIT_LLVM). Fails where that is more than LLVM is given. */
 void object_emit(Build *b, Object *out);
 void object_free(Object *o);
 /* The text of model.h, and the exact C names it uses. */
@@ -358,7 +358,7 @@ void end_step(Emit *e);
 
 /* ==== rows.c: the loops around tiles ==== */
 /* A row of pixels in as few tiles as possible of at most `most`: those of one size, then those of one less. */
-enum { TILE_SIZES = 2 * MAX_PIECES }; /* of each piece of a row two; before each of them are so many pixels and tiles: */
+enum { TILE_SIZES = 2 * MAX_PIECES }; /* of each piece of a row two; `first` and `before`: pixels and tiles before each */
 typedef struct RowTiles { int sizes; int64_t count, size[TILE_SIZES], number[TILE_SIZES], first[TILE_SIZES], before[TILE_SIZES]; } RowTiles;
 RowTiles row_tiles(int64_t pixels, int64_t most);
 RowTiles row_tiles_of_pieces(const RowPiece *piece, int n, int64_t most);
@@ -524,11 +524,11 @@ Ref winograd_weight(const Winograd *w, int i, const Ref *u);
 /* The same over the rows of column `col` of a kernel, whose weights at the first points are `step` bytes apart, the first `at`
  * bytes behind g. */
 Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_t step);
-/* Tile row `row` of a channel block of an image of the map; at `v` is where the row's first tile goes of block 0. `last`: it is the map's
- * last row of tiles. */
+/* Tile row `row` of a channel block of an image of the map; at `v` is where the row's first tile goes of block 0. `last`: it
+ * is the map's last row of tiles. */
 void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool last, Ref v);
 
-/* Tiles of a panel whose sums wait in `m`: `images` images of the map from `image`, of each `rows` rows of tiles from `first`. */
+/* Tiles of a panel whose sums wait in `m`: of `images` images of the map from `image`, `rows` rows of tiles from `first`. */
 typedef struct WinogradArea {
   Ref image, first;
   int64_t images, rows;

@@ -1,6 +1,7 @@
 /* llvm_memory.c: LLVM ends in our own line where it gets no more memory. It and the C++ library would abort with words of
- * theirs, and even then the handler of SIGABRT has the last word (main.c). What they offer against that has no C interface, so the functions are looked up by the names that C++ gives them;
- * one that is missing leaves that way to end as it is. */
+ * theirs, and even then the handler of SIGABRT has the last word (main.c). What they offer against that has no C
+ * interface, so the functions are looked up by the names that C++ gives them; one that is missing leaves that way to end
+ * as it is. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>

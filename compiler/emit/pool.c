@@ -1,5 +1,5 @@
-/* pool.c: pools on channel blocks, of images or of the frames of volumes. Windows overlap, so a tile of output pixels is computed by columns:
- * first every input column under the tile is reduced over the window's rows, one accumulator a column, then
+/* pool.c: pools on channel blocks, of images or of the frames of volumes. Windows overlap, so a tile of output pixels is
+ * computed by columns: first every input column under the tile is reduced over the window's rows, one accumulator a column, then
  * the windows are put together from the columns. A 3x3 window with stride 2 so costs 3 loads for most
  * outputs, not 9. Windows of many rows or columns, and many windows that the edges clip, are loops instead: the code of a
  * layer has a bound, whatever its sizes. */
@@ -107,7 +107,7 @@ static Ref taken(const Pool *p, Ref at, int64_t offset) {
   return p->power ? pool_power(p->e, x, p->power) : x;
 }
 
-/* A loop over the window's frames that are inside, of which `src` is number 0, if there is more than one; returns the current one. */
+/* A loop over the window's frames that are inside, if it has more than one; `src` is number 0. Returns the current one. */
 static Ref frames_begin(const Pool *p, Loop *l, Ref src, int count, Ref *acc) {
   if (p->w.kd == 1) return src;
   loop_begin(p->e, l, p->first, p->end, 1, count, acc);

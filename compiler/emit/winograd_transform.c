@@ -27,8 +27,8 @@ static ResidueImage residue_image(const Winograd *w, Ref number) {
   Ref residues = const_i64(e, k->row_residues * k->col_residues), cols = const_i64(e, k->col_residues);
   Ref residue = LLVMBuildSRem(e->b, number, residues, "");
   return (ResidueImage){LLVMBuildSDiv(e->b, number, residues, ""),
-                      add_i(e, LLVMBuildSDiv(e->b, residue, cols, ""), const_i64(e, k->first_row)),
-                      add_i(e, LLVMBuildSRem(e->b, residue, cols, ""), const_i64(e, k->first_col))};
+                        add_i(e, LLVMBuildSDiv(e->b, residue, cols, ""), const_i64(e, k->first_row)),
+                        add_i(e, LLVMBuildSRem(e->b, residue, cols, ""), const_i64(e, k->first_col))};
 }
 
 /* The row or column of the result that is number `i` of a residue. */

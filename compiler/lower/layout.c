@@ -228,7 +228,8 @@ static bool is_image(const Value *v) { return v->type == T_F32 && v->shape.rank 
 /* Can places in the window of a pool, in bytes from the map, be computed in 64 bits, wherever it lies? */
 static bool window_fits(const Node *n) {
   const Window *w = &n->win;
-  const int64_t part[] = {w->kd, w->kh, w->kw, w->sd, w->sh, w->sw, w->dd, w->dh, w->dw, w->front, w->top, w->left, w->back, w->bottom, w->right};
+  const int64_t part[] = {w->kd, w->kh, w->kw, w->sd, w->sh, w->sw, w->dd, w->dh, w->dw,
+                          w->front, w->top, w->left, w->back, w->bottom, w->right};
   int64_t largest = 1;
   for (size_t i = 0; i < COUNT(part); i++) {
     if (part[i] > largest) largest = part[i];

@@ -423,11 +423,12 @@ int winograd_regions(const WinogradForm *f);
 int64_t winograd_region(int chunk, int nb, int lanes);
 
 /* A dilated convolution is one of dilation 1 for each residue: the pixels whose row and column leave the same remainder
- * modulo the dilation. Residues of one size are the images of a map; an undilated convolution has a single one, of the images themselves. */
+ * modulo the dilation. Residues of one size are the images of a map; an undilated convolution has a single map, of the
+ * images themselves. */
 typedef struct WinogradMap {
   int64_t images, rows, cols;          /* of the result */
   int64_t first_row, first_col;        /* the first residue */
-  int64_t row_residues, col_residues;      /* of each image */
+  int64_t row_residues, col_residues;  /* of each image */
 } WinogradMap;
 enum { WINOGRAD_MAPS = 4 }; /* residues have two sizes in each dimension */
 /* Of the result y; returns how many. The first has the largest residues. */

@@ -83,7 +83,8 @@ static int strips_end(const Build *b, int first) {
   const Graph *g = b->graph;
   int last = first;
   if (!makes_rows(g->node[first])) return first;
-  while (last + 1 < g->n_node && makes_rows(g->node[last + 1]) && g->node[last + 1]->out[0]->batched == g->node[first]->out[0]->batched) {
+  bool batched = g->node[first]->out[0]->batched;
+  while (last + 1 < g->n_node && makes_rows(g->node[last + 1]) && g->node[last + 1]->out[0]->batched == batched) {
     if (bytes_of(g->node[last]->out[0]) <= (double)b->target->l2 / 2 || !continues(b, first, last + 1)) break;
     last++;
   }
