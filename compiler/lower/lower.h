@@ -577,7 +577,8 @@ void note_print(const Build *b, Buffer *out);
 
 /* ==== weights.c: weights that are the model's last input: a file, or memory, of this head and build->weights ==== */
 
-enum { WEIGHTS_ID = 16 }; /* where the SHA-256 of the data begins */
+/* Offsets in the head, which is little endian: the format's version, the size of all, the SHA-256 of the data. */
+enum { WEIGHTS_VERSION = 4, WEIGHTS_SIZE = 8, WEIGHTS_ID = 16 };
 bool weights_are_input(const Build *b);
 int64_t weights_input_size(const Build *b); /* bytes, with the head */
 void weights_make_head(Build *b);

@@ -5,9 +5,6 @@
 #include "resnetcc_rt.h"
 #include <string.h>
 
-/* Offsets in the head, which is little endian. */
-enum { HEAD_VERSION = 4, HEAD_SIZE = 8 };
-
 bool weights_are_input(const Build *b) { return b->options->weights != WEIGHTS_EMBED; }
 
 int64_t weights_input_size(const Build *b) { return (int64_t)sizeof b->weights_head + b->weights_size; }
@@ -21,8 +18,8 @@ void weights_make_head(Build *b) {
   uint8_t *head = b->weights_head;
   memset(head, 0, sizeof b->weights_head);
   move_bytes(head, RCC_WEIGHTS_MAGIC, 4);
-  put(head + HEAD_VERSION, RCC_WEIGHTS_VERSION, 4);
-  put(head + HEAD_SIZE, (uint64_t)weights_input_size(b), 8);
+  put(head + WEIGHTS_VERSION, RCC_WEIGHTS_VERSION, 4);
+  put(head + WEIGHTS_SIZE, (uint64_t)weights_input_size(b), 8);
   sha256_add(&s, b->weights, (size_t)b->weights_size);
   sha256_end(&s, head + WEIGHTS_ID);
 }

@@ -31,9 +31,10 @@ static void check_file(Context *cx, const uint8_t *data, size_t size, Search *s)
   enum { HEAD = sizeof((Build *)0)->weights_head };
   uint8_t id[SHA256_BYTES];
   if (size < HEAD || !same_bytes(data, RCC_WEIGHTS_MAGIC, 4)) fail(cx, "is no file of weights");
-  if (number_at(data + 4, 4) != RCC_WEIGHTS_VERSION) fail(cx, "has weights in a format that this resnetcc does not know");
-  if (number_at(data + 8, 8) != size) {
-    fail(cx, "has %zu bytes of weights, not %llu", size, (unsigned long long)number_at(data + 8, 8));
+  if (number_at(data + WEIGHTS_VERSION, 4) != RCC_WEIGHTS_VERSION)
+    fail(cx, "has weights in a format that this resnetcc does not know");
+  if (number_at(data + WEIGHTS_SIZE, 8) != size) {
+    fail(cx, "has %zu bytes of weights, not %llu", size, (unsigned long long)number_at(data + WEIGHTS_SIZE, 8));
   }
   Sha256 sum = sha256_begin();
   sha256_add(&sum, data + HEAD, size - HEAD);
