@@ -46,14 +46,21 @@ static int read_notes(const File *f, uint64_t at, uint64_t size, NoteFound *foun
   return n;
 }
 
-static bool is_inside(const File *f, uint64_t at, uint64_t size) { return at <= f->size && size <= f->size - at; }
+/* The same, wherever they are said to be. */
+static int read_notes_at(const File *f, uint64_t at, uint64_t size, NoteFound *found, void *data) {
+  return at <= f->size && size <= f->size - at ? read_notes(f, at, size, found, data) : 0;
+}
+
+/* Of a table, entry i of `size` bytes; the head says where it is and how many bytes an entry has. False: there is none. */
+static bool get_entry(const File *f, uint64_t table, uint64_t entry_size, uint64_t i, void *to, size_t size) {
+  return entry_size == size && table <= f->size && get(f, table + i * size, to, size);
+}
 
 static int notes_of_sections(const File *f, const Elf64_Ehdr *head, NoteFound *found, void *data) {
   int n = 0;
-  for (uint64_t i = 0; i < head->e_shnum; i++) {
-    Elf64_Shdr s;
-    if (head->e_shentsize != sizeof s || head->e_shoff > f->size || !get(f, head->e_shoff + i * sizeof s, &s, sizeof s)) break;
-    if (s.sh_type == SHT_NOTE && is_inside(f, s.sh_offset, s.sh_size)) n += read_notes(f, s.sh_offset, s.sh_size, found, data);
+  Elf64_Shdr s;
+  for (uint64_t i = 0; i < head->e_shnum && get_entry(f, head->e_shoff, head->e_shentsize, i, &s, sizeof s); i++) {
+    if (s.sh_type == SHT_NOTE) n += read_notes_at(f, s.sh_offset, s.sh_size, found, data);
   }
   return n;
 }
@@ -61,10 +68,9 @@ static int notes_of_sections(const File *f, const Elf64_Ehdr *head, NoteFound *f
 /* For programs that have lost their sections. */
 static int notes_of_segments(const File *f, const Elf64_Ehdr *head, NoteFound *found, void *data) {
   int n = 0;
-  for (uint64_t i = 0; i < head->e_phnum; i++) {
-    Elf64_Phdr p;
-    if (head->e_phentsize != sizeof p || head->e_phoff > f->size || !get(f, head->e_phoff + i * sizeof p, &p, sizeof p)) break;
-    if (p.p_type == PT_NOTE && is_inside(f, p.p_offset, p.p_filesz)) n += read_notes(f, p.p_offset, p.p_filesz, found, data);
+  Elf64_Phdr p;
+  for (uint64_t i = 0; i < head->e_phnum && get_entry(f, head->e_phoff, head->e_phentsize, i, &p, sizeof p); i++) {
+    if (p.p_type == PT_NOTE) n += read_notes_at(f, p.p_offset, p.p_filesz, found, data);
   }
   return n;
 }
