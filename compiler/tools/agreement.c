@@ -110,12 +110,12 @@ void json_agreement(const Report *r, FILE *f) {
   json_member_int(", ", "agree", r->n_agree, f);
   fputs(",\n  \"data_sets\": [", f);
   for (int i = 0; i < r->n_set; i++) {
-    fputs(i ? ",\n    " : "\n    ", f);
+    fputs(json_between_items(i), f);
     put_set(&r->set[i], f);
   }
   fputs("],\n  \"nodes\": [", f);
   for (int i = 0; i < r->n_node; i++) {
-    fputs(i ? ",\n    " : "\n    ", f);
+    fputs(json_between_items(i), f);
     put_node(&r->node[i], f);
   }
   fputs("]}", f);

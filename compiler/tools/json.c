@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a list whose items have a line each. */
-static const char *between_items(int i) { return i ? ",\n    " : "\n    "; }
-
 /* ==== the model ==== */
 
 static void put_dims(const ModelTensor *t, FILE *f) {
@@ -51,7 +48,7 @@ static void put_model(const ModelSummary *m, FILE *f) {
 static void put_operators(const ModelSummary *m, FILE *f) {
   fputs(",\n \"operators\": [", f);
   for (int i = 0; i < m->n_op; i++) {
-    fputs(between_items(i), f);
+    fputs(json_between_items(i), f);
     json_member_text("{", "name", m->op[i].name, f);
     json_member_int(", ", "count", m->op[i].count, f);
     json_member_text(", ", "node", m->op[i].node, f);
@@ -64,7 +61,7 @@ static void put_operators(const ModelSummary *m, FILE *f) {
 static void put_refusals(const Report *r, FILE *f) {
   fputs(",\n \"refused\": [", f);
   for (int i = 0; i < r->n_refusal; i++) {
-    fputs(between_items(i), f);
+    fputs(json_between_items(i), f);
     json_member_text("{", "node", r->refusal[i].node, f);
     json_member_text(", ", "op", r->refusal[i].op, f);
     json_member_text(", ", "reason", r->refusal[i].reason, f);
@@ -141,7 +138,7 @@ static void put_buffer(const ReportBuffer *b, FILE *f) {
 static void put_kernels(const Report *r, FILE *f) {
   fputs(",\n \"kernels\": [", f);
   for (int i = 0; i < r->n_kernel; i++) {
-    fputs(between_items(i), f);
+    fputs(json_between_items(i), f);
     json_member_text("{", "symbol", r->kernel[i].symbol, f);
     json_member_text(", ", "key", r->kernel[i].key, f);
     fputc('}', f);
@@ -153,7 +150,7 @@ static void put_imported(const Report *r, FILE *f) {
   fputs(",\n \"imported\": [", f);
   for (int i = 0; i < r->n_imported; i++) {
     const ReportImported *n = &r->imported[i];
-    fputs(between_items(i), f);
+    fputs(json_between_items(i), f);
     json_member_text("{", "node", n->node, f);
     json_member_text(", ", "operator", n->op, f);
     json_member_text(", ", "what", n->what, f);
@@ -184,12 +181,12 @@ static void put_code(const Report *r, FILE *f) {
   put_sizes(r, f);
   fputs(",\n \"layers\": [", f);
   for (int i = 0; i < r->n_layer; i++) {
-    fputs(between_items(i), f);
+    fputs(json_between_items(i), f);
     put_layer(r, &r->layer[i], f);
   }
   fputs("],\n \"buffers\": [", f);
   for (int i = 0; i < r->n_buffer; i++) {
-    fputs(between_items(i), f);
+    fputs(json_between_items(i), f);
     put_buffer(&r->buffer[i], f);
   }
   fputs("]", f);

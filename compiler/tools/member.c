@@ -25,6 +25,8 @@ static void put_double(double v, FILE *f) {
   else fputs("null", f);
 }
 
+const char *json_between_items(int i) { return i ? ",\n    " : "\n    "; }
+
 /* ==== members; `between` stands between them and what comes before ==== */
 
 void json_member_text(const char *between, const char *name, const char *s, FILE *f) {

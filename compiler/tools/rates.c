@@ -100,7 +100,7 @@ static void put_bench(const ReportBench *b, FILE *f) {
 void json_bench(const Report *r, FILE *f) {
   fputs(",\n \"bench\": [", f);
   for (int i = 0; i < r->n_bench; i++) {
-    fputs(i ? ",\n    " : "\n    ", f);
+    fputs(json_between_items(i), f);
     put_bench(&r->bench[i], f);
   }
   fputc(']', f);

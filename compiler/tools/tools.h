@@ -400,6 +400,7 @@ void print_times(const Report *r, FILE *f);      /* --profile: a table of the la
 
 void json_text(const char *s, size_t n, FILE *f); /* as a string of JSON, in UTF-8 */
 void json_string(const char *s, FILE *f);            /* the same; null where it is NULL */
+const char *json_between_items(int i);               /* before item i of a list whose items have a line each */
 /* Members of an object; `between` stands between them and what comes before. */
 void json_member_text(const char *between, const char *name, const char *s, FILE *f);
 void json_member_int(const char *between, const char *name, int64_t v, FILE *f);
