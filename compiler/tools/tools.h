@@ -44,6 +44,7 @@ typedef struct ToolOptions {
   double rtol;             /* verify: what may differ, of the largest output; 0: not given */
   bool per_node;
   const char *save, *against;
+  const char *weights;     /* verify: the file that is held against an object; NULL: not given */
   FileList image, in, out; /* run */
   int64_t top;             /* classes that run shows; 0: not given */
   double seconds;          /* bench: of each configuration; 0: not given */

@@ -108,8 +108,24 @@ static double tolerance_of(const Verify *v) {
   return rounds ? 1e-4 : 1e-5;
 }
 
+/* --weights: nothing runs. */
+static int verify_weights(Context *cx, const ToolOptions *opt) {
+  const char *object = opt->compile.input;
+  if (opt->operand.n) fail(cx, "--weights: there is nothing to compare with data sets; leave them out");
+  weights_verify(cx, opt->weights, object);
+  if (!opt->json) {
+    printf("%s holds the weights of %s\n", printable_text(cx, opt->weights), printable_text(cx, object));
+    return 0;
+  }
+  json_member_text("{", "object", object, stdout);
+  json_member_text(", ", "weights", opt->weights, stdout);
+  printf("}\n");
+  return 0;
+}
+
 static int verify_model(Context *cx, const ToolOptions *opt) {
   cx->file = input_name(&opt->compile);
+  if (opt->weights) return verify_weights(cx, opt);
   Verify v = {.cx = cx, .opt = opt, .runner = runner_open(cx, opt, opt->compile.input)};
   if (opt->per_node && !view(&v)->build) fail(cx, "--per-node: a shared library has no layers to look at; name the ONNX file");
   if (opt->against) v.other = runner_open(cx, opt, opt->against);

@@ -42,6 +42,20 @@ int main(void) {
 END
 (head -c 20 net.weights && printf 'x' && tail -c +22 net.weights) >changed.weights
 head -c 100 net.weights >short.weights
+size=$(wc -c <net.weights)
+(head -c $((size - 1)) net.weights && printf 'x') >damaged.weights
+succeeds verify --weights net.weights net.o
+holds "$work.out" "net.weights holds the weights of net.o"
+succeeds verify net.o --weights=net.weights --json
+holds "$work.out" '{"object": "net.o", "weights": "net.weights"}'
+refuses "damaged.weights: its weights are damaged: the SHA-256 is another" verify --weights damaged.weights net.o
+refuses "changed.weights: its weights are damaged" verify --weights changed.weights net.o
+refuses "short.weights: has 100 bytes of weights, not $size" verify --weights short.weights net.o
+refuses "net.o: is no file of weights" verify --weights net.o net.o
+refuses "inside.o: holds no model whose weights are an input" verify --weights net.weights inside.o
+refuses "leave them out" verify --weights net.weights net.o .
+succeeds "$tiny" -mcpu=x86-64-v3 -o other.o --weights=file
+refuses "other.o: needs other weights than those of net.weights" verify --weights net.weights other.o
 $CC -std=c11 -Wall -Wextra -pedantic -Werror $RESNETCC_CFLAGS -I"$here/../../runtime" program.c net.o inside.o "$RESNETCC_RT" -pthread \
   -o program && ./program || failed "a program with weights of their own: status $?"
 
