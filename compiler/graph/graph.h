@@ -365,7 +365,7 @@ struct Graph {
   const char **label;    /* --labels: the classes' names, UTF-8 */
   int n_label;
   Map node_number;       /* import, with -g: by its name, where a node stands in the model's file, an int from 1 on */
-  const uint8_t *sha256, *external_sha256; /* import: of the model's file, and of those below, one behind the other; NULL: none */
+  const uint8_t *sha256, *external_sha256; /* import_hashes: of the model's file, and of those below, one behind the other; NULL: none */
   const char **external; /* import: the files that hold data of the model */
   int n_external;
 };

@@ -9,6 +9,8 @@
 /* Reads the model file opt->input into a graph of the newest operator versions (attributes that became inputs are
  * inputs, Constant nodes and initializers are constants). */
 Graph *import_model(Context *cx, const Options *opt);
+/* Sets the hashes of the files that a model was read from, which an object's note has: reading them takes as long as import. */
+void import_hashes(Graph *g);
 /* The same from memory; `folder` is where external data lies, NULL: none allowed. */
 Graph *import_bytes(Context *cx, const Options *opt, const void *data, size_t size, const char *folder);
 /* A serialized TensorProto as a constant; it carries the tensor's name. */
@@ -146,8 +148,8 @@ ProtobufCMessage *wire_unpack(Context *cx, const ProtobufCMessageDescriptor *typ
 
 /* ==== model.c ==== */
 
-/* The file's message, and the hash of its bytes unless that is NULL. Fails where it is none of ONNX. */
-const Onnx__ModelProto *read_model(Context *cx, const char *path, const uint8_t **sha256);
+/* The file's message. Fails where it is none of ONNX. */
+const Onnx__ModelProto *read_model(Context *cx, const char *path);
 
 /* ==== node.c ==== */
 

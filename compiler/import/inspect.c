@@ -191,7 +191,7 @@ ModelSummary inspect_bytes(Context *cx, const void *data, size_t size) {
 }
 
 ModelSummary inspect_model(Context *cx, const char *path) {
-  ModelSummary m = summary_of(cx, read_model(cx, path, NULL));
+  ModelSummary m = summary_of(cx, read_model(cx, path));
   m.file = path;
   return m;
 }

@@ -124,48 +124,52 @@ Graph *import_bytes(Context *cx, const Options *opt, const void *data, size_t si
   return build(cx, opt, (const Onnx__ModelProto *)m, folder);
 }
 
+const Onnx__ModelProto *read_model(Context *cx, const char *path) {
+  size_t size;
+  const char *error;
+  void *data = file_map(cx, path, &size);
+  sniff(cx, data, size);
+  ProtobufCMessage *m = wire_unpack(cx, &onnx__model_proto__descriptor, data, size, &error);
+  file_unmap(data, size);
+  if (!m) fail(cx, "%s", error);
+  return (const Onnx__ModelProto *)m;
+}
+
+Graph *import_model(Context *cx, const Options *opt) {
+  return build(cx, opt, read_model(cx, opt->input), path_folder(cx, opt->input));
+}
+
+/* ==== what they were read from ==== */
+
+static void add_file(Context *cx, Sha256 *s, const char *path) {
+  size_t size;
+  void *data = file_map(cx, path, &size);
+  sha256_add(s, data, size);
+  file_unmap(data, size);
+}
+
 static uint8_t *finished(Context *cx, Sha256 *s) {
   uint8_t *hash = alloc(cx, SHA256_BYTES);
   sha256_end(s, hash);
   return hash;
 }
 
-const Onnx__ModelProto *read_model(Context *cx, const char *path, const uint8_t **sha256) {
-  Sha256 s = sha256_begin();
-  size_t size;
-  const char *error;
-  void *data = file_map(cx, path, &size);
-  sniff(cx, data, size);
-  ProtobufCMessage *m = wire_unpack(cx, &onnx__model_proto__descriptor, data, size, &error);
-  if (m && sha256) sha256_add(&s, data, size);
-  file_unmap(data, size);
-  if (!m) fail(cx, "%s", error);
-  if (sha256) *sha256 = finished(cx, &s);
-  return (const Onnx__ModelProto *)m;
-}
-
 /* Of the files with external data, each once, in the order of their first use. */
 static const uint8_t *external_sha256(Graph *g) {
-  Context *cx = g->cx;
   Sha256 s = sha256_begin();
   Map seen = {0};
   if (g->n_external == 0) return NULL;
   for (int i = 0; i < g->n_external; i++) {
     if (map_get(&seen, g->external[i])) continue;
-    map_put(cx, &seen, g->external[i], g);
-    size_t size;
-    void *data = file_map(cx, g->external[i], &size);
-    sha256_add(&s, data, size);
-    file_unmap(data, size);
+    map_put(g->cx, &seen, g->external[i], g);
+    add_file(g->cx, &s, g->external[i]);
   }
-  return finished(cx, &s);
+  return finished(g->cx, &s);
 }
 
-Graph *import_model(Context *cx, const Options *opt) {
-  const uint8_t *sha256;
-  const Onnx__ModelProto *model = read_model(cx, opt->input, &sha256);
-  Graph *g = build(cx, opt, model, path_folder(cx, opt->input));
-  g->sha256 = sha256;
+void import_hashes(Graph *g) {
+  Sha256 s = sha256_begin();
+  add_file(g->cx, &s, g->opt->input);
+  g->sha256 = finished(g->cx, &s);
   g->external_sha256 = external_sha256(g);
-  return g;
 }

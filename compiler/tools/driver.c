@@ -206,6 +206,7 @@ static void after_pass(void *watch, Graph *g, const Pass *p) {
 static Graph *front(Context *cx, const ToolOptions *opt, const Paths *paths, Watch *w) {
   double last = wall_seconds();
   Graph *g = import_model(cx, &opt->compile);
+  import_hashes(g);
   print_time(opt, "import", &last);
   for (int i = 0; i < g->n_external; i++) paths_check_input(cx, paths, g->external[i]);
   if (paths->n_report) w->history = history_new(g);
