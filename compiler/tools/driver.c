@@ -78,7 +78,7 @@ static void write_code(Build *b, const ToolOptions *opt, const Paths *paths, Rep
   report_code(r, b);
   if (opt->report.n) report_call(r, b);
   r->object = (int64_t)(object.size + object.tail_size);
-  if (opt->profile) report_times(r, b, &object, opt->threads.n ? (int)opt->threads.value[0] : 1);
+  if (opt->profile) report_times(r, b, &object, threads_of(opt));
   if (opt->report.n && b->options->emit == EMIT_OBJ) report_goldens(r, b, &object);
   object_free(&object);
 }

@@ -323,11 +323,10 @@ static void run_tensors(Run *r, const FileList *files) {
     check_input(r, files->path[i], &t, &m->inputs[i]);
     in[i] = t.data;
   }
-  int threads = r->opt->threads.n ? (int)r->opt->threads.value[0] : 1;
   r->cx->file = r->opt->compile.input;
   if (r->batch != 1) {
     instance_close(r->instance);
-    r->instance = instance_open(r->cx, m, r->batch, threads);
+    r->instance = instance_open(r->cx, m, r->batch, threads_of(r->opt));
   }
   run_on(r, files->n ? files->path[0] : r->opt->compile.input, in, 0);
 }
@@ -365,7 +364,7 @@ static int run_model(Context *cx, const ToolOptions *opt) {
   if (opt->compile.labels) name_classes(&r, opt->compile.labels);
   r.runner = runner_open(cx, opt, opt->compile.input);
   r.model = runner_view(r.runner)->model;
-  r.instance = instance_open(cx, r.model, 1, opt->threads.n ? (int)opt->threads.value[0] : 1);
+  r.instance = instance_open(cx, r.model, 1, threads_of(opt));
   cx->file = opt->compile.input;
   check_labels(&r);
   if (pictures.n) run_pictures(&r, &pictures);

@@ -57,6 +57,8 @@ typedef struct ToolOptions {
 /* Does a command's work in an arena. What that returns, or 1 with cx->error set, which --json has printed as well. */
 int work(Context *cx, const ToolOptions *opt, int (*command)(Context *cx, const ToolOptions *opt));
 
+int threads_of(const ToolOptions *opt); /* that a run is lent, of a command that takes one number */
+
 /* ==== driver.c, inspect.c, verify.c, bench.c, run.c: the commands ==== */
 
 enum { DIFFERS = 2 }; /* what verify_command returns where it found a difference */

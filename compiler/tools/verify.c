@@ -12,8 +12,6 @@ typedef struct Verify {
   Report *report;
 } Verify;
 
-static int threads_of(const ToolOptions *opt) { return opt->threads.n ? (int)opt->threads.value[0] : 1; }
-
 static const RunnerView *view(const Verify *v) { return runner_view(v->runner); }
 
 /* ==== the sets ==== */

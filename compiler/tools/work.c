@@ -1,5 +1,7 @@
-/* work.c: what every command does around its work: memory, and one way to end where it can't go on. */
+/* work.c: what every command does around its work: memory, and one way to end where it can't go on; threads to lend. */
 #include "tools.h"
+
+int threads_of(const ToolOptions *opt) { return opt->threads.n ? (int)opt->threads.value[0] : 1; }
 
 int work(Context *cx, const ToolOptions *opt, int (*command)(Context *cx, const ToolOptions *opt)) {
   volatile int status = 1;
