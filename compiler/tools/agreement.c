@@ -2,18 +2,10 @@
 #include "tools.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* ==== tables ==== */
 
 enum { SET_WIDTH = 20, NAME_WIDTH = 18, NODE_WIDTH = 28, ALGORITHM_WIDTH = 16, OP_WIDTH = 17 };
-
-/* The end of a name that is too long, which tells more than its beginning. */
-static const char *shortened(const Report *r, const char *name, int width) {
-  const char *s = printable_text(r->cx, name);
-  int n = (int)strlen(s);
-  return n <= width ? s : format_text(r->cx, "...%s", s + n - (width - 3));
-}
 
 static const char *share(Context *cx, int64_t n, int64_t of) {
   return of ? format_text(cx, "%" PRId64 "/%" PRId64, n, of) : "";
@@ -32,8 +24,8 @@ static void print_place(const Report *r, const ReportOutput *o, FILE *f) {
 
 static void print_output(const Report *r, const char *set, const ReportOutput *o, FILE *f) {
   bool five = o->rows && o->shape.d[o->shape.rank == 1 ? 0 : 1] > 5;
-  fprintf(f, "%-*s %-*s %9.1e %9.4g %6s %6s%s\n", SET_WIDTH, shortened(r, set, SET_WIDTH), NAME_WIDTH,
-          shortened(r, o->name, NAME_WIDTH), o->error, o->ulp, share(r->cx, o->top1, o->rows),
+  fprintf(f, "%-*s %-*s %9.1e %9.4g %6s %6s%s\n", SET_WIDTH, shortened(r->cx, set, SET_WIDTH), NAME_WIDTH,
+          shortened(r->cx, o->name, NAME_WIDTH), o->error, o->ulp, share(r->cx, o->top1, o->rows),
           five ? share(r->cx, o->top5, o->rows) : "", o->agrees ? "" : "  no");
   if (!o->agrees) print_place(r, o, f);
 }
@@ -51,8 +43,8 @@ static void print_nodes(const Report *r, FILE *f) {
   fprintf(f, "\n%4s %-*s %-*s %-*s %9s\n", "", NODE_WIDTH, "node", OP_WIDTH, "operator", ALGORITHM_WIDTH, "algorithm", "max error");
   for (int i = 0; i < r->n_node; i++) {
     const ReportNode *n = &r->node[i];
-    fprintf(f, "%4d %-*s %-*s %-*s %9.1e%s\n", i, NODE_WIDTH, shortened(r, n->node, NODE_WIDTH), OP_WIDTH,
-            shortened(r, n->op, OP_WIDTH), ALGORITHM_WIDTH, shortened(r, n->algorithm, ALGORITHM_WIDTH), n->output.error,
+    fprintf(f, "%4d %-*s %-*s %-*s %9.1e%s\n", i, NODE_WIDTH, shortened(r->cx, n->node, NODE_WIDTH), OP_WIDTH,
+            shortened(r->cx, n->op, OP_WIDTH), ALGORITHM_WIDTH, shortened(r->cx, n->algorithm, ALGORITHM_WIDTH), n->output.error,
             n->output.agrees ? "" : " no");
   }
   fprintf(f, "\n");

@@ -2,7 +2,6 @@
 #include "tools.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* ==== the table: a column a configuration ==== */
 
@@ -23,9 +22,7 @@ static void print_words(const Columns *c, const char *label, const char *(*word)
 }
 
 static const char *model_word(Context *cx, const ReportBench *b) {
-  const char *s = printable_text(cx, path_base(b->model));
-  int n = (int)strlen(s), room = COLUMN - 1;
-  return n <= room ? s : format_text(cx, "...%s", s + n - (room - 3));
+  return shortened(cx, path_base(b->model), COLUMN - 1);
 }
 static const char *threads_word(Context *cx, const ReportBench *b) { return format_text(cx, "%d", b->threads); }
 static const char *images_word(Context *cx, const ReportBench *b) { return format_text(cx, "%" PRId64, b->images); }

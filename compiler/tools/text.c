@@ -9,6 +9,12 @@ enum { LINE_LENGTH = 126 };
 
 static const char *shown(const Report *r, const char *name) { return printable_text(r->cx, name); }
 
+const char *shortened(Context *cx, const char *name, int width) {
+  const char *s = printable_text(cx, name);
+  int n = (int)strlen(s);
+  return n <= width ? s : format_text(cx, "...%s", s + n - (width - 3));
+}
+
 /* ==== inspect ==== */
 
 static void print_tensors(const Report *r, const char *what, const ModelTensor *t, int n, FILE *f) {

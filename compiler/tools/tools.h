@@ -392,6 +392,8 @@ void report_history(Report *r, const History *h);
 
 /* ==== text.c: a report for people ==== */
 
+/* A name as a terminal may show it; the end of one that is too long, which tells more than its beginning. */
+const char *shortened(Context *cx, const char *name, int width);
 void print_model(const Report *r, FILE *f);      /* inspect */
 void print_buffers(const Report *r, FILE *f);    /* --report: sizes, a line for every buffer */
 void print_accuracy(const Report *r, FILE *f);   /* and the errors, where there are some */
