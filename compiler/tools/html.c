@@ -68,12 +68,6 @@ static void bytes_cell(Buffer *out, Context *cx, double n) {
 
 /* ==== summary ==== */
 
-static double all_seconds(const Report *r) {
-  double sum = 0;
-  for (int i = 0; i < r->n_layer; i++) sum += r->layer[i].seconds;
-  return sum;
-}
-
 static double all_gflop(const Report *r) {
   double sum = 0;
   for (int i = 0; i < r->n_layer; i++) sum += r->layer[i].gflop;
@@ -84,7 +78,7 @@ static double rate_of(const ReportLayer *l) { return l->seconds > 0 ? l->gflop /
 
 /* What to look at next, the most worth first; NULL: nothing is odd. */
 static const char *advice(const Report *r) {
-  double original = 0, slow = 0, all = all_seconds(r);
+  double original = 0, slow = 0, all = report_seconds(r);
   int n = 0;
   for (int i = 0; i < r->n_layer; i++) {
     const ReportLayer *l = &r->layer[i];
@@ -117,7 +111,7 @@ static void put_summary(Buffer *out, const Report *r) {
   if (r->object) put_row(out, "object", format_text(cx, "%s, of which %s are code and tables", bytes_text(cx, (double)r->object), bytes_text(cx, (double)(r->object - r->weights))));
   put_row(out, "multiply-adds", format_text(cx, "%.3f billion", all_gflop(r) / 2));
   if (r->runs) {
-    double s = all_seconds(r);
+    double s = report_seconds(r);
     put_row(out, "time", format_text(cx, "%.3f ms with %d thread%s, %.1f %% of the peak, counting what direct convolutions take", 1e3 * s, r->threads, r->threads > 1 ? "s" : "", 100 * all_gflop(r) / s / r->peak));
   } else {
     put_row(out, "time", "not measured: --profile measures it");
@@ -149,7 +143,8 @@ static const char *why_text(Context *cx, const ReportLayer *l) {
   return format_text(cx, "%.3f ms %s; next %s, %.3f", chosen->ms, chosen->measured ? "measured" : "estimated", other->name, other->ms);
 }
 
-static void put_layer(Buffer *out, const Report *r, int i) {
+/* `all` are the seconds of all layers. */
+static void put_layer(Buffer *out, const Report *r, int i, double all) {
   Context *cx = r->cx;
   const ReportLayer *l = &r->layer[i];
   buffer_printf(out, "<tr data-layer=\"%d\">", i);
@@ -162,7 +157,7 @@ static void put_layer(Buffer *out, const Report *r, int i) {
   number_cell(out, l->gflop > 0 ? format_text(cx, "%.4f", l->gflop) : "");
   bytes_cell(out, cx, l->bytes);
   if (r->runs) {
-    double share = l->seconds / all_seconds(r);
+    double share = l->seconds / all;
     bool rated = l->gflop > 0 && l->seconds > 0;
     number_cell(out, format_text(cx, "%.4f", 1e3 * l->seconds));
     number_cell(out, rated ? format_text(cx, "%.1f", rate_of(l)) : "");
@@ -176,7 +171,8 @@ static void put_layers(Buffer *out, const Report *r) {
   begin_section(out, "layers", "Layers");
   begin_table(out, r->runs ? "#layer|node|operator|shape|algorithm|why|#GFLOP|#moves|#ms|#GFLOP/s|#% of peak|% of time"
                            : "#layer|node|operator|shape|algorithm|why|#GFLOP|#moves");
-  for (int i = 0; i < r->n_layer; i++) put_layer(out, r, i);
+  double all = report_seconds(r);
+  for (int i = 0; i < r->n_layer; i++) put_layer(out, r, i, all);
   end_table(out);
   put(out, "</section>\n");
 }

@@ -207,17 +207,11 @@ static void put_profile(const Report *r, FILE *f) {
   fputc('}', f);
 }
 
-static double total_seconds(const Report *r) {
-  double sum = 0;
-  for (int i = 0; i < r->n_layer; i++) sum += r->layer[i].seconds;
-  return sum;
-}
-
 void json_report(const Report *r, FILE *f) {
   json_member_text("{", "format", REPORT_FORMAT, f);
   fputs(",\n \"model\": ", f);
   put_model(&r->model, f);
-  if (r->runs) json_member_number(",\n ", "total_ms", 1e3 * total_seconds(r), f);
+  if (r->runs) json_member_number(",\n ", "total_ms", 1e3 * report_seconds(r), f);
   if (r->triple) put_code(r, f);
   else if (!r->n_set && !r->n_bench) put_inspection(r, f);
   if (r->n_set) json_agreement(r, f);

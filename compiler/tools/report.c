@@ -193,7 +193,6 @@ void report_call(Report *r, const Build *b) {
   Context *cx = b->graph->cx;
   Buffer text = {0};
   header_print(b, &text);
-  buffer_add(&text, "", 1);
   const char *at = strstr(text.data, format_text(cx, "\nint %s_run(", b->graph->name)), *end = at ? strchr(at, ';') : NULL;
   r->call = end ? copy_bytes_as_text(cx, at + 1, (size_t)(end - at)) : NULL;
   buffer_free(&text);
@@ -206,6 +205,12 @@ void report_code(Report *r, const Build *b) {
   }
   r->kernel = b->kernel;
   r->n_kernel = b->n_kernel;
+}
+
+double report_seconds(const Report *r) {
+  double sum = 0;
+  for (int i = 0; i < r->n_layer; i++) sum += r->layer[i].seconds;
+  return sum;
 }
 
 ReportError report_error(const Context *failed) {

@@ -362,6 +362,7 @@ Report *report_of_table(Context *cx, const char *file, const rcc_model *m); /* o
 const char *algorithm_of(const Node *n);          /* after select; "": the operator has one only */
 void report_code(Report *r, const Build *b);      /* after object_emit: phases, symbols and kernels */
 void report_call(Report *r, const Build *b);      /* the prototype of NAME_run, of the header */
+double report_seconds(const Report *r);           /* of all layers */
 ReportError report_error(const Context *failed);  /* while that lives */
 
 /* ==== accuracy.c, profile.c: what a report has by running the object, or parts of it, here ==== */
