@@ -12,7 +12,6 @@ struct History {
 History *history_new(const Graph *g) {
   History *h = alloc(g->cx, sizeof *h);
   *h = (History){.cx = g->cx, .model = graph_copy(g->cx, g)};
-  h->gone = alloc_n(g->cx, (size_t)g->n_node + 1, sizeof *h->gone);
   pass_shape(h->model);
   h->gone = alloc_n(g->cx, (size_t)h->model->n_node + 1, sizeof *h->gone);
   return h;
