@@ -37,9 +37,15 @@ static void put_row(Buffer *out, const char *name, const char *value) {
   put(out, "</dd>\n");
 }
 
+static void put_paragraph(Buffer *out, const char *text) {
+  put(out, "<p>"), put_text(out, text), put(out, "</p>\n");
+}
+
 static void begin_section(Buffer *out, const char *id, const char *title) {
   buffer_printf(out, "<section id=\"%s\">\n<h2>%s</h2>\n", id, title);
 }
+
+static void end_section(Buffer *out) { put(out, "</section>\n"); }
 
 /* Columns as in "node|operator|#bytes": those with # are numbers. */
 static void begin_table(Buffer *out, const char *columns) {
@@ -116,7 +122,8 @@ static void put_summary(Buffer *out, const Report *r) {
   } else {
     put_row(out, "time", "not measured: --profile measures it");
   }
-  put(out, "</dl>\n</section>\n");
+  put(out, "</dl>\n");
+  end_section(out);
 }
 
 /* ==== the tables ==== */
@@ -174,24 +181,24 @@ static void put_layers(Buffer *out, const Report *r) {
   double all = report_seconds(r);
   for (int i = 0; i < r->n_layer; i++) put_layer(out, r, i, all);
   end_table(out);
-  put(out, "</section>\n");
+  end_section(out);
 }
 
 static void put_roofline(Buffer *out, const Report *r) {
   begin_section(out, "roofline", "Roofline");
   if (r->runs) {
-    put(out, "<p>"), put_text(out, format_text(r->cx, "Measured: %.1f GFLOP/s of multiply-adds in registers, %.1f GB/s to and from memory. A dot is a layer, its size the time.", r->peak, r->bandwidth)), put(out, "</p>\n");
+    put_paragraph(out, format_text(r->cx, "Measured: %.1f GFLOP/s of multiply-adds in registers, %.1f GB/s to and from memory. A dot is a layer, its size the time.", r->peak, r->bandwidth));
     put(out, "<div id=\"roof\"></div>\n");
   } else {
-    put(out, "<p>Nothing was measured: --profile runs the object and measures the peak and the memory.</p>\n");
+    put_paragraph(out, "Nothing was measured: --profile runs the object and measures the peak and the memory.");
   }
-  put(out, "</section>\n");
+  end_section(out);
 }
 
 static void put_memory(Buffer *out, const Report *r) {
   Context *cx = r->cx;
   begin_section(out, "memory", "Memory");
-  put(out, "<p>"), put_text(out, format_text(cx, "The workspace of one thread has %s. A rectangle is a buffer, from the layer that makes it to the last that reads it; paler ones lie in the place of another.", bytes_text(cx, (double)r->workspace))), put(out, "</p>\n");
+  put_paragraph(out, format_text(cx, "The workspace of one thread has %s. A rectangle is a buffer, from the layer that makes it to the last that reads it; paler ones lie in the place of another.", bytes_text(cx, (double)r->workspace)));
   put(out, "<div id=\"places\"></div>\n");
   begin_table(out, "value|place|#offset|#bytes|#first layer|#last layer|in the place of");
   for (int i = 0; i < r->n_buffer; i++) {
@@ -207,13 +214,13 @@ static void put_memory(Buffer *out, const Report *r) {
     put(out, "</tr>\n");
   }
   end_table(out);
-  put(out, "</section>\n");
+  end_section(out);
 }
 
 static void put_weights(Buffer *out, const Report *r) {
   Context *cx = r->cx;
   begin_section(out, "weights", "Weights");
-  put(out, "<p>"), put_text(out, format_text(cx, "%s in the object. Packed ones lie in the order of their use; where they are more than the model's, Winograd's transforms are stored.", bytes_text(cx, (double)r->weights))), put(out, "</p>\n");
+  put_paragraph(out, format_text(cx, "%s in the object. Packed ones lie in the order of their use; where they are more than the model's, Winograd's transforms are stored.", bytes_text(cx, (double)r->weights)));
   begin_table(out, "#layer|node|algorithm|#in the model|#packed|#more");
   for (int i = 0; i < r->n_layer; i++) {
     const ReportLayer *l = &r->layer[i];
@@ -228,7 +235,7 @@ static void put_weights(Buffer *out, const Report *r) {
     put(out, "</tr>\n");
   }
   end_table(out);
-  put(out, "</section>\n");
+  end_section(out);
 }
 
 static void put_changes(Buffer *out, const Report *r) {
@@ -247,17 +254,17 @@ static void put_changes(Buffer *out, const Report *r) {
     put(out, "</tr>\n");
   }
   end_table(out);
-  put(out, "</section>\n");
+  end_section(out);
 }
 
 static void put_sets(Buffer *out, const Report *r) {
   Context *cx = r->cx;
-  if (r->unfit) put(out, "<p>The data sets beside the model could not be used: "), put_text(out, r->unfit), put(out, "</p>\n");
+  if (r->unfit) put_paragraph(out, format_text(cx, "The data sets beside the model could not be used: %s", r->unfit));
   if (r->n_set == 0) {
     put(out, "<p class=\"dim\">resnetcc verify compares the outputs with data sets, or with the evaluator.</p>\n");
     return;
   }
-  put(out, "<p>"), put_text(out, format_text(cx, "%d of %d data sets beside the model agree: the largest difference, of the largest output, is within %g.", r->n_agree, r->n_set, r->rtol)), put(out, "</p>\n");
+  put_paragraph(out, format_text(cx, "%d of %d data sets beside the model agree: the largest difference, of the largest output, is within %g.", r->n_agree, r->n_set, r->rtol));
   begin_table(out, "data set|output|#max error|#max ulp|#top-1|#top-5|agrees");
   for (int i = 0; i < r->n_set; i++) {
     for (int k = 0; k < r->set[i].n_output; k++) {
@@ -278,7 +285,7 @@ static void put_sets(Buffer *out, const Report *r) {
 
 static void put_errors(Buffer *out, const Report *r) {
   Context *cx = r->cx;
-  put(out, "<p>"), put_text(out, format_text(cx, "Error against double precision, of the largest result, in %d results of each layer on random input.", r->samples)), put(out, "</p>\n");
+  put_paragraph(out, format_text(cx, "Error against double precision, of the largest result, in %d results of each layer on random input.", r->samples));
   begin_table(out, "#layer|node|algorithm|#error|#of a sum in fp32");
   for (int i = 0; i < r->n_layer; i++) {
     const ReportLayer *l = &r->layer[i];
@@ -297,10 +304,10 @@ static void put_errors(Buffer *out, const Report *r) {
 static void put_accuracy(Buffer *out, const Report *r) {
   begin_section(out, "accuracy", "Accuracy");
   put_sets(out, r);
-  if (r->samples == 0) put(out, "<p>No layer has an algorithm that rounds otherwise than a sum of products.</p>\n");
-  else if (r->unchecked) put(out, "<p>Layers were not measured: "), put_text(out, r->unchecked), put(out, "</p>\n");
+  if (r->samples == 0) put_paragraph(out, "No layer has an algorithm that rounds otherwise than a sum of products.");
+  else if (r->unchecked) put_paragraph(out, format_text(r->cx, "Layers were not measured: %s", r->unchecked));
   else put_errors(out, r);
-  put(out, "</section>\n");
+  end_section(out);
 }
 
 /* ==== the page ==== */
