@@ -1,4 +1,5 @@
-/* html.c: a report as one page: its tables are there without JavaScript, its drawings are made by report.js of the same data. */
+/* html.c: a report as one page: its tables are there without JavaScript, its drawings are made by report.js of the same
+ * data. */
 #include "tools.h"
 
 #include <inttypes.h>
@@ -92,11 +93,15 @@ static const char *advice(const Report *r) {
     if (r->runs && l->gflop > 0 && rate_of(l) < 0.5 * r->peak) slow += l->seconds, n++;
   }
   if (r->runs && slow > 0.2 * all) {
-    return format_text(r->cx, "%d layers with multiply-adds stay under half of the peak and take %.0f %% of the time: --tune measures what else they could have.", n, 100 * slow / all);
+    return format_text(r->cx, "%d layers with multiply-adds stay under half of the peak and take %.0f %% of the time: "
+                       "--tune measures what else they could have.", n, 100 * slow / all);
   }
-  if (strcmp(r->cpu, "x86-64") == 0) return "The code is for any x86-64, with vectors of 4 floats: -mcpu=x86-64-v3 doubles that where CPUs have AVX2.";
+  if (strcmp(r->cpu, "x86-64") == 0) {
+    return "The code is for any x86-64, with vectors of 4 floats: -mcpu=x86-64-v3 doubles that where CPUs have AVX2.";
+  }
   if (original > 0 && (double)r->weights > 1.1 * original) {
-    return format_text(r->cx, "Weights take %.0f %% more room than the model's, for speed: -Os keeps them as they are.", 100 * ((double)r->weights / original - 1));
+    return format_text(r->cx, "Weights take %.0f %% more room than the model's, for speed: -Os keeps them as they are.",
+                       100 * ((double)r->weights / original - 1));
   }
   return NULL;
 }
@@ -114,11 +119,15 @@ static void put_summary(Buffer *out, const Report *r) {
   if (r->call) put(out, "<dt>the call in C</dt><dd><pre>"), put_text(out, r->call), put(out, "</pre></dd>\n");
   put_row(out, "weights", bytes_text(cx, (double)r->weights));
   put_row(out, "workspace", bytes_text(cx, (double)r->workspace));
-  if (r->object) put_row(out, "object", format_text(cx, "%s, of which %s are code and tables", bytes_text(cx, (double)r->object), bytes_text(cx, (double)(r->object - r->weights))));
+  if (r->object) {
+    const char *whole = bytes_text(cx, (double)r->object), *code = bytes_text(cx, (double)(r->object - r->weights));
+    put_row(out, "object", format_text(cx, "%s, of which %s are code and tables", whole, code));
+  }
   put_row(out, "multiply-adds", format_text(cx, "%.3f billion", all_gflop(r) / 2));
   if (r->runs) {
     double s = report_seconds(r);
-    put_row(out, "time", format_text(cx, "%.3f ms with %d thread%s, %.1f %% of the peak, counting what direct convolutions take", 1e3 * s, r->threads, r->threads > 1 ? "s" : "", 100 * all_gflop(r) / s / r->peak));
+    put_row(out, "time", format_text(cx, "%.3f ms with %d thread%s, %.1f %% of the peak, counting what direct convolutions take",
+                                     1e3 * s, r->threads, r->threads > 1 ? "s" : "", 100 * all_gflop(r) / s / r->peak));
   } else {
     put_row(out, "time", "not measured: --profile measures it");
   }
@@ -130,13 +139,16 @@ static void put_summary(Buffer *out, const Report *r) {
 
 static void put_graph(Buffer *out) {
   begin_section(out, "graph", "Graph");
-  put(out, "<p class=\"dim\">From top to bottom as it runs, what is fused within its node; an arc is a value that is read later, its width the "
-           "bytes. A click or Enter shows all of a node; + and - or Ctrl and the wheel zoom, dragging moves.</p>\n"
+  put(out, "<p class=\"dim\">From top to bottom as it runs, what is fused within its node; an arc is a value that is read "
+           "later, its width the bytes. A click or Enter shows all of a node; + and - or Ctrl and the wheel zoom, dragging moves.</p>\n"
            "<noscript><p>The drawing needs JavaScript; the tables below have the same.</p></noscript>\n"
-           "<div class=\"tools js\"><input type=\"search\" id=\"search\" placeholder=\"search: name, operator, shape\" aria-label=\"search\">"
-           "<select id=\"colour\" aria-label=\"colour\"><option value=\"kind\">colour: kind</option><option value=\"time\">colour: time</option></select>"
+           "<div class=\"tools js\"><input type=\"search\" id=\"search\" placeholder=\"search: name, operator, shape\" "
+           "aria-label=\"search\">"
+           "<select id=\"colour\" aria-label=\"colour\"><option value=\"kind\">colour: kind</option>"
+           "<option value=\"time\">colour: time</option></select>"
            "<button id=\"which\" aria-pressed=\"false\">as imported</button>"
-           "<button id=\"farther\" aria-label=\"smaller\">&minus;</button><button id=\"closer\" aria-label=\"larger\">+</button></div>\n"
+           "<button id=\"farther\" aria-label=\"smaller\">&minus;</button>"
+           "<button id=\"closer\" aria-label=\"larger\">+</button></div>\n"
            "<div class=\"split js\"><div id=\"view\"></div><div id=\"detail\" aria-live=\"polite\"></div></div>\n</section>\n");
 }
 
@@ -147,7 +159,8 @@ static const char *why_text(Context *cx, const ReportLayer *l) {
     else if (!other || c->ms < other->ms) other = c;
   }
   if (!chosen || !other) return "";
-  return format_text(cx, "%.3f ms %s; next %s, %.3f", chosen->ms, chosen->measured ? "measured" : "estimated", other->name, other->ms);
+  return format_text(cx, "%.3f ms %s; next %s, %.3f", chosen->ms, chosen->measured ? "measured" : "estimated", other->name,
+                     other->ms);
 }
 
 /* `all` are the seconds of all layers. */
@@ -169,7 +182,8 @@ static void put_layer(Buffer *out, const Report *r, int i, double all) {
     number_cell(out, format_text(cx, "%.4f", 1e3 * l->seconds));
     number_cell(out, rated ? format_text(cx, "%.1f", rate_of(l)) : "");
     number_cell(out, rated ? format_text(cx, "%.1f", 100 * rate_of(l) / r->peak) : "");
-    buffer_printf(out, "<td class=\"share\" data-v=\"%.5f\"><span class=\"bar\" style=\"width:%.1fpx\"></span> %.1f</td>", share, 60 * share < 60 ? 240 * share : 60, 100 * share);
+    buffer_printf(out, "<td class=\"share\" data-v=\"%.5f\"><span class=\"bar\" style=\"width:%.1fpx\"></span> %.1f</td>", share,
+                  60 * share < 60 ? 240 * share : 60, 100 * share);
   }
   put(out, "</tr>\n");
 }
@@ -187,7 +201,8 @@ static void put_layers(Buffer *out, const Report *r) {
 static void put_roofline(Buffer *out, const Report *r) {
   begin_section(out, "roofline", "Roofline");
   if (r->runs) {
-    put_paragraph(out, format_text(r->cx, "Measured: %.1f GFLOP/s of multiply-adds in registers, %.1f GB/s to and from memory. A dot is a layer, its size the time.", r->peak, r->bandwidth));
+    put_paragraph(out, format_text(r->cx, "Measured: %.1f GFLOP/s of multiply-adds in registers, %.1f GB/s to and from memory. "
+                                   "A dot is a layer, its size the time.", r->peak, r->bandwidth));
     put(out, "<div id=\"roof\"></div>\n");
   } else {
     put_paragraph(out, "Nothing was measured: --profile runs the object and measures the peak and the memory.");
@@ -198,7 +213,9 @@ static void put_roofline(Buffer *out, const Report *r) {
 static void put_memory(Buffer *out, const Report *r) {
   Context *cx = r->cx;
   begin_section(out, "memory", "Memory");
-  put_paragraph(out, format_text(cx, "The workspace of one thread has %s. A rectangle is a buffer, from the layer that makes it to the last that reads it; paler ones lie in the place of another.", bytes_text(cx, (double)r->workspace)));
+  put_paragraph(out, format_text(cx, "The workspace of one thread has %s. A rectangle is a buffer, from the layer that makes it "
+                                 "to the last that reads it; paler ones lie in the place of another.",
+                                 bytes_text(cx, (double)r->workspace)));
   put(out, "<div id=\"places\"></div>\n");
   begin_table(out, "value|place|#offset|#bytes|#first layer|#last layer|in the place of");
   for (int i = 0; i < r->n_buffer; i++) {
@@ -220,7 +237,8 @@ static void put_memory(Buffer *out, const Report *r) {
 static void put_weights(Buffer *out, const Report *r) {
   Context *cx = r->cx;
   begin_section(out, "weights", "Weights");
-  put_paragraph(out, format_text(cx, "%s in the object. Packed ones lie in the order of their use; where they are more than the model's, Winograd's transforms are stored.", bytes_text(cx, (double)r->weights)));
+  put_paragraph(out, format_text(cx, "%s in the object. Packed ones lie in the order of their use; where they are more than the "
+                                 "model's, Winograd's transforms are stored.", bytes_text(cx, (double)r->weights)));
   begin_table(out, "#layer|node|algorithm|#in the model|#packed|#more");
   for (int i = 0; i < r->n_layer; i++) {
     const ReportLayer *l = &r->layer[i];
@@ -264,7 +282,8 @@ static void put_sets(Buffer *out, const Report *r) {
     put(out, "<p class=\"dim\">resnetcc verify compares the outputs with data sets, or with the evaluator.</p>\n");
     return;
   }
-  put_paragraph(out, format_text(cx, "%d of %d data sets beside the model agree: the largest difference, of the largest output, is within %g.", r->n_agree, r->n_set, r->rtol));
+  put_paragraph(out, format_text(cx, "%d of %d data sets beside the model agree: the largest difference, of the largest output, "
+                                 "is within %g.", r->n_agree, r->n_set, r->rtol));
   begin_table(out, "data set|output|#max error|#max ulp|#top-1|#top-5|agrees");
   for (int i = 0; i < r->n_set; i++) {
     for (int k = 0; k < r->set[i].n_output; k++) {
@@ -285,7 +304,8 @@ static void put_sets(Buffer *out, const Report *r) {
 
 static void put_errors(Buffer *out, const Report *r) {
   Context *cx = r->cx;
-  put_paragraph(out, format_text(cx, "Error against double precision, of the largest result, in %d results of each layer on random input.", r->samples));
+  put_paragraph(out, format_text(cx, "Error against double precision, of the largest result, in %d results of each layer on "
+                                 "random input.", r->samples));
   begin_table(out, "#layer|node|algorithm|#error|#of a sum in fp32");
   for (int i = 0; i < r->n_layer; i++) {
     const ReportLayer *l = &r->layer[i];
@@ -315,7 +335,8 @@ static void put_accuracy(Buffer *out, const Report *r) {
 static void put_head(Buffer *out, const Report *r) {
   static const char *const ids[] = {"summary", "graph", "layers", "roofline", "memory", "weights", "changes", "accuracy"};
   put(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<link rel=\"icon\" href=\"data:,\">\n<title>");
+           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+           "<link rel=\"icon\" href=\"data:,\">\n<title>");
   put_text(out, path_base(r->model.file));
   put(out, " - resnetcc</title>\n<style>\n"), put(out, report_css), put(out, "</style>\n</head>\n<body>\n<h1>");
   put_text(out, path_base(r->model.file));
