@@ -249,10 +249,7 @@ static void write_output(const Run *r, const Tensor *t, const char *path) {
   } else {
     save_tensor(cx, t->name, t->type, &t->shape, t->data, &bytes);
   }
-  Output *out = output_open(cx, path);
-  output_write(out, bytes.data, bytes.size);
-  buffer_free(&bytes);
-  output_finish(cx, &out, 1);
+  write_whole_file(cx, &bytes, path);
 }
 
 /* A run has as many names as it has outputs; of several pictures each has its own, one behind the other. */

@@ -51,13 +51,17 @@ Tensor tensor_read(Context *cx, const char *path) {
   return (Tensor){v->name, v->type, v->shape, v->data};
 }
 
+void write_whole_file(Context *cx, Buffer *bytes, const char *path) {
+  Output *out = output_open(cx, path);
+  output_write(out, bytes->data, bytes->size);
+  buffer_free(bytes);
+  output_finish(cx, &out, 1);
+}
+
 void tensor_write(Context *cx, const Tensor *t, const char *path) {
   Buffer bytes = {0};
   save_tensor(cx, t->name, t->type, &t->shape, t->data, &bytes);
-  Output *out = output_open(cx, path);
-  output_write(out, bytes.data, bytes.size);
-  buffer_free(&bytes);
-  output_finish(cx, &out, 1);
+  write_whole_file(cx, &bytes, path);
 }
 
 /* ==== data sets ==== */

@@ -123,6 +123,7 @@ typedef struct Tensor {
 
 size_t tensor_size(const Tensor *t);
 void *read_whole_file(Context *cx, const char *path, size_t *size);
+void write_whole_file(Context *cx, Buffer *bytes, const char *path); /* and frees them */
 Tensor tensor_read(Context *cx, const char *path); /* a TensorProto; fails where it is none */
 void tensor_write(Context *cx, const Tensor *t, const char *path);
 
