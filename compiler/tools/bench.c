@@ -212,10 +212,11 @@ typedef struct Bench {
 
 static const Counts just_one = {.n = 1, .value = {1}};
 
+static bool is_symbolic(const RunnerView *v) { return v->model->flags & RCC_SYMBOLIC_BATCH; }
+
 /* The images of a run: those that the model is compiled for, or of a symbolic batch. */
 static void set_batch(const RunnerView *v, int64_t batch, ReportBench *b) {
-  bool symbolic = v->model->flags & 1;
-  b->batch = symbolic ? batch : 1;
+  b->batch = is_symbolic(v) ? batch : 1;
   b->images = batch;
 }
 
@@ -227,7 +228,8 @@ static void bench_threads(Bench *w, Runner *const *runner, int models, int64_t b
     ReportBench *b = &w->report->bench[w->report->n_bench];
     for (int i = 0; i < models; i++) {
       m[i] = runner_view(runner[i])->model;
-      b[i] = (ReportBench){.model = file[i], .threads = (int)threads->value[k], .parallel = w->opt->parallel ? (int)w->opt->parallel : 1};
+      b[i] = (ReportBench){.model = file[i], .threads = (int)threads->value[k],
+                           .parallel = w->opt->parallel ? (int)w->opt->parallel : 1};
       set_batch(runner_view(runner[i]), batch, &b[i]);
     }
     measure(w->cx, m, models, w->opt->seconds > 0 ? w->opt->seconds : 2, b);
@@ -247,7 +249,9 @@ static void bench_batch(Bench *w, int64_t batch) {
     runner[i] = runner_open(w->cx, one, file[i]);
     const RunnerView *v = runner_view(runner[i]);
     w->cx->file = file[i];
-    if (batch > 1 && !v->build && !(v->model->flags & 1)) fail(w->cx, "the library's batch is fixed: compile the model with --batch=%lld", (long long)batch);
+    bool is_fixed = !v->build && !is_symbolic(v);
+    if (batch > 1 && is_fixed)
+      fail(w->cx, "the library's batch is fixed: compile the model with --batch=%lld", (long long)batch);
   }
   if (!w->report) {
     w->report = report_of_table(w->cx, file[0], runner_view(runner[0])->model);
@@ -262,7 +266,10 @@ static void bench_batch(Bench *w, int64_t batch) {
 static void warn_of_others(const Report *r) {
   double most = 0;
   for (int i = 0; i < r->n_bench; i++) most = r->bench[i].others > most ? r->bench[i].others : most;
-  if (most > 0.1) message_warn(NULL, "other programs had up to %.0f %% of this machine's CPUs: times are longer than they would be alone", 100 * most);
+  if (most > 0.1) {
+    message_warn(NULL, "other programs had up to %.0f %% of this machine's CPUs: times are longer than they would be alone",
+                 100 * most);
+  }
 }
 
 static int bench_model(Context *cx, const ToolOptions *opt) {
