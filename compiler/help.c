@@ -153,7 +153,8 @@ static void print_types(unsigned types) {
 static void print_operator_table(const CommandLine *line) {
   static const char *const family[FAMILY_COUNT] = {
     [FAMILY_IMPORT] = "becomes others", [FAMILY_CONV] = "convolution", [FAMILY_PRODUCT] = "matrix product",
-    [FAMILY_POOL] = "pool", [FAMILY_SCALE] = "to and from quantised integers", [FAMILY_STEP] = "a step of others", [FAMILY_COMPOSED] = "becomes others",
+    [FAMILY_POOL] = "pool", [FAMILY_SCALE] = "to and from quantised integers", [FAMILY_STEP] = "a step of others",
+    [FAMILY_COMPOSED] = "becomes others",
     [FAMILY_NORM] = "normalization by channel", [FAMILY_POINTWISE] = "elementwise", [FAMILY_UNARY] = "elementwise",
     [FAMILY_NORMALIZE] = "normalization along axes",
     [FAMILY_BINARY] = "elementwise, with broadcasting", [FAMILY_CHOICE] = "elementwise, with broadcasting",

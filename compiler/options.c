@@ -169,8 +169,10 @@ static bool shape_at(const char *s, Shape *shape) {
 
 /* A name that linker scripts can have, of no section that an object has otherwise. */
 static void read_section(const OptionRow *row, void *field, const char *value) {
-  static const char *const taken[] = {".text", ".data", ".bss", ".note", ".eh_frame", ".rela", ".sym", ".str", ".shstrtab", ".init",
-                                      ".fini", ".preinit", ".debug", ".comment", ".gnu", ".group", ".llvm", ".tdata", ".tbss", ".rodata.cst", ".rodata.str"};
+  static const char *const taken[] = {
+    ".text", ".data", ".bss", ".note", ".eh_frame", ".rela", ".sym", ".str", ".shstrtab", ".init", ".fini", ".preinit",
+    ".debug", ".comment", ".gnu", ".group", ".llvm", ".tdata", ".tbss", ".rodata.cst", ".rodata.str",
+  };
   size_t word = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$");
   if (!*value || value[word]) usage_error("%s=%s: a section's name has letters, digits, '_', '.' and '$'", row->name, value);
   bool bad = strcmp(value, ".rodata") == 0;
@@ -510,7 +512,6 @@ static int read_option(CommandLine *line, char **argv, int i) {
   row->read(row, (char *)line + row->field, value);
   return row->ends ? 0 : next ? 2 : 1;
 }
-
 
 static void read_input(Options *o, const char *arg) {
   for (int i = 1; o->input && i < command_count; i++) {

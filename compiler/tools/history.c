@@ -75,7 +75,8 @@ void report_history(Report *r, const History *h) {
     const ReportLayer *l = constant ? NULL : layer_of(&by_name, &by_value, n);
     ReportImported *o = &r->imported[r->n_imported++];
     *o = (ReportImported){.node = n->name, .op = op_info[n->op].name, .layer = l ? (int)(l - r->layer) : -1,
-                          .pass = h->gone[i] ? h->gone[i]->name : NULL, .what = "", .fate = fate_of(cx, r, l, h->gone[i], constant)};
+                          .pass = h->gone[i] ? h->gone[i]->name : NULL, .what = "",
+                          .fate = fate_of(cx, r, l, h->gone[i], constant)};
     o->input = names_of(cx, n->in, n->n_in, &o->n_input);
     o->output = names_of(cx, n->out, n->n_out, &o->n_output);
     for (int k = n->n_out - 1; k >= 0; k--) {

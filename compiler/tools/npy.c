@@ -77,7 +77,8 @@ Tensor npy_parse(Context *cx, const void *data, size_t size) {
   if (!is_in_order(cx, header, &t.shape)) fail(cx, "it is in Fortran's order; save numpy.ascontiguousarray(x)");
   int64_t bytes = size_mul(shape_count(&t.shape), (int64_t)type_size(t.type));
   if (bytes == SIZE_OVERFLOW || (uint64_t)bytes != size - start - n) {
-    fail(cx, "its shape %s of %s needs %lld bytes, it has %zu", shape_text(cx, &t.shape), type_name(t.type), (long long)bytes, size - start - n);
+    fail(cx, "its shape %s of %s needs %lld bytes, it has %zu", shape_text(cx, &t.shape), type_name(t.type),
+         (long long)bytes, size - start - n);
   }
   void *aligned = alloc(cx, (size_t)bytes + 1);
   move_bytes(aligned, t.data, (size_t)bytes);
@@ -93,7 +94,10 @@ void npy_print(Context *cx, const Tensor *t, Buffer *out) {
     if (npy_types[i].type == t->type) descr = npy_types[i].descr;
   }
   if (!descr) fail(cx, "NumPy has no elements of the type %s", type_name(t->type));
-  for (int i = 0; i < t->shape.rank; i++) shape = format_text(cx, "%s%lld%s", shape, (long long)t->shape.d[i], t->shape.rank == 1 ? "," : i + 1 < t->shape.rank ? ", " : "");
+  for (int i = 0; i < t->shape.rank; i++) {
+    const char *behind = t->shape.rank == 1 ? "," : i + 1 < t->shape.rank ? ", " : "";
+    shape = format_text(cx, "%s%lld%s", shape, (long long)t->shape.d[i], behind);
+  }
   const char *text = format_text(cx, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, shape);
   size_t n = strlen(text) + 1, pad = 63 - (10 + n - 1) % 64; /* the elements begin at a multiple of 64 */
   uint8_t head[4] = {1, 0, (uint8_t)(n + pad), (uint8_t)((n + pad) >> 8)};

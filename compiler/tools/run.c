@@ -64,7 +64,10 @@ static bool picture_input(const Run *r, PictureInput *p) {
   const rcc_tensor *t = &r->model->inputs[0];
   if (r->model->n_inputs != 1 || t->rank != 4 || (t->type != T_U8 && t->type != T_F32)) return false;
   const int64_t *d = t->dims;
-  if (d[0] > 1) fail(r->cx, "its batch is %lld; a picture is run by itself, so compile it with a symbolic batch or with one of 1", (long long)d[0]);
+  if (d[0] > 1) {
+    fail(r->cx, "its batch is %lld; a picture is run by itself, so compile it with a symbolic batch or with one of 1",
+         (long long)d[0]);
+  }
   *p = (PictureInput){.bytes = t->type == T_U8, .planes = is_colours(d[1]) && !(t->type == T_U8 && is_colours(d[3]))};
   if (!p->planes && !is_colours(d[3])) return false;
   p->channels = d[p->planes ? 1 : 3];
@@ -76,7 +79,9 @@ static bool picture_input(const Run *r, PictureInput *p) {
 }
 
 /* ITU-R 601, as Pillow rounds it. */
-static uint8_t gray_of(const uint8_t *rgb) { return (uint8_t)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16); }
+static uint8_t gray_of(const uint8_t *rgb) {
+  return (uint8_t)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16);
+}
 
 static uint8_t colour_of(const PictureInput *p, const uint8_t *rgb, int64_t channel) {
   if (p->channels == 1) return gray_of(rgb);
@@ -102,7 +107,8 @@ static const void *picture_data(const Run *r, const PictureInput *p, const char 
   size_t pixels = (size_t)p->width * (size_t)p->height, n = pixels * (size_t)p->channels;
   uint8_t *rgb = alloc_n(cx, pixels, 3), *bytes = alloc_n(cx, n, 1);
   float *floats = alloc_n(cx, n, sizeof *floats);
-  int error = rcc_image_fit(whole.rgb, whole.width, whole.height, 3 * (size_t)whole.width, rgb, p->width, p->height, RCC_IMAGE_CROP, short_side_of(p));
+  int error = rcc_image_fit(whole.rgb, whole.width, whole.height, 3 * (size_t)whole.width, rgb, p->width, p->height,
+                            RCC_IMAGE_CROP, short_side_of(p));
   cx->file = path;
   if (error) fail(cx, "it cannot be brought to %dx%d", p->width, p->height);
   for (size_t i = 0; i < pixels; i++) {
@@ -181,7 +187,8 @@ static void print_scores(const Run *r, const Tensor *t) {
 
 /* The classes and their scores that --output=topK gives. */
 static bool is_ranking(const Run *r, const Tensor *t, int i) {
-  return i + 1 < r->model->n_outputs && t[i].type == T_I32 && type_is_float(t[i + 1].type) && shape_equal(&t[i].shape, &t[i + 1].shape);
+  if (i + 1 >= r->model->n_outputs) return false;
+  return t[i].type == T_I32 && type_is_float(t[i + 1].type) && shape_equal(&t[i].shape, &t[i + 1].shape);
 }
 
 static void check_labels(const Run *r) {
@@ -190,7 +197,8 @@ static void check_labels(const Run *r) {
     int64_t n = shape_count(&t[i].shape);
     if (is_ranking(r, t, i)) i++; /* whose classes import has counted */
     else if (is_scores(&t[i]) && n != r->n_label)
-      fail(r->cx, "--labels: the file has %lld lines, the output \"%s\" %lld classes", (long long)r->n_label, t[i].name, (long long)n);
+      fail(r->cx, "--labels: the file has %lld lines, the output \"%s\" %lld classes", (long long)r->n_label,
+           t[i].name, (long long)n);
   }
 }
 
@@ -221,12 +229,13 @@ static void print_summary(const Run *r, const Tensor *t) {
 static Picture picture_of(Context *cx, const Tensor *t) {
   const Shape *s = &t->shape;
   bool planes = s->rank == 4 && s->d[1] == 3, fits = s->rank == 4 && s->d[0] == 1 && (planes || s->d[3] == 3);
-  if (!fits || !(t->type == T_U8 || t->type == T_F32)) fail(cx, "the output \"%s\" is %s %s, no picture; write it to .npy", t->name, type_name(t->type), shape_text(cx, s));
+  if (!fits || !(t->type == T_U8 || t->type == T_F32))
+    fail(cx, "the output \"%s\" is %s %s, no picture; write it to .npy", t->name, type_name(t->type), shape_text(cx, s));
   Picture p = {.height = (int)s->d[planes ? 2 : 1], .width = (int)s->d[planes ? 3 : 2]};
   size_t pixels = (size_t)shape_count(s) / 3;
   double largest = 0;
   p.rgb = alloc_n(cx, pixels, 3);
-  for (size_t i = 0; i < 3 * pixels && t->type == T_F32; i++) largest = fmax(largest, get_number(t->type, t->data, (int64_t)i).f);
+  for (size_t i = 0; i < 3 * pixels && t->type == T_F32; i++) largest = fmax(largest, ((const float *)t->data)[i]);
   double unit = t->type == T_F32 && largest <= 2 ? 255 : 1;
   for (size_t i = 0; i < 3 * pixels; i++) {
     size_t at = planes ? i % 3 * pixels + i / 3 : i;
@@ -283,11 +292,15 @@ static void run_pictures(Run *r, const FileList *files) {
   r->cx->file = r->opt->compile.input;
   if (!picture_input(r, &p)) {
     Tensor whole = runner_tensor(t, 1);
-    fail(r->cx, "the input \"%s\" is %s %s and takes no picture; give tensors with --in", t->name, type_name(whole.type), shape_text(r->cx, &whole.shape));
+    fail(r->cx, "the input \"%s\" is %s %s and takes no picture; give tensors with --in", t->name,
+         type_name(whole.type), shape_text(r->cx, &whole.shape));
   }
   for (int i = 0; i < files->n; i++) {
     const void *in = picture_data(r, &p, files->path[i]);
-    if (i == 0 && !p.bytes && !p.plain) message_print(MESSAGE_NOTE, "pictures are normalised as for torchvision's models, which is assumed; --input says otherwise");
+    if (i == 0 && !p.bytes && !p.plain) {
+      message_print(MESSAGE_NOTE, "pictures are normalised as for torchvision's models, which is assumed; --input says "
+                    "otherwise");
+    }
     run_on(r, files->path[i], &in, i);
   }
 }
@@ -306,14 +319,18 @@ static void check_input(Run *r, const char *path, const Tensor *is, const rcc_te
   }
   Tensor want = runner_tensor(t, r->batch);
   cx->file = path;
-  if (is->type != want.type) fail(cx, "it is %s, the input \"%s\" %s; convert it, as in x.astype('float32')", type_name(is->type), t->name, type_name(want.type));
-  if (!shape_equal(&is->shape, &want.shape)) fail(cx, "it has the shape %s, the input \"%s\" %s", shape_text(cx, &is->shape), t->name, shape_text(cx, &want.shape));
+  if (is->type != want.type)
+    fail(cx, "it is %s, the input \"%s\" %s; convert it, as in x.astype('float32')", type_name(is->type), t->name,
+         type_name(want.type));
+  if (!shape_equal(&is->shape, &want.shape))
+    fail(cx, "it has the shape %s, the input \"%s\" %s", shape_text(cx, &is->shape), t->name, shape_text(cx, &want.shape));
 }
 
 static void run_tensors(Run *r, const FileList *files) {
   const rcc_model *m = r->model;
   r->cx->file = r->opt->compile.input;
-  if (files->n != m->n_inputs) fail(r->cx, "the model has %d inputs, %d files are given; name one for each with --in", m->n_inputs, files->n);
+  if (files->n != m->n_inputs)
+    fail(r->cx, "the model has %d inputs, %d files are given; name one for each with --in", m->n_inputs, files->n);
   const void **in = alloc_n(r->cx, (size_t)m->n_inputs + 1, sizeof *in);
   for (int i = 0; i < m->n_inputs; i++) {
     Tensor t = read_tensor_file(r->cx, files->path[i]);
@@ -357,7 +374,8 @@ static int run_model(Context *cx, const ToolOptions *opt) {
   sort_files(&r, &pictures, &tensors);
   cx->file = opt->compile.input;
   if (pictures.n && tensors.n) fail(cx, "pictures and tensors are given; run takes one or the other");
-  if (!pictures.n && !tensors.n) fail(cx, "nothing to run it on; name a picture (JPEG, PNG) or a tensor for each input (.npy, .pb)");
+  if (!pictures.n && !tensors.n)
+    fail(cx, "nothing to run it on; name a picture (JPEG, PNG) or a tensor for each input (.npy, .pb)");
   if (opt->compile.labels) name_classes(&r, opt->compile.labels);
   r.runner = runner_open(cx, opt, opt->compile.input);
   r.model = runner_view(r.runner)->model;

@@ -105,7 +105,8 @@ static void check_table(Context *cx, const rcc_model *m) {
   if (m->abi != RCC_ABI) fail(cx, "it has the ABI %u, this resnetcc %d; compile the model again", m->abi, RCC_ABI);
   for (int i = 0; i < m->n_inputs + m->n_outputs; i++) {
     const rcc_tensor *t = i < m->n_inputs ? &m->inputs[i] : &m->outputs[i - m->n_inputs];
-    if (t->rank > MAX_RANK || type_size((Type)t->type) == 0) fail(cx, "the tensor \"%s\" is of no kind that resnetcc has", t->name);
+    bool known = t->rank <= MAX_RANK && type_size((Type)t->type) > 0;
+    if (!known) fail(cx, "the tensor \"%s\" is of no kind that resnetcc has", t->name);
   }
 }
 

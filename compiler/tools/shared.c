@@ -86,7 +86,10 @@ static void link_files(Context *cx, const char *name, const char *object, const 
   add(&w, "-pthread");
   const char *said = scratch_path(cx, "said");
   int status = run(&w, said);
-  if (status == -1) fail(cx, "'%s', which is to link it, cannot be run: %s; install a C compiler, or name one by CC", w.word[0], strerror(errno));
+  if (status == -1) {
+    fail(cx, "'%s', which is to link it, cannot be run: %s; install a C compiler, or name one by CC", w.word[0],
+         strerror(errno));
+  }
   if (status != 0) fail(cx, "'%s' did not link it: %s", w.word[0], first_words(cx, said));
 }
 
@@ -95,7 +98,9 @@ void shared_library(const Build *b, const Object *o, const char *path, Output *o
   const char *input = cx->file;
   cx->file = path;
   const char *map = format_text(cx, "{ global: %s_*; rcc_*; local: *; };\n", b->graph->name);
-  const char *object = scratch_write(cx, "model.o", (const void *const[]){o->data, o->tail}, (const size_t[]){o->size, o->tail_size}, 2);
+  const void *const part[] = {o->data, o->tail};
+  const size_t size[] = {o->size, o->tail_size};
+  const char *object = scratch_write(cx, "model.o", part, size, 2);
   const char *script = scratch_write(cx, "map", (const void *const[]){map}, (const size_t[]){strlen(map)}, 1);
   const char *result = scratch_path(cx, "model.so");
   link_files(cx, output_is_file(path) ? path_base(path) : format_text(cx, "%s.so", b->graph->name), object, script, result);
