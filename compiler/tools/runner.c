@@ -130,7 +130,7 @@ static int elf_type(const char *path) {
   if (!f) return ET_NONE;
   size_t n = fread(&head, 1, sizeof head, f);
   fclose(f);
-  return n == sizeof head && same_bytes(head.e_ident, ELFMAG, SELFMAG) ? head.e_type : ET_NONE;
+  return n == sizeof head && is_elf(&head, n) ? head.e_type : ET_NONE;
 }
 
 void runner_close(Runner *r) {
