@@ -47,15 +47,6 @@ static ReportLayer *layer_of(const Map *by_name, const Map *by_value, const Node
   return l;
 }
 
-static const char **names_of(Context *cx, Value *const *v, int n, int *count) {
-  const char **name = alloc_n(cx, (size_t)n + 1, sizeof *name);
-  *count = 0;
-  for (int i = 0; i < n; i++) {
-    if (v[i] && !(v[i]->data && !v[i]->def)) name[(*count)++] = v[i]->name;
-  }
-  return name;
-}
-
 static const char *fate_of(Context *cx, const Report *r, const ReportLayer *l, const Pass *gone, bool constant) {
   if (constant) return "known when compiled";
   if (!l) return gone ? format_text(cx, "left out: %s", gone->what) : "not run";
@@ -77,8 +68,8 @@ void report_history(Report *r, const History *h) {
     *o = (ReportImported){.node = n->name, .op = op_info[n->op].name, .layer = l ? (int)(l - r->layer) : -1,
                           .pass = h->gone[i] ? h->gone[i]->name : NULL, .what = "",
                           .fate = fate_of(cx, r, l, h->gone[i], constant)};
-    o->input = names_of(cx, n->in, n->n_in, &o->n_input);
-    o->output = names_of(cx, n->out, n->n_out, &o->n_output);
+    o->input = value_names(cx, n->in, n->n_in, &o->n_input);
+    o->output = value_names(cx, n->out, n->n_out, &o->n_output);
     for (int k = n->n_out - 1; k >= 0; k--) {
       if (n->out[k]) o->what = shape_text(cx, &n->out[k]->shape);
       if (n->out[k] && l) map_put(cx, &by_value, n->out[k]->name, (void *)(uintptr_t)l);

@@ -63,20 +63,19 @@ static const ReportCandidate *candidates_of(Context *cx, const Candidates *list)
   return c;
 }
 
-/* Values, not constants. */
-static const char **names_of(Context *cx, Value *const *v, int n, int *count) {
+const char **value_names(Context *cx, Value *const *v, int n, int *count) {
   const char **name = alloc_n(cx, (size_t)n + 1, sizeof *name);
   *count = 0;
   for (int i = 0; i < n; i++) {
-    if (v[i] && !v[i]->data) name[(*count)++] = v[i]->name;
+    if (v[i] && !(v[i]->data && !v[i]->def)) name[(*count)++] = v[i]->name;
   }
   return name;
 }
 
 static void list_parts(const Build *b, const Node *n, ReportLayer *l) {
   Context *cx = b->graph->cx;
-  l->input = names_of(cx, n->in, n->n_in, &l->n_input);
-  l->output = names_of(cx, n->out, n->n_out, &l->n_output);
+  l->input = value_names(cx, n->in, n->n_in, &l->n_input);
+  l->output = value_names(cx, n->out, n->n_out, &l->n_output);
   l->step = alloc_n(cx, (size_t)n->n_step + 1, sizeof *l->step);
   for (int i = 0; i < n->n_step; i++) l->step[l->n_step++] = op_info[n->step[i].op].name;
   for (int i = 0; i < n->n_in; i++) {

@@ -360,6 +360,8 @@ typedef struct Report {
 
 Report *report_new(const Build *b);               /* after the passes */
 Report *report_of_table(Context *cx, const char *file, const rcc_model *m); /* of what it says of itself */
+/* Without constants; what inference knows of a model as imported is none yet. */
+const char **value_names(Context *cx, Value *const *v, int n, int *count);
 const char *algorithm_of(const Node *n);          /* after select; "": the operator has one only */
 void report_code(Report *r, const Build *b);      /* after object_emit: phases, symbols and kernels */
 void report_call(Report *r, const Build *b);      /* the prototype of NAME_run, of the header */
