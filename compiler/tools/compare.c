@@ -4,17 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-static double element(const Tensor *t, int64_t i) {
-  Number v = get_number(t->type, t->data, i);
-  if (type_is_float(t->type)) return v.f;
-  return type_is_unsigned(t->type) ? (double)v.u : (double)v.i;
-}
-
 static bool is_same(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
 
 /* Steps between neighbouring numbers of the type that lie between both: the bits of floats of one sign count in their order. */
 static double steps_between(const Tensor *a, const Tensor *b, int64_t i) {
-  if (!type_is_float(a->type)) return fabs(element(a, i) - element(b, i));
+  if (!type_is_float(a->type)) return fabs(tensor_element(a, i) - tensor_element(b, i));
   int bits = 8 * (int)type_size(a->type);
   double place[2];
   for (int k = 0; k < 2; k++) {
@@ -37,7 +31,7 @@ static void find_best(const Tensor *t, int64_t first, int64_t n, int count, int6
     for (int64_t i = 0; i < n; i++) {
       bool taken = false;
       for (int j = 0; j < k; j++) taken |= best[j] == i;
-      if (!taken && (best[k] < 0 || element(t, first + i) > element(t, first + best[k]))) best[k] = i;
+      if (!taken && (best[k] < 0 || tensor_element(t, first + i) > tensor_element(t, first + best[k]))) best[k] = i;
     }
   }
 }
@@ -76,7 +70,7 @@ static void compare_best(const Tensor *got, const Tensor *want, ReportOutput *o)
 static double largest_of(const Tensor *t) {
   double largest = 0;
   for (int64_t i = 0; i < shape_count(&t->shape); i++) {
-    double v = fabs(element(t, i));
+    double v = fabs(tensor_element(t, i));
     if (isfinite(v) && v > largest) largest = v;
   }
   return largest;
@@ -90,7 +84,7 @@ ReportOutput compare_output(const Tensor *got, const Tensor *want, double rtol) 
   double largest = largest_of(want), unit = largest > 0 ? largest : 1, worst = 0;
   o.rtol = fmax(rtol, least_tolerance(got->type));
   for (int64_t i = 0; i < shape_count(&got->shape); i++) {
-    double a = element(got, i), b = element(want, i);
+    double a = tensor_element(got, i), b = tensor_element(want, i);
     if (is_same(a, b)) continue;
     double difference = fabs(a - b), steps = isnan(a) || isnan(b) ? INFINITY : steps_between(got, want, i);
     if (!isfinite(difference)) difference = INFINITY;

@@ -212,8 +212,7 @@ static void print_summary(const Run *r, const Tensor *t) {
   double least = INFINITY, most = -INFINITY, sum = 0;
   int64_t n = shape_count(&t->shape);
   for (int64_t i = 0; i < n; i++) {
-    Number x = get_number(t->type, t->data, i);
-    double v = type_is_float(t->type) ? x.f : type_is_unsigned(t->type) ? (double)x.u : (double)x.i;
+    double v = tensor_element(t, i);
     least = fmin(least, v);
     most = fmax(most, v);
     sum += v;

@@ -13,6 +13,12 @@
 
 size_t tensor_size(const Tensor *t) { return (size_t)shape_count(&t->shape) * type_size(t->type); }
 
+double tensor_element(const Tensor *t, int64_t i) {
+  Number v = get_number(t->type, t->data, i);
+  if (type_is_float(t->type)) return v.f;
+  return type_is_unsigned(t->type) ? (double)v.u : (double)v.i;
+}
+
 static bool exists(const char *path) { return access(path, F_OK) == 0; }
 
 static void *read_open_file(Context *cx, int fd, size_t *size) {

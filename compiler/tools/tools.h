@@ -122,6 +122,7 @@ typedef struct Tensor {
 } Tensor;
 
 size_t tensor_size(const Tensor *t);
+double tensor_element(const Tensor *t, int64_t i); /* of any type */
 void *read_whole_file(Context *cx, const char *path, size_t *size);
 void write_whole_file(Context *cx, Buffer *bytes, const char *path); /* and frees them */
 Tensor tensor_read(Context *cx, const char *path); /* a TensorProto; fails where it is none */
