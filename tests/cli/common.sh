@@ -45,6 +45,13 @@ holds() {
   grep -qF -- "$2" "$1" || failed "no '$2' in $1"
 }
 
+# parsed: standard output is JSON, as far as there is a parser.
+parsed() {
+  [ -z "$(command -v python3)" ] && return
+  python3 -m json.tool "$work.out" >/dev/null 2>"$work.bad" || failed "no JSON: $(cat "$work.bad" "$work.out")"
+  rm -f "$work.bad"
+}
+
 # files NAMES...: the folder holds exactly these
 files() {
   expected=$(printf '%s\n' "$@" | sort)

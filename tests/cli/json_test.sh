@@ -2,13 +2,6 @@
 . "$(dirname "$0")/common.sh"
 tiny=$here/tiny.onnx
 
-# parsed: standard output is JSON, as far as there is a parser.
-parsed() {
-  [ -z "$(command -v python3)" ] && return
-  python3 -m json.tool "$work.out" >/dev/null 2>"$work.bad" || failed "no JSON: $(cat "$work.bad" "$work.out")"
-  rm -f "$work.bad"
-}
-
 # refuses_as_json TEXT ARGUMENTS...: status 1, the error on both outputs, no new file
 refuses_as_json() {
   text=$1

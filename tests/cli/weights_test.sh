@@ -47,6 +47,7 @@ size=$(wc -c <net.weights)
 succeeds verify --weights net.weights net.o
 holds "$work.out" "net.weights holds the weights of net.o"
 succeeds verify net.o --weights=net.weights --json
+parsed
 holds "$work.out" '{"object": "net.o", "weights": "net.weights"}'
 refuses "damaged.weights: its weights are damaged: the SHA-256 is another" verify --weights damaged.weights net.o
 refuses "changed.weights: its weights are damaged" verify --weights changed.weights net.o
