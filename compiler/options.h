@@ -61,6 +61,9 @@ extern const int option_count;
 
 /* Ends the program with one line and status 1. */
 _Noreturn void usage_error(const char *fmt, ...) PRINTF(1, 2);
+void add_file(FileList *files, const char *path);
+
+/* command_line.c */
 void command_line_read(CommandLine *line, char **argv);
 void command_line_free(CommandLine *line);
 
