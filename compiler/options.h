@@ -61,7 +61,7 @@ extern const int option_count;
 
 /* Ends the program with one line and status 1. */
 _Noreturn void usage_error(const char *fmt, ...) PRINTF(1, 2);
-void add_file(FileList *files, const char *path);
+void add_file(FileList *files, const char *path); /* one more; it must have a name */
 
 /* command_line.c */
 void command_line_read(CommandLine *line, char **argv);
