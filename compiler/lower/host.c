@@ -4,6 +4,7 @@
 
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
+#include <string.h>
 
 static char *keep(Context *cx, char *message) {
   if (!message) out_of_memory();
@@ -21,6 +22,11 @@ const char *llvm_version(void) {
 }
 
 char *host_triple(Context *cx) { return keep(cx, LLVMGetDefaultTargetTriple()); }
-char *normal_triple(Context *cx, const char *triple) { return keep(cx, LLVMNormalizeTargetTriple(triple)); }
+
+/* LLVM takes a lone `none` for the vendor. */
+char *normal_triple(Context *cx, const char *triple) {
+  return keep(cx, LLVMNormalizeTargetTriple(strcmp(triple, "x86_64-none") == 0 ? "x86_64-unknown-none" : triple));
+}
+
 char *host_cpu(Context *cx) { return keep(cx, LLVMGetHostCPUName()); }
 char *host_features(Context *cx) { return keep(cx, LLVMGetHostCPUFeatures()); }

@@ -178,8 +178,19 @@ static void triples_are_completed(void **state) {
     {"x86_64-linux-gnu", "x86_64-unknown-linux-gnu"},        {"x86_64-linux", "x86_64-unknown-linux"},
     {"x86_64-pc-linux-musl", "x86_64-pc-linux-musl"},        {"x86_64-linux-android21", "x86_64-unknown-linux-android21"},
     {"x86_64-unknown-freebsd14.0", "x86_64-unknown-freebsd14.0"}, {"x86_64-none-elf", "x86_64-unknown-none-elf"},
+    {"x86_64-none", "x86_64-unknown-none"},
   };
   for (size_t i = 0; i < COUNT(all); i++) assert_string_equal(target_of_triple(all[i][0], NULL)->triple, all[i][1]);
+}
+
+static void every_listed_system_is_a_target(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  char triple[64];
+  for (int i = 0; target_system(i); i++) {
+    snprintf(triple, sizeof triple, "x86_64-%s", target_system(i));
+    assert_int_equal(target_of_triple(triple, NULL)->lanes, 4);
+  }
 }
 
 /* ==== refusals ==== */
@@ -223,6 +234,7 @@ int main(void) {
     TEST(the_host_runs_what_is_made_for_it),
     TEST(another_system_gets_the_baseline),
     TEST(triples_are_completed),
+    TEST(every_listed_system_is_a_target),
     TEST(unknown_names_are_refused),
     TEST(other_machines_are_refused),
   };
