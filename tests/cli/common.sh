@@ -59,6 +59,30 @@ files() {
   rm -rf ./* ./.[!.]*
 }
 
+# at_most N FILE: it has no more lines
+at_most() {
+  [ "$(wc -l <"$2")" -le "$1" ] || failed "$2 has more than $1 lines"
+}
+
+# compiles PROGRAM ARGUMENTS...: an example, with the runtime's headers and the runtime
+compiles() {
+  program=$1
+  shift
+  $CC -O1 -Wall -Wextra -Werror $RESNETCC_CFLAGS -I . -I "$here/../../runtime" -I "$here/../../runtime/image" "$@" "$RESNETCC_RT" \
+    -pthread -o "$program" || failed "$program does not build"
+}
+
+# installs FOLDER: what is built
+installs() {
+  cmake --install "$RESNETCC_BUILD" --prefix "$1" >"$work.out" 2>&1 || failed "install: $(cat "$work.out")"
+}
+
+# skip WHY: the rest of the test
+skip() {
+  echo "skipped: $*"
+  finish
+}
+
 finish() {
   rm -f "$work.out" "$work.err"
   exit $((failures > 0))

@@ -44,7 +44,7 @@ section() {
   sed -n "/^<!-- $2 -->\$/,/^<!-- end -->\$/p" "$1" | sed '1d;$d'
 }
 
-[ "$(wc -l <"$here/../../README.md")" -le 150 ] || failed "README.md has more than 150 lines"
+at_most 150 "$here/../../README.md"
 section "$here/../../compiler/OPTIONS.md" "resnetcc --help=markdown" >said
 cmp -s said options.md || failed "OPTIONS.md: the options are not those of --help=markdown: $(diff said options.md)"
 succeeds -h

@@ -1,10 +1,7 @@
 # examples/export on a small network: the model has a symbolic batch, and agrees with what torch computed.
 . "$(dirname "$0")/common.sh"
 python=${PYTHON:-python3}
-$python -c 'import torch, onnx' 2>/dev/null || {
-  echo "skipped: no torch and onnx for $python to export with"
-  exit 0
-}
+$python -c 'import torch, onnx' 2>/dev/null || skip "no torch and onnx for $python to export with"
 cat >small.py <<'END_OF_PYTHON'
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -20,6 +17,5 @@ succeeds verify small.onnx
 [ "$(tail -n 1 "$work.out")" = "1 of 1 data sets agree" ] || failed "verify ends with $(tail -n 1 "$work.out")"
 succeeds small.onnx -o net.o -mcpu=x86-64 --input=u8,nhwc,torchvision --output=softmax,top5
 holds net.h "int64_t batch, "
-[ "$(wc -l <"$here/../../examples/export/README.md")" -le 30 ] || failed "its README has more than 30 lines"
-rm -rf ./*
+at_most 30 "$here/../../examples/export/README.md"
 finish

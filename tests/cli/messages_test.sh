@@ -1,6 +1,6 @@
 # Every text of a message is a heading of the page that tells cause and cure, and the page has no others.
 . "$(dirname "$0")/common.sh"
-command -v python3 >/dev/null || { echo "skipped: no python3 to read the sources"; finish; }
+command -v python3 >/dev/null || skip "no python3 to read the sources"
 page=$here/../../compiler/TROUBLESHOOTING.md
 python3 "$here/messages.py" "$here/../../compiler" | LC_ALL=C sort >sources || failed "messages.py"
 sed -n 's/^### //p' "$page" | LC_ALL=C sort >page

@@ -1,7 +1,6 @@
 # examples/server: a photograph in, JSON out; what it refuses; a new model while a run goes on; its end.
 . "$(dirname "$0")/common.sh"
 example=$here/../../examples/server
-skip() { echo "skipped: $1" && exit 0; }
 libraries=$(pkg-config --cflags --libs libmicrohttpd libjpeg 2>/dev/null) || skip "no libmicrohttpd and libjpeg (libmicrohttpd-dev, libjpeg-dev)"
 command -v curl >/dev/null || skip "no curl"
 [ -z "$RESNETCC_CFLAGS" ] || skip "a library with a sanitizer is not loaded into the server"
@@ -16,8 +15,7 @@ library() {
 }
 library net.so one
 library new.so uno
-$CC -O1 -Wall -Wextra -Werror -I "$here/../../runtime" -I "$here/../../runtime/image" "$example/server.c" "$example/model.c" \
-  "$example/decode.c" "$RESNETCC_RT" $libraries -pthread -o server || failed "server.c does not build"
+compiles server "$example/server.c" "$example/model.c" "$example/decode.c" $libraries
 
 # A model that is replaced while it runs is closed by its last run.
 cat >replaced.c <<'END_OF_C'
@@ -58,11 +56,11 @@ int main(void) {
   return libraries();
 }
 END_OF_C
-$CC -O1 -Wall -Wextra -Werror -I "$example" -I "$here/../../runtime" replaced.c "$example/model.c" "$RESNETCC_RT" -pthread -o replaced &&
-  ./replaced || failed "a model that is replaced while it runs: status $?"
+compiles replaced -I "$example" replaced.c "$example/model.c"
+./replaced || failed "a model that is replaced while it runs: status $?"
 mv net.so new.so && mv kept net.so
 
-# until COMMAND...: which comes true by and by
+# until_true COMMAND...: which comes true by and by
 until_true() {
   while ! "$@" 2>/dev/null; do
     kill -0 "$server" 2>/dev/null || { failed "the server ended: $(cat log)" && return; }
@@ -118,6 +116,5 @@ wait $client || failed "a request that had begun was not answered: $(cat trace)"
 holds answer '"label": "uno"'
 wait $server || failed "the server ended with $?: $(cat log)"
 trap 'rm -rf "$work"' EXIT
-[ "$(wc -l <"$example/README.md")" -le 30 ] || failed "its README has more than 30 lines"
-rm -f ./*
+at_most 30 "$example/README.md"
 finish

@@ -1,6 +1,6 @@
 # -o FILE.so: a shared library that needs nothing, shows the model and the runtime and no more, and runs.
 . "$(dirname "$0")/common.sh"
-[ -z "$RESNETCC_CFLAGS" ] || { echo "skipped: the runtime has a sanitizer in it"; exit 0; }
+[ -z "$RESNETCC_CFLAGS" ] || skip "the runtime has a sanitizer in it"
 tiny=$here/tiny.onnx
 export CC
 

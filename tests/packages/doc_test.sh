@@ -1,11 +1,8 @@
 # The pages in examples/doc, over an installed tree: the commands of each do what they say, on its program, app.c.
 . "$(dirname "$0")/../cli/common.sh"
-if [ -n "$RESNETCC_CFLAGS" ]; then
-  echo "skipped: a runtime with a sanitizer links neither statically nor into libraries"
-  exit 0
-fi
+[ -z "$RESNETCC_CFLAGS" ] || skip "a runtime with a sanitizer links neither statically nor into libraries"
 prefix=$work/prefix
-cmake --install "$RESNETCC_BUILD" --prefix "$prefix" >"$work.out" 2>&1 || failed "install: $(cat "$work.out")"
+installs "$prefix"
 export PATH="$prefix/bin:$PATH" PKG_CONFIG_PATH=$prefix/lib/pkgconfig CPATH=$prefix/include LIBRARY_PATH=$prefix/lib CC
 command -v valgrind >/dev/null || {
   echo "skipped: no valgrind"
@@ -35,5 +32,4 @@ for page in targets accuracy threads weights packaging migrate; do
   esac
   cd ..
 done
-rm -rf ./*
 finish

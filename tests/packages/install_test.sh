@@ -2,7 +2,7 @@
 # with a version, and one C file.
 . "$(dirname "$0")/../cli/common.sh"
 prefix=$work/prefix
-cmake --install "$RESNETCC_BUILD" --prefix "$prefix" >"$work.out" 2>&1 || failed "install: $(cat "$work.out")"
+installs "$prefix"
 for file in bin/resnetcc lib/libresnetcc_rt.a lib/libresnetcc_image.a include/resnetcc_image.h lib/libresnetcc_rt.so.1 include/resnetcc_rt.h share/resnetcc/resnetcc_rt.c \
   lib/pkgconfig/resnetcc.pc lib/pkgconfig/resnetcc_rt.pc lib/cmake/resnetcc/resnetccConfig.cmake \
   share/man/man1/resnetcc.1 share/man/man3/resnetcc_rt.3 share/bash-completion/completions/resnetcc \

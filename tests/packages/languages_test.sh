@@ -2,17 +2,14 @@
 # refuses a file that is no picture.
 . "$(dirname "$0")/../cli/common.sh"
 prefix=$work/prefix
-cmake --install "$RESNETCC_BUILD" --prefix "$prefix" >"$work.out" 2>&1 || failed "install: $(cat "$work.out")"
+installs "$prefix"
 export PATH="$prefix/bin:$PATH" PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 (cd "$here/../../examples" && cp -r cpp go python cmake-cross rust digits "$work")
 echo 'P2 9 9 1 0' >wrong.pgm
-if [ -n "$RESNETCC_CFLAGS" ]; then
-  echo "skipped: the build tools of other languages do not link a runtime with a sanitizer"
-  rm -rf ./* && finish
-fi
+[ -z "$RESNETCC_CFLAGS" ] || skip "the build tools of other languages do not link a runtime with a sanitizer"
 
-# skip WHAT
-skip() { echo "skipped: no $1"; }
+# without WHAT
+without() { echo "skipped: no $1"; }
 # tells COMMAND...: on a picture, and on what is none
 tells() {
   "$@" ../digits/7.pgm >"$work.out" 2>&1 && grep -q '7.pgm looks like 7 (9' "$work.out" || failed "$*: $(cat "$work.out")"
@@ -24,10 +21,8 @@ made() {
   "$@" >"$work.out" 2>&1 || failed "$*: $(cat "$work.out")"
 }
 
-for readme in */README.md; do
-  [ "$(wc -l <"$readme")" -le 30 ] || failed "$readme has more than 30 lines"
-done
-[ "$(wc -l <cpp/resnetcc.hpp)" -le 150 ] || failed "resnetcc.hpp has more than 150 lines"
+for readme in */README.md; do at_most 30 "$readme"; done
+at_most 150 cpp/resnetcc.hpp
 
 cd "$work/cpp"
 if command -v c++ >/dev/null; then
@@ -42,7 +37,7 @@ if command -v c++ >/dev/null; then
   ./few 2>"$work.out" && failed "an input of another size was taken"
   holds "$work.out" "the input is not of the model's size"
 else
-  skip "c++"
+  without "c++"
 fi
 
 cd "$work/go"
@@ -52,7 +47,7 @@ if command -v go >/dev/null; then
   made go build -o digit
   tells ./digit
 else
-  skip "go"
+  without "go"
 fi
 
 cd "$work/rust"
@@ -65,7 +60,7 @@ if command -v cargo >/dev/null; then
   made cargo build --release --offline
   holds "$work.out" "Compiling digit"
 else
-  skip "cargo"
+  without "cargo"
 fi
 
 cd "$work/python"
@@ -83,10 +78,10 @@ if command -v python3 >/dev/null; then
     export XDG_CACHE_HOME=$work/cache
     tells ${PYTHON:-python3} digit.py ../digits/digits.onnx
   else
-    skip "NumPy"
+    without "NumPy"
   fi
 else
-  skip "python3"
+  without "python3"
 fi
 
 cd "$work/cmake-cross"
@@ -97,7 +92,6 @@ if command -v x86_64-linux-gnu-gcc >/dev/null; then
   ./build/digit >"$work.out" || failed "cmake-cross: $(cat "$work.out")"
   holds "$work.out" "a stroke looks like 1"
 else
-  skip "x86_64-linux-gnu-gcc"
+  without "x86_64-linux-gnu-gcc"
 fi
-cd "$work" && rm -rf ./*
 finish

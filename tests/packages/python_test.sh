@@ -1,14 +1,10 @@
 # The Python package over an installed tree, as the wheel has it: the command, the folders, and load on NumPy arrays.
 . "$(dirname "$0")/../cli/common.sh"
 python=${PYTHON:-python3}
-skip() {
-  echo "skipped: $*"
-  rm -rf ./* && finish
-}
 command -v "$python" >/dev/null || skip "no python3"
 [ -z "$RESNETCC_CFLAGS" ] || skip "a library with a sanitizer does not load into Python"
 cp -r "$here/../../runtime/python/resnetcc" .
-cmake --install "$RESNETCC_BUILD" --prefix "$work/resnetcc" >"$work.out" 2>&1 || failed "install: $(cat "$work.out")"
+installs "$work/resnetcc"
 export PYTHONPATH=$work PYTHONDONTWRITEBYTECODE=1 XDG_CACHE_HOME=$work/cache
 
 [ "$($python -m resnetcc --version)" = "$("$RESNETCC" --version)" ] || failed "python -m resnetcc --version"
@@ -105,5 +101,4 @@ else: raise SystemExit(1)
 $CC -shared -x c /dev/null -o none.so
 $python -c 'import resnetcc; resnetcc.load("none.so")' 2>"$work.err" && failed "another library was taken"
 holds "$work.err" "none.so: not a shared library made by resnetcc"
-rm -rf ./*
 finish
