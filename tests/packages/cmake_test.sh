@@ -128,6 +128,10 @@ configured inside -G Ninja -DINSIDE="$here/../.." -DRESNETCC_EXECUTABLE="$prefix
 programs=two
 all_run inside
 ls inside/resnetcc/libresnetcc_base.a 2>/dev/null && failed "the compiler was built although one is named"
+configured whole -G Ninja -DINSIDE="$here/../.." -DBUILD_TESTING=ON
+cmake --build whole --target help >targets
+grep -q test_harness targets && failed "the tests are a part of another project"
+holds targets resnetcc_base
 
 # ---- a tool chain for another system ----
 # stops MESSAGE ARGUMENTS...: the same folder again, which knows the arguments of before
