@@ -23,18 +23,16 @@ foreach(source ${test_sources})
   else()
     target_link_libraries(${test} PRIVATE test_harness)
   endif()
-  if(test STREQUAL emit_cases_test)
-    set(case_test ${test})
-  else()
+  if(NOT test STREQUAL emit_cases_test)
     unit_test(${test} ${test})
   endif()
 endforeach()
 
-# Operators' cases: a test for each file.
+# Operators' cases: a run of emit_cases_test for each file.
 file(GLOB case_files CONFIGURE_DEPENDS tests/cases/*.txt)
 foreach(file ${case_files})
   get_filename_component(name ${file} NAME_WE)
-  unit_test(cases_${name} ${case_test} cases/${name}.txt)
+  unit_test(cases_${name} emit_cases_test cases/${name}.txt)
 endforeach()
 
 # Fuzz targets: with libFuzzer's main, or with one that replays the corpus.
@@ -59,15 +57,14 @@ target_link_libraries(fuzz_seeds PRIVATE test_harness)
 
 # linear_test counts what the compiler does: a second one that calls a counter at every basic block.
 file(GLOB counted_sources CONFIGURE_DEPENDS compiler/*/*.c)
-set(compiler_folders base graph ops import rewrite lower emit compile tools)
-list(TRANSFORM compiler_folders PREPEND compiler/)
+get_property(folders GLOBAL PROPERTY resnetcc_folders)
+list(TRANSFORM folders REPLACE "^([a-z]*):.*" "compiler/\\1" OUTPUT_VARIABLE counted_folders)
 add_library(resnetcc_counted STATIC EXCLUDE_FROM_ALL ${counted_sources} ${proto_dir}/onnx.pb-c.c ${page})
-target_include_directories(resnetcc_counted PUBLIC ${compiler_folders} PRIVATE ${proto_dir})
+target_include_directories(resnetcc_counted PUBLIC ${counted_folders} PRIVATE ${proto_dir})
 target_compile_definitions(resnetcc_counted PRIVATE RESNETCC_VERSION="${PROJECT_VERSION}" RESNETCC_LIBDIR="lib")
 target_compile_options(resnetcc_counted PRIVATE -fsanitize-coverage=trace-pc)
 target_link_libraries(resnetcc_counted PUBLIC resnetcc_rt resnetcc_image llvm_c PkgConfig::PROTOBUF_C m ${CMAKE_DL_LIBS})
 
-get_property(folders GLOBAL PROPERTY resnetcc_folders)
 list(JOIN folders " " folders)
 set(script_environment "RESNETCC_FOLDERS=${folders}"
   RESNETCC=$<TARGET_FILE:resnetcc> RESNETCC_RT=$<TARGET_FILE:resnetcc_rt>
@@ -82,8 +79,6 @@ endforeach()
 
 # Runs operator test cases of the ONNX project; tests/run.sh knows where they lie.
 file(GLOB conformance_sources CONFIGURE_DEPENDS tests/onnx/*.c)
-if(conformance_sources)
-  add_executable(conformance ${conformance_sources})
-  target_link_libraries(conformance PRIVATE resnetcc_tools PkgConfig::PROTOBUF_C)
-  target_include_directories(conformance PRIVATE ${proto_dir})
-endif()
+add_executable(conformance ${conformance_sources})
+target_link_libraries(conformance PRIVATE resnetcc_tools PkgConfig::PROTOBUF_C)
+target_include_directories(conformance PRIVATE ${proto_dir})
