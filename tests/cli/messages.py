@@ -39,7 +39,7 @@ def texts(argument):
 def shown(text):
     text = text.replace('\\"', '"').split("; ")[0]
     text = re.sub(r"%[-+0-9.*]*(?:ll|z|t)?[a-z]", "…", text)
-    return re.sub(r"(…)(?:…)+", "…", text).strip()
+    return re.sub(r"(…)(?:…)+", "…", text).replace("%%", "%").strip()
 
 
 def messages(path):
