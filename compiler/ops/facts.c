@@ -80,7 +80,7 @@ Type step_type(const Node *n, int i) {
   return n->op == OP_ConvInteger ? T_I32 : n->in[0]->type;
 }
 
-static bool is_8_bit(Type t) { return t == T_U8 || t == T_I8; }
+bool is_8_bit(Type t) { return t == T_U8 || t == T_I8; }
 
 bool step_takes(const Step *s, Type from, Type arg) {
   Type to = s->type ? s->type : from;

@@ -326,6 +326,7 @@ bool is_lp_pool(const Node *n);  /* of a pool: they give their norm of order Nod
 int64_t terms_of_result(const Node *n);
 /* The type of the results behind step i of a node's epilogue; i -1: of its own results, before all steps. */
 Type step_type(const Node *n, int i);
+bool is_8_bit(Type t);
 /* Is there such a step on results of type `from`, with an argument of that type (T_NONE: without)? */
 bool step_takes(const Step *s, Type from, Type arg);
 #endif

@@ -39,6 +39,34 @@ bool before_shuffle(Graph *g, Node *n);
 bool tile_as_expand(Graph *g, Node *n);
 bool readers_expand(Graph *g, Node *n);
 
+/* ==== quant.c and its parts, a file quant_*.c for each kind of operator ==== */
+
+/* A scale and a zero point for the whole tensor. */
+typedef struct Uniform {
+  float scale;
+  int64_t zero;
+} Uniform;
+
+/* An operator whose result is quantised, and read by nobody else. */
+typedef struct QuantSite {
+  Graph *g;
+  Node *op, *quantize;
+  Type type;             /* of 8 bits */
+  Uniform out;
+  int64_t lo, hi;        /* bounds of the quantised result, which a Relu or Clip between them may narrow */
+} QuantSite;
+
+/* Those of a QuantizeLinear or DequantizeLinear; false: they are not known, or more than one. */
+bool uniform_of(const Node *n, Uniform *u);
+/* The DequantizeLinear that makes v; NULL: it is made otherwise. v may be NULL. */
+Node *dequantized(const Value *v);
+/* n, of integers, with the bounds as its last step, takes the place of all from the operator to the QuantizeLinear. */
+void quant_finish(const QuantSite *s, Node *n);
+
+/* Each makes an integer node before the current one of a walk; false: the operands have another form. */
+bool quant_conv(const QuantSite *s);
+bool quant_add(const QuantSite *s);
+
 /* ==== words.c ==== */
 
 /* The node without an epilogue that computes v, if it is of that operator; OP_NONE: any. v may be NULL. */
