@@ -79,11 +79,13 @@ static void read_choice(const OptionRow *row, void *field, const char *value) {
   usage_error("%s=%s: it is %s", row->name, value, all);
 }
 
-/* Where a compilation puts weights; of verify, the file itself. The field is the CommandLine. */
+/* Where a compilation puts weights; of commands that run a library, also the file itself. The field is the CommandLine. */
 static void read_weights(const OptionRow *row, void *field, const char *value) {
   CommandLine *line = field;
-  if (line->command->run == verify_command) read_path(row, &line->tool.weights, value);
-  else read_choice(row, &line->tool.compile.weights, value);
+  bool word = line->command->run == compile;
+  for (int i = 0; row->choice[i]; i++) word |= strcmp(row->choice[i], value) == 0;
+  if (word) read_choice(row, &line->tool.compile.weights, value);
+  else read_path(row, &line->tool.weights, value);
 }
 
 /* A positive decimal number at s; 0: there is none. *end is behind it. */
@@ -342,12 +344,13 @@ const OptionRow option_list[] = {
    .help = "Strassen's algorithm for 1x1 convolutions",
    .paragraph = "auto, the default, takes it where it is estimated to be faster, on wherever it fits.",
    .choice = strassen_names},
-  {CODE, COMPILE | VERIFY, "--weights", "WHERE", EITHER, read_weights, 0,
+  {CODE, RUNNING, "--weights", "WHERE", EITHER, read_weights, 0,
    .help = "where weights lie: embed, file or extern",
    .paragraph = "embed, the default, puts them into the object; file and extern into a file beside it with the "
-                "ending .weights, which a run gets as the last input. verify --weights=FILE OBJECT says whether FILE "
-                "is whole and holds the weights of OBJECT.", .choice = weights_names},
-  {CODE, COMPILE, "--weights-section", "NAME", EITHER, read_section, OF_PASSES(weights_section),
+                "ending .weights, which a run gets as the last input. Where a library that needs such a file runs, it is "
+                "the one beside it, or --weights=FILE names it. verify --weights=FILE OBJECT says whether FILE is whole "
+                "and holds the weights of OBJECT.", .choice = weights_names},
+  {CODE, RUNNING, "--weights-section", "NAME", EITHER, read_section, OF_PASSES(weights_section),
    .help = "the object's section with the weights",
    .paragraph = "For linker scripts; the default is .rodata.rcc_weights."},
   {CODE, RUNNING, "--tune", "FILE", OPTIONAL, read_path, TOOL(tune), .common = true,

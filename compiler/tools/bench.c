@@ -164,9 +164,9 @@ static const void **inputs_for(Context *cx, const rcc_model *m, int64_t batch) {
   return in;
 }
 
-static Lane *open_lanes(Context *cx, const rcc_model *m, const ReportBench *b) {
+static Lane *open_lanes(Context *cx, const Callable *m, const ReportBench *b) {
   Lane *l = alloc_n(cx, (size_t)b->parallel, sizeof *l);
-  const void **in = inputs_for(cx, m, b->batch);
+  const void **in = inputs_for(cx, &m->table, b->batch);
   for (int i = 0; i < b->parallel; i++) {
     l[i] = (Lane){.instance = instance_open(cx, m, b->batch, b->threads), .in = in};
     l[i].first = run_once(&l[i]);
@@ -185,7 +185,7 @@ static void close_lanes(Context *cx, Lane *l, int lanes) {
 }
 
 /* Fills b[0], ..., a model each. */
-static void measure(Context *cx, const rcc_model *const *m, int models, double seconds, ReportBench *b) {
+static void measure(Context *cx, const Callable *const *m, int models, double seconds, ReportBench *b) {
   Lane *lane[MAX_MODELS];
   double busy[2], all[2], cpu = cpu_seconds(), wall[MAX_MODELS] = {0};
   reset_peak();
@@ -212,7 +212,7 @@ typedef struct Bench {
 
 static const Counts just_one = {.n = 1, .value = {1}};
 
-static bool is_symbolic(const RunnerView *v) { return v->model->flags & RCC_SYMBOLIC_BATCH; }
+static bool is_symbolic(const RunnerView *v) { return v->model.table.flags & RCC_SYMBOLIC_BATCH; }
 
 /* The images of a run: those that the model is compiled for, or of a symbolic batch. */
 static void set_batch(const RunnerView *v, int64_t batch, ReportBench *b) {
@@ -224,10 +224,10 @@ static void bench_threads(Bench *w, Runner *const *runner, int models, int64_t b
   const Counts *threads = w->opt->threads.n ? &w->opt->threads : &just_one;
   const char *const file[MAX_MODELS] = {w->opt->compile.input, w->opt->compare};
   for (int k = 0; k < threads->n; k++) {
-    const rcc_model *m[MAX_MODELS];
+    const Callable *m[MAX_MODELS];
     ReportBench *b = &w->report->bench[w->report->n_bench];
     for (int i = 0; i < models; i++) {
-      m[i] = runner_view(runner[i])->model;
+      m[i] = &runner_view(runner[i])->model;
       b[i] = (ReportBench){.model = file[i], .threads = (int)threads->value[k],
                            .parallel = w->opt->parallel ? (int)w->opt->parallel : 1};
       set_batch(runner_view(runner[i]), batch, &b[i]);
@@ -254,7 +254,7 @@ static void bench_batch(Bench *w, int64_t batch) {
       fail(w->cx, "the library's batch is fixed: compile the model with --batch=%lld", (long long)batch);
   }
   if (!w->report) {
-    w->report = report_of_table(w->cx, file[0], runner_view(runner[0])->model);
+    w->report = report_of_table(w->cx, file[0], &runner_view(runner[0])->model.table);
     w->report->bench = alloc_n(w->cx, MAX_MODELS * MAX_COUNTS * MAX_COUNTS, sizeof *w->report->bench);
     w->report->compiled = runner_view(runner[0])->build;
   }

@@ -42,7 +42,7 @@ static const void **data_of(Context *cx, const Tensor *t, int n) {
 }
 
 /* What the model gives for the inputs of the set, in the arena. */
-static const Tensor *outputs_of(Context *cx, const rcc_model *m, const DataSet *s, int64_t batch, int threads) {
+static const Tensor *outputs_of(Context *cx, const Callable *m, const DataSet *s, int64_t batch, int threads) {
   Instance *r = instance_open(cx, m, batch, threads);
   int error = instance_run(r, data_of(cx, s->in, s->n_in));
   const Tensor *out = instance_outputs(r);
@@ -51,10 +51,11 @@ static const Tensor *outputs_of(Context *cx, const rcc_model *m, const DataSet *
   return out;
 }
 
-void report_set(Report *r, const rcc_model *m, const rcc_model *other, const DataSet *s, int threads) {
+void report_set(Report *r, const Callable *c, const Callable *other, const DataSet *s, int threads) {
   Context *cx = r->cx;
+  const rcc_model *m = &c->table;
   int64_t batch = check_set(cx, m, s);
-  const Tensor *want = s->out, *got = outputs_of(cx, m, s, batch, threads);
+  const Tensor *want = s->out, *got = outputs_of(cx, c, s, batch, threads);
   if (other) want = outputs_of(cx, other, s, batch, threads);
   ReportSet *set = &r->set[r->n_set++];
   *set = (ReportSet){.path = s->path, .n_output = m->n_outputs, .agrees = true};
@@ -69,7 +70,7 @@ void report_set(Report *r, const rcc_model *m, const rcc_model *other, const Dat
 
 /* ==== those beside a model that is compiled ==== */
 
-static void try_sets(Report *r, const rcc_model *m, const char **path, int n) {
+static void try_sets(Report *r, const Callable *m, const char **path, int n) {
   r->set = alloc_n(r->cx, (size_t)n + 1, sizeof *r->set);
   for (int i = 0; i < n; i++) {
     r->cx->file = path[i];
@@ -85,10 +86,11 @@ void report_goldens(Report *r, const Build *b, const Object *o) {
   const char **path = data_sets_in(cx, path_folder(cx, r->model.file), &n);
   if (n == 0 || rcc_cpu_check(b->target->cpu_bits) != RCC_OK) return;
   Jit *jit = jit_open(cx, b->graph->name, o);
+  Callable model = callable_of(jit_model(jit), weights_are_input(b) ? weights_joined(b) : NULL);
   *own = (Context){.max_memory = cx->max_memory, .arena = cx->arena};
   r->rtol = layers_round_otherwise(b->graph) ? 1e-4 : 1e-5;
   r->cx = own;
-  if (setjmp(own->unwind) == 0) try_sets(r, jit_model(jit), path, n);
+  if (setjmp(own->unwind) == 0) try_sets(r, &model, path, n);
   else r->unfit = copy_text(cx, own->error);
   r->cx = cx;
   jit_close(jit);

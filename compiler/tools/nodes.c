@@ -40,6 +40,7 @@ static Layers layers_of(Context *cx, const ToolOptions *opt, bool symbolic) {
   Options *one = alloc(cx, sizeof *one);
   *one = opt->compile;
   one->emit = EMIT_OBJ;
+  one->weights = WEIGHTS_EMBED;
   if (symbolic) one->batch = 1;
   Layers l = {.g = import_model(cx, one)};
   front_run(l.g, NULL, NULL);
@@ -68,7 +69,8 @@ static const Tensor *run_layers(Build *b, const void *const *in) {
   Object object;
   object_emit(b, &object);
   Jit *jit = jit_open(cx, b->graph->name, &object);
-  Instance *r = instance_open(cx, jit_model(jit), 1, 1);
+  Callable model = callable_of(jit_model(jit), NULL);
+  Instance *r = instance_open(cx, &model, 1, 1);
   int error = instance_run(r, in);
   const Tensor *out = instance_outputs(r);
   instance_close(r);

@@ -10,7 +10,7 @@
 typedef struct Run {
   Context *cx;
   const ToolOptions *opt;
-  const rcc_model *model;
+  const rcc_model *model; /* of what `runner` holds */
   Runner *runner;
   Instance *instance;
   const char **label;  /* a class each; NULL: they have numbers alone */
@@ -339,7 +339,7 @@ static void run_tensors(Run *r, const FileList *files) {
   r->cx->file = r->opt->compile.input;
   if (r->batch != 1) {
     instance_close(r->instance);
-    r->instance = instance_open(r->cx, m, r->batch, threads_of(r->opt));
+    r->instance = instance_open(r->cx, &runner_view(r->runner)->model, r->batch, threads_of(r->opt));
   }
   run_on(r, files->n ? files->path[0] : r->opt->compile.input, in, 0);
 }
@@ -377,8 +377,8 @@ static int run_model(Context *cx, const ToolOptions *opt) {
     fail(cx, "nothing to run it on; name a picture (JPEG, PNG) or a tensor for each input (.npy, .pb)");
   if (opt->compile.labels) name_classes(&r, opt->compile.labels);
   r.runner = runner_open(cx, opt, opt->compile.input);
-  r.model = runner_view(r.runner)->model;
-  r.instance = instance_open(cx, r.model, 1, threads_of(opt));
+  r.model = &runner_view(r.runner)->model.table;
+  r.instance = instance_open(cx, &runner_view(r.runner)->model, 1, threads_of(opt));
   cx->file = opt->compile.input;
   check_labels(&r);
   if (pictures.n) run_pictures(&r, &pictures);

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <errno.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,15 @@ struct Runner {
   Jit *jit;            /* of an ONNX file */
   Object object;
   void *library;       /* else */
+  const void *mapped;  /* its weights; NULL: it has them itself */
+  size_t mapped_size;
 };
+
+Callable callable_of(const rcc_model *m, const void *weights) {
+  Callable c = {.table = *m, .weights = weights};
+  if (weights) c.table.n_inputs--;
+  return c;
+}
 
 /* ==== compiled here ==== */
 
@@ -43,7 +52,7 @@ static void compile_here(Runner *r, const ToolOptions *opt, const char *path) {
   build_run(b, NULL, NULL);
   object_emit(b, &r->object);
   r->jit = jit_open(cx, g->name, &r->object);
-  r->view.model = jit_model(r->jit);
+  r->view.model = callable_of(jit_model(r->jit), weights_are_input(b) ? weights_joined(b) : NULL);
   r->view.rounds = layers_round_otherwise(g);
 }
 
@@ -110,14 +119,27 @@ static void check_table(Context *cx, const rcc_model *m) {
   }
 }
 
-static void load_library(Runner *r, const char *path) {
+/* The file that is named, or the one beside the library. */
+static void map_weights(Runner *r, const rcc_model *m, const char *named, const char *library) {
+  Context *cx = r->cx;
+  const char *path = named ? named : format_text(cx, "%s.weights", path_without_ending(cx, library));
+  r->mapped = rcc_weights_map(path, m, &r->mapped_size);
+  if (r->mapped) return;
+  if (errno == EINVAL) fail(cx, "the file '%s' does not hold its weights; --weights=FILE names another", path);
+  fail(cx, "its weights '%s': %s; --weights=FILE names another file", path, strerror(errno));
+}
+
+static void load_library(Runner *r, const char *weights, const char *path) {
   Context *cx = r->cx;
   r->library = dlopen(strchr(path, '/') ? path : format_text(cx, "./%s", path), RTLD_NOW | RTLD_LOCAL);
   if (!r->library) fail(cx, "it does not load: %s", copy_text(cx, dlerror()));
   const char *name = table_in(r->library);
   if (!name) fail(cx, "no model is in this library; make it of an object of resnetcc's, with NAME_model visible");
-  r->view.model = dlsym(r->library, name);
-  check_table(cx, r->view.model);
+  const rcc_model *m = dlsym(r->library, name);
+  check_table(cx, m);
+  if (m->flags & RCC_WEIGHTS_INPUT) map_weights(r, m, weights, path);
+  else if (weights) fail(cx, "--weights: the library has its weights itself");
+  r->view.model = callable_of(m, r->mapped);
   r->view.rounds = true;
 }
 
@@ -136,9 +158,11 @@ static int elf_type(const char *path) {
 void runner_close(Runner *r) {
   if (r->jit) jit_close(r->jit);
   object_free(&r->object);
+  rcc_weights_unmap(r->mapped, r->mapped_size);
   if (r->library) dlclose(r->library);
   r->jit = NULL;
   r->object = (Object){0};
+  r->mapped = NULL;
   r->library = NULL;
 }
 
@@ -152,7 +176,9 @@ Runner *runner_open(Context *cx, const ToolOptions *opt, const char *path) {
   cx->file = path;
   int type = elf_type(path);
   if (type == ET_REL) fail(cx, "an object does not run by itself; make a library of it: cc -shared NAME.o -lresnetcc_rt -o NAME.so");
-  if (type != ET_NONE) load_library(r, path);
+  const char *weights = path == opt->compile.input ? opt->weights : NULL;
+  if (type != ET_NONE) load_library(r, weights, path);
+  else if (weights) fail(cx, "--weights: a model has its weights itself; a file of them is for a library that was made with one");
   else compile_here(r, opt, path);
   cx->file = file;
   return r;
@@ -169,7 +195,8 @@ Tensor runner_tensor(const rcc_tensor *t, int64_t batch) {
 }
 
 struct Instance {
-  const rcc_model *model;
+  Callable model;
+  const void **in;     /* of a run, where the weights are the last of them; else NULL */
   int64_t batch;
   void *work;
   size_t work_size;
@@ -187,9 +214,14 @@ void instance_close(Instance *r) {
 
 static void close_instance(void *r) { instance_close(r); }
 
-Instance *instance_open(Context *cx, const rcc_model *m, int64_t batch, int threads) {
+Instance *instance_open(Context *cx, const Callable *c, int64_t batch, int threads) {
+  const rcc_model *m = &c->table;
   Instance *r = alloc(cx, sizeof *r);
-  *r = (Instance){.model = m, .batch = batch, .work_size = m->workspace_size(batch, threads)};
+  *r = (Instance){.model = *c, .batch = batch, .work_size = m->workspace_size(batch, threads)};
+  if (c->weights) {
+    r->in = alloc_n(cx, (size_t)m->n_inputs + 1, sizeof *r->in);
+    r->in[m->n_inputs] = c->weights;
+  }
   r->out = alloc_n(cx, (size_t)m->n_outputs + 1, sizeof *r->out);
   r->data = alloc_n(cx, (size_t)m->n_outputs + 1, sizeof *r->data);
   for (int i = 0; i < m->n_outputs; i++) {
@@ -205,7 +237,9 @@ Instance *instance_open(Context *cx, const rcc_model *m, int64_t batch, int thre
 }
 
 int instance_run(Instance *r, const void *const *in) {
-  return r->model->run(in, r->data, r->batch, r->work, r->work_size, r->pool ? rcc_pool_parallel(r->pool) : NULL);
+  const rcc_model *m = &r->model.table;
+  if (r->in) move_bytes(r->in, in, (size_t)m->n_inputs * sizeof *in);
+  return m->run(r->in ? r->in : in, r->data, r->batch, r->work, r->work_size, r->pool ? rcc_pool_parallel(r->pool) : NULL);
 }
 
 const Tensor *instance_outputs(const Instance *r) { return r->out; }

@@ -44,7 +44,7 @@ typedef struct ToolOptions {
   double rtol;             /* verify: what may differ, of the largest output; 0: not given */
   bool per_node;
   const char *save, *against;
-  const char *weights;     /* verify: the file that is held against an object; NULL: not given */
+  const char *weights;     /* of commands that run a model: the file that a library gets; NULL: not given */
   FileList image, in, out; /* run */
   int64_t top;             /* classes that run shows; 0: not given */
   double seconds;          /* bench: of each configuration; 0: not given */
@@ -166,15 +166,23 @@ const void **reference_inputs(Graph *g, uint64_t seed);
 
 /* ==== runner.c: a model that runs in this process ==== */
 
+/* A model as it is called here. */
+typedef struct Callable {
+  rcc_model table;       /* without the weights among its inputs, where these are one */
+  const void *weights;   /* the last input of its run; NULL: there is none such */
+} Callable;
+Callable callable_of(const rcc_model *m, const void *weights); /* weights: NULL where m has no such input */
+
 typedef struct Runner Runner;
 typedef struct RunnerView {
-  const rcc_model *model;
+  Callable model;
   Graph *graph;          /* as the file has it, for the evaluator; NULL: MODEL is a shared library */
   Build *build;          /* likewise */
   bool rounds;           /* layers have, or may have, algorithms that round otherwise than a sum of products */
 } RunnerView;
 
-/* An ONNX file compiled with opt for this machine, or a shared library. Fails where it cannot run here. */
+/* An ONNX file compiled with opt for this machine, or a shared library, which may need weights: those of opt->compile.input are
+ * opt->weights, others in the file beside the library. Fails where it cannot run here. */
 Runner *runner_open(Context *cx, const ToolOptions *opt, const char *path);
 const RunnerView *runner_view(const Runner *r);
 void runner_close(Runner *r);
@@ -182,7 +190,7 @@ Tensor runner_tensor(const rcc_tensor *t, int64_t batch); /* without data */
 
 /* What one run at a time needs beside its inputs; outputs stay when it is closed. */
 typedef struct Instance Instance;
-Instance *instance_open(Context *cx, const rcc_model *m, int64_t batch, int threads);
+Instance *instance_open(Context *cx, const Callable *m, int64_t batch, int threads);
 int instance_run(Instance *r, const void *const *in); /* RCC_OK or an error; from any thread, one at a time */
 const Tensor *instance_outputs(const Instance *r);
 void instance_close(Instance *r);
@@ -382,7 +390,7 @@ bool layers_round_otherwise(const Graph *g);           /* after select: by Winog
 ReportOutput compare_output(const Tensor *got, const Tensor *want, double rtol);
 /* What the model gives for the set is held against the set's outputs, or what `other` gives; in r->set, which has room. Fails
  * where the set is not for this model. */
-void report_set(Report *r, const rcc_model *m, const rcc_model *other, const DataSet *s, int threads);
+void report_set(Report *r, const Callable *m, const Callable *other, const DataSet *s, int threads);
 /* The same of the data sets beside a model that was compiled, as far as it can run here. */
 void report_goldens(Report *r, const Build *b, const Object *o);
 /* --per-node: every layer's result for the first image of the set; `model` is the runner's graph. */

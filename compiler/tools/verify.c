@@ -20,7 +20,7 @@ static const RunnerView *view(const Verify *v) { return runner_view(v->runner); 
 static DataSet random_set(const Verify *v) {
   Context *cx = v->cx;
   Graph *g = view(v)->graph;
-  const rcc_model *m = view(v)->model;
+  const rcc_model *m = &view(v)->model.table;
   int64_t seed = v->opt->seed ? v->opt->seed : 1;
   if (!g) fail(cx, "a shared library comes with no data to compare it with; name a folder with input_0.pb and output_0.pb");
   DataSet s = {.path = format_text(cx, "random, seed %lld", (long long)seed), .n_in = m->n_inputs};
@@ -93,7 +93,8 @@ static void check_sets(Verify *v) {
     DataSet s = n ? read_set(cx, path[i]) : random_set(v);
     cx->file = n ? path[i] : input_name(&v->opt->compile);
     if (v->opt->save) save_set(cx, &s, v->opt->save);
-    report_set(v->report, view(v)->model, v->other ? runner_view(v->other)->model : NULL, &s, threads_of(v->opt));
+    const Callable *other = v->other ? &runner_view(v->other)->model : NULL;
+    report_set(v->report, &view(v)->model, other, &s, threads_of(v->opt));
     if (i == 0 && v->opt->per_node) report_nodes(v->report, v->opt, view(v)->graph, &s);
   }
   cx->file = input_name(&v->opt->compile);
@@ -106,11 +107,9 @@ static double tolerance_of(const Verify *v) {
   return rounds ? 1e-4 : 1e-5;
 }
 
-/* --weights: nothing runs. */
-static int verify_weights(Context *cx, const ToolOptions *opt) {
+/* --weights, and nothing that they could run on. */
+static int tell_weights(Context *cx, const ToolOptions *opt) {
   const char *object = opt->compile.input;
-  if (opt->operand.n) fail(cx, "--weights: there is nothing to compare with data sets; leave them out");
-  weights_verify(cx, opt->weights, object);
   if (!opt->json) {
     printf("%s holds the weights of %s\n", printable_text(cx, opt->weights), printable_text(cx, object));
     return 0;
@@ -123,11 +122,12 @@ static int verify_weights(Context *cx, const ToolOptions *opt) {
 
 static int verify_model(Context *cx, const ToolOptions *opt) {
   cx->file = input_name(&opt->compile);
-  if (opt->weights) return verify_weights(cx, opt);
+  if (opt->weights) weights_verify(cx, opt->weights, opt->compile.input);
+  if (opt->weights && !opt->operand.n && !opt->against) return tell_weights(cx, opt);
   Verify v = {.cx = cx, .opt = opt, .runner = runner_open(cx, opt, opt->compile.input)};
   if (opt->per_node && !view(&v)->build) fail(cx, "--per-node: a shared library has no layers to look at; name the ONNX file");
   if (opt->against) v.other = runner_open(cx, opt, opt->against);
-  v.report = report_of_table(cx, opt->compile.input, view(&v)->model);
+  v.report = report_of_table(cx, opt->compile.input, &view(&v)->model.table);
   v.report->rtol = tolerance_of(&v);
   check_sets(&v);
   runner_close(v.runner);

@@ -43,6 +43,7 @@ END
 (head -c 20 net.weights && printf 'x' && tail -c +22 net.weights) >changed.weights
 head -c 100 net.weights >short.weights
 size=$(wc -c <net.weights)
+head -c "$size" /dev/zero >damaged.pb
 (head -c $((size - 1)) net.weights && printf 'x') >damaged.weights
 succeeds verify --weights net.weights net.o
 holds "$work.out" "net.weights holds the weights of net.o"
@@ -54,11 +55,30 @@ refuses "changed.weights: its weights are damaged" verify --weights changed.weig
 refuses "short.weights: has 100 bytes of weights, not $size" verify --weights short.weights net.o
 refuses "net.o: is no file of weights" verify --weights net.o net.o
 refuses "inside.o: holds no model whose weights are an input" verify --weights net.weights inside.o
-refuses "leave them out" verify --weights net.weights net.o .
 succeeds "$tiny" -mcpu=x86-64-v3 -o other.o --weights=file
 refuses "other.o: needs other weights than those of net.weights" verify --weights net.weights other.o
 $CC -std=c11 -Wall -Wextra -pedantic -Werror $RESNETCC_CFLAGS -I"$here/../../runtime" program.c net.o inside.o "$RESNETCC_RT" -pthread \
   -o program && ./program || failed "a program with weights of their own: status $?"
+
+# Libraries that run here get the file beside them, or the one that is named; a model that is compiled to run can have its weights apart.
+succeeds "$tiny" -mcpu=x86-64 -o here.so --weights=file
+if [ -z "$RESNETCC_CFLAGS" ]; then
+  succeeds verify "$tiny" --save sets
+  succeeds verify here.so sets
+  holds "$work.out" "1 of 1 data sets agree"
+  succeeds verify "$tiny" --against here.so
+  succeeds bench here.so --seconds=0.01 --compare "$tiny"
+  mv here.weights elsewhere.weights
+  refuses "here.so: its weights 'here.weights': No such file or directory; --weights=FILE" verify here.so sets
+  succeeds verify here.so sets --weights elsewhere.weights
+  succeeds run here.so sets/test_data_set_0/input_0.pb --weights=elsewhere.weights --out out.pb
+  refuses "here.so: the file 'damaged.pb' does not hold its weights" run here.so sets/test_data_set_0/input_0.pb --weights=damaged.pb
+  refuses "damaged.weights: its weights are damaged" verify here.so sets --weights=damaged.weights
+  succeeds "$tiny" -mcpu=x86-64 -o whole.so
+  refuses "the library has its weights itself" run whole.so sets/test_data_set_0/input_0.pb --weights=elsewhere.weights
+fi
+succeeds verify "$tiny" --weights=file --per-node
+refuses "a model has its weights itself" bench "$tiny" --weights=net.weights
 
 succeeds "$tiny" -mcpu=x86-64 -o net.o --weights-section=.flash_weights
 readelf -SW net.o | grep -q ' \.flash_weights .* A ' || failed "no section .flash_weights: $(readelf -SW net.o)"
@@ -68,5 +88,5 @@ refuses "error: --weights-section=a b: a section's name has letters" "$tiny" "--
 refuses "with --weights=file the object has no weights" "$tiny" --weights=file --weights-section=.flash -o x.o
 refuses "standard output has no file beside it" "$tiny" --weights=file -o -
 [ "$before" = "$(ls -A)" ] || failed "left $(ls -A)"
-rm -f ./*
+rm -rf ./*
 finish
