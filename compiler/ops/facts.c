@@ -77,7 +77,7 @@ bool has_padding(const Node *n) {
 Type step_type(const Node *n, int i) {
   for (; i >= 0; i--)
     if (n->step[i].type) return n->step[i].type;
-  return n->op == OP_ConvInteger ? T_I32 : n->in[0]->type;
+  return n->op == OP_ConvInteger || n->op == OP_MatMulInteger ? T_I32 : n->in[0]->type;
 }
 
 bool is_8_bit(Type t) { return t == T_U8 || t == T_I8; }

@@ -250,13 +250,15 @@ void attr_set_depth(Graph *g, Node *n, const Window *k, int64_t volumes, int64_t
 typedef struct Matrices {
   int64_t at, row, col, batch[MAX_RANK];
 } Matrices;
-/* Once dimensions are numbers: y[batch,i,j] = sum(k) a[batch,i,k] b[batch,k,j], for Gemm, MatMul and Product. */
+/* Once dimensions are numbers: y[batch,i,j] = sum(k) a[batch,i,k] b[batch,k,j], for Gemm, MatMul, MatMulInteger and Product. */
 typedef struct Products {
   Shape batch;
   int64_t rows, cols, inner;
   Matrices a, b, y;      /* of inputs 0 and 1 and the result */
 } Products;
 Products products_of(const Node *n);
+/* Where MatMulInteger's zero points stand: that of element (i, j) of operand 0 or 1. */
+Matrices zeros_of(const Node *n, int operand);
 View view_whole(const Shape *s);  /* the tensor as it is */
 /* Sets the attribute of a Product that says so. */
 void attr_set_view(Graph *g, Node *n, const char *name, const View *v);

@@ -49,15 +49,43 @@ static Shape matmul_shape(Graph *g, const Node *n, Shape a, Shape b) {
   return out;
 }
 
-void infer_matmul(Graph *g, Node *n) {
-  check_same_type(g, n, 1);
+static Shape checked_matmul_shape(Graph *g, const Node *n) {
   check_rank(g, n, 0, 1, MAX_RANK);
   check_rank(g, n, 1, 1, MAX_RANK);
   const Shape *a = &n->in[0]->shape, *b = &n->in[1]->shape;
   check_number(g, n, 0, a->rank - 1);
   check_number(g, n, 1, b->rank > 1 ? b->rank - 2 : 0);
-  Shape out = matmul_shape(g, n, *a, *b);
+  return matmul_shape(g, n, *a, *b);
+}
+
+void infer_matmul(Graph *g, Node *n) {
+  check_same_type(g, n, 1);
+  Shape out = checked_matmul_shape(g, n);
   set_output(g, n, 0, n->in[0]->type, &out);
+}
+
+/* ---- MatMulInteger ---- */
+
+/* One number; or one for each row of A or column of B, as a list or as the operand without its other axis. */
+static void check_zero_points(Graph *g, const Node *n, int operand) {
+  const Value *z = n->in[operand + 2], *x = n->in[operand];
+  Shape each = x->shape;
+  int rank = each.rank, own = operand == 0 ? rank - 2 : rank - 1;
+  if (z->type != x->type) fail_at(g, n, "input %d is %s, not %s", operand + 2, type_name(z->type), type_name(x->type));
+  if (z->shape.rank <= 1 && shape_count(&z->shape) == 1 && !shape_is_symbolic(&z->shape)) return;
+  if (rank > 1) each.d[operand == 0 ? rank - 1 : rank - 2] = 1;
+  bool listed = rank > 1 && z->shape.rank == 1 && z->shape.d[0] == each.d[own];
+  if (!listed && (rank == 1 || !shape_equal(&z->shape, &each)))
+    fail_at(g, n, "input %d of shape %s is no zero point", operand + 2, shape_text(g->cx, &z->shape));
+}
+
+void infer_matmul_integer(Graph *g, Node *n) {
+  Type b = n->in[1]->type;
+  if (b != T_U8 && b != T_I8) fail_at(g, n, "input 1 of type %s is not supported here", type_name(b));
+  Shape out = checked_matmul_shape(g, n);
+  for (int i = 0; i < 2; i++)
+    if (has_input(n, i + 2)) check_zero_points(g, n, i);
+  set_output(g, n, 0, T_I32, &out);
 }
 
 /* ---- Product ---- */
@@ -186,6 +214,17 @@ Products products_of(const Node *n) {
   return p;
 }
 
+Matrices zeros_of(const Node *n, int operand) {
+  const Value *z = has_input(n, operand + 2) ? n->in[operand + 2] : NULL;
+  if (!z || shape_count(&z->shape) == 1) return (Matrices){0};
+  Shape s = z->shape, batch = products_of(n).batch;
+  if (s.rank == 1) s = operand == 0 ? shape_of(2, s.d[0], (int64_t)1) : shape_of(2, (int64_t)1, s.d[0]);
+  View v = view_whole(&s);
+  Matrices m = matrices_of(&v, operand == 0, &batch);
+  *(operand == 0 ? &m.col : &m.row) = 0;
+  return m;
+}
+
 /* ---- evaluation ---- */
 
 /* Row i of a times column j of b; floats are summed in double, integers wrap. */
@@ -231,5 +270,40 @@ void eval_gemm(Graph *g, const Node *n, const void *const *in, void **out) {
     y.f *= n->p.alpha;
     if (bias) y.f += (double)n->p.beta * get_number(bias->type, in[2], c.at).f;
     put_number(n->out[0]->type, out[0], i, y);
+  }
+}
+
+/* ---- evaluation of integers ---- */
+
+static int64_t zero_at(const Node *n, const void *const *in, int operand, int64_t i) {
+  return has_input(n, operand + 2) ? get_number(n->in[operand + 2]->type, in[operand + 2], i).i : 0;
+}
+
+/* Row a of A times column b of B, less their zero points. */
+static int32_t int_dot(const Node *n, const Products *p, const void *const *in, int64_t a, int64_t b, int64_t za, int64_t zb) {
+  uint32_t sum = 0;
+  for (int64_t k = 0; k < p->inner; k++) {
+    int64_t x = get_number(n->in[0]->type, in[0], a + k * p->a.col).i, y = get_number(n->in[1]->type, in[1], b + k * p->b.row).i;
+    sum += (uint32_t)((x - za) * (y - zb));
+  }
+  return (int32_t)sum;
+}
+
+void eval_matmul_integer(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  Products p = products_of(n);
+  Matrices za = zeros_of(n, 0), zb = zeros_of(n, 1);
+  const Matrices *walked[] = {&p.a, &p.b, &za, &zb};
+  Cursor c[COUNT(walked)];
+  for (size_t i = 0; i < COUNT(c); i++) c[i] = batch_cursor(&p, walked[i]);
+  int32_t *y = out[0];
+  for (int64_t k = 0; k < shape_count(&p.batch); k++) {
+    for (int64_t i = 0; i < p.rows; i++) {
+      for (int64_t j = 0; j < p.cols; j++) {
+        int64_t a = zero_at(n, in, 0, c[2].at + i * za.row), b = zero_at(n, in, 1, c[3].at + j * zb.col);
+        *y++ = int_dot(n, &p, in, c[0].at + i * p.a.row, c[1].at + j * p.b.col, a, b);
+      }
+    }
+    for (size_t i = 0; i < COUNT(c); i++) cursor_next(&c[i]);
   }
 }

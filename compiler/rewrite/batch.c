@@ -80,9 +80,10 @@ static int transposed_axis(const Node *n, int axis) {
   return k;
 }
 
-/* Of a vector, inference refuses the batch: it is summed. */
+/* Of a vector, inference refuses the batch: it is summed. As a list of zero points it stands along rows or columns. */
 static int product_axis(const Node *n, int i, int axis, int rank) {
   int a = n->in[0]->shape.rank, b = n->in[1]->shape.rank;
+  if (i > 1 && n->in[i]->shape.rank == 1) return i == 2 && b > 1 ? rank - 2 : rank - 1;
   if (a == 1) return axis == b - 1 ? rank - 1 : axis;
   if (b == 1) return axis;
   return axis + rank - n->in[i]->shape.rank;
@@ -108,7 +109,7 @@ static int result_axis(const Node *n, int i, int axis, int rank) {
                    || n->op == OP_Split;
   switch (n->op) {
   case OP_Transpose: return transposed_axis(n, axis);
-  case OP_MatMul: return product_axis(n, i, axis, rank);
+  case OP_MatMul: case OP_MatMulInteger: return product_axis(n, i, axis, rank);
   case OP_Gather: return gathered_axis(n, i, axis);
   default: break;
   }

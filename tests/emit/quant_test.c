@@ -55,6 +55,18 @@ static void integer_convolutions(void **state) {
                   "y = ConvInteger(x, w, z, v) pads=[1,1] dilations=[2]\noutput y\n", 0, 0, 128);
 }
 
+/* Of any types, batches and zero points, all at run time. */
+static void integer_products(void **state) {
+  (void)state;
+  check_kernel_in("graph p\ninput a u8 [2,3,7]\ninput b i8 [7,5]\ninput z u8 [3]\ninput v i8 [5]\n"
+                  "y = MatMulInteger(a, b, z, v)\noutput y\n", 0, 0, 128);
+  check_kernel_in("graph p\ninput a i8 [3,1,2,9]\ninput b u8 [4,9,3]\ninput z i8 [3,1,2,1]\ninput v u8 [4,1,3]\n"
+                  "y = MatMulInteger(a, b, z, v)\noutput y\n", 0, 0, 128);
+  check_kernel_in("graph p\ninput a u8 [6]\ninput b u8 [2,6,3]\ninput z u8 []\ny = MatMulInteger(a, b, z)\noutput y\n", 0, 0, 255);
+  check_kernel_in("graph p\ninput a i8 [2,6]\ninput b i8 [6]\nconst m f32 [2] = {0.1, 0.02}\n"
+                  "y = MatMulInteger(a, b, _, _, m) | Requantize(@4, 7) u8\noutput y\n", 0, -128, 128);
+}
+
 static void random_convolutions(void **state) {
   (void)state;
   uint64_t seed = 1;
@@ -104,6 +116,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(quantize_and_dequantize),
     cmocka_unit_test(integer_convolutions),
+    cmocka_unit_test(integer_products),
     cmocka_unit_test(random_convolutions),
     cmocka_unit_test(random_sums),
     cmocka_unit_test(blocks),

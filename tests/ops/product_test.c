@@ -14,6 +14,9 @@ static void products_broadcast_like_numpy(void **state) {
     {"input a f32 [4]\ninput b f32 [4]\ny = MatMul(a, b)", "f32 []"},
     {"input a f32 [N,1,4]\ninput b f32 [5,1]\ny = Add(a, b)", "f32 [N,5,4]"},
     {"input a f32 [0,3]\ninput b f32 [1,3]\ny = Mul(a, b)", "f32 [0,3]"},
+    {"input a u8 [N,2,4]\ninput b i8 [4,5]\ninput z u8 [2]\ninput v i8 [5]\ny = MatMulInteger(a, b, z, v)", "i32 [N,2,5]"},
+    {"input a u8 [N,4]\ninput b u8 [4]\ninput z u8 [N]\ny = MatMulInteger(a, b, z)", "i32 [N]"},
+    {"input a i8 [3,2,4]\ninput b i8 [3,4,5]\ninput z i8 [3,2,1]\ninput v i8 [3,1,5]\ny = MatMulInteger(a, b, z, v)", "i32 [3,2,5]"},
     {"input a f32 [3,1]\ninput b f32 [4]\ny = Pointwise(a, b) | Add(@1) | Relu", "f32 [3,4]"},
   };
   static const Row wrong[] = {
@@ -24,6 +27,11 @@ static void products_broadcast_like_numpy(void **state) {
     {"input a f32 [3,4]\ninput b f64 [4,5]\ny = MatMul(a, b)", "MatMul): input 1 is f64, input 0 is f32"},
     {"input a f32 [2,3,4]\ninput b f32 [3,4,5]\ny = MatMul(a, b)",
      "MatMul): batches [2] and [3] do not broadcast"},
+    {"input a u8 [2,4]\ninput b i8 [4,5]\ninput z i8 []\ny = MatMulInteger(a, b, z)", "MatMulInteger): input 2 is i8, not u8"},
+    {"input a u8 [2,4]\ninput b i8 [4,5]\ninput z u8 [4]\ny = MatMulInteger(a, b, z)", "MatMulInteger): input 2 of shape [4] is no zero point"},
+    {"input a u8 [2,4]\ninput b i8 [4,5]\ninput v i8 [4,1]\ny = MatMulInteger(a, b, _, v)",
+     "MatMulInteger): input 3 of shape [4,1] is no zero point"},
+    {"input a u8 [2,4]\ninput b f32 [4,5]\ny = MatMulInteger(a, b)", "MatMulInteger): input 1 of type f32 is not supported here"},
     {"input a f32 [N,4]\ninput b f32 [2,4]\ny = Add(a, b)", "Add): shapes [N,4] and [2,4] do not broadcast; --batch N fixes the batch"},
     {"input x f32 [2,3]\ninput s f32 [4,2,3]\ny = PRelu(x, s)",
      "PRelu): input 1 of shape [4,2,3] does not broadcast to [2,3]"},

@@ -72,6 +72,18 @@ static void integer_convolutions_take_off_the_zero_points(void **state) {
                   (int64_t[]){10, 12});
 }
 
+static void integer_products_take_off_the_zero_points(void **state) {
+  (void)state;
+  expect_integers("const a u8 [2,2] = {10, 20, 30, 40}\nconst b i8 [2,2] = {-1, 2, 3, 4}\ny = MatMulInteger(a, b)\noutput y\n",
+                  (int64_t[]){50, 100, 90, 220});
+  expect_integers("const a u8 [2,2] = {10, 20, 30, 40}\nconst b i8 [2,2] = {-1, 2, 3, 4}\nconst z u8 [2] = {10, 30}\n"
+                  "const v i8 [2] = {3, -4}\ny = MatMulInteger(a, b, z, v)\noutput y\n", (int64_t[]){0, 80, 0, 80});
+  expect_integers("const a u8 [2,1,1] = {10, 20}\nconst b u8 [2,1,2] = {1, 2, 3, 4}\nconst z u8 [2,1,1] = {9, 18}\n"
+                  "const v u8 [2,1,2] = {0, 1, 0, 1}\ny = MatMulInteger(a, b, z, v)\noutput y\n", (int64_t[]){1, 1, 6, 6});
+  expect_integers("const a u8 [2] = {255, 255}\nconst b i8 [2] = {-128, 127}\nconst z u8 [] = {0}\ny = MatMulInteger(a, b, z)\noutput y\n",
+                  (int64_t[]){-255});
+}
+
 static void scales_may_stand_along_an_axis(void **state) {
   (void)state;
   expect_integers("const x f32 [2,2] = {1, 2, 3, 4}\nconst s f32 [2] = {1, 0.5}\nconst z u8 [2] = {0, 10}\n"
@@ -89,6 +101,7 @@ int main(void) {
     cmocka_unit_test(requantizing_rounds_before_the_zero_point),
     cmocka_unit_test(sums_have_their_zero_points_inside),
     cmocka_unit_test(integer_convolutions_take_off_the_zero_points),
+    cmocka_unit_test(integer_products_take_off_the_zero_points),
     cmocka_unit_test(scales_may_stand_along_an_axis),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
