@@ -38,7 +38,7 @@ cases() {
 }
 
 if [ "${1-}" = --packages ]; then
-  need $build_packages g++ git lintian libzstd-dev zlib1g-dev python3 python3-venv
+  need $build_packages g++ git lintian libjpeg-dev libpng-dev libzstd-dev zlib1g-dev python3 python3-venv
   rm -rf build/packages
   exec sh tests/packages/release.sh build/packages
 fi

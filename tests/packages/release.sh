@@ -18,6 +18,11 @@ checked() {
   shift
   if "$@" >log 2>&1; then check 0 "$what"; else check 1 "$what: $(tail -n 5 log)"; fi
 }
+finish() {
+  echo "$passed passed, $failed failed"
+  [ $failed -eq 0 ]
+  exit
+}
 SOURCE_DATE_EPOCH=$(git -C "$source" log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
@@ -47,16 +52,29 @@ int main(void) { static float x[64], y[10]; static _Alignas(64) char work[DIGITS
 END
 checked "a program of the packages" sh -c "cc program.c digits.o \$(PKG_CONFIG_PATH=$lib/pkgconfig pkg-config --cflags --libs resnetcc) -o program && ./program"
 
+# ---- the archive of the sources ----
+checked "the archive" cmake --build deb --target dist
+cp deb/resnetcc-*.tar.gz first.tar.gz
+sleep 1
+checked "the archive again" cmake --build deb --target dist
+checked "the archive's bytes" cmp first.tar.gz deb/resnetcc-*.tar.gz
+
 # ---- the wheel ----
 python3 -m venv venv
 checked "the wheel" venv/bin/pip wheel -q --no-deps -w . "$source"
-wheel=$(ls resnetcc-*-py3-none-manylinux_2_36_x86_64.whl)
-[ "$(stat -c %s "$wheel")" -lt 25000000 ]; check $? "the wheel has $(stat -c %s "$wheel") bytes"
+wheel=$(ls resnetcc-*-py3-none-manylinux_2_36_x86_64.whl) || finish
+size=$(stat -c %s "$wheel")
+checked "the wheel has $size bytes" [ "$size" -lt 25000000 ]
+checked "tools for wheels" sh -c 'python3 -m venv tools && tools/bin/pip install -q twine auditwheel'
+checked "what the index shows" tools/bin/twine check --strict "$wheel"
+checked "the wheel's tag" sh -c "tools/bin/auditwheel show $wheel | tr -s ' \n' ' ' | grep 'with the following platform tag: .manylinux_2_36_x86_64'"
 checked "the wheel installs" venv/bin/pip install -q --no-index "$wheel"
 package=$(venv/bin/python -c 'import os, resnetcc; print(os.path.dirname(resnetcc.__file__))')
 checked "a library but libc's" sh -c "! ldd $package/bin/resnetcc | grep -v -e linux-vdso -e libc.so -e libm.so -e ld-linux"
 mkdir wheel && venv/bin/resnetcc "$digits" -o wheel/digits.o
 checked "the wheel's object" cmp wheel/digits.o digits.o
+cc "$source/tests/cli/photograph.c" -ljpeg -o photograph && ./photograph >photograph.jpg
+checked "a photograph" venv/bin/python -m resnetcc run "$source/tests/cli/tiny.onnx" --shape=image=1,3,8,8 photograph.jpg --top 5
 cat >CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.22)
 project(app C)
@@ -68,12 +86,4 @@ checked "CMake with the wheel" sh -c "cmake -B app -G Ninja -DDIGITS=$digits \
   -Dresnetcc_DIR=\$(venv/bin/python -c 'import resnetcc; print(resnetcc.get_cmake_dir())') && cmake --build app && app/app"
 checked "load" env XDG_CACHE_HOME="$PWD/cache" venv/bin/python -c "import resnetcc; print(resnetcc.load('$digits'))"
 
-# ---- the archive of the sources ----
-checked "the archive" cmake --build deb --target dist
-cp deb/resnetcc-*.tar.gz first.tar.gz
-sleep 1
-checked "the archive again" cmake --build deb --target dist
-checked "the archive's bytes" cmp first.tar.gz deb/resnetcc-*.tar.gz
-
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish
