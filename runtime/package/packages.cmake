@@ -32,9 +32,9 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME libresnetcc-dev)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "libresnetcc-rt1 (= ${version}), libc6-dev")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS resnetcc)
-set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "The runtime: what programs are linked with that call a model compiled by resnetcc: a static
-library and its header, the same as one C file, and the files by which CMake
-and pkg-config find them.")
+set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "What programs are linked with that call a model
+compiled by resnetcc: a static library and its header, the same as one C file,
+and the files by which CMake and pkg-config find them.")
 set(CPACK_DEBIAN_SHARED_PACKAGE_NAME libresnetcc-rt1)
 set(CPACK_DEBIAN_SHARED_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_SHARED_PACKAGE_SHLIBDEPS ON)
@@ -42,10 +42,17 @@ set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/triggers "activate-noawait ldconfig\n")
 set(CPACK_DEBIAN_SHARED_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_BINARY_DIR}/triggers)
-set(CPACK_DEBIAN_SHARED_DESCRIPTION "The runtime as a shared library, for programs that share one runtime between several models. Others have it
-inside.")
+set(CPACK_DEBIAN_SHARED_DESCRIPTION "The runtime as a shared library, for programs
+that share one runtime between several models. Others have it inside.")
 
-# Policy wants these two files of every package. With SOURCE_DATE_EPOCH packages are reproducible.
+# Policy wants compressed manual pages, and these two files of every package. With SOURCE_DATE_EPOCH packages are reproducible.
+foreach(component IN ITEMS compiler runtime)
+  install(CODE "
+    file(GLOB pages \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_MANDIR}/man[13]/resnetcc*.[13]\")
+    if(pages)
+      execute_process(COMMAND gzip -9nf \${pages} COMMAND_ERROR_IS_FATAL ANY)
+    endif()" COMPONENT ${component})
+endforeach()
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC)
 set(changelog ${CMAKE_CURRENT_BINARY_DIR}/changelog)
 file(WRITE ${changelog}
