@@ -154,6 +154,24 @@ typedef struct Picture {
 Picture picture_read(Context *cx, const char *path);
 void picture_print(Context *cx, const Picture *p, Buffer *out); /* a PNG */
 
+/* ==== fit.c: files as what a model takes ==== */
+
+typedef enum FileKind { TENSOR_FILE, NPY_FILE, PICTURE_FILE } FileKind;
+FileKind file_kind(Context *cx, const char *path);        /* by its first bytes; sets cx->file */
+Tensor tensor_file_read(Context *cx, const char *path);   /* .npy or a TensorProto */
+/* How an input takes a picture. */
+typedef struct PictureInput {
+  int width, height;
+  int64_t channels;
+  bool planes;         /* a plane of each colour, not the colours of a pixel beside each other */
+  bool bytes;          /* else floats */
+  bool reversed;       /* blue first */
+  bool plain;          /* floats: of 0 to 255; else as torchvision's models are trained */
+} PictureInput;
+/* False: t takes no pictures. The words of --input in opt say what a program passes. */
+bool picture_input(Context *cx, const Options *opt, const rcc_tensor *t, PictureInput *p);
+const void *picture_data(Context *cx, const PictureInput *p, const char *path); /* dense, of one image */
+
 /* ==== reference.c: what a compiled model is held against ==== */
 
 void reference_prepare(Graph *g); /* of a graph as imported: what the evaluator needs */
