@@ -5,7 +5,7 @@ prefix=$work/prefix
 installs "$prefix"
 for file in bin/resnetcc lib/libresnetcc_rt.a lib/libresnetcc_image.a include/resnetcc_image.h lib/libresnetcc_rt.so.1 include/resnetcc_rt.h share/resnetcc/resnetcc_rt.c \
   lib/pkgconfig/resnetcc.pc lib/pkgconfig/resnetcc_rt.pc lib/cmake/resnetcc/resnetccConfig.cmake \
-  share/man/man1/resnetcc.1 share/man/man3/resnetcc_rt.3 share/bash-completion/completions/resnetcc \
+  share/man/man1/resnetcc.1 share/man/man3/resnetcc_rt.3 share/man/man3/resnetcc_image.3 share/bash-completion/completions/resnetcc \
   share/zsh/site-functions/_resnetcc share/fish/vendor_completions.d/resnetcc.fish; do
   [ -f "$prefix/$file" ] || failed "not installed: $file"
 done
@@ -13,14 +13,16 @@ if grep -rl "$RESNETCC_BUILD" "$prefix/lib/cmake" "$prefix/lib/pkgconfig" "$pref
 [ -e "$prefix/lib/libresnetcc_rt.so" ] && failed "-lresnetcc_rt is a shared library, which programs would have to find"
 readelf -d "$prefix/lib/libresnetcc_rt.so.1" | grep -q 'soname: \[libresnetcc_rt.so.1\]' || failed "no soname"
 
-# The manual pages are ones, and that of the runtime has all its functions.
-for page in man1/resnetcc.1 man3/resnetcc_rt.3; do
+# The manual pages are ones, and those of the libraries have all their functions, constants of errors and ways.
+for page in man1/resnetcc.1 man3/resnetcc_rt.3 man3/resnetcc_image.3; do
   command -v groff >/dev/null || break
   groff -man -ww -z -Tutf8 "$prefix/share/man/$page" >"$work.out" 2>&1
   [ -s "$work.out" ] && failed "$page: $(cat "$work.out")"
 done
-for function in $(grep -o 'rcc_[a-z_]*(' "$prefix/include/resnetcc_rt.h" | sort -u); do
-  holds "$prefix/share/man/man3/resnetcc_rt.3" "${function%(}"
+for library in resnetcc_rt resnetcc_image; do
+  for name in $(grep -oE 'rcc_[a-z_]*\(|RCC_(ERR|IMAGE)_[A-Z]+(_[A-Z]+)?' "$prefix/include/$library.h" | sort -u); do
+    [ "$name" = RCC_IMAGE_H ] || holds "$prefix/share/man/man3/$library.3" "${name%(}"
+  done
 done
 
 # The same functions from everywhere.
