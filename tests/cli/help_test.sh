@@ -90,7 +90,23 @@ else
 fi
 succeeds --help=zsh
 if command -v zsh >/dev/null; then
-  zsh -n "$work.out" || failed "zsh does not read its completion"
+  mkdir folder && cp "$work.out" folder/_resnetcc
+  # A shell in a terminal of its own: what a line becomes by a tab, and is kept by the next key.
+  cat >try <<'END'
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "TERM=dumb fpath=($PWD/folder \$fpath); autoload -Uz compinit; compinit -u -D
+keep() { print -r -- \$BUFFER >>kept; BUFFER=; print -n KEPT; }; zle -N keep; bindkey '^X' keep; bindkey '^I' complete-word; print READY'!'"
+zpty -r shell seen '*READY!*'
+for line; do
+  zpty -n -w shell $line$'\t\x18'
+  zpty -r shell seen '*KEPT*'
+done
+END
+  timeout 60 zsh -f try "resnetcc insp" "resnetcc --repo" "resnetcc --emit=as" "resnetcc -mcpu=graniter" "resnetcc run --im" \
+    "resnetcc -v net.o" >said 2>&1
+  printf 'resnetcc %s\n' inspect --report= --emit=asm -mcpu=graniterapids 'run --image=' '-v net.onnx' >wanted
+  sed 's/ *$//' kept | cmp -s - wanted || failed "zsh: $(cat said kept)"
 else
   echo "skipped: no zsh"
 fi
@@ -101,5 +117,5 @@ if command -v fish >/dev/null; then
 else
   echo "skipped: no fish"
 fi
-rm -f ./*
+rm -rf ./*
 finish
