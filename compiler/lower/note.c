@@ -41,6 +41,19 @@ static void add_option(Buffer *out, bool given, const char *text) {
   if (given) buffer_printf(out, "%s\"%s\"", out->data[out->size - 1] == '[' ? "" : ", ", text);
 }
 
+/* What --input and --output say, as often as they were given, as far as there is room; those that are too long by their names. */
+static void add_words(Buffer *out, const Options *o) {
+  enum { MOST_WORDS = 200, ROOM = 1000 };
+  size_t begin = out->size;
+  for (int i = 0; i < o->n_words && out->size - begin < ROOM; i++) {
+    char text[MOST_WORDS];
+    const WordsOption *w = &o->words[i];
+    int n = snprintf(text, sizeof text, "%s=%s", w->option, w->text);
+    if (out->data[out->size - 1] != '[') buffer_printf(out, ", ");
+    add_text(out, n < MOST_WORDS ? text : w->option);
+  }
+}
+
 static void add_options(Buffer *out, const Build *b) {
   const Options *o = b->options;
   buffer_printf(out, ", \"options\": [");
@@ -56,6 +69,7 @@ static void add_options(Buffer *out, const Build *b) {
   add_option(out, o->nchwc_block == NCHWC_8, "--nchwc-block=8");
   add_option(out, o->nchwc_block == NCHWC_16, "--nchwc-block=16");
   add_option(out, b->times != NULL, "--tune");
+  add_words(out, o);
   buffer_printf(out, "]");
 }
 

@@ -46,10 +46,10 @@ refuses "error: the command 'inspect' comes first" --json inspect "$tiny"
 holds "$work.err" "No space left on device"
 
 # What is compiled says what it is: object, program without symbols, shared library, and two models in one.
-succeeds "$tiny" --name net -mcpu=sapphirerapids --winograd=off -o net.o
+succeeds "$tiny" --name net -mcpu=sapphirerapids --winograd=off --input=mean=0.5,std=2 --output=softmax -o net.o
 hash=$(sha256sum <"$tiny" | cut -d' ' -f1)
 succeeds inspect net.o
-for text in '^name  *net$' "^resnetcc  *$RESNETCC_VERSION$" "^sha256  *$hash$" '^cpu  *sapphirerapids$' '"amx-tile"' 'winograd=off' \
+for text in '^name  *net$' "^resnetcc  *$RESNETCC_VERSION$" "^sha256  *$hash$" '^cpu  *sapphirerapids$' '"amx-tile"' 'winograd=off' 'mean=0.5,std=2' 'output=softmax' \
     '"name": "image", "type": "f32", "shape": \["N", 3, 8, 8\]'; do
   grep -q "$text" "$work.out" || failed "no $text in the note: $(cat "$work.out")"
 done
