@@ -128,6 +128,7 @@ static void put_summary(Buffer *out, const Report *r) {
     double s = report_seconds(r);
     put_row(out, "time", format_text(cx, "%.3f ms with %d thread%s, %.1f %% of the peak, counting what direct convolutions take",
                                      1e3 * s, r->threads, r->threads > 1 ? "s" : "", 100 * all_gflop(r) / s / r->peak));
+    if (r->in_strips > 0) put_row(out, "time in strips", format_text(cx, "%.3f ms, as one thread runs them", 1e3 * r->in_strips));
   } else {
     put_row(out, "time", "not measured: --profile measures it");
   }

@@ -204,6 +204,10 @@ static void put_profile(const Report *r, FILE *f) {
   json_member_int(", ", "threads", r->threads, f);
   json_member_number(", ", "peak_gflops", r->peak, f);
   json_member_number(", ", "bandwidth_gbs", r->bandwidth, f);
+  if (r->in_strips > 0) json_member_number(", ", "in_strips_ms", 1e3 * r->in_strips, f);
+  if (r->n_strip) fputs(", \"strips\": [", f);
+  for (int i = 0; i < r->n_strip; i++) fprintf(f, "%s[%d, %d]", i ? ", " : "", r->strip[i].first, r->strip[i].last);
+  if (r->n_strip) fputc(']', f);
   fputc('}', f);
 }
 

@@ -16,6 +16,7 @@ void report_times(Report *r, Build *b, const Object *o, int threads) {
   for (int i = 0; i < b->n_layer; i++) {
     r->layer[node_index(b->graph, b->layer[i].node)].seconds += timing_best(t)[i];
   }
+  if (b->n_strips && threads == 1) r->in_strips = timing_alone(t, RUNS);
   r->runs = RUNS;
   r->threads = threads;
   timing_close(t);

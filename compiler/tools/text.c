@@ -209,6 +209,14 @@ static void print_groups(const Table *t, Context *cx) {
   }
 }
 
+static void print_strips(const Report *r, FILE *f) {
+  int layers = 0;
+  for (int i = 0; i < r->n_strip; i++) layers += r->strip[i].last - r->strip[i].first + 1;
+  if (r->in_strips == 0) return;
+  fprintf(f, "\nall in strips: %.4f ms, as one thread runs them: %d of the layers by turns, a few rows of each\n", r->in_strips * 1e3,
+          layers);
+}
+
 void print_times(const Report *r, FILE *f) {
   Table t = {.f = f, .peak = r->peak};
   list_rows(&t, r);
@@ -217,4 +225,5 @@ void print_times(const Report *r, FILE *f) {
   fprintf(f, "MB: what a layer has to move: inputs, the epilogue's arguments, weights as packed, results\n\n");
   print_layers(&t);
   print_groups(&t, r->cx);
+  print_strips(r, f);
 }

@@ -247,6 +247,8 @@ void timing_run(Timing *t);
 /* By layer: the least seconds of the runs so far, of this thread or, with more of them, by the clock; 0: none. */
 const double *timing_best(const Timing *t);
 bool *timing_skip(Timing *t); /* by layer: the next runs pass it over; false at first */
+/* The least seconds of so many runs that are lent nothing, of one thread. */
+double timing_alone(Timing *t, int runs);
 /* GFLOP/s of multiply-adds in registers, measured now on as many threads. */
 double timing_peak(Timing *t);
 /* GB/s that as many threads move to and from memory. */
@@ -383,6 +385,9 @@ typedef struct Report {
   const char *call;        /* the prototype of NAME_run; NULL: no object was made */
   int64_t object;          /* bytes */
   double bandwidth;        /* GB/s to and from memory, of the profile */
+  const Strips *strip;     /* layers that one thread runs in strips when it is lent nothing, as the profile's are not */
+  int n_strip;
+  double in_strips;        /* seconds of such a run; 0: not measured, or there are none */
 } Report;
 
 Report *report_new(const Build *b);               /* after the passes */

@@ -24,12 +24,16 @@ static int setup(void **state) {
   return 0;
 }
 
-static int teardown(void **state) {
-  (void)state;
+static void free_printed(void) {
   if (file) fclose(file);
   free(printed);
   object_free(&object);
   file = NULL, printed = NULL;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  free_printed();
   context_free(cx);
   return 0;
 }
@@ -188,6 +192,25 @@ static void lines_are_not_too_long(void **state) {
   assert_string_equal(line + strlen(line) - 4, "nend");
 }
 
+/* One thread runs layers in strips only where nothing is lent to it, as the profile's clock is. */
+static void strips_are_told(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const char wide[] =
+    "graph net\ninput x f32 [1,16,64,64]\nconst u f32 [48,16,1,1] = random 1 -0.3 0.3\n"
+    "const d f32 [48,1,3,3] = random 2 -0.4 0.4\nconst v f32 [16,48,1,1] = random 3 -0.2 0.2\n"
+    "a = Conv(x, u)\nb = Relu(a)\nc = Conv(b, d) group=48 pads=[1,1,1,1]\ne = Relu(c)\nf = Conv(e, v)\nk = Conv(f, u)\noutput k\n";
+  options.cpu = "x86-64"; /* of 256 KiB of L2 */
+  Build *b;
+  const char *table = table_of(wide, &b);
+  assert_true(b->n_strips > 0);
+  assert_non_null(strstr(table, "\nall in strips: "));
+  assert_null(strstr(table, "all in strips: 0.0000"));
+  free_printed();
+  threads = 2;
+  assert_null(strstr(table_of(wide, &b), "in strips"));
+}
+
 static void threads_are_lent(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
@@ -219,6 +242,7 @@ int main(void) {
     TEST(times_add_up),
     TEST(rates_are_shares_of_the_peak),
     TEST(lines_are_not_too_long),
+    TEST(strips_are_told),
     TEST(threads_are_lent),
     TEST(another_cpu_is_refused),
   };
