@@ -1,7 +1,8 @@
 /* conv_direct.c: direct convolution on channel blocks.
  *
  * The kernel holds a tile of `uw` pixels x `nb` blocks of output channels in registers, a vector being one pixel's V output
- * channels, and adds one product of an input value (broadcast) and a weight vector for every input channel and tap. A tile is
+ * channels, and adds one product of an input value (broadcast) and a weight vector for every input channel and tap; of 8-bit
+ * integers the products of four input channels, which count as one here (lower/conv_integer.c). A tile is
  * any list of pixels; the addresses differ by constants. The loops around it, outermost first; what tasks share out is in
  * brackets:
  *
@@ -37,7 +38,9 @@ typedef struct Conv {
   int rest;                             /* floats of a step's weights in the last one if it is no such, else 0 */
   int64_t out_blocks;                   /* of one group */
   int64_t panel;                        /* weights of a full panel */
-  int weight_size;                      /* bytes of one */
+  int weight_size;                      /* bytes of one, of four where they are integers */
+  Dot dot;
+  int64_t starts;                       /* bytes before the weights: the sums' starts, instead of a bias */
 } Conv;
 
 enum { KH_FROM, KH_TO, KW_FROM, KW_TO, TAP_ARGS };
@@ -70,6 +73,7 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
                 (long long)w->dw, (long long)c->in->layout.c, (long long)c->in->layout.row,
                 (long long)c->in->layout.pix, (long long)c->out->layout.c);
   if (tile->weights) buffer_printf(key, "_%s", type_name(tile->weights));
+  if (tile->dot) buffer_printf(key, "_dot%d.%s.%d", tile->dot, type_name(c->out->type), c->out->layout.block);
   if (t->skips) buffer_printf(key, "_skips");
   if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
   for (int u = 1; u < t->tile.uw; u++) {
@@ -144,11 +148,12 @@ static void sum_channels(const Conv *c, const Kernel *t, Ref x, int steps, Ref *
 
 static void init_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Emit *e = c->e;
+  LLVMTypeRef type = c->dot ? vec_of(e->i32, e->lanes) : e->vec;
   for (int b = 0; b < t->tile.nb; b++) {
-    Ref bias = t->first ? load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), b * e->vec_bytes, e->vec_bytes) : NULL;
+    Ref bias = t->first ? load(e, type, LLVMGetParam(e->fn, ARG_BIAS), b * e->vec_bytes, e->vec_bytes) : NULL;
     for (int u = 0; u < t->tile.uw; u++) {
       int64_t at = (b * t->tile.uw + u) * e->vec_bytes;
-      acc[b * t->tile.uw + u] = bias ? bias : load(e, e->vec, LLVMGetParam(e->fn, ARG_PARTIAL), at, e->vec_bytes);
+      acc[b * t->tile.uw + u] = bias ? bias : load(e, type, LLVMGetParam(e->fn, ARG_PARTIAL), at, e->vec_bytes);
     }
   }
 }
@@ -165,7 +170,7 @@ static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
         continue;
       }
       v = apply_steps(e, c->n, v, arg, b, t->dy[u], t->dx[u]);
-      store(e, v, out, b * place_block_bytes(c->out) + t->out[u], e->vec_bytes);
+      store(e, v, out, place_vector_offset(e, c->out, b, 0, 0) + t->out[u], e->lanes * (int)type_size(c->out->type));
     }
   }
 }
@@ -227,7 +232,8 @@ static Type half_weights(const Conv *c) {
 }
 
 static Kernel row_tile(const Conv *c, int uw, int width, int prefetch) {
-  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width, .prefetch = prefetch, .weights = half_weights(c)}};
+  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width, .prefetch = prefetch, .weights = half_weights(c),
+                     .dot = c->dot}};
   for (int u = 0; u < uw; u++) {
     t.tile.in[u] = place_offset(c->in, 0, 0, u * c->win->sw);
     t.out[u] = place_offset(c->out, 0, 0, u);
@@ -237,20 +243,10 @@ static Kernel row_tile(const Conv *c, int uw, int width, int prefetch) {
   return t;
 }
 
-/* The taps [*from, *to) of a window's `count` along an axis of `size` elements, `dilation` apart, that meet some of the elements
- * which are read for the results from `first` to `last`, before which there are `pad`. */
-static void taps_inside(Emit *e, Ref first, Ref last, int64_t pad, int64_t size, int64_t dilation, int64_t count, Ref *from, Ref *to) {
-  Ref zero = const_i64(e, 0), step = const_i64(e, dilation), up = const_i64(e, pad + dilation - 1);
-  Ref before = max_i(e, LLVMBuildSub(e->b, up, last, ""), zero);
-  Ref behind = max_i(e, LLVMBuildSub(e->b, const_i64(e, size + pad + dilation - 1), first, ""), zero);
-  *from = min_i(e, LLVMBuildUDiv(e->b, before, step, ""), const_i64(e, count));
-  *to = min_i(e, LLVMBuildUDiv(e->b, behind, step, ""), const_i64(e, count));
-}
-
 /* Wide windows of dilated convolutions read much padding: whole rows of results, or tiles of a row, have taps for which there is
  * nothing else. */
 static bool skips_taps(const Conv *c) {
-  return c->taps > 1 && !c->plan->planar && !c->e->build->many_shapes && (c->win->dh > 1 || c->win->dw > 1);
+  return c->taps > 1 && !c->plan->planar && c->win->fill == 0 && !c->e->build->many_shapes && (c->win->dh > 1 || c->win->dw > 1);
 }
 
 static void skip_taps(const Conv *c, Kernel *t, Site *s) {
@@ -274,11 +270,12 @@ static void locate(const Conv *c, Site *s) {
   s->in = gep(e, in, s->group, channels * place_block_bytes(c->in));
   Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
   out = place_from(e, out, c->out, s->image, NULL, s->row, s->x);
-  s->out = place_from(e, out, c->out, NULL, block, NULL, NULL);
+  s->out = place_vector(e, out, c->out, NULL, block, NULL, NULL);
   int64_t group_weights = packed_columns(c->plan->ocg, e->lanes) * c->plan->icg * c->taps;
-  Ref w = gep(e, weights_ptr(e, c->n->plan->at.weights), s->group, group_weights * c->weight_size);
+  Ref first = weights_ptr(e, c->n->plan->at.weights);
+  Ref w = gep(e, gep_const(e, first, c->starts), s->group, group_weights * c->weight_size);
   s->weights = gep(e, w, s->panel_index, c->panel * c->weight_size);
-  s->bias = gep(e, weights_ptr(e, c->n->plan->at.bias), block, e->vec_bytes);
+  s->bias = gep(e, c->dot ? first : weights_ptr(e, c->n->plan->at.bias), block, e->vec_bytes);
 }
 
 /* ==== loops ==== */
@@ -493,7 +490,7 @@ static int64_t in_at(const Conv *c, int64_t y, int64_t x) { return place_offset(
 
 /* The `uw` pixels from number `first` of the map on. */
 static Kernel flat_tile(const Conv *c, const Chunk *k, int first, int uw, int width) {
-  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width, .weights = half_weights(c)}, .blocks = k->blocks,
+  Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width, .weights = half_weights(c), .dot = c->dot}, .blocks = k->blocks,
               .rest = k->rest, .first = k->begins, .last = k->ends};
   int y0 = first / (int)c->cols, x0 = first % (int)c->cols;
   for (int u = 0; u < uw; u++) {
@@ -581,7 +578,9 @@ void emit_direct(Emit *e, Node *n) {
             .images = y->d[0], .rows = y->d[2], .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw};
   c.out_blocks = (c.plan->ocg + e->lanes - 1) / e->lanes;
   c.groups_of_blocks = (c.out_blocks + c.plan->nb - 1) / c.plan->nb;
-  c.weight_size = (int)type_size(n->plan->weights);
+  c.dot = n->op == OP_ConvInteger ? dot_of(e->t) : DOT_NONE;
+  c.weight_size = c.dot ? 4 : (int)type_size(n->plan->weights);
+  c.starts = c.dot ? integer_starts_bytes(e->t, n) : 0;
   c.panel = (int64_t)c.plan->nb * e->lanes * c.plan->icg * c.taps;
   c.whole_panels = packed_columns(c.plan->ocg, e->lanes) / full_width(&c);
   c.rest = (int)(packed_columns(c.plan->ocg, e->lanes) % full_width(&c));

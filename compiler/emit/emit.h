@@ -330,6 +330,13 @@ Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero);
 /* Step i of n's epilogue on results of any type: typed as step_type says before and after it. */
 Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
 
+/* ==== dot.c: products of 8-bit integers, u8 by s8, four added to each lane of i32 sums ==== */
+typedef enum Dot { DOT_NONE, DOT_FOURS, DOT_PAIRS } Dot; /* at once, or as pairs of 16-bit numbers */
+typedef struct Factor { Ref part[2]; } Factor;
+Dot dot_of(const Target *t);
+Factor dot_factor(Emit *e, Dot d, Ref fours, bool is_signed); /* fours: vector of i32, of four bytes each */
+Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum);
+
 /* ==== tile.c: the register tile that all matrix-like kernels share ==== */
 enum { MAX_TILE = 32, MAX_ACC = 32 };
 /* n vectors of a minus those of b, to be computed beside something else. */
@@ -341,6 +348,7 @@ typedef struct Tile {
   int sets;              /* of sums, that steps add to in turn; 0: one */
   int64_t in[MAX_TILE];  /* bytes from the first row's input to the others */
   Type weights;          /* of 16 bits, widened as they are read; T_NONE: f32 */
+  Dot dot;               /* of integers: a step takes four; DOT_NONE: floats */
   int prefetch;          /* cache lines to fetch into L2 in one call of tile_sums, spread over its steps */
   Differences meanwhile; /* in one call of tile_sums, spread over its steps */
   int64_t ahead;         /* bytes from each row's input to what will be read next and is fetched now; 0: nothing */
@@ -369,6 +377,9 @@ bool row_tiles_begin(Emit *e, Loop *l, const RowTiles *t, int i, Ref from, Ref t
 typedef struct RowShare { Loop loop; Ref image, row, from, to; } RowShare;
 void row_share_begin(Emit *e, RowShare *s, int64_t images, int64_t rows, int64_t tiles);
 void row_share_end(Emit *e, RowShare *s);
+/* The taps [*from, *to) of a window's `count` along an axis of `size` elements, `dilation` apart, that meet some of the elements
+ * which are read for the results from `first` to `last`, before which there are `pad`. */
+void taps_inside(Emit *e, Ref first, Ref last, int64_t pad, int64_t size, int64_t dilation, int64_t count, Ref *from, Ref *to);
 
 /* ==== step.c: the epilogue beside blocked results ==== */
 /* Pointers to each step's argument at (image, vector of channels, row, x) given as i64 values; constants of one element have none
@@ -387,8 +398,7 @@ Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx);
 typedef struct CopyAxis { int64_t n, src, dst; } CopyAxis;
 typedef struct Copy {
   Ref src, dst;
-  int size;              /* bytes an element: 1, 2, 4 or 8 */
-  int rank;
+  int size, rank;        /* bytes an element: 1, 2, 4 or 8 */
   CopyAxis axis[2 * MAX_RANK + 1];
   bool pad;              /* a last destination axis shorter than a vector may be filled up to one (with zeros) */
   bool unshared;         /* the task that comes here copies everything */
@@ -416,10 +426,7 @@ Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int vali
  * each other, a vector takes several of them; where they don't, a vector takes several lines. */
 enum { MAX_SUMS = 8 }; /* accumulators of a walk */
 
-typedef struct LineGroup { /* axes beside each other that all belong to lines, or all don't */
-  int64_t n, stride;
-  bool along;
-} LineGroup;
+typedef struct LineGroup { int64_t n, stride; bool along; } LineGroup; /* axes beside each other that all belong to lines, or all don't */
 typedef struct AxisLine {
   Emit *e;
   Type type;              /* vectors are of f32; others one element at a time */
@@ -542,10 +549,7 @@ void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel
 int64_t winograd_line_bytes(const Winograd *w, int nb);
 
 /* Row point i of the transformed weights of so many input channels. */
-typedef struct WinogradRow {
-  const Winograd *w;
-  int i, channels, nb;
-} WinogradRow;
+typedef struct WinogradRow { const Winograd *w; int i, channels, nb; } WinogradRow;
 /* Bytes of one of a chunk's given weights. */
 int64_t winograd_given_bytes(const WinogradRow *r);
 /* Makes of the row's weights what is not given by g [given weight][channel][nb][V], in u. */
@@ -565,25 +569,18 @@ void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of);
 /* Floats of V from a frequency's first parity to parity (pr, pc). */
 int64_t winograd_parity_at(const Winograd *w, int pr, int pc);
 /* Points of one dimension that are treated alike. */
-typedef struct WinogradRange {
-  int lo, hi, parities;
-  bool cut; /* tiles that the edge cuts have none of these */
-} WinogradRange;
+typedef struct WinogradRange { int lo, hi, parities; bool cut; /* tiles that the edge cuts have none of these */ } WinogradRange;
 /* Returns how many; `cut` is the number of results of a cut tile, 0: none is. */
 int winograd_ranges(const WinogradForm *f, int cut, WinogradRange *r);
 /* The numbers of a group's tiles. */
-typedef struct WinogradTiles {
-  int *number;      /* NULL: they count up from 0, being many */
-  int64_t n;
-} WinogradTiles;
+typedef struct WinogradTiles { int *number; /* NULL: they count up from 0, being many */ int64_t n; } WinogradTiles;
 /* Those of `images` x `rows` rows of tiles that have products of a range of rows and one of columns. */
 WinogradTiles winograd_tiles(const Winograd *w, int64_t images, int64_t rows, bool cut_row, bool cut_col);
 
 typedef struct WinogradProduct {
   const Winograd *w;
   Tile tile;
-  int row_parities, col_parities;
-  int blocks, rest; /* to sum over in each parity: channel blocks, and channels of a last partial one */
+  int row_parities, col_parities, blocks, rest; /* to sum over in each parity: channel blocks, and channels of a last partial one */
   bool first;       /* M starts at zero */
 } WinogradProduct;
 /* The kernel's arguments; u are the weights of parities (0, 0), (0, 1), (1, 0), (1, 1), with one parity only the first. */

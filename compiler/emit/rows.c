@@ -46,3 +46,11 @@ void row_share_begin(Emit *e, RowShare *s, int64_t images, int64_t rows, int64_t
 }
 
 void row_share_end(Emit *e, RowShare *s) { loop_end(e, &s->loop); }
+
+void taps_inside(Emit *e, Ref first, Ref last, int64_t pad, int64_t size, int64_t dilation, int64_t count, Ref *from, Ref *to) {
+  Ref zero = const_i64(e, 0), step = const_i64(e, dilation), up = const_i64(e, pad + dilation - 1);
+  Ref before = max_i(e, LLVMBuildSub(e->b, up, last, ""), zero);
+  Ref behind = max_i(e, LLVMBuildSub(e->b, const_i64(e, size + pad + dilation - 1), first, ""), zero);
+  *from = min_i(e, LLVMBuildUDiv(e->b, before, step, ""), const_i64(e, count));
+  *to = min_i(e, LLVMBuildUDiv(e->b, behind, step, ""), const_i64(e, count));
+}

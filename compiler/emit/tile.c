@@ -68,25 +68,36 @@ static void difference(Emit *e, const Differences *d, int i) {
 static int64_t weight_size(const Tile *t) { return t->weights ? (int64_t)type_size(t->weights) : F32_BYTES; }
 
 /* The vector of weights that begins with number `at`; in rows of whole vectors it is aligned. */
-static Ref load_weights(Emit *e, const Tile *t, Ref w, int64_t at, bool aligned) {
+static Factor load_weights(Emit *e, const Tile *t, Ref w, int64_t at, bool aligned) {
   int size = (int)weight_size(t);
-  LLVMTypeRef type = t->weights ? vec_of(llvm_type(e, t->weights), e->lanes) : e->vec;
+  LLVMTypeRef type = t->dot ? vec_of(e->i32, e->lanes) : t->weights ? vec_of(llvm_type(e, t->weights), e->lanes) : e->vec;
   Ref v = load(e, type, w, at * size, aligned ? e->lanes * size : size);
-  return t->weights ? math_widen(e, v, t->weights) : v;
+  if (t->dot) return dot_factor(e, t->dot, v, true);
+  return (Factor){{t->weights ? math_widen(e, v, t->weights) : v}};
+}
+
+static Factor load_input(Emit *e, const Tile *t, Ref x, int64_t at) {
+  Ref v = splat(e, load(e, t->dot ? e->i32 : e->f32, x, at, F32_BYTES), e->lanes);
+  return t->dot ? dot_factor(e, t->dot, v, false) : (Factor){{v}};
+}
+
+static Ref add_product(Emit *e, const Tile *t, Factor x, Factor w, Ref sum) {
+  return t->dot ? dot_add(e, t->dot, x, w, sum) : fma_(e, x.part[0], w.part[0], sum);
 }
 
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
   int lanes = e->lanes, done = 0, taken = 0, width = t->width ? t->width : t->nb * lanes;
   assert(t->uw <= MAX_TILE && t->nb <= MAX_ACC);
   for (int k = 0; k < steps; k++) {
-    Ref weight[MAX_ACC], *sum = acc + (t->sets ? k % t->sets : 0) * t->uw * t->nb;
+    Factor weight[MAX_ACC];
+    Ref *sum = acc + (t->sets ? k % t->sets : 0) * t->uw * t->nb;
     for (int b = 0; b < t->nb; b++) weight[b] = load_weights(e, t, *w, k * width + b * lanes, width % lanes == 0);
     for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, false, 2);
     for (; taken < t->meanwhile.n * (k + 1) / steps; taken++) difference(e, &t->meanwhile, taken);
     if (t->ahead && k < t->uw) prefetch(e, x, t->in[k] + t->ahead, false, 2);
     for (int u = 0; u < t->uw; u++) {
-      Ref value = splat(e, load(e, e->f32, x, t->in[u] + k * F32_BYTES, F32_BYTES), lanes);
-      for (int b = 0; b < t->nb; b++) sum[b * t->uw + u] = fma_(e, value, weight[b], sum[b * t->uw + u]);
+      Factor value = load_input(e, t, x, t->in[u] + k * F32_BYTES);
+      for (int b = 0; b < t->nb; b++) sum[b * t->uw + u] = add_product(e, t, value, weight[b], sum[b * t->uw + u]);
     }
     end_step(e);
   }

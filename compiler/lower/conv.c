@@ -3,12 +3,14 @@
 
 ConvLayer conv_layer(const Target *t, const Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;
-  ConvLayer l = {.t = t, .n = n, .x = x->d, .y = y->d, .groups = n->group, .icg = (int)w->d[1],
+  bool integer = n->op == OP_ConvInteger;
+  ConvLayer l = {.t = t, .n = n, .x = x->d, .y = y->d, .groups = n->group, .icg = (int)size_ceiling(w->d[1], integer ? 4 : 1),
                  .ocg = (int)(w->d[0] / n->group), .images = y->d[0], .rows = y->d[2], .cols = y->d[3]};
   l.taps = n->win.kh * n->win.kw;
   l.in_blocks = size_ceiling(l.icg, t->lanes);
   l.out_blocks = size_ceiling(l.ocg, t->lanes);
-  l.planar = n->group == 1 && x->d[1] <= 4;
+  l.planar = n->group == 1 && x->d[1] <= 4 && !integer;
+  l.pixel_bytes = size_mul(x->d[1], (int64_t)type_size(n->in[0]->type));
   return l;
 }
 

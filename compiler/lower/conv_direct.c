@@ -1,5 +1,5 @@
 /* conv_direct.c: a sum of products for each result, in tiles of registers: what most layers can have, with
- * the tiles of direct_tiles.def. */
+ * the tiles of direct_tiles.def. Of 8-bit integers a step takes four channels (conv_integer.c), so `channel` stands for those. */
 #include "lower.h"
 
 typedef struct DirectTile {
@@ -37,7 +37,7 @@ static void choose_chunk(Plan *plan, const ConvLayer *l) {
  * read. */
 static int64_t row_bytes(const ConvLayer *l) {
   int64_t new_rows = size_min(l->n->win.sh, l->n->win.kh);
-  return size_mul(size_mul(new_rows, l->x[3] * l->x[1]), 4);
+  return size_mul(size_mul(new_rows, l->x[3]), l->pixel_bytes);
 }
 
 /* A panel's turn takes the rows whose input fits in half of L2, in blocks of about the same size; with a
@@ -63,10 +63,12 @@ static bool tile_fits(const ConvLayer *l, const DirectTile *k) {
   return k->regs == l->t->regs && (k->order != OC_FLAT || (!l->planar && conv_is_flat(l)));
 }
 
-/* A single pixel leaves the registers to two sums a weight vector. Groups have whole panels. */
+/* A single pixel leaves the registers to two sums a weight vector. Groups have whole panels, and panels of many vectors of 8-bit
+ * results whole blocks. */
 static int panel_blocks(const ConvLayer *l, const DirectTile *k) {
   int nb = l->rows * l->cols == 1 ? (k->regs - 1) / 2 - 1 : k->nb;
   nb = (int)size_min(nb, l->out_blocks);
+  if (l->n->op == OP_ConvInteger && nb > 4) nb = 4;
   while (l->out_blocks % nb != 0 && l->groups > 1) nb--;
   return nb;
 }
@@ -88,7 +90,7 @@ static void add_plan(const ConvLayer *l, const DirectTile *k, Plans *list) {
 
 void plans_direct(const Build *b, const Node *n, Plans *list) {
   const ConvLayer l = conv_layer(b->target, n);
-  if (conv_is_uneven(b->target, n)) return;
+  if (n->op == OP_ConvInteger ? !integer_fits(&l) : conv_is_uneven(b->target, n)) return;
   for (size_t i = 0; i < COUNT(tiles); i++) {
     if (tile_fits(&l, &tiles[i])) add_plan(&l, &tiles[i], list);
   }
@@ -130,7 +132,7 @@ int direct_pieces(const Node *n, RowPiece *piece) {
   const Window *w = &n->win;
   const Axis a = {n->out[0]->shape.d[3], n->in[0]->shape.d[3], w->left, w->sw, w->dw, w->kw};
   int count = 0;
-  bool narrow = w->dw == 1 || a.taps > MAX_PIECES / 2;
+  bool narrow = w->dw == 1 || w->fill || a.taps > MAX_PIECES / 2;
   for (int64_t x = 0, end; x < a.results && !narrow; x = end) {
     end = next_change(&a, x);
     narrow = end - x < LEAST_PIECE || count == MAX_PIECES;
@@ -145,7 +147,7 @@ int direct_pieces(const Node *n, RowPiece *piece) {
 static double row_taps(const ConvLayer *l) {
   const Window *w = &l->n->win;
   const Axis a = {l->rows, l->x[2], w->top, w->sh, w->dh, w->kh};
-  if (w->dh == 1 && w->dw == 1) return (double)a.taps;
+  if (w->fill || (w->dh == 1 && w->dw == 1)) return (double)a.taps;
   double sum = 0;
   for (int64_t k = 0; k < a.taps; k++) sum += (double)(first_result(&a, k, a.size) - first_result(&a, k, 0));
   return sum / (double)l->rows;
@@ -230,18 +232,22 @@ double cost_direct(const ConvCost *c, const Plan *plan) {
 
 int64_t packed_direct(const Target *t, const Node *n, const Plan *plan) {
   const DirectPlan *p = &plan->direct;
-  return packed_rows_bytes(size_mul(size_mul(p->groups, p->icg), n->win.kh * n->win.kw), p->ocg, t->lanes);
+  int64_t weights = packed_rows_bytes(size_mul(size_mul(p->groups, p->icg), n->win.kh * n->win.kw), p->ocg, t->lanes);
+  return size_add(weights, n->op == OP_ConvInteger ? integer_starts_bytes(t, n) : 0);
+}
+
+static void put_weight(const Node *n, int64_t oc, int64_t c, int64_t k, float *to) {
+  if (n->op == OP_ConvInteger) integer_weights(n, oc, c, k, (int8_t *)to);
+  else *to = conv_weight(n, oc, c, k);
 }
 
 /* One panel: [channel block][tap][channel in the block][nb][lane]; the last channel block holds what is left. */
-static float *pack_panel(const Target *t, const Node *n, int64_t oc, int64_t width, int64_t used, float *dst) {
-  const Shape *w = &n->in[1]->shape;
-  int64_t taps = w->d[2] * w->d[3];
-  for (int64_t c0 = 0, c1; c0 < w->d[1]; c0 = c1) {
-    c1 = next_block(c0, w->d[1], t->lanes);
-    for (int64_t k = 0; k < taps; k++) {
+static float *pack_panel(const ConvLayer *l, int64_t oc, int64_t width, int64_t used, float *dst) {
+  for (int64_t c0 = 0, c1; c0 < l->icg; c0 = c1) {
+    c1 = next_block(c0, l->icg, l->t->lanes);
+    for (int64_t k = 0; k < l->taps; k++) {
       for (int64_t c = c0; c < c1; c++, dst += width) {
-        for (int64_t o = 0; o < used; o++) dst[o] = conv_weight(n, oc + o, c, k);
+        for (int64_t o = 0; o < used; o++) put_weight(l->n, oc + o, c, k, dst + o);
       }
     }
   }
@@ -261,21 +267,28 @@ static float *pack_planar_panel(const Node *n, int64_t oc, int64_t width, int64_
 }
 
 void pack_panels(const Target *t, const Node *n, int nb, bool planar, float *dst) {
-  int64_t ocg = n->in[1]->shape.d[0] / n->group, full = (int64_t)nb * t->lanes;
+  const ConvLayer l = conv_layer(t, n);
+  int64_t ocg = l.ocg, full = (int64_t)nb * t->lanes;
   int64_t channels = packed_columns(ocg, t->lanes);
   for (int64_t group = 0; group < n->group; group++) {
     for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
       int64_t width = size_min(channels - oc0, full), used = size_min(width, ocg - oc0), oc = group * ocg + oc0;
-      dst = planar ? pack_planar_panel(n, oc, width, used, dst) : pack_panel(t, n, oc, width, used, dst);
+      dst = planar ? pack_planar_panel(n, oc, width, used, dst) : pack_panel(&l, oc, width, used, dst);
     }
   }
 }
 
 void pack_direct(const Target *t, const Node *n, void *to) {
-  pack_panels(t, n, n->plan->direct.nb, n->plan->direct.planar, to);
+  char *dst = to;
+  if (n->op == OP_ConvInteger) {
+    integer_starts(n, to);
+    dst += integer_starts_bytes(t, n);
+  }
+  pack_panels(t, n, n->plan->direct.nb, n->plan->direct.planar, (float *)dst);
 }
 
 bool alike_direct(const Node *a, const Node *b) {
   const DirectPlan *p = &a->plan->direct, *q = &b->plan->direct;
-  return p->nb == q->nb && p->planar == q->planar && p->groups == q->groups;
+  bool starts = a->op != OP_ConvInteger || integer_zero(a) == integer_zero(b);
+  return starts && p->nb == q->nb && p->planar == q->planar && p->groups == q->groups;
 }

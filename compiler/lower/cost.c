@@ -86,7 +86,7 @@ double plan_cost(const Target *t, const Node *n, const Plan *p) {
   ConvCost c = {.l = conv_layer(t, n), .r = rates_of(t)};
   const ConvLayer *l = &c.l;
   int64_t new_rows = size_min(n->win.sh, n->win.kh);
-  c.input_bytes = (double)(l->images * l->rows) * (double)new_rows * (double)(l->x[3] * l->x[1]) * 4;
+  c.input_bytes = (double)(l->images * l->rows) * (double)new_rows * (double)(l->x[3] * l->pixel_bytes);
   c.weight_bytes = (double)l->groups * (double)l->icg * (double)(l->out_blocks * t->lanes * l->taps) * 4;
   return p->how->cost(&c, p) / (c.r->ghz * 1e6);
 }

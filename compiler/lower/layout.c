@@ -271,7 +271,7 @@ static void arguments_on_blocks(Layouter *w, Node *n) {
 static void place_on_blocks(Layouter *w, Node *n) {
   bool planar = n->plan && n->plan->how->planar && n->plan->how->planar(n->plan);
   node_set_input(w->g, n, 0, planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]));
-  if (n->op == OP_Conv) need_halo(w, n);
+  if (op_info[n->op].family == FAMILY_CONV) need_halo(w, n);
   if (n->op == OP_Normalize) plan_normalize(w->build->target, n);
   arguments_on_blocks(w, n);
   n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});

@@ -88,8 +88,8 @@ typedef enum LoopOrder {
   OC_FLAT,     /* one panel for a whole small map: tiles run over row ends, input channels go in chunks */
 } LoopOrder;
 
-/* In all of them: uw, nb: the tile, pixels x output channel blocks; groups, icg, ocg: groups and the channels
- * of one, of input and result. */
+/* In all of them: uw, nb: the tile, pixels x output channel blocks (vectors of sums); groups, icg, ocg: groups and the channels
+ * of one, of input (of 8-bit integers: fours of channels) and result. */
 
 typedef struct DirectPlan {
   LoopOrder order;
@@ -131,8 +131,6 @@ typedef struct StrassenPlan {
   int group_pairs;     /* pairs of lines treated at a time */
 } StrassenPlan;
 
-typedef struct IntegerPlan { int uw, nb /* vectors of outputs */, pairs /* of input channels */; } IntegerPlan;
-
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
 
 /* A product of matrices known at run time only: panels of B, nb vectors of columns wide, are put into scratch, unless `direct`. */
@@ -157,7 +155,6 @@ struct Plan {
     PixelsPlan pixels;
     WinogradPlan winograd;
     StrassenPlan strassen;
-    IntegerPlan integer;
     ProductPlan product;
     PanelsPlan panels;
   };
@@ -267,10 +264,11 @@ typedef struct ConvLayer {
   const Target *t;
   const Node *n;
   const int64_t *x, *y;     /* shapes of input and result */
-  int groups, icg, ocg;     /* channels of a group */
+  int groups, icg, ocg;     /* channels of a group, as in plans */
   int64_t images, rows, cols; /* of the result */
   int64_t taps;
   int64_t in_blocks, out_blocks; /* of a group */
+  int64_t pixel_bytes;      /* of the input */
   bool planar;              /* so few input channels that blocks would be mostly empty */
 } ConvLayer;
 ConvLayer conv_layer(const Target *t, const Node *n);
@@ -285,6 +283,13 @@ bool conv_is_uneven(const Target *t, const Node *n); /* has it groups that begin
 /* w[oc][ic][k], where ic counts the channels of the group. */
 float conv_weight(const Node *n, int64_t oc, int64_t ic, int64_t k);
 bool grouped_fits(const Target *t, const Node *n); /* conv_grouped.c */
+/* conv_integer.c: can the direct convolution make the layer? Its zero point of x; what its sums start from, one for each channel
+ * of the result, before the panels; the weights of the c-th four of channels, zeros behind the last. */
+bool integer_fits(const ConvLayer *l);
+int64_t integer_zero(const Node *n);
+int64_t integer_starts_bytes(const Target *t, const Node *n);
+void integer_starts(const Node *n, uint32_t *start); /* zeroed */
+void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to);
 /* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
  * where that is less work. A window that skips none has one piece with all taps. */
 enum { MAX_PIECES = 9 };

@@ -14,8 +14,9 @@ static const char *shape_key(Context *cx, const Node *n) {
   const Window *k = &n->win;
   const int64_t *x = n->in[0]->shape.d, *y = n->out[0]->shape.d;
   return format_text(cx, "%" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64 "-%" PRId64 "x%" PRId64 "x%" PRId64
-                     "-k%" PRId64 "x%" PRId64 "-s%" PRId64 "x%" PRId64 "-d%" PRId64 "x%" PRId64 "-g%d",
-                     x[0], x[1], x[2], x[3], y[1], y[2], y[3], k->kh, k->kw, k->sh, k->sw, k->dh, k->dw, n->group);
+                     "-k%" PRId64 "x%" PRId64 "-s%" PRId64 "x%" PRId64 "-d%" PRId64 "x%" PRId64 "-g%d%s",
+                     x[0], x[1], x[2], x[3], y[1], y[2], y[3], k->kh, k->kw, k->sh, k->sw, k->dh, k->dw, n->group,
+                     n->op == OP_ConvInteger ? "-u8" : "");
 }
 
 /* What was measured comes before what was not, then what costs less. */

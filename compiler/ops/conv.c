@@ -45,6 +45,7 @@ void infer_conv_integer(Graph *g, Node *n) {
   Shape out = conv_shape(g, n);
   for (int i = 2; i < 4; i++)
     if (has_input(n, i)) check_zero_point(g, n, i, out.d[1]);
+  if (has_input(n, 2) && n->in[2]->data) n->win.fill = (uint8_t)get_number(n->in[2]->type, n->in[2]->data, 0).i;
   set_output(g, n, 0, T_I32, &out);
 }
 

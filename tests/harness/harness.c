@@ -16,6 +16,7 @@ typedef struct Run {
   int special;           /* one float in so many is a special one; 0: none */
   bool signs;            /* of zeros count */
   bool strict, small, many_shapes; /* of Options */
+  bool integers;         /* also for CPUs whose instructions for them differ */
   bool spreads;          /* what is finite may be NaN, as long as not all is, and infinities too */
   const double *const *given; /* the inputs; NULL: random ones */
   const void *const *elements; /* the same in their types */
@@ -224,17 +225,33 @@ static void check_all_targets(Run *r) {
   if (r->wide) compile_and_run(r);
 }
 
+/* 16 lanes and 8, with vpdpbusd and without it. */
+static void check_more_targets(Run *r) {
+  static const char *const cpus[] = {"skylake-avx512", "icelake-server", "alderlake"};
+  Options opt = options_for(r);
+  uint64_t host = target_new(r->cx, &opt)->cpu_bits;
+  for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++) {
+    r->cpu = opt.cpu = cpus[i];
+    if ((target_new(r->cx, &opt)->cpu_bits & ~host) == 0) compile_and_run(r);
+  }
+}
+
 /* `r` holds what the caller wants other than the usual. */
 static void check(Run r) {
   Context cx = {.file = "kernel", .max_memory = 1 << 30, .arena = arena_new(1 << 30)};
   if (setjmp(cx.unwind)) fail_msg("%s\n%s", cx.error, r.text);
   r.cx = &cx;
   check_all_targets(&r);
+  if (r.integers) check_more_targets(&r);
   arena_free(cx.arena);
 }
 
 void check_kernel_in(const char *graph, double tolerance, double lo, double hi) {
   check((Run){.text = graph, .tolerance = tolerance, .lo = lo, .hi = hi});
+}
+
+void check_integers(const char *graph, double lo, double hi) {
+  check((Run){.text = graph, .lo = lo, .hi = hi, .integers = true});
 }
 
 void check_kernel(const char *graph, double tolerance) {

@@ -23,6 +23,9 @@ void check_strassen(const char *graph, double tolerance);
 /* check_kernel with all inputs but bool in [lo, hi). */
 void check_kernel_in(const char *graph, double tolerance, double lo, double hi);
 
+/* The same, every bit, and also for CPUs that multiply 8-bit integers by other instructions. */
+void check_integers(const char *graph, double lo, double hi);
+
 /* check_kernel with NaNs, infinities, zeros of both signs and denormals among the floats of the inputs, many and then few. NaNs
  * and infinities must come out where the evaluator has them; with `signs`, zeros with their signs as well. */
 void check_special(const char *graph, double tolerance, bool signs);

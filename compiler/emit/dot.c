@@ -1,0 +1,63 @@
+/* dot.c: products of 8-bit integers, u8 by s8, four added to each lane of i32 sums. None saturates.
+ *
+ * Without an instruction for that both factors are parted in 16-bit numbers, of bytes 0 and 2 and of bytes 1 and 3, as pmaddwd
+ * adds two products of such:
+ *
+ *   [x3 x2 x1 x0]  ->  [x2, x0], [x3, x1]      sum + (x0 w0 + x2 w2) + (x1 w1 + x3 w3) */
+#include "emit.h"
+
+#include "resnetcc_rt.h"
+#include <llvm-c/Core.h>
+
+Dot dot_of(const Target *t) {
+  bool wide = t->cpu_bits & RCC_CPU_AVX512VNNI, narrow = t->lanes <= 8 && t->cpu_bits & RCC_CPU_AVXVNNI;
+  return wide || narrow ? DOT_FOURS : DOT_PAIRS;
+}
+
+/* ==== 16-bit numbers ==== */
+
+static Ref part(Emit *e, Ref v, int first, int count) {
+  Ref index[64];
+  for (int i = 0; i < count; i++) index[i] = const_i32(e, first + i);
+  return LLVMBuildShuffleVector(e->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(index, (unsigned)count), "");
+}
+
+static Ref join(Emit *e, Ref a, Ref b, int each) {
+  Ref index[64];
+  for (int i = 0; i < 2 * each; i++) index[i] = const_i32(e, i);
+  return LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(index, (unsigned)(2 * each)), "");
+}
+
+/* a[2i] b[2i] + a[2i+1] b[2i+1] of 16-bit numbers, for so many lanes of i32: one pmaddwd of the widest that the CPU has. */
+static Ref add_pairs(Emit *e, Ref a, Ref b, int lanes) {
+  uint64_t bits = e->t->cpu_bits;
+  if (lanes == 16 && bits & RCC_CPU_AVX512BW) return intrinsic(e, "llvm.x86.avx512.pmaddw.d.512", 0, NULL, 2, (Ref[]){a, b});
+  if (lanes == 8 && bits & RCC_CPU_AVX2) return intrinsic(e, "llvm.x86.avx2.pmadd.wd", 0, NULL, 2, (Ref[]){a, b});
+  if (lanes == 4) return intrinsic(e, "llvm.x86.sse2.pmadd.wd", 0, NULL, 2, (Ref[]){a, b});
+  Ref low = add_pairs(e, part(e, a, 0, lanes), part(e, b, 0, lanes), lanes / 2);
+  Ref high = add_pairs(e, part(e, a, lanes, lanes), part(e, b, lanes, lanes), lanes / 2);
+  return join(e, low, high, lanes / 2);
+}
+
+Factor dot_factor(Emit *e, Dot d, Ref v, bool is_signed) {
+  if (d == DOT_FOURS) return (Factor){{v}};
+  Ref words = LLVMBuildBitCast(e->b, v, vec_of(e->i16, 2 * lane_count(v)), "");
+  if (is_signed) return (Factor){{shift_signed(e, shift_left(e, words, 8), 8), shift_signed(e, words, 8)}};
+  return (Factor){{LLVMBuildAnd(e->b, words, whole_like(e, words, 0xff), ""), shift_right(e, words, 8)}};
+}
+
+/* ==== sums ==== */
+
+/* vpdpbusd */
+static Ref add_fours(Emit *e, Ref x, Ref w, Ref sum) {
+  int lanes = lane_count(sum);
+  const char *name = lanes == 16 ? "llvm.x86.avx512.vpdpbusd.512" : lanes == 8 ? "llvm.x86.avx512.vpdpbusd.256" : "llvm.x86.avx512.vpdpbusd.128";
+  return intrinsic(e, name, 0, NULL, 3, (Ref[]){sum, x, w});
+}
+
+Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum) {
+  if (d == DOT_FOURS) return add_fours(e, x.part[0], w.part[0], sum);
+  int lanes = lane_count(sum);
+  Ref even = add_pairs(e, x.part[0], w.part[0], lanes), odd = add_pairs(e, x.part[1], w.part[1], lanes);
+  return LLVMBuildAdd(e->b, sum, LLVMBuildAdd(e->b, even, odd, ""), "");
+}

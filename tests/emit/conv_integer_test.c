@@ -1,0 +1,79 @@
+/* Direct convolutions of u8 activations and s8 weights against the evaluator, every bit: windows, zero points, groups,
+ * epilogues; for all instructions that multiply 8-bit integers. */
+#include "harness.h"
+
+#include <stdio.h>
+
+enum { SIZE = 4096 };
+
+/* The graph y = ConvInteger(x, w, zero), which `rest` continues. */
+static void graph_of(char *text, const ConvCase *k, int zero, const char *rest) {
+  snprintf(text, SIZE, "graph c\ninput x u8 [%d,%d,%d,%d]\nconst w i8 [%d,%d,%d,%d] = random 1 -128 128\nconst z u8 [] = {%d}\n"
+           "y = ConvInteger(x, w, z) strides=[%d,%d] dilations=[%d,%d] pads=[%d,%d,%d,%d] group=%d\n%s",
+           k->n, k->c, k->h, k->w, k->oc, k->c / k->group, k->kh, k->kw, zero, k->sh, k->sw, k->dh, k->dw,
+           k->top, k->left, k->bottom, k->right, k->group, rest);
+}
+
+static void check_sums(const ConvCase *k, int zero, const char *rest) {
+  char text[SIZE];
+  graph_of(text, k, zero, rest);
+  check_integers(text, 0, 256);
+}
+
+static void check_all(const ConvCase *k, size_t count) {
+  static const int zeros[] = {0, 128, 255, 3};
+  for (size_t i = 0; i < count; i++) check_sums(&k[i], zeros[i % COUNT(zeros)], "output y\n");
+}
+
+static void pointwise(void **state) {
+  (void)state;
+  static const ConvCase cases[] = {
+    {1, 64, 9, 11, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 256, 7, 7, 80, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+    {2, 99, 5, 30, 40, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 33, 14, 14, 17, 1, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0},
+    {3, 8, 1, 1, 20, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},   {1, 64, 20, 28, 256, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+    {1, 130, 1, 1, 900, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 1030, 7, 7, 24, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+  };
+  check_all(cases, COUNT(cases));
+}
+
+static void windows(void **state) {
+  (void)state;
+  static const ConvCase cases[] = {
+    {1, 64, 12, 13, 64, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1}, {1, 20, 15, 15, 24, 3, 3, 1, 1, 1, 2, 2, 2, 2, 2, 2},
+    {2, 17, 9, 8, 19, 2, 3, 1, 1, 2, 1, 1, 0, 1, 1, 0},   {1, 128, 7, 7, 128, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 48, 6, 40, 16, 1, 7, 1, 1, 1, 1, 1, 0, 3, 0, 3},  {1, 3, 17, 19, 40, 7, 7, 1, 2, 2, 1, 1, 3, 3, 3, 3},
+    {1, 16, 3, 3, 16, 3, 3, 1, 1, 1, 1, 1, 2, 2, 2, 2},   {1, 260, 4, 4, 64, 2, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+  };
+  check_all(cases, COUNT(cases));
+}
+
+/* With a zero point of 0 taps that meet only padding are skipped. */
+static void dilated(void **state) {
+  (void)state;
+  static const ConvCase cases[] = {
+    {1, 40, 28, 28, 48, 3, 3, 1, 1, 1, 12, 12, 12, 12, 12, 12}, {1, 65, 28, 28, 17, 3, 3, 1, 1, 1, 24, 24, 24, 24, 24, 24},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    check_sums(&cases[i], 0, "output y\n");
+    check_sums(&cases[i], 77, "output y\n");
+  }
+}
+
+static void groups(void **state) {
+  (void)state;
+  static const ConvCase cases[] = {
+    {1, 128, 9, 9, 128, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 256, 7, 7, 64, 1, 1, 4, 1, 1, 1, 1, 0, 0, 0, 0},
+    {1, 12, 8, 8, 18, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
+  };
+  check_all(cases, COUNT(cases));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(pointwise),
+    cmocka_unit_test(windows),
+    cmocka_unit_test(dilated),
+    cmocka_unit_test(groups),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
