@@ -8,23 +8,6 @@
 
 #include <math.h>
 
-static bool is_one(const Value *v) { return v && v->data && !v->sym && shape_count(&v->shape) == 1; }
-
-bool uniform_of(const Node *n, Uniform *u) {
-  const Value *zero = n->n_in > 2 ? n->in[2] : NULL;
-  if (!is_one(n->in[1]) || (zero && !is_one(zero))) return false;
-  u->scale = (float)get_number(n->in[1]->type, n->in[1]->data, 0).f;
-  u->zero = zero ? get_number(zero->type, zero->data, 0).i : 0;
-  return true;
-}
-
-Node *dequantized(const Value *v) {
-  Node *n = v ? v->def : NULL;
-  return n && n->op == OP_DequantizeLinear ? n : NULL;
-}
-
-/* ==== sites ==== */
-
 static const struct {
   Op op;
   bool (*rewrite)(const QuantSite *s);
@@ -44,9 +27,7 @@ static int64_t bound_in_steps(const QuantSite *s, float bound) {
 static bool clip_bound(const Node *n, int i, float otherwise, float *bound) {
   *bound = otherwise;
   if (!has_input(n, i)) return true;
-  if (!is_one(n->in[i]) || n->in[i]->type != T_F32) return false;
-  *bound = *f32_data(n->in[i]);
-  return !isnan(*bound);
+  return const_scalar(n->in[i], bound) && !isnan(*bound);
 }
 
 /* Takes the bounds of a Relu or Clip in; false: it is neither, or its bounds are not known. */
@@ -73,18 +54,6 @@ static bool find_site(Graph *g, Node *quantize, QuantSite *s) {
   s->op = maker_for(quantize);
   while (s->op && take_bounds(s, s->op)) s->op = maker_for(s->op);
   return s->op;
-}
-
-void quant_finish(const QuantSite *s, Node *n) {
-  if (s->lo > type_lowest(s->type) || s->hi < type_highest(s->type))
-    node_add_step(s->g, n, (Step){.op = OP_Clip, .type = s->type, .arg = -1, .a = (float)s->lo, .b = (float)s->hi});
-  Node *above = s->quantize;
-  give_output(n, s->quantize);
-  do {
-    above->dead = true;
-    above = above == s->op ? NULL : above->in[0]->def;
-  } while (above);
-  infer_node(s->g, n);
 }
 
 void pass_quant(Graph *g) {

@@ -39,7 +39,7 @@ bool before_shuffle(Graph *g, Node *n);
 bool tile_as_expand(Graph *g, Node *n);
 bool readers_expand(Graph *g, Node *n);
 
-/* ==== quant.c and its parts, a file quant_*.c for each kind of operator ==== */
+/* ==== quant.c: a rule for each kind of operator in a file quant_*.c; quant_words.c: what these share ==== */
 
 /* A scale and a zero point for the whole tensor. */
 typedef struct Uniform {

@@ -1,0 +1,29 @@
+/* quant_words.c: what all files quant_*.c ask of quantised values, and how they end. */
+#include "rewrite.h"
+
+static bool is_one(const Value *v) { return v && v->data && !v->sym && shape_count(&v->shape) == 1; }
+
+bool uniform_of(const Node *n, Uniform *u) {
+  const Value *zero = n->n_in > 2 ? n->in[2] : NULL;
+  if (!is_one(n->in[1]) || (zero && !is_one(zero))) return false;
+  u->scale = (float)get_number(n->in[1]->type, n->in[1]->data, 0).f;
+  u->zero = zero ? get_number(zero->type, zero->data, 0).i : 0;
+  return true;
+}
+
+Node *dequantized(const Value *v) {
+  Node *n = v ? v->def : NULL;
+  return n && n->op == OP_DequantizeLinear ? n : NULL;
+}
+
+void quant_finish(const QuantSite *s, Node *n) {
+  if (s->lo > type_lowest(s->type) || s->hi < type_highest(s->type))
+    node_add_step(s->g, n, (Step){.op = OP_Clip, .type = s->type, .arg = -1, .a = (float)s->lo, .b = (float)s->hi});
+  Node *above = s->quantize;
+  give_output(n, s->quantize);
+  do {
+    above->dead = true;
+    above = above == s->op ? NULL : above->in[0]->def;
+  } while (above);
+  infer_node(s->g, n);
+}
