@@ -415,7 +415,8 @@ const OptionRow option_list[] = {
    .paragraph = "FILE is a model, or a shared library made of one."},
   {CHECKS, RUN, "--image", "FILE", EITHER, read_file, TOOL(image),
    .help = "run on this JPEG or PNG; may be repeated",
-   .paragraph = "It is brought to the input's size. Files may stand behind the model as well."},
+   .paragraph = "It is brought to the input's size; its rows have no gaps, whatever stride= says. Files may stand "
+                "behind the model as well."},
   {CHECKS, RUN, "--in", "FILE", EITHER, read_file, TOOL(in),
    .help = "the tensor of the next input, .npy or .pb",
    .paragraph = "NumPy's format, or a TensorProto as in ONNX's data sets."},

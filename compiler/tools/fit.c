@@ -52,6 +52,38 @@ bool picture_input(Context *cx, const Options *opt, const rcc_tensor *t, Picture
   return p->width > 0 && p->height > 0;
 }
 
+static const char *stride_in(const char *words) {
+  for (const char *s = words; (s = strstr(s, "stride=")); s++)
+    if (s == words || strchr(",=", s[-1])) return s;
+  return NULL;
+}
+
+/* "": no words are left. */
+static const char *cut_stride(Context *cx, const char *words) {
+  for (const char *at; (at = stride_in(words));) {
+    const char *end = at + strcspn(at, ",");
+    int before = (int)(at - words);
+    if (*end) end++;
+    else if (before && at[-1] == ',') before--;
+    words = format_text(cx, "%.*s%s", before, words, end);
+  }
+  size_t n = strlen(words);
+  return n && words[n - 1] == '=' ? "" : words;
+}
+
+ToolOptions *without_stride(Context *cx, const ToolOptions *opt) {
+  ToolOptions *o = alloc(cx, sizeof *o);
+  *o = *opt;
+  o->compile.n_words = 0;
+  o->compile.words = alloc_n(cx, (size_t)opt->compile.n_words + 1, sizeof *o->compile.words);
+  for (int i = 0; i < opt->compile.n_words; i++) {
+    WordsOption w = opt->compile.words[i];
+    if (strcmp(w.option, "--input") == 0) w.text = cut_stride(cx, w.text);
+    if (*w.text) o->compile.words[o->compile.n_words++] = w;
+  }
+  return o;
+}
+
 /* ITU-R 601, as Pillow rounds it. */
 static uint8_t gray_of(const uint8_t *rgb) {
   return (uint8_t)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16);

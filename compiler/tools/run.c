@@ -271,7 +271,8 @@ static int run_model(Context *cx, const ToolOptions *opt) {
   if (!pictures.n && !tensors.n)
     fail(cx, "nothing to run it on; name a picture (JPEG, PNG) or a tensor for each input (.npy, .pb)");
   if (opt->compile.labels) name_classes(&r, opt->compile.labels);
-  r.runner = runner_open(cx, opt, opt->compile.input);
+  if (pictures.n) r.opt = without_stride(cx, opt);
+  r.runner = runner_open(cx, r.opt, opt->compile.input);
   r.model = &runner_view(r.runner)->model.table;
   r.instance = instance_open(cx, &runner_view(r.runner)->model, 1, threads_of(opt));
   cx->file = opt->compile.input;

@@ -41,6 +41,13 @@ else
   [ $status -eq 0 ] || failed "run --image: $(cat "$work.err")"
   [ "$(grep -c ' %  ' "$work.out")" -eq 5 ] || failed "not five classes: $(cat "$work.out")"
   holds "$work.err" "which is assumed"
+  # A stride is of the program's frames, and changes nothing of a picture in a file.
+  succeeds run "$digits" --image "$picture" --input=u8,01
+  sed '1d' "$work.out" >dense
+  for words in u8,01,stride=16 stride=9,u8,01 u8,stride=8,01; do
+    succeeds run "$digits" --image "$picture" --input=$words
+    sed '1d' "$work.out" | cmp -s - dense || failed "--input=$words: $(cat "$work.out" dense)"
+  done
   head -c 60 "$picture" >cut.png
   refuses "cut.png: it cannot be read" run "$digits" cut.png
   printf '\377\330\377\340abc' >bad.jpg
