@@ -42,21 +42,34 @@ static void check_text(void) {
   usage_error("standard output cannot be written: %s", strerror(errno ? errno : EIO));
 }
 
+/* Without memory LLVM aborts, or reads where it has none. */
+static bool is_of_library(int number_of_signal) {
+  return memory_is_in_library() && (number_of_signal == SIGABRT || number_of_signal == SIGSEGV || number_of_signal == SIGBUS);
+}
+
 static void clean_up_and_die(int number_of_signal) {
-  if (number_of_signal == SIGABRT && memory_is_in_library()) memory_or_fault();
+  if (is_of_library(number_of_signal)) memory_or_fault();
   output_discard();
   signal(number_of_signal, SIG_DFL);
   raise(number_of_signal);
+}
+
+/* A stack that cannot grow is no place for a handler. A sanitizer's own stays. */
+static void use_other_stack(void) {
+  static char stack[1 << 16];
+  stack_t old, own = {.ss_sp = stack, .ss_size = sizeof stack};
+  if (sigaltstack(NULL, &old) == 0 && old.ss_flags & SS_DISABLE) sigaltstack(&own, NULL);
 }
 
 /* What the caller has switched off (nohup), or a sanitizer has taken, stays so. */
 static void catch_signals(void) {
   static const int signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGTERM,
                                 SIGABRT, SIGSEGV, SIGBUS,  SIGFPE,  SIGILL};
+  use_other_stack();
   for (size_t i = 0; i < COUNT(signals); i++) {
-    struct sigaction old;
+    struct sigaction old, own = {.sa_handler = clean_up_and_die, .sa_flags = SA_ONSTACK | SA_RESTART};
     if (sigaction(signals[i], NULL, &old) != 0 || old.sa_flags & SA_SIGINFO || old.sa_handler != SIG_DFL) continue;
-    signal(signals[i], clean_up_and_die);
+    sigaction(signals[i], &own, NULL);
   }
   signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error of write */
 }

@@ -200,12 +200,14 @@ static void write_code(Emit *e, LLVMTargetMachineRef machine, LLVMCodeGenFileTyp
   if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->m, kind, &why, &buffer)) {
     internal_error("code generation: %s", why);
   }
+  if (!buffer) out_of_memory(); /* it had no room for a copy of the code, and calls that no error */
   take(out, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer));
   LLVMDisposeMemoryBuffer(buffer);
 }
 
 static void write_ir(Emit *e, Object *out) {
   char *text = LLVMPrintModuleToString(e->m);
+  if (!text) out_of_memory();
   take(out, text, strlen(text));
   LLVMDisposeMessage(text);
 }

@@ -15,15 +15,16 @@ writes() {
 interrupted() {
   rm -f net.o net.h
   # A script's children are born deaf to some signals.
-  env --default-signal=HUP,INT,QUIT,TERM "$RESNETCC" "$here/tiny.onnx" -o net.o &
+  env --default-signal=HUP,INT,QUIT,TERM "$RESNETCC" "$here/tiny.onnx" -o net.o 2>"$work.err" &
   pid=$!
   while kill -0 $pid 2>/dev/null; do
     writes $pid && kill -s "$1" $pid 2>/dev/null && break
   done
   wait $pid 2>/dev/null
   status=$?
-  # In LLVM an abort is that of a library without memory.
-  [ $status -gt 128 ] || { [ "$1" = ABRT ] && [ $status -eq 1 ]; }
+  # In LLVM an abort or a fault is that of a library without memory, and told.
+  [ $status -gt 128 ] && return
+  case $1 in ABRT | SEGV | BUS) [ $status -eq 1 ] && grep -q "out of memory, or a fault of LLVM" "$work.err" ;; *) false ;; esac
 }
 
 ulimit -c 0
