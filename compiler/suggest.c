@@ -7,22 +7,22 @@ enum { MOST_LETTERS = 40, MOST_CHANGES = 2 };
 
 static int least(int a, int b) { return a < b ? a : b; }
 
-/* Letters to insert, remove or replace until the n letters at a are b; more than MOST_CHANGES where they are too many to
- * count. One line of the usual table is kept. */
+/* Letters to insert, remove or replace, and neighbours to exchange, until the n letters at a are b; more than MOST_CHANGES where
+ * they are too many to count. */
 static int distance(const char *a, size_t n, const char *b) {
-  int line[MOST_LETTERS + 1];
+  int d[MOST_LETTERS + 1][MOST_LETTERS + 1];
   size_t m = strlen(b);
   if (n > MOST_LETTERS || m > MOST_LETTERS) return MOST_CHANGES + 1;
-  for (size_t k = 0; k <= m; k++) line[k] = (int)k;
+  for (size_t i = 0; i <= n; i++) d[i][0] = (int)i;
+  for (size_t k = 0; k <= m; k++) d[0][k] = (int)k;
   for (size_t i = 1; i <= n; i++) {
-    int corner = line[0]++;
     for (size_t k = 1; k <= m; k++) {
-      int replaced = corner + (a[i - 1] != b[k - 1]);
-      corner = line[k];
-      line[k] = least(replaced, least(line[k], line[k - 1]) + 1);
+      bool exchanged = i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1];
+      d[i][k] = least(d[i - 1][k - 1] + (a[i - 1] != b[k - 1]), least(d[i - 1][k], d[i][k - 1]) + 1);
+      if (exchanged) d[i][k] = least(d[i][k], d[i - 2][k - 2] + 1);
     }
   }
-  return line[m];
+  return d[n][m];
 }
 
 typedef struct Guess {

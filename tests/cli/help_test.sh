@@ -33,6 +33,8 @@ holds "$work.out" "usage: resnetcc inspect"
 # What was meant.
 refuses "unknown option '--reprot'; did you mean '--report'?" --reprot "$tiny"
 refuses "unknown option '--reprot=x.json'; did you mean '--report'?" --reprot=x.json "$tiny"
+refuses "unknown option '--hlep'; did you mean '--help'?" --hlep "$tiny"
+refuses "unknown option '-mpcu=haswell'; did you mean '-mcpu'?" -mpcu=haswell "$tiny"
 refuses "unknown option '--verbos'; did you mean '--verbose'?" --verbos "$tiny"
 refuses "unknown option '-mcp=haswell'; did you mean '-mcpu'?" -mcp=haswell "$tiny"
 refuses "unknown option '-march=native'; did you mean '-mcpu'?" -march=native "$tiny"
