@@ -215,6 +215,8 @@ static void choose_cpu(Context *cx, const Options *opt, Target *t) {
   }
   t->native = !opt->cpu && !opt->triple;
   const Cpu *cpu = find_cpu(t->cpu);
+  if (!cpu && strchr(t->cpu, ','))
+    fail(cx, "-mcpu=%s: an object is for one level; compile one for each, and link and try them all", t->cpu);
   if (!cpu && !native) fail(cx, "unknown CPU '%s' in -mcpu=; --help=-mcpu lists them", t->cpu);
   t->cpu_bits = cpu ? cpu->bits : 0;
   if (native && strcmp(t->cpu, "x86-64") != 0) t->cpu_bits = change_features(cx, 0, host_features(cx), false);
