@@ -77,7 +77,7 @@ static void put_rest(void) {
   printf(".SH EXAMPLES\n.nf\n"
          "resnetcc resnet50.onnx \\-o resnet50.o\n"
          "cc \\-O2 app.c resnet50.o \\-lresnetcc_rt \\-pthread \\-o app\n"
-         ".fi\n.SH SEE ALSO\n.BR resnetcc_rt (3)\n");
+         ".fi\n.SH SEE ALSO\n.BR resnetcc_rt (3),\n.BR resnetcc_image (3)\n");
 }
 
 void print_man_page(const CommandLine *line) {
