@@ -39,6 +39,12 @@ static void name_classes(Run *r, const char *path) {
   }
 }
 
+static void name_classes_as(Run *r, const RunnerView *v) {
+  if (r->label || !v->n_label) return;
+  r->label = alloc_n(r->cx, (size_t)v->n_label, sizeof *r->label);
+  for (; r->n_label < v->n_label; r->n_label++) r->label[r->n_label] = printable_text(r->cx, v->label[r->n_label]);
+}
+
 enum { BAR = 24, LABEL_WIDTH = 38 };
 
 static void print_class(const Run *r, int64_t class, double score) {
@@ -275,6 +281,7 @@ static int run_model(Context *cx, const ToolOptions *opt) {
   r.runner = runner_open(cx, r.opt, opt->compile.input);
   r.model = &runner_view(r.runner)->model.table;
   r.instance = instance_open(cx, &runner_view(r.runner)->model, 1, threads_of(opt));
+  name_classes_as(&r, runner_view(r.runner));
   cx->file = opt->compile.input;
   check_labels(&r);
   if (pictures.n) run_pictures(&r, &pictures);

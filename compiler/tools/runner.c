@@ -94,17 +94,15 @@ static Symbols symbols_of(const struct link_map *map) {
   return s;
 }
 
-/* The name of the table of a model that the library defines; NULL: it has none. */
-static const char *table_in(void *library) {
-  static const char ending[] = "_model";
-  struct link_map *map;
-  if (dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) return NULL;
-  Symbols s = symbols_of(map);
-  for (uint32_t i = 1; i < s.n; i++) {
-    const char *name = s.text + s.symbol[i].st_name;
+/* An object of the library's whose name has that beginning and that ending; NULL: it has none. */
+static const ElfW(Sym) *find_object(const Symbols *s, const char *begin, const char *ending) {
+  size_t first = strlen(begin), last = strlen(ending);
+  for (uint32_t i = 1; i < s->n; i++) {
+    const char *name = s->text + s->symbol[i].st_name;
     size_t n = strlen(name);
-    bool defined = s.symbol[i].st_shndx != SHN_UNDEF && (s.symbol[i].st_info & 15) == STT_OBJECT;
-    if (defined && n >= sizeof ending && strcmp(name + n - (sizeof ending - 1), ending) == 0) return name;
+    bool defined = s->symbol[i].st_shndx != SHN_UNDEF && (s->symbol[i].st_info & 15) == STT_OBJECT;
+    bool named = n > last && n >= first + last && strncmp(name, begin, first) == 0 && strcmp(name + n - last, ending) == 0;
+    if (defined && named) return &s->symbol[i];
   }
   return NULL;
 }
@@ -133,10 +131,18 @@ static void load_library(Runner *r, const char *weights, const char *path) {
   Context *cx = r->cx;
   r->library = dlopen(strchr(path, '/') ? path : format_text(cx, "./%s", path), RTLD_NOW | RTLD_LOCAL);
   if (!r->library) fail(cx, "it does not load: %s", copy_text(cx, dlerror()));
-  const char *name = table_in(r->library);
-  if (!name) fail(cx, "no model is in this library; make it of an object of resnetcc's, with NAME_model visible");
-  const rcc_model *m = dlsym(r->library, name);
+  struct link_map *map;
+  Symbols s = {0};
+  if (dlinfo(r->library, RTLD_DI_LINKMAP, &map) == 0) s = symbols_of(map);
+  const ElfW(Sym) *table = find_object(&s, "", "_model");
+  if (!table) fail(cx, "no model is in this library; make it of an object of resnetcc's, with NAME_model visible");
+  const rcc_model *m = dlsym(r->library, s.text + table->st_name);
   check_table(cx, m);
+  const ElfW(Sym) *labels = find_object(&s, m->name, "_labels");
+  if (labels) {
+    r->view.label = dlsym(r->library, s.text + labels->st_name);
+    r->view.n_label = (int64_t)(labels->st_size / sizeof *r->view.label);
+  }
   if (m->flags & RCC_WEIGHTS_INPUT) map_weights(r, m, weights, path);
   else if (weights) fail(cx, "--weights: the library has its weights itself");
   r->view.model = callable_of(m, r->mapped);

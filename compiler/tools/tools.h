@@ -199,6 +199,8 @@ typedef struct RunnerView {
   Graph *graph;          /* as the file has it, for the evaluator; NULL: MODEL is a shared library */
   Build *build;          /* likewise */
   bool rounds;           /* layers have, or may have, algorithms that round otherwise than a sum of products */
+  const char *const *label; /* the names of classes that a library has, n_label of them */
+  int64_t n_label;
 } RunnerView;
 
 /* An ONNX file compiled with opt for this machine, or a shared library, which may need weights: those of opt->compile.input are

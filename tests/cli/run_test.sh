@@ -18,6 +18,12 @@ grep -q 'in.npy: .* ms$' "$work.out" || failed "no time: $(cat "$work.out")"
 succeeds run "$tiny" --in in.npy --out out.pb
 printf 'a\nb\n' >few.txt
 refuses "--labels" run "$tiny" in.npy --labels few.txt
+if [ -z "$RESNETCC_CFLAGS" ]; then
+  printf 'a\nb\nc\nd\ne\n' >five.txt
+  succeeds "$tiny" --labels five.txt -o named.so
+  succeeds run named.so in.npy
+  [ "$(sed -n 's/.* \([a-z]\)$/\1/p' "$work.out" | sort | tr -d '\n')" = abcde ] || failed "a library's labels: $(cat "$work.out")"
+fi
 npy wide.npy '<f8' '1, 3, 8, 8' 1536
 refuses "wide.npy: it is f64, the input \"image\" f32; convert it" run "$tiny" wide.npy
 npy other.npy '<f4' '1, 3, 8, 9' 864
