@@ -29,7 +29,7 @@ static int by_cost(const void *a, const void *b) {
 /* Can an algorithm's code run on the target, with operands of these types? */
 static bool is_possible(const Algorithm *a, const Build *b, const Node *n) {
   if (a->op != n->op || !a->plans || (b->target->cpu_bits & a->features) != a->features) return false;
-  return n->in[0]->type == a->input && n->in[1]->type == a->weights;
+  return (!a->input || n->in[0]->type == a->input) && (!a->weights || n->in[1]->type == a->weights);
 }
 
 static void list_plans(const Build *b, const Node *n, Plans *list) {
