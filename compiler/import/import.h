@@ -21,6 +21,12 @@ Value *import_tensor(Context *cx, Graph *g, const void *data, size_t size);
 /* A dense tensor as a serialized TensorProto. */
 void save_tensor(Context *cx, const char *name, Type type, const Shape *shape, const void *data, Buffer *out);
 
+/* ==== write.c ==== */
+
+/* The graph as a serialized ModelProto: one of ONNX's operators without epilogues, as the passes up to channels leave it, and
+ * rewrite/quantize.c. Fails where sizes depend on the batch in a way that ONNX's constants cannot say. */
+void model_write(Graph *g, Buffer *out);
+
 /* ==== inspect.c: what a model file holds, whether or not it can be compiled ==== */
 
 typedef struct ModelTensor {
