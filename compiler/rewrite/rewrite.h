@@ -67,6 +67,25 @@ void quant_finish(const QuantSite *s, Node *n);
 bool quant_conv(const QuantSite *s);
 bool quant_add(const QuantSite *s);
 
+/* ==== quantize.c: a graph of floats as one that pass_quant makes integers of ==== */
+
+typedef struct QuantRange { float lo, hi; } QuantRange;
+
+/* What is quantised, and how. */
+typedef struct Quantizing {
+  bool *works;           /* by node: it is to work on integers */
+  int n_value;
+  bool *wanted;          /* by value id: it is quantised */
+  Value **same;          /* likewise: that has the numbers; NULL: it has its own */
+  QuantRange *range;     /* likewise, of those: filled by the caller */
+  float **mean;          /* likewise: the mean of each channel, from which the error of rounded weights is known; NULL: it is not */
+  Value **result;        /* likewise: it dequantised; set by quantize_graph */
+} Quantizing;
+
+/* Of a graph of ONNX's operators, as the pass channels leaves it. keep: by node, those that stay in floats. */
+Quantizing quantizing_new(Graph *g, const bool *keep);
+void quantize_graph(Graph *g, const Quantizing *q);
+
 /* ==== words.c ==== */
 
 /* The node without an epilogue that computes v, if it is of that operator; OP_NONE: any. v may be NULL. */
