@@ -214,13 +214,14 @@ const Command command_list[] = {
   {"verify", "MODEL [DIR]...", "Runs a model here and compares its outputs with what is right.",
    .run = verify_command, .more = true},
   {"bench", "MODEL", "Times the runs of a model here.", .run = bench_command},
+  {"calibrate", "MODEL", "Makes a model of floats one of 8-bit integers, by samples.", .run = calibrate_command},
   {"run", "MODEL [FILE]...", "Runs a model here on pictures or tensors.", .run = run_here, .more = true},
 };
 const int command_count = COUNT(command_list);
 
 const char *const group_title[GROUP_COUNT] = {
   [OUTPUT] = "Output", [MODEL] = "Model", [CODE] = "Code", [FINDINGS] = "What a compilation finds",
-  [CHECKS] = "Running a model",
+  [CHECKS] = "Running a model", [QUANTIZATION] = "Making integers of floats",
   [PROGRAM] = "The program itself", [DEVELOPER] = "For the compiler's developers",
 };
 
@@ -238,6 +239,9 @@ static const char *const strassen_names[] = {
 static const char *const weights_names[] = {
   [WEIGHTS_EMBED] = "embed", [WEIGHTS_FILE] = "file", [WEIGHTS_EXTERN] = "extern", NULL,
 };
+static const char *const ranges_names[] = {
+  [RANGES_MSE] = "mse", [RANGES_MINMAX] = "minmax", [RANGES_PERCENTILE] = "percentile", [RANGES_ENTROPY] = "entropy", NULL,
+};
 static const char *const nchwc_names[] = {
   [NCHWC_AUTO] = "auto", [NCHWC_8] = "8", [NCHWC_16] = "16", NULL,
 };
@@ -249,13 +253,14 @@ static const char *const nchwc_names[] = {
 static const char *known_cpu(int i) { return i ? cpu_name(i - 1) : "native"; }
 
 const OptionRow option_list[] = {
-  {OUTPUT, COMPILE, "-o", "FILE", EITHER, read_path, TOOL(output), .common = true,
+  {OUTPUT, COMPILE | CALIBRATE, "-o", "FILE", EITHER, read_path, TOOL(output), .common = true,
    .help = "write to FILE, whose ending says what",
    .paragraph = "The ending decides what it is: .o, .obj and .syso an object file, .s assembly, .ll LLVM's IR, "
                 ".so a shared library with the runtime inside, linked by $CC, or cc where that is not set. "
                 "Without an ending it is an object file; others are refused. The C header lies beside it with "
                 "the ending .h. Without -o the file is named after the model and lies in the current folder. "
-                "- is standard output, and has no header. A file is replaced only when the new one is complete."},
+                "- is standard output, and has no header. A file is replaced only when the new one is complete. "
+                "calibrate writes an ONNX model."},
   {OUTPUT, COMPILE, "--header", "FILE", EITHER, read_path, TOOL(header), .common = true,
    .help = "where the C header goes; none: nowhere",
    .paragraph = "Otherwise it lies beside the output, with the ending .h, where that is an object or a shared "
@@ -289,9 +294,9 @@ const OptionRow option_list[] = {
    .help = "refuse models that need more; default 16G",
    .paragraph = "Both what the compilation takes and what the compiled model would take are counted. SIZE is "
                 "in bytes, or ends in K, M or G.", .most = MOST_MEMORY},
-  {MODEL, RUNNING, "--input", "[NAME=]WORD,...", EITHER, read_words, LINE(tool.compile),
+  {MODEL, RUNNING | CALIBRATE, "--input", "[NAME=]WORD,...", EITHER, read_words, LINE(tool.compile),
    .help = "what the program passes, as in u8,nhwc,torchvision",
-   .paragraph = "The model converts it: u8 or f32; nhwc or nchw; rgb, bgr, rgba, bgra or gray, and model=bgr; the "
+   .paragraph = "The model converts it. It is u8 or f32; nhwc or nchw; rgb, bgr, rgba, bgra or gray, and model=bgr; the "
                 "numbers of torchvision, caffe, tf or 01, or mean=A/B/C and std=A/B/C; stride=BYTES of a row; size=WxH "
                 "with fit=stretch, crop or pad and filter=antialias or bilinear. NAME says which input, where there "
                 "are several."},
@@ -376,11 +381,11 @@ const OptionRow option_list[] = {
    .help = "threads that a run has; default 1",
    .paragraph = "The compiled model takes as many threads as a program lends it; this is how many it is lent here.",
    .most = MOST_THREADS},
-  {FINDINGS, EVERY & ~RUN, "--json", NULL, NONE, read_flag, TOOL(json),
+  {FINDINGS, EVERY & ~(RUN | CALIBRATE), "--json", NULL, NONE, read_flag, TOOL(json),
    .help = "print what is found, or the error, as JSON",
    .paragraph = "One object on standard output: what --report, --why, --profile or inspect find, or the "
                 "error with its file, node, operator and reason apart."},
-  {FINDINGS, COMPILE, "-v", NULL, NONE, read_flag, TOOL(verbose), .alias = "--verbose",
+  {FINDINGS, COMPILE | CALIBRATE, "-v", NULL, NONE, read_flag, TOOL(verbose), .alias = "--verbose",
    .help = "say what is compiled, and how large it gets",
    .paragraph = "On standard error: operator set, target, number of layers, weights and workspace."},
 
@@ -426,6 +431,22 @@ const OptionRow option_list[] = {
   {CHECKS, RUN, "--top", "K", EITHER, read_number, TOOL(top),
    .help = "show the K best classes; default 5",
    .paragraph = "With their labels, where --labels names them."},
+
+  {QUANTIZATION, CALIBRATE, "--data", "PATH", EITHER, read_path, TOOL(data), .common = true,
+   .help = "samples: a folder of pictures, or an array",
+   .paragraph = "JPEG and PNG files in the folder and those within it, .npy and .pb files with a tensor each, or one .npy with "
+                "a sample in each row. Some hundred that are like what the model will see are enough."},
+  {QUANTIZATION, RUNNING, "--quantize", "PATH", EITHER, read_path, TOOL(data),
+   .help = "calibrate the model on these samples first",
+   .paragraph = "As the command calibrate does with --data=PATH, in one step; with -v its table is printed."},
+  {QUANTIZATION, RUNNING | CALIBRATE, "--ranges", "METHOD", EITHER, read_choice, TOOL(ranges),
+   .help = "how wide values are: mse, minmax, ...",
+   .paragraph = "mse, the default, has the least mean square error; minmax reaches over all that values were; percentile leaves "
+                "out one element in 100,000; entropy has the least divergence of distributions.", .choice = ranges_names},
+  {QUANTIZATION, RUNNING | CALIBRATE, "--keep-float", "NODE,...", EITHER, read_text, TOOL(keep_float),
+   .help = "nodes that stay in floats; also first, last",
+   .paragraph = "The words first and last are the first and the last layer with weights. The table of signal to noise says which nodes "
+                "lose most."},
 
   {PROGRAM, EVERY, "-h", NULL, NONE, read_flag, LINE(short_help),
    .help = "the options that most people need",

@@ -15,8 +15,8 @@ extern const Command command_list[];
 extern const int command_count;
 
 enum { /* sets of commands, in their order */
-  COMPILE = 1 << 0, INSPECT = 1 << 1, VERIFY = 1 << 2, BENCH = 1 << 3, RUN = 1 << 4,
-  RUNNING = COMPILE | VERIFY | BENCH | RUN, EVERY = RUNNING | INSPECT,
+  COMPILE = 1 << 0, INSPECT = 1 << 1, VERIFY = 1 << 2, BENCH = 1 << 3, RUN = 1 << 5, CALIBRATE = 1 << 4,
+  RUNNING = COMPILE | VERIFY | BENCH | RUN, EVERY = RUNNING | INSPECT | CALIBRATE,
 };
 
 typedef struct CommandLine {
@@ -26,7 +26,7 @@ typedef struct CommandLine {
   bool short_help, version, passes;
 } CommandLine;
 
-typedef enum Group { OUTPUT, MODEL, CODE, FINDINGS, CHECKS, PROGRAM, DEVELOPER, GROUP_COUNT } Group;
+typedef enum Group { OUTPUT, MODEL, CODE, FINDINGS, CHECKS, QUANTIZATION, PROGRAM, DEVELOPER, GROUP_COUNT } Group;
 extern const char *const group_title[GROUP_COUNT];
 
 typedef enum ValueForm {

@@ -33,27 +33,38 @@ static Tuning *read_times(Context *cx, const ToolOptions *opt, const Target *tar
   fail(cx, "--tune: there is no file '%s'; compile the model with it first", opt->tune);
 }
 
+/* g, for the target, in r. */
+static void compile_graph(Runner *r, Graph *g, const Options *o, const Target *target, Tuning *times) {
+  Context *cx = r->cx;
+  front_run(g, NULL, NULL);
+  g->name = "model";
+  Build *b = r->view.build = build_new(g, o, target);
+  b->times = times;
+  build_run(b, NULL, NULL);
+  object_emit(b, &r->object);
+  r->jit = jit_open(cx, g->name, &r->object);
+  r->view.model = callable_of(jit_model(r->jit), weights_are_input(b) ? weights_joined(b) : NULL);
+  r->view.rounds = layers_round_otherwise(g);
+}
+
+static const Target *target_here(Context *cx, const Options *o) {
+  const Target *target = target_new(cx, o);
+  int error = rcc_cpu_check(target->cpu_bits);
+  if (error) fail(cx, "cannot run here: %s", rcc_strerror(error));
+  return target;
+}
+
 static void compile_here(Runner *r, const ToolOptions *opt, const char *path) {
   Context *cx = r->cx;
   Options *o = alloc(cx, sizeof *o);
   *o = opt->compile;
   o->input = path;
   o->emit = EMIT_OBJ;
-  Target *target = target_new(cx, o);
-  int error = rcc_cpu_check(target->cpu_bits);
-  if (error) fail(cx, "cannot run here: %s", rcc_strerror(error));
-  Graph *g = import_model(cx, o);
+  const Target *target = target_here(cx, o);
+  Graph *g = model_graph(cx, opt, o);
   r->view.graph = graph_copy(cx, g);
   reference_prepare(r->view.graph);
-  front_run(g, NULL, NULL);
-  g->name = "model";
-  Build *b = r->view.build = build_new(g, o, target);
-  b->times = read_times(cx, opt, target);
-  build_run(b, NULL, NULL);
-  object_emit(b, &r->object);
-  r->jit = jit_open(cx, g->name, &r->object);
-  r->view.model = callable_of(jit_model(r->jit), weights_are_input(b) ? weights_joined(b) : NULL);
-  r->view.rounds = layers_round_otherwise(g);
+  compile_graph(r, g, o, target, read_times(cx, opt, target));
 }
 
 /* ==== a shared library ==== */
@@ -174,11 +185,25 @@ void runner_close(Runner *r) {
 
 static void close_runner(void *r) { runner_close(r); }
 
-Runner *runner_open(Context *cx, const ToolOptions *opt, const char *path) {
+static Runner *runner_new(Context *cx) {
   Runner *r = alloc(cx, sizeof *r);
-  const char *file = cx->file;
   *r = (Runner){.cx = cx};
   arena_at_end(cx, close_runner, r);
+  return r;
+}
+
+Runner *runner_of_graph(Context *cx, Graph *g) {
+  Runner *r = runner_new(cx);
+  Options *o = alloc(cx, sizeof *o);
+  *o = (Options){.input = g->opt->input, .max_memory = g->opt->max_memory, .emit = EMIT_OBJ, .batch = g->opt->batch};
+  g->opt = o;
+  compile_graph(r, g, o, target_here(cx, o), NULL);
+  return r;
+}
+
+Runner *runner_open(Context *cx, const ToolOptions *opt, const char *path) {
+  Runner *r = runner_new(cx);
+  const char *file = cx->file;
   cx->file = path;
   int type = elf_type(path);
   if (type == ET_REL) fail(cx, "an object does not run by itself; make a library of it: cc -shared NAME.o -lresnetcc_rt -o NAME.so");

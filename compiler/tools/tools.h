@@ -26,6 +26,10 @@ typedef struct Counts {
   int64_t value[MAX_COUNTS];
 } Counts;
 
+/* Which range of a value 8 bits reach over: all of what it was, the least that leaves out one element in 100,000, or that with
+ * the least mean square error or divergence of distributions. */
+typedef enum RangeMethod { RANGES_MSE, RANGES_MINMAX, RANGES_PERCENTILE, RANGES_ENTROPY } RangeMethod;
+
 /* What was asked for. */
 typedef struct ToolOptions {
   Options compile;         /* what passes may read */
@@ -50,6 +54,9 @@ typedef struct ToolOptions {
   double seconds;          /* bench: of each configuration; 0: not given */
   int64_t parallel;        /* instances at once; 0: not given */
   const char *compare;
+  const char *data;        /* where samples are, of calibrate and --quantize; NULL: not given */
+  RangeMethod ranges;
+  const char *keep_float;  /* nodes that stay in floats, NAME,...; NULL: none */
 } ToolOptions;
 
 /* ==== work.c ==== */
@@ -59,7 +66,7 @@ int work(Context *cx, const ToolOptions *opt, int (*command)(Context *cx, const 
 
 int threads_of(const ToolOptions *opt); /* that a run is lent, of a command that takes one number */
 
-/* ==== driver.c, inspect.c, verify.c, bench.c, run.c: the commands ==== */
+/* ==== driver.c, inspect.c, verify.c, bench.c, run.c, calibrate.c: the commands ==== */
 
 enum { DIFFERS = 2 }; /* what verify_command returns where it found a difference */
 int compile(Context *cx, const ToolOptions *opt); /* import to files */
@@ -67,6 +74,7 @@ int inspect(Context *cx, const ToolOptions *opt);
 int verify_command(Context *cx, const ToolOptions *opt);
 int bench_command(Context *cx, const ToolOptions *opt);
 int run_here(Context *cx, const ToolOptions *opt);
+int calibrate_command(Context *cx, const ToolOptions *opt);
 
 /* ==== elf.c, compiled.c: what an object, a library or a program holds ==== */
 
@@ -206,6 +214,8 @@ typedef struct RunnerView {
 /* An ONNX file compiled with opt for this machine, or a shared library, which may need weights: those of opt->compile.input are
  * opt->weights, others in the file beside the library. Fails where it cannot run here. */
 Runner *runner_open(Context *cx, const ToolOptions *opt, const char *path);
+/* A graph as imported, or as a pass of the front leaves it, compiled for this machine; it is changed. */
+Runner *runner_of_graph(Context *cx, Graph *g);
 const RunnerView *runner_view(const Runner *r);
 void runner_close(Runner *r);
 Tensor runner_tensor(const rcc_tensor *t, int64_t batch); /* without data */
@@ -216,6 +226,35 @@ Instance *instance_open(Context *cx, const Callable *m, int64_t batch, int threa
 int instance_run(Instance *r, const void *const *in); /* RCC_OK or an error; from any thread, one at a time */
 const Tensor *instance_outputs(const Instance *r);
 void instance_close(Instance *r);
+
+/* ==== calibrate.c and what it uses ==== */
+
+/* The model's graph as imported with o; with --quantize that of 8-bit integers. */
+Graph *model_graph(Context *cx, const ToolOptions *opt, const Options *o);
+
+/* probe.c: a graph that runs in this process and shows some of its values, which are f32. */
+typedef struct Probe Probe;
+Probe *probe_open(Context *cx, const Graph *g, Value *const *value, int n);
+void probe_run(Probe *p, const void *in); /* the one input of one image, which stays */
+const float *probe_value(const Probe *p, int i);  /* of the last run */
+const float *probe_output(const Probe *p, int i); /* the graph's */
+void probe_close(Probe *p);
+
+/* samples.c: pictures and arrays in a folder or a file, as the one input of g, a graph with shapes, takes them. */
+typedef struct Samples Samples;
+Samples *samples_open(Context *cx, const Options *opt, const Graph *g, const char *path);
+int samples_count(const Samples *s);
+size_t samples_size(const Samples *s); /* bytes of one */
+void samples_read(Samples *s, int i, void *to);
+const char *samples_name(const Samples *s, int i);
+
+/* ranges.c */
+enum { HISTOGRAM_BINS = 2048 };
+typedef struct Histogram { /* of a value's elements between the least and the largest */
+  double lo, hi;
+  double count[HISTOGRAM_BINS];
+} Histogram;
+QuantRange range_of(const Histogram *h, RangeMethod method);
 
 /* ==== witness.c: --each-pass ==== */
 typedef struct Witness Witness;
