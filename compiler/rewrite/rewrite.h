@@ -86,6 +86,10 @@ typedef struct Quantizing {
 Quantizing quantizing_new(Graph *g, const bool *keep);
 void quantize_graph(Graph *g, const Quantizing *q);
 
+/* equalize.c: uneven channels between two convolutions are made even, of a graph that is to be quantised; returns how many pairs.
+ * largest: by value id, the largest magnitude in each channel; NULL: not known. */
+int equalize_channels(Graph *g, const bool *keep, const float *const *largest);
+
 /* ==== words.c ==== */
 
 /* The node without an epilogue that computes v, if it is of that operator; OP_NONE: any. v may be NULL. */

@@ -22,6 +22,7 @@ typedef struct Calibration {
   Samples *samples;
   void *input;         /* a sample */
   Histogram *histogram; /* of each value */
+  float **largest;     /* by value id: the largest magnitude of each channel */
   double *signal, *noise; /* sums of squares: of each value; of what quantisation changes */
   double output_signal, output_noise;
   int64_t agree;       /* samples with the same best class */
@@ -101,27 +102,37 @@ static void list_values(Calibration *c) {
   c->histogram = alloc_n(c->cx, (size_t)c->n, sizeof *c->histogram);
   c->signal = alloc_n(c->cx, (size_t)c->n, sizeof *c->signal);
   c->noise = alloc_n(c->cx, (size_t)c->n, sizeof *c->noise);
-  for (int i = 0; i < c->n; i++) c->histogram[i] = (Histogram){.lo = INFINITY, .hi = -INFINITY};
+  c->largest = alloc_n(c->cx, (size_t)c->g->n_value + 1, sizeof *c->largest);
 }
 
 static int64_t channels_of(const Value *v) { return v->shape.rank > 1 ? v->shape.d[1] : 1; }
 
-/* Of value i: range, and sums by channel. */
+static void forget(Calibration *c) {
+  for (int i = 0; i < c->n; i++) {
+    int id = c->value[i]->id;
+    size_t channels = (size_t)channels_of(c->value[i]) + 1;
+    c->histogram[i] = (Histogram){.lo = INFINITY, .hi = -INFINITY};
+    c->q.mean[id] = alloc_n(c->cx, channels, sizeof *c->q.mean[id]);
+    c->largest[id] = alloc_n(c->cx, channels, sizeof *c->largest[id]);
+  }
+}
+
+/* Of value i: range, and means and magnitudes of the channels. */
 static void take_range(Calibration *c, int i, const float *x, int sample) {
   const Value *v = c->value[i];
   Histogram *h = &c->histogram[i];
   int64_t count = shape_count(&v->shape), channels = channels_of(v), each = count / size_max(channels, 1);
-  float **mean = &c->q.mean[v->id];
-  if (!*mean) *mean = alloc_n(c->cx, (size_t)channels + 1, sizeof **mean);
+  float *mean = c->q.mean[v->id], *largest = c->largest[v->id];
   for (int64_t k = 0; k < channels; k++) {
     double sum = 0;
     for (int64_t e = k * each; e < (k + 1) * each; e++) {
       if (!isfinite(x[e])) fail(c->cx, "the value \"%s\" is not finite for %s", v->name, samples_name(c->samples, sample));
       if (x[e] < h->lo) h->lo = x[e];
       if (x[e] > h->hi) h->hi = x[e];
+      largest[k] = fmaxf(largest[k], fabsf(x[e]));
       sum += x[e];
     }
-    (*mean)[k] += (float)(sum / (double)each / samples_count(c->samples));
+    mean[k] += (float)(sum / (double)each / samples_count(c->samples));
   }
 }
 
@@ -150,10 +161,23 @@ static void each_sample(Calibration *c, Probe *p, const char *what, Take *take) 
   progress_end(&shown);
 }
 
-static void find_ranges(Calibration *c, Probe *p) {
+static Probe *measure_ranges(Calibration *c) {
+  forget(c);
+  Probe *p = probe_open(c->cx, c->g, c->value, c->n);
   each_sample(c, p, "calibrating: ranges, sample", take_range);
+  return p;
+}
+
+/* The float graph's probe: channels that are uneven are made even, and measured again. */
+static Probe *find_ranges(Calibration *c) {
+  Probe *p = measure_ranges(c);
+  if (equalize_channels(c->g, c->keep, (const float *const *)c->largest)) {
+    probe_close(p);
+    p = measure_ranges(c);
+  }
   if (c->opt->ranges != RANGES_MINMAX) each_sample(c, p, "calibrating: counts, sample", take_counts);
   for (int i = 0; i < c->n; i++) c->q.range[c->value[i]->id] = range_of(&c->histogram[i], c->opt->ranges);
+  return p;
 }
 
 /* ==== what quantisation changes ==== */
@@ -248,8 +272,7 @@ static void calibrate(Context *cx, const ToolOptions *opt, bool show, Buffer *ou
   c.samples = samples_open(cx, &opt->compile, c.g, opt->data);
   c.input = alloc(cx, samples_size(c.samples));
   cx->file = input_name(&opt->compile);
-  Probe *floats = probe_open(cx, c.g, c.value, c.n);
-  find_ranges(&c, floats);
+  Probe *floats = find_ranges(&c);
   Graph *quantized = graph_copy(cx, c.g);
   quantize_graph(quantized, &c.q);
   verify(quantized, "quantize");
