@@ -436,7 +436,7 @@ const OptionRow option_list[] = {
    .help = "samples: a folder of pictures, or an array",
    .paragraph = "JPEG and PNG files in the folder and those within it, .npy and .pb files with a tensor each, or one .npy with "
                 "a sample in each row. Some hundred that are like what the model will see are enough."},
-  {QUANTIZATION, RUNNING, "--quantize", "PATH", EITHER, read_path, TOOL(data),
+  {QUANTIZATION, RUNNING, "--quantize", "PATH", EITHER, read_path, TOOL(quantize),
    .help = "calibrate the model on these samples first",
    .paragraph = "As the command calibrate does with --data=PATH, in one step; with -v its table is printed."},
   {QUANTIZATION, RUNNING | CALIBRATE, "--ranges", "METHOD", EITHER, read_choice, TOOL(ranges),

@@ -317,6 +317,7 @@ typedef struct WordsOption {
 /* What passes may read. What only the tools need is in tools.h. */
 typedef struct Options {
   const char *input, *name;              /* the model's file; its prefix */
+  Buffer model;                          /* the model, where it is not what the file holds: of size 0, it is */
   const char *cpu, *attr, *triple;       /* -mcpu, -mattr, --target; NULL: the host */
   enum { EMIT_OBJ, EMIT_ASM, EMIT_LLVM, EMIT_GRAPH, EMIT_SHARED, EMIT_AUTO /* as the output's ending says */ } emit;
   bool strict, flush_denormals, small;

@@ -6,7 +6,7 @@
 
 /* ==== model.c: ONNX bytes to a graph ==== */
 
-/* Reads the model file opt->input into a graph of the newest operator versions (attributes that became inputs are
+/* Reads opt->model, or the model file opt->input, into a graph of the newest operator versions (attributes that became inputs are
  * inputs, Constant nodes and initializers are constants). */
 Graph *import_model(Context *cx, const Options *opt);
 /* Sets the hashes of the files that a model was read from, which an object's note has: reading them takes as long as import. */

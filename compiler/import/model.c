@@ -136,6 +136,7 @@ const Onnx__ModelProto *read_model(Context *cx, const char *path) {
 }
 
 Graph *import_model(Context *cx, const Options *opt) {
+  if (opt->model.size) return import_bytes(cx, opt, opt->model.data, opt->model.size, NULL);
   return build(cx, opt, read_model(cx, opt->input), path_folder(cx, opt->input));
 }
 

@@ -205,7 +205,7 @@ static void after_pass(void *watch, Graph *g, const Pass *p) {
 /* The model's graph after the passes of the front. */
 static Graph *front(Context *cx, const ToolOptions *opt, const Paths *paths, Watch *w) {
   double last = wall_seconds();
-  Graph *g = model_graph(cx, opt, &opt->compile);
+  Graph *g = import_model(cx, &opt->compile);
   import_hashes(g);
   print_time(opt, "import", &last);
   for (int i = 0; i < g->n_external; i++) paths_check_input(cx, paths, g->external[i]);

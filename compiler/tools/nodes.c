@@ -42,7 +42,7 @@ static Layers layers_of(Context *cx, const ToolOptions *opt, bool symbolic) {
   one->emit = EMIT_OBJ;
   one->weights = WEIGHTS_EMBED;
   if (symbolic) one->batch = 1;
-  Layers l = {.g = model_graph(cx, opt, one)};
+  Layers l = {.g = import_model(cx, one)};
   front_run(l.g, NULL, NULL);
   l.g->name = "layers";
   make_room(l.g);

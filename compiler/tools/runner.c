@@ -58,10 +58,11 @@ static void compile_here(Runner *r, const ToolOptions *opt, const char *path) {
   Context *cx = r->cx;
   Options *o = alloc(cx, sizeof *o);
   *o = opt->compile;
+  if (path != opt->compile.input) o->model = (Buffer){0};
   o->input = path;
   o->emit = EMIT_OBJ;
   const Target *target = target_here(cx, o);
-  Graph *g = model_graph(cx, opt, o);
+  Graph *g = import_model(cx, o);
   r->view.graph = graph_copy(cx, g);
   reference_prepare(r->view.graph);
   compile_graph(r, g, o, target, read_times(cx, opt, target));

@@ -54,7 +54,7 @@ typedef struct ToolOptions {
   double seconds;          /* bench: of each configuration; 0: not given */
   int64_t parallel;        /* instances at once; 0: not given */
   const char *compare;
-  const char *data;        /* where samples are, of calibrate and --quantize; NULL: not given */
+  const char *data, *quantize; /* where samples are, of calibrate, and of others in front of their work; NULL: not given */
   RangeMethod ranges;
   const char *keep_float;  /* nodes that stay in floats, NAME,...; NULL: none */
 } ToolOptions;
@@ -227,10 +227,11 @@ int instance_run(Instance *r, const void *const *in); /* RCC_OK or an error; fro
 const Tensor *instance_outputs(const Instance *r);
 void instance_close(Instance *r);
 
-/* ==== calibrate.c and what it uses ==== */
+/* ==== calibration.c and what it uses ==== */
 
-/* The model's graph as imported with o; with --quantize that of 8-bit integers. */
-Graph *model_graph(Context *cx, const ToolOptions *opt, const Options *o);
+/* The model of floats opt->compile.input as a serialized one of 8-bit integers, which the caller frees, by samples in `data`, a
+ * folder or a file; `show`: prints what is lost where. */
+void calibrate(Context *cx, const ToolOptions *opt, const char *data, bool show, Buffer *out);
 
 /* probe.c: a graph that runs in this process and shows some of its values, which are f32. */
 typedef struct Probe Probe;
