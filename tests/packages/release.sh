@@ -41,6 +41,7 @@ checked "resnetcc needs libllvm" sh -c 'dpkg-deb -f resnetcc_*.deb Depends | gre
 
 # A program by pkg-config from what they hold, and what `cmake --install` leaves is the same.
 mkdir root && for deb in ./*.deb; do dpkg-deb -x "$deb" root; done
+checked "completion where Debian's zsh looks" ls root/usr/share/zsh/vendor-completions/_resnetcc
 lib=$(dirname "$(find root -name libresnetcc_rt.a)")
 DESTDIR=$PWD/installed cmake --install deb --strip >/dev/null
 checked "cmake --install and the packages have the same files" sh -c '
