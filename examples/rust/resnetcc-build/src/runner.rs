@@ -1,5 +1,6 @@
 // Of resnetcc_rt.h.
-use std::ffi::{c_char, c_int, c_void, CStr};
+use std::ffi::{c_void, CStr};
+use std::os::raw::{c_char, c_int}; // in std::ffi since Rust 1.64
 
 #[repr(C)]
 struct Tensor {
