@@ -233,26 +233,17 @@ const Algorithm *dense_algorithm(Op op);
 #undef KERNEL
 #undef PLANNED
 #undef DENSE
-double cost_depthwise(const ConvCost *c, const Plan *p);
-double cost_grouped(const ConvCost *c, const Plan *p);
-double cost_interleaved(const ConvCost *c, const Plan *p);
-double cost_ragged(const ConvCost *c, const Plan *p);
-double cost_winograd(const ConvCost *c, const Plan *p);
-double cost_strassen(const ConvCost *c, const Plan *p);
-double cost_direct(const ConvCost *c, const Plan *p);
-double cost_narrow(const ConvCost *c, const Plan *p);
-double cost_pixels(const ConvCost *c, const Plan *p);
-bool depthwise_in_rows(const Plan *p);
-bool direct_in_rows(const Plan *p);
+typedef double PlanCost(const ConvCost *c, const Plan *p);
+PlanCost cost_depthwise, cost_grouped, cost_interleaved, cost_ragged, cost_winograd, cost_strassen,
+  cost_direct, cost_narrow, cost_pixels;
+typedef bool PlanAsks(const Plan *p);
+PlanAsks depthwise_in_rows, direct_in_rows, direct_planar, pixels_planar;
 const char *winograd_text(Context *cx, const Plan *p);
 const char *direct_text(Context *cx, const Plan *p);
 int64_t winograd_rows(const Node *n);
 bool winograd_grows(const Target *t, const Plan *p);
-bool winograd_much_code(const Plan *p, bool many_shapes);
-bool strassen_much_code(const Plan *p, bool many_shapes);
-bool direct_much_code(const Plan *p, bool many_shapes);
-bool direct_planar(const Plan *p);
-bool pixels_planar(const Plan *p);
+typedef bool PlanCode(const Plan *p, bool many_shapes);
+PlanCode winograd_much_code, strassen_much_code, direct_much_code;
 
 /* ==== normalize.c ==== */
 
