@@ -56,6 +56,18 @@ static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, 
 
 /* ==== steps ==== */
 
+static Ref zero_point(Emit *e, const Step *s, Type t, Ref x) {
+  return splat(e, LLVMConstInt(llvm_type(e, t), (uint64_t)(int64_t)s->b, 1), lane_count(x));
+}
+
+static Ref quantized(Emit *e, const Step *s, Type t, Ref x) {
+  return emit_quantize(e, t, x, real_like(e, x, (double)s->a), zero_point(e, s, t, x));
+}
+
+static Ref dequantized(Emit *e, const Step *s, Type t, Ref q) {
+  return emit_dequantize(e, t, q, splat(e, const_f32(e, (double)s->a), lane_count(q)), zero_point(e, s, t, q));
+}
+
 static Ref int_step(Emit *e, const Step *s, Type t, Ref acc, Ref arg) {
   if (s->op != OP_Clip) return math_integers(e, s, t, acc, arg);
   return math_clip(e, t, acc, whole_like(e, acc, (int64_t)s->a), whole_like(e, acc, (int64_t)s->b));
@@ -68,6 +80,9 @@ Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg) {
   case OP_Cast: return math_cast(e, acc, from, to);
   case OP_Requantize: return requantized(e, to, acc, arg, s->a);
   case OP_QLinearAdd: return qlinear_sum(e, to, from, acc, n->in[s->arg]->type, arg, (float[]){s->a, s->b, s->c});
+  case OP_QuantizeLinear: return quantized(e, s, to, acc);
+  case OP_DequantizeLinear: return dequantized(e, s, from, acc);
+  case OP_AddDequantized: return add_f(e, acc, dequantized(e, s, n->in[s->arg]->type, arg));
   default: return type_is_float(from) ? math_step(e, s, acc, arg) : int_step(e, s, from, acc, arg);
   }
 }

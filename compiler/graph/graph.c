@@ -42,6 +42,8 @@ bool op_is_elementwise(Op op) {
   return op_info[op].family == FAMILY_UNARY || op_takes_argument(op);
 }
 
+bool op_is_step(Op op) { return op_is_elementwise(op) || op_info[op].family == FAMILY_SCALE; }
+
 bool op_takes_argument(Op op) {
   return op_info[op].family == FAMILY_BINARY || op_info[op].family == FAMILY_STEP;
 }

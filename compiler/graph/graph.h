@@ -137,6 +137,7 @@ typedef struct OpInfo {
 } OpInfo;
 extern const OpInfo op_info[OP_COUNT];
 bool op_is_elementwise(Op op); /* unary or binary */
+bool op_is_step(Op op);        /* can it be one, of an epilogue? */
 bool op_takes_argument(Op op); /* as a step */
 
 /* ---- attributes, as the model gives them; a table of (name, value) ---- */
@@ -200,12 +201,12 @@ struct Value {
 /* A step of an epilogue: acc = op(acc, arg), or op(arg, acc) where `swap`. The argument broadcasts against the
  * node's result by ONNX's rules. */
 typedef struct Step {
-  Op op;                 /* an elementwise operator */
+  Op op;                 /* an elementwise operator, or one to or from quantised integers */
   Type type;             /* of acc after it; T_NONE: as before it */
   int arg;               /* index into node->in, -1: none */
   bool swap;
   float a, b, c;         /* parameters: LeakyRelu a=alpha; Clip a=min b=max; HardSigmoid a=alpha b=beta; Requantize a=zero point;
-                            QLinearAdd a, b, c as in ops/quant.c */
+                            QLinearAdd a, b, c as in ops/quant.c; QuantizeLinear, DequantizeLinear, AddDequantized a=scale b=zero point */
 } Step;
 
 /* Sizes of a convolution or pooling window over H and W; one-dimensional operators have height 1. Pools also work on

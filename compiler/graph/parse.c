@@ -326,7 +326,7 @@ static void parse_step(Parser *p, Node *n) {
   Step s = {.arg = -1};
   s.swap = accept(p, '~');
   s.op = parse_op(p);
-  if (!op_is_elementwise(s.op)) fail_line(p, "only elementwise operators can be steps");
+  if (!op_is_step(s.op)) fail_line(p, "only elementwise operators can be steps");
   if (accept(p, '(')) parse_operands(p, n, &s);
   if (p->token == TOK_WORD) s.type = parse_type(p);
   if (op_takes_argument(s.op) != (s.arg >= 0)) fail_line(p, "the step has the wrong argument");

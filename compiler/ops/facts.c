@@ -88,6 +88,9 @@ bool step_takes(const Step *s, Type from, Type arg) {
   case OP_Cast: return type_size(from) > 0 && s->type;
   case OP_Requantize: return from == T_I32 && arg == T_F32 && is_8_bit(to);
   case OP_QLinearAdd: return is_8_bit(from) && is_8_bit(arg) && is_8_bit(to);
+  case OP_QuantizeLinear: return from == T_F32 && is_8_bit(to);
+  case OP_DequantizeLinear: return is_8_bit(from) && to == T_F32;
+  case OP_AddDequantized: return from == T_F32 && is_8_bit(arg) && to == T_F32;
   case OP_Clip: return to == from && (from == T_F32 || is_8_bit(from));
   case OP_Add: return to == from && (arg == from || arg == T_NONE) && (from == T_F32 || from == T_I32);
   default: return from == T_F32 && to == from && (arg == T_NONE || arg == T_F32);

@@ -99,7 +99,7 @@ static void verify_results(const Verifier *v, const Node *n) {
 static void verify_steps(const Verifier *v, const Node *n) {
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
-    if (s->op <= OP_NONE || s->op >= OP_COUNT || !op_is_elementwise(s->op)) broken(v, n, "step %d is not elementwise", i);
+    if (s->op <= OP_NONE || s->op >= OP_COUNT || !op_is_step(s->op)) broken(v, n, "step %d is not elementwise", i);
     if (op_takes_argument(s->op) != (s->arg >= 0)) broken(v, n, "step %d has the wrong arguments", i);
     if (s->arg >= n->n_in || (s->arg >= 0 && !n->in[s->arg])) broken(v, n, "step %d reads input %d, which is none", i, s->arg);
     Type from = step_type(n, i - 1), arg = s->arg < 0 ? T_NONE : n->in[s->arg]->type;

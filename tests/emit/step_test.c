@@ -27,6 +27,8 @@ static const char *const chains[] = {
   "Pointwise(%s) | Cast i64",
   "Pointwise(%s, i, f) | Cast i32 | Add(@1) | Requantize(@2, 5) u8 | Clip(10, 250)",
   "Pointwise(%s, r) | Cast i32 | Requantize(@1, -3) i8",
+  "Pointwise(%s, u, h) | AddDequantized(@1, 0.5, 100) | QuantizeLinear(0.25, 7) u8 | DequantizeLinear(2, 3) f32 | AddDequantized(@2, 3, 0)",
+  "Pointwise(%s) | QuantizeLinear(0.3, -5) i8 | DequantizeLinear(0.3, -5) f32 | Relu | QuantizeLinear(0.1, 0) u8",
 };
 
 static void check_chain(const char *chain, int channels, bool blocks) {
