@@ -39,10 +39,31 @@ bool step_of_node(const Node *n, int chain, Step *s) {
   return n->op != OP_Clip || (clip_bound(n, 1, -INFINITY, &s->a) && clip_bound(n, 2, INFINITY, &s->b));
 }
 
+/* ---- quantised numbers ---- */
+
+/* A QuantizeLinear or DequantizeLinear, of one scale that is known, as a step. */
+static bool step_of_scale(const Node *n, int chain, Step *s) {
+  Uniform u;
+  bool bytes = is_8_bit(n->op == OP_QuantizeLinear ? n->out[0]->type : n->in[0]->type);
+  if (chain != 0 || !bytes || !uniform_of(n, &u)) return false;
+  *s = (Step){.op = n->op, .type = n->out[0]->type, .arg = -1, .a = u.scale, .b = (float)u.zero};
+  return true;
+}
+
+/* Is v nothing but 8-bit numbers dequantised? Their scale and zero point are those of *s then. */
+static Value *bytes_behind(const Value *v, Step *s) {
+  const Node *n = v->def;
+  if (n && n->op == OP_DequantizeLinear && step_of_scale(n, 0, s)) return n->in[0];
+  if (!n || n->op != OP_Pointwise || n->n_step != 1 || n->step[0].op != OP_DequantizeLinear) return NULL;
+  *s = n->step[0];
+  return n->in[0];
+}
+
 /* ---- the pass ---- */
 
-/* A Cast ends the f32 part of an epilogue. */
+/* A Cast or QuantizeLinear ends the f32 part of an epilogue. */
 static bool becomes_step(const Node *n, int chain, Step *s) {
+  if (op_info[n->op].family == FAMILY_SCALE) return step_of_scale(n, chain, s);
   if (n->op != OP_Cast || !is_float(n->in[0])) return step_of_node(n, chain, s);
   *s = (Step){.op = OP_Cast, .type = n->out[0]->type, .arg = -1};
   return true;
@@ -65,7 +86,7 @@ static bool can_chain(const Node *n, int chain) {
 static Node *anchor_for(const Node *n, int chain) {
   Node *a = n->in[chain]->def;
   if (!a || !is_anchor(a) || !can_chain(n, chain) || only_reader(n->in[chain]) != n) return NULL;
-  if (a->n_step == MAX_STEPS) return NULL;
+  if (a->n_step == MAX_STEPS || (n->op == OP_DequantizeLinear && a->n_step == 0)) return NULL; /* of bytes as they were read */
   if (node_is_batched(a) != node_is_batched(n)) return NULL; /* it would be computed for every image */
   if (a->n_out > 1 && a->out[1]) return NULL; /* MaxPool's indices are those of the values before any step */
   return a;
@@ -76,10 +97,12 @@ static int operand_count(const Node *n) {
 }
 
 static void add_step(Graph *g, Node *anchor, const Node *n, int chain) {
-  Step s;
+  Step s, scale;
   bool ok = becomes_step(n, chain, &s);
   assert(ok), (void)ok;
-  node_add_step_with(g, anchor, s, operand_count(n) == 2 ? n->in[1 - chain] : NULL);
+  Value *arg = operand_count(n) == 2 ? n->in[1 - chain] : NULL, *bytes = n->op == OP_Add ? bytes_behind(arg, &scale) : NULL;
+  if (bytes) s = (Step){.op = OP_AddDequantized, .type = T_F32, .a = scale.a, .b = scale.b};
+  node_add_step_with(g, anchor, s, bytes ? bytes : arg);
 }
 
 /* The anchor `a`, node number `from`, takes n as a step. It moves to n's place if the
@@ -96,12 +119,21 @@ static void absorb(Graph *g, Node *a, int from, Node *n, int chain) {
 
 /* What no anchor takes starts an epilogue of its own, unless no operand has the result's shape. */
 static void start_pointwise(Graph *g, Node *n) {
+  Step scale;
   int chain = can_chain(n, 0) ? 0 : operand_count(n) == 2 && can_chain(n, 1) ? 1 : -1;
   if (chain < 0) return;
+  if (chain == 0 && n->op == OP_Add && can_chain(n, 1) && bytes_behind(n->in[0], &scale)) chain = 1;
   Node *p = walk_before(g, OP_Pointwise, n->name, 1, &n->in[chain], 1);
   add_step(g, p, n, chain);
   give_output(p, n);
   n->dead = true;
+}
+
+/* Is operand i of a sum better read as the bytes that it is made of, beside the other one? */
+static bool is_byte_argument(const Node *n, int i) {
+  Step scale;
+  if (n->op != OP_Add || !bytes_behind(n->in[i], &scale) || !anchor_for(n, 1 - i)) return false;
+  return i == 1 || !bytes_behind(n->in[1], &scale);
 }
 
 static void fuse_node(Graph *g, Node *n) {
@@ -110,7 +142,7 @@ static void fuse_node(Graph *g, Node *n) {
   for (int i = 0; i < operand_count(n); i++) {
     Node *a = anchor_for(n, i);
     int index = a ? node_index(g, a) : -1;
-    if (index <= from) continue;
+    if (index <= from || is_byte_argument(n, i)) continue;
     best = a, chain = i, from = index;
   }
   if (best) absorb(g, best, from, n, chain);
@@ -120,7 +152,8 @@ static void fuse_node(Graph *g, Node *n) {
 void pass_fuse(Graph *g) {
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
-    if (!n->dead && op_is_elementwise(n->op)) fuse_node(g, n);
+    if (!n->dead && op_is_step(n->op)) fuse_node(g, n);
   }
   graph_compact(g);
+  remove_dead(g); /* numbers that are read as bytes */
 }

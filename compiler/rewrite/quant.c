@@ -3,18 +3,26 @@
  *   DequantizeLinear -- operator -- [Relu, Clip ...] -- QuantizeLinear
  *
  * Of an operator that a file quant_*.c knows, and operands that fit it, the integers themselves become the operands of one
- * node, which requantises in its epilogue. What has another form stays as it is, and is computed in fp32. */
+ * node, which requantises in its epilogue. Convolutions and products whose value is read otherwise sum integers as well, and leave
+ * fp32. What has another form stays as it is, and is computed in fp32. */
 #include "rewrite.h"
 
 #include <math.h>
 
-static const struct {
+static const struct Rule {
   Op op;
   bool (*rewrite)(const QuantSite *s);
+  bool (*value)(Graph *g, Node *n); /* where the result is wanted in fp32; NULL: there is no such form */
 } rules[] = {
-  {OP_Conv, quant_conv},
-  {OP_Add, quant_add},
+  {OP_Conv, quant_conv, quant_conv_value},
+  {OP_Add, quant_add, NULL},
 };
+
+static const struct Rule *rule_for(Op op) {
+  for (size_t i = 0; i < COUNT(rules); i++)
+    if (rules[i].op == op) return &rules[i];
+  return NULL;
+}
 
 /* The number of steps that stands for a bound of the result; infinity is none. */
 static int64_t bound_in_steps(const QuantSite *s, float bound) {
@@ -56,13 +64,29 @@ static bool find_site(Graph *g, Node *quantize, QuantSite *s) {
   return s->op;
 }
 
-void pass_quant(Graph *g) {
+/* ==== the pass ==== */
+
+static void rewrite_sites(Graph *g) {
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
     QuantSite s;
     if (!find_site(g, n, &s)) continue;
-    for (size_t i = 0; i < COUNT(rules); i++)
-      if (rules[i].op == s.op->op && rules[i].rewrite(&s)) break;
+    const struct Rule *rule = rule_for(s.op->op);
+    if (rule) rule->rewrite(&s);
   }
   graph_compact(g);
+}
+
+static void rewrite_values(Graph *g) {
+  walk_begin(g);
+  for (Node *n; (n = walk_next(g));) {
+    const struct Rule *rule = rule_for(n->op);
+    if (rule && rule->value) rule->value(g, n);
+  }
+  graph_compact(g);
+}
+
+void pass_quant(Graph *g) {
+  rewrite_sites(g);
+  rewrite_values(g);
 }

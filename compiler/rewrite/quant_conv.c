@@ -4,18 +4,21 @@
  *   w s8 -- DequantizeLinear --+-- Conv -- [Relu] -- QuantizeLinear -- y
  *   b i32 - DequantizeLinear --+
  *
- *       ConvInteger(x, w) | Add(b) | Requantize(sx sw / sy, zy) : u8                -- y */
+ *       ConvInteger(x, w) | Add(b) | Requantize(sx sw / sy, zy) : u8                -- y
+ *
+ * Where the value itself is wanted, or the bias is no integer number of units sx sw:
+ *
+ *       ConvInteger(x, w) | Add(b) | Cast : f32 | Mul(sx sw) | Add(b)               -- y, one Add at most */
 #include "rewrite.h"
 
 #include <math.h>
 
 typedef struct QuantConv {
-  const QuantSite *site;
-  const Node *x, *w;        /* what makes the operands */
-  Uniform in;
+  Graph *g;
+  const Node *conv, *x, *w; /* x, w: what makes the operands */
   int64_t channels;
-  int32_t *bias;
-  float *m;                 /* (sx sw) / sy, by channel */
+  float *unit;              /* sx sw, by channel */
+  int32_t *bias;            /* in units; NULL: none */
 } QuantConv;
 
 /* The scale of a DequantizeLinear for channel c; it may be one for all. */
@@ -24,78 +27,113 @@ static float scale_at(const Node *n, int64_t c) {
   return (float)get_number(s->type, s->data, shape_count(&s->shape) == 1 ? 0 : c).f;
 }
 
-static bool is_centred(const Node *n) { return n->n_in < 3 || !n->in[2] || const_is_zero(n->in[2]); }
-
-/* Symmetric weights, with a scale for all or one a channel of the result. */
-static bool weights_fit(const QuantConv *q) {
-  const Value *scale = q->w->in[1];
-  if (!q->w->in[0]->data || !scale->data || !is_centred(q->w)) return false;
-  return shape_count(&scale->shape) == 1 || q->w->p.axis == 0;
+/* The constant number that a DequantizeLinear makes for channel c. */
+static float number_at(const Node *n, int64_t c) {
+  const Value *q = n->in[0], *zero = has_input(n, 2) ? n->in[2] : NULL;
+  int64_t z = zero ? get_number(zero->type, zero->data, shape_count(&zero->shape) == 1 ? 0 : c).i : 0;
+  return dequantize(get_number(q->type, q->data, c).i, scale_at(n, c), z);
 }
 
-/* A bias in units of sx sw: the integers themselves where they have that scale, else the nearest. False: it does not fit. */
-static bool bias_at(const QuantConv *q, int64_t c, int32_t *out) {
-  const Node *conv = q->site->op;
-  const Value *v = conv->n_in > 2 ? conv->in[2] : NULL;
-  float unit = q->in.scale * scale_at(q->w, c);
-  *out = 0;
-  if (!v) return true;
-  const Node *n = dequantized(v);
-  if (n && n->in[0]->type == T_I32 && n->in[0]->data && n->in[1]->data) {
-    *out = (int32_t)get_number(T_I32, n->in[0]->data, c).i;
-    return is_centred(n) && fabsf(scale_at(n, c) - unit) <= unit * 0x1p-20f;
-  }
-  if (!f32_data(v)) return false;
-  float units = nearbyintf(f32_data(v)[c] / unit);
-  if (!(fabsf(units) < 0x1p30f)) return false;
-  *out = (int32_t)units;
+/* Constants, with a scale and a zero point for all or one a channel of the result. */
+static bool weights_fit(const Node *w) {
+  const Value *scale = w->in[1], *zero = has_input(w, 2) ? w->in[2] : NULL;
+  if (!is_8_bit(w->in[0]->type) || !w->in[0]->data || !scale->data || (zero && !zero->data)) return false;
+  return shape_count(&scale->shape) == 1 || w->p.axis == 0;
+}
+
+static bool read_conv(QuantConv *q, Graph *g, const Node *conv) {
+  Uniform in;
+  *q = (QuantConv){.g = g, .conv = conv, .x = dequantized(conv->in[0]), .w = dequantized(conv->in[1])};
+  if (!q->x || !q->w || !is_8_bit(q->x->in[0]->type) || !uniform_of(q->x, &in) || !weights_fit(q->w)) return false;
+  q->channels = conv->out[0]->shape.d[1];
+  q->unit = alloc_n(g->cx, (size_t)q->channels, sizeof *q->unit);
+  for (int64_t c = 0; c < q->channels; c++) q->unit[c] = in.scale * scale_at(q->w, c);
   return true;
 }
 
-/* Kernels exist for windows of one pixel. */
-static bool window_fits(const Node *n) {
-  const Window *w = &n->win;
-  return n->in[0]->shape.rank == 4 && w->kh * w->kw == 1 && !has_padding(n) && n->group == 1;
+/* ==== the bias ==== */
+
+static const Value *bias_of(const QuantConv *q) { return has_input(q->conv, 2) ? q->conv->in[2] : NULL; }
+
+/* The bias as numbers; NULL: it is not known. */
+static const float *bias_numbers(const QuantConv *q) {
+  const Node *n = dequantized(bias_of(q));
+  if (!n) return f32_data(bias_of(q));
+  if (!n->in[0]->data || !n->in[1]->data || (has_input(n, 2) && !n->in[2]->data)) return NULL;
+  float *b = alloc_n(q->g->cx, (size_t)q->channels, sizeof *b);
+  for (int64_t c = 0; c < q->channels; c++) b[c] = number_at(n, c);
+  return b;
 }
 
-static bool read_conv(QuantConv *q, const QuantSite *s) {
-  const Node *n = s->op;
-  q->site = s;
-  q->x = dequantized(n->in[0]);
-  q->w = dequantized(n->in[1]);
-  if (!q->x || !q->w || q->x->in[0]->type != T_U8 || q->w->in[0]->type != T_I8) return false;
-  if (!window_fits(n) || !uniform_of(q->x, &q->in) || !weights_fit(q)) return false;
-  q->channels = n->out[0]->shape.d[1];
-  q->bias = alloc_n(s->g->cx, (size_t)q->channels, sizeof *q->bias);
-  q->m = alloc_n(s->g->cx, (size_t)q->channels, sizeof *q->m);
+/* Is it made of integers whose unit is that of the sums? Scales that differ by roundings are meant to be the same. */
+static bool bias_in_units(const QuantConv *q) {
+  const Node *n = dequantized(bias_of(q));
+  if (!n || n->in[0]->type != T_I32 || !n->in[0]->data || !n->in[1]->data) return false;
+  if (has_input(n, 2) && !const_is_zero(n->in[2])) return false;
+  for (int64_t c = 0; c < q->channels; c++)
+    if (!(fabs((double)scale_at(n, c) - (double)q->unit[c]) <= 0x1p-20 * (double)q->unit[c])) return false;
+  return true;
+}
+
+/* Takes the bias as integers: those that it is made of or, where it may be `rounded`, the nearest. False: they do not fit. */
+static bool take_bias(QuantConv *q, bool rounded) {
+  if (!bias_of(q)) return true;
+  bool in_units = bias_in_units(q);
+  const float *b = in_units || !rounded ? NULL : bias_numbers(q);
+  if (!in_units && !b) return false;
+  int32_t *bias = alloc_n(q->g->cx, (size_t)q->channels, sizeof *bias);
   for (int64_t c = 0; c < q->channels; c++) {
-    if (!bias_at(q, c, &q->bias[c])) return false;
-    q->m[c] = q->in.scale * scale_at(q->w, c) / s->out.scale;
+    float units = in_units ? 0 : nearbyintf(b[c] / q->unit[c]);
+    if (!(fabsf(units) < 0x1p30f)) return false;
+    bias[c] = in_units ? (int32_t)get_number(T_I32, dequantized(bias_of(q))->in[0]->data, c).i : (int32_t)units;
   }
+  q->bias = bias;
   return true;
 }
 
-static Value *channel_constant(Graph *g, const char *name, Type t, int64_t channels, const void *data) {
-  return value_const(g, name, t, shape_of(3, channels, (int64_t)1, (int64_t)1), data);
+/* ==== the integer node ==== */
+
+/* A number a channel, beside the result. */
+static Value *channel_constant(const QuantConv *q, const char *name, Type t, const void *data) {
+  Shape s = {.rank = q->conv->out[0]->shape.rank - 1, .d = {q->channels}};
+  for (int i = 1; i < s.rank; i++) s.d[i] = 1;
+  return value_const(q->g, name, t, s, data);
 }
 
-static Value *zero_constant(Graph *g, Type t, int64_t zero) {
-  void *data = alloc(g->cx, type_size(t));
-  put_number(t, data, 0, (Number){.i = zero});
-  return value_const(g, "zero", t, shape_of(0), data);
+/* Before the current node of the walk: the sums with the bias. */
+static Node *integer_sums(const QuantConv *q) {
+  Value *zx = has_input(q->x, 2) ? q->x->in[2] : NULL, *zw = has_input(q->w, 2) ? q->w->in[2] : NULL;
+  Value *in[] = {q->x->in[0], q->w->in[0], zx, zw && !const_is_zero(zw) ? zw : NULL};
+  Node *n = walk_before(q->g, OP_ConvInteger, q->conv->name, COUNT(in), in, 1);
+  n->attr = q->conv->attr;
+  n->n_attr = q->conv->n_attr;
+  if (q->bias) node_add_step_with(q->g, n, (Step){.op = OP_Add}, channel_constant(q, "bias", T_I32, q->bias));
+  return n;
 }
 
 bool quant_conv(const QuantSite *s) {
   QuantConv q;
-  Graph *g = s->g;
-  if (!read_conv(&q, s)) return false;
-  Value *in[] = {q.x->in[0], q.w->in[0], zero_constant(g, T_U8, q.in.zero), NULL};
-  Node *n = walk_before(g, OP_ConvInteger, s->op->name, 4, in, 1);
-  n->attr = s->op->attr;
-  n->n_attr = s->op->n_attr;
-  node_add_step_with(g, n, (Step){.op = OP_Add, .type = T_I32}, channel_constant(g, "bias", T_I32, q.channels, q.bias));
-  node_add_step_with(g, n, (Step){.op = OP_Requantize, .type = s->type, .a = (float)s->out.zero},
-                     channel_constant(g, "m", T_F32, q.channels, q.m));
+  if (!read_conv(&q, s->g, s->op) || !take_bias(&q, true)) return false;
+  float *m = alloc_n(s->g->cx, (size_t)q.channels, sizeof *m);
+  for (int64_t c = 0; c < q.channels; c++) m[c] = q.unit[c] / s->out.scale;
+  Node *n = integer_sums(&q);
+  node_add_step_with(s->g, n, (Step){.op = OP_Requantize, .type = s->type, .a = (float)s->out.zero},
+                     channel_constant(&q, "m", T_F32, m));
   quant_finish(s, n);
+  return true;
+}
+
+bool quant_conv_value(Graph *g, Node *conv) {
+  QuantConv q;
+  const float *b = NULL;
+  if (!read_conv(&q, g, conv)) return false;
+  if (!take_bias(&q, false) && !(b = bias_numbers(&q))) return false;
+  Node *n = integer_sums(&q);
+  node_add_step(g, n, (Step){.op = OP_Cast, .type = T_F32, .arg = -1});
+  node_add_step_with(g, n, (Step){.op = OP_Mul}, channel_constant(&q, "unit", T_F32, q.unit));
+  if (b) node_add_step_with(g, n, (Step){.op = OP_Add}, channel_constant(&q, "bias", T_F32, b));
+  give_output(n, conv);
+  conv->dead = true;
+  infer_node(g, n);
   return true;
 }

@@ -66,6 +66,8 @@ void quant_finish(const QuantSite *s, Node *n);
 /* Each makes an integer node before the current one of a walk; false: the operands have another form. */
 bool quant_conv(const QuantSite *s);
 bool quant_add(const QuantSite *s);
+/* The same for an operator whose result is wanted in fp32: integer sums times a scale take n's place. */
+bool quant_conv_value(Graph *g, Node *n);
 
 /* ==== quantize.c: a graph of floats as one that pass_quant makes integers of ==== */
 

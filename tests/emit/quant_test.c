@@ -84,6 +84,26 @@ static void random_convolutions(void **state) {
   }
 }
 
+/* fp32 behind the sums, a skip connection of bytes, quantised again: dense and, where the window is a pixel, on blocks. */
+static void random_values(void **state) {
+  (void)state;
+  uint64_t seed = 4;
+  for (int i = 0; i < 9; i++) {
+    int c = pick(&seed, 1, 70), oc = pick(&seed, 1, 140), h = pick(&seed, 1, 6), w = pick(&seed, 1, 9);
+    int k = i % 3 ? 1 : 3, output = pick(&seed, 0, 1), first = pick(&seed, 0, 1);
+    char text[2048];
+    snprintf(text, sizeof text,
+             "graph c\ninput x u8 [1,%d,%d,%d]\ninput r u8 [1,%d,%d,%d]\nconst w i8 [%d,%d,%d,%d] = random %d -128 128\n"
+             "const b f32 [%d] = random 5 -9 9\nconst sx f32 [] = {0.04}\nconst zx u8 [] = {%d}\nconst sw f32 [%d] = random 3 0.001 0.02\n"
+             "const sy f32 [] = {0.2}\nconst zy u8 [] = {%d}\nxf = DequantizeLinear(x, sx, zx)\nrf = DequantizeLinear(r, sy, zx)\n"
+             "wf = DequantizeLinear(w, sw) axis=0\nf = Conv(xf, wf, b) pads=[%d,%d,%d,%d]\na = Add(%s)\nm = Relu(a)\n"
+             "y = QuantizeLinear(m, sy, zy)\noutput y\n%s",
+             c, h, w, oc, h, w, oc, c, k, k, i + 1, oc, pick(&seed, 0, 255), oc, pick(&seed, 0, 255), k / 2, k / 2, k / 2, k / 2,
+             first ? "f, rf" : "rf, f", output ? "output m\n" : "");
+    check_kernel_in(text, 0, 0, 255);
+  }
+}
+
 static void random_sums(void **state) {
   (void)state;
   uint64_t seed = 2;
@@ -118,6 +138,7 @@ int main(void) {
     cmocka_unit_test(integer_convolutions),
     cmocka_unit_test(integer_products),
     cmocka_unit_test(random_convolutions),
+    cmocka_unit_test(random_values),
     cmocka_unit_test(random_sums),
     cmocka_unit_test(blocks),
   };

@@ -30,8 +30,18 @@ static const void **byte_inputs(Graph *g) {
   return in;
 }
 
-/* The operators that the pass leaves, folded; results differ by `steps` at most. */
-static void expect(const char *text, const char *ops, int steps) {
+/* Integers differ by so many steps at most, numbers by roundings. */
+static void compare(const Value *y, const void *want, const void *got, int steps) {
+  for (int64_t i = 0; i < shape_count(&y->shape); i++) {
+    Number p = get_number(y->type, want, i), q = get_number(y->type, got, i);
+    double a = type_is_float(y->type) ? p.f : (double)p.i, b = type_is_float(y->type) ? q.f : (double)q.i;
+    double limit = type_is_float(y->type) ? 1e-5 * (fabs(a) + 1) : steps;
+    if (!(fabs(a - b) <= limit)) fail_msg("element %lld is %g, not %g", (long long)i, b, a);
+  }
+}
+
+/* The operators that the pass leaves, folded, and with `fused` their epilogues. */
+static void expect_after(const char *text, const char *ops, int steps, bool fused) {
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
   Graph *before = shaped(cx, text), *g = shaped(cx, text);
@@ -39,34 +49,105 @@ static void expect(const char *text, const char *ops, int steps) {
   verify(g, "quant");
   pass_fold(g);
   verify(g, "fold");
+  if (fused) {
+    pass_fuse(g);
+    verify(g, "fuse");
+  }
   assert_string_equal(ops_text(g), ops);
   void *want[2], *got[2];
   eval_graph(before, byte_inputs(before), want);
   eval_graph(g, byte_inputs(g), got);
-  const Value *y = g->output[0];
-  for (int64_t i = 0; i < shape_count(&y->shape); i++) {
-    double a = get_number(y->type, want[0], i).i, b = get_number(y->type, got[0], i).i;
-    if (fabs(a - b) > steps) fail_msg("element %lld is %g, not %g", (long long)i, b, a);
-  }
+  for (int i = 0; i < g->n_output; i++) compare(g->output[i], want[i], got[i], steps);
   context_free(cx);
 }
 
-static void convolutions_of_one_pixel(void **state) {
+static void expect(const char *text, const char *ops, int steps) { expect_after(text, ops, steps, false); }
+static void expect_fused(const char *text, const char *ops) { expect_after(text, ops, 1, true); }
+
+#define QUANTIZED "y = QuantizeLinear(f, sy, zy)\noutput y\n"
+
+static void convolutions(void **state) {
   (void)state;
-  expect(CONV "f = Conv(xf, wf)\ny = QuantizeLinear(f, sy, zy)\noutput y\n", "ConvInteger|Add|Requantize", 1);
+  expect(CONV "f = Conv(xf, wf)\n" QUANTIZED, "ConvInteger|Requantize", 1);
   expect(CONV "f = Conv(xf, wf) strides=[2,1]\nh = Relu(f)\ny = QuantizeLinear(h, sy, zy)\noutput y\n",
-         "ConvInteger|Add|Requantize|Clip", 1);
+         "ConvInteger|Requantize|Clip", 1);
   expect(CONV "const z i8 [] = {0}\nf = Conv(xf, wf)\nh = Relu(f)\ny = QuantizeLinear(h, sy)\noutput y\n",
-         "ConvInteger|Add|Requantize", 1);
+         "ConvInteger|Requantize", 1);
+  expect(CONV "f = Conv(xf, wf) pads=[1,0,2,1]\n" QUANTIZED, "ConvInteger|Requantize", 1);
+  expect(CONV "const v i8 [6,1,3,2] = random 3 -128 128\nvf = DequantizeLinear(v, sy)\nrf = DequantizeLinear(r, sr, zr)\n"
+         "f = Conv(rf, vf) group=6 auto_pad=\"SAME_UPPER\" dilations=[1,2]\n" QUANTIZED, "ConvInteger|Requantize", 1);
 }
+
+/* [N,C,L] and [N,C,D,H,W], whose constants a channel have as many axes. */
+static void other_ranks(void **state) {
+  (void)state;
+  static const char lines[] =
+    "graph q\ninput x u8 [2,4,9]\nconst w i8 [3,4,3] = random 1 -128 128\nconst b f32 [3] = {1, -2, 3}\nconst s f32 [] = {0.05}\n"
+    "const z u8 [] = {77}\nxf = DequantizeLinear(x, s, z)\nwf = DequantizeLinear(w, s)\nf = Conv(xf, wf, b) pads=[1,1]\n"
+    "y = QuantizeLinear(f, s, z)\noutput y\n";
+  static const char volumes[] =
+    "graph q\ninput x u8 [1,2,3,4,5]\nconst w i8 [3,2,2,3,3] = random 1 -128 128\nconst b f32 [3] = {1, -2, 3}\nconst s f32 [] = {0.05}\n"
+    "const z u8 [] = {77}\nxf = DequantizeLinear(x, s, z)\nwf = DequantizeLinear(w, s)\nf = Conv(xf, wf, b) pads=[1,1,1,0,1,1]\n"
+    "output f\n";
+  expect(lines, "ConvInteger|Add|Requantize", 1);
+  expect(volumes, "ConvInteger|Cast|Mul|Add", 1);
+}
+
+/* Bytes of either sign, zero points of weights, for all or by channel. */
+static void weights_and_zeros(void **state) {
+  (void)state;
+  expect(CONV "const zw i8 [6] = {0, 5, 1, -128, 0, 127}\nwg = DequantizeLinear(w, sw, zw) axis=0\nf = Conv(xf, wg)\n" QUANTIZED,
+         "ConvInteger|Requantize", 1);
+  expect(ACTIVATIONS "input s i8 [1,5,3,3]\nconst v u8 [4,5,1,1] = random 2 0 256\nconst zv u8 [] = {130}\nconst zs i8 [] = {-7}\n"
+         "sf = DequantizeLinear(s, sx, zs)\nvf = DequantizeLinear(v, sx, zv)\nf = Conv(sf, vf)\n" QUANTIZED, "ConvInteger|Requantize", 1);
+}
+
+#define INT_BIAS "const b i32 [6] = {100, -200, 30, 0, 5, -600}\nconst sb f32 [6] = {%s}\nbf = DequantizeLinear(b, sb) axis=0\n"
+#define SCALES "0.0005, 0.001, 0.0015, 0.002, 0.0025, 0.003"
+#define OTHER_SCALES "0.0015, 0.001, 0.0015, 0.002, 0.0025, 0.003"
 
 static void biases(void **state) {
   (void)state;
-  expect(CONV "const b f32 [6] = {1, -2, 0.3, 0, 5, -6}\nf = Conv(xf, wf, b)\ny = QuantizeLinear(f, sy, zy)\noutput y\n",
-         "ConvInteger|Add|Requantize", 1);
-  expect(CONV "const b i32 [6] = {100, -200, 30, 0, 5, -600}\nconst sb f32 [6] = {0.0005, 0.001, 0.0015, 0.002, 0.0025, 0.003}\n"
-         "const zb i32 [6] = {0, 0, 0, 0, 0, 0}\nbf = DequantizeLinear(b, sb, zb) axis=0\nf = Conv(xf, wf, bf)\ny = QuantizeLinear(f, sy, zy)\noutput y\n",
-         "ConvInteger|Add|Requantize", 1);
+  char text[2048];
+  expect(CONV "const b f32 [6] = {1, -2, 0.3, 0, 5, -6}\nf = Conv(xf, wf, b)\n" QUANTIZED, "ConvInteger|Add|Requantize", 1);
+  snprintf(text, sizeof text, CONV INT_BIAS "f = Conv(xf, wf, bf)\n" QUANTIZED, SCALES);
+  expect(text, "ConvInteger|Add|Requantize", 1);
+  snprintf(text, sizeof text, CONV INT_BIAS "f = Conv(xf, wf, bf)\noutput f\n", SCALES);
+  expect(text, "ConvInteger|Add|Cast|Mul", 0);
+  snprintf(text, sizeof text, CONV INT_BIAS "f = Conv(xf, wf, bf)\n" QUANTIZED, OTHER_SCALES);
+  expect(text, "ConvInteger|Add|Requantize", 1);
+  snprintf(text, sizeof text, CONV INT_BIAS "f = Conv(xf, wf, bf)\noutput f\n", OTHER_SCALES);
+  expect(text, "ConvInteger|Cast|Mul|Add", 0);
+  expect(CONV "const b f32 [6] = {1e9, 0, 0, 0, 0, 0}\nf = Conv(xf, wf, b)\n" QUANTIZED, "ConvInteger|Cast|Mul|Add QuantizeLinear", 1);
+}
+
+/* What is not quantised at once is fp32 from the sums on. */
+static void values(void **state) {
+  (void)state;
+  expect(CONV "f = Conv(xf, wf)\noutput f\n", "ConvInteger|Cast|Mul", 0);
+  expect(CONV "f = Conv(xf, wf) pads=[1,1,1,1]\n" QUANTIZED "output f\n", "ConvInteger|Cast|Mul QuantizeLinear", 1);
+  expect_fused(CONV "f = Conv(xf, wf) pads=[1,1,1,1]\n" QUANTIZED "output f\n", "ConvInteger|Cast|Mul Pointwise|QuantizeLinear");
+  expect_fused(CONV "f = Conv(xf, wf)\nh = HardSwish(f)\ny = QuantizeLinear(h, sy, zy)\noutput y\n",
+               "ConvInteger|Cast|Mul|HardSwish|QuantizeLinear");
+  expect_fused(CONV "const sc f32 [6] = {1, 2, 3, 4, 5, 6}\nf = Conv(xf, wf)\ny = QuantizeLinear(f, sc)\noutput y\n",
+               "ConvInteger|Cast|Mul QuantizeLinear");
+}
+
+/* A skip connection is read as the bytes that it is made of, whichever operand it is, in fp32 too. */
+static void skip_connections(void **state) {
+  (void)state;
+  static const char *const adds[] = {"Add(f, rf)", "Add(rf, f)"};
+  for (size_t i = 0; i < COUNT(adds); i++) {
+    char text[2048];
+    snprintf(text, sizeof text, CONV "rf = DequantizeLinear(r, sr, zr)\nf = Conv(xf, wf)\na = %s\nh = Relu(a)\n"
+             "y = QuantizeLinear(h, sy, zy)\noutput y\n", adds[i]);
+    expect_fused(text, "ConvInteger|Cast|Mul|AddDequantized|Relu|QuantizeLinear");
+    snprintf(text, sizeof text, CONV "f = Conv(xf, wf)\nrf = DequantizeLinear(r, sr, zr)\na = %s\ny = QuantizeLinear(a, sy, zy)\n"
+             "k = DequantizeLinear(y, sy, zy)\nb = Add(a, k)\noutput b\noutput y\n", adds[i]);
+    expect_fused(text, "ConvInteger|Cast|Mul|AddDequantized Pointwise|QuantizeLinear Pointwise|DequantizeLinear|Add");
+  }
+  expect_fused(ACTIVATIONS "rf = DequantizeLinear(r, sr, zr)\nrg = DequantizeLinear(r, sx, zx)\na = Add(rf, rg)\noutput a\n",
+               "Pointwise|DequantizeLinear|AddDequantized");
 }
 
 static void sums(void **state) {
@@ -77,25 +158,25 @@ static void sums(void **state) {
          "y = QuantizeLinear(h, sy, zy)\noutput y\n", "Pointwise|QLinearAdd|Clip", 1);
 }
 
-/* What has no kernel on integers, or no form of its own, stays. */
+/* What has no form of its own stays. */
 static void others_stay(void **state) {
   (void)state;
-  expect(CONV "f = Conv(xf, wf)\noutput f\n", "DequantizeLinear Conv", 0);
-  expect(CONV "f = Conv(xf, wf)\nh = Sigmoid(f)\ny = QuantizeLinear(h, sy, zy)\noutput y\n",
-         "DequantizeLinear Conv Sigmoid QuantizeLinear", 0);
-  expect(CONV "f = Conv(xf, wf) pads=[1,0,0,0]\ny = QuantizeLinear(f, sy, zy)\noutput y\n",
-         "DequantizeLinear Conv QuantizeLinear", 0);
-  expect(CONV "f = Conv(xf, wf)\ny = QuantizeLinear(f, sy, zy)\noutput y\noutput f\n", "DequantizeLinear Conv QuantizeLinear", 0);
-  expect(CONV "const zw i8 [6] = {0, 0, 1, 0, 0, 0}\nwg = DequantizeLinear(w, sw, zw) axis=0\nf = Conv(xf, wg)\n"
-         "y = QuantizeLinear(f, sy, zy)\noutput y\n", "DequantizeLinear Conv QuantizeLinear", 0);
-  expect(CONV "const b f32 [6] = {1e9, 0, 0, 0, 0, 0}\nf = Conv(xf, wf, b)\ny = QuantizeLinear(f, sy, zy)\noutput y\n",
+  expect(CONV "h = Sigmoid(xf)\ny = QuantizeLinear(h, sy, zy)\noutput y\n", "DequantizeLinear Sigmoid QuantizeLinear", 0);
+  expect(CONV "const v f32 [6,5,1,1] = splat 0.5\nf = Conv(xf, v)\n" QUANTIZED, "DequantizeLinear Conv QuantizeLinear", 0);
+  expect(CONV "input v i8 [6,5,1,1]\nvf = DequantizeLinear(v, sy)\nf = Conv(xf, vf)\n" QUANTIZED,
+         "DequantizeLinear DequantizeLinear Conv QuantizeLinear", 0);
+  expect(CONV "const sc f32 [5] = {1, 2, 3, 4, 5}\nwg = DequantizeLinear(w, sc) axis=1\nf = Conv(xf, wg)\n" QUANTIZED,
          "DequantizeLinear Conv QuantizeLinear", 0);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(convolutions_of_one_pixel),
+    cmocka_unit_test(convolutions),
+    cmocka_unit_test(other_ranks),
+    cmocka_unit_test(weights_and_zeros),
     cmocka_unit_test(biases),
+    cmocka_unit_test(values),
+    cmocka_unit_test(skip_connections),
     cmocka_unit_test(sums),
     cmocka_unit_test(others_stay),
   };
