@@ -47,9 +47,10 @@ static Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
   return narrowed(e, add_f(e, product, widened(e, c)));
 }
 
-static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
-  Ref x = as_float(e, type_a, a), y = as_float(e, type_b, b);
-  Ref sum = fma_exact(e, x, real_like(e, x, r[0]), fma_exact(e, y, real_like(e, y, r[1]), real_like(e, y, r[2])));
+/* Of two numbers of 8 bits as floats. */
+static Ref qlinear_sum(Emit *e, const Step *s, Type t, Ref acc, Ref arg) {
+  Ref x = s->swap ? arg : acc, y = s->swap ? acc : arg;
+  Ref sum = fma_exact(e, x, real_like(e, x, (double)s->a), fma_exact(e, y, real_like(e, y, (double)s->b), real_like(e, y, (double)s->c)));
   Ref lo = real_like(e, sum, (double)type_lowest(t)), hi = real_like(e, sum, (double)type_highest(t));
   return to_type(e, t, round_between(e, sum, lo, hi));
 }
@@ -79,7 +80,7 @@ Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg) {
   switch (s->op) {
   case OP_Cast: return math_cast(e, acc, from, to);
   case OP_Requantize: return requantized(e, to, acc, arg, s->a);
-  case OP_QLinearAdd: return qlinear_sum(e, to, from, acc, n->in[s->arg]->type, arg, (float[]){s->a, s->b, s->c});
+  case OP_QLinearAdd: return qlinear_sum(e, s, to, as_float(e, from, acc), as_float(e, n->in[s->arg]->type, arg));
   case OP_QuantizeLinear: return quantized(e, s, to, acc);
   case OP_DequantizeLinear: return dequantized(e, s, from, acc);
   case OP_AddDequantized: return add_f(e, acc, dequantized(e, s, n->in[s->arg]->type, arg));

@@ -340,7 +340,8 @@ Number step_number(const Step *s, Type from, Number acc, Number arg) {
   switch (s->op) {
   case OP_Cast: return convert_number(from, to, acc);
   case OP_Requantize: return (Number){.i = requantize(to, (int32_t)acc.i, (float)arg.f, (int64_t)s->a)};
-  case OP_QLinearAdd: return (Number){.i = qlinear_add(to, acc.i, arg.i, (float[]){s->a, s->b, s->c})};
+  case OP_QLinearAdd:
+    return (Number){.i = qlinear_add(to, s->swap ? arg.i : acc.i, s->swap ? acc.i : arg.i, (float[]){s->a, s->b, s->c})};
   case OP_QuantizeLinear: return (Number){.i = quantize(to, (float)acc.f, s->a, (int64_t)s->b)};
   case OP_DequantizeLinear: return (Number){.f = dequantize(acc.i, s->a, (int64_t)s->b)};
   case OP_AddDequantized: return (Number){.f = (float)acc.f + dequantize(arg.i, s->a, (int64_t)s->b)};

@@ -59,7 +59,7 @@ static Value *bytes_behind(const Value *v, Step *s) {
   return n->in[0];
 }
 
-/* ---- the pass ---- */
+/* ---- nodes as steps ---- */
 
 /* A Cast or QuantizeLinear ends the f32 part of an epilogue. */
 static bool becomes_step(const Node *n, int chain, Step *s) {
@@ -136,6 +136,49 @@ static bool is_byte_argument(const Node *n, int i) {
   return i == 1 || !bytes_behind(n->in[1], &scale);
 }
 
+/* ---- epilogues that the pass quant has begun ---- */
+
+/* The maker of x that n alone reads, and which can take n's steps, whatever their types; NULL: none. */
+static Node *anchor_for_steps(const Node *n, Value *x) {
+  Node *a = x->def;
+  bool any_type = a && (a->op == OP_ConvInteger || a->op == OP_MatMulInteger || a->op == OP_Pointwise);
+  if (!any_type || only_reader(x) != n || !shape_equal(&x->shape, &n->out[0]->shape)) return NULL;
+  if (a->n_step + n->n_step > MAX_STEPS || node_is_batched(a) != node_is_batched(n)) return NULL;
+  return a;
+}
+
+/* The operands of a sum of bytes change places: what was the argument is what the epilogue begins with. */
+static void swap_operands(Graph *g, Node *n) {
+  int arg = n->step[0].arg;
+  Value *x = n->in[0];
+  node_set_input(g, n, 0, n->in[arg]);
+  node_set_input(g, n, arg, x);
+  n->step[0].swap = !n->step[0].swap;
+}
+
+/* The maker of one of its operands, the later one, takes the epilogue of a Pointwise; it moves as in absorb. */
+static void join_epilogue(Graph *g, Node *n) {
+  bool sum = n->n_step > 0 && n->step[0].op == OP_QLinearAdd;
+  Node *a = anchor_for_steps(n, n->in[0]), *b = sum ? anchor_for_steps(n, n->in[n->step[0].arg]) : NULL;
+  if (b && (!a || node_index(g, b) > node_index(g, a))) {
+    swap_operands(g, n);
+    a = b;
+  }
+  if (!a) return;
+  int from = node_index(g, a);
+  bool late = false; /* an argument is computed behind it */
+  for (int i = 0; i < n->n_step; i++) {
+    Value *arg = n->step[i].arg < 0 ? NULL : n->in[n->step[i].arg];
+    late |= arg && arg->def && node_index(g, arg->def) > from;
+    node_add_step_with(g, a, n->step[i], arg);
+  }
+  give_output(a, n);
+  n->dead = true;
+  if (late) node_swap(g, node_index(g, n), from);
+}
+
+/* ---- the pass ---- */
+
 static void fuse_node(Graph *g, Node *n) {
   Node *best = NULL;
   int chain = 0, from = -1;
@@ -152,7 +195,9 @@ static void fuse_node(Graph *g, Node *n) {
 void pass_fuse(Graph *g) {
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
-    if (!n->dead && op_is_step(n->op)) fuse_node(g, n);
+    if (n->dead) continue;
+    if (op_is_step(n->op)) fuse_node(g, n);
+    if (n->op == OP_Pointwise) join_epilogue(g, n);
   }
   graph_compact(g);
   remove_dead(g); /* numbers that are read as bytes */

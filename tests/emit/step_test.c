@@ -22,6 +22,7 @@ static const char *const chains[] = {
   "Pointwise(%s, i) | Cast i32 | Add(@1) | Cast i8 | Clip(-1, 5) | Cast f32 | Relu",
   "Pointwise(%s, u, h) | Clip(0, 200) | Cast u8 | QLinearAdd(@1, 0.5, 0.25, 3) | QLinearAdd(@2, 1, 2, -4)",
   "Pointwise(%s, u, r) | Cast u8 | QLinearAdd(@1, 1, -0.5, 7) i8 | Cast f32 | Mul(@2) | Cast i8",
+  "Pointwise(%s, u) | Cast i8 | ~QLinearAdd(@1, 1, -0.5, 7) u8",
   "Pointwise(%s, r) | Cast i8 | Cast f32 | Add(@1)",
   "Pointwise(%s, r) | Cast f64 | Cast f32 | Add(@1) | Cast bool",
   "Pointwise(%s) | Cast i64",

@@ -158,6 +158,19 @@ static void sums(void **state) {
          "y = QuantizeLinear(h, sy, zy)\noutput y\n", "Pointwise|QLinearAdd|Clip", 1);
 }
 
+/* A sum of bytes is a step of the convolution that makes one of its operands, the later one. */
+static void sums_behind_convolutions(void **state) {
+  (void)state;
+  static const char *const adds[] = {"Add(c, rf)", "Add(rf, c)", "Add(c, d)", "Add(d, c)"};
+  for (size_t i = 0; i < COUNT(adds); i++) {
+    char text[2048];
+    snprintf(text, sizeof text, CONV "rf = DequantizeLinear(r, sr, zr)\nf = Conv(xf, wf)\nq = QuantizeLinear(f, sy, zy)\n"
+             "c = DequantizeLinear(q, sy, zy)\nh = Conv(xf, wf)\np = QuantizeLinear(h, sr, zr)\nd = DequantizeLinear(p, sr, zr)\n"
+             "a = %s\nm = Relu(a)\ny = QuantizeLinear(m, sx, zx)\noutput y\n", adds[i]);
+    expect_after(text, i < 2 ? "ConvInteger|Requantize|QLinearAdd|Clip" : "ConvInteger|Requantize ConvInteger|Requantize|QLinearAdd|Clip", 3, true);
+  }
+}
+
 /* What has no form of its own stays. */
 static void others_stay(void **state) {
   (void)state;
@@ -178,6 +191,7 @@ int main(void) {
     cmocka_unit_test(values),
     cmocka_unit_test(skip_connections),
     cmocka_unit_test(sums),
+    cmocka_unit_test(sums_behind_convolutions),
     cmocka_unit_test(others_stay),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
