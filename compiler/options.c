@@ -372,7 +372,8 @@ const OptionRow option_list[] = {
                 "output. It may be given more than once."},
   {FINDINGS, COMPILE, "--why", NULL, NONE, read_flag, TOOL(why),
    .help = "list the algorithms that each layer can have",
-   .paragraph = "With their estimated or measured times, the chosen one marked."},
+   .paragraph = "With their estimated or measured times, the chosen one marked. Of a quantised network also the operators "
+                "that are computed in fp32, and why."},
   {FINDINGS, COMPILE, "--profile", NULL, NONE, read_flag, TOOL(profile), .common = true,
    .help = "run it here; list the time of every layer",
    .paragraph = "With the share of the fp32 peak that it reaches, and the bytes that it has to move. The "

@@ -341,6 +341,13 @@ typedef struct Options {
 } Options;
 const char *input_name(const Options *opt); /* the model's file, for people: "-" is standard input */
 
+/* An operator of a quantised network that is computed in fp32 all the same. */
+typedef struct FloatNode {
+  const char *node;
+  Op op;
+  const char *reason;
+} FloatNode;
+
 struct Graph {
   Context *cx;
   const Options *opt;
@@ -367,6 +374,8 @@ struct Graph {
   const char **label;    /* --labels: the classes' names, UTF-8 */
   int n_label;
   Map node_number;       /* import, with -g: by its name, where a node stands in the model's file, an int from 1 on */
+  FloatNode *in_fp32;    /* the pass quant: of a quantised network */
+  int n_in_fp32;
   const uint8_t *sha256, *external_sha256; /* import_hashes: of the model's file, and of those below, one behind the other; NULL: none */
   const char **external; /* import: the files that hold data of the model */
   int n_external;

@@ -89,4 +89,5 @@ static void rewrite_values(Graph *g) {
 void pass_quant(Graph *g) {
   rewrite_sites(g);
   rewrite_values(g);
+  list_floats(g);
 }

@@ -63,6 +63,9 @@ Node *dequantized(const Value *v);
 /* n, of integers, with the bounds as its last step, takes the place of all from the operator to the QuantizeLinear. */
 void quant_finish(const QuantSite *s, Node *n);
 
+/* quant_why.c: lists in g->in_fp32 the operators of a quantised network that no rewrite took, and why. */
+void list_floats(Graph *g);
+
 /* Each makes an integer node before the current one of a walk; false: the operands have another form. */
 bool quant_conv(const QuantSite *s);
 bool quant_add(const QuantSite *s);

@@ -172,6 +172,17 @@ static void put_sizes(const Report *r, FILE *f) {
   fputc('}', f);
 }
 
+static void put_floats(const Report *r, FILE *f) {
+  fputs(",\n \"in_fp32\": [", f);
+  for (int i = 0; i < r->n_in_fp32; i++) {
+    json_member_text(i ? ",\n  {" : "\n  {", "node", r->in_fp32[i].node, f);
+    json_member_text(", ", "operator", op_info[r->in_fp32[i].op].name, f);
+    json_member_text(", ", "reason", r->in_fp32[i].reason, f);
+    fputc('}', f);
+  }
+  fputc(']', f);
+}
+
 static void put_code(const Report *r, FILE *f) {
   fputs(",\n \"target\": {", f);
   json_member_text("", "triple", r->triple, f);
@@ -191,6 +202,7 @@ static void put_code(const Report *r, FILE *f) {
   }
   fputs("]", f);
   put_kernels(r, f);
+  if (r->n_in_fp32) put_floats(r, f);
 }
 
 static void put_accuracy(const Report *r, FILE *f) {

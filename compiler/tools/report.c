@@ -181,6 +181,7 @@ Report *report_new(const Build *b) {
     .cx = g->cx, .model = model_of(b), .triple = b->target->triple, .cpu = b->target->cpu, .lanes = b->target->lanes,
     .weights = b->weights_size, .workspace = workspace_bytes(b), .scratch = b->scratch_size, .work = b->work_size,
     .once = b->once_size, .n_once = b->n_once, .n_layer = g->n_node,
+    .in_fp32 = g->in_fp32, .n_in_fp32 = g->n_in_fp32,
     .strip = b->strips, .n_strip = b->n_strips,
   };
   r->layer = alloc_n(r->cx, (size_t)g->n_node + 1, sizeof *r->layer);

@@ -88,6 +88,12 @@ void print_symbols(const Report *r, FILE *f) {
 
 /* ==== --why ==== */
 
+static void print_floats(const Report *r, FILE *f) {
+  if (r->n_in_fp32) fprintf(f, "\n%-18s %-50s %s\n", "in fp32", "because", "node");
+  for (const FloatNode *n = r->in_fp32; n < r->in_fp32 + r->n_in_fp32; n++)
+    fprintf(f, "%-18s %-50s %s\n", op_info[n->op].name, n->reason, shown(r, n->node));
+}
+
 void print_candidates(const Report *r, FILE *f) {
   fprintf(f, "  %-28s %9s %-9s  %-30s %s\n", "algorithm", "ms", "", "shape", "node");
   for (const ReportLayer *l = r->layer; l < r->layer + r->n_layer; l++) {
@@ -96,6 +102,7 @@ void print_candidates(const Report *r, FILE *f) {
               c->measured ? "measured" : "estimated", l->what, shown(r, l->node));
     }
   }
+  print_floats(r, f);
 }
 
 /* ==== --profile ==== */

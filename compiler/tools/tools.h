@@ -410,6 +410,8 @@ typedef struct Report {
   int n_buffer;
   const KernelInfo *kernel; /* what the layers' functions call */
   int n_kernel;
+  const FloatNode *in_fp32; /* as the graph has them */
+  int n_in_fp32;
   int samples;             /* results that were checked of each layer; 0: none has to be */
   const char *unchecked;   /* why none was; NULL: they were */
   int runs, threads;       /* of the profile; 0: there is none */
@@ -478,7 +480,7 @@ void print_model(const Report *r, FILE *f);      /* inspect */
 void print_buffers(const Report *r, FILE *f);    /* --report: sizes, a line for every buffer */
 void print_accuracy(const Report *r, FILE *f);   /* and the errors, where there are some */
 void print_symbols(const Report *r, FILE *f);    /* and whose code the object's functions are */
-void print_candidates(const Report *r, FILE *f); /* --why: a line for each of every layer; * marks the chosen ones */
+void print_candidates(const Report *r, FILE *f); /* --why: a line for each of every layer; * marks the chosen ones; what stays fp32 */
 void print_times(const Report *r, FILE *f);      /* --profile: a table of the layers, and one of the algorithms */
 
 /* ==== member.c: JSON ==== */

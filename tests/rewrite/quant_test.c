@@ -182,6 +182,34 @@ static void others_stay(void **state) {
          "DequantizeLinear Conv QuantizeLinear", 0);
 }
 
+/* The operators in fp32, and why. */
+static void expect_floats(const char *text, const char *floats) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = shaped(cx, text);
+  Buffer list = {0};
+  pass_quant(g);
+  for (const FloatNode *n = g->in_fp32; n < g->in_fp32 + g->n_in_fp32; n++) buffer_printf(&list, "%s: %s\n", op_info[n->op].name, n->reason);
+  assert_string_equal(list.data ? list.data : "", floats);
+  buffer_free(&list);
+  context_free(cx);
+}
+
+static void what_stays_in_fp32(void **state) {
+  (void)state;
+  expect_floats(CONV "f = Conv(xf, wf)\n" QUANTIZED, "");
+  expect_floats(CONV "f = Conv(xf, wf)\nh = Add(f, f)\ny = QuantizeLinear(h, sy, zy)\noutput y\n", "Add: the first input is not quantised\n");
+  expect_floats(CONV "const v f32 [6,5,1,1] = splat 0.5\nf = Conv(xf, v)\n" QUANTIZED, "Conv: the weights are not quantised\n");
+  expect_floats(CONV "input v i8 [6,5,1,1]\nvf = DequantizeLinear(v, sy)\nf = Conv(xf, vf)\n" QUANTIZED, "Conv: the weights are not constant\n");
+  expect_floats(CONV "const sc f32 [5] = {1, 2, 3, 4, 5}\nxg = DequantizeLinear(x, sc)\nf = Conv(xg, wf)\n" QUANTIZED,
+                "Conv: the input is quantised with more than one scale\n");
+  expect_floats(CONV "input t u16 [2,5,4,3]\ntf = DequantizeLinear(t, sx)\nf = Conv(tf, wf)\n" QUANTIZED, "Conv: the input is quantised to u16\n");
+  expect_floats(CONV "f = MaxPool(xf) kernel_shape=[2,2]\noutput f\n", "MaxPool: the result is an output\n");
+  expect_floats(CONV "f = Sigmoid(xf)\ny = QuantizeLinear(f, sy, zy)\noutput y\nh = Add(f, xf)\noutput h\n",
+                "Sigmoid: the result is read by several nodes\nAdd: the first input is not quantised\n");
+  expect_floats("graph f\ninput x f32 [2,5,4,3]\ny = Relu(x)\noutput y\n", "");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(convolutions),
@@ -193,6 +221,7 @@ int main(void) {
     cmocka_unit_test(sums),
     cmocka_unit_test(sums_behind_convolutions),
     cmocka_unit_test(others_stay),
+    cmocka_unit_test(what_stays_in_fp32),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

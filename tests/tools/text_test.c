@@ -1,4 +1,4 @@
-/* text_test.c: the report as text: a line for every buffer. */
+/* text_test.c: the report as text: a line for every buffer, and for every operator of a quantised network in fp32. */
 #include "fixture.h"
 #include "loaded.h"
 
@@ -41,7 +41,29 @@ static void report_names_every_buffer(void **state) {
   context_free(cx);
 }
 
+static const char quantized[] = "graph q\ninput x u8 [1,8,4,4]\nconst w i8 [8,8,1,1] = random 1 -128 128\nconst s f32 [] = {0.02}\n"
+  "xf = DequantizeLinear(x, s)\nwf = DequantizeLinear(w, s)\na = Conv(xf, wf)\nb = Sin(a)\ny = QuantizeLinear(b, s)\noutput y\n";
+
+static void candidates_name_what_stays_in_fp32(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  const Options options = {.name = "test", .cpu = "x86-64-v3", .max_memory = 1 << 30};
+  const Build *b = build_of(text_parse(cx, &options, quantized), NULL);
+  char *text = NULL;
+  size_t size = 0;
+  FILE *f = open_memstream(&text, &size);
+  print_candidates(report_new(b), f);
+  fclose(f);
+  const char *end = strstr(text, "\nin fp32 ");
+  if (!end || !strstr(end, "because") || !strstr(end, "Sin  ") || !strstr(end, "the input is not quantised"))
+    fail_msg("Sin is not named:\n%s", text);
+  free(text);
+  context_free(cx);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(report_names_every_buffer)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(report_names_every_buffer),
+                                     cmocka_unit_test(candidates_name_what_stays_in_fp32)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
