@@ -17,7 +17,7 @@ enum { UNROLL = 4, MOST_SUMS = 64, AHEAD = 1024 /* bytes that a stream of panels
 typedef struct Integers {
   Emit *e;
   Node *n;
-  IntegersPlan plan;
+  PanelsPlan plan;
   IntegerProduct m;
   Dot dot;
   RowTiles tiles;        /* of one matrix of A */
@@ -272,7 +272,7 @@ static void build_columns(const Integers *s, const PanelColumns *c, Ref lo, Ref 
 
 /* The items of whole panels and of the narrower last one are one list, lest tasks get unequal shares. */
 static void emit_panels_of_integers(Emit *e, Node *n) {
-  Integers s = {.e = e, .n = n, .plan = n->plan->integers, .m = integer_product(n), .dot = dot_of(e->t)};
+  Integers s = {.e = e, .n = n, .plan = n->plan->panels, .m = integer_product(n), .dot = dot_of(e->t)};
   s.tiles = row_tiles(s.m.p.rows, s.plan.uw);
   s.chunks = size_ceiling(s.tiles.count, s.plan.chunk);
   s.vec = vec_of(e->i32, e->lanes);

@@ -133,19 +133,14 @@ typedef struct StrassenPlan {
 
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
 
-/* A product of matrices known at run time only: panels of B, nb vectors of columns wide, are put into scratch, unless `direct`. */
+/* A product of matrices known at run time only, or of 8-bit integers: panels of B, nb vectors of columns wide, are put into scratch,
+ * unless they are packed or `direct`. */
 typedef struct PanelsPlan {
   int uw, nb;          /* rows, vectors of columns */
   bool direct;         /* B is read where it lies */
+  bool zeros;          /* of integers: as s8, elements of B have zero points other than 0 */
   int64_t chunk;       /* tiles of rows for which a panel is made once */
 } PanelsPlan;
-
-/* A product of matrices of 8-bit integers: panels of B, in the object or put into scratch. */
-typedef struct IntegersPlan {
-  int uw, nb;          /* rows, vectors of columns */
-  bool zeros;          /* as s8, elements of B have zero points other than 0 */
-  int64_t chunk;       /* tiles of rows that one task does with a panel */
-} IntegersPlan;
 
 typedef struct Algorithm Algorithm;
 
@@ -164,7 +159,6 @@ struct Plan {
     StrassenPlan strassen;
     ProductPlan product;
     PanelsPlan panels;
-    IntegersPlan integers;
   };
   struct {
     int64_t weights;   /* pack: offset in bytes of the packed weights, in build->weights */
@@ -539,18 +533,15 @@ int64_t narrow_columns(const Target *t, const Node *n);
 void product_tile(const Target *t, int64_t rows, int64_t vectors, int *uw, int *nb);
 
 /* product_integer.c: MatMulInteger. All matrices of A are one where they have one matrix B and no list of zero points. */
-typedef struct IntegerProduct {
-  Products p;
-  Matrices za, zb;     /* as zeros_of */
-} IntegerProduct;
+typedef struct IntegerProduct { Products p; Matrices za, zb; /* as zeros_of */ } IntegerProduct;
 IntegerProduct integer_product(const Node *n);
 /* Factors are u8 by s8: an s8 of A counts as u8 of 128 more, a u8 of B as s8 of 128 less, with their zero points. A panel of
  * so many columns, whole vectors, is
  *     [column] i32    what the zero point of A counts: K times that of B, less all weights
  *     [column] i32    the zero point of B, if the plan says `zeros`
  *     [k/4][column][4]  s8, zeros behind the last k */
-int64_t integers_panel_bytes(const IntegersPlan *p, int64_t inner, int64_t columns);
-int64_t integers_head_bytes(const IntegersPlan *p, int64_t columns); /* before the elements */
+int64_t integers_panel_bytes(const PanelsPlan *p, int64_t inner, int64_t columns);
+int64_t integers_head_bytes(const PanelsPlan *p, int64_t columns); /* before the elements */
 
 /* Fewer elements are done before another thread has woken up: elementwise layers are serial then. */
 enum { SERIAL_ELEMENTS = 1 << 14 };

@@ -32,7 +32,7 @@ static bool is_centred(const Node *n) {
 
 /* The sums stay in registers with the factors of a step: a vector of B for each vector of columns and one of A, or two of each
  * in 16 bits and what pmaddwd leaves; and, for zero points of B, the sums of A's rows. A single row hides the latency of sums. */
-static void choose_tile(const Target *t, const IntegerProduct *s, IntegersPlan *p) {
+static void choose_tile(const Target *t, const IntegerProduct *s, PanelsPlan *p) {
   bool fours = t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI);
   int uw = (int)size_min(t->regs == 32 ? 6 : 4, size_max(s->p.rows, 1)), own = fours ? 1 : 2, spare = fours ? 1 : 4;
   int nb = (t->regs - spare - (p->zeros ? uw : 0)) / (uw + own);
@@ -46,7 +46,7 @@ void plans_integers(const Build *b, const Node *n, Plans *list) {
   const Value *zero = has_input(n, 3) ? n->in[3] : NULL;
   if (!n->in[1]->data || n->in[1]->shape.rank > 2 || shape_count(&n->out[0]->shape) == 0 || (zero && !zero->data)) return;
   IntegerProduct s = integer_product(n);
-  IntegersPlan *p = &plans_add(list)->integers;
+  PanelsPlan *p = &plans_add(list)->panels;
   p->zeros = !is_centred(n);
   choose_tile(b->target, &s, p);
 }
@@ -54,27 +54,27 @@ void plans_integers(const Build *b, const Node *n, Plans *list) {
 void plans_integer_panels(const Build *b, const Node *n, Plans *list) {
   IntegerProduct s = integer_product(n);
   Plan *plan = plans_add(list);
-  plan->integers.zeros = !is_centred(n);
-  choose_tile(b->target, &s, &plan->integers);
-  plan->at.scratch = integers_panel_bytes(&plan->integers, s.p.inner, plan->integers.nb * (int64_t)b->target->lanes);
+  plan->panels.zeros = !is_centred(n);
+  choose_tile(b->target, &s, &plan->panels);
+  plan->at.scratch = integers_panel_bytes(&plan->panels, s.p.inner, plan->panels.nb * (int64_t)b->target->lanes);
 }
 
 /* ==== panels ==== */
 
-int64_t integers_head_bytes(const IntegersPlan *p, int64_t columns) { return (p->zeros ? 2 : 1) * columns * (int64_t)sizeof(int32_t); }
+int64_t integers_head_bytes(const PanelsPlan *p, int64_t columns) { return (p->zeros ? 2 : 1) * columns * (int64_t)sizeof(int32_t); }
 
-int64_t integers_panel_bytes(const IntegersPlan *p, int64_t inner, int64_t columns) {
+int64_t integers_panel_bytes(const PanelsPlan *p, int64_t inner, int64_t columns) {
   return size_add(integers_head_bytes(p, columns), size_mul(size_ceiling(inner, 4), 4 * columns));
 }
 
 int64_t packed_integers(const Target *t, const Node *n, const Plan *plan) {
   IntegerProduct s = integer_product(n);
-  return integers_panel_bytes(&plan->integers, s.p.inner, size_ceiling(s.p.cols, t->lanes) * (int64_t)t->lanes);
+  return integers_panel_bytes(&plan->panels, s.p.inner, size_ceiling(s.p.cols, t->lanes) * (int64_t)t->lanes);
 }
 
 bool alike_integers(const Node *a, const Node *b) {
   const Value *x = has_input(a, 3) ? a->in[3] : NULL, *y = has_input(b, 3) ? b->in[3] : NULL;
-  if (a->in[1]->type != b->in[1]->type || a->plan->integers.nb != b->plan->integers.nb || !x != !y) return false;
+  if (a->in[1]->type != b->in[1]->type || a->plan->panels.nb != b->plan->panels.nb || !x != !y) return false;
   return !x || (value_bytes(x) == value_bytes(y) && same_bytes(x->data, y->data, value_bytes(x)));
 }
 
@@ -85,7 +85,7 @@ static int32_t as_signed(const Value *v, int64_t i) {
 
 /* Column j of B, the c-th of a panel of so many. */
 static void pack_column(const Node *n, const IntegerProduct *s, int64_t j, char *panel, int64_t columns, int64_t c) {
-  const IntegersPlan *p = &n->plan->integers;
+  const PanelsPlan *p = &n->plan->panels;
   int32_t *head = (int32_t *)panel + c, zero = has_input(n, 3) ? as_signed(n->in[3], j * s->zb.col) : n->in[1]->type == T_U8 ? -128 : 0;
   int8_t *fours = (int8_t *)panel + integers_head_bytes(p, columns);
   uint32_t sum = (uint32_t)s->p.inner * (uint32_t)zero;
@@ -99,7 +99,7 @@ static void pack_column(const Node *n, const IntegerProduct *s, int64_t j, char 
 }
 
 void pack_integers(const Target *t, const Node *n, void *to) {
-  const IntegersPlan *p = &n->plan->integers;
+  const PanelsPlan *p = &n->plan->panels;
   IntegerProduct s = integer_product(n);
   int64_t full = p->nb * (int64_t)t->lanes, all = size_ceiling(s.p.cols, t->lanes) * t->lanes;
   for (int64_t j = 0; j < s.p.cols; j++) {
