@@ -9,9 +9,14 @@
 #include "resnetcc_rt.h"
 #include <llvm-c/Core.h>
 
-Dot dot_of(const Target *t) {
+/* pmaddubsw of as many bytes as the target's vectors have. */
+static bool adds_bytes(const Target *t) {
+  return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512BW : t->lanes == 8 ? RCC_CPU_AVX2 : RCC_CPU_SSSE3);
+}
+
+Dot dot_of(const Target *t, bool small) {
   bool wide = t->cpu_bits & RCC_CPU_AVX512VNNI, narrow = t->lanes <= 8 && t->cpu_bits & RCC_CPU_AVXVNNI;
-  return wide || narrow ? DOT_FOURS : DOT_PAIRS;
+  return wide || narrow ? DOT_FOURS : small && adds_bytes(t) ? DOT_SMALL : DOT_PAIRS;
 }
 
 /* ==== 16-bit numbers ==== */
@@ -40,7 +45,7 @@ static Ref add_pairs(Emit *e, Ref a, Ref b, int lanes) {
 }
 
 Factor dot_factor(Emit *e, Dot d, Ref v, bool is_signed) {
-  if (d == DOT_FOURS) return (Factor){{v}};
+  if (d != DOT_PAIRS) return (Factor){{v}};
   Ref words = LLVMBuildBitCast(e->b, v, vec_of(e->i16, 2 * lane_count(v)), "");
   if (is_signed) return (Factor){{shift_signed(e, shift_left(e, words, 8), 8), shift_signed(e, words, 8)}};
   return (Factor){{LLVMBuildAnd(e->b, words, whole_like(e, words, 0xff), ""), shift_right(e, words, 8)}};
@@ -55,9 +60,28 @@ static Ref add_fours(Emit *e, Ref x, Ref w, Ref sum) {
   return intrinsic(e, name, 0, NULL, 3, (Ref[]){sum, x, w});
 }
 
+/* pmaddubsw adds pairs of products as 16-bit numbers, which would saturate where they don't fit. */
+static Ref add_small(Emit *e, Ref x, Ref w, int lanes) {
+  LLVMTypeRef bytes = vec_of(e->i8, 4 * lanes), words = vec_of(e->i16, 2 * lanes);
+  const char *name = lanes == 16 ? "llvm.x86.avx512.pmaddubs.w.512" : lanes == 8 ? "llvm.x86.avx2.pmadd.ub.sw" : "llvm.x86.ssse3.pmadd.ub.sw.128";
+  Ref args[] = {LLVMBuildBitCast(e->b, x, bytes, ""), LLVMBuildBitCast(e->b, w, bytes, "")};
+  Ref pairs = intrinsic(e, name, 0, NULL, 2, args), ones = splat(e, LLVMConstInt(e->i16, 1, 0), 2 * lanes);
+  return add_pairs(e, LLVMBuildBitCast(e->b, pairs, words, ""), ones, lanes);
+}
+
+/* v, of which LLVM does not know what it was made of: it would add what several steps bring before it adds that to the sums, for
+ * which there are no registers. */
+static Ref settled(Emit *e, Ref v) {
+  char text[] = "=x,0";
+  if (e->t->lanes == 16) text[1] = 'v';
+  LLVMTypeRef t = LLVMTypeOf(v), type = LLVMFunctionType(t, &t, 1, 0);
+  return call(e, LLVMGetInlineAsm(type, "", 0, text, sizeof text - 1, 0, 0, LLVMInlineAsmDialectATT, 0), type, 1, &v);
+}
+
 Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum) {
   if (d == DOT_FOURS) return add_fours(e, x.part[0], w.part[0], sum);
   int lanes = lane_count(sum);
+  if (d == DOT_SMALL) return settled(e, LLVMBuildAdd(e->b, sum, add_small(e, x.part[0], w.part[0], lanes), ""));
   Ref even = add_pairs(e, x.part[0], w.part[0], lanes), odd = add_pairs(e, x.part[1], w.part[1], lanes);
-  return LLVMBuildAdd(e->b, sum, LLVMBuildAdd(e->b, even, odd, ""), "");
+  return settled(e, LLVMBuildAdd(e->b, sum, LLVMBuildAdd(e->b, even, odd, ""), ""));
 }

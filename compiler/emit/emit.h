@@ -331,9 +331,10 @@ Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero);
 Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
 
 /* ==== dot.c: products of 8-bit integers, u8 by s8, four added to each lane of i32 sums ==== */
-typedef enum Dot { DOT_NONE, DOT_FOURS, DOT_PAIRS } Dot; /* at once, or as pairs of 16-bit numbers */
+/* At once, or as pairs of 16-bit numbers; SMALL: the same for weights of which such pairs fit 16 bits, see PanelsPlan. */
+typedef enum Dot { DOT_NONE, DOT_FOURS, DOT_PAIRS, DOT_SMALL } Dot;
 typedef struct Factor { Ref part[2]; } Factor;
-Dot dot_of(const Target *t);
+Dot dot_of(const Target *t, bool small);
 Factor dot_factor(Emit *e, Dot d, Ref fours, bool is_signed); /* fours: vector of i32, of four bytes each */
 Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum);
 

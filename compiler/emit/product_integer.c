@@ -272,7 +272,7 @@ static void build_columns(const Integers *s, const PanelColumns *c, Ref lo, Ref 
 
 /* The items of whole panels and of the narrower last one are one list, lest tasks get unequal shares. */
 static void emit_panels_of_integers(Emit *e, Node *n) {
-  Integers s = {.e = e, .n = n, .plan = n->plan->panels, .m = integer_product(n), .dot = dot_of(e->t)};
+  Integers s = {.e = e, .n = n, .plan = n->plan->panels, .m = integer_product(n), .dot = dot_of(e->t, n->plan->panels.small)};
   s.tiles = row_tiles(s.m.p.rows, s.plan.uw);
   s.chunks = size_ceiling(s.tiles.count, s.plan.chunk);
   s.vec = vec_of(e->i32, e->lanes);

@@ -139,6 +139,7 @@ typedef struct PanelsPlan {
   int uw, nb;          /* rows, vectors of columns */
   bool direct;         /* B is read where it lies */
   bool zeros;          /* of integers: as s8, elements of B have zero points other than 0 */
+  bool small;          /* likewise: of any two elements of a column that are multiplied as a pair the magnitudes sum to 128 at most */
   int64_t chunk;       /* tiles of rows for which a panel is made once */
 } PanelsPlan;
 

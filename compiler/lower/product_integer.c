@@ -2,6 +2,7 @@
 #include "lower.h"
 
 #include "resnetcc_rt.h"
+#include <stdlib.h>
 
 enum { CHUNK_ROWS = 128 }; /* of A stay in L2 beside a panel */
 
@@ -20,6 +21,11 @@ IntegerProduct integer_product(const Node *n) {
 
 /* ==== plans ==== */
 
+/* An element of B or its zero point as s8. */
+static int32_t as_signed(const Value *v, int64_t i) {
+  return (int32_t)get_number(v->type, v->data, i).i - (v->type == T_U8 ? 128 : 0);
+}
+
 /* Is every zero point of B, as s8, 0? */
 static bool is_centred(const Node *n) {
   const Value *z = has_input(n, 3) ? n->in[3] : NULL;
@@ -30,11 +36,23 @@ static bool is_centred(const Node *n) {
   return z->data;
 }
 
+/* As s8, do the magnitudes of elements 0 and 1, 2 and 3 ... of each column sum to 128 at most? */
+static bool has_small_pairs(const Node *n, const IntegerProduct *s) {
+  for (int64_t j = 0; j < s->p.cols; j++)
+    for (int64_t k = 0; k < s->p.inner; k += 2) {
+      int64_t at = k * s->p.b.row + j * s->p.b.col;
+      int32_t a = as_signed(n->in[1], at), b = k + 1 < s->p.inner ? as_signed(n->in[1], at + s->p.b.row) : 0;
+      if (abs(a) + abs(b) > 128) return false;
+    }
+  return true;
+}
+
 /* The sums stay in registers with the factors of a step: a vector of B for each vector of columns and one of A, or two of each
  * in 16 bits and what pmaddwd leaves; and, for zero points of B, the sums of A's rows. A single row hides the latency of sums. */
 static void choose_tile(const Target *t, const IntegerProduct *s, PanelsPlan *p) {
   bool fours = t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI);
-  int uw = (int)size_min(t->regs == 32 ? 6 : 4, size_max(s->p.rows, 1)), own = fours ? 1 : 2, spare = fours ? 1 : 4;
+  int uw = (int)size_min(t->regs == 32 ? 6 : 4, size_max(s->p.rows, 1)), own = fours || p->small ? 1 : 2;
+  int spare = fours ? 1 : p->small ? 3 : 4;
   int nb = (t->regs - spare - (p->zeros ? uw : 0)) / (uw + own);
   if (uw == 1) nb = t->regs == 32 ? 8 : 4;
   p->uw = uw;
@@ -48,6 +66,7 @@ void plans_integers(const Build *b, const Node *n, Plans *list) {
   IntegerProduct s = integer_product(n);
   PanelsPlan *p = &plans_add(list)->panels;
   p->zeros = !is_centred(n);
+  p->small = has_small_pairs(n, &s);
   choose_tile(b->target, &s, p);
 }
 
@@ -76,11 +95,6 @@ bool alike_integers(const Node *a, const Node *b) {
   const Value *x = has_input(a, 3) ? a->in[3] : NULL, *y = has_input(b, 3) ? b->in[3] : NULL;
   if (a->in[1]->type != b->in[1]->type || a->plan->panels.nb != b->plan->panels.nb || !x != !y) return false;
   return !x || (value_bytes(x) == value_bytes(y) && same_bytes(x->data, y->data, value_bytes(x)));
-}
-
-/* An element of B or its zero point as s8. */
-static int32_t as_signed(const Value *v, int64_t i) {
-  return (int32_t)get_number(v->type, v->data, i).i - (v->type == T_U8 ? 128 : 0);
 }
 
 /* Column j of B, the c-th of a panel of so many. */

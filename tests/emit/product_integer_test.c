@@ -68,6 +68,18 @@ static void extreme_factors(void **state) {
   }
 }
 
+/* Pairs of products that fit 16 bits, to the last bit, and such that do not. */
+static void small_weights(void **state) {
+  (void)state;
+  static const char *const weights[] = {"splat 64", "splat -64", "splat 65", "random 1 -64 65", "{-128, 0, 127, 1, 0, -128, 1, 127}"};
+  for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
+    char text[256];
+    int k = i == 4 ? 8 : 70, n = i == 4 ? 1 : 19;
+    snprintf(text, sizeof text, "graph p\ninput a u8 [3,%d]\nconst b i8 [%d,%d] = %s\ny = MatMulInteger(a, b)\noutput y\n", k, k, n, weights[i]);
+    check_integers(text, 254, 256);
+  }
+}
+
 /* Vectors, batches that broadcast, more rows than a task takes with a panel, a classifier. */
 static void shapes(void **state) {
   (void)state;
@@ -86,6 +98,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(random_products),
     cmocka_unit_test(extreme_factors),
+    cmocka_unit_test(small_weights),
     cmocka_unit_test(shapes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
