@@ -5,6 +5,7 @@ const Pass pass_list[] = {
   /* The witness looks first at what quant leaves: integers are a definition of their own, a step from fp32 now and then. */
   {'s', "shape", "types and shapes of all values; arithmetic on shapes done", pass_shape, NULL, false},
   {'n', "precision", "floats of 16 bits at the interface alone, f32 between", pass_precision, NULL, false},
+  {'z', "prepare", "quantised graphs in one form: activations of u8, weights of s8, no move between operator and scale", pass_prepare, NULL, false},
   {'q', "quant", "what is dequantised, computed and quantised again is computed of the integers", pass_quant, NULL, true},
   {'f', "fold", "constants computed; identities, duplicates and dead code removed", pass_fold, NULL, true},
   {'b', "batch", "images are independent: 1 for the batch symbol", pass_batch, NULL, true},

@@ -20,6 +20,7 @@ enum {
 
 typedef struct Fold {
   Graph *g;
+  bool keep_dequantized; /* what a DequantizeLinear makes of constants is not computed */
   Value **forward; /* by id: the value that stands for it; NULL: not looked at yet */
   int n_forward;
   Map nodes, constants;
@@ -395,7 +396,8 @@ static void fold_node(Fold *f, Node *n) {
     n->dead = true;
     return;
   }
-  if (n->n_step == 0 && can_evaluate(f->g, n)) {
+  bool kept = f->keep_dequantized && n->op == OP_DequantizeLinear;
+  if (n->n_step == 0 && !kept && can_evaluate(f->g, n)) {
     evaluate(f->g, n);
     n->dead = true;
     return;
@@ -447,15 +449,18 @@ void remove_dead(Graph *g) {
   graph_compact(g);
 }
 
-void pass_fold(Graph *g) {
+static void fold_graph(Graph *g, bool keep_dequantized) {
   graph_compact(g);
   graph_count_uses(g);
   measure_model(g);
   int room = g->n_value + 3 * g->n_node; /* a rule makes at most three constants */
-  Fold f = {.g = g, .n_forward = room + g->n_output};
+  Fold f = {.g = g, .keep_dequantized = keep_dequantized, .n_forward = room + g->n_output};
   f.forward = alloc_n(g->cx, (size_t)f.n_forward, sizeof *f.forward);
   int n_node = g->n_node;
   for (int i = 0; i < n_node; i++) fold_node(&f, g->node[i]);
   for (int i = 0; i < g->n_output; i++) fix_output(&f, i);
   remove_dead(g);
 }
+
+void pass_fold(Graph *g) { fold_graph(g, false); }
+void fold_but_dequantized(Graph *g) { fold_graph(g, true); }

@@ -7,6 +7,7 @@
 /* ==== the passes, in their order; the table of compiler/README.md says what each needs ==== */
 
 void pass_precision(Graph *g);   /* precision.c: floats of 16 bits at the interface alone */
+void pass_prepare(Graph *g);     /* quant_prepare.c: quantised graphs in the form that quant looks for */
 void pass_quant(Graph *g);       /* quant.c: operators between DequantizeLinear and QuantizeLinear work on integers */
 void pass_fold(Graph *g);        /* fold.c: constants, identities, common subexpressions, dead code; also after others */
 void pass_batch(Graph *g);       /* batch.c: checks that images are independent, puts 1 for the batch symbol */
@@ -26,6 +27,7 @@ void pass_stem(Graph *g);        /* stem.c: convolutions of few channels and str
 /* ==== parts of passes ==== */
 
 void remove_dead(Graph *g); /* fold.c: dead code alone */
+void fold_but_dequantized(Graph *g); /* the same as pass_fold, but a DequantizeLinear of constants stays, if not by blocks */
 
 /* resample.c: a Resize, the current node of a walk, becomes Resamples; false: what it needs is not known. */
 bool resize_as_resamples(Graph *g, Node *n);
@@ -60,15 +62,29 @@ typedef struct QuantSite {
 bool uniform_of(const Node *n, Uniform *u);
 /* The DequantizeLinear that makes v; NULL: it is made otherwise. v may be NULL. */
 Node *dequantized(const Value *v);
+/* The bounds, if there are any, as n's last step. */
+void quant_bound(const QuantSite *s, Node *n);
 /* n, of integers, with the bounds as its last step, takes the place of all from the operator to the QuantizeLinear. */
 void quant_finish(const QuantSite *s, Node *n);
 
+void signs_of_kernels(Graph *g); /* quant_sign.c: activations of u8, weights of s8; each DequantizeLinear has one reader */
 /* quant_why.c: lists in g->in_fp32 the operators of a quantised network that no rewrite took, and why. */
 void list_floats(Graph *g);
 
 /* Each makes an integer node before the current one of a walk; false: the operands have another form. */
 bool quant_conv(const QuantSite *s);
 bool quant_add(const QuantSite *s);
+bool quant_mul(const QuantSite *s);
+bool quant_global_pool(const QuantSite *s);
+bool quant_reduce_mean(const QuantSite *s);
+bool quant_average_pool(const QuantSite *s);
+bool quant_move(const QuantSite *s); /* of any operator that only moves or compares elements */
+bool quant_function(const QuantSite *s); /* quant_table.c: of any operators on one number, whoever else reads them */
+
+/* quant_table.c: before the current node, v, an 8-bit number dequantised, quantised as the site says. */
+Value *lookup_before(const QuantSite *s, const Value *v);
+/* n, a Pointwise made for a site, becomes a table where all that it reads follows from one number. */
+void compose_table(Graph *g, Node *n);
 /* The same for an operator whose result is wanted in fp32: integer sums times a scale take n's place. */
 bool quant_conv_value(Graph *g, Node *n);
 
@@ -120,6 +136,9 @@ typedef struct Forms {
 Forms forms_new(const Graph *g);
 Value *form_of(const Forms *f, const Value *v); /* NULL: there is none yet */
 void form_set(const Forms *f, const Value *v, Value *form);
+/* Which inputs of n hold what its results are made of, a bit each (UINT32_MAX: all), if n does nothing but move elements, or choose
+ * by their order; else 0. */
+unsigned data_inputs(const Node *n);
 /* n's window over H and W as attributes, from which it can be inferred. */
 void set_window(Graph *g, Node *n, const Window *k);
 
