@@ -142,7 +142,7 @@ static void print_range(int least, int most) {
 
 static void print_types(unsigned types) {
   const char *between = " ";
-  for (Type t = T_NONE; t <= T_BF16; t++) {
+  for (Type t = T_NONE; t <= T_I4; t++) {
     if (!(types & 1u << t)) continue;
     printf("%s%s", between, type_name(t));
     between = ", ";
@@ -168,7 +168,7 @@ static void print_operator_table(const CommandLine *line) {
   for (const OpInfo *op = op_info + 1; op < op_info + OP_COUNT; op++) {
     if (strcmp(op->domain, "rcc") == 0) continue; /* resnetcc's own */
     bool blocks = strcmp(op->domain, "com.microsoft.nchwc") == 0;
-    printf("| %s%s%s | %d ", op->domain, *op->domain ? "." : "", op->name + (blocks ? strlen("Nchwc") : 0), op->since);
+    printf("| %s%s%s | %d ", op->domain, *op->domain ? "." : "", op_called(op) + (blocks ? strlen("Nchwc") : 0), op->since);
     if (op->until) printf("to %d |", op->until);
     else printf("on |");
     print_range(op->min_in, op->max_in);

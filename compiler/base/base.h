@@ -189,7 +189,8 @@ void set_join(int *up, int i, int with);    /* i's set becomes part of the other
 
 typedef enum Type {
   T_NONE = 0, T_F32 = 1, T_U8 = 2, T_I8 = 3, T_U16 = 4, T_I16 = 5, T_I32 = 6, T_I64 = 7, T_STRING = 8,
-  T_BOOL = 9, T_F16 = 10, T_F64 = 11, T_U32 = 12, T_U64 = 13, T_BF16 = 16
+  T_BOOL = 9, T_F16 = 10, T_F64 = 11, T_U32 = 12, T_U64 = 13, T_BF16 = 16,
+  T_U4 = 21, T_I4 = 22 /* constants that are dequantised; a byte for each */
 } Type;
 
 size_t type_size(Type t);        /* bytes an element; 0: not a type that resnetcc stores */

@@ -12,7 +12,7 @@ typedef struct TypeInfo {
   bool is_float, is_int;
 } TypeInfo;
 
-static const TypeInfo type_info[T_BF16 + 1] = {
+static const TypeInfo type_info[] = {
   [T_NONE] = {"none", 0, false, false},
   [T_F32] = {"f32", 4, true, false},
   [T_U8] = {"u8", 1, false, true},
@@ -28,6 +28,11 @@ static const TypeInfo type_info[T_BF16 + 1] = {
   [T_U32] = {"u32", 4, false, true},
   [T_U64] = {"u64", 8, false, true},
   [T_BF16] = {"bf16", 2, true, false},
+  [T_U4] = {"u4", 1, false, true},
+  [T_I4] = {"i4", 1, false, true},
+  [17] = {"f8e4m3fn", 0, true, false}, [18] = {"f8e4m3fnuz", 0, true, false}, [19] = {"f8e5m2", 0, true, false},
+  [20] = {"f8e5m2fnuz", 0, true, false}, [23] = {"f4e2m1", 0, true, false}, [24] = {"f8e8m0", 0, true, false},
+  [25] = {"u2", 0, false, true}, [26] = {"i2", 0, false, true},
 };
 
 /* A type is a number of the model, so it may be any. */
@@ -53,7 +58,7 @@ bool type_is_int(Type t) {
 }
 
 bool type_is_unsigned(Type t) {
-  return t == T_U8 || t == T_U16 || t == T_U32 || t == T_U64;
+  return t == T_U8 || t == T_U16 || t == T_U32 || t == T_U64 || t == T_U4;
 }
 
 bool type_is_signed(Type t) {
@@ -64,13 +69,11 @@ bool type_is_half(Type t) {
   return t == T_F16 || t == T_BF16;
 }
 
-int64_t type_lowest(Type t) {
-  return type_is_unsigned(t) ? 0 : -(INT64_C(1) << (8 * type_size(t) - 1));
-}
+static int type_bits(Type t) { return t == T_U4 || t == T_I4 ? 4 : 8 * (int)type_size(t); }
 
-int64_t type_highest(Type t) {
-  return (INT64_C(1) << (8 * type_size(t) - type_is_signed(t))) - 1;
-}
+int64_t type_lowest(Type t) { return type_is_unsigned(t) ? 0 : -(INT64_C(1) << (type_bits(t) - 1)); }
+
+int64_t type_highest(Type t) { return (INT64_C(1) << (type_bits(t) - type_is_signed(t))) - 1; }
 
 /* ---- floats of 16 bits: 1 sign bit, e exponent bits, m mantissa bits (IEEE 754, 3.4) ---- */
 
@@ -115,12 +118,12 @@ Number get_number(Type t, const void *data, int64_t i) {
     case T_F64: return (Number){.f = ((const double *)data)[i]};
     case T_F16: return (Number){.f = decode_half(((const uint16_t *)data)[i])};
     case T_BF16: return (Number){.f = decode_bfloat(((const uint16_t *)data)[i])};
-    case T_I8: return (Number){.i = ((const int8_t *)data)[i]};
+    case T_I8: case T_I4: return (Number){.i = ((const int8_t *)data)[i]};
     case T_I16: return (Number){.i = ((const int16_t *)data)[i]};
     case T_I32: return (Number){.i = ((const int32_t *)data)[i]};
     case T_I64: return (Number){.i = ((const int64_t *)data)[i]};
     case T_BOOL: return (Number){.i = ((const uint8_t *)data)[i] != 0};
-    case T_U8: return (Number){.u = ((const uint8_t *)data)[i]};
+    case T_U8: case T_U4: return (Number){.u = ((const uint8_t *)data)[i]};
     case T_U16: return (Number){.u = ((const uint16_t *)data)[i]};
     case T_U32: return (Number){.u = ((const uint32_t *)data)[i]};
     case T_U64: return (Number){.u = ((const uint64_t *)data)[i]};
@@ -136,7 +139,7 @@ void put_number(Type t, void *data, int64_t i, Number v) {
     case T_F64: ((double *)data)[i] = v.f; return;
     case T_F16: ((uint16_t *)data)[i] = encode_float(v.f, 5, 10); return;
     case T_BF16: ((uint16_t *)data)[i] = encode_float(v.f, 8, 7); return;
-    case T_U8: case T_I8: case T_BOOL: ((uint8_t *)data)[i] = (uint8_t)v.u; return;
+    case T_U8: case T_I8: case T_BOOL: case T_U4: case T_I4: ((uint8_t *)data)[i] = (uint8_t)v.u; return;
     case T_U16: case T_I16: ((uint16_t *)data)[i] = (uint16_t)v.u; return;
     case T_U32: case T_I32: ((uint32_t *)data)[i] = (uint32_t)v.u; return;
     case T_U64: case T_I64: ((uint64_t *)data)[i] = v.u; return;

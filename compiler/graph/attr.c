@@ -72,6 +72,7 @@ static const struct Row {
   {"num_groups", A_INT, OP_NONE},
   {"num_outputs", A_INT, OP_NONE},
   {"num_scan_inputs", A_INT, OP_NONE},
+  {"opset", A_INT, OP_NONE},
   {"output_dtype", A_INT, OP_NONE},
   {"output_padding", A_INTS, OP_NONE},
   {"output_shape", A_INTS, OP_NONE},

@@ -14,6 +14,7 @@ enum {
   UNSIGNED = BIT(T_U8) | BIT(T_U16) | BIT(T_U32) | BIT(T_U64),
   SIGNED = BIT(T_I8) | BIT(T_I16) | BIT(T_I32) | BIT(T_I64),
   NUMBERS = FLOATS | SIGNED | UNSIGNED,
+  BYTES = BIT(T_U8) | BIT(T_I8),
   ANY = NUMBERS | BIT(T_BOOL),
 };
 
@@ -57,7 +58,7 @@ const char *input_name(const Options *opt) { return opt->input && strcmp(opt->in
 _Noreturn void fail_at(Graph *g, const Node *n, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
-  fail_node(g->cx, n->name, op_info[n->op].name, fmt, args);
+  fail_node(g->cx, n->name, op_called(&op_info[n->op]), fmt, args);
 }
 
 /* ---- construction ---- */
@@ -277,9 +278,13 @@ static bool is_of_domain(const OpInfo *op, const char *domain) {
   return !domain || strcmp(op->domain, domain) == 0 || (op->also && strcmp(op->also, domain) == 0);
 }
 
+const char *op_called(const OpInfo *op) { return op->called ? op->called : op->name; }
+
 Op op_find(const char *domain, const char *name) {
   if (domain && strcmp(domain, "ai.onnx") == 0) domain = "";
-  for (int op = OP_NONE + 1; op < OP_COUNT; op++)
-    if (strcmp(op_info[op].name, name) == 0 && is_of_domain(&op_info[op], domain)) return op;
+  for (int op = OP_NONE + 1; op < OP_COUNT; op++) {
+    const OpInfo *info = &op_info[op];
+    if (strcmp(domain ? op_called(info) : info->name, name) == 0 && is_of_domain(info, domain)) return op;
+  }
   return OP_NONE;
 }

@@ -114,6 +114,7 @@ typedef enum Blocks { /* does it work on channels in blocks? */
 
 typedef struct OpInfo {
   const char *name, *domain;
+  const char *called;    /* by models of its domain; NULL: as here */
   const char *also;      /* another domain that has an operator of that name and meaning; NULL: none */
   int since, until;      /* versions of its domain's operator set in which import accepts it; until 0: newest */
   int min_in, max_in, min_out, max_out; /* -1: any number; arguments of steps come behind max_in */
@@ -253,7 +254,7 @@ typedef struct OpParams {
                             that of a list of scales; ReverseSequence: time; Compress: -1 for all in a row; GatherND: how many are batches */
   unsigned axes;         /* reductions: a bit for each axis that goes; normalisations: for each that statistics are taken along */
   int64_t depth;         /* Unfold, pools over frames: images of a volume; other pools: 0 */
-  int block;             /* SpaceToDepth, DepthToSpace */
+  int block;             /* SpaceToDepth, DepthToSpace; QuantizeLinear, DequantizeLinear: elements of one scale along the axis, 0: all */
   bool by_channel;       /* these: a channel's places lie beside each other, not a place's channels */
   PadMode mode;          /* Pad */
   Combine combine;       /* ScatterElements, ScatterND */
@@ -425,6 +426,7 @@ void node_mark_batched(Node *n);        /* they are if an input is; infer_node d
 /* Drops dead nodes, values that nobody reads or defines; renumbers value ids. */
 void graph_compact(Graph *g);
 int node_index(const Graph *g, const Node *n); /* during a walk, of a node that it has met */
+const char *op_called(const OpInfo *op); /* the operator's name in models */
 Op op_find(const char *domain, const char *name); /* NULL: in any domain, names being unique; OP_NONE: unknown */
 
 /* ==== copy.c ==== */

@@ -140,7 +140,7 @@ static int64_t parse_int(Parser *p) {
 
 static Type parse_type(Parser *p) {
   const char *name = parse_name(p);
-  for (int t = T_F32; t <= T_BF16; t++)
+  for (int t = T_F32; t <= T_I4; t++)
     if (strcmp(name, type_name(t)) == 0 && type_size(t)) return t;
   fail(p->cx, "line %d: \"%s\" is no type", p->line, name);
 }

@@ -201,7 +201,7 @@ int64_t onnx_opset(const Import *im, size_t n, Onnx__OperatorSetIdProto *const *
 Value *read_tensor(Context *cx, Graph *g, const Onnx__TensorProto *t, const char *name, const char *folder);
 Value *read_sparse_tensor(Context *cx, Graph *g, const Onnx__SparseTensorProto *s, const char *name,
                           const char *folder);
-/* An ONNX type as one of the graph; fails where it is none. */
+/* An ONNX type as one of the graph that others may have than constants; fails where it is none. */
 Type stored_type(Context *cx, int onnx_type, const char *what, const char *name);
 /* NULL: it is not that of a tensor, or there is none. */
 const Onnx__TypeProto__Tensor *tensor_type(const Onnx__TypeProto *t);

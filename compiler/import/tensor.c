@@ -20,9 +20,12 @@ static const char *onnx_type_name(int type) {
   return v ? v->name : "unknown";
 }
 
+/* Two numbers a byte. */
+static bool is_packed(Type t) { return t == T_U4 || t == T_I4; }
+
 Type stored_type(Context *cx, int onnx_type, const char *what, const char *name) {
   Type type = (Type)onnx_type;
-  if (type_size(type) == 0)
+  if (type_size(type) == 0 || is_packed(type))
     fail(cx, "%s \"%s\" has elements of an unsupported type, %d (%s)", what, name, onnx_type,
          onnx_type_name(onnx_type));
   return type;
@@ -256,16 +259,29 @@ static void *read_elements(Graph *g, const Onnx__TensorProto *t, Type type, int6
 
 /* ---- tensors ---- */
 
+/* A byte for each of what is packed two a byte, the first in the low bits. */
+static void *unpacked(Context *cx, const uint8_t *from, Type type, int64_t count) {
+  uint8_t *to = alloc(cx, (size_t)count + 1);
+  for (int64_t i = 0; i < count; i++) {
+    int four = from[i / 2] >> (i % 2 ? 4 : 0) & 15;
+    to[i] = (uint8_t)(type == T_I4 && four > 7 ? four - 16 : four);
+  }
+  return to;
+}
+
 /* Any byte but 0 means true; as a C bool it must be 1. */
 static void normalize_bools(uint8_t *data, int64_t count) {
   for (int64_t i = 0; i < count; i++) data[i] = data[i] != 0;
 }
 
 Value *read_tensor(Context *cx, Graph *g, const Onnx__TensorProto *t, const char *name, const char *folder) {
-  Type type = stored_type(cx, t->data_type, "tensor", name);
+  Type type = (Type)t->data_type;
+  if (!is_packed(type)) type = stored_type(cx, t->data_type, "tensor", name);
   Shape shape = read_dims(cx, t->n_dims, t->dims, name);
   int64_t count = shape_count(&shape);
-  void *data = read_elements(g, t, type, count, name, folder);
+  bool packed = is_packed(type);
+  void *data = read_elements(g, t, packed ? T_U8 : type, packed ? size_ceiling(count, 2) : count, name, folder);
+  if (packed && data) data = unpacked(cx, data, type, count);
   if (!data) data = alloc(cx, 1); /* no elements; but a constant has data */
   if (type == T_BOOL) normalize_bools(data, count);
   return value_const(g, name, type, shape, data);

@@ -396,7 +396,7 @@ static void fold_node(Fold *f, Node *n) {
     n->dead = true;
     return;
   }
-  bool kept = f->keep_dequantized && n->op == OP_DequantizeLinear;
+  bool kept = f->keep_dequantized && n->op == OP_DequantizeLinear && !n->p.block;
   if (n->n_step == 0 && !kept && can_evaluate(f->g, n)) {
     evaluate(f->g, n);
     n->dead = true;

@@ -9,6 +9,7 @@ static void widen_casts(Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
     Node *n = g->node[i];
     if (n->op == OP_Cast && type_is_half(n->out[0]->type)) attr_set_int(g, n, "to", T_F32);
+    if (n->op == OP_DequantizeLinear && type_is_half(n->out[0]->type)) attr_remove(n, "output_dtype");
     if (n->op == OP_EyeLike && type_is_half(n->out[0]->type)) attr_set_int(g, n, "dtype", T_F32);
     for (int k = 0; k < n->n_step; k++)
       if (type_is_half(n->step[k].type)) n->step[k].type = T_F32;

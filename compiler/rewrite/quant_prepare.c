@@ -1,6 +1,7 @@
 /* quant_prepare.c: quantised graphs in the one form that the pass quant looks for. Exporters put QuantizeLinear and
  * DequantizeLinear (Q and DQ) where their tool happened to cut; values do not change here.
  *
+ *   what has parameters for blocks has them for each element, constants of 4 bits have 8
  *   constants are folded, but not DQ of constants: q - DQ stays readable
  *   x - move - Q                 x - Q - move        of an x that nobody else reads, so that the operator that makes x ends in Q
  *   Concat(a, b) - Q             Concat(Q(a), Q(b))
@@ -29,6 +30,38 @@ static void walk_over(Graph *g, void (*change)(Graph *g, Node *n)) {
   graph_compact(g);
 }
 
+/* ==== forms of Q and DQ ==== */
+
+/* A constant of 4 bits, which has a byte for each number, is one of 8. */
+static void use_bytes(Graph *g, Node *n, int i) {
+  const Value *v = i < n->n_in ? n->in[i] : NULL;
+  if (!v || !v->data || (v->type != T_I4 && v->type != T_U4)) return;
+  node_set_input(g, n, i, value_const(g, v->name, v->type == T_I4 ? T_I8 : T_U8, v->shape, v->data));
+}
+
+static void widen_fours(Graph *g, Node *n) {
+  if (n->op != OP_DequantizeLinear) return;
+  use_bytes(g, n, 0);
+  use_bytes(g, n, 2);
+}
+
+/* Input i of n, of which each element is for a block, with one for each element instead. */
+static void spread_input(Graph *g, Node *n, int i) {
+  int64_t count = n->in[0]->shape.d[n->p.axis], *index = alloc_n(g->cx, (size_t)count, sizeof *index);
+  for (int64_t k = 0; k < count; k++) index[k] = k / n->p.block;
+  Node *gather = walk_before(g, OP_Gather, n->name, 2, (Value *[]){n->in[i], value_const_i64(g, "block", (int)count, index)}, 1);
+  attr_set_int(g, gather, "axis", n->p.axis);
+  node_set_input(g, n, i, new_result(g, gather));
+}
+
+/* Kernels know no blocks of more than one. */
+static void spread_blocks(Graph *g, Node *n) {
+  if (op_info[n->op].family != FAMILY_SCALE || n->p.block < 2) return;
+  for (int i = 1; i < 3 && has_input(n, i); i++) spread_input(g, n, i);
+  attr_set_int(g, n, "block_size", 1);
+  infer_node(g, n);
+}
+
 /* ==== a DQ for each reader ==== */
 
 static void copy_attributes(Graph *g, Node *to, const Node *from) {
@@ -50,20 +83,6 @@ static void own_dequantized(Graph *g) {
 }
 
 /* ==== moves ==== */
-
-unsigned data_inputs(const Node *n) {
-  switch (n->op) {
-  case OP_Identity: case OP_Transpose: case OP_Reshape: case OP_Flatten: case OP_Squeeze: case OP_Unsqueeze: case OP_Slice:
-  case OP_Split: case OP_Expand: case OP_Tile: case OP_Gather: case OP_GatherElements: case OP_GatherND:
-  case OP_ReverseSequence: case OP_Compress: case OP_SpaceToDepth: case OP_DepthToSpace: return 1;
-  case OP_MaxPool: return n->n_out == 1 || !n->out[1];
-  case OP_Resize: return n->p.resize.interpolation == INTERPOLATE_NEAREST && n->p.resize.coordinates != COORDINATES_TF_CROP_AND_RESIZE;
-  case OP_Pad: return n->p.mode == PAD_CONSTANT ? 1 | 1 << 2 : 1;
-  case OP_Clip: return 1 | 1 << 1 | 1 << 2;
-  case OP_Concat: return n->n_in < 32 ? (1u << n->n_in) - 1 : UINT32_MAX;
-  default: return 0;
-  }
-}
 
 /* Are the elements of n's one result those of its first input, so that a function that grows can stand before it as well? */
 static bool picks(const Node *n) { return n->op != OP_Concat && n->op != OP_Split && data_inputs(n) == 1; }
@@ -104,7 +123,7 @@ static void set_fill(Graph *g, Node *n, Value *fill) {
 }
 
 /* Has dq a list of scales along an axis that n only moves? */
-static bool turns_axis(const Node *n, const Node *dq) { return n->op == OP_Transpose && dq->in[1]->shape.rank == 1; }
+static bool turns_axis(const Node *n, const Node *dq) { return n->op == OP_Transpose && !dq->p.block; }
 
 /* Can n work on the integers of which dq, which it reads, makes numbers? Then a Pad fills with one. */
 static bool sinks_into(Graph *g, Node *n, const Node *dq) {
@@ -253,7 +272,9 @@ static void drop_pair(Graph *g, Node *n) {
 
 void pass_prepare(Graph *g) {
   if (!is_quantized(g)) return;
+  walk_over(g, widen_fours);
   fold_but_dequantized(g);
+  walk_over(g, spread_blocks);
   walk_over(g, clip_before);
   walk_over(g, sink);
   rise_all(g);

@@ -66,3 +66,17 @@ void set_window(Graph *g, Node *n, const Window *k) {
   attr_set_ints(g, n, "pads", 4, (int64_t[]){k->top, k->left, k->bottom, k->right});
   attr_remove(n, "auto_pad");
 }
+
+unsigned data_inputs(const Node *n) {
+  switch (n->op) {
+  case OP_Identity: case OP_Transpose: case OP_Reshape: case OP_Flatten: case OP_Squeeze: case OP_Unsqueeze: case OP_Slice:
+  case OP_Split: case OP_Expand: case OP_Tile: case OP_Gather: case OP_GatherElements: case OP_GatherND:
+  case OP_ReverseSequence: case OP_Compress: case OP_SpaceToDepth: case OP_DepthToSpace: return 1;
+  case OP_MaxPool: return n->n_out == 1 || !n->out[1];
+  case OP_Resize: return n->p.resize.interpolation == INTERPOLATE_NEAREST && n->p.resize.coordinates != COORDINATES_TF_CROP_AND_RESIZE;
+  case OP_Pad: return n->p.mode == PAD_CONSTANT ? 1 | 1 << 2 : 1;
+  case OP_Clip: return 1 | 1 << 1 | 1 << 2;
+  case OP_Concat: return n->n_in < 32 ? (1u << n->n_in) - 1 : UINT32_MAX;
+  default: return 0;
+  }
+}

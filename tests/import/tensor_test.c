@@ -174,6 +174,21 @@ static void numbers_that_are_too_large(void **state) {
   check_element(T_BOOL, INT32S, 256, (uint8_t[]){1});
 }
 
+/* The first number is in the low bits; each gets a byte. */
+static void numbers_of_4_bits(void **state) {
+  (void)state;
+  Buffer t = tensor(T_I4, 3);
+  put_bytes(&t, RAW, "\x8f\xf7", 2);
+  check_tensor(t, T_I4, (int8_t[]){-1, -8, 7}, 3);
+  t = tensor(T_U4, 3);
+  put_packed(&t, INT32S, 2, (int64_t[]){0x8f, 7});
+  check_tensor(t, T_U4, (uint8_t[]){15, 8, 7}, 3);
+  t = tensor(T_I4, 3);
+  put_bytes(&t, RAW, "123", 3);
+  check_bad_tensor(t, "test: tensor \"t\" has 3 bytes of data, its shape needs 2");
+  check_tensor(tensor(T_I4, 0), T_I4, "", 0);
+}
+
 static void shapes_that_are_none(void **state) {
   (void)state;
   Buffer t = tensor(T_F32, 2);
@@ -191,7 +206,7 @@ static void types_that_are_not_stored(void **state) {
   (void)state;
   check_bad_tensor(tensor(8, 1), "test: tensor \"t\" has elements of an unsupported type, 8 (STRING)");
   check_bad_tensor(tensor(14, 1), "test: tensor \"t\" has elements of an unsupported type, 14 (COMPLEX64)");
-  check_bad_tensor(tensor(22, 1), "test: tensor \"t\" has elements of an unsupported type, 22 (INT4)");
+  check_bad_tensor(tensor(17, 1), "test: tensor \"t\" has elements of an unsupported type, 17 (FLOAT8E4M3FN)");
   check_bad_tensor(tensor(-1, 1), "test: tensor \"t\" has elements of an unsupported type, -1 (unknown)");
   Buffer segment = tensor(1, 1), range = {0};
   put_message(&segment, 3, &range);
@@ -445,6 +460,7 @@ int main(void) {
     cmocka_unit_test(elements_that_do_not_fit_the_shape),
     cmocka_unit_test(elements_in_one_field),
     cmocka_unit_test(numbers_that_are_too_large),
+    cmocka_unit_test(numbers_of_4_bits),
     cmocka_unit_test(shapes_that_are_none),
     cmocka_unit_test(types_that_are_not_stored),
     cmocka_unit_test(floats_of_16_bits_stay),

@@ -88,6 +88,9 @@ static void activations_have_one_form(void **state) {
   check(13, "const b 1 = 2\ny = BiasGelu(x, b) domain:com.microsoft",
         "const b f32 [1] = {2}\ny.biased = Add(x, b)\ny = Gelu(y.biased)\n");
   check(13, "y = QuickGelu(x) domain:com.microsoft", "y = Swish(x) alpha=1.702\n");
+  /* Those that the graph calls otherwise, for it has steps of that name. */
+  check(13, "y = QLinearAdd(x, x) domain:com.microsoft", "y = QuantizedAdd(x, x)\n");
+  check(13, "y = DequantizeLinear(x, x) domain:com.microsoft", "y = DequantizeLinear(x, x)\n");
 }
 
 static void dropout_keeps_everything(void **state) {

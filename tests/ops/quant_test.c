@@ -1,5 +1,5 @@
 /* quant_test.c: the definition of quantised arithmetic against values worked out by hand: ties, the ends of the range, NaN. */
-#include "fixture.h"
+#include "infer_fixture.h"
 
 #include <math.h>
 
@@ -94,6 +94,47 @@ static void scales_may_stand_along_an_axis(void **state) {
                   (int64_t[]){0, 1});
 }
 
+static void types_and_shapes(void **state) {
+  (void)state;
+  static const Row rows[] = {
+    {"input x f32 [2,3]\nconst s f32 [] = {1}\ny = QuantizeLinear(x, s)", "u8 [2,3]"},
+    {"input x f16 [2,3]\nconst s f16 [1] = {1}\ny = QuantizeLinear(x, s) output_dtype=4 axis=7", "u16 [2,3]"},
+    {"input x i8 [2,3]\nconst s bf16 [3] = {1, 2, 3}\ny = DequantizeLinear(x, s) axis=-1", "bf16 [2,3]"},
+    {"input x i8 [2,3]\nconst s f32 [] = {1}\ny = DequantizeLinear(x, s) output_dtype=10", "f16 [2,3]"},
+    {"input x i8 [2,5]\nconst s f32 [2,2] = {1, 2, 3, 4}\ny = DequantizeLinear(x, s) block_size=3", "f32 [2,5]"},
+    {"input x u8 [2,3]\nconst s f32 [] = {1}\nconst z u8 [] = {0}\nconst w u8 [3,4] = splat 1\n"
+     "y = QLinearMatMul(x, s, z, w, s, z, s, z)", "u8 [2,4]"},
+  };
+  EXPECT_SHAPES(rows);
+}
+
+static void refused_forms(void **state) {
+  (void)state;
+#define X "input x u8 [2,3]\nconst one f32 [] = {1}\nconst z u8 [] = {0}\n"
+  static const Row rows[] = {
+    {X "const s f32 [] = {0}\ny = DequantizeLinear(x, s)", "DequantizeLinear): a scale is 0: it must be positive and finite"},
+    {X "const s f16 [3] = {1, inf, 2}\ny = DequantizeLinear(x, s)", "DequantizeLinear): a scale is inf: it must be positive and finite"},
+    {X "const s f32 [2] = {1, 2}\ny = DequantizeLinear(x, s)",
+     "DequantizeLinear): input 1 has 2 elements, axis 1 of input 0 has 3"},
+    {X "const s f32 [3] = {1, 2, 3}\ny = DequantizeLinear(x, s, z)", "DequantizeLinear): scale and zero point have different shapes"},
+    {X "const s f32 [2] = {1, 2}\ny = DequantizeLinear(x, s) block_size=2",
+     "DequantizeLinear): input 1 is [2], blocks of 2 along axis 1 need [2,2]"},
+    {X "y = DequantizeLinear(x, one) block_size=-2", "DequantizeLinear): attribute block_size -2 is out of range"},
+    {X "y = DequantizeLinear(x, one) output_dtype=11", "DequantizeLinear): dequantising to f64 is not supported"},
+    {X "f = DequantizeLinear(x, one)\ny = QuantizeLinear(f, one) output_dtype=17", "QuantizeLinear): quantising to f8e4m3fn is not supported"},
+    {X "f = DequantizeLinear(x, one)\nconst z4 i4 [] = {0}\ny = QuantizeLinear(f, one, z4)", "QuantizeLinear): quantising to i4 is not supported"},
+    {"input x u8 [N,4]\nconst s f32 [2,4] = splat 1\ny = DequantizeLinear(x, s) block_size=2 axis=0",
+     "DequantizeLinear): blocks along the batch are not supported"},
+    {X "const s f32 [3,2] = splat 1\ny = QLinearMatMul(x, s, z, x, s, z, one, z)",
+     "QLinearMatMul): parameters of shape [3,2] stand along several axes"},
+    {X "y = QuantizedAdd(x, one, z, x)", "QLinearAdd): input 4 is missing"},
+    {X "y = QLinearConcat(one, z, x, one)", "QLinearConcat): its inputs are not three for each tensor that is joined"},
+    {"input x f32 [0]\ny = DynamicQuantizeLinear(x)", "DynamicQuantizeLinear): an empty tensor has no range"},
+  };
+#undef X
+  EXPECT_ERRORS(rows);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(quantizing_rounds_half_to_even_and_stops_at_the_ends),
@@ -103,6 +144,8 @@ int main(void) {
     cmocka_unit_test(integer_convolutions_take_off_the_zero_points),
     cmocka_unit_test(integer_products_take_off_the_zero_points),
     cmocka_unit_test(scales_may_stand_along_an_axis),
+    cmocka_unit_test(types_and_shapes),
+    cmocka_unit_test(refused_forms),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,6 +61,19 @@ static void constants(void **state) {
   leaves("graph q\ninput x f32 [3]\ny = Relu(x)\noutput y\n", "Relu");
 }
 
+/* Scales for blocks become scales for elements; of constants, fp32. */
+static void blocks(void **state) {
+  (void)state;
+  leaves("graph q\ninput x i8 [2,3]\nconst s f32 [2,2] = {0.5, 2, 1, 4}\nconst z i8 [2,2] = {0, 1, 2, 3}\n"
+         "f = DequantizeLinear(x, s, z) axis=1 block_size=2\nt = Transpose(f) perm=[1,0]\n"
+         "q = QuantizeLinear(f, s, z) axis=1 block_size=2\noutput t\noutput q\n",
+         "Cast BitwiseXor DequantizeLinear DequantizeLinear Transpose QuantizeLinear BitwiseXor Cast");
+  leaves("graph q\ninput x f32 [2,3]\nconst w i4 [3,2] = {-8, 7, 1, 2, 3, 4}\nconst s f32 [3,1] = {0.5, 2, 1}\n"
+         "f = DequantizeLinear(w, s) axis=1 block_size=2\ny = MatMul(x, f)\noutput y\n", "MatMul");
+  leaves("graph q\ninput x f32 [2,3]\nconst w u4 [3,2] = {8, 7, 15, 2, 3, 0}\nconst s f32 [2] = {0.5, 2}\nconst z u4 [2] = {8, 0}\n"
+         "f = DequantizeLinear(w, s, z)\ny = MatMul(x, f)\noutput y\n", "DequantizeLinear MatMul");
+}
+
 static void readers(void **state) {
   (void)state;
   leaves(INPUT "f = DequantizeLinear(x, s, z)\na = Relu(f)\nb = Add(f, f)\noutput a\noutput b\n",
@@ -215,7 +228,7 @@ static void integer_convolutions(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(constants), cmocka_unit_test(readers), cmocka_unit_test(dequantized_sinks), cmocka_unit_test(axes_turn),
+    cmocka_unit_test(constants), cmocka_unit_test(blocks), cmocka_unit_test(readers), cmocka_unit_test(dequantized_sinks), cmocka_unit_test(axes_turn),
     cmocka_unit_test(quantize_rises), cmocka_unit_test(joined), cmocka_unit_test(bounds), cmocka_unit_test(pairs),
     cmocka_unit_test(activations_are_unsigned), cmocka_unit_test(zero_points), cmocka_unit_test(weights_are_signed),
     cmocka_unit_test(constants_of_both_kinds), cmocka_unit_test(integer_convolutions),
