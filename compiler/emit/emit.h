@@ -199,6 +199,10 @@ Ref window_from(Emit *e, Ref p, const Value *v, const Window *w, Ref image, Ref 
 /* The same where `vector` counts vectors of e->lanes channels, several of which may share a block of a type smaller than f32. */
 Ref place_vector(Emit *e, Ref p, const Value *v, Ref image, Ref vector, Ref row, Ref x);
 int64_t place_vector_offset(Emit *e, const Value *v, int64_t vector, int64_t row, int64_t x); /* from the first vector of a block */
+/* `count` vectors of channels that lie beside each other, as one: those from number `vector` on, rows and pixels from p, where the first
+ * vector of a block is. A block ends where they do, or they end in one. */
+Ref load_channels(Emit *e, const Value *v, Ref p, int count, int64_t vector, int64_t row, int64_t x);
+void store_channels(Emit *e, const Value *v, Ref all, Ref p, int64_t row, int64_t x); /* from number 0 on */
 
 /* ==== halo.c ==== */
 /* Fills the halo of a blocked or planar value, each task that of its share of the rows. Where a layer may be serial, to be
@@ -255,6 +259,8 @@ Ref plus_i(Emit *e, Ref x, int64_t v);        /* x + v of any integers */
 Ref from_end(Emit *e, Ref i, int64_t d);      /* i64: index i of d elements, counted from the end where it is negative */
 Ref choose(Emit *e, Ref cond, Ref a, Ref b);  /* cond ? a : b */
 Ref keep_lanes(Emit *e, Ref v, int valid, Ref otherwise); /* v's first `valid` lanes, the other's rest */
+Ref take_lanes(Emit *e, Ref v, int first, int count); /* those lanes; past the last one anything */
+Ref join_vectors(Emit *e, Ref *v, int n);           /* vectors of one type, one behind the other */
 Ref lane_of(Emit *e, Ref x, Ref i);           /* of a scalar, itself */
 Ref crossed_lanes(Emit *e, Ref v, int w);     /* lane i is v's lane i ^ w */
 /* Every lane becomes what those of its run of `run` lanes, a power of two, come to. */
@@ -326,8 +332,9 @@ Ref math_widen(Emit *e, Ref x, Type from);
 /* ==== quant.c: quantised arithmetic, as ops/quant.c defines it, on scalars and vectors of any length ==== */
 /* t: the type of the integers that are the result, or of q. zero is of that type, NULL: 0. */
 Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero);
+Ref emit_quantize_inside(Emit *e, Type t, Ref x, Ref scale, double zero); /* the zero point comes before the rounding */
 Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero);
-/* Step i of n's epilogue on results of any type: typed as step_type says before and after it. */
+/* Step i of n's epilogue on results of any type: typed as step_type says before and after it. arg: of a Lookup where its table is. */
 Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
 
 /* ==== dot.c: products of 8-bit integers, u8 by s8, four added to each lane of i32 sums ==== */
@@ -389,8 +396,8 @@ void step_pointers(Emit *e, Node *n, Ref image, Ref block, Ref row, Ref x, Ref *
 /* What makes two nodes' epilogues the same code: operators, parameters, classes and strides of the arguments; appended to
  * a kernel's key. */
 void step_key(const Node *n, Buffer *key);
-/* All steps on the vector of the result that lies `db` vectors of channels, `dy` rows and `dx` pixels from there; the first may
- * be of any type, the result is of the last step's. */
+/* All steps on the vector of the result that lies `db` vectors of channels, `dy` rows and `dx` pixels from there, or on several
+ * vectors as one, as load_channels has them; the first may be of any type, the result is of the last step's. */
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx);
 
 /* ==== copy.c: rectangular copies ==== */
@@ -492,6 +499,10 @@ bool has_code(Op op);                  /* is there an emitter? */
 void emit_pool_plain(Emit *e, Node *n);         /* pools of any type and rank */
 Ref pool_power(Emit *e, Ref x, int power);      /* |x|^power */
 Ref pool_root(Emit *e, Ref x, int power);       /* the root of that order of what is not negative */
+/* pool_bytes.c: GlobalSumPool and QuantizedAveragePool: on blocks; and what an element adds to the sum, and a mean's result. */
+void emit_pool_bytes(Emit *e, Node *n);
+Ref pool_term(Emit *e, const Node *n, Ref x);
+Ref pool_mean(Emit *e, const Node *n, Ref sum, Ref count);
 /* parts.c: the parts of a whole along axis k to their places in it, or out of it, size[i] along that axis each; NULL for a
  * part that nobody wants. For nodes of more than MAX_BOUND values. */
 enum { MAX_BOUND = 48 }; /* values of a node whose function other layers may share */

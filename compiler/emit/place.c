@@ -49,6 +49,34 @@ Ref place_vector(Emit *e, Ref p, const Value *v, Ref image, Ref vector, Ref row,
   return gep(e, p, part, bytes(v, e->lanes));
 }
 
+/* How many of `count` vectors lie beside each other, and the bytes of one. */
+static int beside(const Emit *e, const Value *v, int count) {
+  int n = vectors(e, v);
+  return n < count ? n : count;
+}
+
+static int64_t vector_size(const Emit *e, const Value *v) { return bytes(v, e->lanes); }
+
+Ref load_channels(Emit *e, const Value *v, Ref p, int count, int64_t vector, int64_t row, int64_t x) {
+  enum { MOST = 16 };
+  Ref part[MOST];
+  int each = beside(e, v, count), n = 0;
+  for (int k = 0; k < count; k += each) {
+    int64_t at = place_vector_offset(e, v, vector + k, row, x);
+    int lanes = (count - k < each ? count - k : each) * e->lanes;
+    part[n++] = take_lanes(e, load(e, vec_of(llvm_type(e, v->type), lanes), p, at, (int)vector_size(e, v)), 0, each * e->lanes);
+  }
+  return take_lanes(e, join_vectors(e, part, n), 0, count * e->lanes);
+}
+
+void store_channels(Emit *e, const Value *v, Ref all, Ref p, int64_t row, int64_t x) {
+  int count = lane_count(all) / e->lanes, each = beside(e, v, count);
+  for (int k = 0; k < count; k += each) {
+    int lanes = (count - k < each ? count - k : each) * e->lanes;
+    store(e, take_lanes(e, all, k * e->lanes, lanes), p, place_vector_offset(e, v, k, row, x), (int)vector_size(e, v));
+  }
+}
+
 int64_t place_vector_offset(Emit *e, const Value *v, int64_t vector, int64_t row, int64_t x) {
   int n = vectors(e, v);
   return place_offset(v, vector / n, row, x) + bytes(v, vector % n * e->lanes);

@@ -54,8 +54,9 @@ Ref plain_arg(Emit *e, const Value *arg, const Shape *y, Ref row, Ref col, int l
 Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int valid) {
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
-    const Shape *y = &n->out[0]->shape;
-    acc = typed_step(e, n, i, acc, s->arg < 0 ? NULL : plain_arg(e, n->in[s->arg], y, row, col, lanes, valid));
+    const Value *v = s->arg < 0 ? NULL : n->in[s->arg];
+    Ref arg = s->op == OP_Lookup ? value_ptr(e, v) : v ? plain_arg(e, v, &n->out[0]->shape, row, col, lanes, valid) : NULL;
+    acc = typed_step(e, n, i, acc, arg);
   }
   return acc;
 }

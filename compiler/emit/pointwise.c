@@ -1,6 +1,6 @@
 /* pointwise.c: elementwise nodes. Those of dense row-major tensors broadcast as ONNX says and are of any type;
- * those on channel blocks go through them by vectors of as many channels as there are floats in one, every argument blocked too
- * or one value a channel. */
+ * those on channel blocks go through them by vectors of as many channels as there are floats in one, or as many of these as the
+ * smallest type has in a block, every argument blocked too or one value a channel. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
@@ -69,6 +69,7 @@ typedef struct Operand {
   bool steps, repeats; /* in a run: an element for each of the result's; one for all */
   Ref p;               /* the first element of the run */
   Ref element;         /* the only one; NULL: there are more */
+  Ref table;           /* a Lookup's, which stands beside no element; then v is NULL */
 } Operand;
 
 typedef struct Plain {
@@ -76,6 +77,7 @@ typedef struct Plain {
   const Node *n;
   const Value *y;
   bool masked;         /* all elements are f32, and a part of a vector is moved under a mask */
+  int lanes;           /* elements of a vector: as many floats as it has, or bytes where the result has 8 bits */
   int axes;            /* of a run */
   int64_t run, rows;   /* elements of a run; runs */
   Operand *in;
@@ -94,9 +96,14 @@ static Shape operand_shape(const Node *n, int i) {
 
 static Plain plain_of(Emit *e, const Node *n) {
   Plain p = {.e = e, .n = n, .y = n->out[0], .masked = n->out[0]->type == T_F32, .run = 1};
+  p.lanes = is_8_bit(p.y->type) ? channel_block(e->t, p.y->type) : e->lanes;
   p.in = alloc_n(e->g->cx, (size_t)n->n_in, sizeof *p.in);
   for (int i = 0; i < n->n_in; i++) {
     if (!n->in[i]) continue;
+    if (is_table(n, i)) {
+      p.in[i].table = value_ptr(e, n->in[i]);
+      continue;
+    }
     p.in[i] = (Operand){.v = n->in[i], .shape = operand_shape(n, i), .steps = true, .repeats = true};
     p.masked &= n->in[i]->type == T_F32;
   }
@@ -145,7 +152,7 @@ static void point_at(Plain *p, Operand *in, Ref row) {
 
 static Ref load_operand(const Plain *p, const Operand *in, Ref i, int lanes, int valid) {
   Emit *e = p->e;
-  if (!in->v) return NULL;
+  if (!in->v) return in->table;
   if (in->element) return splat(e, in->element, lanes);
   int size = (int)type_size(in->v->type);
   return load_lanes_of(e, vec_of(llvm_type(e, in->v->type), lanes), gep(e, in->p, i, size), 0, valid, size);
@@ -170,21 +177,28 @@ static void compute_loop(const Plain *p, Ref lo, Ref hi, int lanes) {
 
 /* What is left of a run behind its last whole vector. */
 static void compute_rest(const Plain *p, Ref lo) {
-  int lanes = p->e->lanes;
-  if (p->masked) compute_run_at(p, lo, lanes, (int)(p->run % lanes));
-  else compute_loop(p, lo, const_i64(p->e, p->run), 1);
+  int lanes = p->lanes;
+  if (p->masked) {
+    compute_run_at(p, lo, lanes, (int)(p->run % lanes));
+    return;
+  }
+  int64_t rest = p->run % lanes, vectors = rest / p->e->lanes * p->e->lanes; /* of fewer elements, then one by one */
+  Ref end = const_i64(p->e, p->run - rest + vectors);
+  if (lanes > p->e->lanes && vectors > 0) compute_loop(p, lo, end, p->e->lanes);
+  if (lanes > p->e->lanes) lo = end;
+  if (rest > vectors) compute_loop(p, lo, const_i64(p->e, p->run), 1);
 }
 
 /* Piece number `piece` of the run. */
 static void compute_piece(const Plain *p, Ref piece, int64_t pieces) {
   Emit *e = p->e;
-  Ref whole = const_i64(e, p->run / e->lanes * e->lanes), from = mul_i(e, piece, PIECE), to = whole;
+  Ref whole = const_i64(e, p->run / p->lanes * p->lanes), from = mul_i(e, piece, PIECE), to = whole;
   if (pieces > 1) {
     Ref next = add_i(e, from, const_i64(e, PIECE));
     to = choose(e, LLVMBuildICmp(e->b, LLVMIntSLT, next, whole, ""), next, whole);
   }
-  if (p->run >= e->lanes) compute_loop(p, from, to, e->lanes);
-  if (p->run % e->lanes == 0) return;
+  if (p->run >= p->lanes) compute_loop(p, from, to, p->lanes);
+  if (p->run % p->lanes == 0) return;
   If last;
   if (pieces > 1) if_begin(e, &last, LLVMBuildICmp(e->b, LLVMIntEQ, piece, const_i64(e, pieces - 1), ""));
   compute_rest(p, whole);
@@ -209,7 +223,7 @@ static void emit_dense(Emit *e, const Node *n) {
   }
   p.dst = gep(e, value_ptr(e, p.y), row, p.run * (int64_t)type_size(p.y->type));
   for (int i = 0; i < n->n_in; i++) {
-    if (n->in[i]) point_at(&p, &p.in[i], row);
+    if (p.in[i].v) point_at(&p, &p.in[i], row);
   }
   compute_piece(&p, piece, pieces);
   loop_end(e, &item);
@@ -217,32 +231,56 @@ static void emit_dense(Emit *e, const Node *n) {
 
 /* ==== channel blocks: a row of the image at a time ==== */
 
-enum { UNROLL = 4 };
+enum { UNROLL = 4 }; /* vectors */
 
 typedef struct Blocked {
   Emit *e;
   Node *n;
   Ref src, dst;        /* the first element of the whole tensors */
   Ref image, row, vector;
+  int vectors;         /* side by side */
   Ref *arg;            /* of the steps */
 } Blocked;
 
 static void compute_pixels(const Blocked *t, Ref x, int pixels) {
   Emit *e = t->e;
   const Value *in = t->n->in[0], *out = t->n->out[0];
-  int from = e->lanes * (int)type_size(in->type), to = e->lanes * (int)type_size(out->type);
   Ref src = place_vector(e, t->src, in, t->image, t->vector, t->row, x);
   Ref dst = place_vector(e, t->dst, out, t->image, t->vector, t->row, x);
   step_pointers(e, t->n, t->image, t->vector, t->row, x, t->arg);
   for (int k = 0; k < pixels; k++) {
-    Ref v = load(e, vec_of(llvm_type(e, in->type), e->lanes), src, place_offset(in, 0, 0, k), from);
-    store(e, apply_steps(e, t->n, v, t->arg, 0, 0, k), dst, place_offset(out, 0, 0, k), to);
+    Ref v = load_channels(e, in, src, t->vectors, 0, 0, k);
+    store_channels(e, out, apply_steps(e, t->n, v, t->arg, 0, 0, k), dst, 0, k);
   }
+}
+
+/* A row in so many vectors from number `vector` on. */
+static void compute_row(Blocked *t, Ref vector, int vectors) {
+  Emit *e = t->e;
+  int pixels = vectors < UNROLL ? UNROLL / vectors : 1;
+  int64_t width = t->n->out[0]->shape.d[3], whole = width / pixels * pixels;
+  t->vector = vector;
+  t->vectors = vectors;
+  if (whole > 0) {
+    Loop x;
+    loop_begin(e, &x, const_i64(e, 0), const_i64(e, whole), pixels, 0, NULL);
+    compute_pixels(t, x.i, pixels);
+    loop_end(e, &x);
+  }
+  if (whole < width) compute_pixels(t, const_i64(e, whole), (int)(width - whole));
+}
+
+/* Vectors of channels in the largest block among those of the node's values. */
+static int64_t vectors_of_block(const Emit *e, const Node *n) {
+  int most = (int)size_max(n->in[0]->layout.block, n->out[0]->layout.block);
+  for (int i = 0; i < n->n_step; i++)
+    if (step_arg_class(n, &n->step[i]) == ARG_TENSOR) most = (int)size_max(most, n->in[n->step[i].arg]->layout.block);
+  return most / e->lanes;
 }
 
 static void emit_blocked(Emit *e, Node *n) {
   const int64_t *d = n->out[0]->shape.d;
-  int64_t vectors = (d[1] + e->lanes - 1) / e->lanes, whole = d[3] / UNROLL * UNROLL;
+  int64_t vectors = (d[1] + e->lanes - 1) / e->lanes, unit = vectors_of_block(e, n), whole = vectors / unit;
   assert(n->op == OP_Pointwise && n->in[0]->layout.block);
   Blocked t = {.e = e, .n = n, .arg = alloc_n(e->g->cx, (size_t)n->n_step, sizeof *t.arg)};
   Ref lo, hi;
@@ -250,19 +288,16 @@ static void emit_blocked(Emit *e, Node *n) {
   emit_halo(e, n->out[0]);
   t.src = value_ptr(e, n->in[0]);
   t.dst = value_ptr(e, n->out[0]);
-  Loop row, vector, x;
+  Loop row, vector;
   loop_begin(e, &row, lo, hi, 1, 0, NULL);
   t.image = LLVMBuildUDiv(e->b, row.i, const_i64(e, d[2]), "");
   t.row = LLVMBuildURem(e->b, row.i, const_i64(e, d[2]), "");
-  loop_begin(e, &vector, const_i64(e, 0), const_i64(e, vectors), 1, 0, NULL);
-  t.vector = vector.i;
   if (whole > 0) {
-    loop_begin(e, &x, const_i64(e, 0), const_i64(e, whole), UNROLL, 0, NULL);
-    compute_pixels(&t, x.i, UNROLL);
-    loop_end(e, &x);
+    loop_begin(e, &vector, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
+    compute_row(&t, mul_i(e, vector.i, unit), (int)unit);
+    loop_end(e, &vector);
   }
-  if (whole < d[3]) compute_pixels(&t, const_i64(e, whole), (int)(d[3] - whole));
-  loop_end(e, &vector);
+  if (vectors % unit) compute_row(&t, const_i64(e, whole * unit), (int)(vectors % unit));
   loop_end(e, &row);
 }
 

@@ -25,6 +25,7 @@ typedef struct Pool {
   Window w;
   bool max, count_pad;
   int power;             /* of a norm: its order; else 0 */
+  LLVMTypeRef vec;       /* of a block's channels: of f32, or of maxima of bytes */
   int columns;           /* accumulators */
   int64_t pieces;        /* of a row */
   Ref piece;             /* which of them the item is */
@@ -39,6 +40,7 @@ typedef struct Pool {
 static Pool pool_of(Emit *e, Node *n) {
   Pool p = {.e = e, .n = n, .x = n->in[0], .y = n->out[0], .w = n->win};
   p.max = is_max_pool(n);
+  p.vec = vec_of(llvm_type(e, p.x->type), p.x->layout.block);
   p.count_pad = n->p.count_pad;
   p.power = is_lp_pool(n) ? n->p.power : 0;
   p.columns = e->t->regs - 2;
@@ -74,6 +76,10 @@ typedef struct PoolTile {
 
 static Ref combine(const Pool *p, Ref a, Ref b) {
   if (!a) return b;
+  if (p->x->type != T_F32) {
+    const char *larger = type_is_signed(p->x->type) ? "llvm.smax" : "llvm.umax";
+    return intrinsic(p->e, larger, 1, (LLVMTypeRef[]){p->vec}, 2, (Ref[]){a, b});
+  }
   return p->max ? maximum_f(p->e, b, a) : add_f(p->e, a, b);
 }
 
@@ -98,12 +104,14 @@ static int list_columns(const Pool *p, int pixels, int first, int taps, int most
 /* What maxima and sums begin with. */
 static Ref neutral(const Pool *p) {
   Emit *e = p->e;
+  Type t = p->x->type;
+  if (t != T_F32) return splat(e, const_number(e, t, (Number){.i = type_lowest(t)}), p->x->layout.block);
   return splat(e, p->max ? LLVMConstRealOfString(e->f32, "-inf") : const_f32(e, 0), e->lanes);
 }
 
 /* What of an element is combined. */
 static Ref taken(const Pool *p, Ref at, int64_t offset) {
-  Ref x = load(p->e, p->e->vec, at, offset, p->e->vec_bytes);
+  Ref x = load(p->e, p->vec, at, offset, p->e->vec_bytes);
   return p->power ? pool_power(p->e, x, p->power) : x;
 }
 
@@ -402,8 +410,9 @@ static void build_row(Pool *p, Ref item, int64_t blocks) {
 static void build_blocked(Pool *p) {
   Emit *e = p->e;
   const int64_t *d = p->y->shape.d;
-  int64_t blocks = (d[1] + e->lanes - 1) / e->lanes;
-  assert(p->x->layout.block == e->lanes && p->y->layout.block == e->lanes && p->y->place != P_OUTPUT);
+  int block = channel_block(e->t, p->x->type);
+  int64_t blocks = (d[1] + block - 1) / block;
+  assert(p->x->layout.block == block && p->y->layout.block == block && p->y->place != P_OUTPUT);
   emit_halo(e, p->y);
   Ref lo, hi;
   p->pieces = d[0] * blocks * d[2] < FEW_ITEMS ? (d[3] + PIECE - 1) / PIECE : 1;
@@ -418,6 +427,10 @@ void emit_pool(Emit *e, Node *n) {
   const Value *y = n->out[0] ? n->out[0] : n->out[1];
   if (!y->layout.block) {
     emit_pool_plain(e, n);
+    return;
+  }
+  if (n->op == OP_GlobalSumPool || n->op == OP_QuantizedAveragePool) {
+    emit_pool_bytes(e, n);
     return;
   }
   Pool p = pool_of(e, n);

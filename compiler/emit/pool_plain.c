@@ -11,8 +11,9 @@ typedef struct PlainPool {
   Emit *e;
   Node *n;
   Type type;
-  LLVMTypeRef elem;
+  LLVMTypeRef elem;                          /* of what is combined */
   bool max, count_pad, frames;
+  bool integers, quantized;                  /* sums of integers; means of quantised numbers */
   int power;                                 /* of a norm: its order; else 0 */
   bool wide;                                 /* many elements of fp32 are summed in double */
   int64_t in[SPACE], out[SPACE];             /* D, H, W */
@@ -96,8 +97,9 @@ static void clip_window(PlainPool *p) {
     p->lo[i] = taps_before(p, i, start, 0);
     p->hi[i] = taps_before(p, i, start, p->in[i]);
     Ref n = LLVMBuildSub(e->b, p->hi[i], p->lo[i], "");
-    if (p->count_pad) n = taps_before(p, i, start, p->in[i] + p->after[i]);
-    if (p->max || p->power) continue;
+    if (p->quantized && p->count_pad) n = const_i64(e, p->kernel[i]);
+    else if (p->count_pad) n = taps_before(p, i, start, p->in[i] + p->after[i]);
+    if (p->max || p->power || p->integers) continue;
     n = LLVMBuildSIToFP(e->b, n, p->elem, ""); /* of three axes the product may not fit in 64 bits */
     p->count = i == 0 ? n : mul_f(e, p->count, n);
   }
@@ -108,6 +110,11 @@ static void take(const PlainPool *p, Ref index, Ref *acc) {
   Emit *e = p->e;
   Ref x = load_element(e, p->n->in[0], index);
   if (p->power) x = pool_power(e, x, p->power);
+  if (p->integers || p->quantized) x = pool_term(e, p->n, x);
+  if (p->integers) {
+    acc[0] = LLVMBuildAdd(e->b, acc[0], x, "");
+    return;
+  }
   if (!p->max) {
     acc[0] = add_f(e, acc[0], p->wide ? widened(e, x) : x);
     return;
@@ -171,7 +178,8 @@ static void build_element(PlainPool *p) {
   reduce_axis(p, 0, index, acc);
   if (p->wide) acc[0] = narrowed(e, acc[0]);
   if (p->power) acc[0] = pool_root(e, acc[0], p->power);
-  else if (!p->max) acc[0] = div_f(e, acc[0], p->count);
+  else if (p->quantized) acc[0] = pool_mean(e, p->n, acc[0], p->count);
+  else if (!p->max && !p->integers) acc[0] = div_f(e, acc[0], p->count);
   Ref at = p->plane;
   for (int i = 0; i < SPACE; i++) at = enter_axis(p, i, at, p->at[i], p->out);
   const Node *n = p->n;
@@ -198,7 +206,9 @@ static void build_axis(PlainPool *p, int i) {
 void emit_pool_plain(Emit *e, Node *n) {
   const Shape *x = &n->in[0]->shape;
   PlainPool p = {.e = e, .n = n, .type = n->in[0]->type};
-  p.elem = llvm_type(e, p.type);
+  p.integers = n->op == OP_GlobalSumPool;
+  p.quantized = n->op == OP_QuantizedAveragePool;
+  p.elem = p.integers ? e->i32 : p.quantized ? e->f32 : llvm_type(e, p.type);
   p.max = is_max_pool(n);
   p.count_pad = n->p.count_pad;
   p.frames = n->p.depth != 0;

@@ -1,9 +1,15 @@
 /* quant.c: quantised arithmetic, as ops/quant.c defines it, on scalars and vectors of any length. */
 #include "emit.h"
 
+#include "resnetcc_rt.h"
 #include <llvm-c/Core.h>
 
-static Ref as_float(Emit *e, Type t, Ref x) { return LLVMBuildSIToFP(e->b, math_cast(e, x, t, T_I32), like(x, e->f32), ""); }
+/* ==== floats, integers, bytes ==== */
+
+/* A quantised number of the type as i32, which it may be already. */
+static Ref as_int(Emit *e, Type t, Ref x) { return element_of(x) == e->i32 ? x : math_cast(e, x, t, T_I32); }
+
+static Ref as_float(Emit *e, Type t, Ref x) { return LLVMBuildSIToFP(e->b, as_int(e, t, x), like(x, e->f32), ""); }
 
 /* Of |x| < 2^22, half to even: beside 3 * 2^22 floats are whole numbers. */
 static Ref round_f(Emit *e, Ref x) {
@@ -11,48 +17,195 @@ static Ref round_f(Emit *e, Ref x) {
   return sub_f(e, add_f(e, x, whole), whole);
 }
 
-/* A float in [lo, hi], two integers of few bits; NaN becomes lo. */
-static Ref round_between(Emit *e, Ref x, Ref lo, Ref hi) { return round_f(e, fmin_(e, fmax_(e, x, lo), hi)); }
+/* Floats that one instruction takes. */
+static int native_lanes(const Emit *e) { return e->t->cpu_bits & RCC_CPU_AVX512F ? 16 : e->t->cpu_bits & RCC_CPU_AVX ? 8 : 4; }
 
-/* Whole numbers that the type holds. */
-static Ref to_type(Emit *e, Type t, Ref x) {
-  Ref i = LLVMBuildFPToSI(e->b, x, like(x, e->i32), "");
-  return LLVMBuildTrunc(e->b, i, like(x, llvm_type(e, t)), "");
+/* One cvtps2dq, in the rounding mode that programs begin with. */
+static Ref rounded_vector(Emit *e, Ref x) {
+  Ref none = LLVMConstNull(like(x, e->i32)), all = LLVMConstAllOnes(LLVMInt16TypeInContext(e->c));
+  if (lane_count(x) == 16) return intrinsic(e, "llvm.x86.avx512.mask.cvtps2dq.512", 0, NULL, 4, (Ref[]){x, none, all, const_i32(e, 4)});
+  return intrinsic(e, lane_count(x) == 8 ? "llvm.x86.avx.cvt.ps2dq.256" : "llvm.x86.sse2.cvtps2dq", 0, NULL, 1, &x);
 }
 
-Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero) {
+/* Of |x| < 2^22 the nearest integers, half to even. */
+static Ref rounded(Emit *e, Ref x) {
+  int lanes = lane_count(x), width = native_lanes(e), n = 0;
+  if (lanes % 4) return LLVMBuildFPToSI(e->b, round_f(e, x), like(x, e->i32), "");
+  while (lanes % width) width /= 2;
+  Ref part[16];
+  for (int i = 0; i < lanes; i += width) part[n++] = rounded_vector(e, take_lanes(e, x, i, width));
+  return join_vectors(e, part, n);
+}
+
+/* A float in [lo, hi], two integers of few bits; NaN becomes lo. */
+static Ref round_between(Emit *e, Ref x, Ref lo, Ref hi) { return rounded(e, fmin_(e, fmax_(e, x, lo), hi)); }
+
+/* Two vectors side by side in every 16 bytes, as integers of half the size that hold theirs. */
+static Ref packed_pair(Emit *e, Type t, Ref a, Ref b) {
+  static const char *const name[3][3] = {
+    {"llvm.x86.sse2.packssdw.128", "llvm.x86.sse2.packsswb.128", "llvm.x86.sse2.packuswb.128"},
+    {"llvm.x86.avx2.packssdw", "llvm.x86.avx2.packsswb", "llvm.x86.avx2.packuswb"},
+    {"llvm.x86.avx512.packssdw.512", "llvm.x86.avx512.packsswb.512", "llvm.x86.avx512.packuswb.512"},
+  };
+  bool words = element_of(a) == e->i32;
+  int lanes = lane_count(a) / (words ? 1 : 2);
+  return intrinsic(e, name[lanes / 8][words ? 0 : t == T_U8 ? 2 : 1], 0, NULL, 2, (Ref[]){a, b});
+}
+
+/* The bytes of four vectors of i32. In every 16 bytes packing leaves four of each:
+ *
+ *   a0-3 b0-3 c0-3 d0-3   a4-7 b4-7 c4-7 d4-7  ... */
+static Ref packed(Emit *e, Type t, Ref *v) {
+  int lanes = lane_count(v[0]), groups = lanes / 4;
+  Ref low = packed_pair(e, t, v[0], v[1]), high = packed_pair(e, t, v[2], v[3]), index[16];
+  Ref all = packed_pair(e, t, low, high);
+  for (int i = 0; i < 4 * groups; i++) index[i] = const_i32(e, i % groups * 4 + i / groups);
+  Ref fours = LLVMBuildBitCast(e->b, all, vec_of(e->i32, lanes), "");
+  fours = LLVMBuildShuffleVector(e->b, fours, LLVMGetPoison(LLVMTypeOf(fours)), LLVMConstVector(index, (unsigned)lanes), "");
+  return LLVMBuildBitCast(e->b, fours, vec_of(e->i8, 4 * lanes), "");
+}
+
+/* Lanes of a vector of i32 that packing takes four of; 0: there is no such instruction. */
+static int pack_lanes(const Emit *e) {
+  uint64_t bits = e->t->cpu_bits;
+  return bits & RCC_CPU_AVX512BW ? 16 : bits & RCC_CPU_AVX2 ? 8 : bits & RCC_CPU_AVX ? 0 : 4;
+}
+
+/* Integers that the type holds. */
+static Ref to_type(Emit *e, Type t, Ref i) {
+  int lanes = pack_lanes(e);
+  if (!is_8_bit(t) || lanes == 0 || lane_count(i) != 4 * lanes) return LLVMBuildTrunc(e->b, i, like(i, llvm_type(e, t)), "");
+  Ref v[4];
+  for (int k = 0; k < 4; k++) v[k] = take_lanes(e, i, k * lanes, lanes);
+  return packed(e, t, v);
+}
+
+Ref steps_result(Emit *e, Type t, Ref x) { return is_8_bit(t) && element_of(x) == e->i32 ? to_type(e, t, x) : x; }
+
+/* The nearest number of the type, of 8 bits, as i32. */
+static Ref saturated(Emit *e, Type t, Ref x) {
+  return round_between(e, x, real_like(e, x, (double)type_lowest(t)), real_like(e, x, (double)type_highest(t)));
+}
+
+Ref emit_quantize_inside(Emit *e, Type t, Ref x, Ref scale, double zero) {
+  return to_type(e, t, saturated(e, t, add_f(e, div_f(e, x, scale), real_like(e, x, zero))));
+}
+
+/* As i32. */
+static Ref quantized_int(Emit *e, Type t, Ref x, Ref scale, Ref zero) {
   Ref z = zero ? as_float(e, t, zero) : real_like(e, x, 0);
   Ref lo = sub_f(e, real_like(e, x, (double)type_lowest(t)), z);
   Ref hi = sub_f(e, real_like(e, x, (double)type_highest(t)), z);
-  return to_type(e, t, add_f(e, round_between(e, div_f(e, x, scale), lo, hi), z));
+  Ref steps = round_between(e, div_f(e, x, scale), lo, hi);
+  return zero ? LLVMBuildAdd(e->b, steps, as_int(e, t, zero), "") : steps;
 }
 
+Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero) { return to_type(e, t, quantized_int(e, t, x, scale, zero)); }
+
 Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero) {
-  Ref d = math_cast(e, q, t, T_I32);
-  if (zero) d = LLVMBuildSub(e->b, d, math_cast(e, zero, t, T_I32), "");
+  Ref d = as_int(e, t, q);
+  if (zero) d = LLVMBuildSub(e->b, d, as_int(e, t, zero), "");
   return mul_f(e, LLVMBuildSIToFP(e->b, d, like(d, e->f32), ""), scale);
 }
 
 static Ref requantized(Emit *e, Type t, Ref acc, Ref m, double zero) {
   Ref x = mul_f(e, LLVMBuildSIToFP(e->b, acc, like(acc, e->f32), ""), m);
   Ref lo = real_like(e, x, (double)type_lowest(t) - zero), hi = real_like(e, x, (double)type_highest(t) - zero);
-  return to_type(e, t, add_f(e, round_between(e, x, lo, hi), real_like(e, x, zero)));
+  return plus_i(e, round_between(e, x, lo, hi), (int64_t)zero);
 }
 
 /* llvm.fma gives one rounding on every target: without the instruction it would call a library, so the product is taken in
  * double there, in which that of an 8-bit integer and a float is exact. */
-static Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
+Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
   if (e->t->fma) return fma_(e, a, b, c);
   Ref product = mul_f(e, widened(e, a), widened(e, b));
   return narrowed(e, add_f(e, product, widened(e, c)));
 }
 
-/* Of two numbers of 8 bits as floats. */
-static Ref qlinear_sum(Emit *e, const Step *s, Type t, Ref acc, Ref arg) {
-  Ref x = s->swap ? arg : acc, y = s->swap ? acc : arg;
-  Ref sum = fma_exact(e, x, real_like(e, x, (double)s->a), fma_exact(e, y, real_like(e, y, (double)s->b), real_like(e, y, (double)s->c)));
-  Ref lo = real_like(e, sum, (double)type_lowest(t)), hi = real_like(e, sum, (double)type_highest(t));
-  return to_type(e, t, round_between(e, sum, lo, hi));
+static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
+  Ref x = as_float(e, type_a, a), y = as_float(e, type_b, b);
+  Ref sum = fma_exact(e, x, real_like(e, x, r[0]), fma_exact(e, y, real_like(e, y, r[1]), real_like(e, y, r[2])));
+  return saturated(e, t, sum);
+}
+
+/* A quantised number of the type less its zero point. */
+static Ref centred(Emit *e, Type t, Ref x, float zero) { return plus_i(e, as_int(e, t, x), -(int64_t)zero); }
+
+static Ref qlinear_product(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
+  Ref product = as_float(e, T_I32, LLVMBuildMul(e->b, centred(e, type_a, a, r[1]), centred(e, type_b, b, r[2]), ""));
+  Ref x = add_f(e, mul_f(e, product, real_like(e, product, r[0])), real_like(e, product, r[3]));
+  return saturated(e, t, x);
+}
+
+/* The result of the step QLinearAdd or QLinearMul. */
+static Ref qlinear(Emit *e, const Step *s, Type t, Type type_acc, Ref acc, Type type_arg, Ref arg) {
+  const float r[] = {s->a, s->b, s->c, s->d};
+  Type type_a = s->swap ? type_arg : type_acc, type_b = s->swap ? type_acc : type_arg;
+  Ref a = s->swap ? arg : acc, b = s->swap ? acc : arg;
+  return (s->op == OP_QLinearAdd ? qlinear_sum : qlinear_product)(e, t, type_a, a, type_b, b, r);
+}
+
+/* ==== tables of 256 bytes ==== */
+
+/* Bytes that one instruction looks up in a table of 16; 0: there is none. */
+static int shuffle_width(const Emit *e) {
+  uint64_t bits = e->t->cpu_bits;
+  if (bits & RCC_CPU_AVX512BW) return 64;
+  return bits & RCC_CPU_AVX2 ? 32 : bits & RCC_CPU_SSSE3 ? 16 : 0;
+}
+
+static Ref shuffle_bytes(Emit *e, Ref table, Ref x) {
+  int width = lane_count(x);
+  const char *name = width == 64 ? "llvm.x86.avx512.pshuf.b.512" : width == 32 ? "llvm.x86.avx2.pshuf.b" : "llvm.x86.ssse3.pshuf.b.128";
+  return intrinsic(e, name, 0, NULL, 2, (Ref[]){table, x});
+}
+
+/* Element x of half the table, of whose number the low 7 bits count. */
+static Ref half_table(Emit *e, Ref table, int half, Ref x) {
+  LLVMTypeRef type = LLVMTypeOf(x);
+  Ref low = load_invariant(e, type, table, half * 128, 1), high = load_invariant(e, type, table, half * 128 + 64, 1);
+  return intrinsic(e, "llvm.x86.avx512.vpermi2var.qi.512", 0, NULL, 3, (Ref[]){low, x, high});
+}
+
+/* Of each sixteenth of the table, 0 for all numbers that are not its own: these have the top bit set, see the sum. */
+static Ref sixteenth(Emit *e, Ref table, int i, Ref x) {
+  int width = lane_count(x);
+  Ref part = load_invariant(e, vec_of(e->i8, 16), table, i * 16, 1), all[] = {part, part, part, part};
+  Ref own = LLVMBuildXor(e->b, x, whole_like(e, x, i * 16), "");
+  LLVMTypeRef type = LLVMTypeOf(x);
+  own = intrinsic(e, "llvm.uadd.sat", 1, &type, 2, (Ref[]){own, whole_like(e, x, 0x70)});
+  return shuffle_bytes(e, join_vectors(e, all, width / 16), own);
+}
+
+/* x is as wide as the instructions are. */
+static Ref lookup_vector(Emit *e, Ref table, Ref x) {
+  if (lane_count(x) == 64 && e->t->cpu_bits & RCC_CPU_AVX512VBMI) {
+    Ref upper = LLVMBuildICmp(e->b, LLVMIntSLT, x, zero_like(x), "");
+    return choose(e, upper, half_table(e, table, 1, x), half_table(e, table, 0, x));
+  }
+  Ref all = sixteenth(e, table, 0, x);
+  for (int i = 1; i < 16; i++) all = LLVMBuildOr(e->b, all, sixteenth(e, table, i, x), "");
+  return all;
+}
+
+static Ref lookup_each(Emit *e, Ref table, Ref x) {
+  Ref all = LLVMGetPoison(LLVMTypeOf(x));
+  for (int i = 0; i < lane_count(x); i++) {
+    bool single = lane_count(x) == 1;
+    Ref lane = single ? x : LLVMBuildExtractElement(e->b, x, const_i32(e, i), "");
+    Ref y = load(e, e->i8, gep(e, table, LLVMBuildZExt(e->b, lane, e->i64, ""), 1), 0, 1);
+    if (single) return y;
+    all = LLVMBuildInsertElement(e->b, all, y, const_i32(e, i), "");
+  }
+  return all;
+}
+
+static Ref lookup(Emit *e, Ref table, Ref x) {
+  int lanes = lane_count(x), width = shuffle_width(e), n = 0;
+  if (lanes == 1 || width == 0) return lookup_each(e, table, x);
+  Ref part[8];
+  for (int i = 0; i < lanes; i += width) part[n++] = lookup_vector(e, table, take_lanes(e, x, i, width));
+  return take_lanes(e, join_vectors(e, part, n), 0, lanes);
 }
 
 /* ==== steps ==== */
@@ -71,6 +224,7 @@ static Ref dequantized(Emit *e, const Step *s, Type t, Ref q) {
 
 static Ref int_step(Emit *e, const Step *s, Type t, Ref acc, Ref arg) {
   if (s->op != OP_Clip) return math_integers(e, s, t, acc, arg);
+  if (element_of(acc) == e->i32) t = T_I32;
   return math_clip(e, t, acc, whole_like(e, acc, (int64_t)s->a), whole_like(e, acc, (int64_t)s->b));
 }
 
@@ -78,11 +232,12 @@ Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg) {
   const Step *s = &n->step[i];
   Type from = step_type(n, i - 1), to = step_type(n, i);
   switch (s->op) {
-  case OP_Cast: return math_cast(e, acc, from, to);
+  case OP_Cast: return math_cast(e, acc, is_8_bit(from) && element_of(acc) == e->i32 ? T_I32 : from, to);
   case OP_Requantize: return requantized(e, to, acc, arg, s->a);
-  case OP_QLinearAdd: return qlinear_sum(e, s, to, as_float(e, from, acc), as_float(e, n->in[s->arg]->type, arg));
+  case OP_QLinearAdd: case OP_QLinearMul: return qlinear(e, s, to, from, acc, n->in[s->arg]->type, arg);
+  case OP_Lookup: return lookup(e, arg, steps_result(e, from, acc));
   case OP_QuantizeLinear: return quantized(e, s, to, acc);
-  case OP_DequantizeLinear: return dequantized(e, s, from, acc);
+  case OP_DequantizeLinear: return dequantized(e, s, from, steps_result(e, from, acc));
   case OP_AddDequantized: return add_f(e, acc, dequantized(e, s, n->in[s->arg]->type, arg));
   default: return type_is_float(from) ? math_step(e, s, acc, arg) : int_step(e, s, from, acc, arg);
   }

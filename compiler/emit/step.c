@@ -16,25 +16,30 @@ void step_pointers(Emit *e, Node *n, Ref image, Ref vector, Ref row, Ref x, Ref 
     assert(class != ARG_OTHER);
     bool in_memory = class == ARG_CHANNEL || class == ARG_TENSOR;
     const Value *v = in_memory ? n->in[n->step[i].arg] : NULL;
+    if (class == ARG_TABLE) {
+      arg[i] = value_ptr(e, n->in[n->step[i].arg]);
+      continue;
+    }
     bool same = v && v->shape.d[0] == 1 && n->out[0]->shape.d[0] > 1; /* for all images */
     arg[i] = v ? step_pointer(e, v, class, same ? NULL : image, vector, row, x) : NULL;
   }
 }
 
-static Ref step_argument(Emit *e, const Node *n, const Step *s, Ref arg, int db, int dy, int dx) {
+/* What stands beside `lanes` of the result's lanes. */
+static Ref step_argument(Emit *e, const Node *n, const Step *s, Ref arg, int lanes, int db, int dy, int dx) {
   ArgClass class = step_arg_class(n, s);
-  if (class == ARG_NONE) return NULL;
+  if (class == ARG_NONE || class == ARG_TABLE) return arg;
   const Value *v = n->in[s->arg];
-  if (class == ARG_SCALAR) return splat(e, const_element(e, v), e->lanes);
-  int64_t at = db * vector_bytes(e, v);
-  if (!v->data) at = place_vector_offset(e, v, db, class == ARG_TENSOR ? dy : 0, class == ARG_TENSOR ? dx : 0);
-  return load(e, vec_of(llvm_type(e, v->type), e->lanes), arg, at, (int)vector_bytes(e, v));
+  if (class == ARG_SCALAR) return splat(e, const_element(e, v), lanes);
+  if (class == ARG_CHANNEL) dy = dx = 0;
+  if (!v->data) return load_channels(e, v, arg, lanes / e->lanes, db, dy, dx);
+  return load(e, vec_of(llvm_type(e, v->type), lanes), arg, db * vector_bytes(e, v), (int)vector_bytes(e, v));
 }
 
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx) {
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
-    acc = typed_step(e, n, i, acc, step_argument(e, n, s, arg[i], db, dy, dx));
+    acc = typed_step(e, n, i, acc, step_argument(e, n, s, arg[i], lane_count(acc), db, dy, dx));
   }
   return acc;
 }
@@ -57,6 +62,7 @@ void step_key(const Node *n, Buffer *key) {
     }
     const Value *v = n->in[s->arg];
     if (s->a != 0 || s->b != 0 || s->c != 0) buffer_printf(key, " %a %a %a", (double)s->a, (double)s->b, (double)s->c);
+    if (s->d != 0) buffer_printf(key, " %a", (double)s->d);
     if (v->type != T_F32) buffer_printf(key, " %s", type_name(v->type));
     if (class == ARG_SCALAR) print_scalar(v, key);
     if (class == ARG_CHANNEL) buffer_printf(key, " c%lld", v->data ? 0LL : (long long)v->layout.c);

@@ -200,14 +200,15 @@ struct Value {
 };
 
 /* A step of an epilogue: acc = op(acc, arg), or op(arg, acc) where `swap`. The argument broadcasts against the
- * node's result by ONNX's rules. */
+ * node's result by ONNX's rules; that of Lookup is a table. */
 typedef struct Step {
   Op op;                 /* an elementwise operator, or one to or from quantised integers */
   Type type;             /* of acc after it; T_NONE: as before it */
   int arg;               /* index into node->in, -1: none */
   bool swap;
-  float a, b, c;         /* parameters: LeakyRelu a=alpha; Clip a=min b=max; HardSigmoid a=alpha b=beta; Requantize a=zero point;
-                            QLinearAdd a, b, c as in ops/quant.c; QuantizeLinear, DequantizeLinear, AddDequantized a=scale b=zero point */
+  float a, b, c, d;      /* parameters: LeakyRelu a=alpha; Clip a=min b=max; HardSigmoid a=alpha b=beta; Requantize a=zero point;
+                            QLinearAdd, QLinearMul as in ops/quant.c;
+                            QuantizeLinear, DequantizeLinear, AddDequantized a=scale b=zero point */
 } Step;
 
 /* Sizes of a convolution or pooling window over H and W; one-dimensional operators have height 1. Pools also work on
@@ -486,7 +487,7 @@ void graph_replace(Graph *g, Value *old, Value *with);
  *   input x f32 [N,3,8,8]
  *   const w f32 [16,3,3,3] = random 7 -0.5 0.5      (also: = splat 0.5, = {1, 2, 3}; --dumps print "= ..." for large ones)
  *   y = Conv(x, w, _) pads=[1,1,1,1] strides=[1,1] mode="x" alpha=0.5
- *   z = Pointwise(y, x) | Add(@1) | Relu | Clip(0, 6)   (an epilogue: @k is input k, numbers are a, b, c; ~ before an operator swaps)
+ *   z = Pointwise(y, x) | Add(@1) | Relu | Clip(0, 6)   (an epilogue: @k is input k, numbers are a, b, c, d; ~ before an operator swaps)
  *   q = Pointwise(z) | Cast i32       (a type behind a step: what it changes the result to)
  *   a, b = Split(z) axis=1
  *   output z */

@@ -85,6 +85,7 @@ static bool is_per_channel(const Value *v, const Shape *out) {
 
 ArgClass step_arg_class(const Node *n, const Step *s) {
   if (s->arg < 0) return ARG_NONE;
+  if (s->op == OP_Lookup) return ARG_TABLE;
   const Value *v = n->in[s->arg];
   const Shape *out = &n->out[0]->shape;
   if (type_size(v->type) > type_size(T_F32)) return ARG_OTHER;
@@ -98,7 +99,7 @@ ArgClass step_arg_class(const Node *n, const Step *s) {
  * floats in a vector, or more. */
 static bool step_fits_blocks(const Node *n, int i) {
   Type t = step_type(n, i);
-  bool any = n->op == OP_Pointwise || n->op == OP_ConvInteger, type_fits = any ? type_size(t) <= type_size(T_F32) : t == T_F32;
+  bool any = n->op == OP_Pointwise || n->in[0]->type != T_F32, type_fits = any ? type_size(t) <= type_size(T_F32) : t == T_F32;
   return type_fits && step_arg_class(n, &n->step[i]) != ARG_OTHER;
 }
 
@@ -225,6 +226,14 @@ static void need_halo(Layouter *w, Node *n) {
 
 static bool is_image(const Value *v) { return v->type == T_F32 && v->shape.rank == 4; }
 
+/* The same of 8 bits. */
+static bool is_byte_image(const Value *v) { return is_8_bit(v->type) && v->shape.rank == 4; }
+
+/* Pools have code for such; where they compare bytes, without steps. */
+static bool has_byte_code(const Node *n) {
+  return (n->op == OP_MaxPool && n->n_step == 0) || n->op == OP_GlobalSumPool || n->op == OP_QuantizedAveragePool;
+}
+
 /* Can places in the window of a pool, in bytes from the map, be computed in 64 bits, wherever it lies? */
 static bool window_fits(const Node *n) {
   const Window *w = &n->win;
@@ -253,7 +262,7 @@ static bool runs_on_blocks(const Layouter *w, const Node *n) {
     if (n->op == OP_Pointwise) return x->layout.block && shape_equal(&x->shape, &y->shape) && steps_fit_blocks(n);
     if (n->op == OP_Resample && !resamples_maps(n)) return false;
     if (n->op == OP_LRN && n->p.size / 2 > x->layout.block) return false; /* over more than the neighbours */
-    return is_image(x) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n) && window_fits(n);
+    return (is_image(x) || (is_byte_image(x) && has_byte_code(n))) && x->layout.block && (n->n_out < 2 || !n->out[1]) && steps_fit_blocks(n) && window_fits(n);
   case BLOCKS_MOVED: case BLOCKS_MADE: return moves_blocks(n);
   case BLOCKS_NO: case BLOCKS_JOINED: case BLOCKS_INTERLEAVED: case BLOCKS_STACKED: break;
   }

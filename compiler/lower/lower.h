@@ -502,6 +502,7 @@ typedef enum ArgClass {
   ARG_SCALAR,  /* a constant of one element */
   ARG_CHANNEL, /* one value a channel: a constant (padded to whole blocks by pack), or a tensor [N,C,1,1] */
   ARG_TENSOR,  /* the result's own shape, blocked */
+  ARG_TABLE,   /* of a Lookup */
   ARG_OTHER,   /* none of these: the chain can't run on blocks */
 } ArgClass;
 ArgClass step_arg_class(const Node *n, const Step *s);

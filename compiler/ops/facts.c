@@ -41,7 +41,7 @@ bool is_max_pool(const Node *n) {
 bool is_lp_pool(const Node *n) { return n->op == OP_LpPool || n->op == OP_GlobalLpPool; }
 
 bool is_global_pool(const Node *n) {
-  return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool || n->op == OP_GlobalLpPool;
+  return n->op == OP_GlobalAveragePool || n->op == OP_GlobalMaxPool || n->op == OP_GlobalLpPool || n->op == OP_GlobalSumPool;
 }
 
 /* A transposed convolution's taps are shared out among the places between two elements of its input. */
@@ -77,17 +77,25 @@ bool has_padding(const Node *n) {
 Type step_type(const Node *n, int i) {
   for (; i >= 0; i--)
     if (n->step[i].type) return n->step[i].type;
-  return n->op == OP_ConvInteger || n->op == OP_MatMulInteger ? T_I32 : n->in[0]->type;
+  if (n->op == OP_QuantizedAveragePool) return n->in[4]->type;
+  return n->op == OP_ConvInteger || n->op == OP_MatMulInteger || n->op == OP_GlobalSumPool ? T_I32 : n->in[0]->type;
 }
 
 bool is_8_bit(Type t) { return t == T_U8 || t == T_I8; }
+
+bool is_table(const Node *n, int i) {
+  for (const Step *s = n->step; s < n->step + n->n_step; s++)
+    if (s->op == OP_Lookup && s->arg == i) return true;
+  return false;
+}
 
 bool step_takes(const Step *s, Type from, Type arg) {
   Type to = s->type ? s->type : from;
   switch (s->op) {
   case OP_Cast: return type_size(from) > 0 && s->type;
   case OP_Requantize: return from == T_I32 && arg == T_F32 && is_8_bit(to);
-  case OP_QLinearAdd: return is_8_bit(from) && is_8_bit(arg) && is_8_bit(to);
+  case OP_QLinearAdd: case OP_QLinearMul: return is_8_bit(from) && is_8_bit(arg) && is_8_bit(to);
+  case OP_Lookup: return is_8_bit(from) && arg == to && is_8_bit(to);
   case OP_QuantizeLinear: return from == T_F32 && is_8_bit(to);
   case OP_DequantizeLinear: return is_8_bit(from) && to == T_F32;
   case OP_AddDequantized: return from == T_F32 && is_8_bit(arg) && to == T_F32;

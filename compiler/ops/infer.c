@@ -21,7 +21,8 @@ static void check_steps(Graph *g, Node *n) {
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
     if (s->arg >= 0 && !has_input(n, s->arg)) fail_at(g, n, "step %d has no input %d", i, s->arg);
-    if (s->arg >= 0) broadcast_into(g, n, s->arg, &n->out[0]->shape);
+    if (s->op == OP_Lookup) check_per_channel(g, n, s->arg, LOOKUP_SIZE);
+    else if (s->arg >= 0) broadcast_into(g, n, s->arg, &n->out[0]->shape);
     Type from = step_type(n, i - 1), arg = s->arg < 0 ? T_NONE : n->in[s->arg]->type;
     if (!step_takes(s, from, arg)) fail_at(g, n, "step %d does not take %s and %s", i, type_name(from), type_name(arg));
   }

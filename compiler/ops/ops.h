@@ -286,6 +286,8 @@ void evaluate_values(Graph *g, Node *n);
 
 /* clamp(rne(x / scale) + zero) to the type; NaN becomes its lowest value. */
 int64_t quantize(Type t, float x, float scale, int64_t zero);
+/* The same with the zero point before the rounding: clamp(rne(x / scale + zero)). */
+int64_t quantize_inside(Type t, float x, float scale, int64_t zero);
 /* float(q - zero) * scale; the difference is taken in 32 bits. */
 float dequantize(int64_t q, float scale, int64_t zero);
 /* clamp(rne(float(acc) * m)) + zero, clamped to what the type leaves beside the zero point. */
@@ -293,6 +295,10 @@ int64_t requantize(Type t, int32_t acc, float m, int64_t zero);
 /* The sum of two quantised numbers: clamp(rne(fma(a, r[0], fma(b, r[1], r[2])))), where r[0] and r[1] are the scales of a and b
  * divided by the result's, and r[2] is its zero point less those of a and b, scaled likewise. */
 int64_t qlinear_add(Type t, int64_t a, int64_t b, const float *r);
+/* Their product: clamp(rne(float((a - r[1]) (b - r[2])) r[0] + r[3])), where r[0] is the scale of a times that of b divided by the
+ * result's, and the others are the zero points of a, b and the result. */
+int64_t qlinear_mul(Type t, int64_t a, int64_t b, const float *r);
+enum { LOOKUP_SIZE = 256 }; /* elements of the table that a step Lookup has */
 
 /* ==== reduce.c: what is known of the reductions of reduce.def ==== */
 
@@ -329,6 +335,7 @@ int64_t terms_of_result(const Node *n);
 /* The type of the results behind step i of a node's epilogue; i -1: of its own results, before all steps. */
 Type step_type(const Node *n, int i);
 bool is_8_bit(Type t);
+bool is_table(const Node *n, int i); /* is input i that of a Lookup? */
 /* Is there such a step on results of type `from`, with an argument of that type (T_NONE: without)? */
 bool step_takes(const Step *s, Type from, Type arg);
 #endif

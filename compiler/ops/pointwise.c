@@ -89,7 +89,8 @@ void infer_where(Graph *g, Node *n) {
 
 void infer_pointwise(Graph *g, Node *n) {
   Shape s = n->in[0]->shape;
-  for (int i = 1; i < n->n_in; i++) broadcast_input(g, n, i, &s);
+  for (int i = 1; i < n->n_in; i++)
+    if (!is_table(n, i)) broadcast_input(g, n, i, &s);
   set_output(g, n, 0, n->in[0]->type, &s);
 }
 
@@ -335,13 +336,18 @@ void eval_pointwise(Graph *g, const Node *n, const void *const *in, void **out) 
 
 /* ---- steps ---- */
 
+static int64_t qlinear_value(const Step *s, Type to, Number a, Number b) {
+  const float r[] = {s->a, s->b, s->c, s->d};
+  return s->op == OP_QLinearAdd ? qlinear_add(to, a.i, b.i, r) : qlinear_mul(to, a.i, b.i, r);
+}
+
 Number step_number(const Step *s, Type from, Number acc, Number arg) {
   Type to = s->type ? s->type : from;
   switch (s->op) {
   case OP_Cast: return convert_number(from, to, acc);
   case OP_Requantize: return (Number){.i = requantize(to, (int32_t)acc.i, (float)arg.f, (int64_t)s->a)};
-  case OP_QLinearAdd:
-    return (Number){.i = qlinear_add(to, s->swap ? arg.i : acc.i, s->swap ? acc.i : arg.i, (float[]){s->a, s->b, s->c})};
+  case OP_QLinearAdd: case OP_QLinearMul: return (Number){.i = qlinear_value(s, to, s->swap ? arg : acc, s->swap ? acc : arg)};
+  case OP_Lookup: return arg;
   case OP_QuantizeLinear: return (Number){.i = quantize(to, (float)acc.f, s->a, (int64_t)s->b)};
   case OP_DequantizeLinear: return (Number){.f = dequantize(acc.i, s->a, (int64_t)s->b)};
   case OP_AddDequantized: return (Number){.f = (float)acc.f + dequantize(arg.i, s->a, (int64_t)s->b)};
@@ -359,10 +365,12 @@ void *eval_step(Graph *g, const Step *s, Type from, const Shape *shape, const vo
   Type to = s->type ? s->type : from;
   void *out = alloc_n(g->cx, (size_t)count, type_size(to));
   Cursor c = {.shape = shape};
-  if (arg) c = broadcast_cursor(&arg->shape, shape);
+  if (arg && s->op != OP_Lookup) c = broadcast_cursor(&arg->shape, shape);
   for (int64_t i = 0; i < count; i++, cursor_next(&c)) {
-    Number y = arg ? get_number(arg->type, data, c.at) : (Number){0};
-    put_number(to, out, i, step_number(s, from, get_number(from, acc, i), y));
+    Number x = get_number(from, acc, i);
+    int64_t at = s->op == OP_Lookup ? x.i & (LOOKUP_SIZE - 1) : c.at;
+    Number y = arg ? get_number(arg->type, data, at) : (Number){0};
+    put_number(to, out, i, step_number(s, from, x, y));
   }
   return out;
 }

@@ -67,13 +67,23 @@ void infer_pool(Graph *g, Node *n) {
   for (int i = 0; i < spatial; i++) axis[i].kernel = kernel[i];
   Shape out = {.rank = 2, .d = {x->d[0], x->d[1]}};
   n->p.ceil = attr_int(n, "ceil_mode", 0) != 0;
-  n->p.count_pad = n->op == OP_AveragePool && attr_int(n, "count_include_pad", 0) != 0;
+  n->p.count_pad = (n->op == OP_AveragePool || n->op == OP_QuantizedAveragePool) && attr_int(n, "count_include_pad", 0) != 0;
   n->p.by_column = n->op == OP_MaxPool && attr_int(n, "storage_order", 0) != 0;
   slide_window(g, n, spatial, axis, n->p.ceil, &out);
   for (int i = 0; i < spatial; i++) check_pool_padding(g, n, &axis[i]);
   read_depth(g, n, &out);
   set_output(g, n, 0, n->in[0]->type, &out);
   set_output(g, n, 1, T_I64, &out);
+}
+
+void infer_quantized_pool(Graph *g, Node *n) {
+  infer_pool(g, n);
+  set_output(g, n, 0, n->in[4]->type, &n->out[0]->shape);
+}
+
+void infer_global_sum_pool(Graph *g, Node *n) {
+  infer_global_pool(g, n);
+  set_output(g, n, 0, T_I32, &n->out[0]->shape);
 }
 
 void infer_global_pool(Graph *g, Node *n) {
@@ -262,5 +272,45 @@ void eval_global_lp_pool(Graph *g, const Node *n, const void *const *in, void **
     double sum = 0;
     for (int64_t i = 0; i < map; i++) sum += powered(n, in[0], c * map + i);
     put_number(n->out[0]->type, out[0], c, (Number){.f = pow(sum, 1.0 / n->p.power)});
+  }
+}
+
+/* ---- of quantised numbers ---- */
+
+void eval_global_sum_pool(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  Type t = n->in[0]->type;
+  int64_t channels = shape_count(&n->out[0]->shape), map = channels ? shape_count(&n->in[0]->shape) / channels : 0;
+  int64_t zero = has_input(n, 1) ? get_number(t, in[1], 0).i : 0;
+  for (int64_t c = 0; c < channels; c++) {
+    uint32_t sum = 0;
+    for (int64_t i = 0; i < map; i++) sum += (uint32_t)(get_number(t, in[0], c * map + i).i - zero);
+    ((uint32_t *)out[0])[c] = sum;
+  }
+}
+
+/* A sum in fp32, row by row from 0, of the elements that are inside. */
+static float dequantized_sum(const Node *n, const void *const *in, const Pooling *p, int64_t channel, const Taps3 *t) {
+  Type type = n->in[0]->type;
+  float sum = 0, scale = *(const float *)in[1];
+  int64_t zero = get_number(type, in[2], 0).i;
+  for (int64_t e = 0; e < taps_inside(t); e++) {
+    float d = dequantize(get_number(type, in[0], element_of(p, &p->x, channel, offset_of(&p->x, t, e))).i, scale, zero);
+    sum += d;
+  }
+  return sum;
+}
+
+void eval_quantized_average_pool(Graph *g, const Node *n, const void *const *in, void **out) {
+  (void)g;
+  const Pooling p = pooling_of(n);
+  Type type = n->out[0]->type;
+  float scale = *(const float *)in[3];
+  int64_t map = map_of(&p.y), zero = get_number(type, in[4], 0).i;
+  for (int64_t i = 0; i < p.y.n * p.y.c * map; i++) {
+    const Taps3 t = window_of(&n->win, &p.x, &p.y, i % map);
+    int64_t count = n->p.count_pad ? n->win.kd * n->win.kh * n->win.kw : taps_inside(&t);
+    float mean = dequantized_sum(n, in, &p, i / map, &t) / (float)count;
+    put_number(type, out[0], element_of(&p, &p.y, i / map, i % map), (Number){.i = quantize_inside(type, mean, scale, zero)});
   }
 }

@@ -19,6 +19,11 @@ int64_t quantize(Type t, float x, float scale, int64_t zero) {
   return nearest(t, nearbyintf(x / scale) + (float)zero);
 }
 
+int64_t quantize_inside(Type t, float x, float scale, int64_t zero) {
+  float steps = x / scale;
+  return nearest(t, steps + (float)zero);
+}
+
 float dequantize(int64_t q, float scale, int64_t zero) {
   return (float)(int32_t)((uint32_t)q - (uint32_t)zero) * scale;
 }
@@ -30,6 +35,11 @@ int64_t requantize(Type t, int32_t acc, float m, int64_t zero) {
 
 int64_t qlinear_add(Type t, int64_t a, int64_t b, const float *r) {
   return nearest(t, fmaf((float)a, r[0], fmaf((float)b, r[1], r[2])));
+}
+
+int64_t qlinear_mul(Type t, int64_t a, int64_t b, const float *r) {
+  float product = (float)((a - (int64_t)r[1]) * (b - (int64_t)r[2])), scaled = product * r[0];
+  return nearest(t, scaled + r[3]);
 }
 
 /* ==== QuantizeLinear, DequantizeLinear: input 1 is the scale, input 2 the zero point ====

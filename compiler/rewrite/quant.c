@@ -16,6 +16,12 @@ static const struct Rule {
 } rules[] = {
   {OP_Conv, quant_conv, quant_conv_value},
   {OP_Add, quant_add, NULL},
+  {OP_Mul, quant_mul, NULL},
+  {OP_GlobalAveragePool, quant_global_pool, NULL},
+  {OP_ReduceMean, quant_reduce_mean, NULL},
+  {OP_AveragePool, quant_average_pool, NULL},
+  {OP_MaxPool, quant_move, NULL},
+  {OP_Concat, quant_move, NULL},
 };
 
 static const struct Rule *rule_for(Op op) {
@@ -54,12 +60,16 @@ static Node *maker_for(const Node *n) {
   return x->def && only_reader(x) == n ? x->def : NULL;
 }
 
-static bool find_site(Graph *g, Node *quantize, QuantSite *s) {
+static bool find_result(Graph *g, Node *quantize, QuantSite *s) {
   *s = (QuantSite){.g = g, .quantize = quantize, .type = quantize->out[0]->type};
   if (quantize->op != OP_QuantizeLinear || !is_8_bit(s->type) || !uniform_of(quantize, &s->out)) return false;
   s->lo = type_lowest(s->type);
   s->hi = type_highest(s->type);
-  s->op = maker_for(quantize);
+  return true;
+}
+
+static bool find_operator(QuantSite *s) {
+  s->op = maker_for(s->quantize);
   while (s->op && take_bounds(s, s->op)) s->op = maker_for(s->op);
   return s->op;
 }
@@ -70,9 +80,9 @@ static void rewrite_sites(Graph *g) {
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
     QuantSite s;
-    if (!find_site(g, n, &s)) continue;
-    const struct Rule *rule = rule_for(s.op->op);
-    if (rule) rule->rewrite(&s);
+    if (!find_result(g, n, &s)) continue;
+    const struct Rule *rule = find_operator(&s) ? rule_for(s.op->op) : NULL;
+    if (!rule || !rule->rewrite(&s)) quant_function(&s);
   }
   graph_compact(g);
 }

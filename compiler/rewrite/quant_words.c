@@ -16,9 +16,13 @@ Node *dequantized(const Value *v) {
   return n && n->op == OP_DequantizeLinear ? n : NULL;
 }
 
-void quant_finish(const QuantSite *s, Node *n) {
+void quant_bound(const QuantSite *s, Node *n) {
   if (s->lo > type_lowest(s->type) || s->hi < type_highest(s->type))
     node_add_step(s->g, n, (Step){.op = OP_Clip, .type = s->type, .arg = -1, .a = (float)s->lo, .b = (float)s->hi});
+}
+
+void quant_finish(const QuantSite *s, Node *n) {
+  quant_bound(s, n);
   Node *above = s->quantize;
   give_output(n, s->quantize);
   do {

@@ -12,7 +12,8 @@
 /* What the chains read, for C channels. */
 #define ARGUMENTS \
   "input r f32 [2,%d,5,7]\ninput i i32 [2,%d,5,7]\ninput u u8 [2,%d,5,7]\ninput b i32 [2,%d,1,1]\n" \
-  "const f f32 [%d,1,1] = random 5 0.1 2\nconst c i32 [%d,1,1] = random 4 -9 9\nconst k i32 [] = {-3}\nconst h u8 [1] = {7}\n"
+  "const f f32 [%d,1,1] = random 5 0.1 2\nconst c i32 [%d,1,1] = random 4 -9 9\nconst k i32 [] = {-3}\nconst h u8 [1] = {7}\n" \
+  "const t u8 [256] = random 6 0 255\nconst v i8 [256] = random 7 -128 127\nconst m f32 [] = {64}\n"
 
 static const char *const chains[] = {
   "Pointwise(%s) | Cast f16",
@@ -28,6 +29,10 @@ static const char *const chains[] = {
   "Pointwise(%s) | Cast i64",
   "Pointwise(%s, i, f) | Cast i32 | Add(@1) | Requantize(@2, 5) u8 | Clip(10, 250)",
   "Pointwise(%s, r) | Cast i32 | Requantize(@1, -3) i8",
+  "Pointwise(%s, u, h) | Clip(0, 200) | Cast u8 | QLinearMul(@1, 0.5, 3, 2, 100) | ~QLinearAdd(@2, 1, 2, -4)",
+  "Pointwise(%s, u, r) | Cast u8 | ~QLinearMul(@1, -0.5, 7, 1) i8 | Cast f32 | Mul(@2) | Cast i8",
+  "Pointwise(%s, m, t, v) | Mul(@1) | Cast i8 | Lookup(@2) u8 | Lookup(@3) i8 | Lookup(@2) u8",
+  "Pointwise(%s, r, t, f, u) | Cast i32 | Requantize(@3, 3) u8 | Lookup(@2) | QLinearAdd(@4, 0.5, 0.5, 0) | Cast f32 | Mul(@1)",
   "Pointwise(%s, u, h) | AddDequantized(@1, 0.5, 100) | QuantizeLinear(0.25, 7) u8 | DequantizeLinear(2, 3) f32 | AddDequantized(@2, 3, 0)",
   "Pointwise(%s) | QuantizeLinear(0.3, -5) i8 | DequantizeLinear(0.3, -5) f32 | Relu | QuantizeLinear(0.1, 0) u8",
 };

@@ -1,67 +1,11 @@
 /* quant_test.c: which graphs between DequantizeLinear and QuantizeLinear become integer ones, and that these differ by no more
  * than a step from what fp32 makes of the graph as it stands. */
-#include "fixture.h"
+#include "quant_fixture.h"
 
-#include <math.h>
-
-#define ACTIVATIONS "graph q\ninput x u8 [2,5,4,3]\ninput r u8 [2,6,4,3]\n" \
-  "const sx f32 [] = {0.05}\nconst zx u8 [] = {120}\nconst sr f32 [] = {0.07}\nconst zr u8 [] = {3}\n" \
-  "const sy f32 [] = {0.11}\nconst zy u8 [] = {131}\n"
 #define WEIGHTS "const w i8 [6,5,1,1] = {-128, 127, 3, 4, -5, 6, 7, 8, 9, 10, -11, 12, -13, 14, 15, 1, 2, 3, 4, 5, 6, 7, 8, 9, " \
   "0, -1, -2, -3, -4, -5}\nconst sw f32 [6] = {0.01, 0.02, 0.03, 0.04, 0.05, 0.06}\n"
 #define CONV ACTIVATIONS WEIGHTS "xf = DequantizeLinear(x, sx, zx)\nwf = DequantizeLinear(w, sw) axis=0\n"
 
-static Graph *shaped(Context *cx, const char *text) {
-  Graph *g = text_parse(cx, &lax_options, text);
-  pass_shape(g);
-  verify(g, "shape");
-  return g;
-}
-
-static const void **byte_inputs(Graph *g) {
-  uint64_t state = 7;
-  const void **in = alloc_n(g->cx, (size_t)g->n_input, sizeof *in);
-  for (int i = 0; i < g->n_input; i++) {
-    int64_t n = shape_count(&g->input[i]->shape);
-    uint8_t *x = alloc_n(g->cx, (size_t)n, 1);
-    for (int64_t k = 0; k < n; k++) x[k] = (uint8_t)random_bits(&state);
-    in[i] = x;
-  }
-  return in;
-}
-
-/* Integers differ by so many steps at most, numbers by roundings. */
-static void compare(const Value *y, const void *want, const void *got, int steps) {
-  for (int64_t i = 0; i < shape_count(&y->shape); i++) {
-    Number p = get_number(y->type, want, i), q = get_number(y->type, got, i);
-    double a = type_is_float(y->type) ? p.f : (double)p.i, b = type_is_float(y->type) ? q.f : (double)q.i;
-    double limit = type_is_float(y->type) ? 1e-5 * (fabs(a) + 1) : steps;
-    if (!(fabs(a - b) <= limit)) fail_msg("element %lld is %g, not %g", (long long)i, b, a);
-  }
-}
-
-/* The operators that the pass leaves, folded, and with `fused` their epilogues. */
-static void expect_after(const char *text, const char *ops, int steps, bool fused) {
-  Context *cx = context_new();
-  EXPECT_NO_FAIL(cx);
-  Graph *before = shaped(cx, text), *g = shaped(cx, text);
-  pass_quant(g);
-  verify(g, "quant");
-  pass_fold(g);
-  verify(g, "fold");
-  if (fused) {
-    pass_fuse(g);
-    verify(g, "fuse");
-  }
-  assert_string_equal(ops_text(g), ops);
-  void *want[2], *got[2];
-  eval_graph(before, byte_inputs(before), want);
-  eval_graph(g, byte_inputs(g), got);
-  for (int i = 0; i < g->n_output; i++) compare(g->output[i], want[i], got[i], steps);
-  context_free(cx);
-}
-
-static void expect(const char *text, const char *ops, int steps) { expect_after(text, ops, steps, false); }
 static void expect_fused(const char *text, const char *ops) { expect_after(text, ops, 1, true); }
 
 #define QUANTIZED "y = QuantizeLinear(f, sy, zy)\noutput y\n"
@@ -152,9 +96,9 @@ static void skip_connections(void **state) {
 
 static void sums(void **state) {
   (void)state;
-  expect(ACTIVATIONS "rf = DequantizeLinear(r, sr, zr)\nf = Add(rf, rf)\ny = QuantizeLinear(f, sy, zy)\noutput y\n",
-         "Pointwise|QLinearAdd", 1);
-  expect(ACTIVATIONS "rf = DequantizeLinear(r, sr, zr)\nrg = DequantizeLinear(r, sx, zx)\nf = Add(rf, rg)\nh = Relu(f)\n"
+  expect(ACTIVATIONS "input q u8 [2,6,4,3]\nrf = DequantizeLinear(r, sr, zr)\nqf = DequantizeLinear(q, sx, zx)\nf = Add(rf, qf)\n"
+         "y = QuantizeLinear(f, sy, zy)\noutput y\n", "Pointwise|QLinearAdd", 1);
+  expect(ACTIVATIONS "input q u8 [2,6,4,3]\nrf = DequantizeLinear(r, sr, zr)\nqf = DequantizeLinear(q, sx, zx)\nf = Add(rf, qf)\nh = Relu(f)\n"
          "y = QuantizeLinear(h, sy, zy)\noutput y\n", "Pointwise|QLinearAdd|Clip", 1);
 }
 

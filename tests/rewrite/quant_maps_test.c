@@ -1,0 +1,90 @@
+/* quant_maps_test.c: which operators, neither convolutions nor products, work on integers between DequantizeLinear and QuantizeLinear,
+ * and that these differ by no more than a step from what fp32 makes of the graph as it stands. */
+#include "quant_fixture.h"
+
+#define TWO ACTIVATIONS "input q u8 [2,6,4,3]\ninput s u8 [2,6,1,1]\nrf = DequantizeLinear(r, sr, zr)\nqf = DequantizeLinear(q, sx, zx)\nsf = DequantizeLinear(s, sx, zr)\n"
+#define OUT "y = QuantizeLinear(f, sy, zy)\noutput y\n"
+
+static void products(void **state) {
+  (void)state;
+  expect(TWO "f = Mul(rf, qf)\n" OUT, "Pointwise|QLinearMul", 1);
+  expect(TWO "f = Mul(sf, qf)\n" OUT, "Pointwise|QLinearMul", 1);
+  expect(TWO "g = Mul(qf, sf)\nf = Relu(g)\n" OUT, "Pointwise|QLinearMul|Clip", 1);
+  expect(TWO "const k u8 [] = {7}\nkf = DequantizeLinear(k, sx)\nf = Mul(qf, kf)\n" OUT, "Pointwise|Lookup", 1);
+  expect(TWO "f = Mul(rf, qf)\n" OUT "output f\n", "DequantizeLinear DequantizeLinear Mul QuantizeLinear", 1);
+}
+
+/* Of two operands the one that stays the same along the innermost axis counts as the second; the step is on the one of the result's
+ * shape. */
+static void order_of_operands(void **state) {
+  (void)state;
+  static const struct { const char *sum, *text; } rows[] = {
+    {"Add(rf, qf)", "Pointwise(r, q) | QLinearAdd(@1, "}, {"Add(qf, rf)", "Pointwise(q, r) | QLinearAdd(@1, "},
+    {"Add(sf, qf)", "Pointwise(q, s) | QLinearAdd(@1, "}, {"Add(qf, sf)", "Pointwise(q, s) | QLinearAdd(@1, "},
+    {"Add(wf, qf)", "Pointwise(q, w) | ~QLinearAdd(@1, "}, {"Add(qf, wf)", "Pointwise(q, w) | QLinearAdd(@1, "},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    Context *cx = context_new();
+    EXPECT_NO_FAIL(cx);
+    Graph *g = shaped(cx, format_text(cx, TWO "input w u8 [1,1,4,3]\nwf = DequantizeLinear(w, sr)\nf = %s\n" OUT, rows[i].sum));
+    pass_quant(g);
+    pass_fold(g);
+    assert_non_null(strstr(graph_text(g), rows[i].text));
+    context_free(cx);
+  }
+}
+
+static void pools(void **state) {
+  (void)state;
+  expect(TWO "f = GlobalAveragePool(rf)\n" OUT, "GlobalSumPool|Requantize", 1);
+  expect(TWO "g = GlobalAveragePool(rf)\nf = Relu(g)\n" OUT, "GlobalSumPool|Requantize|Clip", 1);
+  expect(TWO "const a i64 [2] = {2, 3}\nf = ReduceMean(rf, a)\n" OUT, "GlobalSumPool|Requantize", 1);
+  expect(TWO "const a i64 [2] = {-1, 2}\ng = ReduceMean(rf, a) keepdims=0\nf = Relu(g)\n" OUT, "GlobalSumPool|Requantize|Clip Reshape", 1);
+  expect(TWO "const a i64 [2] = {1, 2}\nf = ReduceMean(rf, a)\n" OUT, "DequantizeLinear ReduceMean QuantizeLinear", 0);
+  expect(TWO "f = AveragePool(rf) kernel_shape=[4,3]\n" OUT, "GlobalSumPool|Requantize", 1);
+  expect(TWO "g = AveragePool(rf) kernel_shape=[2,3] pads=[1,0,0,1]\nf = Clip(g)\n" OUT, "QuantizedAveragePool", 1);
+  expect(TWO "g = AveragePool(rf) kernel_shape=[2,3] pads=[1,0,0,1] count_include_pad=1\nf = Relu(g)\n" OUT, "QuantizedAveragePool|Clip", 1);
+  expect(TWO "f = MaxPool(rf) kernel_shape=[2,2]\ny = QuantizeLinear(f, sr, zr)\noutput y\n", "MaxPool", 0);
+  expect(TWO "f = MaxPool(rf) kernel_shape=[2,2]\n" OUT, "Pointwise|Lookup MaxPool", 0);
+}
+
+static void joined(void **state) {
+  (void)state;
+  expect(TWO "f = Concat(rf, qf) axis=1\ny = QuantizeLinear(f, sr, zr)\noutput y\n", "Pointwise|Lookup Concat", 0);
+  expect(TWO "f = Concat(rf, rf) axis=2\ny = QuantizeLinear(f, sr, zr)\noutput y\n", "Concat", 0);
+  expect(TWO "g = Concat(rf, qf) axis=1\nf = Relu(g)\ny = QuantizeLinear(f, sr, zr)\noutput y\n", "Pointwise|Lookup Pointwise|Lookup Concat", 0);
+}
+
+/* In one table, whatever stands between and whoever else reads it. */
+static void functions(void **state) {
+  (void)state;
+  expect(TWO "f = Sigmoid(rf)\n" OUT, "Pointwise|Lookup", 0);
+  expect(TWO "f = LeakyRelu(rf) alpha=0.1\n" OUT, "Pointwise|Lookup", 0);
+  expect(TWO "g = Sigmoid(rf)\nf = Mul(g, rf)\n" OUT, "Pointwise|Lookup", 0);
+  expect(TWO "const t f32 [1,1,1,1] = {3}\nconst h f32 [] = {6}\nconst z f32 [] = {0}\na = Add(rf, t)\nc = Clip(a, z, h)\nd = Div(c, h)\nf = Mul(rf, d)\n" OUT,
+         "Pointwise|Lookup", 0);
+  expect(TWO "g = Sigmoid(rf)\ns8 = QuantizeLinear(g, sx)\nt = DequantizeLinear(s8, sx)\nf = Mul(rf, t)\n" OUT, "Pointwise|Lookup", 1);
+  expect(TWO "f = Tanh(rf)\n" OUT "output f\n", "DequantizeLinear Tanh Pointwise|Lookup", 0);
+  expect(TWO "y = QuantizeLinear(rf, sx, zx)\noutput y\n", "Pointwise|Lookup", 0);
+  expect(TWO "f = Relu(rf)\nconst z u8 [] = {131}\ny = QuantizeLinear(f, sr, z)\noutput y\n", "Pointwise|Lookup", 0);
+  expect(TWO "y = QuantizeLinear(rf, sr, zr)\noutput y\n", "Identity", 0);
+  expect(TWO "y = QuantizeLinear(rf, sr, zr)\nz = QuantizeLinear(rf, sx, zx)\nzf = DequantizeLinear(z, sx, zx)\nf = Sigmoid(zf)\nv = QuantizeLinear(f, sx)\noutput v\n",
+         "Pointwise|Lookup", 0);
+}
+
+/* What is no function of one number, or of more than one. */
+static void others_stay(void **state) {
+  (void)state;
+  expect(TWO "f = Softmax(rf)\n" OUT, "DequantizeLinear Softmax QuantizeLinear", 0);
+  expect(TWO "g = Sigmoid(qf)\nf = Mul(g, rf)\n" OUT, "DequantizeLinear DequantizeLinear Sigmoid Mul QuantizeLinear", 0);
+  expect(TWO "const c f32 [6,1,1] = {1, 2, 3, 4, 5, 6}\nf = Mul(rf, c)\n" OUT, "DequantizeLinear Mul QuantizeLinear", 0);
+  expect(TWO "const p f32 [6] = {1, 2, 3, 4, 5, 6}\nf = DequantizeLinear(r, p)\n" OUT, "DequantizeLinear QuantizeLinear", 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(products), cmocka_unit_test(order_of_operands), cmocka_unit_test(pools),
+    cmocka_unit_test(joined), cmocka_unit_test(functions), cmocka_unit_test(others_stay),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
