@@ -334,8 +334,10 @@ Ref math_widen(Emit *e, Ref x, Type from);
 Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero);
 Ref emit_quantize_inside(Emit *e, Type t, Ref x, Ref scale, double zero); /* the zero point comes before the rounding */
 Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero);
-/* Step i of n's epilogue on results of any type: typed as step_type says before and after it. arg: of a Lookup where its table is. */
+/* Step i of n's epilogue on results of any type: typed as step_type says before and after it. arg: of a Lookup where its table is.
+ * Results of 8 bits may be given as i32, which hold them; steps_result makes bytes of these behind the last step. */
 Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
+Ref steps_result(Emit *e, Type t, Ref x);
 
 /* ==== dot.c: products of 8-bit integers, u8 by s8, four added to each lane of i32 sums ==== */
 /* At once, or as pairs of 16-bit numbers; SMALL: the same for weights of which such pairs fit 16 bits, see PanelsPlan. */

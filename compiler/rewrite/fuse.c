@@ -1,4 +1,5 @@
-/* fuse.c: elementwise operators become steps of the epilogue of the node that computes their operand. */
+/* fuse.c: elementwise operators, and the steps of what is nothing else, become steps of the epilogue of the node that computes their
+ * operand. */
 #include "rewrite.h"
 
 #include <math.h>
@@ -59,7 +60,7 @@ static Value *bytes_behind(const Value *v, Step *s) {
   return n->in[0];
 }
 
-/* ---- nodes as steps ---- */
+/* ---- the pass ---- */
 
 /* A Cast or QuantizeLinear ends the f32 part of an epilogue. */
 static bool becomes_step(const Node *n, int chain, Step *s) {
@@ -136,49 +137,6 @@ static bool is_byte_argument(const Node *n, int i) {
   return i == 1 || !bytes_behind(n->in[1], &scale);
 }
 
-/* ---- epilogues that the pass quant has begun ---- */
-
-/* The maker of x that n alone reads, and which can take n's steps, whatever their types; NULL: none. */
-static Node *anchor_for_steps(const Node *n, Value *x) {
-  Node *a = x->def;
-  bool any_type = a && (a->op == OP_ConvInteger || a->op == OP_MatMulInteger || a->op == OP_Pointwise);
-  if (!any_type || only_reader(x) != n || !shape_equal(&x->shape, &n->out[0]->shape)) return NULL;
-  if (a->n_step + n->n_step > MAX_STEPS || node_is_batched(a) != node_is_batched(n)) return NULL;
-  return a;
-}
-
-/* The operands of a sum of bytes change places: what was the argument is what the epilogue begins with. */
-static void swap_operands(Graph *g, Node *n) {
-  int arg = n->step[0].arg;
-  Value *x = n->in[0];
-  node_set_input(g, n, 0, n->in[arg]);
-  node_set_input(g, n, arg, x);
-  n->step[0].swap = !n->step[0].swap;
-}
-
-/* The maker of one of its operands, the later one, takes the epilogue of a Pointwise; it moves as in absorb. */
-static void join_epilogue(Graph *g, Node *n) {
-  bool sum = n->n_step > 0 && n->step[0].op == OP_QLinearAdd;
-  Node *a = anchor_for_steps(n, n->in[0]), *b = sum ? anchor_for_steps(n, n->in[n->step[0].arg]) : NULL;
-  if (b && (!a || node_index(g, b) > node_index(g, a))) {
-    swap_operands(g, n);
-    a = b;
-  }
-  if (!a) return;
-  int from = node_index(g, a);
-  bool late = false; /* an argument is computed behind it */
-  for (int i = 0; i < n->n_step; i++) {
-    Value *arg = n->step[i].arg < 0 ? NULL : n->in[n->step[i].arg];
-    late |= arg && arg->def && node_index(g, arg->def) > from;
-    node_add_step_with(g, a, n->step[i], arg);
-  }
-  give_output(a, n);
-  n->dead = true;
-  if (late) node_swap(g, node_index(g, n), from);
-}
-
-/* ---- the pass ---- */
-
 static void fuse_node(Graph *g, Node *n) {
   Node *best = NULL;
   int chain = 0, from = -1;
@@ -192,12 +150,72 @@ static void fuse_node(Graph *g, Node *n) {
   else start_pointwise(g, n);
 }
 
+/* ---- a Pointwise that was there before, as the pass quant makes them ---- */
+
+/* The step's operands change places where `swaps`. */
+static Step step_on(const Step *s, bool swaps) {
+  Step r = *s;
+  r.swap ^= swaps;
+  return r;
+}
+
+/* Its first step may be on its argument instead, number `arg` of its inputs. */
+static bool may_swap(const Node *n) {
+  const Step *s = &n->step[0];
+  return n->n_step > 0 && (s->op == OP_QLinearAdd || s->op == OP_QLinearMul);
+}
+
+/* Does a step but the first, which may have it for its argument, read input i? */
+static bool reads_again(const Node *n, int i) {
+  for (int k = 0; k < n->n_step; k++)
+    if (n->step[k].arg == i && (k > 0 || i == 0)) return true;
+  return false;
+}
+
+/* The anchor that makes input i of n and can take n's steps; those that compare bytes keep to bytes. */
+static Node *anchor_of_steps(const Node *n, int i) {
+  Value *x = n->in[i];
+  Node *a = x->def;
+  if (!a || x->data || !is_anchor(a) || only_reader(x) != n || reads_again(n, i) || a->n_step + n->n_step > MAX_STEPS) return NULL;
+  if (!shape_equal(&x->shape, &n->out[0]->shape) || node_is_batched(a) != node_is_batched(n) || (a->n_out > 1 && a->out[1])) return NULL;
+  bool compares = is_8_bit(a->in[0]->type) && (a->op == OP_MaxPool || a->op == OP_Resample);
+  return compares ? NULL : a;
+}
+
+/* The anchor takes n's steps, on its input i, and its place, if that is where all that they read is there. */
+static void absorb_steps(Graph *g, Node *a, Node *n, int i) {
+  int from = node_index(g, a);
+  bool moves = false;
+  for (int k = 0; k < n->n_step; k++) {
+    int arg = n->step[k].arg;
+    bool swaps = k == 0 && i > 0;
+    Value *other = arg < 0 ? NULL : swaps ? n->in[0] : n->in[arg];
+    node_add_step_with(g, a, step_on(&n->step[k], swaps), other);
+    moves |= other && other->def && node_index(g, other->def) > from;
+  }
+  give_output(a, n);
+  n->dead = true;
+  if (moves) node_swap(g, node_index(g, n), from);
+}
+
+static void join_steps(Graph *g, Node *n) {
+  Node *best = NULL;
+  int chain = 0, second = may_swap(n) ? n->step[0].arg : 0;
+  for (int k = 0; k < 2; k++) {
+    int i = k ? second : 0;
+    Node *a = anchor_of_steps(n, i);
+    if (!a || (best && node_index(g, a) <= node_index(g, best))) continue;
+    best = a;
+    chain = i;
+  }
+  if (best) absorb_steps(g, best, n, chain);
+}
+
 void pass_fuse(Graph *g) {
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) {
-    if (n->dead) continue;
-    if (op_is_step(n->op)) fuse_node(g, n);
-    if (n->op == OP_Pointwise) join_epilogue(g, n);
+    if (!n->dead && n->op == OP_Pointwise) join_steps(g, n);
+    if (!n->dead && op_is_step(n->op)) fuse_node(g, n);
   }
   graph_compact(g);
   remove_dead(g); /* numbers that are read as bytes */

@@ -81,10 +81,42 @@ static void others_stay(void **state) {
   expect(TWO "const p f32 [6] = {1, 2, 3, 4, 5, 6}\nf = DequantizeLinear(r, p)\n" OUT, "DequantizeLinear QuantizeLinear", 0);
 }
 
+/* The steps become those of what makes an operand: the one that is made last. Results stay. */
+static void expect_fused(const char *text, const char *ops) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *before = shaped(cx, text), *g = shaped(cx, text);
+  pass_fuse(g);
+  verify(g, "fuse");
+  assert_string_equal(ops_text(g), ops);
+  void *want[2], *got[2];
+  eval_graph(before, byte_inputs(before), want);
+  eval_graph(g, byte_inputs(g), got);
+  for (int i = 0; i < g->n_output; i++) assert_memory_equal(got[i], want[i], value_bytes(g->output[i]));
+  context_free(cx);
+}
+
+static void steps_of_others(void **state) {
+  (void)state;
+#define CONVS "input x u8 [2,5,4,3]\ninput r u8 [2,6,4,3]\nconst w i8 [6,5,1,1] = random 1 -128 127\nconst m f32 [6,1,1] = random 2 0.001 0.01\n" \
+  "const t u8 [256] = random 3 0 255\nc = ConvInteger(x, w, _, _, m) | Requantize(@4, 3) u8\n"
+  expect_fused(CONVS "y = Pointwise(c, r) | QLinearAdd(@1, 0.5, 0.25, 3) | Clip(3, 200)\noutput y\n", "ConvInteger|Requantize|QLinearAdd|Clip");
+  expect_fused(CONVS "y = Pointwise(r, c) | QLinearAdd(@1, 0.5, 0.25, 3)\noutput y\n", "ConvInteger|Requantize|QLinearAdd");
+  expect_fused(CONVS "y = Pointwise(c, t) | Lookup(@1)\noutput y\n", "ConvInteger|Requantize|Lookup");
+  expect_fused(CONVS "y = Pointwise(c, r) | ~QLinearMul(@1, 0.01, 4, 5, 6)\nz = Pointwise(y, t) | Lookup(@1)\noutput z\n",
+               "ConvInteger|Requantize|QLinearMul|Lookup");
+  expect_fused(CONVS "d = ConvInteger(x, w, _, _, m) | Requantize(@4, 9) u8\ny = Pointwise(c, d) | QLinearAdd(@1, 0.5, 0.25, 3)\noutput y\n",
+               "ConvInteger|Requantize ConvInteger|Requantize|QLinearAdd");
+  expect_fused(CONVS "s = GlobalSumPool(r)\nq = Pointwise(s) | Add(@0)\nk = Pointwise(c, r) | QLinearAdd(@1, 0.5, 0.25, 3)\noutput k\noutput q\n",
+               "ConvInteger|Requantize|QLinearAdd GlobalSumPool Pointwise|Add");
+  expect_fused(CONVS "y = Pointwise(c, t) | Lookup(@1)\noutput y\noutput c\n", "ConvInteger|Requantize Pointwise|Lookup");
+  expect_fused(CONVS "p = MaxPool(c) kernel_shape=[2,2] pads=[1,1,0,0]\ny = Pointwise(p, t) | Lookup(@1)\noutput y\n", "ConvInteger|Requantize MaxPool Pointwise|Lookup");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(products), cmocka_unit_test(order_of_operands), cmocka_unit_test(pools),
-    cmocka_unit_test(joined), cmocka_unit_test(functions), cmocka_unit_test(others_stay),
+    cmocka_unit_test(joined), cmocka_unit_test(functions), cmocka_unit_test(others_stay), cmocka_unit_test(steps_of_others),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
