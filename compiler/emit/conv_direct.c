@@ -75,6 +75,7 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   if (tile->weights) buffer_printf(key, "_%s", type_name(tile->weights));
   if (tile->dot) buffer_printf(key, "_dot%d.%s.%d", tile->dot, type_name(c->out->type), c->out->layout.block);
   if (t->skips) buffer_printf(key, "_skips");
+  if (c->plan->bounded) buffer_printf(key, "_bounded");
   if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
   for (int u = 1; u < t->tile.uw; u++) {
     buffer_printf(key, "_%lld.%lld", (long long)t->tile.in[u] / F32_BYTES, (long long)t->out[u] / F32_BYTES);
@@ -161,7 +162,12 @@ static void init_sums(const Conv *c, const Kernel *t, Ref *acc) {
 static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Emit *e = c->e;
   Ref arg[MAX_STEPS], out = LLVMGetParam(e->fn, ARG_OUT);
+  int first = c->dot && integer_bias(c->n); /* sums start from it */
   for (int i = 0; t->last && i < c->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  if (t->last && ends_in_bytes(c->n)) {
+    store_bytes(e, c->n, &(ByteTile){t->tile.uw, t->tile.nb, first, c->plan->bounded, t->out, t->dy, t->dx}, acc, arg, out);
+    return;
+  }
   for (int b = 0; b < t->tile.nb; b++) {
     for (int u = 0; u < t->tile.uw; u++) {
       Ref v = acc[b * t->tile.uw + u];
@@ -169,7 +175,7 @@ static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
         store(e, v, LLVMGetParam(e->fn, ARG_PARTIAL), (b * t->tile.uw + u) * e->vec_bytes, e->vec_bytes);
         continue;
       }
-      v = apply_steps(e, c->n, v, arg, b, t->dy[u], t->dx[u]);
+      for (int i = first; i < c->n->n_step; i++) v = typed_step(e, c->n, i, v, step_operand(e, c->n, i, arg, b, t->dy[u], t->dx[u]));
       store(e, v, out, place_vector_offset(e, c->out, b, 0, 0) + t->out[u], e->lanes * (int)type_size(c->out->type));
     }
   }

@@ -21,27 +21,15 @@ Dot dot_of(const Target *t, bool small) {
 
 /* ==== 16-bit numbers ==== */
 
-static Ref part(Emit *e, Ref v, int first, int count) {
-  Ref index[64];
-  for (int i = 0; i < count; i++) index[i] = const_i32(e, first + i);
-  return LLVMBuildShuffleVector(e->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(index, (unsigned)count), "");
-}
-
-static Ref join(Emit *e, Ref a, Ref b, int each) {
-  Ref index[64];
-  for (int i = 0; i < 2 * each; i++) index[i] = const_i32(e, i);
-  return LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(index, (unsigned)(2 * each)), "");
-}
-
 /* a[2i] b[2i] + a[2i+1] b[2i+1] of 16-bit numbers, for so many lanes of i32: one pmaddwd of the widest that the CPU has. */
 static Ref add_pairs(Emit *e, Ref a, Ref b, int lanes) {
   uint64_t bits = e->t->cpu_bits;
   if (lanes == 16 && bits & RCC_CPU_AVX512BW) return intrinsic(e, "llvm.x86.avx512.pmaddw.d.512", 0, NULL, 2, (Ref[]){a, b});
   if (lanes == 8 && bits & RCC_CPU_AVX2) return intrinsic(e, "llvm.x86.avx2.pmadd.wd", 0, NULL, 2, (Ref[]){a, b});
   if (lanes == 4) return intrinsic(e, "llvm.x86.sse2.pmadd.wd", 0, NULL, 2, (Ref[]){a, b});
-  Ref low = add_pairs(e, part(e, a, 0, lanes), part(e, b, 0, lanes), lanes / 2);
-  Ref high = add_pairs(e, part(e, a, lanes, lanes), part(e, b, lanes, lanes), lanes / 2);
-  return join(e, low, high, lanes / 2);
+  Ref half[2];
+  for (int i = 0; i < 2; i++) half[i] = add_pairs(e, take_lanes(e, a, i * lanes, lanes), take_lanes(e, b, i * lanes, lanes), lanes / 2);
+  return join_vectors(e, half, 2);
 }
 
 Factor dot_factor(Emit *e, Dot d, Ref v, bool is_signed) {

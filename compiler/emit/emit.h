@@ -143,8 +143,7 @@ typedef struct LayerCode {
  * memory that is left. */
 void emit_layers(Emit *e, LayerCode *layer);
 Ref constant_global(Emit *e, Ref value, const char *name); /* which is local */
-/* A load of what stays as it is while a layer function runs, so that LLVM takes it out of loops, past stores and calls. */
-Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align);
+Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align); /* stays as it is while a layer function runs: leaves loops */
 
 /* ==== key.c ==== */
 /* Appends all that the code of a layer depends on; false: the function is the node's own, as it rests on more than a key should
@@ -334,6 +333,7 @@ Ref math_widen(Emit *e, Ref x, Type from);
 Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero);
 Ref emit_quantize_inside(Emit *e, Type t, Ref x, Ref scale, double zero); /* the zero point comes before the rounding */
 Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero);
+Ref fma_exact(Emit *e, Ref a, Ref b, Ref c); /* a b + c in one rounding, where a is an integer of 8 bits */
 /* Step i of n's epilogue on results of any type: typed as step_type says before and after it. arg: of a Lookup where its table is.
  * Results of 8 bits may be given as i32, which hold them; steps_result makes bytes of these behind the last step. */
 Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
@@ -401,6 +401,15 @@ void step_key(const Node *n, Buffer *key);
 /* All steps on the vector of the result that lies `db` vectors of channels, `dy` rows and `dx` pixels from there, or on several
  * vectors as one, as load_channels has them; the first may be of any type, the result is of the last step's. */
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx);
+
+Ref step_operand(Emit *e, const Node *n, int i, Ref *arg, int db, int dy, int dx); /* step i's argument there; NULL: it has none */
+
+/* ==== bytes.c: epilogues whose results are of 8 bits ==== */
+bool ends_in_bytes(const Node *n);
+/* Sums acc[b*uw + u]; the steps from number `first` on; `bounded`: requantizes_bounded. From the first pixel to the others: bytes of
+ * the result, rows, pixels. */
+typedef struct ByteTile { int uw, nb, first; bool bounded; const int64_t *out; const int *dy, *dx; } ByteTile;
+void store_bytes(Emit *e, Node *n, const ByteTile *t, Ref *acc, Ref *arg, Ref out); /* out: of the first pixel and vector */
 
 /* ==== copy.c: rectangular copies ==== */
 /* One axis of a copy: n elements, so far apart (in elements) in the source and in the destination. A source stride of 0
@@ -550,11 +559,7 @@ Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_
 void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool last, Ref v);
 
 /* Tiles of a panel whose sums wait in `m`: of `images` images of the map from `image`, `rows` rows of tiles from `first`. */
-typedef struct WinogradArea {
-  Ref image, first;
-  int64_t images, rows;
-  Ref m;
-} WinogradArea;
+typedef struct WinogradArea { Ref image, first, m; int64_t images, rows; } WinogradArea;
 /* Their results: M's transform, bias, epilogue. */
 void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel);
 
@@ -571,11 +576,7 @@ void winograd_weights_row(const WinogradRow *r, Ref g, Ref u);
 
 /* The weights of a row point and parity of rows: one for each column point, so many bytes apart, the first `n_given` of them
  * elsewhere; and those of the second parity of columns. */
-typedef struct WinogradPlaces {
-  Ref u, given, second;
-  int64_t step, given_step;
-  int n_given;
-} WinogradPlaces;
+typedef struct WinogradPlaces { Ref u, given, second; int64_t step, given_step; int n_given; } WinogradPlaces;
 /* Where the weights of a row are, that winograd_weights_row makes in u or g has: of[parity of rows]. */
 void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of);
 

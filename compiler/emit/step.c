@@ -36,6 +36,10 @@ static Ref step_argument(Emit *e, const Node *n, const Step *s, Ref arg, int lan
   return load(e, vec_of(llvm_type(e, v->type), lanes), arg, db * vector_bytes(e, v), (int)vector_bytes(e, v));
 }
 
+Ref step_operand(Emit *e, const Node *n, int i, Ref *arg, int db, int dy, int dx) {
+  return step_argument(e, n, &n->step[i], arg[i], db, dy, dx);
+}
+
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx) {
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];

@@ -209,21 +209,18 @@ Ref keep_lanes(Emit *e, Ref v, int valid, Ref otherwise) {
 
 Ref take_lanes(Emit *e, Ref v, int first, int count) {
   int lanes = lane_count(v);
+  if (first == 0 && count == lanes) return v;
   Ref index[64];
-  if (count == lanes && first == 0) return v;
   for (int i = 0; i < count; i++) index[i] = first + i < lanes ? const_i32(e, first + i) : LLVMGetPoison(e->i32);
   return LLVMBuildShuffleVector(e->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(index, (unsigned)count), "");
 }
 
 Ref join_vectors(Emit *e, Ref *v, int n) {
-  Ref all = v[0], index[64];
-  int each = lane_count(v[0]);
-  for (int k = 1; k < n; k++) {
-    Ref next = take_lanes(e, v[k], 0, k * each);
-    for (int i = 0; i < (k + 1) * each; i++) index[i] = const_i32(e, i);
-    all = LLVMBuildShuffleVector(e->b, all, next, LLVMConstVector(index, (unsigned)((k + 1) * each)), "");
-  }
-  return all;
+  if (n == 1) return v[0];
+  int lanes = lane_count(v[0]), half = (n + 1) / 2;
+  Ref index[64], low = join_vectors(e, v, half), high = take_lanes(e, join_vectors(e, v + half, n - half), 0, half * lanes);
+  for (int i = 0; i < n * lanes; i++) index[i] = const_i32(e, i);
+  return LLVMBuildShuffleVector(e->b, low, high, LLVMConstVector(index, (unsigned)(n * lanes)), "");
 }
 
 Ref lane_of(Emit *e, Ref x, Ref i) { return lane_count(x) == 1 ? x : LLVMBuildExtractElement(e->b, x, i, ""); }

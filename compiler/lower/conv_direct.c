@@ -83,6 +83,7 @@ static void add_plan(const ConvLayer *l, const DirectTile *k, Plans *list) {
   p->icg = l->icg;
   p->ocg = l->ocg;
   p->planar = l->planar;
+  p->bounded = requantizes_bounded(l->n);
   if (p->order == OC_FLAT) choose_chunk(plan, l);
   if (p->order == OC_ROW_TILE) choose_block(p, l);
   if (p->order == ROW_TILE_OC) p->ahead = reads_ahead(l);
@@ -289,6 +290,6 @@ void pack_direct(const Target *t, const Node *n, void *to) {
 
 bool alike_direct(const Node *a, const Node *b) {
   const DirectPlan *p = &a->plan->direct, *q = &b->plan->direct;
-  bool starts = a->op != OP_ConvInteger || integer_zero(a) == integer_zero(b);
+  bool starts = a->op != OP_ConvInteger || integer_alike(a, b);
   return starts && p->nb == q->nb && p->planar == q->planar && p->groups == q->groups;
 }

@@ -3,8 +3,10 @@
  *
  *   x      [c0 c1 c2 c3] [c4 c5 c6 c7] ...            one pixel's bytes
  *   w[0]   [a0 a1 a2 a3  b0 b1 b2 b3  c0 ...]         channels 0 to 3 for outputs a, b, c, ...
- *   sum a = start a + c0 a0 + c1 a1 + c2 a2 + ...     start: minus the zero point times all weights of a */
+ *   sum a = start a + c0 a0 + c1 a1 + c2 a2 + ...     start: the bias, less the zero point times all weights of a */
 #include "lower.h"
+
+#include <math.h>
 
 /* Zero points of the weights, if any, are 0; that of the activations, also in the border, goes into the sums' start. */
 static bool zeros_fit(const Node *n) {
@@ -30,12 +32,28 @@ int64_t integer_starts_bytes(const Target *t, const Node *n) {
   return size_mul(size_round_up(channels, t->lanes), (int64_t)sizeof(uint32_t));
 }
 
+const Value *integer_bias(const Node *n) {
+  const Step *s = n->step;
+  if (n->n_step == 0 || s->op != OP_Add || step_type(n, 0) != T_I32) return NULL;
+  ArgClass class = step_arg_class(n, s);
+  return n->in[s->arg]->data && (class == ARG_CHANNEL || class == ARG_SCALAR) ? n->in[s->arg] : NULL;
+}
+
+bool integer_alike(const Node *a, const Node *b) {
+  const Value *x = integer_bias(a), *y = integer_bias(b);
+  if (integer_zero(a) != integer_zero(b) || !x != !y) return false;
+  return !x || (shape_equal(&x->shape, &y->shape) && same_bytes(x->data, y->data, value_bytes(x)));
+}
+
 void integer_starts(const Node *n, uint32_t *start) {
   const Shape *s = &n->in[1]->shape;
   const int8_t *w = n->in[1]->data;
   int64_t each = s->d[1] * s->d[2] * s->d[3], zero = integer_zero(n);
-  for (int64_t o = 0; o < s->d[0]; o++)
+  const Value *bias = integer_bias(n);
+  for (int64_t o = 0; o < s->d[0]; o++) {
+    if (bias) start[o] = (uint32_t)get_number(T_I32, bias->data, shape_count(&bias->shape) == 1 ? 0 : o).i;
     for (int64_t i = 0; i < each; i++) start[o] -= (uint32_t)(zero * w[o * each + i]);
+  }
 }
 
 void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to) {
@@ -43,4 +61,17 @@ void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to
   const int8_t *w = n->in[1]->data;
   int64_t taps = s->d[2] * s->d[3];
   for (int64_t i = 4 * c; i < 4 * c + 4 && i < s->d[1]; i++) to[i - 4 * c] = w[(oc * s->d[1] + i) * taps + k];
+}
+
+bool requantizes_bounded(const Node *n) {
+  bool any = false;
+  for (int i = 0; i < n->n_step; i++) {
+    const Value *m = n->step[i].op == OP_Requantize ? n->in[n->step[i].arg] : NULL;
+    if (!m) continue;
+    any = true;
+    if (!m->data) return false;
+    for (int64_t c = 0; c < shape_count(&m->shape); c++)
+      if (!(fabsf(f32_data(m)[c]) <= 0.5f)) return false;
+  }
+  return any;
 }

@@ -100,6 +100,7 @@ typedef struct DirectPlan {
   bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
   bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */
   bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
+  bool bounded;        /* requantizes_bounded */
 } DirectPlan;
 
 typedef struct DepthwisePlan { int uw; } DepthwisePlan;
@@ -281,8 +282,11 @@ bool grouped_fits(const Target *t, const Node *n); /* conv_grouped.c */
  * of the result, before the panels; the weights of the c-th four of channels, zeros behind the last. */
 bool integer_fits(const ConvLayer *l);
 int64_t integer_zero(const Node *n);
+const Value *integer_bias(const Node *n); /* of the first step, which is done by that; NULL: none is */
+bool integer_alike(const Node *a, const Node *b); /* do equal weights start from the same? */
 int64_t integer_starts_bytes(const Target *t, const Node *n);
 void integer_starts(const Node *n, uint32_t *start); /* zeroed */
+bool requantizes_bounded(const Node *n); /* are sums, as they are scaled, below 2^31? */
 void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to);
 /* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
  * where that is less work. A window that skips none has one piece with all taps. */

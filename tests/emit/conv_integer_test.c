@@ -68,12 +68,52 @@ static void groups(void **state) {
   check_all(cases, COUNT(cases));
 }
 
+/* Bias, requantisation within every kind of bounds, a residual that is added before or behind it, floats. The constants that a step
+ * may have: inputs 4 to 6. */
+static void check_epilogue(const ConvCase *k, int zero, const char *steps) {
+  char text[SIZE];
+  int h = (k->h + k->top + k->bottom - k->kh) / k->sh + 1, w = (k->w + k->left + k->right - k->kw) / k->sw + 1;
+  snprintf(text, SIZE, "graph c\ninput x u8 [%d,%d,%d,%d]\ninput r u8 [%d,%d,%d,%d]\nconst w i8 [%d,%d,%d,%d] = random 1 -128 128\n"
+           "const z u8 [] = {%d}\nconst b i32 [%d,1,1] = random 5 -90000 90000\nconst m f32 [%d,1,1] = random 6 0.0001 0.004\n"
+           "y = ConvInteger(x, w, z, _, b, m, r) strides=[%d,%d] pads=[%d,%d,%d,%d] group=%d %s\noutput y\n",
+           k->n, k->c, k->h, k->w, k->n, k->oc, h, w, k->oc, k->c / k->group, k->kh, k->kw, zero, k->oc, k->oc,
+           k->sh, k->sw, k->top, k->left, k->bottom, k->right, k->group, steps);
+  check_integers(text, 0, 256);
+}
+
+static void epilogues(void **state) {
+  (void)state;
+  static const ConvCase cases[] = {
+    {1, 70, 5, 29, 80, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 64, 7, 7, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {2, 64, 3, 28, 256, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 256, 8, 8, 128, 3, 3, 2, 2, 2, 1, 1, 1, 1, 1, 1},
+  };
+  static const char *const steps[] = {
+    "| Add(@4) | Requantize(@5, 3) u8",
+    "| Add(@4) | Requantize(@5, 200) u8 | Clip(100, 220)",
+    "| Requantize(@5, -5) i8 | Clip(-20, 127)",
+    "| Add(@4) | Requantize(@5, 5) u8 | Clip(5, 255) | QLinearAdd(@6, 0.75, 0.3125, 2.5) u8 | Clip(9, 255)",
+    "| Add(@4) | Cast f32 | Mul(@5) | Relu",
+  };
+  for (size_t i = 0; i < COUNT(cases); i++)
+    for (size_t j = 0; j < COUNT(steps); j++)
+      if ((i + j) % 2 == 0) check_epilogue(&cases[i], (int)(50 * j), steps[j]);
+}
+
+/* A factor so large that what it scales is no integer of 32 bits. */
+static void large_factors(void **state) {
+  (void)state;
+  check_integers("graph c\ninput x u8 [1,64,3,5]\nconst w i8 [32,64,1,1] = random 1 -128 128\nconst m f32 [32,1,1] = random 6 1 90000\n"
+                 "y = ConvInteger(x, w, _, _, m) | Requantize(@4, 100) u8\noutput y\n", 0, 256);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(pointwise),
     cmocka_unit_test(windows),
     cmocka_unit_test(dilated),
     cmocka_unit_test(groups),
+    cmocka_unit_test(epilogues),
+    cmocka_unit_test(large_factors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

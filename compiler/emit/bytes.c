@@ -1,0 +1,186 @@
+/* bytes.c: epilogues whose results are of 8 bits. A result that is quantised stays the number that is yet to be rounded,
+ *
+ *   clamp(rne(x) + zero, lo, hi)
+ *
+ * until it is known what becomes of it: a step that goes on with it rounds and clamps in floats, and where it is the last, four
+ * vectors are rounded to i32 and packed, by instructions that saturate and so clamp them:
+ *
+ *   i32 a, b, c, d  --packssdw-->  i16 ab, cd  --paddsw zero, packuswb-->  u8 abcd */
+#include "emit.h"
+
+#include "resnetcc_rt.h"
+#include <llvm-c/Core.h>
+
+/* ==== one vector ==== */
+
+typedef struct Bytes { Type type; double zero, lo, hi; } Bytes; /* clamp(integer + zero, lo, hi) */
+
+typedef struct Pending {
+  Ref x;         /* NULL: nothing is pending */
+  Bytes how;
+  bool bounded;  /* |x| < 2^31 */
+} Pending;
+
+static bool makes_pending(const Step *s) { return s->op == OP_Requantize || s->op == OP_QLinearAdd || s->op == OP_QuantizeLinear; }
+
+/* Where what is pending is clamped before it is rounded: both bounds are whole numbers. */
+static Ref clamped(Emit *e, const Pending *p) {
+  Ref lo = real_like(e, p->x, p->how.lo - p->how.zero), hi = real_like(e, p->x, p->how.hi - p->how.zero);
+  return fmin_(e, fmax_(e, p->x, lo), hi);
+}
+
+/* Beside 3 * 2^22 floats are whole numbers. */
+static Ref as_whole(Emit *e, const Pending *p) {
+  const double magic = 0x1.8p23;
+  Ref x = add_f(e, clamped(e, p), real_like(e, p->x, magic));
+  return sub_f(e, x, real_like(e, x, magic - p->how.zero));
+}
+
+/* Half to even, as the processor rounds by default. */
+static Ref nearest_i32(Emit *e, Ref x) {
+  int lanes = lane_count(x);
+  Ref keep[] = {x, LLVMConstNull(vec_of(e->i32, lanes)), LLVMConstAllOnes(e->i16), const_i32(e, 4 /* the current mode */)};
+  if (lanes == 16 && e->t->cpu_bits & RCC_CPU_AVX512F) return intrinsic(e, "llvm.x86.avx512.mask.cvtps2dq.512", 0, NULL, 4, keep);
+  if (lanes == 8 && e->t->cpu_bits & RCC_CPU_AVX) return intrinsic(e, "llvm.x86.avx.cvt.ps2dq.256", 0, NULL, 1, &x);
+  if (lanes == 4) return intrinsic(e, "llvm.x86.sse2.cvtps2dq", 0, NULL, 1, &x);
+  Ref half[2];
+  for (int i = 0; i < 2; i++) half[i] = nearest_i32(e, take_lanes(e, x, i * lanes / 2, lanes / 2));
+  return join_vectors(e, half, 2);
+}
+
+static Ref float_of(Emit *e, const Pending *p, Type t, Ref acc) {
+  return p->x ? as_whole(e, p) : math_cast(e, math_cast(e, acc, t, T_I32), T_I32, T_F32);
+}
+
+static Ref scaled_sum(Emit *e, const Step *s, Ref a, Ref b) {
+  return fma_exact(e, s->swap ? b : a, real_like(e, a, s->a), fma_exact(e, s->swap ? a : b, real_like(e, a, s->b), real_like(e, a, s->c)));
+}
+
+static bool sum_is_bounded(const Step *s) {
+  double a = s->a, b = s->b, c = s->c, most = 256 * ((a < 0 ? -a : a) + (b < 0 ? -b : b)) + (c < 0 ? -c : c);
+  return most < 0x1p30;
+}
+
+/* Step i, which quantises; arg is what it has as an argument. */
+static Pending quantized(Emit *e, const Node *n, int i, bool bounded, const Pending *p, Ref acc, Ref arg) {
+  const Step *s = &n->step[i];
+  Type from = step_type(n, i - 1), to = step_type(n, i);
+  Pending q = {.how = {.type = to, .lo = (double)type_lowest(to), .hi = (double)type_highest(to)}};
+  if (s->op == OP_QLinearAdd) {
+    Type t = n->in[s->arg]->type;
+    q.x = scaled_sum(e, s, float_of(e, p, from, acc), float_of(e, &(Pending){0}, t, arg));
+    q.bounded = sum_is_bounded(s);
+  } else if (s->op == OP_Requantize) {
+    q.x = mul_f(e, math_cast(e, acc, T_I32, T_F32), arg);
+    q.bounded = bounded;
+    q.how.zero = s->a;
+  } else {
+    q.x = div_f(e, acc, real_like(e, acc, s->a));
+    q.how.zero = s->b;
+  }
+  return q;
+}
+
+static Ref settled(Emit *e, const Pending *p) { return math_cast(e, nearest_i32(e, as_whole(e, p)), T_I32, p->how.type); }
+
+static void clip(Pending *p, const Step *s) {
+  if (s->a > p->how.lo) p->how.lo = s->a;
+  if (s->b < p->how.hi) p->how.hi = s->b;
+}
+
+/* What is left to be packed, of the sum acc[b*uw + u]. */
+static Ref apply_to_bytes(Emit *e, Node *n, const ByteTile *t, int b, int u, Ref acc, Ref *arg, Bytes *how) {
+  Pending p = {0};
+  for (int i = t->first; i < n->n_step; i++) {
+    const Step *s = &n->step[i];
+    Ref operand = step_operand(e, n, i, arg, b, t->dy[u], t->dx[u]);
+    if (p.x && s->op == OP_Clip) {
+      clip(&p, s);
+    } else if (makes_pending(s)) {
+      p = quantized(e, n, i, t->bounded, &p, acc, operand);
+    } else {
+      acc = typed_step(e, n, i, p.x ? settled(e, &p) : acc, operand);
+      p.x = NULL;
+    }
+  }
+  assert(p.x);
+  *how = p.how;
+  return nearest_i32(e, p.bounded ? p.x : clamped(e, &p));
+}
+
+bool ends_in_bytes(const Node *n) {
+  int i = n->n_step - 1;
+  while (i >= 0 && n->step[i].op == OP_Clip) i--;
+  return i >= 0 && makes_pending(&n->step[i]) && type_size(n->out[0]->type) == 1;
+}
+
+/* ==== packing ==== */
+
+/* Instructions that pack the elements of two vectors, for each 16 bytes of both: of 64, 32 and 16 bytes. */
+typedef struct Packing { const char *name[3]; } Packing;
+
+static const Packing to_words = {{"llvm.x86.avx512.packssdw.512", "llvm.x86.avx2.packssdw", "llvm.x86.sse2.packssdw.128"}};
+static const Packing to_u8 = {{"llvm.x86.avx512.packuswb.512", "llvm.x86.avx2.packuswb", "llvm.x86.sse2.packuswb.128"}};
+static const Packing to_i8 = {{"llvm.x86.avx512.packsswb.512", "llvm.x86.avx2.packsswb", "llvm.x86.sse2.packsswb.128"}};
+
+/* The vectors have as many bytes as so many lanes of i32. */
+static Ref pack(Emit *e, const Packing *p, int lanes, Ref a, Ref b) {
+  uint64_t bits = e->t->cpu_bits;
+  int i = lanes == 16 && bits & RCC_CPU_AVX512BW ? 0 : lanes == 8 && bits & RCC_CPU_AVX2 ? 1 : lanes == 4 ? 2 : -1;
+  if (i >= 0) return intrinsic(e, p->name[i], 0, NULL, 2, (Ref[]){a, b});
+  int half = lane_count(a) / 2;
+  Ref part[2];
+  for (int k = 0; k < 2; k++) part[k] = pack(e, p, lanes / 2, take_lanes(e, a, k * half, half), take_lanes(e, b, k * half, half));
+  return join_vectors(e, part, 2);
+}
+
+static Ref add_zero(Emit *e, const Bytes *how, Ref words) {
+  LLVMTypeRef type = LLVMTypeOf(words);
+  return how->zero == 0 ? words : intrinsic(e, "llvm.sadd.sat", 1, &type, 2, (Ref[]){words, whole_like(e, words, (int64_t)how->zero)});
+}
+
+/* Each 16 bytes have four of every vector: these come together. */
+static Ref in_order(Emit *e, Ref v) {
+  int lanes = e->lanes, runs = lanes / 4;
+  if (runs == 1) return v;
+  Ref index[64], fours = LLVMBuildBitCast(e->b, v, vec_of(e->i32, lanes), "");
+  for (int i = 0; i < lanes; i++) index[i] = const_i32(e, i % runs * 4 + i / runs);
+  fours = LLVMBuildShuffleVector(e->b, fours, LLVMGetPoison(LLVMTypeOf(fours)), LLVMConstVector(index, (unsigned)lanes), "");
+  return LLVMBuildBitCast(e->b, fours, LLVMTypeOf(v), "");
+}
+
+static Ref within(Emit *e, const Bytes *how, Ref v) {
+  LLVMTypeRef type = LLVMTypeOf(v);
+  bool is_signed = how->type == T_I8;
+  Ref lo[] = {v, whole_like(e, v, (int64_t)how->lo)};
+  if (how->lo > (double)type_lowest(how->type)) v = intrinsic(e, is_signed ? "llvm.smax" : "llvm.umax", 1, &type, 2, lo);
+  Ref hi[] = {v, whole_like(e, v, (int64_t)how->hi)};
+  return how->hi < (double)type_highest(how->type) ? intrinsic(e, is_signed ? "llvm.smin" : "llvm.umin", 1, &type, 2, hi) : v;
+}
+
+/* n <= 4 vectors, one behind the other. */
+static Ref pack_bytes(Emit *e, const Bytes *how, Ref *v, int n) {
+  Ref word[2], all[4];
+  for (int i = 0; i < 4; i++) all[i] = v[i < n ? i : n - 1];
+  for (int i = 0; i < 2; i++) word[i] = add_zero(e, how, pack(e, &to_words, e->lanes, all[2 * i], all[2 * i + 1]));
+  return within(e, how, in_order(e, pack(e, how->type == T_I8 ? &to_i8 : &to_u8, e->lanes, word[0], word[1])));
+}
+
+/* Four vectors at a time: as many of each pixel as lie beside each other. */
+void store_bytes(Emit *e, Node *n, const ByteTile *t, Ref *acc, Ref *arg, Ref out) {
+  int each = t->nb % 4 == 0 ? 4 : t->nb % 2 == 0 ? 2 : 1, most = 4 / each;
+  for (int b = 0; b < t->nb; b += each) {
+    for (int u = 0; u < t->uw; u += most) {
+      Ref v[4];
+      Bytes how = {0};
+      int count = 0;
+      for (int i = u; i < u + most && i < t->uw; i++)
+        for (int k = b; k < b + each; k++) v[count++] = apply_to_bytes(e, n, t, k, i, acc[k * t->uw + i], arg, &how);
+      Ref all = pack_bytes(e, &how, v, count);
+      for (int i = 0; i < count; i += each) {
+        int64_t at = place_vector_offset(e, n->out[0], b, 0, 0) + t->out[u + i / each];
+        store(e, take_lanes(e, all, i * e->lanes, each * e->lanes), out, at, each * e->lanes);
+      }
+    }
+  }
+}
