@@ -67,7 +67,7 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   const Window *w = c->win;
   const Tile *tile = &t->tile;
   buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s%s_pf%d%s", tile->uw, tile->nb, t->blocks > 1 ? 2 : t->blocks,
-                counts_rest(c, t) ? 1 : t->rest, t->first ? "f" : "", t->last ? "l" : "", c->plan->planar ? "p" : "",
+                counts_rest(c, t) ? 1 : t->rest, t->first ? "f" : "", t->last ? "l" : "", c->plan->planar ? "p" : c->plan->ones ? "o" : "",
                 tile->prefetch, tile->ahead ? "a" : "");
   buffer_printf(key, "_k%lldx%lld_d%lldx%lld_in%lld.%lld.%lld_out%lld", (long long)w->kh, (long long)w->kw, (long long)w->dh,
                 (long long)w->dw, (long long)c->in->layout.c, (long long)c->in->layout.row,
@@ -151,10 +151,24 @@ static void init_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Emit *e = c->e;
   LLVMTypeRef type = c->dot ? vec_of(e->i32, e->lanes) : e->vec;
   for (int b = 0; b < t->tile.nb; b++) {
-    Ref bias = t->first ? load(e, type, LLVMGetParam(e->fn, ARG_BIAS), b * e->vec_bytes, e->vec_bytes) : NULL;
+    bool ones = c->plan->ones && b == t->tile.nb - 1;
+    Ref start = ones ? LLVMConstNull(type) : load(e, type, LLVMGetParam(e->fn, ARG_BIAS), b * e->vec_bytes, e->vec_bytes);
+    Ref bias = t->first ? start : NULL;
     for (int u = 0; u < t->tile.uw; u++) {
       int64_t at = (b * t->tile.uw + u) * e->vec_bytes;
       acc[b * t->tile.uw + u] = bias ? bias : load(e, type, LLVMGetParam(e->fn, ARG_PARTIAL), at, e->vec_bytes);
+    }
+  }
+}
+
+/* Of nb vectors of results: each channel's zero point times the sum of the inputs. */
+static void take_off_zeros(const Conv *c, const Kernel *t, Ref *acc, int nb) {
+  Emit *e = c->e;
+  for (int b = 0; b < nb; b++) {
+    Ref zero = load(e, vec_of(e->i32, e->lanes), LLVMGetParam(e->fn, ARG_BIAS), c->starts / 2 + b * e->vec_bytes, e->vec_bytes);
+    for (int u = 0; u < t->tile.uw; u++) {
+      Ref *sum = &acc[b * t->tile.uw + u];
+      *sum = LLVMBuildSub(e->b, *sum, LLVMBuildMul(e->b, zero, acc[nb * t->tile.uw + u], ""), "");
     }
   }
 }
@@ -164,11 +178,13 @@ static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Ref arg[MAX_STEPS], out = LLVMGetParam(e->fn, ARG_OUT);
   int first = c->dot && integer_bias(c->n); /* sums start from it */
   for (int i = 0; t->last && i < c->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  int nb = t->tile.nb;
+  if (t->last && c->plan->ones) take_off_zeros(c, t, acc, --nb);
   if (t->last && ends_in_bytes(c->n)) {
-    store_bytes(e, c->n, &(ByteTile){t->tile.uw, t->tile.nb, first, c->plan->bounded, t->out, t->dy, t->dx}, acc, arg, out);
+    store_bytes(e, c->n, &(ByteTile){t->tile.uw, nb, first, c->plan->bounded, t->out, t->dy, t->dx}, acc, arg, out);
     return;
   }
-  for (int b = 0; b < t->tile.nb; b++) {
+  for (int b = 0; b < nb; b++) {
     for (int u = 0; u < t->tile.uw; u++) {
       Ref v = acc[b * t->tile.uw + u];
       if (!t->last) {
@@ -277,7 +293,7 @@ static void locate(const Conv *c, Site *s) {
   Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
   out = place_from(e, out, c->out, s->image, NULL, s->row, s->x);
   s->out = place_vector(e, out, c->out, NULL, block, NULL, NULL);
-  int64_t group_weights = packed_columns(c->plan->ocg, e->lanes) * c->plan->icg * c->taps;
+  int64_t group_weights = direct_columns(e->t, c->plan) * c->plan->icg * c->taps;
   Ref first = weights_ptr(e, c->n->plan->at.weights);
   Ref w = gep(e, gep_const(e, first, c->starts), s->group, group_weights * c->weight_size);
   s->weights = gep(e, w, s->panel_index, c->panel * c->weight_size);
@@ -289,7 +305,7 @@ static void locate(const Conv *c, Site *s) {
 /* width: floats of a step's weights in the panel. */
 typedef void Body(const Conv *c, Site *s, int width, void *data);
 
-static int full_width(const Conv *c) { return c->plan->nb * c->e->lanes; }
+static int full_width(const Conv *c) { return (c->plan->nb + c->plan->ones) * c->e->lanes; }
 
 /* Panels of one group: the full ones in a loop, then the narrower last. */
 static void each_panel(const Conv *c, Site *s, Body *body, void *data) {
@@ -436,50 +452,13 @@ static void stripe_of_panel(const Conv *c, Site *s, int width, void *data) {
   loop_end(e, &row);
 }
 
-/* Tasks share out a list of all rows of all panels, block by block. 7 rows in 2 blocks, 3 panels, 3 tasks:
- *
- *     block 0                        block 1
- *     panel 0   panel 1   panel 2    panel 0    panel 1    panel 2
- *     0 1 2     0 1 2     0 1 2      3 4 5 6    3 4 5 6    3 4 5 6       rows
- *     |------ task 0 ------| |-------- task 1 -------| |---- task 2 ---|  7 places each
- *
- * The blocks differ by one row at most. */
-static Ref block_start(const Conv *c, Ref block) {
-  return LLVMBuildSDiv(c->e->b, mul_i(c->e, block, c->images * c->rows), const_i64(c->e, row_blocks(c)), "");
-}
-
-/* Where panel `panel` of a block begins in the list of all rows of all panels, the blocks being outermost. */
-static Ref panel_start(const Conv *c, Ref first, Ref height, Ref panel) {
-  return add_i(c->e, mul_i(c->e, first, all_panels(c)), LLVMBuildMul(c->e->b, panel, height, ""));
-}
-
-/* The block, times the number of panels, plus the panel, to which place `at` of that list belongs. */
-static Ref panel_at(const Conv *c, Ref at) {
-  Emit *e = c->e;
-  Ref one = const_i64(e, 1), row = LLVMBuildSDiv(e->b, at, const_i64(e, all_panels(c)), "");
-  Ref block = add_i(e, mul_i(e, add_i(e, row, one), row_blocks(c)), const_i64(e, -1));
-  block = LLVMBuildSDiv(e->b, block, const_i64(e, c->images * c->rows), "");
-  Ref first = block_start(c, block), height = LLVMBuildSub(e->b, block_start(c, add_i(e, block, one)), first, "");
-  Ref inside = LLVMBuildSub(e->b, at, panel_start(c, first, height, const_i64(e, 0)), "");
-  return add_i(e, mul_i(e, block, all_panels(c)), LLVMBuildSDiv(e->b, inside, height, ""));
-}
-
 /* Tasks share out the rows of all panels, so that few blocks and panels are no worse for many tasks than many. */
 static void by_blocks(const Conv *c) {
-  Emit *e = c->e;
-  Ref lo, hi, one = const_i64(e, 1), panels = const_i64(e, all_panels(c));
-  task_range(e, c->images * c->rows * all_panels(c), &lo, &hi);
-  Loop item;
-  Ref last = panel_at(c, LLVMBuildSub(e->b, hi, one, ""));
-  loop_begin(e, &item, panel_at(c, lo), add_i(e, last, one), 1, 0, NULL);
-  Ref block = LLVMBuildSDiv(e->b, item.i, panels, ""), panel = LLVMBuildSRem(e->b, item.i, panels, "");
-  Ref first = block_start(c, block), height = LLVMBuildSub(e->b, block_start(c, add_i(e, block, one)), first, "");
-  Ref start = panel_start(c, first, height, panel);
-  Ref from, to;
-  part_of_range(e, lo, hi, start, height, &from, &to);
-  Stripe stripe = {first, add_i(e, first, from), add_i(e, first, to)};
-  on_panel(c, panel, stripe_of_panel, &stripe);
-  loop_end(e, &item);
+  PanelShare share;
+  panel_share_begin(c->e, &share, c->images * c->rows, row_blocks(c), all_panels(c));
+  Stripe stripe = {share.first, share.from, share.to};
+  on_panel(c, share.panel, stripe_of_panel, &stripe);
+  panel_share_end(c->e, &share);
 }
 
 /* OC_FLAT: the whole map a list of pixels cut into tiles; chunks of input channels keep their weights in L1 while all
@@ -586,10 +565,10 @@ void emit_direct(Emit *e, Node *n) {
   c.groups_of_blocks = (c.out_blocks + c.plan->nb - 1) / c.plan->nb;
   c.dot = n->op == OP_ConvInteger ? dot_of(e->t, false) : DOT_NONE;
   c.weight_size = c.dot ? 4 : (int)type_size(n->plan->weights);
-  c.starts = c.dot ? integer_starts_bytes(e->t, n) : 0;
-  c.panel = (int64_t)c.plan->nb * e->lanes * c.plan->icg * c.taps;
-  c.whole_panels = packed_columns(c.plan->ocg, e->lanes) / full_width(&c);
-  c.rest = (int)(packed_columns(c.plan->ocg, e->lanes) % full_width(&c));
+  c.starts = c.dot ? integer_starts_bytes(e->t, n, c.plan) : 0;
+  c.panel = full_width(&c) * c.plan->icg * c.taps;
+  c.whole_panels = direct_columns(e->t, c.plan) / full_width(&c);
+  c.rest = (int)(direct_columns(e->t, c.plan) % full_width(&c));
   emit_halo(e, n->out[0]);
   switch (c.plan->order) {
   case ROW_TILE_OC: by_rows(&c); break;

@@ -100,10 +100,8 @@ void emit_module(Emit *e); /* all layers, net_run, net_model; with e->too_large,
 Ref value_ptr(Emit *e, const Value *v);
 Ref weights_ptr(Emit *e, int64_t offset);
 Ref scratch_ptr(Emit *e);  /* this worker's scratch */
-/* [lo, hi) of `total` items for this task, as i64. */
-void task_range(Emit *e, int64_t total, Ref *lo, Ref *hi);
-/* Declares the layer serial: it is called once, as task 0 of 1. Excludes task_range. */
-void only_task_zero(Emit *e);
+void task_range(Emit *e, int64_t total, Ref *lo, Ref *hi); /* [lo, hi) of `total` items for this task, as i64 */
+void only_task_zero(Emit *e); /* declares the layer serial: it is called once, as task 0 of 1. Excludes task_range */
 /* The name of what is local to the object: MODEL.what. */
 const char *local_name(Emit *e, const char *what);
 LLVMTypeRef task_type(Emit *e); /* of a layer function, and of whatever else threads are lent for: void (ptr, i32, i32) */
@@ -161,8 +159,7 @@ int layer_values(const Node *n);
 /* A layer's places: the offsets of packed weights and bias, then those of inputs, results and shared work, in the memory
  * that a value's Place says; of inputs and outputs of the network the offset of their pointer in the frame. */
 enum { PLACE_WEIGHTS, PLACE_BIAS, PLACE_VALUES };
-/* Bytes from the start of v's memory to what value_ptr points to. */
-int64_t inner_offset(const Value *v);
+int64_t inner_offset(const Value *v); /* bytes from the start of v's memory to what value_ptr points to */
 /* flush.c: what to call for a layer: itself, or with --flush-denormals a function that calls it, for which the frame has so
  * many bytes more behind what all images share. */
 Ref flush_denormals(Emit *e, Ref layer, Ref frame);
@@ -301,8 +298,7 @@ void repeat_end(Emit *e, Repeat *r, Ref again);
 /* op(acc, arg) on floats, or op(arg, acc) where s->swap; arg is NULL for unary steps. Functions of f32 have at most a few ulp of
  * error, those of f64 1e-12; all are right for NaN, infinities and the ends of the range. A predicate gives bool. */
 Ref math_step(Emit *e, const Step *s, Ref acc, Ref arg);
-/* The equation on integers of type t, or bool. */
-Ref math_integers(Emit *e, const Step *s, Type t, Ref acc, Ref arg);
+Ref math_integers(Emit *e, const Step *s, Type t, Ref acc, Ref arg); /* the equation on integers of type t, or bool */
 /* Within two bounds of any type, NULL: none; past both, the upper one; a bound that is NaN makes everything NaN. */
 Ref math_clip(Emit *e, Type t, Ref x, Ref lo, Ref hi);
 Ref math_less(Emit *e, Type t, Ref a, Ref b);         /* a < b, false for NaN */
@@ -387,6 +383,10 @@ bool row_tiles_begin(Emit *e, Loop *l, const RowTiles *t, int i, Ref from, Ref t
 typedef struct RowShare { Loop loop; Ref image, row, from, to; } RowShare;
 void row_share_begin(Emit *e, RowShare *s, int64_t images, int64_t rows, int64_t tiles);
 void row_share_end(Emit *e, RowShare *s);
+/* Or the rows of all panels, of which each turns to one of `blocks` blocks of rows at a time, of first row `first`: its rows [from, to). */
+typedef struct PanelShare { Loop loop; Ref panel, first, from, to; } PanelShare;
+void panel_share_begin(Emit *e, PanelShare *s, int64_t rows, int64_t blocks, int64_t panels);
+void panel_share_end(Emit *e, PanelShare *s);
 /* The taps [*from, *to) of a window's `count` along an axis of `size` elements, `dilation` apart, that meet some of the elements
  * which are read for the results from `first` to `last`, before which there are `pad`. */
 void taps_inside(Emit *e, Ref first, Ref last, int64_t pad, int64_t size, int64_t dilation, int64_t count, Ref *from, Ref *to);
@@ -471,10 +471,8 @@ typedef struct AxisLines {
 
 /* Lines along these axes of n's first input, of which at most so many vectors are taken beside each other. */
 AxisLines lines_along(Emit *e, Node *n, unsigned axes, int vectors);
-/* Those along its axis, of each of which a step takes one element. */
-AxisLines lines_by_element(Emit *e, Node *n);
-/* The body for all lines of this task, with w->line set. */
-void each_line(AxisLines *w, void (*body)(AxisLines *w));
+AxisLines lines_by_element(Emit *e, Node *n); /* those along its axis, of each of which a step takes one element */
+void each_line(AxisLines *w, void (*body)(AxisLines *w)); /* the body for all lines of this task, with w->line set */
 /* The offset of number i of what n groups of axes span. */
 Ref outer_start(Emit *e, const LineGroup *group, int n, Ref i);
 Ref line_load(const AxisLine *l, Ref at, int valid);
@@ -564,13 +562,11 @@ typedef struct WinogradArea { Ref image, first, m; int64_t images, rows; } Winog
 void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel);
 
 /* ==== winograd_weights.c ==== */
-/* Bytes of the weights of one channel in a panel of nb blocks. */
-int64_t winograd_line_bytes(const Winograd *w, int nb);
+int64_t winograd_line_bytes(const Winograd *w, int nb); /* bytes of the weights of one channel in a panel of nb blocks */
 
 /* Row point i of the transformed weights of so many input channels. */
 typedef struct WinogradRow { const Winograd *w; int i, channels, nb; } WinogradRow;
-/* Bytes of one of a chunk's given weights. */
-int64_t winograd_given_bytes(const WinogradRow *r);
+int64_t winograd_given_bytes(const WinogradRow *r); /* bytes of one of a chunk's given weights */
 /* Makes of the row's weights what is not given by g [given weight][channel][nb][V], in u. */
 void winograd_weights_row(const WinogradRow *r, Ref g, Ref u);
 

@@ -47,6 +47,53 @@ void row_share_begin(Emit *e, RowShare *s, int64_t images, int64_t rows, int64_t
 
 void row_share_end(Emit *e, RowShare *s) { loop_end(e, &s->loop); }
 
+/* Tasks share out a list of all rows of all panels, block by block. 7 rows in 2 blocks, 3 panels, 3 tasks:
+ *
+ *     block 0                        block 1
+ *     panel 0   panel 1   panel 2    panel 0    panel 1    panel 2
+ *     0 1 2     0 1 2     0 1 2      3 4 5 6    3 4 5 6    3 4 5 6       rows
+ *     |------ task 0 ------| |-------- task 1 -------| |---- task 2 ---|  7 places each
+ *
+ * The blocks differ by one row at most. */
+typedef struct PanelRows { int64_t rows, blocks, panels; } PanelRows;
+
+static Ref block_start(Emit *e, const PanelRows *p, Ref block) {
+  return LLVMBuildSDiv(e->b, mul_i(e, block, p->rows), const_i64(e, p->blocks), "");
+}
+
+/* Where panel `panel` of a block begins in the list of all rows of all panels, the blocks being outermost. */
+static Ref panel_start(Emit *e, const PanelRows *p, Ref first, Ref height, Ref panel) {
+  return add_i(e, mul_i(e, first, p->panels), LLVMBuildMul(e->b, panel, height, ""));
+}
+
+/* The block, times the number of panels, plus the panel, to which place `at` of that list belongs. */
+static Ref panel_at(Emit *e, const PanelRows *p, Ref at) {
+  Ref one = const_i64(e, 1), row = LLVMBuildSDiv(e->b, at, const_i64(e, p->panels), "");
+  Ref block = add_i(e, mul_i(e, add_i(e, row, one), p->blocks), const_i64(e, -1));
+  block = LLVMBuildSDiv(e->b, block, const_i64(e, p->rows), "");
+  Ref first = block_start(e, p, block), height = LLVMBuildSub(e->b, block_start(e, p, add_i(e, block, one)), first, "");
+  Ref inside = LLVMBuildSub(e->b, at, panel_start(e, p, first, height, const_i64(e, 0)), "");
+  return add_i(e, mul_i(e, block, p->panels), LLVMBuildSDiv(e->b, inside, height, ""));
+}
+
+void panel_share_begin(Emit *e, PanelShare *s, int64_t rows, int64_t blocks, int64_t panels) {
+  const PanelRows p = {rows, blocks, panels};
+  Ref lo, hi, one = const_i64(e, 1), number = const_i64(e, panels), from, to;
+  task_range(e, rows * panels, &lo, &hi);
+  Ref last = panel_at(e, &p, LLVMBuildSub(e->b, hi, one, ""));
+  loop_begin(e, &s->loop, panel_at(e, &p, lo), add_i(e, last, one), 1, 0, NULL);
+  Ref block = LLVMBuildSDiv(e->b, s->loop.i, number, "");
+  s->panel = LLVMBuildSRem(e->b, s->loop.i, number, "");
+  s->first = block_start(e, &p, block);
+  Ref height = LLVMBuildSub(e->b, block_start(e, &p, add_i(e, block, one)), s->first, "");
+  Ref start = panel_start(e, &p, s->first, height, s->panel);
+  part_of_range(e, lo, hi, start, height, &from, &to);
+  s->from = add_i(e, s->first, from);
+  s->to = add_i(e, s->first, to);
+}
+
+void panel_share_end(Emit *e, PanelShare *s) { loop_end(e, &s->loop); }
+
 void taps_inside(Emit *e, Ref first, Ref last, int64_t pad, int64_t size, int64_t dilation, int64_t count, Ref *from, Ref *to) {
   Ref zero = const_i64(e, 0), step = const_i64(e, dilation), up = const_i64(e, pad + dilation - 1);
   Ref before = max_i(e, LLVMBuildSub(e->b, up, last, ""), zero);

@@ -25,12 +25,12 @@ static bool short_sum(const ConvLayer *l) { return depth(l) <= 128 && l->out_blo
  * group of output blocks over the whole map wait in scratch between chunks. */
 static void choose_chunk(Plan *plan, const ConvLayer *l) {
   DirectPlan *p = &plan->direct;
-  int64_t block_bytes = depth(l) / l->in_blocks * p->nb * l->t->lanes * 4;
+  int64_t vectors = p->nb + p->ones, block_bytes = depth(l) / l->in_blocks * vectors * l->t->lanes * 4;
   int64_t chunk = l->t->l1 / 2 / (block_bytes ? block_bytes : 1);
   if (chunk < 1) chunk = 1;
   if (chunk >= l->in_blocks) return;
   p->chunk = (int)chunk;
-  plan->at.scratch = l->rows * l->cols * p->nb * l->t->lanes * 4;
+  plan->at.scratch = l->rows * l->cols * vectors * l->t->lanes * 4;
 }
 
 /* Of input that one row of the result needs anew, in whole cache lines. Rows that a window skips are not
@@ -48,7 +48,7 @@ static void choose_block(DirectPlan *p, const ConvLayer *l) {
   if (fit < 1 || short_sum(l)) fit = 1;
   int64_t count = (rows + fit - 1) / fit;
   p->block_rows = (int)((rows + count - 1) / count);
-  p->stream = weights > l->t->l2 / 2;
+  p->stream = weights > (l->n->op == OP_ConvInteger ? l->t->l1 : l->t->l2 / 2);
 }
 
 /* The next row's input is fetched ahead where the hardware does not do it in time: large maps (rows of 28
@@ -77,8 +77,9 @@ static void add_plan(const ConvLayer *l, const DirectTile *k, Plans *list) {
   Plan *plan = plans_add(list);
   DirectPlan *p = &plan->direct;
   p->order = k->order;
-  p->uw = k->uw;
   p->nb = panel_blocks(l, k);
+  p->ones = l->n->op == OP_ConvInteger && integer_has_zeros(l->n);
+  p->uw = p->ones ? (k->regs - 1) / (p->nb + 1) - 1 : k->uw;
   p->groups = l->groups;
   p->icg = l->icg;
   p->ocg = l->ocg;
@@ -231,10 +232,16 @@ double cost_direct(const ConvCost *c, const Plan *plan) {
 
 /* ==== packing ==== */
 
+int64_t direct_columns(const Target *t, const DirectPlan *p) {
+  if (!p->ones) return packed_columns(p->ocg, t->lanes);
+  return size_round_up(p->ocg, t->lanes) + size_ceiling(p->ocg, (int64_t)p->nb * t->lanes) * t->lanes;
+}
+
 int64_t packed_direct(const Target *t, const Node *n, const Plan *plan) {
   const DirectPlan *p = &plan->direct;
-  int64_t weights = packed_rows_bytes(size_mul(size_mul(p->groups, p->icg), n->win.kh * n->win.kw), p->ocg, t->lanes);
-  return size_add(weights, n->op == OP_ConvInteger ? integer_starts_bytes(t, n) : 0);
+  int64_t rows = size_mul(size_mul(p->groups, p->icg), n->win.kh * n->win.kw);
+  if (n->op != OP_ConvInteger) return packed_rows_bytes(rows, p->ocg, t->lanes);
+  return size_add(packed_rows_bytes(rows, p->ones ? direct_columns(t, p) : p->ocg, t->lanes), integer_starts_bytes(t, n, p));
 }
 
 static void put_weight(const Node *n, int64_t oc, int64_t c, int64_t k, float *to) {
@@ -243,12 +250,13 @@ static void put_weight(const Node *n, int64_t oc, int64_t c, int64_t k, float *t
 }
 
 /* One panel: [channel block][tap][channel in the block][nb][lane]; the last channel block holds what is left. */
-static float *pack_panel(const ConvLayer *l, int64_t oc, int64_t width, int64_t used, float *dst) {
+static float *pack_panel(const ConvLayer *l, bool ones, int64_t oc, int64_t width, int64_t used, float *dst) {
   for (int64_t c0 = 0, c1; c0 < l->icg; c0 = c1) {
     c1 = next_block(c0, l->icg, l->t->lanes);
     for (int64_t k = 0; k < l->taps; k++) {
       for (int64_t c = c0; c < c1; c++, dst += width) {
         for (int64_t o = 0; o < used; o++) put_weight(l->n, oc + o, c, k, dst + o);
+        for (int64_t o = width - l->t->lanes; ones && o < width; o++) integer_ones(l->n, c, (int8_t *)(dst + o));
       }
     }
   }
@@ -267,14 +275,14 @@ static float *pack_planar_panel(const Node *n, int64_t oc, int64_t width, int64_
   return dst;
 }
 
-void pack_panels(const Target *t, const Node *n, int nb, bool planar, float *dst) {
+void pack_panels(const Target *t, const Node *n, const DirectPlan *p, float *dst) {
   const ConvLayer l = conv_layer(t, n);
-  int64_t ocg = l.ocg, full = (int64_t)nb * t->lanes;
-  int64_t channels = packed_columns(ocg, t->lanes);
+  int64_t ocg = l.ocg, full = (int64_t)p->nb * t->lanes, behind = p->ones ? t->lanes : 0;
+  int64_t channels = p->ones ? size_round_up(ocg, t->lanes) : packed_columns(ocg, t->lanes);
   for (int64_t group = 0; group < n->group; group++) {
     for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
       int64_t width = size_min(channels - oc0, full), used = size_min(width, ocg - oc0), oc = group * ocg + oc0;
-      dst = planar ? pack_planar_panel(n, oc, width, used, dst) : pack_panel(&l, oc, width, used, dst);
+      dst = p->planar ? pack_planar_panel(n, oc, width, used, dst) : pack_panel(&l, p->ones, oc, width + behind, used, dst);
     }
   }
 }
@@ -282,10 +290,10 @@ void pack_panels(const Target *t, const Node *n, int nb, bool planar, float *dst
 void pack_direct(const Target *t, const Node *n, void *to) {
   char *dst = to;
   if (n->op == OP_ConvInteger) {
-    integer_starts(n, to);
-    dst += integer_starts_bytes(t, n);
+    integer_starts(t, n, to);
+    dst += integer_starts_bytes(t, n, &n->plan->direct);
   }
-  pack_panels(t, n, n->plan->direct.nb, n->plan->direct.planar, (float *)dst);
+  pack_panels(t, n, &n->plan->direct, (float *)dst);
 }
 
 bool alike_direct(const Node *a, const Node *b) {

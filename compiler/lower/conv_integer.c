@@ -3,15 +3,20 @@
  *
  *   x      [c0 c1 c2 c3] [c4 c5 c6 c7] ...            one pixel's bytes
  *   w[0]   [a0 a1 a2 a3  b0 b1 b2 b3  c0 ...]         channels 0 to 3 for outputs a, b, c, ...
- *   sum a = start a + c0 a0 + c1 a1 + c2 a2 + ...     start: the bias, less the zero point times all weights of a */
+ *   sum a = start a + c0 a0 + c1 a1 + c2 a2 + ...     start: the bias, less the zero point times all weights of a
+ *
+ * With zero points of the weights, of x (w - z) the part z x is the same for all outputs: behind its weights a panel has ones, for
+ * the sum of the inputs. */
 #include "lower.h"
 
 #include <math.h>
 
-/* Zero points of the weights, if any, are 0; that of the activations, also in the border, goes into the sums' start. */
+static const Value *zero_point(const Node *n, int i) { return n->n_in > i ? n->in[i] : NULL; }
+
+/* Zero points are known; that of the activations, also in the border, goes into the sums' start. */
 static bool zeros_fit(const Node *n) {
-  const Value *x = n->n_in > 2 ? n->in[2] : NULL, *w = n->n_in > 3 ? n->in[3] : NULL;
-  return (!x || x->data) && (!w || const_is_zero(w));
+  const Value *x = zero_point(n, 2), *w = zero_point(n, 3);
+  return (!x || x->data) && (!w || w->data);
 }
 
 /* Groups have blocks of their own. */
@@ -23,13 +28,20 @@ bool integer_fits(const ConvLayer *l) {
 }
 
 int64_t integer_zero(const Node *n) {
-  const Value *v = n->n_in > 2 ? n->in[2] : NULL;
+  const Value *v = zero_point(n, 2);
   return v ? get_number(v->type, v->data, 0).i : 0;
 }
 
-int64_t integer_starts_bytes(const Target *t, const Node *n) {
-  int64_t channels = n->in[1]->shape.d[0];
-  return size_mul(size_round_up(channels, t->lanes), (int64_t)sizeof(uint32_t));
+bool integer_has_zeros(const Node *n) { return zero_point(n, 3) && !const_is_zero(zero_point(n, 3)); }
+
+static int64_t weight_zero(const Node *n, int64_t oc) {
+  const Value *v = zero_point(n, 3);
+  return v ? get_number(v->type, v->data, shape_count(&v->shape) == 1 ? 0 : oc).i : 0;
+}
+
+int64_t integer_starts_bytes(const Target *t, const Node *n, const DirectPlan *p) {
+  int64_t channels = size_round_up(n->in[1]->shape.d[0], t->lanes);
+  return size_mul(channels, (p->ones ? 2 : 1) * (int64_t)sizeof(uint32_t));
 }
 
 const Value *integer_bias(const Node *n) {
@@ -40,19 +52,22 @@ const Value *integer_bias(const Node *n) {
 }
 
 bool integer_alike(const Node *a, const Node *b) {
+  for (int64_t o = 0; o < a->in[1]->shape.d[0]; o++)
+    if (weight_zero(a, o) != weight_zero(b, o)) return false;
   const Value *x = integer_bias(a), *y = integer_bias(b);
   if (integer_zero(a) != integer_zero(b) || !x != !y) return false;
   return !x || (shape_equal(&x->shape, &y->shape) && same_bytes(x->data, y->data, value_bytes(x)));
 }
 
-void integer_starts(const Node *n, uint32_t *start) {
+void integer_starts(const Target *t, const Node *n, uint32_t *start) {
   const Shape *s = &n->in[1]->shape;
   const int8_t *w = n->in[1]->data;
   int64_t each = s->d[1] * s->d[2] * s->d[3], zero = integer_zero(n);
   const Value *bias = integer_bias(n);
   for (int64_t o = 0; o < s->d[0]; o++) {
     if (bias) start[o] = (uint32_t)get_number(T_I32, bias->data, shape_count(&bias->shape) == 1 ? 0 : o).i;
-    for (int64_t i = 0; i < each; i++) start[o] -= (uint32_t)(zero * w[o * each + i]);
+    for (int64_t i = 0; i < each; i++) start[o] -= (uint32_t)(zero * (w[o * each + i] - weight_zero(n, o)));
+    if (n->plan->direct.ones) start[size_round_up(s->d[0], t->lanes) + o] = (uint32_t)weight_zero(n, o);
   }
 }
 
@@ -61,6 +76,10 @@ void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to
   const int8_t *w = n->in[1]->data;
   int64_t taps = s->d[2] * s->d[3];
   for (int64_t i = 4 * c; i < 4 * c + 4 && i < s->d[1]; i++) to[i - 4 * c] = w[(oc * s->d[1] + i) * taps + k];
+}
+
+void integer_ones(const Node *n, int64_t c, int8_t *to) {
+  for (int64_t i = 4 * c; i < 4 * c + 4 && i < n->in[1]->shape.d[1]; i++) to[i - 4 * c] = 1;
 }
 
 bool requantizes_bounded(const Node *n) {

@@ -126,7 +126,7 @@ void pack_strassen(const Target *t, const Node *n, void *to) {
   const StrassenPlan *p = &n->plan->strassen;
   float *dst = to;
   int64_t panel = (int64_t)p->icg * p->nb * t->lanes;
-  pack_panels(t, n, p->nb, false, dst);
+  pack_panels(t, n, &(DirectPlan){.nb = p->nb}, dst);
   for (int64_t even = 0; even < (int64_t)p->icg * p->ocg; even += 2 * panel) {
     for (int64_t i = even; i < even + panel / 2; i++) dst[i + panel] -= dst[i];
   }

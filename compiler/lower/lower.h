@@ -45,9 +45,7 @@ typedef struct LayerInfo {
   const char *symbol;  /* of its function */
 } LayerInfo;
 
-typedef struct KernelInfo {
-  const char *symbol, *key; /* key: all that its code depends on */
-} KernelInfo;
+typedef struct KernelInfo { const char *symbol, *key; } KernelInfo; /* key: all that its code depends on */
 /* Nodes that run in strips, as `count` tasks each. */
 typedef struct Strips { int first, last, count; } Strips;
 typedef struct StripTask { int node, task; } StripTask;
@@ -101,14 +99,12 @@ typedef struct DirectPlan {
   bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */
   bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
   bool bounded;        /* requantizes_bounded */
+  bool ones;           /* behind the weights, see conv_integer.c: panels are as many vectors as they have blocks and one */
 } DirectPlan;
 
 typedef struct DepthwisePlan { int uw; } DepthwisePlan;
-
 typedef struct GroupedPlan {
-  int uw;
-  int sums;            /* partial sums of a pixel; icg, or half of it where a group fills the vector */
-  int icg;
+  int uw, icg, sums;   /* sums: partial ones of a pixel; icg, or half of it where a group fills the vector */
 } GroupedPlan;
 
 typedef struct RaggedPlan { int uw, groups, icg, ocg; } RaggedPlan;
@@ -128,8 +124,7 @@ typedef struct WinogradPlan {
 
 typedef struct StrassenPlan {
   LoopOrder order;     /* OC_FLAT, or rows are lines */
-  int uw, nb, icg, ocg;
-  int group_pairs;     /* pairs of lines treated at a time */
+  int uw, nb, icg, ocg, group_pairs; /* pairs of lines treated at a time */
 } StrassenPlan;
 
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
@@ -230,16 +225,14 @@ const Algorithm *dense_algorithm(Op op);
 #undef PLANNED
 #undef DENSE
 typedef double PlanCost(const ConvCost *c, const Plan *p);
-PlanCost cost_depthwise, cost_grouped, cost_interleaved, cost_ragged, cost_winograd, cost_strassen,
-  cost_direct, cost_narrow, cost_pixels;
-typedef bool PlanAsks(const Plan *p);
-PlanAsks depthwise_in_rows, direct_in_rows, direct_planar, pixels_planar;
-const char *winograd_text(Context *cx, const Plan *p);
-const char *direct_text(Context *cx, const Plan *p);
+typedef const char *PlanText(Context *cx, const Plan *p);
+typedef bool PlanIs(const Plan *p), PlanNeeds(const Plan *p, bool many_shapes);
+PlanCost cost_depthwise, cost_grouped, cost_interleaved, cost_ragged, cost_winograd, cost_strassen, cost_direct, cost_narrow, cost_pixels;
+PlanText winograd_text, direct_text;
+PlanIs depthwise_in_rows, direct_in_rows, direct_planar, pixels_planar;
+PlanNeeds winograd_much_code, strassen_much_code, direct_much_code;
 int64_t winograd_rows(const Node *n);
 bool winograd_grows(const Target *t, const Plan *p);
-typedef bool PlanCode(const Plan *p, bool many_shapes);
-PlanCode winograd_much_code, strassen_much_code, direct_much_code;
 
 /* ==== normalize.c ==== */
 
@@ -268,8 +261,7 @@ typedef struct ConvLayer {
 } ConvLayer;
 ConvLayer conv_layer(const Target *t, const Node *n);
 bool conv_is_flat(const ConvLayer *l); /* is the map so small that it is worked on as one line of pixels? */
-/* Can the layer work on channel blocks, whatever the algorithm? */
-bool conv_fits_blocks(const Node *n);
+bool conv_fits_blocks(const Node *n); /* can the layer work on channel blocks, whatever the algorithm? */
 /* Are its sizes such that plans can count channels and pixels of a row in ints, and its border in proportion? */
 bool conv_shapes_fit(const Node *n);
 bool conv_on_blocks(const Node *n);   /* does it, as planned? */
@@ -284,8 +276,10 @@ bool integer_fits(const ConvLayer *l);
 int64_t integer_zero(const Node *n);
 const Value *integer_bias(const Node *n); /* of the first step, which is done by that; NULL: none is */
 bool integer_alike(const Node *a, const Node *b); /* do equal weights start from the same? */
-int64_t integer_starts_bytes(const Target *t, const Node *n);
-void integer_starts(const Node *n, uint32_t *start); /* zeroed */
+bool integer_has_zeros(const Node *n); /* of the weights */
+int64_t integer_starts_bytes(const Target *t, const Node *n, const DirectPlan *p);
+void integer_starts(const Target *t, const Node *n, uint32_t *start); /* zeroed; with ones, the zero points behind */
+void integer_ones(const Node *n, int64_t c, int8_t *to);
 bool requantizes_bounded(const Node *n); /* are sums, as they are scaled, below 2^31? */
 void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to);
 /* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
@@ -294,7 +288,8 @@ enum { MAX_PIECES = 9 };
 typedef struct RowPiece { int64_t first, width, taps; } RowPiece;
 int direct_pieces(const Node *n, RowPiece *piece);
 /* conv_direct.c: panels of nb blocks of output channels, group by group. */
-void pack_panels(const Target *t, const Node *n, int nb, bool planar, float *dst);
+int64_t direct_columns(const Target *t, const DirectPlan *p); /* of a row of a group's panels, beside each other: vectors of ones, too */
+void pack_panels(const Target *t, const Node *n, const DirectPlan *p, float *dst);
 
 /* ==== cost.c: the words of costs ==== */
 
@@ -321,8 +316,7 @@ enum { CALL_CYCLES = 12, LOOP_CYCLES = 1 };
 
 /* The estimated milliseconds of a convolution's plan on one core. */
 double plan_cost(const Target *t, const Node *n, const Plan *p);
-/* Of two things that go on at once the shorter hides behind the longer, but for a fifth. */
-double overlap(double a, double b);
+double overlap(double a, double b); /* of two things that go on at once the shorter hides behind the longer, but for a fifth */
 /* One step of a tile: nb weight vectors against uw broadcast inputs. */
 double step_cycles(const ConvCost *c, int64_t uw, int64_t nb);
 /* `pixels` in as few tiles of up to uw as possible, all of one size or one less, for panels of nb blocks and
@@ -386,8 +380,7 @@ typedef struct WinogradForm {
 
 /* The form of a window for tiles of m results, 0: for the largest; false: there is none. */
 bool winograd_form(const Window *k, int m, WinogradForm *f);
-/* That of a plan for the node. */
-WinogradForm winograd_form_of(const Node *n, const WinogradPlan *p);
+WinogradForm winograd_form_of(const Node *n, const WinogradPlan *p); /* that of a plan for the node */
 /* Points of a tile that is cut to so many results: the first ones. */
 int winograd_points(const WinogradForm *f, int results);
 int winograd_parities(const WinogradForm *f, int i); /* with a product at point i, in one dimension */
@@ -482,10 +475,8 @@ Tuning *tuning_read(Context *cx, const Target *target, const char *path);
 void tuning_print(Context *cx, const Tuning *t, const Target *target, Buffer *out);
 /* One more; of several times of a candidate the least counts. */
 void tuning_add(Context *cx, Tuning *t, const char *shape, const char *candidate, double ms);
-/* Milliseconds of a candidate; 0: not measured. */
-double tuning_ms(Tuning *t, const char *shape, const char *candidate);
-/* A line on stderr if some of the file's times were not used. */
-void tuning_warn(const Tuning *t, const char *path);
+double tuning_ms(Tuning *t, const char *shape, const char *candidate); /* milliseconds of a candidate; 0: not measured */
+void tuning_warn(const Tuning *t, const char *path); /* a line on stderr if some of the file's times were not used */
 
 /* ==== layout.c ==== */
 

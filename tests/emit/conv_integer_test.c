@@ -99,6 +99,26 @@ static void epilogues(void **state) {
       if ((i + j) % 2 == 0) check_epilogue(&cases[i], (int)(50 * j), steps[j]);
 }
 
+/* One zero point of the weights, or one a channel, also where a four of channels is cut. */
+static void zero_points_of_weights(void **state) {
+  (void)state;
+  static const ConvCase cases[] = {
+    {1, 70, 5, 29, 80, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 64, 7, 7, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 3, 9, 9, 40, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},   {1, 256, 8, 8, 128, 3, 3, 2, 2, 2, 1, 1, 1, 1, 1, 1},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    const ConvCase *k = &cases[i];
+    char text[SIZE], zeros[100] = "[] = {-7}";
+    if (i % 2) snprintf(zeros, sizeof zeros, "[%d] = random 9 -128 128", k->oc);
+    snprintf(text, SIZE, "graph c\ninput x u8 [%d,%d,%d,%d]\nconst w i8 [%d,%d,%d,%d] = random 1 -128 128\nconst z u8 [] = {%d}\n"
+             "const v i8 %s\nconst m f32 [%d,1,1] = random 6 0.0001 0.004\ny = ConvInteger(x, w, z, v, m) strides=[%d,%d] "
+             "pads=[%d,%d,%d,%d] group=%d %s\noutput y\n",
+             k->n, k->c, k->h, k->w, k->oc, k->c / k->group, k->kh, k->kw, 99, zeros, k->oc, k->sh, k->sw,
+             k->top, k->left, k->bottom, k->right, k->group, i % 2 ? "| Requantize(@4, 3) u8" : "| Cast f32 | Mul(@4)");
+    check_integers(text, 0, 256);
+  }
+}
+
 /* A factor so large that what it scales is no integer of 32 bits. */
 static void large_factors(void **state) {
   (void)state;
@@ -106,13 +126,15 @@ static void large_factors(void **state) {
                  "y = ConvInteger(x, w, _, _, m) | Requantize(@4, 100) u8\noutput y\n", 0, 256);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  if (argc > 1) cmocka_set_test_filter(argv[1]);
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(pointwise),
     cmocka_unit_test(windows),
     cmocka_unit_test(dilated),
     cmocka_unit_test(groups),
     cmocka_unit_test(epilogues),
+    cmocka_unit_test(zero_points_of_weights),
     cmocka_unit_test(large_factors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
