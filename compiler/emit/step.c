@@ -37,7 +37,7 @@ static Ref step_argument(Emit *e, const Node *n, const Step *s, Ref arg, int lan
 }
 
 Ref step_operand(Emit *e, const Node *n, int i, Ref *arg, int db, int dy, int dx) {
-  return step_argument(e, n, &n->step[i], arg[i], db, dy, dx);
+  return step_argument(e, n, &n->step[i], arg[i], e->lanes, db, dy, dx);
 }
 
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx) {

@@ -29,8 +29,18 @@ static inline const void **byte_inputs(Graph *g) {
   return in;
 }
 
-/* The operators that the pass leaves, folded; results differ by `steps` at most. */
-static inline void expect(const char *text, const char *ops, int steps) {
+/* Integers differ by so many steps at most, numbers by roundings. */
+static inline void compare(const Value *y, const void *want, const void *got, int steps) {
+  for (int64_t i = 0; i < shape_count(&y->shape); i++) {
+    Number p = get_number(y->type, want, i), q = get_number(y->type, got, i);
+    double a = type_is_float(y->type) ? p.f : (double)p.i, b = type_is_float(y->type) ? q.f : (double)q.i;
+    double limit = type_is_float(y->type) ? 1e-5 * (fabs(a) + 1) : steps;
+    if (!(fabs(a - b) <= limit)) fail_msg("element %lld is %g, not %g", (long long)i, b, a);
+  }
+}
+
+/* The operators that the pass leaves, folded, and with `fused` their epilogues. */
+static inline void expect_after(const char *text, const char *ops, int steps, bool fused) {
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
   Graph *before = shaped(cx, text), *g = shaped(cx, text);
@@ -38,16 +48,18 @@ static inline void expect(const char *text, const char *ops, int steps) {
   verify(g, "quant");
   pass_fold(g);
   verify(g, "fold");
+  if (fused) {
+    pass_fuse(g);
+    verify(g, "fuse");
+  }
   assert_string_equal(ops_text(g), ops);
   void *want[2], *got[2];
   eval_graph(before, byte_inputs(before), want);
   eval_graph(g, byte_inputs(g), got);
-  const Value *y = g->output[0];
-  for (int64_t i = 0; i < shape_count(&y->shape); i++) {
-    double a = get_number(y->type, want[0], i).i, b = get_number(y->type, got[0], i).i;
-    if (fabs(a - b) > steps) fail_msg("element %lld is %g, not %g", (long long)i, b, a);
-  }
+  for (int i = 0; i < g->n_output; i++) compare(g->output[i], want[i], got[i], steps);
   context_free(cx);
 }
+
+static inline void expect(const char *text, const char *ops, int steps) { expect_after(text, ops, steps, false); }
 
 #endif
