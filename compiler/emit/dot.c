@@ -66,10 +66,19 @@ static Ref settled(Emit *e, Ref v) {
   return call(e, LLVMGetInlineAsm(type, "", 0, text, sizeof text - 1, 0, 0, LLVMInlineAsmDialectATT, 0), type, 1, &v);
 }
 
+Factor dot_weights(Emit *e, Dot d, Ref p, int64_t at) {
+  int bytes = e->lanes * (int)sizeof(int32_t);
+  if (d == DOT_FOURS) return (Factor){{load(e, vec_of(e->i32, e->lanes), p, at, bytes)}};
+  LLVMTypeRef words = vec_of(e->i16, 2 * e->lanes);
+  return (Factor){{load(e, words, p, at, bytes), load(e, words, p, at + bytes, bytes)}};
+}
+
 Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum) {
   if (d == DOT_FOURS) return add_fours(e, x.part[0], w.part[0], sum);
   int lanes = lane_count(sum);
   if (d == DOT_SMALL) return settled(e, LLVMBuildAdd(e->b, sum, add_small(e, x.part[0], w.part[0], lanes), ""));
-  Ref even = add_pairs(e, x.part[0], w.part[0], lanes), odd = add_pairs(e, x.part[1], w.part[1], lanes);
+  Ref even = add_pairs(e, x.part[0], w.part[0], lanes);
+  if (!x.part[1]) return settled(e, LLVMBuildAdd(e->b, sum, even, ""));
+  Ref odd = add_pairs(e, x.part[1], w.part[1], lanes);
   return settled(e, LLVMBuildAdd(e->b, sum, LLVMBuildAdd(e->b, even, odd, ""), ""));
 }

@@ -338,9 +338,10 @@ Ref steps_result(Emit *e, Type t, Ref x);
 /* ==== dot.c: products of 8-bit integers, u8 by s8, four added to each lane of i32 sums ==== */
 /* At once, or as pairs of 16-bit numbers; SMALL: the same for weights of which such pairs fit 16 bits, see PanelsPlan. */
 typedef enum Dot { DOT_NONE, DOT_FOURS, DOT_PAIRS, DOT_SMALL } Dot;
-typedef struct Factor { Ref part[2]; } Factor;
+typedef struct Factor { Ref part[2]; } Factor; /* part[1] of pairs NULL: those bytes do not count */
 Dot dot_of(const Target *t, bool small);
 Factor dot_factor(Emit *e, Dot d, Ref fours, bool is_signed); /* fours: vector of i32, of four bytes each */
+Factor dot_weights(Emit *e, Dot d, Ref p, int64_t at); /* a vector's, as centred_put leaves them */
 Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum);
 
 /* ==== tile.c: the register tile that all matrix-like kernels share ==== */

@@ -127,6 +127,10 @@ typedef struct StrassenPlan {
   int uw, nb, icg, ocg, group_pairs; /* pairs of lines treated at a time */
 } StrassenPlan;
 
+enum { INTEGER_VECTORS = 4 /* of sums, for a channel block of 8-bit elements */ };
+/* nv vectors of a block are summed at a time; `wide`: weights have 16 bits. */
+typedef struct IntegerDepthwisePlan { int uw, nv; bool wide; } IntegerDepthwisePlan;
+
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
 
 /* A product of matrices known at run time only, or of 8-bit integers: panels of B, nb vectors of columns wide, are put into scratch,
@@ -154,6 +158,7 @@ struct Plan {
     PixelsPlan pixels;
     WinogradPlan winograd;
     StrassenPlan strassen;
+    IntegerDepthwisePlan integer_depthwise;
     ProductPlan product;
     PanelsPlan panels;
   };
@@ -194,7 +199,7 @@ struct Algorithm {
   int64_t (*packed)(const Target *t, const Node *n, const Plan *p);
   void (*pack)(const Target *t, const Node *n, void *to);
   bool (*alike)(const Node *a, const Node *b);
-  /* Cycles of a core; NULL: the operator's layers have no other plan. */
+  /* Cycles of a core; NULL: of the operator's rows the first with a plan is taken. */
   double (*cost)(const ConvCost *c, const Plan *p);
   /* What follows may be NULL or false. The candidate's name, without spaces; no other of the layer has it. */
   const char *(*text)(Context *cx, const Plan *p);
@@ -282,6 +287,14 @@ void integer_starts(const Target *t, const Node *n, uint32_t *start); /* zeroed;
 void integer_ones(const Node *n, int64_t c, int8_t *to);
 bool requantizes_bounded(const Node *n); /* are sums, as they are scaled, below 2^31? */
 void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to);
+/* centred.c: weights of 8-bit integers less their zero points. Are all constant? Do they take 16 bits on that target? What the sum
+ * of an output channel starts from; weight i of it as one of four of a lane; would both nodes have the same? */
+bool centred_known(const Node *n);
+bool centred_wide(const Target *t, const Node *n);
+void centred_start(const Node *n, int64_t oc, uint32_t *to);
+void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four);
+bool centred_alike(const Node *a, const Node *b);
+int64_t integer_depthwise_bytes(const Target *t, const Node *n); /* of the packed weights of a block */
 /* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
  * where that is less work. A window that skips none has one piece with all taps. */
 enum { MAX_PIECES = 9 };

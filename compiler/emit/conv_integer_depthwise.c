@@ -1,0 +1,252 @@
+/* conv_integer_depthwise.c: depthwise convolution of u8 activations and s8 weights on channel blocks.
+ *
+ * A block has four vectors of sums. The bytes of up to four pixels of a column are interleaved, so that a lane of a vector has
+ * those of one channel, and its weights beside it:
+ *
+ *   row 0   a b c d e f ...        one pixel's channels, a byte each
+ *   row 1   A B C D E F ...        (V = 4: a block is 16 channels)
+ *   row 2   ...
+ *
+ *   fours   [a A . .] [b B . .] [c C . .] [d D . .]      vector 0, and so on: bytes by two, then by four
+ *
+ * vpdpbusd adds the four products to the channel's sum; or, in 16 bits, pmaddwd those of the even and of the odd rows. Neither
+ * saturates. A column is interleaved once for all pixels of the result that it is part of, from the left to the right; a pixel is
+ * finished after its last column. */
+#include "emit.h"
+
+#include <llvm-c/Core.h>
+
+typedef struct IntegerDepthwise {
+  Emit *e;
+  Node *n;
+  const IntegerDepthwisePlan *plan;
+  Dot dot;
+  const Window *win;
+  const Value *in, *out;
+  int64_t rows, cols;
+  int vectors;         /* of sums in the block at hand that have channels */
+} IntegerDepthwise;
+
+enum { ARG_IN, ARG_W, ARG_OUT, ARG_STEPS };
+enum { MOST_PIXELS = 16 };
+
+/* Pixels x .. x + uw of a row, `nv` vectors of a block from `first` on. */
+typedef struct DepthwiseTile {
+  int uw, first, nv;
+  Ref in, weights, out;
+  Ref arg[MAX_STEPS];
+  Ref start[INTEGER_VECTORS];
+  Ref acc[MOST_PIXELS][INTEGER_VECTORS];
+} DepthwiseTile;
+
+static int64_t vector_bytes(const IntegerDepthwise *d) { return d->e->lanes * (int64_t)sizeof(int32_t); }
+
+/* ==== interleaving ==== */
+
+/* Elements of half the 16 bytes, the upper one or the lower, of a and b in turn, in all parts of 16 bytes. */
+static Ref interleave(Emit *e, Ref a, Ref b, int bits, bool upper) {
+  int parts = e->lanes / 4, each = 128 / bits;
+  Ref index[128];
+  LLVMTypeRef type = vec_of(bits == 8 ? e->i8 : e->i16, parts * each);
+  for (int i = 0; i < parts * each; i++) {
+    int from = i / each * each + (upper ? each / 2 : 0) + i % each / 2;
+    index[i] = const_i32(e, from + (i % 2 ? parts * each : 0));
+  }
+  a = LLVMBuildBitCast(e->b, a, type, "");
+  b = LLVMBuildBitCast(e->b, b, type, "");
+  return LLVMBuildShuffleVector(e->b, a, b, LLVMConstVector(index, (unsigned)(parts * each)), "");
+}
+
+/* A pixel's fours of channels in an order in which those of vector v are number v of each 16 bytes. */
+static Ref spread(Emit *e, Ref pixel) {
+  int parts = e->lanes / 4;
+  Ref index[64];
+  for (int i = 0; i < e->lanes; i++) index[i] = const_i32(e, i % 4 * parts + i / 4);
+  Ref fours = LLVMBuildBitCast(e->b, pixel, vec_of(e->i32, e->lanes), "");
+  if (parts == 1) return fours;
+  return LLVMBuildShuffleVector(e->b, fours, fours, LLVMConstVector(index, (unsigned)e->lanes), "");
+}
+
+/* Bytes of which there are no odd ones where the window has a single row of them. */
+static Factor factor_of(const IntegerDepthwise *d, Ref bytes, int rows) {
+  Emit *e = d->e;
+  Factor f = dot_factor(e, d->dot, LLVMBuildBitCast(e->b, bytes, vec_of(e->i32, e->lanes), ""), false);
+  if (rows == 1) f.part[1] = NULL;
+  return f;
+}
+
+/* Rows [row, row + 4) of column x, as far as the window has them: the weights of others are 0, so they hold anything. */
+static void load_fours(const IntegerDepthwise *d, const DepthwiseTile *t, int64_t x, int64_t row, Factor *f) {
+  Emit *e = d->e;
+  int rows = (int)size_min(d->win->kh - row, 4), block = d->in->layout.block;
+  Ref pixel[4];
+  for (int i = 0; i < 4; i++) {
+    int64_t at = place_offset(d->in, 0, (row + i) * d->win->dh, x);
+    pixel[i] = i < rows ? spread(e, load(e, vec_of(e->i8, block), t->in, at, block)) : pixel[i - 1];
+  }
+  for (int half = t->first / 2; half < (t->first + t->nv + 1) / 2; half++) {
+    Ref a = interleave(e, pixel[0], pixel[1], 8, half), b = rows > 2 ? interleave(e, pixel[2], pixel[3], 8, half) : a;
+    for (int v = 2 * half; v < 2 * half + 2; v++) {
+      if (v >= t->first && v < t->first + t->nv) f[v - t->first] = factor_of(d, interleave(e, a, b, 16, v % 2), rows);
+    }
+  }
+}
+
+/* ==== sums ==== */
+
+/* The sum of vector v and the products of four taps, which are number `four` of the window. */
+static Ref add_taps(const IntegerDepthwise *d, const DepthwiseTile *t, int v, int64_t four, Factor x, Ref sum) {
+  int64_t vector = vector_bytes(d) * (d->plan->wide ? 2 : 1);
+  Factor w = dot_weights(d->e, d->dot, t->weights, (four * INTEGER_VECTORS + t->first + v) * vector);
+  return dot_add(d->e, d->dot, x, w, sum);
+}
+
+/* Column x of the tile's input, in all sums that it is part of. */
+static void sum_column(const IntegerDepthwise *d, DepthwiseTile *t, int64_t x) {
+  const Window *w = d->win;
+  int64_t deep = size_ceiling(w->kh, 4);
+  for (int64_t q = 0; q < deep; q++) {
+    Factor f[INTEGER_VECTORS];
+    bool loaded = false;
+    for (int64_t k = 0; k < w->kw; k++) {
+      int64_t u = (x - k * w->dw) / w->sw;
+      if (x < k * w->dw || (x - k * w->dw) % w->sw || u >= t->uw) continue;
+      if (!loaded) load_fours(d, t, x, 4 * q, f);
+      loaded = true;
+      for (int v = 0; v < t->nv; v++) {
+        Ref sum = k == 0 && q == 0 ? t->start[v] : t->acc[u][v];
+        t->acc[u][v] = add_taps(d, t, v, k * deep + q, f[v], sum);
+      }
+    }
+  }
+  end_step(d->e);
+}
+
+/* ==== tiles ==== */
+
+/* The first step of most epilogues adds a constant to each channel, which the sums can begin with. */
+static bool starts_with_bias(const Node *n) {
+  const Step *s = n->step;
+  return n->n_step > 0 && s->op == OP_Add && step_type(n, 0) == T_I32 && n->in[s->arg]->data && step_arg_class(n, s) == ARG_CHANNEL;
+}
+
+static void start_sums(const IntegerDepthwise *d, DepthwiseTile *t, Node *rest) {
+  Emit *e = d->e;
+  *rest = *d->n;
+  if (starts_with_bias(d->n)) rest->step++, rest->n_step--;
+  for (int v = 0; v < t->nv; v++) {
+    Node bias = *d->n;
+    int64_t at = (t->first + v) * vector_bytes(d);
+    bias.n_step -= rest->n_step;
+    Ref start = load(e, vec_of(e->i32, e->lanes), LLVMGetParam(e->fn, ARG_W), at, (int)vector_bytes(d));
+    t->start[v] = apply_steps(e, &bias, start, t->arg, t->first + v, 0, 0);
+  }
+  t->weights = gep_const(e, LLVMGetParam(e->fn, ARG_W), INTEGER_VECTORS * vector_bytes(d));
+}
+
+static void finish_pixel(const IntegerDepthwise *d, DepthwiseTile *t, Node *rest, int u) {
+  Emit *e = d->e;
+  int size = (int)type_size(d->out->type) * e->lanes;
+  for (int v = 0; v < t->nv; v++) {
+    Ref y = apply_steps(e, rest, t->acc[u][v], t->arg + (d->n->n_step - rest->n_step), t->first + v, 0, u);
+    store(e, y, t->out, place_vector_offset(e, d->out, t->first + v, 0, u), size);
+  }
+}
+
+static void build_tile(const IntegerDepthwise *d, DepthwiseTile *t, Node *rest) {
+  const Window *w = d->win;
+  int64_t last = (w->kw - 1) * w->dw;
+  for (int64_t x = 0; x <= (t->uw - 1) * w->sw + last; x++) {
+    sum_column(d, t, x);
+    if (x >= last && (x - last) % w->sw == 0) finish_pixel(d, t, rest, (int)((x - last) / w->sw));
+  }
+}
+
+/* ==== a row of a block ==== */
+
+static void kernel_key(const IntegerDepthwise *d, Buffer *key) {
+  const Window *w = d->win;
+  buffer_printf(key, "integer_depthwise%d_%dx%d_%lldx%d", d->plan->wide ? 16 : 8, d->vectors, d->plan->nv, (long long)d->cols,
+                d->plan->uw);
+  buffer_printf(key, "_k%lldx%lld_s%lld_d%lldx%lld_in%lld.%lld_out%lld.%lld", (long long)w->kh, (long long)w->kw, (long long)w->sw,
+                (long long)w->dh, (long long)w->dw, (long long)d->in->layout.row, (long long)d->in->layout.pix,
+                (long long)d->out->layout.c, (long long)d->out->layout.pix);
+  step_key(d->n, key);
+  buffer_add(key, "", 1);
+}
+
+/* Places the tile at pixel x of the row. */
+static void begin_tile(const IntegerDepthwise *d, DepthwiseTile *t, Ref x) {
+  Emit *e = d->e;
+  t->in = gep(e, LLVMGetParam(e->fn, ARG_IN), x, d->win->sw * place_pixel_bytes(d->in));
+  t->out = gep(e, LLVMGetParam(e->fn, ARG_OUT), x, place_pixel_bytes(d->out));
+  for (int i = 0; i < d->n->n_step; i++) {
+    const Step *s = &d->n->step[i];
+    t->arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+    if (step_arg_class(d->n, s) == ARG_TENSOR) t->arg[i] = gep(e, t->arg[i], x, place_pixel_bytes(d->n->in[s->arg]));
+  }
+}
+
+/* So many vectors of the block. */
+static void build_vectors(const IntegerDepthwise *d, int first, int nv) {
+  const RowTiles tiles = row_tiles(d->cols, d->plan->uw);
+  Node rest;
+  DepthwiseTile t = {.first = first, .nv = nv};
+  begin_tile(d, &t, const_i64(d->e, 0));
+  start_sums(d, &t, &rest);
+  for (int i = 0; i < 2; i++) {
+    Loop tile;
+    Ref x;
+    if (!row_tiles_begin(d->e, &tile, &tiles, i, NULL, NULL, &x)) continue;
+    t.uw = (int)tiles.size[i];
+    begin_tile(d, &t, x);
+    build_tile(d, &t, &rest);
+    loop_end(d->e, &tile);
+  }
+}
+
+static void build_kernel(const void *data) {
+  const IntegerDepthwise *d = data;
+  for (int v = 0; v < d->vectors; v += d->plan->nv) build_vectors(d, v, (int)size_min(d->plan->nv, d->vectors - v));
+}
+
+static void call_row(const IntegerDepthwise *d, Ref image, Ref row, Ref block) {
+  Emit *e = d->e;
+  Ref vector = mul_i(e, block, INTEGER_VECTORS);
+  Ref weights = gep(e, weights_ptr(e, d->n->plan->at.weights), block, integer_depthwise_bytes(e->t, d->n));
+  Ref out = place_vector(e, value_ptr(e, d->out), d->out, image, vector, row, NULL);
+  Ref args[MAX_KERNEL_ARGS] = {place_window(e, d->in, d->win, image, block, row, NULL), weights, out};
+  step_pointers(e, d->n, image, vector, row, const_i64(e, 0), args + ARG_STEPS);
+  Buffer key = {0};
+  kernel_key(d, &key);
+  call_kernel(e, key.data, ARG_STEPS + d->n->n_step, args, build_kernel, d);
+  buffer_free(&key);
+}
+
+/* Rows [lo, hi) of all images, of a block: what a row shares with the next one stays in L1. */
+static void rows_of_block(const IntegerDepthwise *d, Ref lo, Ref hi, Ref block) {
+  Emit *e = d->e;
+  Ref rows = const_i64(e, d->rows);
+  Loop item;
+  loop_begin(e, &item, lo, hi, 1, 0, NULL);
+  call_row(d, LLVMBuildSDiv(e->b, item.i, rows, ""), LLVMBuildSRem(e->b, item.i, rows, ""), block);
+  loop_end(e, &item);
+}
+
+void emit_integer_depthwise(Emit *e, Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  IntegerDepthwise d = {.e = e, .n = n, .plan = &n->plan->integer_depthwise, .win = &n->win, .in = n->in[0], .out = n->out[0],
+                        .dot = n->plan->integer_depthwise.wide ? DOT_PAIRS : DOT_FOURS, .rows = y->d[2], .cols = y->d[3], .vectors = INTEGER_VECTORS};
+  int64_t vectors = size_ceiling(y->d[1], e->lanes), whole = vectors / INTEGER_VECTORS, rest = vectors % INTEGER_VECTORS;
+  emit_halo(e, n->out[0]);
+  Ref lo, hi;
+  task_range(e, y->d[0] * d.rows, &lo, &hi);
+  if (whole > 0) {
+    Loop block;
+    loop_begin(e, &block, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
+    rows_of_block(&d, lo, hi, block.i);
+    loop_end(e, &block);
+  }
+  d.vectors = (int)rest;
+  if (rest > 0) rows_of_block(&d, lo, hi, const_i64(e, whole));
+}

@@ -1,0 +1,60 @@
+/* centred.c: the weights of convolutions of u8 activations, each less its zero point, as the kernels that stand beside the
+ * direct convolution have them: four to a lane of a vector of sums, in 8 bits for vpdpbusd, or, where the CPU lacks that or a
+ * weight needs 9 bits, in 16 bits for pmaddwd, which adds two products:
+ *
+ *   8 bits     [0 1 2 3] ...                      a lane each
+ *   16 bits    [0 2] ...      [1 3] ...           two vectors */
+#include "lower.h"
+
+#include "resnetcc_rt.h"
+
+static bool has_dot_product(const Target *t) {
+  return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : t->lanes == 8 ? RCC_CPU_AVXVNNI : 0);
+}
+
+/* The number that the zero point of operand i is for channel c. */
+static int64_t zero_at(const Node *n, int i, int64_t c) {
+  const Value *v = n->n_in > i + 2 ? n->in[i + 2] : NULL;
+  return v ? get_number(v->type, v->data, shape_count(&v->shape) > 1 ? c : 0).i : 0;
+}
+
+static int64_t weights_each(const Node *n) { return shape_count(&n->in[1]->shape) / n->in[1]->shape.d[0]; }
+
+/* Weight i of output channel oc. */
+static int weight_at(const Node *n, int64_t oc, int64_t i) {
+  return ((const int8_t *)n->in[1]->data)[oc * weights_each(n) + i] - (int)zero_at(n, 1, oc);
+}
+
+bool centred_known(const Node *n) {
+  for (int i = 2; i < 4; i++)
+    if (n->n_in > i && n->in[i] && !n->in[i]->data) return false;
+  return n->in[1]->data;
+}
+
+bool centred_wide(const Target *t, const Node *n) {
+  if (!has_dot_product(t)) return true;
+  for (int64_t oc = 0; oc < n->in[1]->shape.d[0]; oc++)
+    for (int64_t i = 0; i < weights_each(n); i++) {
+      int w = weight_at(n, oc, i);
+      if (w < INT8_MIN || w > INT8_MAX) return true;
+    }
+  return false;
+}
+
+void centred_start(const Node *n, int64_t oc, uint32_t *to) {
+  *to = 0;
+  for (int64_t i = 0; i < weights_each(n); i++) *to -= (uint32_t)(zero_at(n, 0, 0) * weight_at(n, oc, i));
+}
+
+void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four) {
+  int w = weight_at(n, oc, i);
+  if (wide) ((int16_t *)(lane + four % 2 * t->lanes * (int64_t)sizeof(int32_t)))[four / 2] = (int16_t)w;
+  else ((int8_t *)lane)[four] = (int8_t)w;
+}
+
+bool centred_alike(const Node *a, const Node *b) {
+  if (zero_at(a, 0, 0) != zero_at(b, 0, 0)) return false;
+  for (int64_t oc = 0; oc < a->in[1]->shape.d[0]; oc++)
+    if (zero_at(a, 1, oc) != zero_at(b, 1, oc)) return false;
+  return true;
+}

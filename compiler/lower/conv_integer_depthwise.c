@@ -1,0 +1,64 @@
+/* conv_integer_depthwise.c: depthwise convolution of u8 activations and s8 weights; a vector of sums holds channels, and each
+ * of its lanes takes in up to four taps of a column of the window at a time. */
+#include "lower.h"
+
+enum { MOST_TAPS = 7 /* in each dimension: all are code */, LONG_TILE = 14, SHORT_TILE = 7, FEW_TAPS = 9 };
+
+/* As many vectors of a block at a time as registers hold sums for, of all pixels that a column is part of, beside what is made of
+ * a column. */
+static int vectors_at_a_time(const Target *t, const Window *w) {
+  int64_t pixels = (w->kw - 1) * w->dw / w->sw + 1;
+  int nv = INTEGER_VECTORS;
+  while (nv > 1 && pixels * nv + nv + 4 > t->regs) nv /= 2;
+  return nv;
+}
+
+void plans_integer_depthwise(const Build *b, const Node *n, Plans *list) {
+  if (!conv_is_depthwise(n) || !centred_known(n) || !conv_shapes_fit(n)) return;
+  if (n->win.kh > MOST_TAPS || n->win.kw > MOST_TAPS) return;
+  IntegerDepthwisePlan *p = &plans_add(list)->integer_depthwise;
+  p->uw = n->win.kh * n->win.kw <= FEW_TAPS ? LONG_TILE : SHORT_TILE;
+  p->nv = vectors_at_a_time(b->target, &n->win);
+  p->wide = centred_wide(b->target, n);
+}
+
+static int64_t fours(const Node *n) { return n->win.kw * size_ceiling(n->win.kh, 4); }
+
+int64_t integer_depthwise_bytes(const Target *t, const Node *n) {
+  int64_t vector = t->lanes * (int64_t)sizeof(int32_t), each = n->plan->integer_depthwise.wide ? 2 : 1;
+  return INTEGER_VECTORS * vector * (1 + fours(n) * each);
+}
+
+int64_t packed_integer_depthwise(const Target *t, const Node *n, const Plan *p) {
+  Node with = *n;
+  Plan plan = *p;
+  with.plan = &plan;
+  return size_mul(size_ceiling(n->group, (int64_t)INTEGER_VECTORS * t->lanes), integer_depthwise_bytes(t, &with));
+}
+
+/* The weights of a channel, whose lane of the first four is at `to`. */
+static void pack_channel(const Target *t, const Node *n, int64_t c, char *to) {
+  int64_t vector = t->lanes * (int64_t)sizeof(int32_t);
+  bool wide = n->plan->integer_depthwise.wide;
+  const Window *w = &n->win;
+  for (int64_t x = 0; x < w->kw; x++) {
+    for (int64_t y = 0; y < w->kh; y++) {
+      int64_t four = x * size_ceiling(w->kh, 4) + y / 4;
+      centred_put(t, n, c, y * w->kw + x, wide, to + four * INTEGER_VECTORS * vector * (wide ? 2 : 1), (int)(y % 4));
+    }
+  }
+}
+
+/* For each block of channels: [vector][lane] the start of its sum, i32; then of each four taps of a column [vector][lane]. */
+void pack_integer_depthwise(const Target *t, const Node *n, void *to) {
+  int64_t vector = t->lanes * (int64_t)sizeof(int32_t), block = INTEGER_VECTORS * (int64_t)t->lanes;
+  bool wide = n->plan->integer_depthwise.wide;
+  for (int64_t c = 0; c < n->group; c++) {
+    char *at = (char *)to + c / block * integer_depthwise_bytes(t, n);
+    int64_t v = c % block / t->lanes, lane = c % t->lanes * (int64_t)sizeof(int32_t);
+    centred_start(n, c, (uint32_t *)(at + v * vector + lane));
+    pack_channel(t, n, c, at + INTEGER_VECTORS * vector + v * vector * (wide ? 2 : 1) + lane);
+  }
+}
+
+bool alike_integer_depthwise(const Node *a, const Node *b) { return centred_alike(a, b); }
