@@ -20,20 +20,19 @@ void plans_integer_depthwise(const Build *b, const Node *n, Plans *list) {
   p->uw = n->win.kh * n->win.kw <= FEW_TAPS ? LONG_TILE : SHORT_TILE;
   p->nv = vectors_at_a_time(b->target, &n->win);
   p->wide = centred_wide(b->target, n);
+  list->only = true;
 }
 
 static int64_t fours(const Node *n) { return n->win.kw * size_ceiling(n->win.kh, 4); }
 
-int64_t integer_depthwise_bytes(const Target *t, const Node *n) {
-  int64_t vector = t->lanes * (int64_t)sizeof(int32_t), each = n->plan->integer_depthwise.wide ? 2 : 1;
-  return INTEGER_VECTORS * vector * (1 + fours(n) * each);
+static int64_t block_bytes(const Target *t, const Node *n, bool wide) {
+  return INTEGER_VECTORS * t->lanes * (int64_t)sizeof(int32_t) * (1 + fours(n) * (wide ? 2 : 1));
 }
 
+int64_t integer_depthwise_bytes(const Target *t, const Node *n) { return block_bytes(t, n, n->plan->integer_depthwise.wide); }
+
 int64_t packed_integer_depthwise(const Target *t, const Node *n, const Plan *p) {
-  Node with = *n;
-  Plan plan = *p;
-  with.plan = &plan;
-  return size_mul(size_ceiling(n->group, (int64_t)INTEGER_VECTORS * t->lanes), integer_depthwise_bytes(t, &with));
+  return size_mul(size_ceiling(n->group, (int64_t)INTEGER_VECTORS * t->lanes), block_bytes(t, n, p->integer_depthwise.wide));
 }
 
 /* The weights of a channel, whose lane of the first four is at `to`. */

@@ -26,10 +26,10 @@ Layout layout_plain(const Shape *s) {
 
 int channel_block(const Target *t, Type type) { return t->lanes * (int)type_size(T_F32) / (int)type_size(type); }
 
-/* Channel blocks of v's type, with the halo that `l` asks for. */
+/* Channel blocks, of v's type or as `l` has them, with the halo that `l` asks for. */
 static Layout layout_blocked(const Build *b, const Value *v, Layout l) {
   const Shape *s = &v->shape;
-  l.block = channel_block(b->target, v->type);
+  if (!l.block) l.block = channel_block(b->target, v->type);
   l.pix = l.block;
   int64_t blocks = size_ceiling(s->d[1], l.block), height = size_add(size_add(l.top, s->d[2]), l.bottom);
   int64_t width = size_mul(size_add(size_add(l.left, s->d[3]), l.right), l.pix);
@@ -202,7 +202,8 @@ static Layout halo_of(const Node *n) {
   widen(&l.left, win->left);
   int64_t rows = n->plan->how->rows ? n->plan->how->rows(n) : out[2];
   widen(&l.bottom, (rows - 1) * win->sh + (win->kh - 1) * win->dh - win->top - (in[2] - 1));
-  widen(&l.right, (out[3] - 1) * win->sw + (win->kw - 1) * win->dw - win->left - (in[3] - 1));
+  int64_t behind = n->plan->how->pixel ? 3 : 0; /* four bytes are read where the last one is wanted */
+  widen(&l.right, (out[3] - 1) * win->sw + (win->kw - 1) * win->dw - win->left - (in[3] - 1) + behind);
   return l;
 }
 
@@ -240,9 +241,7 @@ static bool window_fits(const Node *n) {
   const int64_t part[] = {w->kd, w->kh, w->kw, w->sd, w->sh, w->sw, w->dd, w->dh, w->dw,
                           w->front, w->top, w->left, w->back, w->bottom, w->right};
   int64_t largest = 1;
-  for (size_t i = 0; i < COUNT(part); i++) {
-    if (part[i] > largest) largest = part[i];
-  }
+  for (size_t i = 0; i < COUNT(part); i++) largest = size_max(largest, part[i]);
   return size_mul(size_mul(largest, 64), n->in[0]->layout.n) < SIZE_OVERFLOW;
 }
 
@@ -279,7 +278,10 @@ static void arguments_on_blocks(Layouter *w, Node *n) {
 
 static void place_on_blocks(Layouter *w, Node *n) {
   bool planar = n->plan && n->plan->how->planar && n->plan->how->planar(n->plan);
-  node_set_input(w->g, n, 0, planar ? as_planar(w, n->in[0]) : as_blocked(w, n->in[0]));
+  const Layout pixels = {.block = n->plan && n->plan->how->pixel ? n->plan->how->pixel(n->plan) : 0};
+  Value *x = n->in[0];
+  if (pixels.block) x = reorder(w, x, "pixels", layout_blocked(w->build, x, pixels));
+  node_set_input(w->g, n, 0, planar ? as_planar(w, x) : as_blocked(w, x));
   if (op_info[n->op].family == FAMILY_CONV) need_halo(w, n);
   if (n->op == OP_Normalize) plan_normalize(w->build->target, n);
   arguments_on_blocks(w, n);

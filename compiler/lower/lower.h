@@ -128,8 +128,9 @@ typedef struct StrassenPlan {
 } StrassenPlan;
 
 enum { INTEGER_VECTORS = 4 /* of sums, for a channel block of 8-bit elements */ };
-/* nv vectors of a block are summed at a time; `wide`: weights have 16 bits. */
+/* wide: weights have 16 bits; nv vectors of a block are summed at a time; a pixel has so many channels, with what fills it up. */
 typedef struct IntegerDepthwisePlan { int uw, nv; bool wide; } IntegerDepthwisePlan;
+typedef struct IntegerStemPlan { int uw, nb, pixel, fours /* of a row of taps */; bool wide; } IntegerStemPlan;
 
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
 
@@ -159,6 +160,7 @@ struct Plan {
     WinogradPlan winograd;
     StrassenPlan strassen;
     IntegerDepthwisePlan integer_depthwise;
+    IntegerStemPlan integer_stem;
     ProductPlan product;
     PanelsPlan panels;
   };
@@ -203,7 +205,8 @@ struct Algorithm {
   double (*cost)(const ConvCost *c, const Plan *p);
   /* What follows may be NULL or false. The candidate's name, without spaces; no other of the layer has it. */
   const char *(*text)(Context *cx, const Plan *p);
-  bool (*planar)(const Plan *p);        /* does it read planes? Else blocks */
+  bool (*planar)(const Plan *p);        /* does it read planes? ... */
+  int (*pixel)(const Plan *p);          /* ... blocks of so few channels? Else blocks */
   int64_t (*rows)(const Node *n);       /* rows of results that it makes, so that a halo has what they read; else those of the result */
   bool (*in_rows)(const Plan *p);       /* do tasks share out the rows of the result, from the first to the last? */
   bool (*grows)(const Target *t, const Plan *p); /* do the packed weights take more room than the weights, for being faster? */
@@ -238,6 +241,7 @@ PlanIs depthwise_in_rows, direct_in_rows, direct_planar, pixels_planar;
 PlanNeeds winograd_much_code, strassen_much_code, direct_much_code;
 int64_t winograd_rows(const Node *n);
 bool winograd_grows(const Target *t, const Plan *p);
+int integer_stem_pixel(const Plan *p);
 
 /* ==== normalize.c ==== */
 
@@ -289,12 +293,11 @@ bool requantizes_bounded(const Node *n); /* are sums, as they are scaled, below 
 void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to);
 /* centred.c: weights of 8-bit integers less their zero points. Are all constant? Do they take 16 bits on that target? What the sum
  * of an output channel starts from; weight i of it as one of four of a lane; would both nodes have the same? */
-bool centred_known(const Node *n);
-bool centred_wide(const Target *t, const Node *n);
+bool centred_known(const Node *n), centred_wide(const Target *t, const Node *n), centred_alike(const Node *a, const Node *b);
 void centred_start(const Node *n, int64_t oc, uint32_t *to);
 void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four);
-bool centred_alike(const Node *a, const Node *b);
-int64_t integer_depthwise_bytes(const Target *t, const Node *n); /* of the packed weights of a block */
+/* Bytes of the packed weights of a block, or of nb vectors of outputs. */
+int64_t integer_depthwise_bytes(const Target *t, const Node *n), integer_stem_bytes(const Target *t, const Node *n, const Plan *p);
 /* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
  * where that is less work. A window that skips none has one piece with all taps. */
 enum { MAX_PIECES = 9 };

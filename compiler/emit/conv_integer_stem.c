@@ -1,0 +1,115 @@
+/* conv_integer_stem.c: convolution of up to four channels of u8, which lie beside each other in a pixel, on tiles of pixels and
+ * vectors of output channels: four bytes of a row of taps are broadcast against a vector of weights for each vector of outputs. */
+#include "emit.h"
+
+#include <llvm-c/Core.h>
+
+typedef struct IntegerStem {
+  Emit *e;
+  Node *n;
+  const IntegerStemPlan *plan;
+  const Value *in, *out;
+  Dot dot;
+  int64_t cols;
+  int64_t panel;       /* bytes of the weights for nb vectors of outputs */
+} IntegerStem;
+
+/* Pixels x .. x + uw of a row, nb vectors of outputs. */
+typedef struct StemTile {
+  int uw, nb;
+  Ref panel;           /* its number */
+} StemTile;
+
+static int64_t vector_bytes(const IntegerStem *k) { return k->e->lanes * (int64_t)sizeof(int32_t); }
+
+/* Bytes from a pixel's window to the four. */
+static int64_t four_offset(const IntegerStem *k, int64_t four) {
+  return four * (k->n->win.dw > 1 ? k->n->win.dw * place_pixel_bytes(k->in) : 4);
+}
+
+/* A row of taps; acc: the sums [vector][pixel]. */
+static void sum_row(const IntegerStem *k, const StemTile *t, Ref line, Ref weights, Ref *acc) {
+  Emit *e = k->e;
+  int64_t each = vector_bytes(k) * (k->plan->wide ? 2 : 1);
+  for (int64_t four = 0; four < k->plan->fours; four++) {
+    Factor w[INTEGER_VECTORS];
+    for (int b = 0; b < t->nb; b++) w[b] = dot_weights(e, k->dot, weights, (four * k->plan->nb + b) * each);
+    for (int u = 0; u < t->uw; u++) {
+      Ref bytes = load(e, e->i32, line, u * k->n->win.sw * place_pixel_bytes(k->in) + four_offset(k, four), 1);
+      Factor x = dot_factor(e, k->dot, splat(e, bytes, e->lanes), false);
+      for (int b = 0; b < t->nb; b++) acc[b * t->uw + u] = dot_add(e, k->dot, x, w[b], acc[b * t->uw + u]);
+    }
+    end_step(e);
+  }
+}
+
+static void sum_tile(const IntegerStem *k, const StemTile *t, Ref in, Ref *acc) {
+  Emit *e = k->e;
+  int64_t vector = vector_bytes(k), starts = k->plan->nb * vector, row = (k->panel - starts) / k->n->win.kh;
+  Ref weights = gep(e, weights_ptr(e, k->n->plan->at.weights), t->panel, k->panel);
+  for (int b = 0; b < t->nb; b++) {
+    Ref start = load(e, vec_of(e->i32, e->lanes), weights, b * vector, (int)vector);
+    for (int u = 0; u < t->uw; u++) acc[b * t->uw + u] = start;
+  }
+  Loop kh;
+  loop_begin(e, &kh, const_i64(e, 0), const_i64(e, k->n->win.kh), 1, t->uw * t->nb, acc);
+  Ref line = gep(e, in, kh.i, k->n->win.dh * place_row_bytes(k->in));
+  sum_row(k, t, line, gep(e, gep_const(e, weights, starts), kh.i, row), acc);
+  loop_end(e, &kh);
+}
+
+static void build_tile(const IntegerStem *k, const StemTile *t, Ref image, Ref row, Ref x) {
+  Emit *e = k->e;
+  Ref acc[64], arg[MAX_STEPS], vector = mul_i(e, t->panel, k->plan->nb);
+  sum_tile(k, t, place_window(e, k->in, &k->n->win, image, NULL, row, x), acc);
+  Ref out = place_vector(e, value_ptr(e, k->out), k->out, image, vector, row, x);
+  int size = (int)type_size(k->out->type) * e->lanes;
+  step_pointers(e, k->n, image, vector, row, x, arg);
+  for (int b = 0; b < t->nb; b++) {
+    for (int u = 0; u < t->uw; u++) {
+      Ref y = apply_steps(e, k->n, acc[b * t->uw + u], arg, b, 0, u);
+      store(e, y, out, place_vector_offset(e, k->out, b, 0, u), size);
+    }
+  }
+}
+
+/* ==== loops ==== */
+
+/* The tiles [from, to) of a row. */
+static void build_row(const IntegerStem *k, StemTile t, const RowShare *s) {
+  const RowTiles tiles = row_tiles(k->cols, k->plan->uw);
+  for (int i = 0; i < 2; i++) {
+    Loop tile;
+    Ref x;
+    if (!row_tiles_begin(k->e, &tile, &tiles, i, s->from, s->to, &x)) continue;
+    t.uw = (int)tiles.size[i];
+    build_tile(k, &t, s->image, s->row, x);
+    loop_end(k->e, &tile);
+  }
+}
+
+/* Panels of nb vectors of outputs, the last one perhaps of fewer. */
+static void build_panels(const IntegerStem *k, const RowShare *s) {
+  Emit *e = k->e;
+  int64_t vectors = size_ceiling(k->out->shape.d[1], e->lanes), whole = vectors / k->plan->nb, rest = vectors % k->plan->nb;
+  if (whole > 0) {
+    Loop panel;
+    loop_begin(e, &panel, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
+    build_row(k, (StemTile){.nb = k->plan->nb, .panel = panel.i}, s);
+    loop_end(e, &panel);
+  }
+  if (rest > 0) build_row(k, (StemTile){.nb = (int)rest, .panel = const_i64(e, whole)}, s);
+}
+
+/* Tasks share out the tiles of all rows. */
+void emit_integer_stem(Emit *e, Node *n) {
+  const Shape *y = &n->out[0]->shape;
+  IntegerStem k = {.e = e, .n = n, .plan = &n->plan->integer_stem, .in = n->in[0], .out = n->out[0], .cols = y->d[3],
+                   .panel = integer_stem_bytes(e->t, n, n->plan)};
+  k.dot = k.plan->wide ? DOT_PAIRS : DOT_FOURS;
+  emit_halo(e, n->out[0]);
+  RowShare share;
+  row_share_begin(e, &share, y->d[0], y->d[2], row_tiles(k.cols, k.plan->uw).count);
+  build_panels(&k, &share);
+  row_share_end(e, &share);
+}

@@ -1,0 +1,45 @@
+/* Convolutions of up to four channels of 8-bit integers against the evaluator, every bit: windows, strides, dilation, zero points of
+ * both operands, rows shorter and longer than a tile, outputs that fill vectors, blocks and panels in part. */
+#include "harness.h"
+
+/* zero: of the weights; NULL: none. */
+static void check_stem(const ConvCase *k, int zx, const char *zero, const char *steps) {
+  char text[2048], z[128] = "";
+  if (zero) snprintf(z, sizeof z, "const z i8 %s\n", zero);
+  snprintf(text, sizeof text,
+           "graph s\ninput x u8 [%d,%d,%d,%d]\nconst w i8 [%d,%d,%d,%d] = random 3 -128 128\nconst u u8 [] = {%d}\n%s"
+           "const b i32 [%d,1,1] = random 5 -9000 9000\nconst m f32 [%d,1,1] = random 7 0.0005 0.01\n"
+           "y = ConvInteger(x, w, u, %s%s) pads=[%d,%d,%d,%d] strides=[%d,%d] dilations=[%d,%d] %s\noutput y\n",
+           k->n, k->c, k->h, k->w, k->oc, k->c, k->kh, k->kw, zx, z, k->oc, k->oc, zero ? "z" : "_", *steps ? ", b, m" : "", k->top,
+           k->left, k->bottom, k->right, k->sh, k->sw, k->dh, k->dw, steps);
+  check_integers(text, 0, 256);
+}
+
+static void stems(void **state) {
+  (void)state;
+  static const ConvCase cases[] = {
+    {1, 3, 9, 33, 64, 7, 7, 1, 2, 2, 1, 1, 3, 3, 3, 3},  {2, 3, 8, 31, 24, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+    {1, 1, 5, 9, 70, 3, 3, 1, 1, 1, 1, 1, 0, 0, 0, 0},   {1, 1, 7, 8, 8, 5, 5, 1, 1, 2, 1, 1, 2, 2, 2, 2},
+    {1, 2, 6, 7, 20, 3, 3, 1, 1, 1, 1, 1, 1, 0, 1, 2},   {1, 4, 7, 9, 130, 2, 3, 1, 1, 1, 2, 2, 1, 0, 1, 0},
+    {1, 1, 6, 9, 3, 3, 3, 1, 1, 1, 1, 3, 1, 3, 1, 3},    {2, 3, 1, 1, 5, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+  };
+  static const char *const zero[] = {NULL, "[] = {100}", NULL}, *const steps[] = {"| Add(@4) | Requantize(@5, 7) u8 | Clip(7, 200)", ""};
+  for (size_t i = 0; i < COUNT(cases); i++) check_stem(&cases[i], i % 2 ? 11 : 255, zero[i % COUNT(zero)], steps[i % COUNT(steps)]);
+}
+
+/* The input comes from another layer, and another reads it. */
+static void inside(void **state) {
+  (void)state;
+  check_integers("graph s\ninput x u8 [1,70,5,6]\nconst v i8 [3,70,1,1] = random 3 -128 128\nconst w i8 [20,3,3,3] = random 4 -128 128\n"
+                 "const u u8 [] = {3}\nconst m f32 [] = {0.003}\n"
+                 "a = ConvInteger(x, v, u, _, m) | Requantize(@4, 100) u8\ny = ConvInteger(a, w, u) pads=[1,1,1,1]\n"
+                 "z = ConvInteger(a, w) strides=[2,2]\noutput y\noutput z\n", 0, 256);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(stems),
+    cmocka_unit_test(inside),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
