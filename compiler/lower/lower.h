@@ -131,6 +131,7 @@ enum { INTEGER_VECTORS = 4 /* of sums, for a channel block of 8-bit elements */ 
 /* wide: weights have 16 bits; nv vectors of a block are summed at a time; a pixel has so many channels, with what fills it up. */
 typedef struct IntegerDepthwisePlan { int uw, nv; bool wide; } IntegerDepthwisePlan;
 typedef struct IntegerStemPlan { int uw, nb, pixel, fours /* of a row of taps */; bool wide; } IntegerStemPlan;
+typedef struct IntegerGroupedPlan { int uw, icg, ocg; bool wide; } IntegerGroupedPlan;
 
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
 
@@ -161,6 +162,7 @@ struct Plan {
     StrassenPlan strassen;
     IntegerDepthwisePlan integer_depthwise;
     IntegerStemPlan integer_stem;
+    IntegerGroupedPlan integer_grouped;
     ProductPlan product;
     PanelsPlan panels;
   };
@@ -296,8 +298,9 @@ void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to
 bool centred_known(const Node *n), centred_wide(const Target *t, const Node *n), centred_alike(const Node *a, const Node *b);
 void centred_start(const Node *n, int64_t oc, uint32_t *to);
 void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four);
-/* Bytes of the packed weights of a block, or of nb vectors of outputs. */
+/* Bytes of the packed weights of a block, of nb vectors of outputs, of a vector. */
 int64_t integer_depthwise_bytes(const Target *t, const Node *n), integer_stem_bytes(const Target *t, const Node *n, const Plan *p);
+int64_t integer_grouped_bytes(const Target *t, const Node *n, const Plan *p);
 /* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
  * where that is less work. A window that skips none has one piece with all taps. */
 enum { MAX_PIECES = 9 };
