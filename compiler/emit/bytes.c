@@ -184,3 +184,21 @@ void store_bytes(Emit *e, Node *n, const ByteTile *t, Ref *acc, Ref *arg, Ref ou
     }
   }
 }
+
+void store_sums(Emit *e, Node *n, int uw, int nb, bool bounded, Ref *acc, Ref *arg, Ref out) {
+  int64_t at[MAX_TILE];
+  int dx[MAX_TILE], dy[MAX_TILE] = {0}, first = integer_bias(n) != NULL, size = (int)type_size(n->out[0]->type) * e->lanes;
+  assert(uw <= MAX_TILE);
+  for (int u = 0; u < uw; u++) at[dx[u] = u] = place_offset(n->out[0], 0, 0, u);
+  if (ends_in_bytes(n)) {
+    store_bytes(e, n, &(ByteTile){uw, nb, first, bounded, at, dy, dx}, acc, arg, out);
+    return;
+  }
+  for (int b = 0; b < nb; b++) {
+    for (int u = 0; u < uw; u++) {
+      Ref v = acc[b * uw + u];
+      for (int i = first; i < n->n_step; i++) v = typed_step(e, n, i, v, step_operand(e, n, i, arg, b, 0, u));
+      store(e, v, out, place_vector_offset(e, n->out[0], b, 0, u), size);
+    }
+  }
+}

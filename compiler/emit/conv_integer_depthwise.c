@@ -24,15 +24,15 @@ typedef struct IntegerDepthwise {
   const Window *win;
   const Value *in, *out;
   int64_t rows, cols;
-  int vectors;         /* of sums in the block at hand that have channels */
+  int first, nv;       /* vectors of sums at hand in a block */
 } IntegerDepthwise;
 
 enum { ARG_IN, ARG_W, ARG_OUT, ARG_STEPS };
 enum { MOST_PIXELS = 16 };
 
-/* Pixels x .. x + uw of a row, `nv` vectors of a block from `first` on. */
+/* Pixels x .. x + uw of a row. */
 typedef struct DepthwiseTile {
-  int uw, first, nv;
+  int uw;
   Ref in, weights, out;
   Ref arg[MAX_STEPS];
   Ref start[INTEGER_VECTORS];
@@ -84,10 +84,10 @@ static void load_fours(const IntegerDepthwise *d, const DepthwiseTile *t, int64_
     int64_t at = place_offset(d->in, 0, (row + i) * d->win->dh, x);
     pixel[i] = i < rows ? spread(e, load(e, vec_of(e->i8, block), t->in, at, block)) : pixel[i - 1];
   }
-  for (int half = t->first / 2; half < (t->first + t->nv + 1) / 2; half++) {
+  for (int half = d->first / 2; half < (d->first + d->nv + 1) / 2; half++) {
     Ref a = interleave(e, pixel[0], pixel[1], 8, half), b = rows > 2 ? interleave(e, pixel[2], pixel[3], 8, half) : a;
     for (int v = 2 * half; v < 2 * half + 2; v++) {
-      if (v >= t->first && v < t->first + t->nv) f[v - t->first] = factor_of(d, interleave(e, a, b, 16, v % 2), rows);
+      if (v >= d->first && v < d->first + d->nv) f[v - d->first] = factor_of(d, interleave(e, a, b, 16, v % 2), rows);
     }
   }
 }
@@ -97,7 +97,7 @@ static void load_fours(const IntegerDepthwise *d, const DepthwiseTile *t, int64_
 /* The sum of vector v and the products of four taps, which are number `four` of the window. */
 static Ref add_taps(const IntegerDepthwise *d, const DepthwiseTile *t, int v, int64_t four, Factor x, Ref sum) {
   int64_t vector = vector_bytes(d) * (d->plan->wide ? 2 : 1);
-  Factor w = dot_weights(d->e, d->dot, t->weights, (four * INTEGER_VECTORS + t->first + v) * vector);
+  Factor w = dot_weights(d->e, d->dot, t->weights, (four * INTEGER_VECTORS + d->first + v) * vector);
   return dot_add(d->e, d->dot, x, w, sum);
 }
 
@@ -113,7 +113,7 @@ static void sum_column(const IntegerDepthwise *d, DepthwiseTile *t, int64_t x) {
       if (x < k * w->dw || (x - k * w->dw) % w->sw || u >= t->uw) continue;
       if (!loaded) load_fours(d, t, x, 4 * q, f);
       loaded = true;
-      for (int v = 0; v < t->nv; v++) {
+      for (int v = 0; v < d->nv; v++) {
         Ref sum = k == 0 && q == 0 ? t->start[v] : t->acc[u][v];
         t->acc[u][v] = add_taps(d, t, v, k * deep + q, f[v], sum);
       }
@@ -124,50 +124,40 @@ static void sum_column(const IntegerDepthwise *d, DepthwiseTile *t, int64_t x) {
 
 /* ==== tiles ==== */
 
-/* The first step of most epilogues adds a constant to each channel, which the sums can begin with. */
-static bool starts_with_bias(const Node *n) {
-  const Step *s = n->step;
-  return n->n_step > 0 && s->op == OP_Add && step_type(n, 0) == T_I32 && n->in[s->arg]->data && step_arg_class(n, s) == ARG_CHANNEL;
-}
-
-static void start_sums(const IntegerDepthwise *d, DepthwiseTile *t, Node *rest) {
+/* Pixels [from, to), whose sums are whole. */
+static void finish_pixels(const IntegerDepthwise *d, DepthwiseTile *t, int from, int to) {
   Emit *e = d->e;
-  *rest = *d->n;
-  if (starts_with_bias(d->n)) rest->step++, rest->n_step--;
-  for (int v = 0; v < t->nv; v++) {
-    Node bias = *d->n;
-    int64_t at = (t->first + v) * vector_bytes(d);
-    bias.n_step -= rest->n_step;
-    Ref start = load(e, vec_of(e->i32, e->lanes), LLVMGetParam(e->fn, ARG_W), at, (int)vector_bytes(d));
-    t->start[v] = apply_steps(e, &bias, start, t->arg, t->first + v, 0, 0);
+  Ref acc[64], arg[MAX_STEPS];
+  for (int u = from; u < to; u++)
+    for (int v = 0; v < d->nv; v++) acc[v * (to - from) + u - from] = t->acc[u][v];
+  for (int i = 0; i < d->n->n_step; i++) {
+    const Step *s = &d->n->step[i];
+    bool tensor = step_arg_class(d->n, s) == ARG_TENSOR;
+    arg[i] = tensor ? gep_const(e, t->arg[i], place_offset(d->n->in[s->arg], 0, 0, from)) : t->arg[i];
   }
-  t->weights = gep_const(e, LLVMGetParam(e->fn, ARG_W), INTEGER_VECTORS * vector_bytes(d));
+  store_sums(e, d->n, to - from, d->nv, d->plan->bounded, acc, arg, gep_const(e, t->out, place_offset(d->out, 0, 0, from)));
 }
 
-static void finish_pixel(const IntegerDepthwise *d, DepthwiseTile *t, Node *rest, int u) {
-  Emit *e = d->e;
-  int size = (int)type_size(d->out->type) * e->lanes;
-  for (int v = 0; v < t->nv; v++) {
-    Ref y = apply_steps(e, rest, t->acc[u][v], t->arg + (d->n->n_step - rest->n_step), t->first + v, 0, u);
-    store(e, y, t->out, place_vector_offset(e, d->out, t->first + v, 0, u), size);
-  }
-}
-
-static void build_tile(const IntegerDepthwise *d, DepthwiseTile *t, Node *rest) {
+/* As many pixels are finished together as have four vectors. */
+static void build_tile(const IntegerDepthwise *d, DepthwiseTile *t) {
   const Window *w = d->win;
   int64_t last = (w->kw - 1) * w->dw;
+  int done = 0, whole = 0, together = d->nv == 1 ? 4 : d->nv == 2 ? 2 : 1;
   for (int64_t x = 0; x <= (t->uw - 1) * w->sw + last; x++) {
     sum_column(d, t, x);
-    if (x >= last && (x - last) % w->sw == 0) finish_pixel(d, t, rest, (int)((x - last) / w->sw));
+    whole += x >= last && (x - last) % w->sw == 0;
+    if (whole - done < together && (whole < t->uw || whole == done)) continue;
+    finish_pixels(d, t, done, whole);
+    done = whole;
   }
 }
 
-/* ==== a row of a block ==== */
+/* ==== a row of nv vectors of a block ==== */
 
 static void kernel_key(const IntegerDepthwise *d, Buffer *key) {
   const Window *w = d->win;
-  buffer_printf(key, "integer_depthwise%d_%dx%d_%lldx%d", d->plan->wide ? 16 : 8, d->vectors, d->plan->nv, (long long)d->cols,
-                d->plan->uw);
+  buffer_printf(key, "integer_depthwise%d%s_%d.%d_%lldx%d", d->plan->wide ? 16 : 8, d->plan->bounded ? "b" : "", d->first, d->nv,
+                (long long)d->cols, d->plan->uw);
   buffer_printf(key, "_k%lldx%lld_s%lld_d%lldx%lld_in%lld.%lld_out%lld.%lld", (long long)w->kh, (long long)w->kw, (long long)w->sw,
                 (long long)w->dh, (long long)w->dw, (long long)d->in->layout.row, (long long)d->in->layout.pix,
                 (long long)d->out->layout.c, (long long)d->out->layout.pix);
@@ -187,32 +177,29 @@ static void begin_tile(const IntegerDepthwise *d, DepthwiseTile *t, Ref x) {
   }
 }
 
-/* So many vectors of the block. */
-static void build_vectors(const IntegerDepthwise *d, int first, int nv) {
+static void build_kernel(const void *data) {
+  const IntegerDepthwise *d = data;
+  Emit *e = d->e;
   const RowTiles tiles = row_tiles(d->cols, d->plan->uw);
-  Node rest;
-  DepthwiseTile t = {.first = first, .nv = nv};
-  begin_tile(d, &t, const_i64(d->e, 0));
-  start_sums(d, &t, &rest);
+  int vector = (int)vector_bytes(d);
+  DepthwiseTile t = {.weights = gep_const(e, LLVMGetParam(e->fn, ARG_W), INTEGER_VECTORS * vector)};
+  for (int v = 0; v < d->nv; v++) {
+    t.start[v] = load(e, vec_of(e->i32, e->lanes), LLVMGetParam(e->fn, ARG_W), (d->first + v) * vector, vector);
+  }
   for (int i = 0; i < 2; i++) {
     Loop tile;
     Ref x;
-    if (!row_tiles_begin(d->e, &tile, &tiles, i, NULL, NULL, &x)) continue;
+    if (!row_tiles_begin(e, &tile, &tiles, i, NULL, NULL, &x)) continue;
     t.uw = (int)tiles.size[i];
     begin_tile(d, &t, x);
-    build_tile(d, &t, &rest);
-    loop_end(d->e, &tile);
+    build_tile(d, &t);
+    loop_end(e, &tile);
   }
-}
-
-static void build_kernel(const void *data) {
-  const IntegerDepthwise *d = data;
-  for (int v = 0; v < d->vectors; v += d->plan->nv) build_vectors(d, v, (int)size_min(d->plan->nv, d->vectors - v));
 }
 
 static void call_row(const IntegerDepthwise *d, Ref image, Ref row, Ref block) {
   Emit *e = d->e;
-  Ref vector = mul_i(e, block, INTEGER_VECTORS);
+  Ref vector = add_i(e, mul_i(e, block, INTEGER_VECTORS), const_i64(e, d->first));
   Ref weights = gep(e, weights_ptr(e, d->n->plan->at.weights), block, integer_depthwise_bytes(e->t, d->n));
   Ref out = place_vector(e, value_ptr(e, d->out), d->out, image, vector, row, NULL);
   Ref args[MAX_KERNEL_ARGS] = {place_window(e, d->in, d->win, image, block, row, NULL), weights, out};
@@ -224,19 +211,23 @@ static void call_row(const IntegerDepthwise *d, Ref image, Ref row, Ref block) {
 }
 
 /* Rows [lo, hi) of all images, of a block: what a row shares with the next one stays in L1. */
-static void rows_of_block(const IntegerDepthwise *d, Ref lo, Ref hi, Ref block) {
+static void rows_of_block(IntegerDepthwise *d, Ref lo, Ref hi, Ref block, int vectors) {
   Emit *e = d->e;
   Ref rows = const_i64(e, d->rows);
   Loop item;
   loop_begin(e, &item, lo, hi, 1, 0, NULL);
-  call_row(d, LLVMBuildSDiv(e->b, item.i, rows, ""), LLVMBuildSRem(e->b, item.i, rows, ""), block);
+  Ref image = LLVMBuildSDiv(e->b, item.i, rows, ""), row = LLVMBuildSRem(e->b, item.i, rows, "");
+  for (d->first = 0; d->first < vectors; d->first += d->nv) {
+    d->nv = (int)size_min(d->plan->nv, vectors - d->first);
+    call_row(d, image, row, block);
+  }
   loop_end(e, &item);
 }
 
 void emit_integer_depthwise(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
   IntegerDepthwise d = {.e = e, .n = n, .plan = &n->plan->integer_depthwise, .win = &n->win, .in = n->in[0], .out = n->out[0],
-                        .dot = n->plan->integer_depthwise.wide ? DOT_PAIRS : DOT_FOURS, .rows = y->d[2], .cols = y->d[3], .vectors = INTEGER_VECTORS};
+                        .dot = n->plan->integer_depthwise.wide ? DOT_PAIRS : DOT_FOURS, .rows = y->d[2], .cols = y->d[3]};
   int64_t vectors = size_ceiling(y->d[1], e->lanes), whole = vectors / INTEGER_VECTORS, rest = vectors % INTEGER_VECTORS;
   emit_halo(e, n->out[0]);
   Ref lo, hi;
@@ -244,9 +235,8 @@ void emit_integer_depthwise(Emit *e, Node *n) {
   if (whole > 0) {
     Loop block;
     loop_begin(e, &block, const_i64(e, 0), const_i64(e, whole), 1, 0, NULL);
-    rows_of_block(&d, lo, hi, block.i);
+    rows_of_block(&d, lo, hi, block.i, INTEGER_VECTORS);
     loop_end(e, &block);
   }
-  d.vectors = (int)rest;
-  if (rest > 0) rows_of_block(&d, lo, hi, const_i64(e, whole));
+  if (rest > 0) rows_of_block(&d, lo, hi, const_i64(e, whole), (int)rest);
 }

@@ -88,15 +88,15 @@ static void build_tile(const IntegerGrouped *g, int uw, Ref x) {
     arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
     if (step_arg_class(g->n, s) == ARG_TENSOR) arg[i] = gep(e, arg[i], x, place_pixel_bytes(g->n->in[s->arg]));
   }
-  int size = (int)type_size(g->out->type) * e->lanes;
-  for (int u = 0; u < uw; u++) store(e, apply_steps(e, g->n, acc[u], arg, 0, 0, u), out, place_offset(g->out, 0, 0, u), size);
+  store_sums(e, g->n, uw, 1, g->plan->bounded, acc, arg, out);
 }
 
 /* ==== a row of a vector ==== */
 
 static void kernel_key(const IntegerGrouped *g, Buffer *key) {
   const Window *w = g->win;
-  buffer_printf(key, "integer_grouped%d_%d.%d_%lldx%d_k%lldx%lld_s%lld_d%lldx%lld", g->plan->wide ? 16 : 8, g->plan->icg, g->plan->ocg,
+  buffer_printf(key, "integer_grouped%d%s_%d.%d_%lldx%d_k%lldx%lld_s%lld_d%lldx%lld", g->plan->wide ? 16 : 8,
+                g->plan->bounded ? "b" : "", g->plan->icg, g->plan->ocg,
                 (long long)g->cols, g->plan->uw, (long long)w->kh, (long long)w->kw, (long long)w->sw, (long long)w->dh, (long long)w->dw);
   buffer_printf(key, "_in%lld.%lld.%lld_out%lld", (long long)g->in->layout.c, (long long)g->in->layout.row, (long long)g->in->layout.pix,
                 (long long)g->out->layout.pix);

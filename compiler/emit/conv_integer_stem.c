@@ -63,14 +63,8 @@ static void build_tile(const IntegerStem *k, const StemTile *t, Ref image, Ref r
   Ref acc[64], arg[MAX_STEPS], vector = mul_i(e, t->panel, k->plan->nb);
   sum_tile(k, t, place_window(e, k->in, &k->n->win, image, NULL, row, x), acc);
   Ref out = place_vector(e, value_ptr(e, k->out), k->out, image, vector, row, x);
-  int size = (int)type_size(k->out->type) * e->lanes;
   step_pointers(e, k->n, image, vector, row, x, arg);
-  for (int b = 0; b < t->nb; b++) {
-    for (int u = 0; u < t->uw; u++) {
-      Ref y = apply_steps(e, k->n, acc[b * t->uw + u], arg, b, 0, u);
-      store(e, y, out, place_vector_offset(e, k->out, b, 0, u), size);
-    }
-  }
+  store_sums(e, k->n, t->uw, t->nb, k->plan->bounded, acc, arg, out);
 }
 
 /* ==== loops ==== */

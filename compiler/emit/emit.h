@@ -411,6 +411,8 @@ bool ends_in_bytes(const Node *n);
  * the result, rows, pixels. */
 typedef struct ByteTile { int uw, nb, first; bool bounded; const int64_t *out; const int *dy, *dx; } ByteTile;
 void store_bytes(Emit *e, Node *n, const ByteTile *t, Ref *acc, Ref *arg, Ref out); /* out: of the first pixel and vector */
+/* The same with any epilogue, for pixels beside each other. The bias is in the sums. */
+void store_sums(Emit *e, Node *n, int uw, int nb, bool bounded, Ref *acc, Ref *arg, Ref out);
 
 /* ==== copy.c: rectangular copies ==== */
 /* One axis of a copy: n elements, so far apart (in elements) in the source and in the destination. A source stride of 0

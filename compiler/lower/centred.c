@@ -12,17 +12,11 @@ static bool has_dot_product(const Target *t) {
   return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : t->lanes == 8 ? RCC_CPU_AVXVNNI : 0);
 }
 
-/* The number that the zero point of operand i is for channel c. */
-static int64_t zero_at(const Node *n, int i, int64_t c) {
-  const Value *v = n->n_in > i + 2 ? n->in[i + 2] : NULL;
-  return v ? get_number(v->type, v->data, shape_count(&v->shape) > 1 ? c : 0).i : 0;
-}
-
 static int64_t weights_each(const Node *n) { return shape_count(&n->in[1]->shape) / n->in[1]->shape.d[0]; }
 
 /* Weight i of output channel oc. */
 static int weight_at(const Node *n, int64_t oc, int64_t i) {
-  return ((const int8_t *)n->in[1]->data)[oc * weights_each(n) + i] - (int)zero_at(n, 1, oc);
+  return ((const int8_t *)n->in[1]->data)[oc * weights_each(n) + i] - (int)integer_weight_zero(n, oc);
 }
 
 bool centred_known(const Node *n) {
@@ -42,19 +36,13 @@ bool centred_wide(const Target *t, const Node *n) {
 }
 
 void centred_start(const Node *n, int64_t oc, uint32_t *to) {
-  *to = 0;
-  for (int64_t i = 0; i < weights_each(n); i++) *to -= (uint32_t)(zero_at(n, 0, 0) * weight_at(n, oc, i));
+  const Value *bias = integer_bias(n);
+  if (bias) *to = (uint32_t)get_number(T_I32, bias->data, shape_count(&bias->shape) == 1 ? 0 : oc).i;
+  for (int64_t i = 0; i < weights_each(n); i++) *to -= (uint32_t)(integer_zero(n) * weight_at(n, oc, i));
 }
 
 void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four) {
   int w = weight_at(n, oc, i);
   if (wide) ((int16_t *)(lane + four % 2 * t->lanes * (int64_t)sizeof(int32_t)))[four / 2] = (int16_t)w;
   else ((int8_t *)lane)[four] = (int8_t)w;
-}
-
-bool centred_alike(const Node *a, const Node *b) {
-  if (zero_at(a, 0, 0) != zero_at(b, 0, 0)) return false;
-  for (int64_t oc = 0; oc < a->in[1]->shape.d[0]; oc++)
-    if (zero_at(a, 1, oc) != zero_at(b, 1, oc)) return false;
-  return true;
 }

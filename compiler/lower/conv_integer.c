@@ -34,7 +34,7 @@ int64_t integer_zero(const Node *n) {
 
 bool integer_has_zeros(const Node *n) { return zero_point(n, 3) && !const_is_zero(zero_point(n, 3)); }
 
-static int64_t weight_zero(const Node *n, int64_t oc) {
+int64_t integer_weight_zero(const Node *n, int64_t oc) {
   const Value *v = zero_point(n, 3);
   return v ? get_number(v->type, v->data, shape_count(&v->shape) == 1 ? 0 : oc).i : 0;
 }
@@ -53,7 +53,7 @@ const Value *integer_bias(const Node *n) {
 
 bool integer_alike(const Node *a, const Node *b) {
   for (int64_t o = 0; o < a->in[1]->shape.d[0]; o++)
-    if (weight_zero(a, o) != weight_zero(b, o)) return false;
+    if (integer_weight_zero(a, o) != integer_weight_zero(b, o)) return false;
   const Value *x = integer_bias(a), *y = integer_bias(b);
   if (integer_zero(a) != integer_zero(b) || !x != !y) return false;
   return !x || (shape_equal(&x->shape, &y->shape) && same_bytes(x->data, y->data, value_bytes(x)));
@@ -66,8 +66,8 @@ void integer_starts(const Target *t, const Node *n, uint32_t *start) {
   const Value *bias = integer_bias(n);
   for (int64_t o = 0; o < s->d[0]; o++) {
     if (bias) start[o] = (uint32_t)get_number(T_I32, bias->data, shape_count(&bias->shape) == 1 ? 0 : o).i;
-    for (int64_t i = 0; i < each; i++) start[o] -= (uint32_t)(zero * (w[o * each + i] - weight_zero(n, o)));
-    if (n->plan->direct.ones) start[size_round_up(s->d[0], t->lanes) + o] = (uint32_t)weight_zero(n, o);
+    for (int64_t i = 0; i < each; i++) start[o] -= (uint32_t)(zero * (w[o * each + i] - integer_weight_zero(n, o)));
+    if (n->plan->direct.ones) start[size_round_up(s->d[0], t->lanes) + o] = (uint32_t)integer_weight_zero(n, o);
   }
 }
 

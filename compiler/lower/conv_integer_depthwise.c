@@ -20,6 +20,7 @@ void plans_integer_depthwise(const Build *b, const Node *n, Plans *list) {
   p->uw = n->win.kh * n->win.kw <= FEW_TAPS ? LONG_TILE : SHORT_TILE;
   p->nv = vectors_at_a_time(b->target, &n->win);
   p->wide = centred_wide(b->target, n);
+  p->bounded = requantizes_bounded(n);
   list->only = true;
 }
 
@@ -60,4 +61,4 @@ void pack_integer_depthwise(const Target *t, const Node *n, void *to) {
   }
 }
 
-bool alike_integer_depthwise(const Node *a, const Node *b) { return centred_alike(a, b); }
+bool alike_integer_depthwise(const Node *a, const Node *b) { return integer_alike(a, b); }

@@ -35,6 +35,7 @@ void plans_integer_grouped(const Build *b, const Node *n, Plans *list) {
   p->icg = (int)icg;
   p->ocg = (int)ocg;
   p->wide = centred_wide(t, n);
+  p->bounded = requantizes_bounded(n);
   p->uw = (int)size_min(t->regs - (p->wide ? 4 : n->win.kw + 2), 28);
   list->only = true;
 }
@@ -73,4 +74,4 @@ void pack_integer_grouped(const Target *t, const Node *n, void *to) {
   }
 }
 
-bool alike_integer_grouped(const Node *a, const Node *b) { return a->group == b->group && centred_alike(a, b); }
+bool alike_integer_grouped(const Node *a, const Node *b) { return a->group == b->group && integer_alike(a, b); }

@@ -25,6 +25,7 @@ void plans_integer_stem(const Build *b, const Node *n, Plans *list) {
   if (fours_of_row(n) > MOST_FOURS) return;
   IntegerStemPlan *p = &plans_add(list)->integer_stem;
   p->wide = centred_wide(t, n);
+  p->bounded = requantizes_bounded(n);
   p->nb = (int)size_min(size_ceiling(n->in[1]->shape.d[0], t->lanes), INTEGER_VECTORS);
   p->uw = (int)size_min((t->regs - (p->wide ? 4 : p->nb + 2)) / p->nb, LONGEST_TILE);
   p->pixel = stem_pixel(n);
@@ -69,5 +70,5 @@ void pack_integer_stem(const Target *t, const Node *n, void *to) {
 }
 
 bool alike_integer_stem(const Node *a, const Node *b) {
-  return a->win.dw == b->win.dw && a->plan->integer_stem.nb == b->plan->integer_stem.nb && centred_alike(a, b);
+  return a->win.dw == b->win.dw && a->plan->integer_stem.nb == b->plan->integer_stem.nb && integer_alike(a, b);
 }

@@ -128,10 +128,10 @@ typedef struct StrassenPlan {
 } StrassenPlan;
 
 enum { INTEGER_VECTORS = 4 /* of sums, for a channel block of 8-bit elements */ };
-/* wide: weights have 16 bits; nv vectors of a block are summed at a time; a pixel has so many channels, with what fills it up. */
-typedef struct IntegerDepthwisePlan { int uw, nv; bool wide; } IntegerDepthwisePlan;
-typedef struct IntegerStemPlan { int uw, nb, pixel, fours /* of a row of taps */; bool wide; } IntegerStemPlan;
-typedef struct IntegerGroupedPlan { int uw, icg, ocg; bool wide; } IntegerGroupedPlan;
+/* wide: weights have 16 bits; bounded: requantizes_bounded; nv vectors of a block are summed at a time; a pixel has so many channels, with what fills it up. */
+typedef struct IntegerDepthwisePlan { int uw, nv; bool wide, bounded; } IntegerDepthwisePlan;
+typedef struct IntegerStemPlan { int uw, nb, pixel, fours /* of a row of taps */; bool wide, bounded; } IntegerStemPlan;
+typedef struct IntegerGroupedPlan { int uw, icg, ocg; bool wide, bounded; } IntegerGroupedPlan;
 
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
 
@@ -288,14 +288,15 @@ int64_t integer_zero(const Node *n);
 const Value *integer_bias(const Node *n); /* of the first step, which is done by that; NULL: none is */
 bool integer_alike(const Node *a, const Node *b); /* do equal weights start from the same? */
 bool integer_has_zeros(const Node *n); /* of the weights */
+int64_t integer_weight_zero(const Node *n, int64_t oc);
 int64_t integer_starts_bytes(const Target *t, const Node *n, const DirectPlan *p);
 void integer_starts(const Target *t, const Node *n, uint32_t *start); /* zeroed; with ones, the zero points behind */
 void integer_ones(const Node *n, int64_t c, int8_t *to);
 bool requantizes_bounded(const Node *n); /* are sums, as they are scaled, below 2^31? */
 void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to);
 /* centred.c: weights of 8-bit integers less their zero points. Are all constant? Do they take 16 bits on that target? What the sum
- * of an output channel starts from; weight i of it as one of four of a lane; would both nodes have the same? */
-bool centred_known(const Node *n), centred_wide(const Target *t, const Node *n), centred_alike(const Node *a, const Node *b);
+ * of an output channel starts from, `to` being 0; weight i of it as one of four of a lane. */
+bool centred_known(const Node *n), centred_wide(const Target *t, const Node *n);
 void centred_start(const Node *n, int64_t oc, uint32_t *to);
 void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four);
 /* Bytes of the packed weights of a block, of nb vectors of outputs, of a vector. */
