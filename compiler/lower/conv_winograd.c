@@ -102,6 +102,19 @@ static double weight_at(const WinogradPowers *p, int i, const double *g, int ste
   return sum;
 }
 
+/* How weights are transformed, in one dimension: number i of a transformed kernel is sum(t) power[i][t] g[t].
+ * For a stride of 1 that is the kernel's value at point i. F(4,3), without the divisors:
+ *
+ *     point    g0   g1   g2
+ *     inf       0    0    1
+ *     0         1    0    0
+ *     1         1    1    1     three values tell all others: these the object stores where weights are
+ *     -1        1   -1    1     transformed on the fly (side = kernel)
+ *     1/2       1   1/2  1/4
+ *     -2        1   -2    4     all of them: side = points
+ *
+ * A kernel of three taps and stride 2 has three numbers: taps 2 and 0, which are the values of one parity at
+ * infinity and 0, and tap 1, which is all of the other parity. */
 WinogradPowers winograd_powers(const WinogradForm *f, int side) {
   WinogradPowers p = {.side = side, .kernel = f->kernel};
   for (int i = 0; i < side; i++) powers(f, i, p.power[i]);

@@ -388,8 +388,7 @@ enum { WORK_ALIGN = 4096 }; /* of scratch, and of what threads share while a nod
 
 enum { WINOGRAD_POINTS = 6, WINOGRAD_KERNEL = 5 /* the largest side of a kernel */ };
 
-/* F(m x m, taps x taps). A kernel 3x3 of stride 2 has two parities in each dimension: of its taps 0 and 2, and
- * of tap 1. */
+/* F(m x m, taps x taps). A kernel 3x3 of stride 2 has two parities in each dimension: of its taps 0 and 2, and of tap 1. */
 typedef struct WinogradForm {
   int m;               /* results of a whole tile, in each dimension */
   int kernel, stride;  /* of the convolution; as many parities as the stride */
@@ -401,46 +400,26 @@ typedef struct WinogradForm {
 /* The form of a window for tiles of m results, 0: for the largest; false: there is none. */
 bool winograd_form(const Window *k, int m, WinogradForm *f);
 WinogradForm winograd_form_of(const Node *n, const WinogradPlan *p); /* that of a plan for the node */
-/* Points of a tile that is cut to so many results: the first ones. */
-int winograd_points(const WinogradForm *f, int results);
+int winograd_points(const WinogradForm *f, int results); /* of a tile that is cut to so many results: the first ones */
 int winograd_parities(const WinogradForm *f, int i); /* with a product at point i, in one dimension */
 int winograd_products(const WinogradForm *f);      /* of a whole tile and one channel */
 double winograd_point(int i);                      /* i > 0 */
-/* A weight at point i >= taps is the sum of these times the weights at points k < taps; that at point 0 has
- * the factor 1. */
+/* A weight at point i >= taps is the sum of these times the weights at points k < taps; that at point 0 has the factor 1. */
 double winograd_term(int taps, int i, int k);
-/* The factor of row i of the input's transform for so many points, which emit_winograd leaves out until the
- * end. */
+/* The factor of row i of the input's transform for so many points, which emit_winograd leaves out until the end. */
 double winograd_scale(int taps, int points, int i);
-/* How weights are transformed, in one dimension: number i of a transformed kernel is sum(t) power[i][t] g[t].
- * For a stride of 1 that is the kernel's value at point i. F(4,3), without the divisors:
- *
- *     point    g0   g1   g2
- *     inf       0    0    1
- *     0         1    0    0
- *     1         1    1    1     three values tell all others: these the object stores where weights are
- *     -1        1   -1    1     transformed on the fly (side = kernel)
- *     1/2       1   1/2  1/4
- *     -2        1   -2    4     all of them: side = points
- *
- * A kernel of three taps and stride 2 has three numbers: taps 2 and 0, which are the values of one parity at
- * infinity and 0, and tap 1, which is all of the other parity. */
-typedef struct WinogradPowers {
-  int side, kernel;
-  double power[WINOGRAD_POINTS][WINOGRAD_KERNEL];
-} WinogradPowers;
+/* How weights are transformed, in one dimension: number i of a transformed kernel is sum(t) power[i][t] g[t]; see conv_winograd.c. */
+typedef struct WinogradPowers { int side, kernel; double power[WINOGRAD_POINTS][WINOGRAD_KERNEL]; } WinogradPowers;
 WinogradPowers winograd_powers(const WinogradForm *f, int side);
 /* The transformed weights u[side][side] of a kernel g, without the factors of winograd_scale. */
 void winograd_weights(const WinogradPowers *p, const float *g, double *u);
 /* Transformed on the fly: how many numbers of a channel there are room for, see emit/winograd_weights.c. */
 int winograd_regions(const WinogradForm *f);
-/* Floats of a region of `chunk` channel blocks: a few more than it holds, lest all begin at the same place of
- * the L1 cache. */
+/* Floats of a region of `chunk` channel blocks: a few more than it holds, lest all begin at the same place of the L1 cache. */
 int64_t winograd_region(int chunk, int nb, int lanes);
 
-/* A dilated convolution is one of dilation 1 for each residue: the pixels whose row and column leave the same remainder
- * modulo the dilation. Residues of one size are the images of a map; an undilated convolution has a single map, of the
- * images themselves. */
+/* A dilated convolution is one of dilation 1 for each residue: the pixels whose row and column leave the same remainder modulo
+ * the dilation. Residues of one size are the images of a map; an undilated convolution has a single map, of the images themselves. */
 typedef struct WinogradMap {
   int64_t images, rows, cols;          /* of the result */
   int64_t first_row, first_col;        /* the first residue */
@@ -456,16 +435,14 @@ typedef struct WinogradSizes {
   int64_t in_blocks, out_blocks;    /* channel blocks */
   int64_t group_tiles;              /* treated at a time */
   bool one_group;                   /* the map is one: its transformed input is shared by all threads */
-  int cut_rows, cut_cols;           /* results of the last row and column of tiles where these go without the last points;
-                                       0: they are whole */
+  int cut_rows, cut_cols;           /* results of the last row and column of tiles that go without the last points; 0: all have them */
   int64_t v_frequency, m_frequency; /* floats from one frequency to the next, of transformed input V and of sums M */
   int64_t m_at;                     /* bytes of a thread's scratch before M; V is there unless the map is one group */
 } WinogradSizes;
 
 /* Sizes of a plan whose icg, ocg, nb, tile_rows and group_images are set. */
 WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const WinogradMap *map, int lanes);
-/* Bytes of the transformed input of a map that threads share. */
-int64_t winograd_shared(const WinogradForm *f, const WinogradSizes *s, const WinogradMap *map);
+int64_t winograd_shared(const WinogradForm *f, const WinogradSizes *s, const WinogradMap *map); /* bytes of V, if threads share it */
 enum { FUSED_SUMS = 24 }; /* vectors of sums that stay in registers, of a plan that is `fused` */
 
 /* ==== conv_strassen.c: the sizes of Strassen's algorithm ==== */
@@ -478,17 +455,8 @@ enum { STRASSEN_SUMS = 4, STRASSEN_KEPT = 4, STRASSEN_BUFFERS = 3 };
 
 /* ==== times.c: measured times of candidates, and their file ==== */
 
-typedef struct TunedTime {
-  const char *shape, *candidate;
-  double ms;
-  bool used;           /* the model has such a layer */
-} TunedTime;
-
-struct Tuning {
-  TunedTime *item;
-  int n, cap;
-  int foreign;         /* times of other targets in the file */
-};
+typedef struct TunedTime { const char *shape, *candidate; double ms; bool used /* the model has such a layer */; } TunedTime;
+struct Tuning { TunedTime *item; int n, cap, foreign /* times of other targets in the file */; };
 
 /* The file's times for the target; NULL: there is no such file. Fails naming the line that is wrong. */
 Tuning *tuning_read(Context *cx, const Target *target, const char *path);
