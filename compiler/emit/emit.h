@@ -404,6 +404,7 @@ void step_key(const Node *n, Buffer *key);
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx);
 
 Ref step_operand(Emit *e, const Node *n, int i, Ref *arg, int db, int dy, int dx); /* step i's argument there; NULL: it has none */
+void emit_quantized_pixels(Emit *e, Node *n); /* pixels.c: see quantizes_pixels */
 
 /* ==== bytes.c: epilogues whose results are of 8 bits ==== */
 bool ends_in_bytes(const Node *n);

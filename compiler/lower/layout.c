@@ -280,7 +280,8 @@ static void place_on_blocks(Layouter *w, Node *n) {
   bool planar = n->plan && n->plan->how->planar && n->plan->how->planar(n->plan);
   const Layout pixels = {.block = n->plan && n->plan->how->pixel ? n->plan->how->pixel(n->plan) : 0};
   Value *x = n->in[0];
-  if (pixels.block) x = reorder(w, x, "pixels", layout_blocked(w->build, x, pixels));
+  if (pixels.block && !quantizes_pixels(x)) x = reorder(w, x, "pixels", pixels);
+  if (pixels.block) x->layout = layout_blocked(w->build, x, pixels);
   node_set_input(w->g, n, 0, planar ? as_planar(w, x) : as_blocked(w, x));
   if (op_info[n->op].family == FAMILY_CONV) need_halo(w, n);
   if (n->op == OP_Normalize) plan_normalize(w->build->target, n);

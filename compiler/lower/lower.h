@@ -301,6 +301,7 @@ void centred_start(const Node *n, int64_t oc, uint32_t *to);
 void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four);
 /* Bytes of the packed weights of a block, of nb vectors of outputs, of a vector. */
 int64_t integer_depthwise_bytes(const Target *t, const Node *n), integer_stem_bytes(const Target *t, const Node *n, const Plan *p);
+bool quantizes_pixels(Value *x); /* can x be made as the pixels of its reader, a stem? */
 int64_t integer_grouped_bytes(const Target *t, const Node *n, const Plan *p);
 /* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
  * where that is less work. A window that skips none has one piece with all taps. */

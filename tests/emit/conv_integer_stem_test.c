@@ -36,10 +36,25 @@ static void inside(void **state) {
                  "z = ConvInteger(a, w) strides=[2,2]\noutput y\noutput z\n", 0, 256);
 }
 
+/* What QuantizeLinear makes lies as the convolution reads it. */
+static void quantized(void **state) {
+  (void)state;
+  static const struct { int channels, width; const char *scale; } cases[] = {{3, 37, "0.0186"}, {1, 5, "0.5"}, {2, 16, "0.0123"}, {4, 9, "1"}};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    char text[1024];
+    snprintf(text, sizeof text, "graph s\ninput x f32 [2,%d,6,%d]\nconst s f32 [] = {%s}\nconst z u8 [] = {%d}\n"
+             "const w i8 [9,%d,3,3] = random 3 -128 128\nq = QuantizeLinear(x, s, z)\n"
+             "y = ConvInteger(q, w, z) pads=[1,1,1,1] strides=[2,2]\noutput y\n",
+             cases[i].channels, cases[i].width, cases[i].scale, (int)i * 85, cases[i].channels);
+    check_integers(text, -5, 5);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(stems),
     cmocka_unit_test(inside),
+    cmocka_unit_test(quantized),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
