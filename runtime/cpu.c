@@ -74,6 +74,24 @@ static uint64_t find_features(void) {
   return found;
 }
 
+/* A program may use tiles when it has asked the system for their state, once for all of its threads. */
+static bool tiles_are_allowed(void) {
+#ifdef __linux__
+  enum { ARCH_PRCTL = 158, REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+  static _Atomic int cache; /* 1: yes, 2: no */
+  int known = atomic_load_explicit(&cache, memory_order_relaxed);
+  if (!known) {
+    long result = ARCH_PRCTL;
+    __asm__ volatile("syscall" : "+a"(result) : "D"((long)REQUEST_PERMISSION), "S"((long)TILE_DATA) : "rcx", "r11", "memory");
+    known = result == 0 ? 1 : 2;
+    atomic_store_explicit(&cache, known, memory_order_relaxed);
+  }
+  return known == 1;
+#else
+  return true;
+#endif
+}
+
 int rcc_cpu_check(uint64_t features) {
   /* Found once; threads that race find the same, so no order is needed. */
   static _Atomic uint64_t cache;
@@ -84,7 +102,8 @@ int rcc_cpu_check(uint64_t features) {
     found = find_features() | known;
     atomic_store_explicit(&cache, found, memory_order_relaxed);
   }
-  return features & ~found ? RCC_ERR_CPU : RCC_OK;
+  if (features & ~found) return RCC_ERR_CPU;
+  return !(features & RCC_CPU_AMX_TILE) || tiles_are_allowed() ? RCC_OK : RCC_ERR_CPU;
 }
 
 /* Its name; NULL: it is here. `name` has n characters. */

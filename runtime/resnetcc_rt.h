@@ -151,7 +151,8 @@ void rcc_workspace_free(void *workspace, size_t size);
 #define RCC_CPU_GFNI (UINT64_C(1) << 30)
 
 /* RCC_OK if the CPU is of that architecture, has all `features` (RCC_CPU_*), and the system saves the registers they need,
- * else RCC_ERR_CPU. A few nanoseconds after the first call; safe from any thread. */
+ * else RCC_ERR_CPU. For AMX it asks Linux, once, to let the program use tiles. A few nanoseconds after the first call; safe from
+ * any thread. */
 int rcc_cpu_check(uint64_t features);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* bytes.c: epilogues whose results are of 8 bits. A result that is quantised stays the number that is yet to be rounded,
+/* bytes.c: epilogues of tiles. Of those whose results are of 8 bits, a result that is quantised stays the number that is yet to be rounded,
  *
  *   clamp(rne(x) + zero, lo, hi)
  *
@@ -89,7 +89,7 @@ static void clip(Pending *p, const Step *s) {
 }
 
 /* What is left to be packed, of the sum acc[b*uw + u]. */
-static Ref apply_to_bytes(Emit *e, Node *n, const ByteTile *t, int b, int u, Ref acc, Ref *arg, Bytes *how) {
+static Ref apply_to_bytes(Emit *e, Node *n, const ResultTile *t, int b, int u, Ref acc, Ref *arg, Bytes *how) {
   Pending p = {0};
   for (int i = t->first; i < n->n_step; i++) {
     const Step *s = &n->step[i];
@@ -108,7 +108,7 @@ static Ref apply_to_bytes(Emit *e, Node *n, const ByteTile *t, int b, int u, Ref
   return nearest_i32(e, p.bounded ? p.x : clamped(e, &p));
 }
 
-bool ends_in_bytes(const Node *n) {
+static bool ends_in_bytes(const Node *n) {
   int i = n->n_step - 1;
   while (i >= 0 && n->step[i].op == OP_Clip) i--;
   return i >= 0 && makes_pending(&n->step[i]) && type_size(n->out[0]->type) == 1;
@@ -167,7 +167,7 @@ static Ref pack_bytes(Emit *e, const Bytes *how, Ref *v, int n) {
 }
 
 /* Four vectors at a time: as many of each pixel as lie beside each other. */
-void store_bytes(Emit *e, Node *n, const ByteTile *t, Ref *acc, Ref *arg, Ref out) {
+static void store_bytes(Emit *e, Node *n, const ResultTile *t, Ref *acc, Ref *arg, Ref out) {
   int each = t->nb % 4 == 0 ? 4 : t->nb % 2 == 0 ? 2 : 1, most = 4 / each;
   for (int b = 0; b < t->nb; b += each) {
     for (int u = 0; u < t->uw; u += most) {
@@ -185,20 +185,25 @@ void store_bytes(Emit *e, Node *n, const ByteTile *t, Ref *acc, Ref *arg, Ref ou
   }
 }
 
-void store_sums(Emit *e, Node *n, int uw, int nb, bool bounded, Ref *acc, Ref *arg, Ref out) {
-  int64_t at[MAX_TILE];
-  int dx[MAX_TILE], dy[MAX_TILE] = {0}, first = integer_bias(n) != NULL, size = (int)type_size(n->out[0]->type) * e->lanes;
-  assert(uw <= MAX_TILE);
-  for (int u = 0; u < uw; u++) at[dx[u] = u] = place_offset(n->out[0], 0, 0, u);
+void store_results(Emit *e, Node *n, const ResultTile *t, Ref *acc, Ref *arg, Ref out) {
+  const Value *y = n->out[0];
   if (ends_in_bytes(n)) {
-    store_bytes(e, n, &(ByteTile){uw, nb, first, bounded, at, dy, dx}, acc, arg, out);
+    store_bytes(e, n, t, acc, arg, out);
     return;
   }
-  for (int b = 0; b < nb; b++) {
-    for (int u = 0; u < uw; u++) {
-      Ref v = acc[b * uw + u];
-      for (int i = first; i < n->n_step; i++) v = typed_step(e, n, i, v, step_operand(e, n, i, arg, b, 0, u));
-      store(e, v, out, place_vector_offset(e, n->out[0], b, 0, u), size);
+  for (int b = 0; b < t->nb; b++) {
+    for (int u = 0; u < t->uw; u++) {
+      Ref v = acc[b * t->uw + u];
+      for (int i = t->first; i < n->n_step; i++) v = typed_step(e, n, i, v, step_operand(e, n, i, arg, b, t->dy[u], t->dx[u]));
+      store(e, v, out, place_vector_offset(e, y, b, 0, 0) + t->out[u], e->lanes * (int)type_size(y->type));
     }
   }
+}
+
+void store_sums(Emit *e, Node *n, int uw, int nb, bool bounded, Ref *acc, Ref *arg, Ref out) {
+  int64_t at[MAX_TILE];
+  int dx[MAX_TILE], dy[MAX_TILE] = {0};
+  assert(uw <= MAX_TILE);
+  for (int u = 0; u < uw; u++) at[dx[u] = u] = place_offset(n->out[0], 0, 0, u);
+  store_results(e, n, &(ResultTile){uw, nb, integer_bias(n) != NULL, bounded, at, dy, dx}, acc, arg, out);
 }

@@ -175,26 +175,16 @@ static void take_off_zeros(const Conv *c, const Kernel *t, Ref *acc, int nb) {
 
 static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Emit *e = c->e;
-  Ref arg[MAX_STEPS], out = LLVMGetParam(e->fn, ARG_OUT);
-  int first = c->dot && integer_bias(c->n); /* sums start from it */
-  for (int i = 0; t->last && i < c->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
-  int nb = t->tile.nb;
-  if (t->last && c->plan->ones) take_off_zeros(c, t, acc, --nb);
-  if (t->last && ends_in_bytes(c->n)) {
-    store_bytes(e, c->n, &(ByteTile){t->tile.uw, nb, first, c->plan->bounded, t->out, t->dy, t->dx}, acc, arg, out);
+  int uw = t->tile.uw, nb = t->tile.nb;
+  if (!t->last) {
+    for (int i = 0; i < nb * uw; i++) store(e, acc[i], LLVMGetParam(e->fn, ARG_PARTIAL), i * e->vec_bytes, e->vec_bytes);
     return;
   }
-  for (int b = 0; b < nb; b++) {
-    for (int u = 0; u < t->tile.uw; u++) {
-      Ref v = acc[b * t->tile.uw + u];
-      if (!t->last) {
-        store(e, v, LLVMGetParam(e->fn, ARG_PARTIAL), (b * t->tile.uw + u) * e->vec_bytes, e->vec_bytes);
-        continue;
-      }
-      for (int i = first; i < c->n->n_step; i++) v = typed_step(e, c->n, i, v, step_operand(e, c->n, i, arg, b, t->dy[u], t->dx[u]));
-      store(e, v, out, place_vector_offset(e, c->out, b, 0, 0) + t->out[u], e->lanes * (int)type_size(c->out->type));
-    }
-  }
+  Ref arg[MAX_STEPS];
+  for (int i = 0; i < c->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  if (c->plan->ones) take_off_zeros(c, t, acc, --nb);
+  int first = c->dot && integer_bias(c->n); /* sums start from it */
+  store_results(e, c->n, &(ResultTile){uw, nb, first, c->plan->bounded, t->out, t->dy, t->dx}, acc, arg, LLVMGetParam(e->fn, ARG_OUT));
 }
 
 typedef struct Building {

@@ -129,12 +129,7 @@ enum {
 int64_t frame_once(const Graph *g); /* the offset of the latter */
 Ref weights_start(Emit *e); /* of a layer function: where build->weights lie */
 
-typedef struct LayerCode {
-  Ref fn;      /* void (Frame *, i32 task, i32 worker) */
-  bool serial;
-  int64_t *place;
-  int n_place;
-} LayerCode;
+typedef struct LayerCode { Ref fn /* void (Frame *, i32 task, i32 worker) */; bool serial; int64_t *place; int n_place; } LayerCode;
 
 /* Makes the layer functions, and lists them in build->layer and in `layer`, in the order of their calls. Stops with e->too_large
  * at a layer of more than MAX_LAYER_CODE instructions, or where all so far are more than MAX_CODE or, by CODE_BYTES, than the
@@ -286,11 +281,7 @@ void if_begin(Emit *e, If *s, Ref cond);
 void if_end(Emit *e, If *s);
 /* do { ... } while (again); acc as for loops. */
 enum { MAX_REPEATED = 4 };
-typedef struct Repeat {
-  LLVMBasicBlockRef body, exit;
-  int n;
-  Ref *acc, phi[MAX_REPEATED];
-} Repeat;
+typedef struct Repeat { LLVMBasicBlockRef body, exit; int n; Ref *acc, phi[MAX_REPEATED]; } Repeat;
 void repeat_begin(Emit *e, Repeat *r, int n, Ref *acc);
 void repeat_end(Emit *e, Repeat *r, Ref again);
 
@@ -406,13 +397,12 @@ Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx);
 Ref step_operand(Emit *e, const Node *n, int i, Ref *arg, int db, int dy, int dx); /* step i's argument there; NULL: it has none */
 void emit_quantized_pixels(Emit *e, Node *n); /* pixels.c: see quantizes_pixels */
 
-/* ==== bytes.c: epilogues whose results are of 8 bits ==== */
-bool ends_in_bytes(const Node *n);
+/* ==== bytes.c: epilogues of tiles, also to results of 8 bits ==== */
 /* Sums acc[b*uw + u]; the steps from number `first` on; `bounded`: requantizes_bounded. From the first pixel to the others: bytes of
  * the result, rows, pixels. */
-typedef struct ByteTile { int uw, nb, first; bool bounded; const int64_t *out; const int *dy, *dx; } ByteTile;
-void store_bytes(Emit *e, Node *n, const ByteTile *t, Ref *acc, Ref *arg, Ref out); /* out: of the first pixel and vector */
-/* The same with any epilogue, for pixels beside each other. The bias is in the sums. */
+typedef struct ResultTile { int uw, nb, first; bool bounded; const int64_t *out; const int *dy, *dx; } ResultTile;
+void store_results(Emit *e, Node *n, const ResultTile *t, Ref *acc, Ref *arg, Ref out); /* out: of the first pixel and vector */
+/* The same for pixels beside each other. The bias is in the sums. */
 void store_sums(Emit *e, Node *n, int uw, int nb, bool bounded, Ref *acc, Ref *arg, Ref out);
 
 /* ==== copy.c: rectangular copies ==== */

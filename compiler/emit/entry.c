@@ -156,7 +156,7 @@ static Ref thread_count(Emit *e, Ref par) {
 
 static void check_cpu(Emit *e) {
   LLVMTypeRef type = LLVMFunctionType(e->i32, (LLVMTypeRef[]){e->i64}, 1, 0);
-  Ref bits = const_i64(e, (int64_t)e->t->cpu_bits);
+  Ref bits = const_i64(e, (int64_t)needed_features(e->build));
   Ref result = call(e, runtime_function(e, "rcc_cpu_check", type), type, 1, &bits);
   return_if(e, compare(e, LLVMIntNE, result, 0), RCC_ERR_CPU);
 }

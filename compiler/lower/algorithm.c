@@ -26,3 +26,13 @@ const Algorithm *dense_algorithm(Op op) {
   }
   return a;
 }
+
+uint64_t needed_features(const Build *b) {
+  const uint64_t amx = RCC_CPU_AMX_TILE | RCC_CPU_AMX_INT8 | RCC_CPU_AMX_BF16;
+  uint64_t used = 0;
+  for (int i = 0; i < b->graph->n_node; i++) {
+    const Plan *p = b->graph->node[i]->plan;
+    if (p && p->how->features & amx) used |= p->how->features | RCC_CPU_AMX_TILE;
+  }
+  return (b->target->cpu_bits & ~amx) | used;
+}

@@ -233,7 +233,7 @@ double cost_direct(const ConvCost *c, const Plan *plan) {
 /* ==== packing ==== */
 
 int64_t direct_columns(const Target *t, const DirectPlan *p) {
-  if (!p->ones) return packed_columns(p->ocg, t->lanes);
+  if (!p->ones) return p->whole ? size_round_up(p->ocg, t->lanes) : packed_columns(p->ocg, t->lanes);
   return size_round_up(p->ocg, t->lanes) + size_ceiling(p->ocg, (int64_t)p->nb * t->lanes) * t->lanes;
 }
 
@@ -241,7 +241,7 @@ int64_t packed_direct(const Target *t, const Node *n, const Plan *plan) {
   const DirectPlan *p = &plan->direct;
   int64_t rows = size_mul(size_mul(p->groups, p->icg), n->win.kh * n->win.kw);
   if (n->op != OP_ConvInteger) return packed_rows_bytes(rows, p->ocg, t->lanes);
-  return size_add(packed_rows_bytes(rows, p->ones ? direct_columns(t, p) : p->ocg, t->lanes), integer_starts_bytes(t, n, p));
+  return size_add(packed_rows_bytes(rows, p->ones || p->whole ? direct_columns(t, p) : p->ocg, t->lanes), integer_starts_bytes(t, n, p));
 }
 
 static void put_weight(const Node *n, int64_t oc, int64_t c, int64_t k, float *to) {
@@ -276,9 +276,10 @@ static float *pack_planar_panel(const Node *n, int64_t oc, int64_t width, int64_
 }
 
 void pack_panels(const Target *t, const Node *n, const DirectPlan *p, float *dst) {
-  const ConvLayer l = conv_layer(t, n);
+  ConvLayer l = conv_layer(t, n);
   int64_t ocg = l.ocg, full = (int64_t)p->nb * t->lanes, behind = p->ones ? t->lanes : 0;
-  int64_t channels = p->ones ? size_round_up(ocg, t->lanes) : packed_columns(ocg, t->lanes);
+  int64_t channels = p->ones || p->whole ? size_round_up(ocg, t->lanes) : packed_columns(ocg, t->lanes);
+  if (p->whole) l.icg = p->icg;
   for (int64_t group = 0; group < n->group; group++) {
     for (int64_t oc0 = 0; oc0 < channels; oc0 += full) {
       int64_t width = size_min(channels - oc0, full), used = size_min(width, ocg - oc0), oc = group * ocg + oc0;

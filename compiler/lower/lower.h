@@ -69,9 +69,8 @@ typedef struct Build {
   Strips *strips;        /* plan: apart from each other, in the order of their nodes */
   int n_strips;
   LayerInfo *layer;      /* emit: the layer functions in the order of their calls */
-  int n_layer;
   KernelInfo *kernel;    /* emit: the functions that these call */
-  int n_kernel;
+  int n_layer, n_kernel;
 } Build;
 
 /* ==== plans ====
@@ -98,7 +97,7 @@ typedef struct DirectPlan {
   bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
   bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */
   bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
-  bool bounded;        /* requantizes_bounded */
+  bool bounded, whole; /* requantizes_bounded; packed weights fill up whole channel blocks and vectors: AMX */
   bool ones;           /* behind the weights, see conv_integer.c: panels are as many vectors as they have blocks and one */
 } DirectPlan;
 
@@ -221,6 +220,7 @@ struct Algorithm {
 extern const Algorithm algorithms[];
 extern const int algorithm_count;
 const Algorithm *dense_algorithm(Op op);
+uint64_t needed_features(const Build *b); /* the target's, but of AMX, for which a program needs permission, only what layers use */
 
 /* What the rows name. */
 #define KERNEL(name, ...) \
@@ -237,7 +237,7 @@ const Algorithm *dense_algorithm(Op op);
 typedef double PlanCost(const ConvCost *c, const Plan *p);
 typedef const char *PlanText(Context *cx, const Plan *p);
 typedef bool PlanIs(const Plan *p), PlanNeeds(const Plan *p, bool many_shapes);
-PlanCost cost_depthwise, cost_grouped, cost_interleaved, cost_ragged, cost_winograd, cost_strassen, cost_direct, cost_narrow, cost_pixels;
+PlanCost cost_depthwise, cost_grouped, cost_interleaved, cost_ragged, cost_winograd, cost_strassen, cost_direct, cost_amx, cost_narrow, cost_pixels;
 PlanText winograd_text, direct_text;
 PlanIs depthwise_in_rows, direct_in_rows, direct_planar, pixels_planar;
 PlanNeeds winograd_much_code, strassen_much_code, direct_much_code;
@@ -309,6 +309,7 @@ enum { MAX_PIECES = 9 };
 typedef struct RowPiece { int64_t first, width, taps; } RowPiece;
 int direct_pieces(const Node *n, RowPiece *piece);
 /* conv_direct.c: panels of nb blocks of output channels, group by group. */
+enum { AMX_SUMS = 4096 }; /* bytes of scratch: tiles of sums */
 int64_t direct_columns(const Target *t, const DirectPlan *p); /* of a row of a group's panels, beside each other: vectors of ones, too */
 void pack_panels(const Target *t, const Node *n, const DirectPlan *p, float *dst);
 

@@ -14,35 +14,32 @@ static void graph_of(char *text, const ConvCase *k, int zero, const char *rest) 
            k->top, k->left, k->bottom, k->right, k->group, rest);
 }
 
-static void check_sums(const ConvCase *k, int zero, const char *rest) {
+static void check_sums(const ConvCase *k, int zero) {
   char text[SIZE];
-  graph_of(text, k, zero, rest);
-  check_integers(text, 0, 256);
+  graph_of(text, k, zero, "output y\n");
+  check_kernel_in(text, 0, 0, 256);
 }
 
 static void check_all(const ConvCase *k, size_t count) {
   static const int zeros[] = {0, 128, 255, 3};
-  for (size_t i = 0; i < count; i++) check_sums(&k[i], zeros[i % COUNT(zeros)], "output y\n");
+  for (size_t i = 0; i < count; i++) check_sums(&k[i], zeros[i % COUNT(zeros)]);
 }
 
 static void pointwise(void **state) {
   (void)state;
   static const ConvCase cases[] = {
-    {1, 64, 9, 11, 64, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 256, 7, 7, 80, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
     {2, 99, 5, 30, 40, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 33, 14, 14, 17, 1, 1, 1, 2, 2, 1, 1, 0, 0, 0, 0},
-    {3, 8, 1, 1, 20, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},   {1, 64, 20, 28, 256, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
-    {1, 130, 1, 1, 900, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 1030, 7, 7, 24, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+    {3, 8, 1, 1, 20, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},   {1, 1030, 7, 7, 24, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
   };
   check_all(cases, COUNT(cases));
 }
 
+/* Rows of 17 pixels are two tiles of AMX, of 9 and 8; results of three vectors a panel of two and one. */
 static void windows(void **state) {
   (void)state;
   static const ConvCase cases[] = {
-    {1, 64, 12, 13, 64, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1}, {1, 20, 15, 15, 24, 3, 3, 1, 1, 1, 2, 2, 2, 2, 2, 2},
-    {2, 17, 9, 8, 19, 2, 3, 1, 1, 2, 1, 1, 0, 1, 1, 0},   {1, 128, 7, 7, 128, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 64, 12, 13, 64, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1}, {2, 130, 9, 17, 48, 2, 3, 1, 1, 1, 1, 1, 0, 1, 1, 1},
     {1, 48, 6, 40, 16, 1, 7, 1, 1, 1, 1, 1, 0, 3, 0, 3},  {1, 3, 17, 19, 40, 7, 7, 1, 2, 2, 1, 1, 3, 3, 3, 3},
-    {1, 16, 3, 3, 16, 3, 3, 1, 1, 1, 1, 1, 2, 2, 2, 2},   {1, 260, 4, 4, 64, 2, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0},
   };
   check_all(cases, COUNT(cases));
 }
@@ -50,21 +47,14 @@ static void windows(void **state) {
 /* With a zero point of 0 taps that meet only padding are skipped. */
 static void dilated(void **state) {
   (void)state;
-  static const ConvCase cases[] = {
-    {1, 40, 28, 28, 48, 3, 3, 1, 1, 1, 12, 12, 12, 12, 12, 12}, {1, 65, 28, 28, 17, 3, 3, 1, 1, 1, 24, 24, 24, 24, 24, 24},
-  };
-  for (size_t i = 0; i < COUNT(cases); i++) {
-    check_sums(&cases[i], 0, "output y\n");
-    check_sums(&cases[i], 77, "output y\n");
-  }
+  static const ConvCase wide = {1, 40, 28, 28, 17, 3, 3, 1, 1, 1, 12, 12, 12, 12, 12, 12};
+  check_sums(&wide, 0);
+  check_sums(&wide, 77);
 }
 
 static void groups(void **state) {
   (void)state;
-  static const ConvCase cases[] = {
-    {1, 128, 9, 9, 128, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 256, 7, 7, 64, 1, 1, 4, 1, 1, 1, 1, 0, 0, 0, 0},
-    {1, 12, 8, 8, 18, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
-  };
+  static const ConvCase cases[] = {{1, 256, 7, 7, 64, 1, 1, 4, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 12, 8, 8, 18, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}};
   check_all(cases, COUNT(cases));
 }
 
@@ -94,17 +84,14 @@ static void epilogues(void **state) {
     "| Add(@4) | Requantize(@5, 5) u8 | Clip(5, 255) | QLinearAdd(@6, 0.75, 0.3125, 2.5) u8 | Clip(9, 255)",
     "| Add(@4) | Cast f32 | Mul(@5) | Relu",
   };
-  for (size_t i = 0; i < COUNT(cases); i++)
-    for (size_t j = 0; j < COUNT(steps); j++)
-      if ((i + j) % 2 == 0) check_epilogue(&cases[i], (int)(50 * j), steps[j]);
+  for (size_t j = 0; j < COUNT(steps); j++) check_epilogue(&cases[j % COUNT(cases)], (int)(50 * j), steps[j]);
 }
 
 /* One zero point of the weights, or one a channel, also where a four of channels is cut. */
 static void zero_points_of_weights(void **state) {
   (void)state;
   static const ConvCase cases[] = {
-    {1, 70, 5, 29, 80, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 64, 7, 7, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
-    {1, 3, 9, 9, 40, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},   {1, 256, 8, 8, 128, 3, 3, 2, 2, 2, 1, 1, 1, 1, 1, 1},
+    {1, 70, 5, 29, 80, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 256, 8, 8, 128, 3, 3, 2, 2, 2, 1, 1, 1, 1, 1, 1},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
     const ConvCase *k = &cases[i];
@@ -126,8 +113,7 @@ static void large_factors(void **state) {
                  "y = ConvInteger(x, w, _, _, m) | Requantize(@4, 100) u8\noutput y\n", 0, 256);
 }
 
-int main(int argc, char **argv) {
-  if (argc > 1) cmocka_set_test_filter(argv[1]);
+int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(pointwise),
     cmocka_unit_test(windows),
