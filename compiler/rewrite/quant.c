@@ -15,6 +15,8 @@ static const struct Rule {
   bool (*value)(Graph *g, Node *n); /* where the result is wanted in fp32; NULL: there is no such form */
 } rules[] = {
   {OP_Conv, quant_conv, quant_conv_value},
+  {OP_Gemm, quant_product, quant_product_value},
+  {OP_MatMul, quant_product, quant_product_value},
   {OP_Add, quant_add, NULL},
   {OP_Mul, quant_mul, NULL},
   {OP_GlobalAveragePool, quant_global_pool, NULL},

@@ -71,8 +71,31 @@ void signs_of_kernels(Graph *g); /* quant_sign.c: activations of u8, weights of 
 /* quant_why.c: lists in g->in_fp32 the operators of a quantised network that no rewrite took, and why. */
 void list_floats(Graph *g);
 
+/* quant_sums.c: a Conv, Gemm or MatMul of dequantised operands as sums of integers. */
+typedef struct QuantSums {
+  Graph *g;
+  const Node *op, *x, *w;   /* x, w: what makes its operands */
+  int64_t channels;         /* of the result: that may have scales of their own */
+  Shape beside;             /* of a constant with a number for each of them, beside the result; or of one for all */
+  float *unit;              /* alpha sx sw, by channel */
+  int32_t *bias;            /* in units, [row][channel]; NULL: none */
+  int64_t bias_rows;
+} QuantSums;
+/* Sets x, w and unit; op, channels and alpha are given, and the axis of w along which its scales may stand. False: they are not
+ * known, or stand otherwise. */
+bool sums_read(QuantSums *s, int w_axis, float alpha);
+/* Takes the bias as integers: those that it is made of or, where it may be `rounded`, the nearest. False: they do not fit. */
+bool sums_take_bias(QuantSums *s, bool rounded);
+/* The bias as numbers, one a channel; NULL: it is not known. */
+Value *sums_plain_bias(const QuantSums *s);
+/* Before the current node of the walk: the sums with the bias; ended by one of the others, with a bias of numbers or NULL. */
+Node *sums_node(const QuantSums *s, Op op, Value *x, Value *w);
+void sums_requantize(const QuantSums *s, const QuantSite *site, Node *n);
+void sums_leave(const QuantSums *s, Node *n, Value *bias);
+
 /* Each makes an integer node before the current one of a walk; false: the operands have another form. */
 bool quant_conv(const QuantSite *s);
+bool quant_product(const QuantSite *s);
 bool quant_add(const QuantSite *s);
 bool quant_mul(const QuantSite *s);
 bool quant_global_pool(const QuantSite *s);
@@ -87,6 +110,7 @@ Value *lookup_before(const QuantSite *s, const Value *v);
 void compose_table(Graph *g, Node *n);
 /* The same for an operator whose result is wanted in fp32: integer sums times a scale take n's place. */
 bool quant_conv_value(Graph *g, Node *n);
+bool quant_product_value(Graph *g, Node *n);
 
 /* ==== quantize.c: a graph of floats as one that pass_quant makes integers of ==== */
 

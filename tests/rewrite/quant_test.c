@@ -65,6 +65,49 @@ static void biases(void **state) {
   expect(CONV "const b f32 [6] = {1e9, 0, 0, 0, 0, 0}\nf = Conv(xf, wf, b)\n" QUANTIZED, "ConvInteger|Cast|Mul|Add QuantizeLinear", 1);
 }
 
+#define PRODUCT "graph q\ninput x u8 [4,5]\nconst w i8 [5,6] = random 1 -128 128\nconst sx f32 [] = {0.05}\nconst zx u8 [] = {120}\n" \
+  "const s1 f32 [] = {0.02}\nconst sw f32 [6] = {0.01, 0.02, 0.03, 0.04, 0.05, 0.06}\nconst sy f32 [] = {0.11}\nconst zy u8 [] = {131}\n" \
+  "xf = DequantizeLinear(x, sx, zx)\nwf = DequantizeLinear(w, sw)\nw1 = DequantizeLinear(w, s1)\n"
+
+static void products(void **state) {
+  (void)state;
+  expect(PRODUCT "f = MatMul(xf, wf)\n" QUANTIZED, "MatMulInteger|Requantize", 1);
+  expect(PRODUCT "f = MatMul(xf, w1)\nh = Relu(f)\ny = QuantizeLinear(h, sy, zy)\noutput y\n", "MatMulInteger|Requantize|Clip", 1);
+  expect(PRODUCT "f = MatMul(xf, wf)\noutput f\n", "MatMulInteger|Cast|Mul", 0);
+  expect(PRODUCT "f = Gemm(xf, wf) alpha=0.5\n" QUANTIZED, "MatMulInteger|Requantize", 1);
+  expect(PRODUCT "const v i8 [6,4] = random 2 -128 128\nconst zv i8 [6] = {1, 2, 3, -4, 5, 0}\nvf = DequantizeLinear(v, sw, zv) axis=0\n"
+         "f = Gemm(xf, vf) transA=1 transB=1\n" QUANTIZED, "Transpose MatMulInteger|Requantize", 1);
+  expect(PRODUCT "input v u8 [4,6]\nvf = DequantizeLinear(v, sx, zx)\nf = Gemm(xf, vf) transA=1\n" QUANTIZED, "Transpose MatMulInteger|Requantize", 1);
+  expect(PRODUCT "input v u8 [6,5]\nvf = DequantizeLinear(v, sx, zx)\nf = Gemm(xf, vf) transB=1\noutput f\n", "Transpose MatMulInteger|Cast|Mul", 0);
+  expect("graph q\ninput x i8 [2,3,4,5]\ninput w u8 [3,5]\nconst v i8 [5] = {1, -2, 3, -4, 5}\nconst s f32 [] = {0.05}\nconst z i8 [] = {-7}\n"
+         "xf = DequantizeLinear(x, s, z)\nvf = DequantizeLinear(v, s)\nf = MatMul(xf, vf)\ny = QuantizeLinear(f, s, z)\noutput y\n",
+         "MatMulInteger|Requantize", 1);
+}
+
+/* C may have numbers for columns, for rows, for all, for each; alpha scales the units. */
+static void biases_of_products(void **state) {
+  (void)state;
+  static const char *const shapes[] = {"[6]", "[1,6]", "[4,1]", "[4,6]", "[]", "[1]"};
+  char text[2048];
+  for (size_t i = 0; i < COUNT(shapes); i++) {
+    snprintf(text, sizeof text, PRODUCT "const c f32 %s = random 5 -3 3\nf = Gemm(xf, wf, c) alpha=0.5\n" QUANTIZED, shapes[i]);
+    expect(text, "MatMulInteger|Add|Requantize", 1);
+    snprintf(text, sizeof text, PRODUCT "const c f32 %s = random 5 -3 3\nf = Gemm(xf, w1, c)\noutput f\n", shapes[i]);
+    expect(text, "MatMulInteger|Cast|Mul|Add", 0);
+    snprintf(text, sizeof text, PRODUCT "const c i32 %s = random 5 -900 900\nconst sc f32 [] = {0.001}\ncf = DequantizeLinear(c, sc)\n"
+             "f = Gemm(xf, w1, cf)\noutput f\n", shapes[i]);
+    expect(text, "MatMulInteger|Add|Cast|Mul", 0);
+  }
+  expect(PRODUCT "const c i32 [6] = {100, -200, 30, 0, 5, -600}\nconst sc f32 [6] = {" SCALES "}\ncf = DequantizeLinear(c, sc) axis=0\n"
+         "f = Gemm(xf, wf, cf)\n" QUANTIZED, "MatMulInteger|Add|Requantize", 1);
+  expect(PRODUCT "const c i32 [6] = {100, -200, 30, 0, 5, -600}\nconst sc f32 [6] = {" OTHER_SCALES "}\ncf = DequantizeLinear(c, sc) axis=0\n"
+         "f = Gemm(xf, wf, cf)\noutput f\n", "MatMulInteger|Cast|Mul|Add", 0);
+  expect(PRODUCT "input r u8 [4,6]\nc = DequantizeLinear(r, s1)\nf = Gemm(xf, wf, c)\n" QUANTIZED,
+         "DequantizeLinear MatMulInteger|Cast|Mul|Add QuantizeLinear", 1);
+  expect(PRODUCT "const c f32 [6] = {1e9, 0, 0, 0, 0, 0}\nf = Gemm(xf, wf, c)\n" QUANTIZED, "MatMulInteger|Cast|Mul|Add QuantizeLinear", 1);
+  expect(PRODUCT "const c f32 [6] = {1, 0, 0, 0, 0, 0}\nf = Gemm(xf, wf, c) beta=0.5\n" QUANTIZED, "DequantizeLinear Gemm QuantizeLinear", 1);
+}
+
 /* What is not quantised at once is fp32 from the sums on. */
 static void values(void **state) {
   (void)state;
@@ -160,6 +203,8 @@ int main(void) {
     cmocka_unit_test(other_ranks),
     cmocka_unit_test(weights_and_zeros),
     cmocka_unit_test(biases),
+    cmocka_unit_test(products),
+    cmocka_unit_test(biases_of_products),
     cmocka_unit_test(values),
     cmocka_unit_test(skip_connections),
     cmocka_unit_test(sums),
