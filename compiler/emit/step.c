@@ -14,10 +14,9 @@ void step_pointers(Emit *e, Node *n, Ref image, Ref vector, Ref row, Ref x, Ref 
   for (int i = 0; i < n->n_step; i++) {
     ArgClass class = step_arg_class(n, &n->step[i]);
     assert(class != ARG_OTHER);
-    bool in_memory = class == ARG_CHANNEL || class == ARG_TENSOR;
-    const Value *v = in_memory ? n->in[n->step[i].arg] : NULL;
-    if (class == ARG_TABLE) {
-      arg[i] = value_ptr(e, n->in[n->step[i].arg]);
+    const Value *v = class == ARG_NONE ? NULL : n->in[n->step[i].arg];
+    if (class == ARG_TABLE || class == ARG_SCALAR) {
+      arg[i] = class == ARG_SCALAR && v->data ? NULL : value_ptr(e, v);
       continue;
     }
     bool same = v && v->shape.d[0] == 1 && n->out[0]->shape.d[0] > 1; /* for all images */
@@ -25,12 +24,16 @@ void step_pointers(Emit *e, Node *n, Ref image, Ref vector, Ref row, Ref x, Ref 
   }
 }
 
+static Ref load_scalar(Emit *e, const Value *v, Ref p) {
+  return load(e, llvm_type(e, v->type), p, 0, (int)type_size(v->type));
+}
+
 /* What stands beside `lanes` of the result's lanes. */
 static Ref step_argument(Emit *e, const Node *n, const Step *s, Ref arg, int lanes, int db, int dy, int dx) {
   ArgClass class = step_arg_class(n, s);
   if (class == ARG_NONE || class == ARG_TABLE) return arg;
   const Value *v = n->in[s->arg];
-  if (class == ARG_SCALAR) return splat(e, const_element(e, v), lanes);
+  if (class == ARG_SCALAR) return splat(e, v->data ? const_element(e, v) : load_scalar(e, v, arg), lanes);
   if (class == ARG_CHANNEL) dy = dx = 0;
   if (!v->data) return load_channels(e, v, arg, lanes / e->lanes, db, dy, dx);
   return load(e, vec_of(llvm_type(e, v->type), lanes), arg, db * vector_bytes(e, v), (int)vector_bytes(e, v));
@@ -49,6 +52,10 @@ Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx) {
 }
 
 static void print_scalar(const Value *v, Buffer *key) {
+  if (!v->data) {
+    buffer_printf(key, " s");
+    return;
+  }
   Number x = get_number(v->type, v->data, 0);
   if (type_is_float(v->type)) buffer_printf(key, " =%a", x.f);
   else buffer_printf(key, " =%lld", (long long)x.i);

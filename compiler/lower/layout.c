@@ -89,7 +89,7 @@ ArgClass step_arg_class(const Node *n, const Step *s) {
   const Value *v = n->in[s->arg];
   const Shape *out = &n->out[0]->shape;
   if (type_size(v->type) > type_size(T_F32)) return ARG_OTHER;
-  if (v->data && shape_count(&v->shape) == 1) return ARG_SCALAR;
+  if (shape_count(&v->shape) == 1 && (v->data || v->shape.rank < 3)) return ARG_SCALAR;
   if (v->data) return is_per_channel(v, out) && (v->shape.rank == 3 || v->shape.d[0] == 1) ? ARG_CHANNEL : ARG_OTHER;
   if (shape_equal(&v->shape, out)) return ARG_TENSOR;
   return v->shape.rank == 4 && is_per_channel(v, out) ? ARG_CHANNEL : ARG_OTHER;

@@ -484,7 +484,7 @@ bool layout_is_plain(const Value *v); /* elements are dense in row-major order f
 /* How a step's argument is addressed beside a blocked result. */
 typedef enum ArgClass {
   ARG_NONE,
-  ARG_SCALAR,  /* a constant of one element */
+  ARG_SCALAR,  /* one element */
   ARG_CHANNEL, /* one value a channel: a constant (padded to whole blocks by pack), or a tensor [N,C,1,1] */
   ARG_TENSOR,  /* the result's own shape, blocked */
   ARG_TABLE,   /* of a Lookup */

@@ -145,6 +145,8 @@ Value *compose_channels_first(Graph *g, const Node *n, Value *x); /* [N,H,W,C] a
 Value *compose_channels_last(Graph *g, const Node *n, Value *x);  /* and back */
 Value *compose_reshape(Graph *g, const Node *n, Value *x, const Shape *s);
 Value *compose_number(Graph *g, const Node *n, Type t, double x); /* a constant */
+/* quant_dynamic.c: x as u8 with a scale and a zero point by its range. */
+Value *quantize_by_range(Graph *g, const Node *n, Value *x, Value **scale, Value **zero);
 void compose_other_result(Graph *g, Node *n, int i, Value *y);    /* y is n's result i > 0 */
 void compose_result(Graph *g, Node *n, Value *y);                 /* and result 0; the others must have theirs */
 
@@ -225,7 +227,7 @@ typedef struct Volume {
 Volume volume_of(const Shape *s);
 
 /* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c scan.c resize.c resample.c move.c
- * spread.c depth.c unfold.c index.c fill.c bounds.c view.c quant.c ====
+ * spread.c depth.c unfold.c index.c fill.c bounds.c view.c quant.c quant_dynamic.c ====
  * Infer: checks the node's inputs and attributes, sets type and shape of its outputs. Eval: computes them, out[i], from in[i];
  * unused outputs are NULL. */
 

@@ -191,39 +191,6 @@ void compose_qlinear_concat(Graph *g, Node *n) {
 
 /* ==== scales that depend on data ==== */
 
-/* Of all elements together. */
-static Value *reduced(Graph *g, const Node *n, Op op, Value *x) {
-  Node *r = compose_node(g, n, op, 1, &x);
-  attr_set_int(g, r, "keepdims", 0);
-  return compose_value(g, r);
-}
-
-static Value *number_op(Graph *g, const Node *n, Op op, Value *a, double b) {
-  return compose_op(g, n, op, a, compose_number(g, n, T_F32, b));
-}
-
-/* x as u8: numbers from lo to hi, 0 among them, in 255 steps of *scale; *zero stands for 0. */
-static Value *quantize_by_range(Graph *g, const Node *n, Value *x, Value **scale, Value **zero) {
-  if (shape_count(&x->shape) == 0) fail_at(g, n, "an empty tensor has no range");
-  Value *lo = number_op(g, n, OP_Min, reduced(g, n, OP_ReduceMin, x), 0);
-  Value *hi = number_op(g, n, OP_Max, reduced(g, n, OP_ReduceMax, x), 0);
-  Value *step = number_op(g, n, OP_Div, compose_op(g, n, OP_Sub, hi, lo), 255);
-  Value *choice[] = {compose_op(g, n, OP_Equal, lo, hi), compose_number(g, n, T_F32, 1), step};
-  *scale = compose_value(g, compose_node(g, n, OP_Where, 3, choice));
-  Value *steps = compose_op(g, n, OP_Sub, compose_number(g, n, T_F32, 0), compose_op(g, n, OP_Div, lo, *scale));
-  Value *bounds[] = {steps, compose_number(g, n, T_F32, 0), compose_number(g, n, T_F32, 255)};
-  Value *rounded = compose_op(g, n, OP_Round, compose_value(g, compose_node(g, n, OP_Clip, 3, bounds)), NULL);
-  *zero = compose_cast(g, n, rounded, T_U8);
-  return compose_value(g, compose_node(g, n, OP_QuantizeLinear, 3, (Value *[]){x, *scale, *zero}));
-}
-
-void compose_dynamic_quantize_linear(Graph *g, Node *n) {
-  Value *scale, *zero, *y = quantize_by_range(g, n, n->in[0], &scale, &zero);
-  compose_other_result(g, n, 1, scale);
-  compose_other_result(g, n, 2, zero);
-  compose_result(g, n, y);
-}
-
 /* Inputs: A, of numbers; B, its scale and zero point; a bias. */
 void compose_dynamic_quantize_matmul(Graph *g, Node *n) {
   Value *scale, *zero, *a = quantize_by_range(g, n, n->in[0], &scale, &zero);

@@ -62,10 +62,16 @@ static Value *bytes_behind(const Value *v, Step *s) {
 
 /* ---- the pass ---- */
 
-/* A Cast or QuantizeLinear ends the f32 part of an epilogue. */
+/* Is v what an operator sums of integers, which may go on in f32? */
+static bool is_integer_sum(const Value *v) {
+  return v->def && (v->def->op == OP_ConvInteger || v->def->op == OP_MatMulInteger) && v->type == T_I32;
+}
+
+/* A Cast begins the f32 part of an epilogue, or ends it as a QuantizeLinear does. */
 static bool becomes_step(const Node *n, int chain, Step *s) {
   if (op_info[n->op].family == FAMILY_SCALE) return step_of_scale(n, chain, s);
-  if (n->op != OP_Cast || !is_float(n->in[0])) return step_of_node(n, chain, s);
+  bool begins = n->op == OP_Cast && is_float(n->out[0]) && is_integer_sum(n->in[0]);
+  if (!begins && (n->op != OP_Cast || !is_float(n->in[0]))) return step_of_node(n, chain, s);
   *s = (Step){.op = OP_Cast, .type = n->out[0]->type, .arg = -1};
   return true;
 }

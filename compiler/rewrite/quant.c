@@ -102,4 +102,5 @@ void pass_quant(Graph *g) {
   rewrite_sites(g);
   rewrite_values(g);
   list_floats(g);
+  quant_dynamic(g);
 }

@@ -6,7 +6,7 @@ static bool is_computed(const Node *n) {
   switch (op_info[n->op].family) {
   case FAMILY_CONV: case FAMILY_PRODUCT: case FAMILY_POOL: case FAMILY_NORM: case FAMILY_NORMALIZE: case FAMILY_UNARY: case FAMILY_BINARY:
   case FAMILY_REDUCE: case FAMILY_RESIZE:
-    return n->op != OP_Cast && n->n_step == 0 && n->out[0] && n->out[0]->type == T_F32;
+    return n->op != OP_Cast && n->op != OP_DynamicRange && n->n_step == 0 && n->out[0] && n->out[0]->type == T_F32;
   case FAMILY_POINTWISE: case FAMILY_CHOICE: case FAMILY_SCALE: case FAMILY_MOVE: case FAMILY_FILL: case FAMILY_VIEW: case FAMILY_SHAPE:
   case FAMILY_STEP: case FAMILY_IMPORT: case FAMILY_COMPOSED: case FAMILY_COUNT:
     break;

@@ -112,6 +112,9 @@ void compose_table(Graph *g, Node *n);
 bool quant_conv_value(Graph *g, Node *n);
 bool quant_product_value(Graph *g, Node *n);
 
+/* quant_dynamic.c: QuantizeLinear and ConvInteger whose parameters are known at run time only. */
+void quant_dynamic(Graph *g);
+
 /* ==== quantize.c: a graph of floats as one that pass_quant makes integers of ==== */
 
 typedef struct QuantRange { float lo, hi; } QuantRange;

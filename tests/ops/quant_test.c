@@ -84,6 +84,33 @@ static void integer_products_take_off_the_zero_points(void **state) {
                   (int64_t[]){-255});
 }
 
+/* Result i of a DynamicQuantizeLinear. */
+static double dynamic_result(const char *x, int i, int64_t at) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = text_parse(cx, NULL, format_text(cx, "const x f32 [6] = {%s}\ny, s, z = DynamicQuantizeLinear(x)\noutput y\noutput s\noutput z\n", x));
+  void *out[3];
+  pass_shape(g);
+  verify(g, "shape");
+  eval_graph(g, (const void *const[]){NULL}, out);
+  Type t = g->output[i]->type;
+  Number v = get_number(t, out[i], at);
+  double result = type_is_float(t) ? v.f : (double)v.i;
+  context_free(cx);
+  return result;
+}
+
+static void ranges_hold_zero(void **state) {
+  (void)state;
+  static const char mixed[] = "0, 2, -3, -2.5, 1.34, 0.5";
+  static const double q[] = {153, 255, 0, 26, 221, 179};
+  for (int i = 0; i < 6; i++) assert_true(dynamic_result(mixed, 0, i) == q[i]);
+  assert_true(dynamic_result(mixed, 1, 0) == (double)(5.f / 255) && dynamic_result(mixed, 2, 0) == 153);
+  assert_true(dynamic_result("1, 2, 3, 4, 5, 6", 1, 0) == (double)(6.f / 255) && dynamic_result("1, 2, 3, 4, 5, 6", 2, 0) == 0);
+  assert_true(dynamic_result("-1, -2, -3, -4, -5, -6", 2, 0) == 255 && dynamic_result("-1, -2, -3, -4, -5, -6", 0, 5) == 0);
+  assert_true(dynamic_result("0, 0, 0, 0, 0, 0", 1, 0) == 1 && dynamic_result("0, 0, 0, 0, 0, 0", 2, 0) == 0);
+}
+
 static void scales_may_stand_along_an_axis(void **state) {
   (void)state;
   expect_integers("const x f32 [2,2] = {1, 2, 3, 4}\nconst s f32 [2] = {1, 0.5}\nconst z u8 [2] = {0, 10}\n"
@@ -143,6 +170,7 @@ int main(void) {
     cmocka_unit_test(sums_have_their_zero_points_inside),
     cmocka_unit_test(integer_convolutions_take_off_the_zero_points),
     cmocka_unit_test(integer_products_take_off_the_zero_points),
+    cmocka_unit_test(ranges_hold_zero),
     cmocka_unit_test(scales_may_stand_along_an_axis),
     cmocka_unit_test(types_and_shapes),
     cmocka_unit_test(refused_forms),
