@@ -91,6 +91,15 @@ static bool read_axes(const Node *n, int i, int rank, int max, int64_t *axis, in
   return true;
 }
 
+/* Input i as a number, 0 where it is left out. */
+static bool read_fill(const Node *n, int i, float *value) {
+  const Value *v = has_input(n, i) ? n->in[i] : NULL;
+  if (!v || !is_8_bit(v->type)) return !v || const_scalar(v, value);
+  if (!v->data || shape_count(&v->shape) != 1) return false;
+  *value = (float)get_number(v->type, v->data, 0).i;
+  return true;
+}
+
 static bool read_padding(const Node *n, Padding *p) {
   int64_t pads[2 * MAX_RANK], axis[MAX_RANK];
   int count, axes, rank = n->in[0]->shape.rank;
@@ -101,11 +110,11 @@ static bool read_padding(const Node *n, Padding *p) {
     p->lo[axis[k]] = pads[k];
     p->hi[axis[k]] = pads[axes + k];
   }
-  return n->n_in < 3 || !n->in[2] || const_scalar(n->in[2], &p->value);
+  return read_fill(n, 2, &p->value);
 }
 
 static bool pads_with_constant(const Node *n) {
-  return n->out[0]->type == T_F32 && n->p.mode == PAD_CONSTANT;
+  return (n->out[0]->type == T_F32 || is_8_bit(n->out[0]->type)) && n->p.mode == PAD_CONSTANT;
 }
 
 /* Nothing but axes from..to (excluded) is padded, and nothing is cut off. */
@@ -389,8 +398,10 @@ static float least_padding(const Graph *g) { return assumes_finite(g) ? -FLT_MAX
 /* May the node's own padding, `pads` in all, stand for Pad's? That of a maximum is minus infinity: any
  * value that is never the greatest is as good. */
 static bool may_pad(const Graph *g, const Node *n, const Value *x, float value, const int64_t *pads, int spatial) {
+  float zero = 0;
   switch (n->op) {
   case OP_Conv: return value == 0;
+  case OP_ConvInteger: return read_fill(n, 2, &zero) && value == zero; /* its zero point */
   case OP_AveragePool:
     return value == 0 && windows_hold_elements(n, pads, spatial) && (n->p.count_pad || !has_padding(n)) && spatial <= 2;
   case OP_MaxPool:
@@ -455,23 +466,43 @@ enum {
   MAX_SHORTCUT_WEIGHTS = 1 << 22,    /* with more channels the zeros would take too much room */
 };
 
+/* Of bytes the sums are what they are made of, and channels that are added begin with their number. */
+static void select_bytes(Graph *g, Node *n, Value *x, const Padding *p, int64_t channels, int64_t outputs) {
+  int8_t *w = alloc_n(g->cx, (size_t)(outputs * channels), 1);
+  int32_t *fill = alloc_n(g->cx, (size_t)outputs, sizeof *fill);
+  const Shape shape = shape_of(4, outputs, channels, (int64_t)1, (int64_t)1), beside = shape_of(3, outputs, (int64_t)1, (int64_t)1);
+  Value *one = value_const_f32(g, "one", beside);
+  for (int64_t c = 0; c < channels; c++) w[(p->lo[1] + c) * channels + c] = 1;
+  for (int64_t c = 0; c < outputs; c++) {
+    fill[c] = c < p->lo[1] || c >= p->lo[1] + channels ? (int32_t)p->value : 0;
+    f32_of(one)[c] = 1;
+  }
+  become(g, n, OP_ConvInteger, 2, (Value *[]){x, value_const(g, format_text(g->cx, "%s.select", n->name), T_I8, shape, w)});
+  if (p->value != 0) node_add_step_with(g, n, (Step){.op = OP_Add}, value_const(g, "fill", T_I32, beside, fill));
+  node_add_step_with(g, n, (Step){.op = OP_Requantize, .type = n->out[0]->type}, one);
+}
+
+static void select_floats(Graph *g, Node *n, Value *x, const Padding *p, int64_t channels, int64_t outputs) {
+  Value *w = value_const_f32(g, format_text(g->cx, "%s.select", n->name), shape_of(4, outputs, channels, (int64_t)1, (int64_t)1));
+  for (int64_t c = 0; c < channels; c++) f32_of(w)[(p->lo[1] + c) * channels + c] = 1;
+  become(g, n, OP_Conv, 2, (Value *[]){x, w});
+}
+
 /* Every other pixel, and channels of zeros added: option A of He et al., "Deep residual learning", 3.3, for
  * shortcuts, as a convolution 1x1 with weights 0 and 1. Zero times an infinity would be NaN. */
 static bool shortcut_as_conv(Graph *g, Node *n) {
   Padding p;
   const Shape *s = &n->in[0]->shape;
-  if (!assumes_finite(g) || s->rank != 4 || !pads_with_constant(n) || !read_padding(n, &p)) return false;
-  if (p.value != 0 || !pads_only(&p, 4, 1, 2)) return false;
+  bool bytes = n->out[0]->type == T_U8;
+  if (s->rank != 4 || !pads_with_constant(n) || !read_padding(n, &p) || !pads_only(&p, 4, 1, 2)) return false;
+  if (!bytes && (!assumes_finite(g) || p.value != 0 || n->out[0]->type != T_F32)) return false;
   int64_t step[MAX_RANK] = {1, 1, 1, 1}, channels = s->d[1];
   Value *x = n->in[0];
   for (int i = 0; i < MAX_SHORTCUT && x->def && x->shape.rank == 4 && subsamples(x->def, step); i++) x = x->def->in[0];
   if (step[0] != 1 || step[1] != 1 || step[2] * step[3] == 1) return false;
   int64_t outputs = size_add(size_add(p.lo[1], channels), p.hi[1]);
   if (size_mul(outputs, channels) > MAX_SHORTCUT_WEIGHTS) return false;
-  Shape shape = {.rank = 4, .d = {outputs, channels, 1, 1}};
-  Value *w = value_const_f32(g, format_text(g->cx, "%s.select", n->name), shape);
-  for (int64_t c = 0; c < channels; c++) f32_of(w)[(p.lo[1] + c) * channels + c] = 1;
-  become(g, n, OP_Conv, 2, (Value *[]){x, w});
+  (bytes ? select_bytes : select_floats)(g, n, x, &p, channels, outputs);
   attr_set_ints(g, n, "strides", 2, step + 2);
   infer_node(g, n);
   return true;
@@ -491,6 +522,7 @@ static const Rewrite before_sinking[] = {
 #include "reduce.def"
 #undef REDUCTION
   {OP_Conv, take_padding},
+  {OP_ConvInteger, take_padding},
   {OP_AveragePool, take_padding},
   {OP_MaxPool, take_padding},
 };
@@ -503,6 +535,7 @@ static const Rewrite after_sinking[] = {
   {OP_Expand, readers_expand},
   {OP_Pad, shortcut_as_conv},
   {OP_Conv, take_padding},
+  {OP_ConvInteger, take_padding},
   {OP_AveragePool, take_padding},
   {OP_MaxPool, take_padding},
   {OP_ReduceMean, reduction_as_pool},

@@ -156,6 +156,30 @@ static void shortcuts_of_option_a(void **state) {
          "output y\n", "Conv");
 }
 
+#define BYTES_HEAD SHORTCUT_HEAD "const q f32 [] = {0.01}\nconst v u8 [] = {77}\nb = QuantizeLinear(x, q, v)\n" \
+  "const w i8 [3,4,3,3] = random 1 -128 128\nconst edge i64 [8] = {0,0,1,0,0,0,0,2}\n"
+#define BYTES_END "d = DequantizeLinear(y, q, v)\noutput d\n"
+#define SUMS_END "f = Cast(y) to=1\noutput f\n"
+
+/* Channels that are added hold any byte. */
+static void shortcuts_of_bytes(void **state) {
+  (void)state;
+  expect(BYTES_HEAD "s = Slice(b, z2, far, ax, two)\ny = Pad(s, wide)\n" BYTES_END, "QuantizeLinear ConvInteger|Requantize DequantizeLinear");
+  expect(BYTES_HEAD "s = Slice(b, z2, far, ax, two)\ny = Pad(s, wide, v)\n" BYTES_END,
+         "QuantizeLinear ConvInteger|Add|Requantize DequantizeLinear");
+  expect(BYTES_HEAD "s = Slice(b, z2, far, ax, two)\ny = Pad(s, wide) mode=\"edge\"\n" BYTES_END,
+         "QuantizeLinear Slice Pad DequantizeLinear");
+  expect(BYTES_HEAD "c = Cast(b) to=3\ns = Slice(c, z2, far, ax, two)\ny = Pad(s, wide)\n" SUMS_END, "QuantizeLinear Cast Slice Pad Cast");
+}
+
+/* A border of the zero point is the window's own. */
+static void padding_of_bytes(void **state) {
+  (void)state;
+  expect(BYTES_HEAD "p = Pad(b, edge, v)\ny = ConvInteger(p, w, v) pads=[0,1,0,0]\n" SUMS_END, "QuantizeLinear ConvInteger Cast");
+  expect(BYTES_HEAD "p = Pad(b, edge)\ny = ConvInteger(p, w)\n" SUMS_END, "QuantizeLinear ConvInteger Cast");
+  expect(BYTES_HEAD "p = Pad(b, edge)\ny = ConvInteger(p, w, v)\n" SUMS_END, "QuantizeLinear Pad ConvInteger Cast");
+}
+
 static void other_slices_are_no_shortcuts(void **state) {
   (void)state;
   expect(SHORTCUT_HEAD "const one i64 [2] = {1,0}\ns = Slice(x, one, far, ax, two)\ny = Pad(s, wide)\n"
@@ -181,6 +205,8 @@ int main(void) {
     cmocka_unit_test(transposed_pads_and_slices),
     cmocka_unit_test(transpositions_that_remain),
     cmocka_unit_test(shortcuts_of_option_a),
+    cmocka_unit_test(shortcuts_of_bytes),
+    cmocka_unit_test(padding_of_bytes),
     cmocka_unit_test(other_slices_are_no_shortcuts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
