@@ -23,12 +23,15 @@ static bool has_known_scale(const Node *n) { return n->in[1]->data && (!has_inpu
 
 static bool is_uniform(const Node *n) { return shape_count(&n->in[1]->shape) == 1; }
 
+/* One for all or one for each channel; those in blocks along an axis have more axes. */
+static bool has_channel_scales(const Node *w, int axis) { return is_uniform(w) || (w->in[1]->shape.rank == 1 && w->p.axis == axis); }
+
 bool sums_read(QuantSums *s, int w_axis, float alpha) {
   Uniform in;
   s->x = dequantized(s->op->in[0]);
   s->w = dequantized(s->op->in[1]);
   if (!s->x || !s->w || !is_8_bit(s->x->in[0]->type) || !is_8_bit(s->w->in[0]->type)) return false;
-  if (!uniform_of(s->x, &in) || !has_known_scale(s->w) || !(is_uniform(s->w) || s->w->p.axis == w_axis)) return false;
+  if (!uniform_of(s->x, &in) || !has_known_scale(s->w) || !has_channel_scales(s->w, w_axis)) return false;
   s->unit = alloc_n(s->g->cx, (size_t)s->channels, sizeof *s->unit);
   for (int64_t c = 0; c < s->channels; c++) s->unit[c] = alpha * in.scale * scale_at(s->w, c);
   return true;
