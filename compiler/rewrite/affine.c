@@ -407,12 +407,18 @@ static Node *follow_chain(Graph *g, Node *first, Affine *a) {
   }
 }
 
-static void fold_chain(Graph *g, Node *first) {
+static bool has_const_weights(const Node *n) {
+  return n && n->n_in > 1 && (is_const_conv(n) || is_const_conv_transpose(n) || is_const_gemm(n) || is_const_matmul(n));
+}
+
+/* With `exact` what is not put into weights is rounded as it stands, operator by operator. */
+static void fold_chain(Graph *g, Node *first, bool exact) {
   Affine a;
   Value *x;
   if (!affine_of(g, first, &a, &x)) return;
-  bool alone = only_reader(x) == first;
-  Node *last = follow_chain(g, first, &a);
+  bool alone = only_reader(x) == first, kept = exact && !(alone && has_const_weights(x->def));
+  if (kept && first->op != OP_BatchNormalization) return;
+  Node *last = kept ? first : follow_chain(g, first, &a);
   last->dead = true;
   if (alone && fold_before(g, x->def, &a)) give_output(x->def, last);
   else if (!fold_after(g, last->out[0], x, &a)) write_affine(g, last->name, x, last->out[0], &a);
@@ -421,7 +427,8 @@ static void fold_chain(Graph *g, Node *first) {
 void pass_affine(Graph *g) {
   for (int i = 0; i < g->n_node; i++)
     if (g->node[i]->op == OP_Gemm) normalise_gemm(g, g->node[i]);
+  bool exact = graph_is_quantized(g);
   walk_begin(g);
-  for (Node *n; (n = walk_next(g));) fold_chain(g, n);
+  for (Node *n; (n = walk_next(g));) fold_chain(g, n, exact);
   graph_compact(g);
 }

@@ -60,16 +60,8 @@ static const char *reason_of(Graph *g, const Node *n) {
   return reason ? reason : "there is no form of it on integers";
 }
 
-static bool is_quantized_graph(const Graph *g) {
-  for (int i = 0; i < g->n_node; i++) {
-    const Node *n = g->node[i];
-    if (op_info[n->op].family == FAMILY_SCALE || n->op == OP_ConvInteger || n->op == OP_MatMulInteger || n->op == OP_Pointwise) return true;
-  }
-  return false;
-}
-
 void list_floats(Graph *g) {
-  if (!is_quantized_graph(g)) return;
+  if (!graph_is_quantized(g)) return;
   g->in_fp32 = alloc_n(g->cx, (size_t)g->n_node + 1, sizeof *g->in_fp32);
   for (int i = 0; i < g->n_node; i++) {
     const Node *n = g->node[i];

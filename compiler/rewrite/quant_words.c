@@ -16,6 +16,16 @@ Node *dequantized(const Value *v) {
   return n && n->op == OP_DequantizeLinear ? n : NULL;
 }
 
+bool graph_is_quantized(const Graph *g) {
+  for (int i = 0; i < g->n_node; i++) {
+    Op op = g->node[i]->op;
+    if (op_info[op].family == FAMILY_SCALE || op == OP_ConvInteger || op == OP_MatMulInteger) return true;
+    for (int k = 0; k < g->node[i]->n_step; k++)
+      if (is_8_bit(g->node[i]->step[k].type)) return true;
+  }
+  return false;
+}
+
 void quant_bound(const QuantSite *s, Node *n) {
   if (s->lo > type_lowest(s->type) || s->hi < type_highest(s->type))
     node_add_step(s->g, n, (Step){.op = OP_Clip, .type = s->type, .arg = -1, .a = (float)s->lo, .b = (float)s->hi});

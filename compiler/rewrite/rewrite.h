@@ -60,6 +60,8 @@ typedef struct QuantSite {
 
 /* Those of a QuantizeLinear or DequantizeLinear; false: they are not known, or more than one. */
 bool uniform_of(const Node *n, Uniform *u);
+/* Does it compute of quantised numbers? What it computes of floats beside them is rounded as it stands there, operator by operator. */
+bool graph_is_quantized(const Graph *g);
 /* The DequantizeLinear that makes v; NULL: it is made otherwise. v may be NULL. */
 Node *dequantized(const Value *v);
 /* The bounds, if there are any, as n's last step. */

@@ -196,6 +196,23 @@ static void what_would_overflow_stays(void **state) {
   context_free(cx);
 }
 
+/* Beside quantised numbers every operator rounds by itself; weights of floats take what they did. */
+static void quantised_graphs_keep_their_roundings(void **state) {
+  (void)state;
+  static const char end[] = "r = QuantizeLinear(y, q)\nz = DequantizeLinear(r, q)\noutput z\n";
+  static const char *const rest[][2] = {
+    {"const k f32 [] = {255}\nu = Div(x, k)\ny = Mul(u, q)\n", "Div Mul QuantizeLinear DequantizeLinear"},
+    {"const k f32 [] = {3}\nu = Mul(x, k)\ny = Conv(u, w, b)\n", "Mul Conv QuantizeLinear DequantizeLinear"},
+    {"const k f32 [] = {3}\nu = Conv(x, w, b)\nv = Mul(u, k)\n" BN("y", "v"), "Conv QuantizeLinear DequantizeLinear"},
+    {BN("u", "x") "const k f32 [] = {3}\ny = Mul(u, k)\n", "Mul Add Mul QuantizeLinear DequantizeLinear"},
+  };
+  for (size_t i = 0; i < COUNT(rest); i++) {
+    char text[1024];
+    snprintf(text, sizeof text, CONV_HEAD "const q f32 [] = {0.1}\n%s%s", rest[i][0], end);
+    expect(text, rest[i][1]);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(batch_norm_behind_a_convolution),
@@ -212,6 +229,7 @@ int main(void) {
     cmocka_unit_test(a_lone_batch_norm),
     cmocka_unit_test(shifts_by_zero),
     cmocka_unit_test(what_would_overflow_stays),
+    cmocka_unit_test(quantised_graphs_keep_their_roundings),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
