@@ -132,7 +132,7 @@ static const char *function_name(Context *cx, const Node *n, int index, int phas
   Buffer name = {0};
   buffer_printf(&name, "%02d.", index);
   for (const char *p = op_info[n->op].name; *p; p++) buffer_printf(&name, "%c", *p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
-  if (n->op == OP_Conv) {
+  if (n->op == OP_Conv || n->op == OP_ConvInteger) {
     buffer_printf(&name, "%lldx%lld_%lld_%lld", (long long)n->win.kh, (long long)n->win.kw, (long long)n->in[0]->shape.d[1],
                   (long long)n->out[0]->shape.d[1]);
   }

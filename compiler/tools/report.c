@@ -32,8 +32,10 @@ static double bytes_moved(const Build *b, const Node *n) {
   return sum;
 }
 
+static bool has_window_of_weights(const Node *n) { return n->op == OP_Conv || n->op == OP_ConvInteger; }
+
 const char *algorithm_of(const Node *n) {
-  if (n->op != OP_Conv) return "";
+  if (!has_window_of_weights(n)) return "";
   return n->candidates ? n->candidates->item[n->candidates->chosen].name : n->plan->how->name;
 }
 
@@ -45,7 +47,7 @@ static const Value *first_result(const Node *n) {
 }
 
 static const char *layer_text(Graph *g, const Node *n) {
-  if (n->op != OP_Conv) return shape_text(g->cx, &first_result(n)->shape);
+  if (!has_window_of_weights(n)) return shape_text(g->cx, &first_result(n)->shape);
   const Window *k = &n->win;
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
   const char *groups = n->group > 1 ? format_text(g->cx, " g%d", n->group) : "";

@@ -44,6 +44,24 @@ static void report_names_every_buffer(void **state) {
 static const char quantized[] = "graph q\ninput x u8 [1,8,4,4]\nconst w i8 [8,8,1,1] = random 1 -128 128\nconst s f32 [] = {0.02}\n"
   "xf = DequantizeLinear(x, s)\nwf = DequantizeLinear(w, s)\na = Conv(xf, wf)\nb = Sin(a)\ny = QuantizeLinear(b, s)\noutput y\n";
 
+/* Convolutions of integers have an algorithm and the text of a window, too. */
+static void layers_of_integers(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  const Options options = {.name = "test", .cpu = "x86-64-v3", .max_memory = 1 << 30};
+  const Report *r = report_new(build_of(text_parse(cx, &options, quantized), NULL));
+  int found = 0;
+  for (int i = 0; i < r->n_layer; i++) {
+    if (strcmp(r->layer[i].op, "ConvInteger") != 0) continue;
+    found++;
+    assert_string_equal(r->layer[i].what, "1x1/1 8->8 @4x4");
+    assert_string_not_equal(r->layer[i].algorithm, "");
+  }
+  assert_int_equal(found, 1);
+  context_free(cx);
+}
+
 static void candidates_name_what_stays_in_fp32(void **state) {
   (void)state;
   Context *cx = context_new();
@@ -63,7 +81,7 @@ static void candidates_name_what_stays_in_fp32(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(report_names_every_buffer),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(report_names_every_buffer), cmocka_unit_test(layers_of_integers),
                                      cmocka_unit_test(candidates_name_what_stays_in_fp32)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
