@@ -104,6 +104,25 @@ static void random_values(void **state) {
   }
 }
 
+/* Sequences and volumes: their constants a channel, skip connections and epilogues have as many axes. */
+static void other_ranks(void **state) {
+  (void)state;
+  static const char *const shapes[][4] = {
+    {"[2,20,9]", "[24,10,3]", "[2,24,9]", "pads=[1,1] group=2"},
+    {"[1,6,3,5,4]", "[7,6,3,1,3]", "[1,7,3,5,4]", "pads=[1,0,1,1,0,1]"},
+  };
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    char text[1024];
+    const char *const *s = shapes[i], *channels = i ? "7" : "24";
+    snprintf(text, sizeof text,
+             "graph c\ninput x u8 %s\ninput r u8 %s\nconst w i8 %s = random 1 -128 128\nconst b f32 [%s] = random 5 -9 9\n"
+             "const s f32 [] = {0.02}\nconst z u8 [] = {77}\nconst sw f32 [%s] = random 3 0.001 0.02\nxf = DequantizeLinear(x, s, z)\n"
+             "rf = DequantizeLinear(r, s, z)\nwf = DequantizeLinear(w, sw) axis=0\nf = Conv(xf, wf, b) %s\na = Add(f, rf)\nm = Relu(a)\n"
+             "y = QuantizeLinear(m, s, z)\noutput y\noutput m\n", s[0], s[2], s[1], channels, channels, s[3]);
+    check_kernel_in(text, 0, 0, 255);
+  }
+}
+
 static void random_sums(void **state) {
   (void)state;
   uint64_t seed = 2;
@@ -139,6 +158,7 @@ int main(void) {
     cmocka_unit_test(integer_products),
     cmocka_unit_test(random_convolutions),
     cmocka_unit_test(random_values),
+    cmocka_unit_test(other_ranks),
     cmocka_unit_test(random_sums),
     cmocka_unit_test(blocks),
   };
