@@ -1,4 +1,4 @@
-/* dynamic_range.c: DynamicRange of a dense tensor, as ops/quant_dynamic.c defines it. */
+/* dynamic_range.c: DynamicRange of a dense tensor, as ops/quant_range.c defines it. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
