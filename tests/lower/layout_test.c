@@ -200,7 +200,7 @@ static void classes_of_arguments(void **state) {
     {"const a f32 [2,16,1,1] = splat 1", ARG_OTHER},  {"input a f32 [2,16,1,1]", ARG_CHANNEL},
     {"input a f32 [1,16,1,1]", ARG_CHANNEL},          {"input a f32 [16,1,1]", ARG_OTHER},
     {"input a f32 [2,16,8,9]", ARG_TENSOR},           {"const a f32 [2,16,8,9] = splat 1", ARG_OTHER},
-    {"input a f32 [2,16,8,1]", ARG_OTHER},            {"input a f32 []", ARG_OTHER},
+    {"input a f32 [2,16,8,1]", ARG_OTHER},            {"input a f32 []", ARG_SCALAR},
     {"const a f32 [9] = splat 1", ARG_OTHER},         {"input a f32 [1,1,1,1]", ARG_OTHER},
   };
   EXPECT_NO_FAIL(cx);
