@@ -155,8 +155,9 @@ static Picture picture_of(Context *cx, const Tensor *t) {
 static void write_output(const Run *r, const Tensor *t, const char *path) {
   Context *cx = r->cx;
   Buffer bytes = {0};
-  cx->file = path;
+  cx->file = input_name(&r->opt->compile);
   output_check(cx, path);
+  cx->file = path;
   if (strcmp(ending_of(path), ".png") == 0) {
     Picture p = picture_of(cx, t);
     picture_print(cx, &p, &bytes);

@@ -16,6 +16,7 @@ succeeds run "$tiny" in.npy --out out.npy --top 2
 grep -q 'in.npy: .* ms$' "$work.out" || failed "no time: $(cat "$work.out")"
 [ "$(head -c 6 out.npy | od -An -c | tr -d ' ')" = '223NUMPY' ] || failed "out.npy is no .npy"
 succeeds run "$tiny" --in in.npy --out out.pb
+succeeds run "$tiny" --in in.npy --out out.pb # which is replaced
 printf 'a\nb\n' >few.txt
 refuses "--labels" run "$tiny" in.npy --labels few.txt
 if [ -z "$RESNETCC_CFLAGS" ]; then
