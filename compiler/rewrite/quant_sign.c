@@ -119,8 +119,14 @@ static void unsign_results(Signs *s, Node *n) {
   infer_node(s->g, n);
 }
 
+/* The mean of a window is rounded with the zero point in it, so that 128 more would round otherwise. */
+static bool rounds_with_zero(const Node *quantize) {
+  const Node *n = quantize->in[0]->def;
+  return n && n->op == OP_AveragePool;
+}
+
 static void unsign_quantized(Signs *s, Node *n) {
-  if (n->out[0]->type != T_I8) return;
+  if (n->out[0]->type != T_I8 || rounds_with_zero(n)) return;
   flip_zero(s, n, 2, T_U8, &n->in[1]->shape);
   attr_remove(n, "output_dtype");
   unsign_results(s, n);

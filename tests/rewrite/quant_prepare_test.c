@@ -163,6 +163,9 @@ static void activations_are_unsigned(void **state) {
          "Cast BitwiseXor DequantizeLinear QuantizeLinear Pad Gather Concat DequantizeLinear BitwiseXor Cast Abs");
   leaves(SIGNED "y = MaxPool(x) kernel_shape=[2,2]\nf = DequantizeLinear(x, s, z)\noutput y\noutput f\n",
          "MaxPool Cast BitwiseXor DequantizeLinear");
+  /* What is rounded with its zero point keeps it. */
+  leaves(SIGNED "f = DequantizeLinear(x, s, z)\na = AveragePool(f) kernel_shape=[2,2]\nq = QuantizeLinear(a, s2, z2)\n"
+         "d = DequantizeLinear(q, s2, z2)\noutput d\n", "Cast BitwiseXor DequantizeLinear AveragePool QuantizeLinear Cast BitwiseXor DequantizeLinear");
 }
 
 /* A list of zero points, and one that is left out. */
