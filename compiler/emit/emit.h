@@ -387,15 +387,13 @@ void taps_inside(Emit *e, Ref first, Ref last, int64_t pad, int64_t size, int64_
 /* Pointers to each step's argument at (image, vector of channels, row, x) given as i64 values; constants of one element have none
  * (NULL). arg[] has n->n_step entries. */
 void step_pointers(Emit *e, Node *n, Ref image, Ref block, Ref row, Ref x, Ref *arg);
-/* What makes two nodes' epilogues the same code: operators, parameters, classes and strides of the arguments; appended to
- * a kernel's key. */
+/* Appends to a kernel's key what makes two nodes' epilogues the same code: operators, parameters, classes and strides of arguments. */
 void step_key(const Node *n, Buffer *key);
 /* All steps on the vector of the result that lies `db` vectors of channels, `dy` rows and `dx` pixels from there, or on several
  * vectors as one, as load_channels has them; the first may be of any type, the result is of the last step's. */
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx);
-
 Ref step_operand(Emit *e, const Node *n, int i, Ref *arg, int db, int dy, int dx); /* step i's argument there; NULL: it has none */
-void emit_quantized_pixels(Emit *e, Node *n); /* pixels.c: see quantizes_pixels */
+void emit_pixels(Emit *e, Node *n); /* pixels.c: see makes_pixels */
 
 /* ==== bytes.c: epilogues of tiles, also to results of 8 bits ==== */
 /* Sums acc[b*uw + u]; the steps from number `first` on; `bounded`: requantizes_bounded. From the first pixel to the others: bytes of
@@ -467,17 +465,14 @@ typedef struct AxisLines {
 AxisLines lines_along(Emit *e, Node *n, unsigned axes, int vectors);
 AxisLines lines_by_element(Emit *e, Node *n); /* those along its axis, of each of which a step takes one element */
 void each_line(AxisLines *w, void (*body)(AxisLines *w)); /* the body for all lines of this task, with w->line set */
-/* The offset of number i of what n groups of axes span. */
-Ref outer_start(Emit *e, const LineGroup *group, int n, Ref i);
+Ref outer_start(Emit *e, const LineGroup *group, int n, Ref i); /* the offset of number i of what n groups of axes span */
 Ref line_load(const AxisLine *l, Ref at, int valid);
 void line_store(const AxisLine *l, Ref v, Ref at, int valid);
 Ref line_constant(const AxisLine *l, double v);
 /* Takes `valid` lanes of the vector at index `at` into accumulator number k, which is acc. */
 typedef Ref LineVisit(const AxisLine *l, const void *data, Ref at, int k, int valid, Ref acc);
-/* All elements; l->sums accumulators, NULL: none. */
-void walk_line(const AxisLine *l, LineVisit *visit, const void *data, Ref *acc);
-/* The same for sums, which begin at zero; those of many f32 in chunks that are added in double: fp32 would lose what the last of
- * many bring. */
+void walk_line(const AxisLine *l, LineVisit *visit, const void *data, Ref *acc); /* all elements; l->sums accumulators, NULL: none */
+/* The same for sums, which begin at zero; of many f32 in chunks that are added in double, as fp32 would lose what the last bring. */
 void walk_sums(const AxisLine *l, LineVisit *visit, const void *data, int64_t elements, Ref *acc);
 
 /* ==== pointwise.c ==== */
@@ -511,14 +506,12 @@ Ref pool_mean(Emit *e, const Node *n, Ref sum, Ref count);
 enum { MAX_BOUND = 48 }; /* values of a node whose function other layers may share */
 void emit_parts(Emit *e, const Value *whole, Value *const *part, int n, int k, const int64_t *size, bool split);
 void emit_pad(Emit *e, Node *n, const Axes *in, const Axes *out); /* pad.c: Pad beside those of emit_bounds */
-/* The index inside an axis of d > 0 elements that index i, up to an axis' length outside (wrapped: anywhere), stands for; a constant's
- * is i. */
+/* The index inside an axis of d > 0 elements that i, up to an axis' length outside (wrapped: anywhere), stands for; a constant's is i. */
 Ref pad_index(Emit *e, PadMode mode, Ref i, int64_t d);
 void emit_bounds(Emit *e, Node *n);    /* bounds.c: Slice and Pad whose bounds are known at run time only */
 
 /* ==== statistics.c: what normalisations are made of, on scalars and vectors ==== */
-/* 1 / divisor, from the sum of the terms of `count` elements. */
-Ref inverse_divisor(Emit *e, const Node *n, Ref sum, Ref count);
+Ref inverse_divisor(Emit *e, const Node *n, Ref sum, Ref count); /* 1 / divisor, from the sum of the terms of `count` elements */
 /* acc and the term of x, less the mean: what x adds to the sum for the divisor; mean NULL: 0. */
 Ref add_term(Emit *e, const Node *n, Ref acc, Ref x, Ref mean);
 void emit_normalize_maps(Emit *e, Node *n);
@@ -533,16 +526,13 @@ typedef struct Winograd {
   Emit *e;
   Node *n;
   const WinogradPlan *plan;
-  WinogradForm f;
-  WinogradMap map;
-  WinogradSizes s;
+  WinogradForm f; WinogradMap map; WinogradSizes s;
   const Value *in, *out;
   int64_t shared_at;   /* bytes of what threads share before the map's */
 } Winograd;
 
 /* ==== winograd_transform.c ==== */
-/* The first parity's weight at point i from those at the first `taps` points. */
-Ref winograd_weight(const Winograd *w, int i, const Ref *u);
+Ref winograd_weight(const Winograd *w, int i, const Ref *u); /* the first parity's at point i from those at the first `taps` points */
 /* The same over the rows of column `col` of a kernel, whose weights at the first points are `step` bytes apart, the first `at`
  * bytes behind g. */
 Ref winograd_column(const Winograd *w, int i, int col, Ref g, int64_t at, int64_t step);
@@ -552,8 +542,7 @@ void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool l
 
 /* Tiles of a panel whose sums wait in `m`: of `images` images of the map from `image`, `rows` rows of tiles from `first`. */
 typedef struct WinogradArea { Ref image, first, m; int64_t images, rows; } WinogradArea;
-/* Their results: M's transform, bias, epilogue. */
-void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel);
+void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel); /* their results: M's transform, bias, epilogue */
 
 /* ==== winograd_weights.c ==== */
 int64_t winograd_line_bytes(const Winograd *w, int nb); /* bytes of the weights of one channel in a panel of nb blocks */
@@ -571,8 +560,7 @@ typedef struct WinogradPlaces { Ref u, given, second; int64_t step, given_step; 
 void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of);
 
 /* ==== winograd_product.c ==== */
-/* Floats of V from a frequency's first parity to parity (pr, pc). */
-int64_t winograd_parity_at(const Winograd *w, int pr, int pc);
+int64_t winograd_parity_at(const Winograd *w, int pr, int pc); /* floats of V from a frequency's first parity to that one */
 /* Points of one dimension that are treated alike. */
 typedef struct WinogradRange { int lo, hi, parities; bool cut; /* tiles that the edge cuts have none of these */ } WinogradRange;
 /* Returns how many; `cut` is the number of results of a cut tile, 0: none is. */

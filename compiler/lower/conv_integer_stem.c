@@ -5,8 +5,6 @@
  *   1 channel         [x0 x1 x2 x3] [x4 x5 x6 .]             taps beside each other, where they are not dilated */
 #include "lower.h"
 
-#include <math.h>
-
 enum { MOST_CHANNELS = 4, MOST_FOURS = 16 /* of a row of taps: each is code */, LONGEST_TILE = 14 };
 
 /* Channels of a pixel, with what fills it up. */
@@ -71,16 +69,11 @@ void pack_integer_stem(const Target *t, const Node *n, void *to) {
   }
 }
 
-static bool is_number(const Value *v) { return !v || (v->data && shape_count(&v->shape) == 1); }
-
-/* What a QuantizeLinear makes of planes, by one scale, for one reader. */
-bool quantizes_pixels(Value *x) {
-  enum { LEAST = -60, MOST = 60 /* binary exponents of the scale: emit/pixels.c has its reciprocal */ };
+/* What a Pointwise makes of planes, element by element, for one reader. */
+bool makes_pixels(Value *x) {
   const Node *n = x->def;
-  if (!n || n->op != OP_QuantizeLinear || !only_reader(x) || x->type != T_U8 || x->layout.block || !layout_is_plain(n->in[0])) return false;
-  if (!is_number(n->in[1]) || !is_number(n->n_in > 2 ? n->in[2] : NULL)) return false;
-  double scale = get_number(T_F32, n->in[1]->data, 0).f;
-  return scale > ldexp(1, LEAST) && scale < ldexp(1, MOST);
+  if (!n || n->op != OP_Pointwise || !only_reader(x) || x->type != T_U8 || x->layout.block) return false;
+  return layout_is_plain(n->in[0]) && shape_equal(&n->in[0]->shape, &x->shape) && type_size(n->in[0]->type) <= type_size(T_F32);
 }
 
 bool alike_integer_stem(const Node *a, const Node *b) {

@@ -301,7 +301,7 @@ void centred_start(const Node *n, int64_t oc, uint32_t *to);
 void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four);
 /* Bytes of the packed weights of a block, of nb vectors of outputs, of a vector. */
 int64_t integer_depthwise_bytes(const Target *t, const Node *n), integer_stem_bytes(const Target *t, const Node *n, const Plan *p);
-bool quantizes_pixels(Value *x); /* can x be made as the pixels of its reader, a stem? */
+bool makes_pixels(Value *x); /* can x be made as the pixels that its reader wants, a stem? */
 int64_t integer_grouped_bytes(const Target *t, const Node *n, const Plan *p);
 /* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
  * where that is less work. A window that skips none has one piece with all taps. */
@@ -473,13 +473,16 @@ void tuning_warn(const Tuning *t, const char *path); /* a line on stderr if some
 /* Chooses Value.layout of every value and inserts Reorder nodes where a reader wants another layout; gives
  * halos. */
 void pass_layout(Build *b);
+Value *whole_of(Value *v); /* in whose memory v lies */
+
+/* ==== format.c: what is asked of layouts, and of what stands beside blocks ==== */
+
 /* The format of a type: how many channels a block has, as many as a vector has elements. */
 int channel_block(const Target *t, Type type);
 /* The dense row-major layout of a shape. */
 Layout layout_plain(const Shape *s);
 bool layout_equal(const Layout *a, const Layout *b);
 bool layout_has_halo(const Layout *l);
-Value *whole_of(Value *v); /* in whose memory v lies */
 bool layout_is_plain(const Value *v); /* elements are dense in row-major order from the storage's start */
 /* How a step's argument is addressed beside a blocked result. */
 typedef enum ArgClass {
