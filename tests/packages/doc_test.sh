@@ -13,10 +13,11 @@ command -v valgrind >/dev/null || {
 blocks() {
   sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" "$2" | grep -v '^```'
 }
-for page in targets accuracy threads weights packaging migrate; do
+for page in targets accuracy threads weights integers packaging migrate; do
   file=$prefix/share/doc/resnetcc/$page.md
   mkdir "$page" && cd "$page" || exit 1
   cp "$here/../cli/tiny.onnx" model.onnx
+  [ $page = integers ] && cp -r "$here/../../examples/digits/pictures" .
   blocks c "$file" >app.c
   blocks sh "$file" >commands
   [ "$(grep -c '^resnetcc ' commands)" -ge 2 ] || failed "$page.md has not two commands"
@@ -28,6 +29,7 @@ for page in targets accuracy threads weights packaging migrate; do
   targets) cp net.o first.o && resnetcc model.onnx -o net.o -mcpu=x86-64-v3 -g && cmp net.o first.o || failed "other bytes" ;;
   accuracy) [ -f sets/test_data_set_0/output_0.pb ] || failed "no data set" ;;
   weights) holds "$work.out" " .flash_weights " && [ -f net.weights ] || failed "no weights" ;;
+  integers) [ -s same.o ] && [ "$(wc -c <first.onnx)" -gt "$(wc -c <whole.onnx)" ] || failed "nothing is quantised" ;;
   packaging) holds net.d "model.onnx" && holds "$work.out" "net, compiled for x86-64-v3" ;;
   esac
   cd ..
