@@ -53,6 +53,10 @@ static Ref float_of(Emit *e, const Pending *p, Type t, Ref acc) {
 }
 
 static Ref scaled_sum(Emit *e, const Step *s, Ref a, Ref b) {
+  if (s->e != 0) {
+    a = sub_f(e, a, real_like(e, a, s->e));
+    b = sub_f(e, b, real_like(e, b, s->e));
+  }
   return fma_exact(e, s->swap ? b : a, real_like(e, a, s->a), fma_exact(e, s->swap ? a : b, real_like(e, a, s->b), real_like(e, a, s->c)));
 }
 
@@ -70,6 +74,7 @@ static Pending quantized(Emit *e, const Node *n, int i, bool bounded, const Pend
     Type t = n->in[s->arg]->type;
     q.x = scaled_sum(e, s, float_of(e, p, from, acc), float_of(e, &(Pending){0}, t, arg));
     q.bounded = sum_is_bounded(s);
+    q.how.zero = s->e;
   } else if (s->op == OP_Requantize) {
     q.x = mul_f(e, math_cast(e, acc, T_I32, T_F32), arg);
     q.bounded = bounded;

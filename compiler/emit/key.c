@@ -135,6 +135,7 @@ static void code_step(Coder *c, Step *s) {
   CODE(c, s->b);
   CODE(c, s->c);
   CODE(c, s->d);
+  CODE(c, s->e);
 }
 
 /* All of a plan but where its memory lies; read, the bias is a number that weights_ptr knows, or none. */

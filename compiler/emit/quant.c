@@ -82,13 +82,15 @@ static Ref to_type(Emit *e, Type t, Ref i) {
 
 Ref steps_result(Emit *e, Type t, Ref x) { return is_8_bit(t) && element_of(x) == e->i32 ? to_type(e, t, x) : x; }
 
-/* The nearest number of the type, of 8 bits, as i32. */
-static Ref saturated(Emit *e, Type t, Ref x) {
-  return round_between(e, x, real_like(e, x, (double)type_lowest(t)), real_like(e, x, (double)type_highest(t)));
+/* The nearest integer and so many more, within the type, of 8 bits, as i32. */
+static Ref saturated(Emit *e, Type t, Ref x, int64_t more) {
+  Ref lo = real_like(e, x, (double)(type_lowest(t) - more)), hi = real_like(e, x, (double)(type_highest(t) - more));
+  Ref i = round_between(e, x, lo, hi);
+  return more ? plus_i(e, i, more) : i;
 }
 
 Ref emit_quantize_inside(Emit *e, Type t, Ref x, Ref scale, double zero) {
-  return to_type(e, t, saturated(e, t, add_f(e, div_f(e, x, scale), real_like(e, x, zero))));
+  return to_type(e, t, saturated(e, t, add_f(e, div_f(e, x, scale), real_like(e, x, zero)), 0));
 }
 
 /* As i32. */
@@ -122,24 +124,24 @@ Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
   return narrowed(e, add_f(e, product, widened(e, c)));
 }
 
-static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
-  Ref x = as_float(e, type_a, a), y = as_float(e, type_b, b);
-  Ref sum = fma_exact(e, x, real_like(e, x, r[0]), fma_exact(e, y, real_like(e, y, r[1]), real_like(e, y, r[2])));
-  return saturated(e, t, sum);
-}
-
 /* A quantised number of the type less its zero point. */
 static Ref centred(Emit *e, Type t, Ref x, float zero) { return plus_i(e, as_int(e, t, x), -(int64_t)zero); }
+
+static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
+  Ref x = as_float(e, T_I32, centred(e, type_a, a, r[4])), y = as_float(e, T_I32, centred(e, type_b, b, r[4]));
+  Ref sum = fma_exact(e, x, real_like(e, x, r[0]), fma_exact(e, y, real_like(e, y, r[1]), real_like(e, y, r[2])));
+  return saturated(e, t, sum, (int64_t)r[4]);
+}
 
 static Ref qlinear_product(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
   Ref product = as_float(e, T_I32, LLVMBuildMul(e->b, centred(e, type_a, a, r[1]), centred(e, type_b, b, r[2]), ""));
   Ref x = add_f(e, mul_f(e, product, real_like(e, product, r[0])), real_like(e, product, r[3]));
-  return saturated(e, t, x);
+  return saturated(e, t, x, (int64_t)r[4]);
 }
 
 /* The result of the step QLinearAdd or QLinearMul. */
 static Ref qlinear(Emit *e, const Step *s, Type t, Type type_acc, Ref acc, Type type_arg, Ref arg) {
-  const float r[] = {s->a, s->b, s->c, s->d};
+  const float r[] = {s->a, s->b, s->c, s->d, s->e};
   Type type_a = s->swap ? type_arg : type_acc, type_b = s->swap ? type_acc : type_arg;
   Ref a = s->swap ? arg : acc, b = s->swap ? acc : arg;
   return (s->op == OP_QLinearAdd ? qlinear_sum : qlinear_product)(e, t, type_a, a, type_b, b, r);

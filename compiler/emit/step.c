@@ -73,7 +73,7 @@ void step_key(const Node *n, Buffer *key) {
     }
     const Value *v = n->in[s->arg];
     if (s->a != 0 || s->b != 0 || s->c != 0) buffer_printf(key, " %a %a %a", (double)s->a, (double)s->b, (double)s->c);
-    if (s->d != 0) buffer_printf(key, " %a", (double)s->d);
+    if (s->d != 0 || s->e != 0) buffer_printf(key, " %a %a", (double)s->d, (double)s->e);
     if (v->type != T_F32) buffer_printf(key, " %s", type_name(v->type));
     if (class == ARG_SCALAR) print_scalar(v, key);
     if (class == ARG_CHANNEL) buffer_printf(key, " c%lld", v->data ? 0LL : (long long)v->layout.c);

@@ -206,7 +206,7 @@ typedef struct Step {
   Type type;             /* of acc after it; T_NONE: as before it */
   int arg;               /* index into node->in, -1: none */
   bool swap;
-  float a, b, c, d;      /* parameters: LeakyRelu a=alpha; Clip a=min b=max; HardSigmoid a=alpha b=beta; Requantize a=zero point;
+  float a, b, c, d, e;   /* parameters: LeakyRelu a=alpha; Clip a=min b=max; HardSigmoid a=alpha b=beta; Requantize a=zero point;
                             QLinearAdd, QLinearMul as in ops/quant.c;
                             QuantizeLinear, DequantizeLinear, AddDequantized a=scale b=zero point */
 } Step;

@@ -314,7 +314,7 @@ static int parse_step_arg(Parser *p, const Node *n) {
 
 /* Behind the parenthesis: @k, up to four numbers, or both. */
 static void parse_operands(Parser *p, const Node *n, Step *s) {
-  float *const number[] = {&s->a, &s->b, &s->c, &s->d};
+  float *const number[] = {&s->a, &s->b, &s->c, &s->d, &s->e};
   int count = 0;
   if (accept(p, '@')) s->arg = parse_step_arg(p, n);
   else *number[count++] = (float)parse_number(p).f;

@@ -136,8 +136,8 @@ static void print_attr(Printer *p, const Attr *a) {
 
 /* The argument and the numbers, of which as many are shown as are needed, but two where there is one. */
 static void print_operands(Buffer *out, const Step *s) {
-  const float number[] = {s->a, s->b, s->c, s->d};
-  int n = s->d != 0 ? 4 : s->c != 0 ? 3 : s->a != 0 || s->b != 0 ? 2 : 0;
+  const float number[] = {s->a, s->b, s->c, s->d, s->e};
+  int n = s->e != 0 ? 5 : s->d != 0 ? 4 : s->c != 0 ? 3 : s->a != 0 || s->b != 0 ? 2 : 0;
   if (s->arg < 0 && n == 0) return;
   buffer_printf(out, "(");
   if (s->arg >= 0) buffer_printf(out, n ? "@%d, " : "@%d", s->arg);

@@ -295,10 +295,11 @@ float dequantize(int64_t q, float scale, int64_t zero);
 /* clamp(rne(float(acc) * m)) + zero, clamped to what the type leaves beside the zero point. */
 int64_t requantize(Type t, int32_t acc, float m, int64_t zero);
 /* The sum of two quantised numbers: clamp(rne(fma(a, r[0], fma(b, r[1], r[2])))), where r[0] and r[1] are the scales of a and b
- * divided by the result's, and r[2] is its zero point less those of a and b, scaled likewise. */
+ * divided by the result's, and r[2] is its zero point less those of a and b, scaled likewise. a, b and the result are stored r[4]
+ * larger than they count there: 128 where numbers of s8 are in u8. */
 int64_t qlinear_add(Type t, int64_t a, int64_t b, const float *r);
 /* Their product: clamp(rne(float((a - r[1]) (b - r[2])) r[0] + r[3])), where r[0] is the scale of a times that of b divided by the
- * result's, and the others are the zero points of a, b and the result. */
+ * result's, and the others are the zero points of a, b and the result, which is stored r[4] larger than it counts. */
 int64_t qlinear_mul(Type t, int64_t a, int64_t b, const float *r);
 enum { LOOKUP_SIZE = 256 }; /* elements of the table that a step Lookup has */
 

@@ -337,7 +337,7 @@ void eval_pointwise(Graph *g, const Node *n, const void *const *in, void **out) 
 /* ---- steps ---- */
 
 static int64_t qlinear_value(const Step *s, Type to, Number a, Number b) {
-  const float r[] = {s->a, s->b, s->c, s->d};
+  const float r[] = {s->a, s->b, s->c, s->d, s->e};
   return s->op == OP_QLinearAdd ? qlinear_add(to, a.i, b.i, r) : qlinear_mul(to, a.i, b.i, r);
 }
 

@@ -147,9 +147,12 @@ void compose_qgemm(Graph *g, Node *n) {
 
 /* ==== elementwise ==== */
 
-/* Inputs: a, its scale and zero point, the same of b, scale and zero point of the result. */
+/* Inputs: a, its scale and zero point, the same of b, scale and zero point of the result. The attribute says to the pass quant that
+ * integers of s8 count as they are, not as those of u8 that are stored for them: the fp32 sums notice. */
 static void compose_binary(Graph *g, Node *n, Op op) {
-  finish(g, n, compose_op(g, n, op, tensor_at(g, n, 0), tensor_at(g, n, 3)), 6, n->in[0]->type);
+  Node *part = compose_node(g, n, op, 2, (Value *[]){tensor_at(g, n, 0), tensor_at(g, n, 3)});
+  if (n->in[0]->type == T_I8) attr_set_int(g, part, "signed", 1);
+  finish(g, n, compose_value(g, part), 6, n->in[0]->type);
 }
 
 void compose_qlinear_add(Graph *g, Node *n) { compose_binary(g, n, OP_Add); }

@@ -8,20 +8,20 @@
 
 /* ==== single numbers ==== */
 
-/* A float to the nearest integer of the type, half to even; NaN is the lowest. */
-static int64_t nearest(Type t, float x) {
-  double lo = (double)type_lowest(t), hi = (double)type_highest(t), v = nearbyintf(x);
+/* A float to the nearest integer, half to even, and so many more, within the type; NaN is the lowest. */
+static int64_t nearest_and(Type t, float x, int64_t more) {
+  double lo = (double)(type_lowest(t) - more), hi = (double)(type_highest(t) - more), v = nearbyintf(x);
   if (!(v > lo)) return type_lowest(t);
-  return v >= hi ? type_highest(t) : (int64_t)v;
+  return v >= hi ? type_highest(t) : (int64_t)v + more;
 }
 
 int64_t quantize(Type t, float x, float scale, int64_t zero) {
-  return nearest(t, nearbyintf(x / scale) + (float)zero);
+  return nearest_and(t, nearbyintf(x / scale) + (float)zero, 0);
 }
 
 int64_t quantize_inside(Type t, float x, float scale, int64_t zero) {
   float steps = x / scale;
-  return nearest(t, steps + (float)zero);
+  return nearest_and(t, steps + (float)zero, 0);
 }
 
 float dequantize(int64_t q, float scale, int64_t zero) {
@@ -34,12 +34,13 @@ int64_t requantize(Type t, int32_t acc, float m, int64_t zero) {
 }
 
 int64_t qlinear_add(Type t, int64_t a, int64_t b, const float *r) {
-  return nearest(t, fmaf((float)a, r[0], fmaf((float)b, r[1], r[2])));
+  int64_t more = (int64_t)r[4];
+  return nearest_and(t, fmaf((float)(a - more), r[0], fmaf((float)(b - more), r[1], r[2])), more);
 }
 
 int64_t qlinear_mul(Type t, int64_t a, int64_t b, const float *r) {
   float product = (float)((a - (int64_t)r[1]) * (b - (int64_t)r[2])), scaled = product * r[0];
-  return nearest(t, scaled + r[3]);
+  return nearest_and(t, scaled + r[3], (int64_t)r[4]);
 }
 
 /* ==== QuantizeLinear, DequantizeLinear: input 1 is the scale, input 2 the zero point ====

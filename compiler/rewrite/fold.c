@@ -62,7 +62,7 @@ static Value *resolve(Fold *f, Value *v) {
 static bool steps_equal(const Step *a, const Step *b) {
   return a->op == b->op && a->type == b->type && a->arg == b->arg && a->swap == b->swap &&
          memcmp(&a->a, &b->a, sizeof a->a) == 0 && memcmp(&a->b, &b->b, sizeof a->b) == 0 &&
-         memcmp(&a->c, &b->c, sizeof a->c) == 0 && memcmp(&a->d, &b->d, sizeof a->d) == 0;
+         memcmp(&a->c, &b->c, sizeof a->c) == 0 && memcmp(&a->d, &b->d, sizeof a->d) == 0 && memcmp(&a->e, &b->e, sizeof a->e) == 0;
 }
 
 static bool nodes_equal(const void *a, const void *b) {

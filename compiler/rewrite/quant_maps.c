@@ -56,19 +56,25 @@ static bool join_operands(const QuantSite *s, Step step, const Operand *a, const
   return true;
 }
 
+/* By how much the integers are stored larger than they count. */
+static int64_t stored_more(const QuantSite *s) { return attr_int(s->op, "signed", 0) ? 128 : 0; }
+
 bool quant_add(const QuantSite *s) {
+  int64_t more = stored_more(s);
   Operand a, b;
   if (!read_operands(s, &a, &b)) return false;
-  float ra = a.of.scale / s->out.scale, rb = b.of.scale / s->out.scale, zb = rb * (float)b.of.zero;
-  float k = (float)s->out.zero - fmaf(ra, (float)a.of.zero, zb);
-  return join_operands(s, (Step){.op = OP_QLinearAdd, .a = ra, .b = rb, .c = k}, &a, &b);
+  float ra = a.of.scale / s->out.scale, rb = b.of.scale / s->out.scale, zb = rb * (float)(b.of.zero - more);
+  float k = (float)(s->out.zero - more) - fmaf(ra, (float)(a.of.zero - more), zb);
+  return join_operands(s, (Step){.op = OP_QLinearAdd, .a = ra, .b = rb, .c = k, .e = (float)more}, &a, &b);
 }
 
 bool quant_mul(const QuantSite *s) {
+  int64_t more = stored_more(s);
   Operand a, b;
   if (!read_operands(s, &a, &b)) return false;
   float scale = a.of.scale * b.of.scale, r = scale / s->out.scale;
-  Step step = {.op = OP_QLinearMul, .a = r, .b = (float)a.of.zero, .c = (float)b.of.zero, .d = (float)s->out.zero};
+  Step step = {.op = OP_QLinearMul, .a = r, .b = (float)a.of.zero, .c = (float)b.of.zero,
+               .d = (float)(s->out.zero - more), .e = (float)more};
   return join_operands(s, step, &a, &b);
 }
 

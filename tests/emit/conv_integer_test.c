@@ -82,6 +82,7 @@ static void epilogues(void **state) {
     "| Add(@4) | Requantize(@5, 200) u8 | Clip(100, 220)",
     "| Requantize(@5, -5) i8 | Clip(-20, 127)",
     "| Add(@4) | Requantize(@5, 5) u8 | Clip(5, 255) | QLinearAdd(@6, 0.75, 0.3125, 2.5) u8 | Clip(9, 255)",
+    "| Requantize(@5, 140) u8 | QLinearAdd(@6, 0.75, 0.3125, 2.5, 0, 128) u8 | Clip(9, 255)",
     "| Add(@4) | Cast f32 | Mul(@5) | Relu",
   };
   for (size_t j = 0; j < COUNT(steps); j++) check_epilogue(&cases[j % COUNT(cases)], (int)(50 * j), steps[j]);

@@ -30,6 +30,7 @@ static const char *const chains[] = {
   "Pointwise(%s, i, f) | Cast i32 | Add(@1) | Requantize(@2, 5) u8 | Clip(10, 250)",
   "Pointwise(%s, r) | Cast i32 | Requantize(@1, -3) i8",
   "Pointwise(%s, u, h) | Clip(0, 200) | Cast u8 | QLinearMul(@1, 0.5, 3, 2, 100) | ~QLinearAdd(@2, 1, 2, -4)",
+  "Pointwise(%s, u, h) | Clip(0, 200) | Cast u8 | QLinearAdd(@1, 0.5, 0.25, 3, 0, 128) | ~QLinearMul(@2, 0.5, 3, 2, 10, 128)",
   "Pointwise(%s, u, r) | Cast u8 | ~QLinearMul(@1, -0.5, 7, 1) i8 | Cast f32 | Mul(@2) | Cast i8",
   "Pointwise(%s, m, t, v) | Mul(@1) | Cast i8 | Lookup(@2) u8 | Lookup(@3) i8 | Lookup(@2) u8",
   "Pointwise(%s, r, t, f, u) | Cast i32 | Requantize(@3, 3) u8 | Lookup(@2) | QLinearAdd(@4, 0.5, 0.5, 0) | Cast f32 | Mul(@1)",

@@ -39,11 +39,24 @@ static void requantizing_rounds_before_the_zero_point(void **state) {
 static void sums_have_their_zero_points_inside(void **state) {
   (void)state;
   float ra = 1, rb = 0.5f, k = 10 - fmaf(ra, 90, rb * 92);
-  assert_int_equal(qlinear_add(T_U8, 100, 100, (float[]){ra, rb, k}), 24);
-  assert_int_equal(qlinear_add(T_U8, 255, 255, (float[]){ra, rb, k}), 255);
-  assert_int_equal(qlinear_add(T_U8, 0, 0, (float[]){ra, rb, k}), 0);
-  assert_int_equal(qlinear_add(T_U8, 1, 1, (float[]){0.5f, 1, 0}), 2); /* 1.5 */
-  assert_int_equal(qlinear_add(T_U8, 3, 1, (float[]){0.5f, 1, 0}), 2); /* 2.5 */
+  assert_int_equal(qlinear_add(T_U8, 100, 100, (float[]){ra, rb, k, 0, 0}), 24);
+  assert_int_equal(qlinear_add(T_U8, 255, 255, (float[]){ra, rb, k, 0, 0}), 255);
+  assert_int_equal(qlinear_add(T_U8, 0, 0, (float[]){ra, rb, k, 0, 0}), 0);
+  assert_int_equal(qlinear_add(T_U8, 1, 1, (float[]){0.5f, 1, 0, 0, 0}), 2); /* 1.5 */
+  assert_int_equal(qlinear_add(T_U8, 3, 1, (float[]){0.5f, 1, 0, 0, 0}), 2); /* 2.5 */
+}
+
+/* Numbers of s8 that are stored as u8 count as they are: as those of u8 the sum would be -32, the product 0. */
+static void signed_numbers_count_as_they_are(void **state) {
+  (void)state;
+  float ra = 1.123f / 0.032f, rb = 0.236f / 0.032f, k = 87 - fmaf(ra, 36, rb * -40), r = 0.015f * 0.009f / 0.052f;
+  assert_int_equal(qlinear_add(T_U8, 12 + 128, 58 + 128, (float[]){ra, rb, k, 0, 128}), -33 + 128);
+  assert_int_equal(qlinear_add(T_I8, 12, 58, (float[]){ra, rb, k, 0, 0}), -33);
+  assert_int_equal(qlinear_add(T_U8, 255, 255, (float[]){ra, ra, 0, 0, 128}), 255);
+  assert_int_equal(qlinear_add(T_U8, 0, 0, (float[]){ra, ra, 0, 0, 128}), 0);
+  assert_int_equal(qlinear_mul(T_U8, 98, 33, (float[]){r, 138, 163, -14, 128}), -1 + 128);
+  assert_int_equal(qlinear_mul(T_I8, -30, -95, (float[]){r, 10, 35, -14, 0}), -1);
+  assert_int_equal(qlinear_mul(T_U8, 98, 33, (float[]){NAN, 138, 163, -14, 128}), 0);
 }
 
 /* The output of a graph of one node on u8 inputs given as constants. */
@@ -168,6 +181,7 @@ int main(void) {
     cmocka_unit_test(dequantizing_subtracts_in_32_bits),
     cmocka_unit_test(requantizing_rounds_before_the_zero_point),
     cmocka_unit_test(sums_have_their_zero_points_inside),
+    cmocka_unit_test(signed_numbers_count_as_they_are),
     cmocka_unit_test(integer_convolutions_take_off_the_zero_points),
     cmocka_unit_test(integer_products_take_off_the_zero_points),
     cmocka_unit_test(ranges_hold_zero),

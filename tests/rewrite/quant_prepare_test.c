@@ -229,12 +229,35 @@ static void integer_convolutions(void **state) {
   context_free(cx);
 }
 
+/* In a node QLinearAdd s8 counts as it is, in a graph as the u8 that is stored for it: one sum, two results. */
+static void sums_of_either_kind(void **state) {
+  (void)state;
+  static const struct { const char *text; int64_t want; } kinds[] = {
+    {"y = QuantizedAdd(a, sa, za, b, sb, zb, sy, zy)", -33},
+    {"f = DequantizeLinear(a, sa, za)\ng = DequantizeLinear(b, sb, zb)\nh = Add(f, g)\ny = QuantizeLinear(h, sy, zy)", -32},
+  };
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    Context *cx = context_new();
+    EXPECT_NO_FAIL(cx);
+    Graph *g = shaped(cx, format_text(cx, "graph q\ninput a i8 [1]\ninput b i8 [1]\nconst sa f32 [] = {1.123}\nconst sb f32 [] = {0.236}\n"
+      "const sy f32 [] = {0.032}\nconst za i8 [] = {36}\nconst zb i8 [] = {-40}\nconst zy i8 [] = {87}\n%s\noutput y\n", kinds[i].text));
+    void *out[1];
+    pass_prepare(g);
+    pass_quant(g);
+    verify(g, "quant");
+    assert_int_equal(count_op(g, OP_QuantizeLinear), 0);
+    eval_graph(g, (const void *const[]){(int8_t[]){12}, (int8_t[]){58}}, out);
+    assert_int_equal(get_number(T_I8, out[0], 0).i, kinds[i].want);
+    context_free(cx);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(constants), cmocka_unit_test(blocks), cmocka_unit_test(readers), cmocka_unit_test(dequantized_sinks), cmocka_unit_test(axes_turn),
     cmocka_unit_test(quantize_rises), cmocka_unit_test(joined), cmocka_unit_test(bounds), cmocka_unit_test(pairs),
     cmocka_unit_test(activations_are_unsigned), cmocka_unit_test(zero_points), cmocka_unit_test(weights_are_signed),
-    cmocka_unit_test(constants_of_both_kinds), cmocka_unit_test(integer_convolutions),
+    cmocka_unit_test(constants_of_both_kinds), cmocka_unit_test(sums_of_either_kind), cmocka_unit_test(integer_convolutions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
