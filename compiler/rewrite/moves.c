@@ -136,13 +136,21 @@ static int axes_argument(const Node *n) {
   return n->op == OP_Slice ? 3 : 1;
 }
 
+/* Those of a Pointwise that have the axes of its result: all but a table, which must be the last. */
+static int operands_of_steps(const Node *n) {
+  int count = n->n_in;
+  for (int i = 0; i < n->n_step; i++)
+    if (n->step[i].op == OP_Lookup) count = n->step[i].arg == n->n_in - 1 ? n->n_in - 1 : 0;
+  return count;
+}
+
 /* The number of inputs that are operands with the result's axes; 0: n can't be permuted. */
 static int permutable_operands(const Node *n) {
   Padding p;
   int64_t axis[MAX_RANK];
   int count;
   switch (op_info[n->op].permute) {
-  case PERMUTE_NO: return 0;
+  case PERMUTE_NO: return n->op == OP_Pointwise ? operands_of_steps(n) : 0;
   case PERMUTE_FIRST: return 1;
   case PERMUTE_ALL: return n->n_in;
   case PERMUTE_ARGUMENTS: break;
@@ -287,6 +295,7 @@ static bool only_prepares_input(Value *v) {
     const Node *n = v->def;
     if (!n || n->op == OP_Concat || !permutable_operands(n) || !only_reader(v)) return false;
     if (op_info[n->op].family == FAMILY_BINARY && !n->in[0]->data && !n->in[1]->data) return false;
+    if (op_info[n->op].family == FAMILY_POINTWISE && permutable_operands(n) > 1) return false;
     if (n->in[data_input(n)]->shape.rank != v->shape.rank) return false;
   }
   return true;

@@ -104,6 +104,21 @@ static void channels_last_costs_one_transposition(void **state) {
          "Transpose Conv Add Relu Conv Mul Add Concat GlobalAveragePool Reshape");
 }
 
+/* Sums and tables of quantised numbers are nodes with steps already. */
+static void steps_are_transposed_with_their_arguments(void **state) {
+  (void)state;
+  expect(NHWC_HEAD "t = Transpose(x)" TO_NCHW "c = Conv(t, w)\nd = Conv(t, w) strides=[1,1] pads=[0,0,0,0]\nu = Transpose(c)" TO_NHWC
+         "r = Relu(d)\nv = Transpose(r)" TO_NHWC "p = Pointwise(u, v, b) | Add(@1) | Mul(@2) | Relu\ny = Transpose(p)" TO_NCHW
+         "output y\n", "Transpose Conv Relu Pointwise|Add|Mul|Relu");
+  expect(NHWC_HEAD "const table u8 [256] = random 4 0 255\nt = Transpose(x)" TO_NCHW "c = Conv(t, w)\nq = Cast(c) to=2\nu = Transpose(q)" TO_NHWC
+         "p = Pointwise(u, table) | Lookup(@1)\nf = Cast(p) to=1\ny = Transpose(f)" TO_NCHW "output y\n",
+         "Transpose Conv Cast Pointwise|Lookup Cast");
+  expect(NHWC_HEAD "const z u8 [] = {7}\nt = Transpose(x)" TO_NCHW "c = Conv(t, w)\nq = Cast(c) to=2\nu = Transpose(q)" TO_NHWC
+         "p = Pad(u, pad, z)\nf = Cast(p) to=1\ny = Transpose(f)" TO_NCHW "output y\n", "Transpose Conv Cast Pad Cast");
+  expect(NHWC_HEAD "p = Pointwise(x, full) | Sub(@1)\nt = Transpose(p)" TO_NCHW "y = Conv(t, w)\noutput y\n",
+         "Pointwise|Sub Transpose Conv");
+}
+
 static void a_prepared_image_is_transposed_first(void **state) {
   (void)state;
   expect(NHWC_HEAD "s = Sub(x, b)\nq = Mul(full, s)\nt = Transpose(q)" TO_NCHW "y = Conv(t, w)\noutput y\n",
@@ -201,6 +216,7 @@ int main(void) {
     cmocka_unit_test(padding_into_pools),
     cmocka_unit_test(means_as_pools),
     cmocka_unit_test(channels_last_costs_one_transposition),
+    cmocka_unit_test(steps_are_transposed_with_their_arguments),
     cmocka_unit_test(a_prepared_image_is_transposed_first),
     cmocka_unit_test(transposed_pads_and_slices),
     cmocka_unit_test(transpositions_that_remain),
