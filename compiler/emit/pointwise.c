@@ -50,7 +50,7 @@ static Ref combine(Emit *e, const Node *n, Ref *in) {
   case OP_Pow: return combine_pow(e, n, acc, in[1]);
   case OP_Where: return combine_where(e, in);
   case OP_BatchNormalization: return batch_norm(e, n, in);
-  case OP_QuantizeLinear: return emit_quantize(e, n->out[0]->type, math_cast(e, acc, t, T_F32), in[1], n->n_in > 2 ? in[2] : NULL);
+  case OP_QuantizeLinear: return emit_quantize(e, n->out[0]->type, acc, in[1], n->n_in > 2 ? in[2] : NULL);
   case OP_DequantizeLinear: return emit_dequantize(e, t, acc, in[1], n->n_in > 2 ? in[2] : NULL);
   default: break;
   }

@@ -45,6 +45,11 @@ static void widen_fours(Graph *g, Node *n) {
   use_bytes(g, n, 2);
 }
 
+/* Kernels quantise floats. */
+static void quantize_floats(Graph *g, Node *n) {
+  if (is_quantize(n) && n->in[0]->type == T_I32) node_set_input(g, n, 0, cast_before(g, n->name, n->in[0], T_F32));
+}
+
 /* Input i of n, of which each element is for a block, with one for each element instead. */
 static void spread_input(Graph *g, Node *n, int i) {
   int64_t count = n->in[0]->shape.d[n->p.axis], *index = alloc_n(g->cx, (size_t)count, sizeof *index);
@@ -273,6 +278,7 @@ static void drop_pair(Graph *g, Node *n) {
 void pass_prepare(Graph *g) {
   if (!is_quantized(g)) return;
   walk_over(g, widen_fours);
+  walk_over(g, quantize_floats);
   fold_but_dequantized(g);
   walk_over(g, spread_blocks);
   walk_over(g, clip_before);
