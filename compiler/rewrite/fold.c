@@ -385,6 +385,12 @@ static Value *(*const rules[SAME_COUNT])(Graph *, Node *) = {
 
 /* ---- the walk ---- */
 
+/* Numbers that may become operands of integer kernels. */
+static bool is_dequantized(const Node *n) {
+  Type t = n->op == OP_DequantizeLinear && !n->p.block ? n->in[0]->type : T_NONE;
+  return is_8_bit(t) || t == T_I32;
+}
+
 static void fold_node(Fold *f, Node *n) {
   for (int i = 0; i < n->n_in; i++) {
     Value *v = resolve(f, n->in[i]);
@@ -396,7 +402,7 @@ static void fold_node(Fold *f, Node *n) {
     n->dead = true;
     return;
   }
-  bool kept = f->keep_dequantized && n->op == OP_DequantizeLinear && !n->p.block;
+  bool kept = f->keep_dequantized && is_dequantized(n);
   if (n->n_step == 0 && !kept && can_evaluate(f->g, n)) {
     evaluate(f->g, n);
     n->dead = true;

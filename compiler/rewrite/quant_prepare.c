@@ -1,8 +1,8 @@
 /* quant_prepare.c: quantised graphs in the one form that the pass quant looks for. Exporters put QuantizeLinear and
  * DequantizeLinear (Q and DQ) where their tool happened to cut; values do not change here.
  *
- *   what has parameters for blocks has them for each element, constants of 4 bits have 8
- *   constants are folded, but not DQ of constants: q - DQ stays readable
+ *   constants are folded, but not DQ of constants of 8 and 32 bits: q - DQ stays readable
+ *   what has parameters for blocks has them for each element
  *   x - move - Q                 x - Q - move        of an x that nobody else reads, so that the operator that makes x ends in Q
  *   Concat(a, b) - Q             Concat(Q(a), Q(b))
  *   q - DQ - move                q - move - DQ       a move being one of elements, or a MaxPool, whose order scales keep
@@ -32,7 +32,7 @@ static void walk_over(Graph *g, void (*change)(Graph *g, Node *n)) {
 
 /* ==== forms of Q and DQ ==== */
 
-/* A constant of 4 bits, which has a byte for each number, is one of 8. */
+/* A constant of 4 bits, too large to be folded, is one of 8: it has a byte for each number. */
 static void use_bytes(Graph *g, Node *n, int i) {
   const Value *v = i < n->n_in ? n->in[i] : NULL;
   if (!v || !v->data || (v->type != T_I4 && v->type != T_U4)) return;
@@ -277,9 +277,9 @@ static void drop_pair(Graph *g, Node *n) {
 
 void pass_prepare(Graph *g) {
   if (!is_quantized(g)) return;
+  fold_but_dequantized(g);
   walk_over(g, widen_fours);
   walk_over(g, quantize_floats);
-  fold_but_dequantized(g);
   walk_over(g, spread_blocks);
   walk_over(g, clip_before);
   walk_over(g, sink);

@@ -71,7 +71,7 @@ static void blocks(void **state) {
   leaves("graph q\ninput x f32 [2,3]\nconst w i4 [3,2] = {-8, 7, 1, 2, 3, 4}\nconst s f32 [3,1] = {0.5, 2, 1}\n"
          "f = DequantizeLinear(w, s) axis=1 block_size=2\ny = MatMul(x, f)\noutput y\n", "MatMul");
   leaves("graph q\ninput x f32 [2,3]\nconst w u4 [3,2] = {8, 7, 15, 2, 3, 0}\nconst s f32 [2] = {0.5, 2}\nconst z u4 [2] = {8, 0}\n"
-         "f = DequantizeLinear(w, s, z)\ny = MatMul(x, f)\noutput y\n", "DequantizeLinear MatMul");
+         "f = DequantizeLinear(w, s, z)\ny = MatMul(x, f)\noutput y\n", "MatMul");
   leaves("graph q\ninput x i32 [2,3]\nconst s f32 [] = {0.5}\ny = QuantizeLinear(x, s)\noutput y\n", "Cast QuantizeLinear");
 }
 
