@@ -56,10 +56,10 @@ static int64_t bias_scale(const QuantSums *s, const Node *n, int64_t row, int64_
   return n->p.axis == n->in[0]->shape.rank - 1 ? bias_columns(s) > 1 ? c : 0 : row;
 }
 
-/* Its constants; NULL: it is made otherwise. */
+/* Its constants; NULL: it is made otherwise, or its scales are those of blocks. */
 static const Node *bias_integers(const QuantSums *s) {
   const Node *n = dequantized(bias_of(s));
-  return n && n->in[0]->data && has_known_scale(n) ? n : NULL;
+  return n && n->in[0]->data && has_known_scale(n) && n->in[1]->shape.rank <= 1 ? n : NULL;
 }
 
 static bool bias_is_known(const QuantSums *s) { return bias_integers(s) || f32_data(bias_of(s)); }

@@ -102,6 +102,9 @@ static void biases_of_products(void **state) {
          "f = Gemm(xf, wf, cf)\n" QUANTIZED, "MatMulInteger|Add|Requantize", 1);
   expect(PRODUCT "const c i32 [6] = {100, -200, 30, 0, 5, -600}\nconst sc f32 [6] = {" OTHER_SCALES "}\ncf = DequantizeLinear(c, sc) axis=0\n"
          "f = Gemm(xf, wf, cf)\noutput f\n", "MatMulInteger|Cast|Mul|Add", 0);
+  expect(PRODUCT "const c i8 [4,6] = random 5 -99 99\nconst sc f32 [4,3] = random 6 0.01 0.1\n"
+         "cf = DequantizeLinear(c, sc) block_size=2 axis=1\nf = Gemm(xf, wf, cf)\n" QUANTIZED,
+         "MatMulInteger|Cast|Mul|Add QuantizeLinear", 1);
   expect(PRODUCT "input r u8 [4,6]\nc = DequantizeLinear(r, s1)\nf = Gemm(xf, wf, c)\n" QUANTIZED,
          "DequantizeLinear MatMulInteger|Cast|Mul|Add QuantizeLinear", 1);
   expect(PRODUCT "const c f32 [6] = {1e9, 0, 0, 0, 0, 0}\nf = Gemm(xf, wf, c)\n" QUANTIZED, "MatMulInteger|Cast|Mul|Add QuantizeLinear", 1);
