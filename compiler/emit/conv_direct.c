@@ -553,7 +553,7 @@ void emit_direct(Emit *e, Node *n) {
             .images = y->d[0], .rows = y->d[2], .cols = y->d[3], .taps = (int64_t)n->win.kh * n->win.kw};
   c.out_blocks = (c.plan->ocg + e->lanes - 1) / e->lanes;
   c.groups_of_blocks = (c.out_blocks + c.plan->nb - 1) / c.plan->nb;
-  c.dot = n->op == OP_ConvInteger ? dot_of(e->t, false) : DOT_NONE;
+  c.dot = n->op == OP_ConvInteger ? dot_of(e->t, c.plan->small) : DOT_NONE;
   c.weight_size = c.dot ? 4 : (int)type_size(n->plan->weights);
   c.starts = c.dot ? integer_starts_bytes(e->t, n, c.plan) : 0;
   c.panel = full_width(&c) * c.plan->icg * c.taps;

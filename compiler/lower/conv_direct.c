@@ -78,6 +78,7 @@ static void add_plan(const ConvLayer *l, const DirectTile *k, Plans *list) {
   DirectPlan *p = &plan->direct;
   p->order = k->order;
   p->nb = panel_blocks(l, k);
+  p->small = l->n->op == OP_ConvInteger && integer_is_small(l->t, l->n);
   p->ones = l->n->op == OP_ConvInteger && integer_has_zeros(l->n);
   p->uw = p->ones ? (k->regs - 1) / (p->nb + 1) - 1 : k->uw;
   p->groups = l->groups;

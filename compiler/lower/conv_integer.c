@@ -9,6 +9,7 @@
  * the sum of the inputs. */
 #include "lower.h"
 
+#include "resnetcc_rt.h"
 #include <math.h>
 
 static const Value *zero_point(const Node *n, int i) { return n->n_in > i ? n->in[i] : NULL; }
@@ -76,6 +77,23 @@ void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to
   const int8_t *w = n->in[1]->data;
   int64_t taps = s->d[2] * s->d[3];
   for (int64_t i = 4 * c; i < 4 * c + 4 && i < s->d[1]; i++) to[i - 4 * c] = w[(oc * s->d[1] + i) * taps + k];
+}
+
+static int absolute(int x) { return x < 0 ? -x : x; }
+
+/* Of 255 times both weights. */
+bool integer_is_small(const Target *t, const Node *n) {
+  if (t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI)) return false;
+  const Shape *s = &n->in[1]->shape;
+  const int8_t *w = n->in[1]->data;
+  int64_t taps = s->d[2] * s->d[3];
+  for (int64_t o = 0; o < s->d[0]; o++)
+    for (int64_t c = 0; c + 1 < s->d[1]; c += 2)
+      for (int64_t k = 0; k < taps; k++) {
+        const int8_t *pair = w + (o * s->d[1] + c) * taps + k;
+        if (absolute(pair[0]) + absolute(pair[taps]) > 128) return false;
+      }
+  return true;
 }
 
 void integer_ones(const Node *n, int64_t c, int8_t *to) {

@@ -97,7 +97,8 @@ typedef struct DirectPlan {
   bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
   bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */
   bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
-  bool bounded, whole; /* requantizes_bounded; packed weights fill up whole channel blocks and vectors: AMX */
+  bool bounded, small; /* requantizes_bounded; integer_is_small */
+  bool whole;          /* packed weights fill up whole channel blocks and vectors: AMX */
   bool ones;           /* behind the weights, see conv_integer.c: panels are as many vectors as they have blocks and one */
 } DirectPlan;
 
@@ -289,6 +290,8 @@ const Value *integer_bias(const Node *n); /* of the first step, which is done by
 bool integer_alike(const Node *a, const Node *b); /* do equal weights start from the same? */
 bool integer_has_zeros(const Node *n); /* of the weights */
 int64_t integer_weight_zero(const Node *n, int64_t oc);
+/* Without an instruction for four products, do those of two channels beside each other, added, fit 16 bits? */
+bool integer_is_small(const Target *t, const Node *n);
 int64_t integer_starts_bytes(const Target *t, const Node *n, const DirectPlan *p);
 void integer_starts(const Target *t, const Node *n, uint32_t *start); /* zeroed; with ones, the zero points behind */
 void integer_ones(const Node *n, int64_t c, int8_t *to);

@@ -107,6 +107,17 @@ static void zero_points_of_weights(void **state) {
   }
 }
 
+/* Two products of weights up to 64 fit 16 bits, of 64 and 65 they don't. */
+static void small_weights(void **state) {
+  (void)state;
+  for (int highest = 64; highest <= 65; highest++) {
+    char text[SIZE];
+    snprintf(text, SIZE, "graph c\ninput x u8 [1,70,6,9]\nconst w i8 [40,70,1,3] = splat %d\nconst z u8 [] = {7}\nconst v i8 [] = {3}\n"
+             "a = ConvInteger(x, w, z) pads=[0,1,0,1]\nb = ConvInteger(x, w, z, v)\noutput a\noutput b\n", highest);
+    check_integers(text, 250, 256);
+  }
+}
+
 /* A factor so large that what it scales is no integer of 32 bits. */
 static void large_factors(void **state) {
   (void)state;
@@ -122,6 +133,7 @@ int main(void) {
     cmocka_unit_test(groups),
     cmocka_unit_test(epilogues),
     cmocka_unit_test(zero_points_of_weights),
+    cmocka_unit_test(small_weights),
     cmocka_unit_test(large_factors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
