@@ -7,6 +7,8 @@
  *     4: run   0               1
  *     5: run   2               3               tile 0 += tile 4 x tile 6
  *
+ * Where weights have zero points tile 7 holds ones, and tiles 1 and 3 become the sums of the inputs, in all columns.
+ *
  * Tasks share out the rows of all panels, as for OC_ROW_TILE. A row whose runs have two lengths is done in two passes. */
 #include "emit.h"
 
@@ -28,7 +30,7 @@ typedef struct Amx {
 
 /* What is done at a time. */
 typedef struct Group {
-  int runs, nb;
+  int runs, nb;            /* nb: tiles of weights, and of ones */
   int lines;               /* to fetch for each block and tap */
   Ref image[RUNS], row[RUNS], x[RUNS], in[RUNS];
   Ref vector, weights, start, prefetch;
@@ -62,6 +64,14 @@ static void configure(const Amx *a) {
 
 /* ==== sums ==== */
 
+/* All rows of a tile of sums start from the same. */
+static void start_tile(const Amx *a, const Group *g, int tile, int b) {
+  Emit *e = a->e;
+  Ref number = tile_number(e, tile);
+  if (b == g->nb - a->plan->ones) intrinsic(e, "llvm.x86.tilezero", 0, NULL, 1, &number);
+  else load_tile(e, tile, gep_const(e, g->start, b * e->vec_bytes), 0);
+}
+
 /* carry: pointers to the weights and to what is to be fetched. */
 static void add_products(const Amx *a, const Group *g, const Ref *x, Ref *carry) {
   Emit *e = a->e;
@@ -80,7 +90,7 @@ static void sum_runs(const Amx *a, const Group *g) {
   Ref carry[] = {g->weights, g->prefetch}, x[RUNS];
   Loop block, kh, kw;
   for (int j = 0; j < g->runs; j++)
-    for (int b = 0; b < g->nb; b++) load_tile(e, j * 2 + b, gep_const(e, g->start, b * e->vec_bytes), 0);
+    for (int b = 0; b < g->nb; b++) start_tile(a, g, j * 2 + b, b);
   loop_begin(e, &block, const_i64(e, 0), const_i64(e, a->blocks), 1, 2, carry);
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, a->win->kh), 1, 2, carry);
   loop_begin(e, &kw, const_i64(e, 0), const_i64(e, a->win->kw), 1, 2, carry);
@@ -100,18 +110,19 @@ static void sum_runs(const Amx *a, const Group *g) {
 
 static void finish_run(const Amx *a, const Group *g, int j) {
   Emit *e = a->e;
-  Ref acc[MAX_TILE], arg[MAX_STEPS];
+  Ref acc[2 * MAX_TILE], arg[MAX_STEPS];
   int64_t at[MAX_TILE];
-  int dy[MAX_TILE] = {0}, dx[MAX_TILE], uw = (int)a->length;
+  int dy[MAX_TILE] = {0}, dx[MAX_TILE], uw = (int)a->length, nb = g->nb - a->plan->ones;
   for (int u = 0; u < uw; u++) {
     at[u] = place_offset(a->out, 0, 0, u);
     dx[u] = u;
     for (int b = 0; b < g->nb; b++)
       acc[b * uw + u] = load(e, vec_of(e->i32, e->lanes), scratch_ptr(e), (j * 2 + b) * TILE_BYTES + u * TILE_ROW, e->vec_bytes);
   }
+  if (a->plan->ones) take_off_zeros(e, gep_const(e, g->start, a->starts / 2), uw, nb, acc);
   step_pointers(e, a->n, g->image[j], g->vector, g->row[j], g->x[j], arg);
   Ref out = place_vector(e, value_ptr(e, a->out), a->out, g->image[j], g->vector, g->row[j], g->x[j]);
-  store_results(e, a->n, &(ResultTile){uw, g->nb, integer_bias(a->n) != NULL, a->plan->bounded, at, dy, dx}, acc, arg, out);
+  store_results(e, a->n, &(ResultTile){uw, nb, integer_bias(a->n) != NULL, a->plan->bounded, at, dy, dx}, acc, arg, out);
 }
 
 /* ==== loops ==== */
@@ -166,11 +177,11 @@ static void do_pass(const Amx *a) {
   panel_share_begin(e, &share, a->images * a->rows, row_blocks(a), a->panels);
   int64_t whole = a->vectors / a->plan->nb;
   if (whole == a->panels) {
-    do_panel(a, &share, a->plan->nb);
+    do_panel(a, &share, a->plan->nb + a->plan->ones);
   } else {
     If full, narrow;
     if_begin(e, &full, LLVMBuildICmp(e->b, LLVMIntSLT, share.panel, const_i64(e, whole), ""));
-    do_panel(a, &share, a->plan->nb);
+    do_panel(a, &share, a->plan->nb + a->plan->ones);
     if_end(e, &full);
     if_begin(e, &narrow, LLVMBuildICmp(e->b, LLVMIntEQ, share.panel, const_i64(e, whole), ""));
     do_panel(a, &share, 1);
@@ -184,7 +195,7 @@ void emit_amx(Emit *e, Node *n) {
   Amx a = {.e = e, .n = n, .plan = &n->plan->direct, .win = &n->win, .in = n->in[0], .out = n->out[0], .images = y->d[0], .rows = y->d[2],
            .blocks = n->plan->direct.icg / e->lanes, .taps = (int64_t)n->win.kh * n->win.kw};
   a.starts = integer_starts_bytes(e->t, n, a.plan);
-  a.step = a.plan->nb * TILE_BYTES;
+  a.step = (a.plan->nb + a.plan->ones) * TILE_BYTES;
   a.vectors = size_ceiling(a.plan->ocg, e->lanes);
   a.panels = size_ceiling(a.vectors, a.plan->nb);
   emit_halo(e, n->out[0]);

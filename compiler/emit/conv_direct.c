@@ -161,18 +161,6 @@ static void init_sums(const Conv *c, const Kernel *t, Ref *acc) {
   }
 }
 
-/* Of nb vectors of results: each channel's zero point times the sum of the inputs. */
-static void take_off_zeros(const Conv *c, const Kernel *t, Ref *acc, int nb) {
-  Emit *e = c->e;
-  for (int b = 0; b < nb; b++) {
-    Ref zero = load(e, vec_of(e->i32, e->lanes), LLVMGetParam(e->fn, ARG_BIAS), c->starts / 2 + b * e->vec_bytes, e->vec_bytes);
-    for (int u = 0; u < t->tile.uw; u++) {
-      Ref *sum = &acc[b * t->tile.uw + u];
-      *sum = LLVMBuildSub(e->b, *sum, LLVMBuildMul(e->b, zero, acc[nb * t->tile.uw + u], ""), "");
-    }
-  }
-}
-
 static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
   Emit *e = c->e;
   int uw = t->tile.uw, nb = t->tile.nb;
@@ -182,7 +170,7 @@ static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
   }
   Ref arg[MAX_STEPS];
   for (int i = 0; i < c->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
-  if (c->plan->ones) take_off_zeros(c, t, acc, --nb);
+  if (c->plan->ones) take_off_zeros(e, gep_const(e, LLVMGetParam(e->fn, ARG_BIAS), c->starts / 2), uw, --nb, acc);
   int first = c->dot && integer_bias(c->n); /* sums start from it */
   store_results(e, c->n, &(ResultTile){uw, nb, first, c->plan->bounded, t->out, t->dy, t->dx}, acc, arg, LLVMGetParam(e->fn, ARG_OUT));
 }

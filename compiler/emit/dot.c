@@ -82,3 +82,10 @@ Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum) {
   Ref odd = add_pairs(e, x.part[1], w.part[1], lanes);
   return settled(e, LLVMBuildAdd(e->b, sum, LLVMBuildAdd(e->b, even, odd, ""), ""));
 }
+
+void take_off_zeros(Emit *e, Ref zeros, int uw, int nb, Ref *acc) {
+  for (int b = 0; b < nb; b++) {
+    Ref zero = load(e, vec_of(e->i32, e->lanes), zeros, b * e->vec_bytes, e->vec_bytes);
+    for (int u = 0; u < uw; u++) acc[b * uw + u] = LLVMBuildSub(e->b, acc[b * uw + u], LLVMBuildMul(e->b, zero, acc[nb * uw + u], ""), "");
+  }
+}

@@ -334,6 +334,8 @@ Dot dot_of(const Target *t, bool small);
 Factor dot_factor(Emit *e, Dot d, Ref fours, bool is_signed); /* fours: vector of i32, of four bytes each */
 Factor dot_weights(Emit *e, Dot d, Ref p, int64_t at); /* a vector's, as centred_put leaves them */
 Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum);
+/* Of sums acc[b*uw + u] the zero points of nb vectors of channels times the sums of the inputs, which are behind them. */
+void take_off_zeros(Emit *e, Ref zeros, int uw, int nb, Ref *acc);
 
 /* ==== tile.c: the register tile that all matrix-like kernels share ==== */
 enum { MAX_TILE = 32, MAX_ACC = 32 };

@@ -14,11 +14,12 @@ static int block_rows(const ConvLayer *l) {
 
 void plans_amx(const Build *b, const Node *n, Plans *list) {
   const ConvLayer l = conv_layer(b->target, n);
-  if (!integer_fits(&l) || integer_has_zeros(n) || l.groups > 1 || l.t->lanes != 16 || l.cols < FEWEST_PIXELS) return;
+  if (!integer_fits(&l) || l.groups > 1 || l.t->lanes != 16 || l.cols < FEWEST_PIXELS) return;
   DirectPlan *p = &plans_add(list)->direct;
   p->order = OC_ROW_TILE;
   p->uw = MOST_PIXELS;
-  p->nb = (int)size_min(l.out_blocks, 2);
+  p->ones = integer_has_zeros(n); /* in place of a second vector of weights */
+  p->nb = p->ones ? 1 : (int)size_min(l.out_blocks, 2);
   p->block_rows = block_rows(&l);
   p->groups = 1;
   p->icg = (int)size_round_up(l.icg, l.t->lanes);
@@ -33,7 +34,7 @@ enum { PRODUCTS = 64, RESULT = 3, RUNS = 250 };
 
 double cost_amx(const ConvCost *c, const Plan *plan) {
   const ConvLayer *l = &c->l;
-  double runs = (double)(l->images * l->rows * size_ceiling(l->cols, plan->direct.uw)), panels = (double)size_ceiling(l->out_blocks, 2);
+  double runs = (double)(l->images * l->rows * size_ceiling(l->cols, plan->direct.uw)), panels = (double)size_ceiling(l->out_blocks, plan->direct.nb);
   double results = (double)(l->images * l->rows * l->cols * l->out_blocks) * RESULT;
   double work = runs / 2 * panels * ((double)(l->in_blocks * l->taps) * PRODUCTS + RUNS) + results;
   return overlap(work, c->weight_bytes / c->r->fetched) + c->input_bytes / c->r->met;

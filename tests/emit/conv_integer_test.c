@@ -2,6 +2,8 @@
  * epilogues; for all instructions that multiply 8-bit integers. */
 #include "harness.h"
 
+#include "resnetcc_rt.h"
+
 #include <stdio.h>
 
 enum { SIZE = 4096 };
@@ -125,6 +127,38 @@ static void large_factors(void **state) {
                  "y = ConvInteger(x, w, _, _, m) | Requantize(@4, 100) u8\noutput y\n", 0, 256);
 }
 
+/* The algorithm of the graph's convolution, and the features that a model of it needs. */
+static const char *algorithm_for(Context *cx, const char *cpu, const char *text, uint64_t *needed) {
+  Options *options = alloc(cx, sizeof *options);
+  *options = (Options){.name = "c", .cpu = cpu, .triple = "x86_64-linux-gnu", .max_memory = 1 << 30};
+  Graph *g = text_parse(cx, options, text);
+  front_run(g, NULL, NULL);
+  Build *b = build_new(g, options, target_new(cx, options));
+  build_run(b, NULL, NULL);
+  *needed = needed_features(b);
+  for (int i = 0; i < b->graph->n_node; i++)
+    if (is_packed(b->graph->node[i])) return b->graph->node[i]->plan->how->name;
+  return NULL;
+}
+
+/* AMX where the CPU has it, which only models that use it ask for. */
+static void algorithms_of_cpus(void **state) {
+  (void)state;
+  static const char integer[] = "graph c\ninput x u8 [1,64,14,14]\nconst w i8 [64,64,3,3] = random 1 -128 128\ny = ConvInteger(x, w) pads=[1,1,1,1]\noutput y\n";
+  static const char real[] = "graph c\ninput x f32 [1,64,14,14]\nconst w f32 [64,64,1,1] = random 1 -1 1\ny = Conv(x, w)\noutput y\n";
+  static const struct { const char *cpu, *text, *name; bool asks; } cases[] = {
+    {"sapphirerapids", integer, "amx", true}, {"icelake-server", integer, "direct", false}, {"sapphirerapids", real, "direct", false},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    Context *cx = context_new();
+    EXPECT_NO_FAIL(cx);
+    uint64_t needed;
+    assert_string_equal(algorithm_for(cx, cases[i].cpu, cases[i].text, &needed), cases[i].name);
+    assert_int_equal((needed & RCC_CPU_AMX_TILE) != 0, cases[i].asks);
+    context_free(cx);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(pointwise),
@@ -135,6 +169,7 @@ int main(void) {
     cmocka_unit_test(zero_points_of_weights),
     cmocka_unit_test(small_weights),
     cmocka_unit_test(large_factors),
+    cmocka_unit_test(algorithms_of_cpus),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
