@@ -111,18 +111,14 @@ static void sum_runs(const Amx *a, const Group *g) {
 static void finish_run(const Amx *a, const Group *g, int j) {
   Emit *e = a->e;
   Ref acc[2 * MAX_TILE], arg[MAX_STEPS];
-  int64_t at[MAX_TILE];
-  int dy[MAX_TILE] = {0}, dx[MAX_TILE], uw = (int)a->length, nb = g->nb - a->plan->ones;
-  for (int u = 0; u < uw; u++) {
-    at[u] = place_offset(a->out, 0, 0, u);
-    dx[u] = u;
+  int uw = (int)a->length, nb = g->nb - a->plan->ones;
+  for (int u = 0; u < uw; u++)
     for (int b = 0; b < g->nb; b++)
       acc[b * uw + u] = load(e, vec_of(e->i32, e->lanes), scratch_ptr(e), (j * 2 + b) * TILE_BYTES + u * TILE_ROW, e->vec_bytes);
-  }
   if (a->plan->ones) take_off_zeros(e, gep_const(e, g->start, a->starts / 2), uw, nb, acc);
   step_pointers(e, a->n, g->image[j], g->vector, g->row[j], g->x[j], arg);
   Ref out = place_vector(e, value_ptr(e, a->out), a->out, g->image[j], g->vector, g->row[j], g->x[j]);
-  store_results(e, a->n, &(ResultTile){uw, nb, integer_bias(a->n) != NULL, a->plan->bounded, at, dy, dx}, acc, arg, out);
+  store_sums(e, a->n, uw, nb, a->plan->bounded, acc, arg, out);
 }
 
 /* ==== loops ==== */

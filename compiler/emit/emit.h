@@ -268,8 +268,7 @@ typedef struct Loop {
   LLVMBasicBlockRef before, body, exit;
   int64_t step;
   int n;
-  Ref *acc;
-  Ref phi[64], init[64];
+  Ref *acc, phi[64], init[64];
   bool guarded, once;
 } Loop;
 void loop_begin(Emit *e, Loop *l, Ref lo, Ref hi, int64_t step, int n, Ref *acc);
@@ -279,8 +278,7 @@ void loop_end(Emit *e, Loop *l);
 typedef struct If { LLVMBasicBlockRef join; } If;
 void if_begin(Emit *e, If *s, Ref cond);
 void if_end(Emit *e, If *s);
-/* do { ... } while (again); acc as for loops. */
-enum { MAX_REPEATED = 4 };
+enum { MAX_REPEATED = 4 }; /* do { ... } while (again); acc as for loops. */
 typedef struct Repeat { LLVMBasicBlockRef body, exit; int n; Ref *acc, phi[MAX_REPEATED]; } Repeat;
 void repeat_begin(Emit *e, Repeat *r, int n, Ref *acc);
 void repeat_end(Emit *e, Repeat *r, Ref again);
@@ -334,13 +332,12 @@ Dot dot_of(const Target *t, bool small);
 Factor dot_factor(Emit *e, Dot d, Ref fours, bool is_signed); /* fours: vector of i32, of four bytes each */
 Factor dot_weights(Emit *e, Dot d, Ref p, int64_t at); /* a vector's, as centred_put leaves them */
 Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum);
-/* Of sums acc[b*uw + u] the zero points of nb vectors of channels times the sums of the inputs, which are behind them. */
+/* Of sums acc[b*uw + u] the zero points of nb vectors times the sums of the inputs, which are behind them. */
 void take_off_zeros(Emit *e, Ref zeros, int uw, int nb, Ref *acc);
 
 /* ==== tile.c: the register tile that all matrix-like kernels share ==== */
 enum { MAX_TILE = 32, MAX_ACC = 32 };
-/* n vectors of a minus those of b, to be computed beside something else. */
-typedef struct Differences { int n; Ref a, b, to; } Differences;
+typedef struct Differences { int n; Ref a, b, to; } Differences; /* n vectors of a minus those of b, computed beside something else */
 /* `uw` rows (pixels) by `nb` vectors of columns (blocks of output channels). */
 typedef struct Tile {
   int uw, nb;
@@ -456,10 +453,9 @@ typedef struct AxisLines {
   Emit *e;
   Node *n;
   AxisLine line;
-  bool reduces;                 /* the result has an element for each line; else it is like the input */
   int n_kept;
-  LineGroup kept[MAX_RANK];     /* but not the innermost of all: `inner` */
-  LineGroup more[MAX_RANK];
+  bool reduces;                 /* the result has an element for each line; else it is like the input */
+  LineGroup kept[MAX_RANK], more[MAX_RANK]; /* but not the innermost of all: `inner` */
   int64_t outer, inner, count;  /* lines: outer * inner; elements of a line with its groups */
 } AxisLines;
 

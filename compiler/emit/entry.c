@@ -559,7 +559,7 @@ static void build_table(Entry *y) {
   const Graph *g = e->g;
   bool apart = weights_are_input(e->build);
   int flags = (g->symbolic ? RCC_SYMBOLIC_BATCH : 0) | (apart ? RCC_WEIGHTS_INPUT : 0);
-  const char *target = format_text(g->cx, "%s %s", e->t->cpu, e->t->features);
+  const char *target = format_text(g->cx, "%s %s", e->t->cpu, feature_string(g->cx, needed_features(e->build)));
   Ref fields[] = {
     const_i32(e, RCC_ABI), const_i32(e, flags), text_global(e, g->name), text_global(e, target),
     const_i32(e, input_count(e)), const_i32(e, g->n_output),

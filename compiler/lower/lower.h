@@ -25,6 +25,8 @@ Target *target_new(Context *cx, const Options *opt);
 const char *cpu_name(int i);
 const char *target_system(int i);
 
+char *feature_string(Context *cx, uint64_t bits); /* +name or -name for each */
+
 /* host.c: this machine, as LLVM sees it. */
 const char *llvm_version(void);
 char *host_triple(Context *cx);

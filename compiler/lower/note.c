@@ -117,7 +117,7 @@ void note_print(const Build *b, Buffer *out) {
   add_name(out, b->target->triple);
   buffer_printf(out, ", \"cpu\": ");
   add_text(out, b->target->cpu);
-  add_features(out, b->target->features);
+  add_features(out, feature_string(b->graph->cx, needed_features(b)));
   add_options(out, b);
   buffer_printf(out, ", \"workspace\": %" PRId64 ", \"weights\": %" PRId64, workspace_bytes(b), b->weights_size);
   if (weights_are_input(b)) add_hash(out, "weights_sha256", b->weights_head + WEIGHTS_ID);

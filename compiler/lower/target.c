@@ -155,7 +155,7 @@ static uint64_t change_features(Context *cx, uint64_t bits, const char *list, bo
 static const char unchecked[] = ",-fma4,-sse4a,-tbm,-xop";
 
 /* Every feature by name, on or off, so that LLVM and the run-time check agree to the bit. */
-static char *feature_string(Context *cx, uint64_t bits) {
+char *feature_string(Context *cx, uint64_t bits) {
   char *s = alloc(cx, COUNT(features) * 24 + sizeof unchecked), *p = s;
   for (size_t i = 0; i < COUNT(features); i++) {
     p += sprintf(p, "%s%c%s", i ? "," : "", bits & features[i].bit ? '+' : '-', features[i].name);

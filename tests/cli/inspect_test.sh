@@ -49,7 +49,7 @@ holds "$work.err" "No space left on device"
 succeeds "$tiny" --name net -mcpu=sapphirerapids --winograd=off --input=mean=0.5,std=2 --output=softmax -o net.o
 hash=$(sha256sum <"$tiny" | cut -d' ' -f1)
 succeeds inspect net.o
-for text in '^name  *net$' "^resnetcc  *$RESNETCC_VERSION$" "^sha256  *$hash$" '^cpu  *sapphirerapids$' '"amx-tile"' 'winograd=off' 'mean=0.5,std=2' 'output=softmax' \
+for text in '^name  *net$' "^resnetcc  *$RESNETCC_VERSION$" "^sha256  *$hash$" '^cpu  *sapphirerapids$' '"avx512fp16"' 'winograd=off' 'mean=0.5,std=2' 'output=softmax' \
     '"name": "image", "type": "f32", "shape": \["N", 3, 8, 8\]'; do
   grep -q "$text" "$work.out" || failed "no $text in the note: $(cat "$work.out")"
 done
