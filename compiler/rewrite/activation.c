@@ -349,14 +349,14 @@ static bool match_bound(Graph *g, Node *n) {
 /* ---- divisors ---- */
 
 /* A factor is exact where the divisor is a power of two; else it may change the last place. */
-static bool divisor_to_factor(Graph *g, Node *n) {
+static bool divisor_as_factor(Graph *g, Node *n, bool exact) {
   const float *d = n->op == OP_Div && !n->in[0]->data ? f32_data(n->in[1]) : NULL;
   int64_t count = d ? shape_count(&n->in[1]->shape) : 0;
   int exponent;
   if (!d) return false;
   for (int64_t i = 0; i < count; i++) {
     if (!isnormal(d[i]) || !isnormal(1 / d[i]) ||
-        (!assumes_finite(g) && fabsf(frexpf(d[i], &exponent)) != 0.5f)) return false;
+        (exact && fabsf(frexpf(d[i], &exponent)) != 0.5f)) return false;
   }
   Value *factor = value_const_f32(g, format_text(g->cx, "%s.inverse", n->in[1]->name), n->in[1]->shape);
   for (int64_t i = 0; i < count; i++) f32_of(factor)[i] = 1 / d[i];
@@ -364,6 +364,9 @@ static bool divisor_to_factor(Graph *g, Node *n) {
   node_set_input(g, n, 1, factor);
   return true;
 }
+
+static bool divisor_to_factor(Graph *g, Node *n) { return divisor_as_factor(g, n, !assumes_finite(g)); }
+static bool divisor_to_exact_factor(Graph *g, Node *n) { return divisor_as_factor(g, n, true); }
 
 /* ---- the pass ---- */
 
@@ -396,6 +399,7 @@ static bool walk(Graph *g, bool (*rewrite)(Graph *g, Node *n)) {
 
 /* Divisors last: they are as the model has them while numbers are compared. */
 void pass_activations(Graph *g) {
-  bool matched = walk(g, match), inverted = walk(g, divisor_to_factor);
+  bool matched = walk(g, match);
+  bool inverted = walk(g, graph_is_quantized(g) ? divisor_to_exact_factor : divisor_to_factor);
   if (matched || inverted) pass_fold(g);
 }

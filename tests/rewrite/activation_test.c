@@ -85,6 +85,7 @@ static void divisors(void **state) {
   expect("const z f32 [4] = {1, 0, 2, 3}\na = Div(x, z)\ny = Relu(a)", "Div Relu");
   expect_ops(&strict_options, activations, HEAD "y = Div(x, six)\noutput y\n", "Div");
   expect_ops(&strict_options, activations, HEAD "y = Div(x, two)\noutput y\n", "Mul");
+  expect("a = Div(x, six)\nq = QuantizeLinear(a, two)\ny = DequantizeLinear(q, two)", "Div QuantizeLinear DequantizeLinear");
 }
 
 static void with_strict_nothing_infinite_goes(void **state) {
