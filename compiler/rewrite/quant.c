@@ -101,6 +101,7 @@ static void rewrite_values(Graph *g) {
 void pass_quant(Graph *g) {
   rewrite_sites(g);
   rewrite_values(g);
+  remove_dead(g);
   list_floats(g);
   quant_dynamic(g);
 }

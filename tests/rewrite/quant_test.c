@@ -197,6 +197,7 @@ static void what_stays_in_fp32(void **state) {
   expect_floats(CONV "f = MaxPool(xf) kernel_shape=[2,2]\noutput f\n", "MaxPool: the result is an output\n");
   expect_floats(CONV "f = Sigmoid(xf)\ny = QuantizeLinear(f, sy, zy)\noutput y\nh = Add(f, xf)\noutput h\n",
                 "Sigmoid: the result is not quantised\nAdd: the first input is not quantised\n");
+  expect_floats(CONV "f = Relu(xf)\ny = QuantizeLinear(f, sy, zy)\nz = QuantizeLinear(f, sr, zr)\noutput y\noutput z\n", "");
   expect_floats("graph f\ninput x f32 [2,5,4,3]\ny = Relu(x)\noutput y\n", "");
 }
 
