@@ -3,7 +3,8 @@
  *
  *   constants are folded, but not DQ of constants of 8 and 32 bits: q - DQ stays readable
  *   what has parameters for blocks has them for each element
- *   x - move - Q                 x - Q - move        of an x that nobody else reads, so that the operator that makes x ends in Q
+ *   x - move - Q                 x - Q - move        of an x that nobody else reads, so that the operator that makes x ends in Q,
+ *                                                    or of which a Slice skips pixels
  *   Concat(a, b) - Q             Concat(Q(a), Q(b))
  *   q - DQ - move                q - move - DQ       a move being one of elements, or a MaxPool, whose order scales keep
  *   x - Q - Clip                 x - Clip - Q        bounds of integers as the numbers that they stand for
@@ -200,12 +201,21 @@ static bool rises_over_fill(Graph *g, Node *n, Type t, const Uniform *u) {
   return true;
 }
 
-/* q, of one scale, stands before the move of a value that nobody else reads. */
+/* Does n take some of the pixels of images? To quantise all of them costs less than a dense tensor, of which a Slice is. */
+static bool subsamples(const Node *n) {
+  enum { MOST_SKIPPED = 4 };
+  const int64_t *x = n->in[0]->shape.d, *y = n->out[0]->shape.d;
+  if (n->op != OP_Slice || n->in[0]->shape.rank != 4 || x[0] != y[0] || x[1] != y[1]) return false;
+  return x[2] <= size_mul(y[2], MOST_SKIPPED) && x[3] <= size_mul(y[3], MOST_SKIPPED);
+}
+
+/* q, of one scale, stands before the move of a value that nobody else reads, or whose pixels are skipped. */
 static bool rises(Graph *g, Node *q, const Uniform *u) {
   Node *n = q->in[0]->def;
   Value *x = n && n->n_in ? n->in[0] : NULL;
   Type t = q->out[0]->type;
-  if (!x || !x->def || only_reader(n->out[0]) != q || only_reader(x) != n || !takes_type(n, t)) return false;
+  if (!x || !x->def || only_reader(n->out[0]) != q || !takes_type(n, t)) return false;
+  if (only_reader(x) != n && !subsamples(n)) return false;
   bool fills = n->op == OP_Pad && n->p.mode == PAD_CONSTANT;
   if (!(fills ? rises_over_fill(g, n, t, u) : picks(n))) return false;
   change_places(g, n, 0, q);

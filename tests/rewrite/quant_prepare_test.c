@@ -122,6 +122,18 @@ static void quantize_rises(void **state) {
          "output y\noutput a\n", "DequantizeLinear Sigmoid MaxPool QuantizeLinear");
 }
 
+/* Before a Slice that skips pixels a value of several readers is quantised as a whole. */
+static void quantize_rises_over_skipped_pixels(void **state) {
+  (void)state;
+  static const char head[] = INPUT "const o i64 [1] = {0}\nconst e i64 [1] = {9}\nconst a i64 [1] = {%d}\nconst t i64 [1] = {2}\n"
+    "f = DequantizeLinear(x, s2, z)\nr = Sigmoid(f)\nm = Slice(r, o, e, a, t)\ny = QuantizeLinear(m, s, z2)\noutput r\noutput y\n";
+  char text[1024];
+  snprintf(text, sizeof text, head, 2);
+  leaves(text, "DequantizeLinear Sigmoid QuantizeLinear Slice");
+  snprintf(text, sizeof text, head, 1);
+  leaves(text, "DequantizeLinear Sigmoid Slice QuantizeLinear");
+}
+
 /* What is joined is quantised before; a part that has the right scale stays as it is. */
 static void joined(void **state) {
   (void)state;
@@ -256,7 +268,8 @@ static void sums_of_either_kind(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(constants), cmocka_unit_test(blocks), cmocka_unit_test(readers), cmocka_unit_test(dequantized_sinks), cmocka_unit_test(axes_turn),
-    cmocka_unit_test(quantize_rises), cmocka_unit_test(joined), cmocka_unit_test(bounds), cmocka_unit_test(pairs),
+    cmocka_unit_test(quantize_rises), cmocka_unit_test(quantize_rises_over_skipped_pixels), cmocka_unit_test(joined), cmocka_unit_test(bounds),
+    cmocka_unit_test(pairs),
     cmocka_unit_test(activations_are_unsigned), cmocka_unit_test(zero_points), cmocka_unit_test(weights_are_signed),
     cmocka_unit_test(constants_of_both_kinds), cmocka_unit_test(sums_of_either_kind), cmocka_unit_test(integer_convolutions),
   };
