@@ -143,7 +143,17 @@ static bool is_byte_argument(const Node *n, int i) {
   return i == 1 || !bytes_behind(n->in[1], &scale);
 }
 
+/* Does n, a DequantizeLinear, only go to a sum with what a convolution makes of floats? That reads the bytes. */
+static bool is_left_to_sum(const Node *n) {
+  const Node *sum = n->op == OP_DequantizeLinear ? only_reader(n->out[0]) : NULL;
+  if (!sum || sum->op != OP_Add) return false;
+  Value *other = sum->in[sum->in[0] == n->out[0]];
+  bool sums = other->def && (other->def->op == OP_ConvInteger || other->def->op == OP_MatMulInteger);
+  return sums && is_float(other) && only_reader(other) == sum && shape_equal(&other->shape, &sum->out[0]->shape);
+}
+
 static void fuse_node(Graph *g, Node *n) {
+  if (is_left_to_sum(n)) return;
   Node *best = NULL;
   int chain = 0, from = -1;
   for (int i = 0; i < operand_count(n); i++) {

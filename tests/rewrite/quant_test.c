@@ -148,6 +148,14 @@ static void sums(void **state) {
          "y = QuantizeLinear(h, sy, zy)\noutput y\n", "Pointwise|QLinearAdd|Clip", 1);
 }
 
+/* What another convolution quantises is added as bytes, too, where one makes floats. */
+static void shortcuts_of_convolutions(void **state) {
+  (void)state;
+  expect_fused(CONV "f = Conv(xf, wf)\nh = Conv(xf, wf)\nq = QuantizeLinear(h, sr, zr)\nd = DequantizeLinear(q, sr, zr)\na = Add(d, f)\n"
+               "y = QuantizeLinear(a, sy, zy)\noutput y\n",
+               "ConvInteger|Requantize ConvInteger|Cast|Mul|AddDequantized|QuantizeLinear");
+}
+
 /* A sum of bytes is a step of the convolution that makes one of its operands, the later one. */
 static void sums_behind_convolutions(void **state) {
   (void)state;
@@ -211,6 +219,7 @@ int main(void) {
     cmocka_unit_test(biases_of_products),
     cmocka_unit_test(values),
     cmocka_unit_test(skip_connections),
+    cmocka_unit_test(shortcuts_of_convolutions),
     cmocka_unit_test(sums),
     cmocka_unit_test(sums_behind_convolutions),
     cmocka_unit_test(others_stay),
