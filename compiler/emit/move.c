@@ -98,6 +98,19 @@ static void move_part(Emit *e, const Node *n, const Value *whole, const Value *p
   else copy_part(e, part, 0, whole, offset, p.rank, axis);
 }
 
+/* Channels of blocks from number `at` of the whole on, which need not begin one: run by run of those that lie beside each other on
+ * both sides. */
+static void copy_runs(Emit *e, const Value *part, const Value *whole, int64_t at) {
+  const Layout *x = &part->layout, *y = &whole->layout;
+  const int64_t *d = part->shape.d;
+  for (int64_t c = 0, run; c < d[1]; c += run) {
+    int64_t to = at + c;
+    run = size_min(size_min(x->block - c % x->block, y->block - to % y->block), d[1] - c);
+    CopyAxis axis[] = {{d[0], x->n, y->n}, {d[2], x->row, y->row}, {d[3], x->pix, y->pix}, {run, 1, 1}};
+    copy_part(e, part, c / x->block * x->c + c % x->block, whole, to / y->block * y->c + to % y->block, COUNT(axis), axis);
+  }
+}
+
 /* Axis k is the whole's; parts that nobody wants are NULL, `size` are all parts' along the axis. */
 static void move_parts(Emit *e, Node *n, const Value *whole, Value *const *part, int count, int k, const int64_t *size,
                        bool split) {
@@ -107,7 +120,10 @@ static void move_parts(Emit *e, Node *n, const Value *whole, Value *const *part,
   }
   int64_t at = 0;
   for (int i = 0; i < count; i++) {
-    if (part[i] && shape_count(&part[i]->shape) > 0) move_part(e, n, whole, part[i], k, at, split);
+    bool runs = !split && is_8_bit(whole->type) && on_blocks(n) && whole->layout.block && part[i] && part[i]->layout.block;
+    if (!part[i] || shape_count(&part[i]->shape) == 0) {}
+    else if (runs) copy_runs(e, part[i], whole, at);
+    else move_part(e, n, whole, part[i], k, at, split);
     at += size[i];
   }
 }

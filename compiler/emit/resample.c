@@ -82,7 +82,7 @@ typedef struct Blocked {
 
 static Ref block_load(const Blocked *b, Ref p, int block) {
   Emit *e = b->r->e;
-  return load(e, e->vec, p, place_offset(b->r->x, block, 0, 0), e->vec_bytes);
+  return load(e, b->r->elem, p, place_offset(b->r->x, block, 0, 0), e->vec_bytes);
 }
 
 static void finish_pixel(const Blocked *b, Ref x, Ref outside, const Ref *acc) {
@@ -189,7 +189,7 @@ static void build_row(Blocked *b, Ref src) {
 static void build_blocked(Resample *r) {
   Emit *e = r->e;
   const int64_t *d = r->y->shape.d;
-  int64_t count = (d[1] + e->lanes - 1) / e->lanes;
+  int64_t count = (d[1] + r->lanes - 1) / r->lanes;
   Blocked b = {.r = r, .blocks = MOST_BLOCKS,
                .arg = alloc_n(e->g->cx, (size_t)r->n->n_step + 1, sizeof *b.arg)};
   while (count % b.blocks) b.blocks--;
@@ -347,8 +347,8 @@ void emit_resample(Emit *e, Node *n) {
     for (int k = 0; k < AXES; k++)
       r.line[k] = (Line){.in = in[2 + k], .out = in[2 + k], .taps = 1, .repeat = 1};
     for (int i = 0; i < s->axes; i++) r.line[s->axis[i] - 2] = line_of(e, n, i);
-    r.elem = e->vec;
-    r.lanes = e->lanes;
+    r.lanes = r.x->layout.block;
+    r.elem = vec_of(llvm_type(e, r.type), r.lanes);
     build_blocked(&r);
     return;
   }

@@ -175,8 +175,16 @@ static bool is_image(const Value *v) { return v->type == T_F32 && v->shape.rank 
 /* The same of 8 bits. */
 static bool is_byte_image(const Value *v) { return is_8_bit(v->type) && v->shape.rank == 4; }
 
-/* Pools have code for such; where they compare bytes, without steps. */
+/* Does a Resample take elements as they are? */
+static bool takes_elements(const Node *n) {
+  for (int i = 0; i < n->p.resample.axes; i++)
+    if (resample_weight(n, i) || resample_taps(n, i) != 1) return false;
+  return true;
+}
+
+/* Pools have code for such, and what takes elements of its input; where these are bytes, without steps. */
 static bool has_byte_code(const Node *n) {
+  if (n->op == OP_Resample) return takes_elements(n) && n->n_step == 0;
   return (n->op == OP_MaxPool && n->n_step == 0) || n->op == OP_GlobalSumPool || n->op == OP_QuantizedAveragePool;
 }
 
@@ -194,7 +202,7 @@ static bool window_fits(const Node *n) {
 static bool moves_blocks(const Node *n) {
   const Value *x = n->in[0];
   int64_t channels = n->op == OP_SpaceToDepth ? x->shape.d[1] : n->out[0]->shape.d[1];
-  return is_image(x) && x->layout.block && !n->p.by_channel && channels % x->layout.block == 0;
+  return (is_image(x) || is_byte_image(x)) && x->layout.block && !n->p.by_channel && channels % x->layout.block == 0;
 }
 
 static bool runs_on_blocks(const Layouter *w, const Node *n) {
@@ -263,7 +271,7 @@ static bool part_copies(const Layouter *w, const Node *n, Value *part) {
 
 /* Whole blocks beside each other: the parts of a Concat, or of a Split, lie inside the whole. */
 static bool joins_blocks(const Layouter *w, const Node *n) {
-  if (op_info[n->op].blocks != BLOCKS_JOINED || !is_image(n->in[0])) return false;
+  if (op_info[n->op].blocks != BLOCKS_JOINED || !(is_image(n->in[0]) || is_byte_image(n->in[0]))) return false;
   if (n->p.axis != 1) return false;
   if (n->op == OP_Split && !n->in[0]->layout.block) return false;
   int parts = n->op == OP_Concat ? n->n_in : n->n_out, i = 0;
@@ -276,6 +284,20 @@ static bool joins_blocks(const Layouter *w, const Node *n) {
   for (int k = 0; k < i; k++)
     if (part[k]->alias == part[k]) part[k]->alias = NULL;
   return i == parts;
+}
+
+static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(b, a % b) : a; }
+
+/* Bytes on blocks that the parts of a Concat do not fill, but run by run of some channels: these are copied, pixel by pixel. */
+static bool copies_runs(const Layouter *w, const Node *n) {
+  enum { LEAST_RUN = 8 };
+  if (n->op != OP_Concat || n->p.axis != 1 || !is_byte_image(n->in[0])) return false;
+  int64_t run = channel_block(w->build->target, n->in[0]->type);
+  for (int i = 0; i < n->n_in; i++) {
+    if (!n->in[i]->layout.block) return false;
+    run = common_divisor(run, n->in[i]->shape.d[1]);
+  }
+  return run >= LEAST_RUN;
 }
 
 /* Parts that can't lie in the whole become copies that can. */
@@ -543,6 +565,7 @@ void pass_layout(Build *b) {
   for (Node *n; (n = walk_next(g));) {
     if (runs_on_blocks(&w, n)) place_on_blocks(&w, n);
     else if (joins_blocks(&w, n)) join_blocks(&w, n);
+    else if (copies_runs(&w, n)) n->out[0]->layout = layout_blocked(b, n->out[0], (Layout){0});
     else if (interleaves_blocks(n)) interleave_blocks(&w, n);
     else if (stacks_blocks(&w, n)) stack_blocks(&w, n);
     else if (makes_blocks(n)) place_blocks(&w, n);

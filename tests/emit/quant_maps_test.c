@@ -112,6 +112,57 @@ static void other_blocks(void **state) {
   }
 }
 
+/* Numbers half a step from two others, or as near to that as floats are. */
+static void quotients(void **state) {
+  (void)state;
+  uint64_t r = 7;
+  for (int i = 0; i < 6; i++) {
+    char text[TEXT];
+    float scale = i == 4 ? 0x1p-101f : i == 5 ? 0x1.fffffep-3f : (float)pick(&r, 1, 1 << 24) * 0x1p-25f;
+    append(text, 0, "graph q\ninput x i32 [700]\nconst h f32 [] = {0.5}\nconst s f32 [] = {%.9g}\n"
+           "y = Pointwise(x, h, s) | Cast f32 | Add(@1) | Mul(@2) | QuantizeLinear(%.9g, %d) %s\noutput y\n",
+           (double)scale, (double)scale, pick(&r, 0, 127), i % 2 ? "i8" : "u8");
+    check_integers(text, -300, 300);
+  }
+}
+
+/* Copies in another layout, of blocks of 16 channels. */
+static int count_reorders(const char *text) {
+  static const Options options = {.name = "maps", .cpu = "x86-64", .triple = "x86_64-linux-gnu", .max_memory = 1 << 30};
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = text_parse(cx, &options, text);
+  front_run(g, NULL, NULL);
+  Build *b = build_new(g, &options, target_new(cx, &options));
+  build_run(b, NULL, NULL);
+  int count = count_op(b->graph, OP_Reorder);
+  context_free(cx);
+  return count;
+}
+
+/* Parts that fill blocks, and that fill some runs of channels; squares of pixels; elements several times. */
+static void moves(void **state) {
+  (void)state;
+  static const struct { int c; const char *nodes; int reorders; /* but of the input and the output */ } rows[] = {
+    {64, "p = MaxPool(x) kernel_shape=[1,1]\ny = Concat(p, x) axis=1\n", 0},
+    {40, "p = MaxPool(x) kernel_shape=[3,3] pads=[1,1,1,1]\nq = MaxPool(x) kernel_shape=[1,1]\ny = Concat(p, x, q, x) axis=1\n", 0},
+    {256, "d = DepthToSpace(x) blocksize=2\np = Pointwise(d) | Clip(10, 200)\ny = Concat(p, d) axis=1\n", 0},
+    {72, "const s f32 [4] = {1, 1, 2, 3}\nr = Resize(x, _, s) mode=\"nearest\" nearest_mode=\"floor\" coordinate_transformation_mode=\"asymmetric\"\ny = Concat(r, r) axis=1\n", 0},
+    {48, "const s f32 [4] = {1, 1, 1.7, 0.6}\nr = Resize(x, _, s) mode=\"nearest\"\ny = Concat(r, r) axis=1\n", 1},
+    {192, "const n i64 [2] = {64, 128}\np, q = Split(x, n) axis=1\ny = Concat(q, p, q) axis=1\n", 3},
+    {20, "p = MaxPool(x) kernel_shape=[1,1]\ny = Concat(p, x) axis=1\n", 1},
+  };
+  uint64_t r = 6;
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    char text[TEXT];
+    int n = begin(text, &r, true, 1, rows[i].c, 4, 7);
+    append(text, n, "%sl = MaxPool(y) kernel_shape=[2,2]\noutput l\n", rows[i].nodes);
+    int reorders = count_reorders(text) - 2;
+    if (reorders != rows[i].reorders) fail_msg("%d reorders too many\n%s", reorders - rows[i].reorders, text);
+    check_integers(text, 0, 128);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(windows),
@@ -119,6 +170,8 @@ int main(void) {
     cmocka_unit_test(sums_and_products),
     cmocka_unit_test(tables),
     cmocka_unit_test(other_blocks),
+    cmocka_unit_test(moves),
+    cmocka_unit_test(quotients),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
