@@ -80,7 +80,8 @@ static Pending quantized(Emit *e, const Node *n, int i, bool bounded, const Pend
     q.bounded = bounded;
     q.how.zero = s->a;
   } else {
-    q.x = div_f(e, acc, real_like(e, acc, s->a));
+    q.x = emit_quotient(e, acc, s->a);
+    q.bounded = true;
     q.how.zero = s->b;
   }
   return q;

@@ -316,13 +316,14 @@ Ref math_widen(Emit *e, Ref x, Type from);
 /* ==== quant.c: quantised arithmetic, as ops/quant.c defines it, on scalars and vectors of any length ==== */
 /* t: the type of the integers that are the result, or of q. zero is of that type, NULL: 0. */
 Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero);
+/* x / scale, rounded once, between -2^20 and 2^20; NaN is the lower bound. */
+Ref emit_quotient(Emit *e, Ref x, float scale);
 Ref emit_quantize_inside(Emit *e, Type t, Ref x, Ref scale, double zero); /* the zero point comes before the rounding */
 Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero);
 Ref fma_exact(Emit *e, Ref a, Ref b, Ref c); /* a b + c in one rounding, where a is an integer of 8 bits */
 /* Step i of n's epilogue on results of any type: typed as step_type says before and after it. arg: of a Lookup where its table is.
- * Results of 8 bits may be given as i32, which hold them; steps_result makes bytes of these behind the last step. */
+ * Results of 8 bits that another step follows may be i32, which hold them. */
 Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
-Ref steps_result(Emit *e, Type t, Ref x);
 
 /* ==== dot.c: products of 8-bit integers, u8 by s8, four added to each lane of i32 sums ==== */
 /* At once, or as pairs of 16-bit numbers; SMALL: the same for weights of which such pairs fit 16 bits, see PanelsPlan. */

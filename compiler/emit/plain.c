@@ -58,5 +58,5 @@ Ref plain_steps(Emit *e, Node *n, Ref acc, Ref row, Ref col, int lanes, int vali
     Ref arg = s->op == OP_Lookup ? value_ptr(e, v) : v ? plain_arg(e, v, &n->out[0]->shape, row, col, lanes, valid) : NULL;
     acc = typed_step(e, n, i, acc, arg);
   }
-  return steps_result(e, step_type(n, n->n_step - 1), acc);
+  return acc;
 }

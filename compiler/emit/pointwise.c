@@ -44,7 +44,7 @@ static Ref combine(Emit *e, const Node *n, Ref *in) {
       const Step *s = &n->step[i];
       acc = typed_step(e, n, i, acc, s->arg < 0 ? NULL : in[s->arg]);
     }
-    return steps_result(e, step_type(n, n->n_step - 1), acc);
+    return acc;
   case OP_Clip: return math_clip(e, t, acc, n->n_in > 1 ? in[1] : NULL, n->n_in > 2 ? in[2] : NULL);
   case OP_Cast: return math_cast(e, acc, t, n->out[0]->type);
   case OP_Pow: return combine_pow(e, n, acc, in[1]);

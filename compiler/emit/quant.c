@@ -80,7 +80,8 @@ static Ref to_type(Emit *e, Type t, Ref i) {
   return packed(e, t, v);
 }
 
-Ref steps_result(Emit *e, Type t, Ref x) { return is_8_bit(t) && element_of(x) == e->i32 ? to_type(e, t, x) : x; }
+/* A result of 8 bits that is i32, as bytes. */
+static Ref as_bytes(Emit *e, Type t, Ref x) { return is_8_bit(t) && element_of(x) == e->i32 ? to_type(e, t, x) : x; }
 
 /* The nearest integer and so many more, within the type, of 8 bits, as i32. */
 static Ref saturated(Emit *e, Type t, Ref x, int64_t more) {
@@ -91,6 +92,21 @@ static Ref saturated(Emit *e, Type t, Ref x, int64_t more) {
 
 Ref emit_quantize_inside(Emit *e, Type t, Ref x, Ref scale, double zero) {
   return to_type(e, t, saturated(e, t, add_f(e, div_f(e, x, scale), real_like(e, x, zero)), 0));
+}
+
+/* With FMA no division is needed: what the product with 1 / scale leaves over is taken off twice, and what it leaves then is exact
+ * (P. Markstein, IBM J. Res. Dev. 34, 1990), unless the scale is so small that this is no normal number. */
+Ref emit_quotient(Emit *e, Ref x, float scale) {
+  const float most = 0x1p20f;
+  bool multiplies = e->t->fma && scale > 0x1p-100f && scale < 0x1p100f;
+  Ref lo = real_like(e, x, -(double)most), hi = real_like(e, x, (double)most);
+  if (!multiplies) return fmin_(e, fmax_(e, div_f(e, x, real_like(e, x, (double)scale)), lo), hi);
+  lo = real_like(e, x, -(double)(most * scale));
+  hi = real_like(e, x, (double)(most * scale));
+  Ref inside = fmin_(e, fmax_(e, x, lo), hi), inverse = real_like(e, x, (double)(1 / scale)), back = real_like(e, x, -(double)scale);
+  Ref quotient = mul_f(e, inside, inverse);
+  for (int i = 0; i < 2; i++) quotient = fma_(e, fma_(e, quotient, back, inside), inverse, quotient);
+  return quotient;
 }
 
 /* As i32. */
@@ -217,7 +233,8 @@ static Ref zero_point(Emit *e, const Step *s, Type t, Ref x) {
 }
 
 static Ref quantized(Emit *e, const Step *s, Type t, Ref x) {
-  return emit_quantize(e, t, x, real_like(e, x, (double)s->a), zero_point(e, s, t, x));
+  Ref lo = real_like(e, x, (double)type_lowest(t) - (double)s->b), hi = real_like(e, x, (double)type_highest(t) - (double)s->b);
+  return plus_i(e, round_between(e, emit_quotient(e, x, s->a), lo, hi), (int64_t)s->b);
 }
 
 static Ref dequantized(Emit *e, const Step *s, Type t, Ref q) {
@@ -230,17 +247,22 @@ static Ref int_step(Emit *e, const Step *s, Type t, Ref acc, Ref arg) {
   return math_clip(e, t, acc, whole_like(e, acc, (int64_t)s->a), whole_like(e, acc, (int64_t)s->b));
 }
 
-Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg) {
+static Ref one_step(Emit *e, const Node *n, int i, Ref acc, Ref arg) {
   const Step *s = &n->step[i];
   Type from = step_type(n, i - 1), to = step_type(n, i);
   switch (s->op) {
   case OP_Cast: return math_cast(e, acc, is_8_bit(from) && element_of(acc) == e->i32 ? T_I32 : from, to);
   case OP_Requantize: return requantized(e, to, acc, arg, s->a);
   case OP_QLinearAdd: case OP_QLinearMul: return qlinear(e, s, to, from, acc, n->in[s->arg]->type, arg);
-  case OP_Lookup: return lookup(e, arg, steps_result(e, from, acc));
+  case OP_Lookup: return lookup(e, arg, as_bytes(e, from, acc));
   case OP_QuantizeLinear: return quantized(e, s, to, acc);
-  case OP_DequantizeLinear: return dequantized(e, s, from, steps_result(e, from, acc));
+  case OP_DequantizeLinear: return dequantized(e, s, from, as_bytes(e, from, acc));
   case OP_AddDequantized: return add_f(e, acc, dequantized(e, s, n->in[s->arg]->type, arg));
   default: return type_is_float(from) ? math_step(e, s, acc, arg) : int_step(e, s, from, acc, arg);
   }
+}
+
+Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg) {
+  Ref result = one_step(e, n, i, acc, arg);
+  return i == n->n_step - 1 ? as_bytes(e, step_type(n, i), result) : result;
 }

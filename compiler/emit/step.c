@@ -48,7 +48,7 @@ Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx) {
     const Step *s = &n->step[i];
     acc = typed_step(e, n, i, acc, step_argument(e, n, s, arg[i], lane_count(acc), db, dy, dx));
   }
-  return steps_result(e, step_type(n, n->n_step - 1), acc);
+  return acc;
 }
 
 static void print_scalar(const Value *v, Buffer *key) {
