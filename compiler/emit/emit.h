@@ -316,9 +316,11 @@ Ref math_widen(Emit *e, Ref x, Type from);
 /* ==== quant.c: quantised arithmetic, as ops/quant.c defines it, on scalars and vectors of any length ==== */
 /* t: the type of the integers that are the result, or of q. zero is of that type, NULL: 0. */
 Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero);
+/* x / by, rounded once, where `inverse` is 1 / by and nothing is denormal or infinite. */
+Ref emit_divided(Emit *e, Ref x, Ref by, Ref inverse);
 /* x / scale, rounded once, between -2^20 and 2^20; NaN is the lower bound. */
 Ref emit_quotient(Emit *e, Ref x, float scale);
-Ref emit_quantize_inside(Emit *e, Type t, Ref x, Ref scale, double zero); /* the zero point comes before the rounding */
+Ref emit_quantize_inside(Emit *e, Type t, Ref x, float scale, double zero); /* the zero point comes before the rounding */
 Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero);
 Ref fma_exact(Emit *e, Ref a, Ref b, Ref c); /* a b + c in one rounding, where a is an integer of 8 bits */
 /* Step i of n's epilogue on results of any type: typed as step_type says before and after it. arg: of a Lookup where its table is.

@@ -20,9 +20,12 @@ Ref pool_term(Emit *e, const Node *n, Ref x) {
 }
 
 Ref pool_mean(Emit *e, const Node *n, Ref sum, Ref count) {
-  Ref mean = div_f(e, sum, splat(e, count, lane_count(sum)));
-  Ref scale = splat(e, const_element(e, n->in[3]), lane_count(sum));
-  return emit_quantize_inside(e, n->in[4]->type, mean, scale, (double)zero_of(n, 4));
+  int lanes = lane_count(sum);
+  float scale = *(const float *)n->in[1]->data, to = *(const float *)n->in[3]->data;
+  bool normal = scale > 0x1p-60f && scale < 0x1p60f;
+  Ref inverse = div_f(e, const_f32(e, 1), count), by = splat(e, count, lanes);
+  Ref mean = normal ? emit_divided(e, sum, by, splat(e, inverse, lanes)) : div_f(e, sum, by);
+  return emit_quantize_inside(e, n->in[4]->type, mean, to, (double)zero_of(n, 4));
 }
 
 /* ==== on blocks ==== */
@@ -37,9 +40,12 @@ typedef struct BytePool {
 
 static int block_lanes(const BytePool *p) { return p->x->layout.block; }
 
+/* Channels that exist, in whole vectors. */
+static int lanes_of(const BytePool *p) { return p->vectors * p->e->lanes; }
+
 static Ref load_bytes(const BytePool *p, Ref at) {
   Emit *e = p->e;
-  return load(e, vec_of(e->i8, block_lanes(p)), at, 0, e->vec_bytes);
+  return load(e, vec_of(e->i8, lanes_of(p)), at, 0, e->lanes);
 }
 
 static Ref extended(const BytePool *p, Ref x, LLVMTypeRef element) {
@@ -53,14 +59,13 @@ static void finish(const BytePool *p, Ref x, Ref result) {
   Ref arg[MAX_STEPS], vector = mul_i(e, p->block, block_lanes(p) / e->lanes);
   step_pointers(e, p->n, p->image, vector, p->row, x, arg);
   Ref to = place_vector(e, value_ptr(e, p->y), p->y, p->image, vector, p->row, x);
-  result = take_lanes(e, result, 0, p->vectors * e->lanes);
   store_channels(e, p->y, apply_steps(e, p->n, result, arg, 0, 0, 0), to, 0, 0);
 }
 
 /* The pixels [lo, hi) of the row at `row`, CHUNK at most, added to the sums. */
 static Ref add_chunk(const BytePool *p, Ref row, Ref lo, Ref hi, Ref sums) {
   Emit *e = p->e;
-  Ref part = LLVMConstNull(vec_of(e->i16, block_lanes(p)));
+  Ref part = LLVMConstNull(vec_of(e->i16, lanes_of(p)));
   Loop pixel;
   loop_begin(e, &pixel, lo, hi, 1, 1, &part);
   Ref at = place_from(e, row, p->x, NULL, NULL, NULL, pixel.i);
@@ -72,7 +77,7 @@ static Ref add_chunk(const BytePool *p, Ref row, Ref lo, Ref hi, Ref sums) {
 static void sum_map(const BytePool *p) {
   Emit *e = p->e;
   int64_t height = p->x->shape.d[2], width = p->x->shape.d[3];
-  Ref from = place_at(e, p->x, p->image, p->block, NULL, NULL), sums = LLVMConstNull(vec_of(e->i32, block_lanes(p)));
+  Ref from = place_at(e, p->x, p->image, p->block, NULL, NULL), sums = LLVMConstNull(vec_of(e->i32, lanes_of(p)));
   Loop row, chunk;
   loop_begin(e, &row, const_i64(e, 0), const_i64(e, height), 1, 1, &sums);
   loop_begin(e, &chunk, const_i64(e, 0), const_i64(e, width), CHUNK, 1, &sums);
@@ -105,7 +110,7 @@ static void average_window(const BytePool *p, Ref x) {
   const int64_t *d = p->x->shape.d;
   Ref top = window_start(e, p->row, w->sh, w->top), left = window_start(e, x, w->sw, w->left);
   Inside rows = inside(e, top, d[2], w->dh, w->kh), cols = inside(e, left, d[3], w->dw, w->kw);
-  Ref from = place_at(e, p->x, p->image, p->block, top, left), sum = LLVMConstNull(vec_of(e->f32, block_lanes(p)));
+  Ref from = place_at(e, p->x, p->image, p->block, top, left), sum = LLVMConstNull(vec_of(e->f32, lanes_of(p)));
   Loop row, col;
   loop_begin(e, &row, rows.lo, rows.hi, 1, 1, &sum);
   Ref line = gep(e, from, row.i, w->dh * place_row_bytes(p->x));

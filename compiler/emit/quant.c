@@ -90,23 +90,26 @@ static Ref saturated(Emit *e, Type t, Ref x, int64_t more) {
   return more ? plus_i(e, i, more) : i;
 }
 
-Ref emit_quantize_inside(Emit *e, Type t, Ref x, Ref scale, double zero) {
-  return to_type(e, t, saturated(e, t, add_f(e, div_f(e, x, scale), real_like(e, x, zero)), 0));
+/* With FMA no division is needed: what the product with the inverse leaves over is taken off twice, and what it leaves then is exact
+ * (P. Markstein, IBM J. Res. Dev. 34, 1990), unless the numbers are so small that this is no normal one. */
+Ref emit_divided(Emit *e, Ref x, Ref by, Ref inverse) {
+  if (!e->t->fma) return div_f(e, x, by);
+  Ref back = LLVMBuildFNeg(e->b, by, ""), quotient = mul_f(e, x, inverse);
+  for (int i = 0; i < 2; i++) quotient = fma_(e, fma_(e, quotient, back, x), inverse, quotient);
+  return quotient;
 }
 
-/* With FMA no division is needed: what the product with 1 / scale leaves over is taken off twice, and what it leaves then is exact
- * (P. Markstein, IBM J. Res. Dev. 34, 1990), unless the scale is so small that this is no normal number. */
 Ref emit_quotient(Emit *e, Ref x, float scale) {
   const float most = 0x1p20f;
-  bool multiplies = e->t->fma && scale > 0x1p-100f && scale < 0x1p100f;
-  Ref lo = real_like(e, x, -(double)most), hi = real_like(e, x, (double)most);
-  if (!multiplies) return fmin_(e, fmax_(e, div_f(e, x, real_like(e, x, (double)scale)), lo), hi);
-  lo = real_like(e, x, -(double)(most * scale));
-  hi = real_like(e, x, (double)(most * scale));
-  Ref inside = fmin_(e, fmax_(e, x, lo), hi), inverse = real_like(e, x, (double)(1 / scale)), back = real_like(e, x, -(double)scale);
-  Ref quotient = mul_f(e, inside, inverse);
-  for (int i = 0; i < 2; i++) quotient = fma_(e, fma_(e, quotient, back, inside), inverse, quotient);
-  return quotient;
+  bool normal = scale > 0x1p-100f && scale < 0x1p100f;
+  Ref by = real_like(e, x, (double)scale), bound = real_like(e, x, (double)(normal ? most * scale : most));
+  if (!normal) x = div_f(e, x, by);
+  x = fmin_(e, fmax_(e, x, LLVMBuildFNeg(e->b, bound, "")), bound);
+  return normal ? emit_divided(e, x, by, real_like(e, x, (double)(1 / scale))) : x;
+}
+
+Ref emit_quantize_inside(Emit *e, Type t, Ref x, float scale, double zero) {
+  return to_type(e, t, saturated(e, t, add_f(e, emit_quotient(e, x, scale), real_like(e, x, zero)), 0));
 }
 
 /* As i32. */
@@ -140,17 +143,17 @@ Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
   return narrowed(e, add_f(e, product, widened(e, c)));
 }
 
-/* A quantised number of the type less its zero point. */
-static Ref centred(Emit *e, Type t, Ref x, float zero) { return plus_i(e, as_int(e, t, x), -(int64_t)zero); }
+/* A quantised number of the type less its zero point; the product of two is exact. */
+static Ref centred(Emit *e, Type t, Ref x, float zero) { return as_float(e, T_I32, plus_i(e, as_int(e, t, x), -(int64_t)zero)); }
 
 static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
-  Ref x = as_float(e, T_I32, centred(e, type_a, a, r[4])), y = as_float(e, T_I32, centred(e, type_b, b, r[4]));
+  Ref x = centred(e, type_a, a, r[4]), y = centred(e, type_b, b, r[4]);
   Ref sum = fma_exact(e, x, real_like(e, x, r[0]), fma_exact(e, y, real_like(e, y, r[1]), real_like(e, y, r[2])));
   return saturated(e, t, sum, (int64_t)r[4]);
 }
 
 static Ref qlinear_product(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
-  Ref product = as_float(e, T_I32, LLVMBuildMul(e->b, centred(e, type_a, a, r[1]), centred(e, type_b, b, r[2]), ""));
+  Ref product = mul_f(e, centred(e, type_a, a, r[1]), centred(e, type_b, b, r[2]));
   Ref x = add_f(e, mul_f(e, product, real_like(e, product, r[0])), real_like(e, product, r[3]));
   return saturated(e, t, x, (int64_t)r[4]);
 }

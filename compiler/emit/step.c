@@ -35,6 +35,10 @@ static Ref step_argument(Emit *e, const Node *n, const Step *s, Ref arg, int lan
   const Value *v = n->in[s->arg];
   if (class == ARG_SCALAR) return splat(e, v->data ? const_element(e, v) : load_scalar(e, v, arg), lanes);
   if (class == ARG_CHANNEL) dy = dx = 0;
+  if (class == ARG_CHANNEL && is_8_bit(v->type) && !v->data) { /* which no step writes over */
+    LLVMTypeRef type = vec_of(e->i8, lanes);
+    return load_invariant(e, type, arg, place_vector_offset(e, v, db, 0, 0), e->lanes);
+  }
   if (!v->data) return load_channels(e, v, arg, lanes / e->lanes, db, dy, dx);
   return load(e, vec_of(llvm_type(e, v->type), lanes), arg, db * vector_bytes(e, v), (int)vector_bytes(e, v));
 }
