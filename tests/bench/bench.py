@@ -5,7 +5,8 @@ Every runtime is a process of its own that stays loaded; they take turns, so tha
 hits all alike. Before that, everyone's outputs are compared with those in double precision (of a model file: with
 ONNX Runtime's). Printed are the least and the median time of a run, the share of the FMA peak measured between the
 turns, the error relative to the largest output, and the time over that of the fastest other runtime whose error is
-at most 1e-4 (less than 1: resnetcc is faster).
+at most 1e-4 (less than 1: resnetcc is faster). Of networks of 8-bit integers the outputs are to be ONNX Runtime's to the
+last bit, the peak is that of integers, and every runtime is a measure, for others round otherwise.
 
 run.sh installs what this needs and runs it with --record.
 """
@@ -24,7 +25,7 @@ import onnx
 
 import machine
 import report
-from networks import FAMILIES, NETWORKS, RESIDUAL
+from networks import FAMILIES, INT8, NETWORKS, QUANTIZED, RESIDUAL
 from runtimes import RUNTIMES, Peer
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -37,8 +38,10 @@ CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / "
 def network_folder(name):
     folder = CACHE / "models" / name
     if not (folder / "outputs.npz").exists():  # written last
+        floats = [network_folder(name.removesuffix(INT8))] if name.endswith(INT8) else []
         print(f"making {name} in {folder}", flush=True)
-        subprocess.run([sys.executable, HERE / "models.py", name, folder], check=True)
+        program = ["quantized.py", folder, *floats] if floats else ["models.py", name, folder]
+        subprocess.run([sys.executable, HERE / program[0], *program[1:]], check=True)
     return folder
 
 
@@ -93,14 +96,15 @@ def output_errors(args, peers, batch):
         outputs = np.load(args.scratch / f"{p.name}.npz").values()
         errors[p.name] = max(np.abs(y.astype(np.float64) - z).max() / (np.abs(z).max() or 1)
                              for y, z in zip(outputs, golden, strict=True))
-    if errors.get("resnetcc", 0) > report.TOLERANCE:
+    if errors.get("resnetcc", 0) > (report.TOLERANCE if not args.model.endswith(INT8) else 0):
         sys.exit(f"bench: {args.model}: resnetcc is off by {errors['resnetcc']:.1e} of the largest output")
     return errors
 
 
 def measure_peak(args, threads):
-    """GFLOP/s of as many cores as there are threads."""
-    runs = [subprocess.Popen([args.peak], stdout=subprocess.PIPE, text=True) for _ in range(threads)]
+    """GFLOP/s of as many cores as there are threads; of 8-bit integers, multiply-adds by vpdpbusd."""
+    command = [args.peak, "5", "int8"] if args.model.endswith(INT8) else [args.peak]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(threads)]
     return sum(float(run.communicate()[0].split()[0]) for run in runs)
 
 
@@ -121,7 +125,7 @@ def bench(args, threads, batch):
     inputs = {name: x[:batch] for name, x in np.load(args.folder / "inputs.npz").items()}
     np.savez(args.scratch / "inputs.npz", **inputs)
     peers = [Peer(name, args, threads, batch) for name in args.runtimes.split(",")
-             if name != "torch" or (args.folder / "torch.pt").exists()]
+             if (name != "torch" or (args.folder / "torch.pt").exists()) and not (name == "ncnn" and args.model.endswith(INT8))]
     versions = {p.name: answer["version"] for p in peers if (answer := p.answer())}
     for p in peers:
         if p.name not in versions:
@@ -169,7 +173,7 @@ def merge_csv(file, rows):
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("models", nargs="*", metavar="MODEL", help=f"an ONNX file, or of {', '.join(RESIDUAL)} (all of these), "
-                   f"{', '.join(FAMILIES)}")
+                   f"{', '.join(FAMILIES)}, {', '.join(QUANTIZED)}")
     p.add_argument("--threads", default="1,all", help="numbers, or all: the physical cores (1,all)")
     p.add_argument("--batch", default="1,8", help="numbers of images (1,8)")
     p.add_argument("--runtimes", default=",".join(RUNTIMES), help="(%(default)s)")
@@ -196,7 +200,7 @@ def main():
         cases = [(model, threads, batch) for batch in args.batch for threads in sorted(set(args.threads))
                  for model in args.models or RESIDUAL]
         for args.model, threads, batch in cases:
-            known = args.model in NETWORKS
+            known = args.model in NETWORKS or args.model in QUANTIZED
             args.folder = network_folder(args.model) if known else file_folder(args.model, scratch, batch)
             rows = bench(args, threads, batch)
             print_rows(rows)

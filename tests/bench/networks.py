@@ -1,5 +1,5 @@
 """The networks of the bench and the shapes of their images: the residual ones, which it always measures, and one of
-each other family of convolutional networks. architectures.py makes them."""
+each other family of convolutional networks, which architectures.py makes; and those that quantized.py makes of them."""
 
 PHOTOGRAPH = (3, 224, 224)
 RESIDUAL = {
@@ -25,3 +25,6 @@ FAMILIES = {
     "r3d_18": (3, 16, 112, 112),
 }
 NETWORKS = RESIDUAL | FAMILIES
+# Quantised to 8 bits by ONNX Runtime's own tool: NAME is a network, of which this is made.
+INT8 = "-int8"
+QUANTIZED = [name + INT8 for name in ("resnet8", "resnet20", "resnet18", "resnet50", "resnext50_32x4d", "mobilenet_v2")]
