@@ -395,7 +395,7 @@ void step_key(const Node *n, Buffer *key);
  * vectors as one, as load_channels has them; the first may be of any type, the result is of the last step's. */
 Ref apply_steps(Emit *e, Node *n, Ref acc, Ref *arg, int db, int dy, int dx);
 Ref step_operand(Emit *e, const Node *n, int i, Ref *arg, int db, int dy, int dx); /* step i's argument there; NULL: it has none */
-void emit_pixels(Emit *e, Node *n); /* pixels.c: see makes_pixels */
+void emit_stem_pixels(Emit *e, Node *n); /* pixels.c: see makes_pixels */
 
 /* ==== bytes.c: epilogues of tiles, also to results of 8 bits ==== */
 /* Sums acc[b*uw + u]; the steps from number `first` on; `bounded`: requantizes_bounded. From the first pixel to the others: bytes of

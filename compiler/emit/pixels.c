@@ -35,7 +35,7 @@ static void make_pixels(const Pixels *p, Ref image, Ref line, Ref x, int count) 
   store_lanes(e, all, place_at(e, p->y, image, NULL, line, x), 0, count, 1);
 }
 
-void emit_pixels(Emit *e, Node *n) {
+void emit_stem_pixels(Emit *e, Node *n) {
   Pixels p = {.e = e, .n = n, .x = n->in[0], .y = n->out[0]};
   int64_t rows = p.x->shape.d[2], cols = p.x->shape.d[3], whole = cols / e->lanes * e->lanes;
   Ref lo, hi;

@@ -302,7 +302,7 @@ static void emit_blocked(Emit *e, Node *n) {
 }
 
 void emit_pointwise(Emit *e, Node *n) {
-  if (n->out[0]->layout.block && !n->in[0]->layout.block) emit_pixels(e, n);
+  if (n->out[0]->layout.block && !n->in[0]->layout.block) emit_stem_pixels(e, n);
   else if (n->out[0]->layout.block) emit_blocked(e, n);
   else emit_dense(e, n);
 }

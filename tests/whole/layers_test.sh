@@ -13,6 +13,12 @@ for folder in $RESNETCC_FOLDERS; do
     NF == 2 && $1 == "U" { print "calls", folder, $2 }'
 done >"$work/symbols"
 
+# The linker takes the first of two functions of one name from a library, whoever is meant.
+if awk '$1 == "has" { print $3 }' "$work/symbols" | sort | uniq -d | grep .; then
+  echo "defined twice"
+  exit 1
+fi
+
 # upward FOLDER:BELOW...: calls that go elsewhere than below, one a line; what is below is below its own callers, too.
 upward() {
   for folder in "$@"; do echo "below $folder" | tr ':,' '  '; done | cat - "$work/symbols" | awk '
