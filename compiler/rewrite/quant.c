@@ -63,8 +63,9 @@ static Node *maker_for(const Node *n) {
 }
 
 static bool find_result(Graph *g, Node *quantize, QuantSite *s) {
+  if (quantize->op != OP_QuantizeLinear) return false;
   *s = (QuantSite){.g = g, .quantize = quantize, .type = quantize->out[0]->type};
-  if (quantize->op != OP_QuantizeLinear || !is_8_bit(s->type) || !uniform_of(quantize, &s->out)) return false;
+  if (!is_8_bit(s->type) || !uniform_of(quantize, &s->out)) return false;
   s->lo = type_lowest(s->type);
   s->hi = type_highest(s->type);
   return true;

@@ -22,7 +22,7 @@ refuses "error: --strassen=yes: it is auto, off or on" --strassen=yes "$tiny"
 refuses "error: --winograd=3: it is auto, off, 2 or 4" --winograd=3 "$tiny"
 refuses "error: --emit=exe: it is obj, asm, llvm, graph, so or auto" --emit=exe "$tiny"
 refuses "tiny.onnx: --profile: only an object can be run; --emit=obj makes one" --profile --emit=asm "$tiny"
-refuses "error: -d z?: no pass has the letter 'z'" -d 'z?' "$tiny"
+refuses "error: -d z?: no pass has the letter '?'" -d 'z?' "$tiny"
 for size in 0 -1 "" 5X 5MM 99999999999999999999 9999999999G 1.5G; do
   refuses "error: --max-memory=$size:" "--max-memory=$size" "$tiny"
 done
