@@ -141,22 +141,23 @@ static const char *algorithm_for(Context *cx, const char *cpu, const char *text,
   return NULL;
 }
 
+static void check_algorithm(const char *cpu, const char *text, const char *name, bool asks) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  uint64_t needed;
+  assert_string_equal(algorithm_for(cx, cpu, text, &needed), name);
+  assert_int_equal((needed & RCC_CPU_AMX_TILE) != 0, asks);
+  context_free(cx);
+}
+
 /* AMX where the CPU has it, which only models that use it ask for. */
 static void algorithms_of_cpus(void **state) {
   (void)state;
   static const char integer[] = "graph c\ninput x u8 [1,64,14,14]\nconst w i8 [64,64,3,3] = random 1 -128 128\ny = ConvInteger(x, w) pads=[1,1,1,1]\noutput y\n";
   static const char real[] = "graph c\ninput x f32 [1,64,14,14]\nconst w f32 [64,64,1,1] = random 1 -1 1\ny = Conv(x, w)\noutput y\n";
-  static const struct { const char *cpu, *text, *name; bool asks; } cases[] = {
-    {"sapphirerapids", integer, "amx", true}, {"icelake-server", integer, "direct", false}, {"sapphirerapids", real, "direct", false},
-  };
-  for (size_t i = 0; i < COUNT(cases); i++) {
-    Context *cx = context_new();
-    EXPECT_NO_FAIL(cx);
-    uint64_t needed;
-    assert_string_equal(algorithm_for(cx, cases[i].cpu, cases[i].text, &needed), cases[i].name);
-    assert_int_equal((needed & RCC_CPU_AMX_TILE) != 0, cases[i].asks);
-    context_free(cx);
-  }
+  check_algorithm("sapphirerapids", integer, "amx", true);
+  check_algorithm("icelake-server", integer, "direct", false);
+  check_algorithm("sapphirerapids", real, "direct", false);
 }
 
 int main(void) {

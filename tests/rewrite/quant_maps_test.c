@@ -14,6 +14,16 @@ static void products(void **state) {
   expect(TWO "f = Mul(rf, qf)\n" OUT "output f\n", "DequantizeLinear DequantizeLinear Mul QuantizeLinear", 1);
 }
 
+static void check_sum(const char *sum, const char *text) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = shaped(cx, format_text(cx, TWO "input w u8 [1,1,4,3]\nwf = DequantizeLinear(w, sr)\nf = %s\n" OUT, sum));
+  pass_quant(g);
+  pass_fold(g);
+  assert_non_null(strstr(graph_text(g), text));
+  context_free(cx);
+}
+
 /* Of two operands the one that stays the same along the innermost axis counts as the second; the step is on the one of the result's
  * shape. */
 static void order_of_operands(void **state) {
@@ -23,15 +33,7 @@ static void order_of_operands(void **state) {
     {"Add(sf, qf)", "Pointwise(q, s) | QLinearAdd(@1, "}, {"Add(qf, sf)", "Pointwise(q, s) | QLinearAdd(@1, "},
     {"Add(wf, qf)", "Pointwise(q, w) | ~QLinearAdd(@1, "}, {"Add(qf, wf)", "Pointwise(q, w) | QLinearAdd(@1, "},
   };
-  for (size_t i = 0; i < COUNT(rows); i++) {
-    Context *cx = context_new();
-    EXPECT_NO_FAIL(cx);
-    Graph *g = shaped(cx, format_text(cx, TWO "input w u8 [1,1,4,3]\nwf = DequantizeLinear(w, sr)\nf = %s\n" OUT, rows[i].sum));
-    pass_quant(g);
-    pass_fold(g);
-    assert_non_null(strstr(graph_text(g), rows[i].text));
-    context_free(cx);
-  }
+  for (size_t i = 0; i < COUNT(rows); i++) check_sum(rows[i].sum, rows[i].text);
 }
 
 static void pools(void **state) {

@@ -242,27 +242,26 @@ static void integer_convolutions(void **state) {
   context_free(cx);
 }
 
+static void check_sum(const char *text, int64_t want) {
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = shaped(cx, format_text(cx, "graph q\ninput a i8 [1]\ninput b i8 [1]\nconst sa f32 [] = {1.123}\nconst sb f32 [] = {0.236}\n"
+    "const sy f32 [] = {0.032}\nconst za i8 [] = {36}\nconst zb i8 [] = {-40}\nconst zy i8 [] = {87}\n%s\noutput y\n", text));
+  void *out[1];
+  pass_prepare(g);
+  pass_quant(g);
+  verify(g, "quant");
+  assert_int_equal(count_op(g, OP_QuantizeLinear), 0);
+  eval_graph(g, (const void *const[]){(int8_t[]){12}, (int8_t[]){58}}, out);
+  assert_int_equal(get_number(T_I8, out[0], 0).i, want);
+  context_free(cx);
+}
+
 /* In a node QLinearAdd s8 counts as it is, in a graph as the u8 that is stored for it: one sum, two results. */
 static void sums_of_either_kind(void **state) {
   (void)state;
-  static const struct { const char *text; int64_t want; } kinds[] = {
-    {"y = QuantizedAdd(a, sa, za, b, sb, zb, sy, zy)", -33},
-    {"f = DequantizeLinear(a, sa, za)\ng = DequantizeLinear(b, sb, zb)\nh = Add(f, g)\ny = QuantizeLinear(h, sy, zy)", -32},
-  };
-  for (size_t i = 0; i < COUNT(kinds); i++) {
-    Context *cx = context_new();
-    EXPECT_NO_FAIL(cx);
-    Graph *g = shaped(cx, format_text(cx, "graph q\ninput a i8 [1]\ninput b i8 [1]\nconst sa f32 [] = {1.123}\nconst sb f32 [] = {0.236}\n"
-      "const sy f32 [] = {0.032}\nconst za i8 [] = {36}\nconst zb i8 [] = {-40}\nconst zy i8 [] = {87}\n%s\noutput y\n", kinds[i].text));
-    void *out[1];
-    pass_prepare(g);
-    pass_quant(g);
-    verify(g, "quant");
-    assert_int_equal(count_op(g, OP_QuantizeLinear), 0);
-    eval_graph(g, (const void *const[]){(int8_t[]){12}, (int8_t[]){58}}, out);
-    assert_int_equal(get_number(T_I8, out[0], 0).i, kinds[i].want);
-    context_free(cx);
-  }
+  check_sum("y = QuantizedAdd(a, sa, za, b, sb, zb, sy, zy)", -33);
+  check_sum("f = DequantizeLinear(a, sa, za)\ng = DequantizeLinear(b, sb, zb)\nh = Add(f, g)\ny = QuantizeLinear(h, sy, zy)", -32);
 }
 
 int main(void) {
