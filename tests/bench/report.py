@@ -66,9 +66,14 @@ def milliseconds(row):
     return text if is_correct(row) else f"({text})"
 
 
+def peak_of(row):
+    """Which peak it is a share of: as many threads, floats or integers."""
+    return row["threads"], row["model"].endswith(INT8)
+
+
 def percent_of_peak(row, peaks):
-    """Of the best peak that was measured with as many threads."""
-    return float(row["peak_percent"]) * float(row["peak_gflops"]) / peaks[row["threads"]]
+    """Of the best one that was measured."""
+    return float(row["peak_percent"]) * float(row["peak_gflops"]) / peaks[peak_of(row)]
 
 
 def page_table(models, peaks):
@@ -91,7 +96,7 @@ def page(rows, chart):
     dates, first = sorted(row["date"] for row in rows), rows[0]
     peaks = {}
     for row in rows:
-        peaks[row["threads"]] = max(peaks.get(row["threads"], 0), float(row["peak_gflops"]))
+        peaks[peak_of(row)] = max(peaks.get(peak_of(row), 0), float(row["peak_gflops"]))
     seen = lambda column: ", ".join(sorted({row[column] for row in rows}))
     versions = [f"{RUNTIMES[name][0]} {', '.join(sorted({r['version'] for r in rows if r['runtime'] == name}))}"
                 for name in RUNTIMES if any(r["runtime"] == name for r in rows)]
@@ -100,7 +105,8 @@ def page(rows, chart):
              f"{dates[0]} and {dates[-1]} UTC, at commit {seen('commit')}. {'; '.join(versions)}.", "",
              "Milliseconds an image, the least of many runs; the runtimes took turns. Ratio: resnetcc's time over that "
              "of the fastest other runtime whose outputs are right, that is, within 1e-4 of the largest output. Times "
-             "in parentheses are of outputs that are not. Percent of peak counts the operations of direct convolution, "
+             "in parentheses are of outputs that are not. Of 8 bits resnetcc's outputs are ONNX Runtime's to the last bit, and "
+             "every runtime counts, for others round otherwise; their peak is that of vpdpbusd, which AMX exceeds. Percent of peak counts the operations of direct convolution, "
              "so that Winograd's algorithm can exceed it; error is resnetcc's largest, relative to the largest output. "
              "The peak was measured between the turns; the best of all counts. Where it varies much, the machine was "
              "not quiet."]
