@@ -487,7 +487,7 @@ void graph_replace(Graph *g, Value *old, Value *with);
  *   input x f32 [N,3,8,8]
  *   const w f32 [16,3,3,3] = random 7 -0.5 0.5      (also: = splat 0.5, = {1, 2, 3}; --dumps print "= ..." for large ones)
  *   y = Conv(x, w, _) pads=[1,1,1,1] strides=[1,1] mode="x" alpha=0.5
- *   z = Pointwise(y, x) | Add(@1) | Relu | Clip(0, 6)   (an epilogue: @k is input k, numbers are a, b, c, d; ~ before an operator swaps)
+ *   z = Pointwise(y, x) | Add(@1) | Relu | Clip(0, 6)   (an epilogue: @k is input k, numbers are a to e; ~ before an operator swaps)
  *   q = Pointwise(z) | Cast i32       (a type behind a step: what it changes the result to)
  *   a, b = Split(z) axis=1
  *   output z */

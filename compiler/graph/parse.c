@@ -312,7 +312,7 @@ static int parse_step_arg(Parser *p, const Node *n) {
   return (int)arg;
 }
 
-/* Behind the parenthesis: @k, up to four numbers, or both. */
+/* Behind the parenthesis: @k, up to five numbers, or both. */
 static void parse_operands(Parser *p, const Node *n, Step *s) {
   float *const number[] = {&s->a, &s->b, &s->c, &s->d, &s->e};
   int count = 0;

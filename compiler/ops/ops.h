@@ -132,8 +132,8 @@ Lines lines_by_axis(const Shape *s, int axis);
 int64_t line_element(const Lines *l, int64_t line, int64_t k); /* the number of element k of a line */
 
 /* ==== compose.c: operators that are made up of others ====
- * compose_X, which attention.c, einsum.c, fused.c, blocks.c and train.c have, is called with n's inputs checked in the walk of
- * pass_shape and places nodes before n; in the end n is the identity of the last one's result. */
+ * compose_X, which attention.c, einsum.c, fused.c, blocks.c, train.c, qlinear.c and quant_dynamic.c have, is called with n's inputs
+ * checked in the walk of pass_shape and places nodes before n; in the end n is the identity of the last one's result. */
 
 Node *compose_node(Graph *g, const Node *n, Op op, int n_in, Value *const *in); /* to be given attributes, then to ... */
 Node *compose_like(Graph *g, const Node *n, Op op, int n_in, Value *const *in); /* the same with n's own attributes */
@@ -227,7 +227,7 @@ typedef struct Volume {
 Volume volume_of(const Shape *s);
 
 /* ==== the operators: pointwise.c conv.c conv_transpose.c pool.c norm.c product.c reduce.c scan.c resize.c resample.c move.c
- * spread.c depth.c unfold.c index.c fill.c bounds.c view.c quant.c quant_dynamic.c ====
+ * spread.c depth.c unfold.c index.c fill.c bounds.c view.c quant.c quant_range.c ====
  * Infer: checks the node's inputs and attributes, sets type and shape of its outputs. Eval: computes them, out[i], from in[i];
  * unused outputs are NULL. */
 

@@ -105,14 +105,14 @@ bool quant_reduce_mean(const QuantSite *s);
 bool quant_average_pool(const QuantSite *s);
 bool quant_move(const QuantSite *s); /* of any operator that only moves or compares elements */
 bool quant_function(const QuantSite *s); /* quant_table.c: of any operators on one number, whoever else reads them */
+/* The same for an operator whose result is wanted in fp32: integer sums times a scale take n's place. */
+bool quant_conv_value(Graph *g, Node *n);
+bool quant_product_value(Graph *g, Node *n);
 
 /* quant_table.c: before the current node, v, an 8-bit number dequantised, quantised as the site says. */
 Value *lookup_before(const QuantSite *s, const Value *v);
 /* n, a Pointwise made for a site, becomes a table where all that it reads follows from one number. */
 void compose_table(Graph *g, Node *n);
-/* The same for an operator whose result is wanted in fp32: integer sums times a scale take n's place. */
-bool quant_conv_value(Graph *g, Node *n);
-bool quant_product_value(Graph *g, Node *n);
 
 /* quant_dynamic.c: QuantizeLinear and ConvInteger whose parameters are known at run time only. */
 void quant_dynamic(Graph *g);
