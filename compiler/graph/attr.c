@@ -170,6 +170,11 @@ static void attr_set(Graph *g, Node *n, Attr a) {
   n->attr[n->n_attr++] = a;
 }
 
+void attr_copy(Graph *g, Node *to, const Node *from) {
+  to->attr = alloc_extended(g->cx, from->attr, from->n_attr, sizeof *to->attr);
+  to->n_attr = from->n_attr;
+}
+
 void attr_set_int(Graph *g, Node *n, const char *name, int64_t v) {
   attr_set(g, n, (Attr){.name = name, .kind = A_INT, .i = v});
 }

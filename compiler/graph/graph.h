@@ -450,6 +450,7 @@ void attr_set_float(Graph *g, Node *n, const char *name, float v);
 void attr_set_ints(Graph *g, Node *n, const char *name, int count, const int64_t *v);
 void attr_set_string(Graph *g, Node *n, const char *name, const char *s); /* s is not copied */
 void attr_remove(Node *n, const char *name);
+void attr_copy(Graph *g, Node *to, const Node *from); /* all of them, in place of its own */
 
 /* ==== constant.c: a value's elements ==== */
 

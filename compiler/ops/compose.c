@@ -9,8 +9,7 @@ Node *compose_node(Graph *g, const Node *n, Op op, int n_in, Value *const *in) {
 
 Node *compose_like(Graph *g, const Node *n, Op op, int n_in, Value *const *in) {
   Node *part = compose_node(g, n, op, n_in, in);
-  part->attr = alloc_extended(g->cx, n->attr, n->n_attr, sizeof *part->attr);
-  part->n_attr = n->n_attr;
+  attr_copy(g, part, n);
   return part;
 }
 

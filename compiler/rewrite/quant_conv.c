@@ -16,8 +16,7 @@ static bool read_conv(QuantSums *s, Graph *g, const Node *conv) {
 
 static Node *integer_conv(const QuantSums *s) {
   Node *n = sums_node(s, OP_ConvInteger, s->x->in[0], s->w->in[0]);
-  n->attr = s->op->attr;
-  n->n_attr = s->op->n_attr;
+  attr_copy(s->g, n, s->op);
   return n;
 }
 

@@ -152,8 +152,7 @@ bool quant_average_pool(const QuantSite *s) {
   Value *in[] = {x.bytes, scalar_f32(g, "sx", x.of.scale), zero_point(g, T_U8, x.of.zero), scalar_f32(g, "sy", s->out.scale),
                  zero_point(g, s->type, s->out.zero)};
   Node *n = walk_before(g, OP_QuantizedAveragePool, s->op->name, COUNT(in), in, 1);
-  n->attr = s->op->attr;
-  n->n_attr = s->op->n_attr;
+  attr_copy(g, n, s->op);
   quant_finish(s, n);
   return true;
 }
@@ -188,8 +187,7 @@ bool quant_move(const QuantSite *s) {
   Value **in = alloc_n(g->cx, (size_t)op->n_in, sizeof *in);
   for (int i = 0; i < op->n_in; i++) in[i] = as_result(s, dequantized(op->in[i]));
   Node *n = walk_before(g, op->op, op->name, op->n_in, in, 1);
-  n->attr = op->attr;
-  n->n_attr = op->n_attr;
+  attr_copy(g, n, op);
   QuantSite bare = *s;
   bare.lo = type_lowest(s->type);
   bare.hi = type_highest(s->type);

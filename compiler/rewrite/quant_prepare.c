@@ -70,11 +70,6 @@ static void spread_blocks(Graph *g, Node *n) {
 
 /* ==== a DQ for each reader ==== */
 
-static void copy_attributes(Graph *g, Node *to, const Node *from) {
-  to->attr = alloc_extended(g->cx, from->attr, from->n_attr, sizeof *to->attr);
-  to->n_attr = from->n_attr;
-}
-
 static void own_dequantized(Graph *g) {
   walk_begin(g);
   for (Node *n; (n = walk_next(g));)
@@ -82,7 +77,7 @@ static void own_dequantized(Graph *g) {
       const Node *dq = dequantized(n->in[i]);
       if (!dq || only_reader(n->in[i])) continue;
       Node *copy = walk_before(g, OP_DequantizeLinear, dq->name, dq->n_in, dq->in, 1);
-      copy_attributes(g, copy, dq);
+      attr_copy(g, copy, dq);
       node_set_input(g, n, i, new_result(g, copy));
     }
   remove_dead(g);
@@ -161,7 +156,7 @@ static void dequantize_behind(Graph *g, Node *n, int i, const Node *dq) {
   node_set_input(g, copy, 0, n->out[i]);
   copy->out[0] = y;
   y->def = copy;
-  copy_attributes(g, copy, dq);
+  attr_copy(g, copy, dq);
   Uniform u;
   if (!uniform_of(dq, &u)) attr_set_int(g, copy, "axis", axis_behind(dq, n));
 }
@@ -236,7 +231,7 @@ static bool rise_over_concat(Graph *g, Node *n) {
   for (int i = 0; i < n->n_in; i++) {
     Node *part = walk_before(g, OP_QuantizeLinear, q->name, q->n_in, q->in, 1);
     node_set_input(g, part, 0, n->in[i]);
-    copy_attributes(g, part, q);
+    attr_copy(g, part, q);
     node_set_input(g, n, i, new_result(g, part));
     rise(g, part);
   }

@@ -23,8 +23,7 @@ static Node *copy_node(Graph *to, const Alone *layer) {
   Value **in = alloc_n(to->cx, (size_t)n_in, sizeof *in);
   for (int i = 0; i < n_in; i++) in[i] = copy_input(to, n, i, in);
   Node *copy = node_new(to, n->op, n->name, n_in, in, 1);
-  copy->attr = n->attr;
-  copy->n_attr = n->n_attr;
+  attr_copy(to, copy, n);
   copy->p = n->p;
   copy->win = n->win;
   copy->group = n->group;
