@@ -17,14 +17,6 @@
 
 static bool is_quantize(const Node *n) { return n && n->op == OP_QuantizeLinear; }
 
-static bool is_quantized(const Graph *g) {
-  for (int i = 0; i < g->n_node; i++) {
-    Op op = g->node[i]->op;
-    if (op_info[op].family == FAMILY_SCALE || op == OP_ConvInteger || op == OP_MatMulInteger) return true;
-  }
-  return false;
-}
-
 static void walk_over(Graph *g, void (*change)(Graph *g, Node *n)) {
   walk_begin(g);
   for (Node *n; (n = walk_next(g));) change(g, n);
@@ -281,7 +273,7 @@ static void drop_pair(Graph *g, Node *n) {
 }
 
 void pass_prepare(Graph *g) {
-  if (!is_quantized(g)) return;
+  if (!graph_is_quantized(g)) return;
   fold_but_dequantized(g);
   walk_over(g, widen_fours);
   walk_over(g, quantize_floats);
