@@ -74,11 +74,13 @@ bool has_padding(const Node *n) {
   return n->win.top || n->win.left || n->win.bottom || n->win.right;
 }
 
+bool is_integer_product(Op op) { return op == OP_ConvInteger || op == OP_MatMulInteger; }
+
 Type step_type(const Node *n, int i) {
   for (; i >= 0; i--)
     if (n->step[i].type) return n->step[i].type;
   if (n->op == OP_QuantizedAveragePool) return n->in[4]->type;
-  return n->op == OP_ConvInteger || n->op == OP_MatMulInteger || n->op == OP_GlobalSumPool ? T_I32 : n->in[0]->type;
+  return is_integer_product(n->op) || n->op == OP_GlobalSumPool ? T_I32 : n->in[0]->type;
 }
 
 bool is_8_bit(Type t) { return t == T_U8 || t == T_I8; }

@@ -331,6 +331,7 @@ bool is_const_gemm(const Node *n);
 bool is_const_matmul(const Node *n);
 bool has_padding(const Node *n); /* of H or W */
 bool is_global_pool(const Node *n);
+bool is_integer_product(Op op); /* does it sum products of integers, less their zero points? */
 bool is_max_pool(const Node *n); /* of a pool: its windows give their maximum, not their mean or norm */
 bool is_lp_pool(const Node *n);  /* of a pool: they give their norm of order Node.p.power */
 /* Products that are summed, or elements that are compared or moved, for one element of the result. A reduction's are its inputs. */

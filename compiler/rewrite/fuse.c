@@ -64,7 +64,7 @@ static Value *bytes_behind(const Value *v, Step *s) {
 
 /* Is v what an operator sums of integers, which may go on in f32? */
 static bool is_integer_sum(const Value *v) {
-  return v->def && (v->def->op == OP_ConvInteger || v->def->op == OP_MatMulInteger) && v->type == T_I32;
+  return v->def && is_integer_product(v->def->op) && v->type == T_I32;
 }
 
 /* A Cast begins the f32 part of an epilogue, or ends it as a QuantizeLinear does. */
@@ -148,8 +148,8 @@ static bool is_left_to_sum(const Node *n) {
   const Node *sum = n->op == OP_DequantizeLinear ? only_reader(n->out[0]) : NULL;
   if (!sum || sum->op != OP_Add) return false;
   Value *other = sum->in[sum->in[0] == n->out[0]];
-  bool sums = other->def && (other->def->op == OP_ConvInteger || other->def->op == OP_MatMulInteger);
-  return sums && is_float(other) && only_reader(other) == sum && shape_equal(&other->shape, &sum->out[0]->shape);
+  if (!other->def || !is_integer_product(other->def->op) || !is_float(other)) return false;
+  return only_reader(other) == sum && shape_equal(&other->shape, &sum->out[0]->shape);
 }
 
 static void fuse_node(Graph *g, Node *n) {

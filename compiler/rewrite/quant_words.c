@@ -19,7 +19,7 @@ Node *dequantized(const Value *v) {
 bool graph_is_quantized(const Graph *g) {
   for (int i = 0; i < g->n_node; i++) {
     Op op = g->node[i]->op;
-    if (op_info[op].family == FAMILY_SCALE || op == OP_ConvInteger || op == OP_MatMulInteger) return true;
+    if (op_info[op].family == FAMILY_SCALE || is_integer_product(op)) return true;
     for (int k = 0; k < g->node[i]->n_step; k++)
       if (is_8_bit(g->node[i]->step[k].type)) return true;
   }
