@@ -23,12 +23,12 @@ static void narrow_range(Graph *g, Node *n) {
 
 /* ==== QuantizeLinear ==== */
 
-static bool is_single(const Value *v) { return v->shape.rank == 0; }
+static bool is_scalar(const Value *v) { return v->shape.rank == 0; }
 
 static void quantize_by_steps(Graph *g, Node *n) {
   Value *scale = n->in[1], *zero = has_input(n, 2) ? n->in[2] : NULL;
   Type t = n->out[0]->type;
-  if (scale->data || scale->type != T_F32 || !is_single(scale) || (zero && !is_single(zero)) || !is_8_bit(t)) return;
+  if (scale->data || scale->type != T_F32 || !is_scalar(scale) || (zero && !is_scalar(zero)) || !is_8_bit(t)) return;
   bool moved = zero && !(zero->data && const_is_zero(zero));
   Value *by = moved ? cast_before(g, n->name, zero, T_F32) : NULL;
   Node *p = walk_before(g, OP_Pointwise, n->name, 1, n->in, 1);

@@ -17,8 +17,6 @@ typedef struct Function {
   int parts;
 } Function;
 
-static bool is_single(const Value *v) { return v->data && !v->sym && shape_count(&v->shape) == 1; }
-
 /* Is v a function of f->x and of constants, one operator after the other? */
 static bool find_function(Function *f, const Value *v) {
   const Node *n = v->def;

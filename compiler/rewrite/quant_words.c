@@ -1,11 +1,11 @@
 /* quant_words.c: what all files quant_*.c ask of quantised values, and how they end. */
 #include "rewrite.h"
 
-static bool is_one(const Value *v) { return v && v->data && !v->sym && shape_count(&v->shape) == 1; }
+bool is_single(const Value *v) { return v->data && !v->sym && shape_count(&v->shape) == 1; }
 
 bool uniform_of(const Node *n, Uniform *u) {
   const Value *zero = n->n_in > 2 ? n->in[2] : NULL;
-  if (!is_one(n->in[1]) || (zero && !is_one(zero))) return false;
+  if (!is_single(n->in[1]) || (zero && !is_single(zero))) return false;
   u->scale = (float)get_number(n->in[1]->type, n->in[1]->data, 0).f;
   u->zero = zero ? get_number(zero->type, zero->data, 0).i : 0;
   return true;

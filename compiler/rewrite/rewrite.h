@@ -58,6 +58,8 @@ typedef struct QuantSite {
   int64_t lo, hi;        /* bounds of the quantised result, which a Relu or Clip between them may narrow */
 } QuantSite;
 
+/* Is it a constant of one element? */
+bool is_single(const Value *v);
 /* Those of a QuantizeLinear or DequantizeLinear; false: they are not known, or more than one. */
 bool uniform_of(const Node *n, Uniform *u);
 /* Does it compute of quantised numbers? What it computes of floats beside them is rounded as it stands there, operator by operator. */
