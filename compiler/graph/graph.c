@@ -110,6 +110,12 @@ Value *value_const_f32(Graph *g, const char *name, Shape shape) {
   return value_const(g, name, T_F32, shape, data);
 }
 
+Value *value_const_number(Graph *g, const char *name, Type type, Number x) {
+  void *data = alloc(g->cx, type_size(type));
+  put_number(type, data, 0, x);
+  return value_const(g, name, type, shape_of(0), data);
+}
+
 float *f32_of(Value *v) {
   assert(v->type == T_F32 && v->data);
   return (float *)(uintptr_t)v->data;

@@ -404,6 +404,7 @@ Value *value_new(Graph *g, const char *name, Type type, Shape shape);
 Value *value_const(Graph *g, const char *name, Type type, Shape shape, const void *data); /* data is not copied */
 Value *value_const_i64(Graph *g, const char *name, int n, const int64_t *v);              /* rank 1, copied */
 Value *value_const_f32(Graph *g, const char *name, Shape shape);                          /* zeroed; fill through f32_of */
+Value *value_const_number(Graph *g, const char *name, Type type, Number x);               /* a scalar */
 float *f32_of(Value *v);                         /* a constant's elements, to be written by its maker */
 /* Appended to the node list; inputs are copied; out has n_out fresh slots set to NULL. */
 Node *node_new(Graph *g, Op op, const char *name, int n_in, Value *const *in, int n_out);

@@ -21,9 +21,7 @@ Value *made_ints(Import *im, const Onnx__NodeProto *p, const char *suffix, int n
 }
 
 Value *made_number(Import *im, const char *name, Type type, int64_t v) {
-  int64_t *element = alloc(im->cx, sizeof *element);
-  put_number(type, element, 0, (Number){.i = v});
-  return value_const(im->g, name, type, shape_of(0), element);
+  return value_const_number(im->g, name, type, (Number){.i = v});
 }
 
 Value *made_row(Import *im, const Onnx__NodeProto *p, Value *v, int64_t axis) {

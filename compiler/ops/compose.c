@@ -55,9 +55,7 @@ Value *compose_reshape(Graph *g, const Node *n, Value *x, const Shape *s) {
 }
 
 Value *compose_number(Graph *g, const Node *n, Type t, double x) {
-  void *data = alloc(g->cx, type_size(t));
-  put_number(t, data, 0, convert_number(T_F64, t, (Number){.f = x}));
-  return value_const(g, format_text(g->cx, "%s.number", n->name), t, shape_of(0), data);
+  return value_const_number(g, format_text(g->cx, "%s.number", n->name), t, convert_number(T_F64, t, (Number){.f = x}));
 }
 
 void compose_result(Graph *g, Node *n, Value *y) {

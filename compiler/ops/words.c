@@ -214,10 +214,9 @@ void attr_to_input(Graph *g, Node *n, const char *name, int i) {
   if (!a) return;
   if (has_input(n, i)) fail_at(g, n, "attribute %s and input %d say the same thing", name, i);
   Type t = n->in[0]->type;
-  void *data = alloc(g->cx, type_size(t));
-  put_number(t, data, 0, convert_number(T_F32, t, (Number){.f = (double)a->f}));
+  Number x = convert_number(T_F32, t, (Number){.f = (double)a->f});
   while (n->n_in <= i) node_add_input(g, n, NULL);
-  node_set_input(g, n, i, value_const(g, format_text(g->cx, "%s.%s", n->name, name), t, shape_of(0), data));
+  node_set_input(g, n, i, value_const_number(g, format_text(g->cx, "%s.%s", n->name, name), t, x));
   attr_remove(n, name);
 }
 

@@ -345,8 +345,7 @@ static bool keep_axes(Graph *g, Node *n) {
 static void count_in(Graph *g, Node *n, int64_t count) {
   Value *result = detach_result(g, n);
   infer_node(g, n);
-  Value *times = value_const_f32(g, format_text(g->cx, "%s.count", n->name), shape_of(0));
-  *f32_of(times) = (float)count;
+  Value *times = value_const_number(g, format_text(g->cx, "%s.count", n->name), T_F32, (Number){.f = (double)count});
   Node *product = walk_after(g, OP_Mul, n->name, 2, (Value *[]){n->out[0], times}, 1);
   product->out[0] = result;
   result->def = product;

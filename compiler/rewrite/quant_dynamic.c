@@ -7,16 +7,10 @@
 
 /* ==== ranges ==== */
 
-static Value *u8_constant(Graph *g, uint8_t v) {
-  uint8_t *data = alloc(g->cx, 1);
-  *data = v;
-  return value_const(g, "zero", T_U8, shape_of(0), data);
-}
-
 static void narrow_range(Graph *g, Node *n) {
   Value *x = n->in[0];
   if (!never_negative(x)) return;
-  if (n->n_out > 1 && n->out[1]) graph_replace(g, n->out[1], u8_constant(g, 0));
+  if (n->n_out > 1 && n->out[1]) graph_replace(g, n->out[1], value_const_number(g, "zero", T_U8, (Number){0}));
   if (x->shape.rank == 4 && shape_count(&x->shape) > 0)
     node_set_input(g, n, 0, new_result(g, walk_before(g, OP_GlobalMaxPool, n->name, 1, &x, 1)));
 }

@@ -80,17 +80,9 @@ bool quant_mul(const QuantSite *s) {
 
 /* ==== means ==== */
 
-static Value *scalar_f32(Graph *g, const char *name, float x) {
-  Value *v = value_const_f32(g, name, shape_of(0));
-  *f32_of(v) = x;
-  return v;
-}
+static Value *scalar_f32(Graph *g, const char *name, float x) { return value_const_number(g, name, T_F32, (Number){.f = (double)x}); }
 
-static Value *zero_point(Graph *g, Type t, int64_t zero) {
-  void *data = alloc(g->cx, type_size(t));
-  put_number(t, data, 0, (Number){.i = zero});
-  return value_const(g, "zero", t, shape_of(0), data);
-}
+static Value *zero_point(Graph *g, Type t, int64_t zero) { return value_const_number(g, "zero", t, (Number){.i = zero}); }
 
 /* Before the current node: the mean over the map of all images, without what is behind it. */
 static Node *mean_of_map(const QuantSite *s, const Operand *x) {

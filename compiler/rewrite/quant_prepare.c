@@ -82,19 +82,6 @@ static bool picks(const Node *n) { return n->op != OP_Concat && n->op != OP_Spli
 
 static bool takes_type(const Node *n, Type t) { return op_info[n->op].types >> t & 1; }
 
-/* A constant of one element of type t. */
-static Value *integer_constant(Graph *g, Type t, int64_t v) {
-  void *data = alloc(g->cx, type_size(t));
-  put_number(t, data, 0, (Number){.i = v});
-  return value_const(g, "q", t, shape_of(0), data);
-}
-
-static Value *float_constant(Graph *g, float f) {
-  Value *v = value_const_f32(g, "f", shape_of(0));
-  *f32_of(v) = f;
-  return v;
-}
-
 /* What n, a Pad, fills with; false: it is not known. */
 static bool fill_of(const Node *n, float *fill) {
   *fill = 0;
@@ -128,7 +115,7 @@ static bool sinks_into(Graph *g, Node *n, const Node *dq) {
   if (!uniform_of(dq, &u)) return turns_axis(n, dq);
   if (n->op != OP_Pad || n->p.mode != PAD_CONSTANT) return picks(n) || n->op == OP_Split;
   if (!fill_of(n, &fill) || !exact_integer(t, fill, &u, &q)) return false;
-  set_fill(g, n, integer_constant(g, t, q));
+  set_fill(g, n, value_const_number(g, "q", t, (Number){.i = q}));
   return true;
 }
 
@@ -184,7 +171,7 @@ static void sink(Graph *g, Node *n) {
 static bool rises_over_fill(Graph *g, Node *n, Type t, const Uniform *u) {
   float fill;
   if (!fill_of(n, &fill)) return false;
-  set_fill(g, n, integer_constant(g, t, quantize(t, fill, u->scale, u->zero)));
+  set_fill(g, n, value_const_number(g, "q", t, (Number){.i = quantize(t, fill, u->scale, u->zero)}));
   return true;
 }
 
@@ -252,7 +239,8 @@ static bool bound_as_float(Graph *g, Node *n, int i, const Uniform *u) {
   if (!has_input(n, i)) return true;
   const Value *v = n->in[i];
   if (!v->data || shape_count(&v->shape) != 1) return false;
-  node_set_input(g, n, i, float_constant(g, dequantize(get_number(v->type, v->data, 0).i, u->scale, u->zero)));
+  float f = dequantize(get_number(v->type, v->data, 0).i, u->scale, u->zero);
+  node_set_input(g, n, i, value_const_number(g, "f", T_F32, (Number){.f = (double)f}));
   return true;
 }
 
