@@ -89,14 +89,25 @@ static bool can_chain(const Node *n, int chain) {
   return !x->data && becomes_step(n, chain, &s) && shape_equal(&x->shape, &n->out[0]->shape);
 }
 
-/* The anchor whose result is n's operand `chain` and which can take n as one more step; NULL: none. */
-static Node *anchor_for(const Node *n, int chain) {
-  Node *a = n->in[chain]->def;
-  if (!a || !is_anchor(a) || !can_chain(n, chain) || only_reader(n->in[chain]) != n) return NULL;
-  if (a->n_step == MAX_STEPS || (n->op == OP_DequantizeLinear && a->n_step == 0)) return NULL; /* of bytes as they were read */
+/* The anchor whose result is n's input i, read by nobody else, and which has room for so many more steps; NULL: none. */
+static Node *anchor_with_room(const Node *n, int i, int steps) {
+  Node *a = n->in[i]->def;
+  if (!a || !is_anchor(a) || only_reader(n->in[i]) != n || a->n_step + steps > MAX_STEPS) return NULL;
   if (node_is_batched(a) != node_is_batched(n)) return NULL; /* it would be computed for every image */
   if (a->n_out > 1 && a->out[1]) return NULL; /* MaxPool's indices are those of the values before any step */
   return a;
+}
+
+/* That which can take n as one more step, on its operand `chain`. */
+static Node *anchor_for(const Node *n, int chain) {
+  Node *a = can_chain(n, chain) ? anchor_with_room(n, chain, 1) : NULL;
+  bool as_read = a && n->op == OP_DequantizeLinear && a->n_step == 0; /* bytes as they were read */
+  return as_read ? NULL : a;
+}
+
+/* Is there a node `a`, and is it behind b, if there is that? */
+static bool is_later(const Graph *g, const Node *a, const Node *b) {
+  return a && (!b || node_index(g, a) > node_index(g, b));
 }
 
 static int operand_count(const Node *n) {
@@ -112,16 +123,20 @@ static void add_step(Graph *g, Node *anchor, const Node *n, int chain) {
   node_add_step_with(g, anchor, s, bytes ? bytes : arg);
 }
 
-/* The anchor `a`, node number `from`, takes n as a step. It moves to n's place if the
- * other operand is computed after it; that is late enough, and nobody but n reads it before. */
-static void absorb(Graph *g, Node *a, int from, Node *n, int chain) {
-  const Node *other = operand_count(n) == 2 ? n->in[1 - chain]->def : NULL;
-  add_step(g, a, n, chain);
+/* The anchor `a`, which has taken n's steps, makes its result; it moves to n's place if what the steps read is computed after it.
+ * That is late enough, and nobody but n reads it before. */
+static void take_place(Graph *g, Node *a, Node *n, bool moves) {
   give_output(a, n);
   n->dead = true;
-  if (other && node_index(g, other) > from) {
-    node_swap(g, node_index(g, n), from);
-  }
+  if (moves) node_swap(g, node_index(g, n), node_index(g, a));
+}
+
+/* The anchor `a` takes n as a step. */
+static void absorb(Graph *g, Node *a, Node *n, int chain) {
+  const Node *other = operand_count(n) == 2 ? n->in[1 - chain]->def : NULL;
+  bool moves = is_later(g, other, a);
+  add_step(g, a, n, chain);
+  take_place(g, a, n, moves);
 }
 
 /* What no anchor takes starts an epilogue of its own, unless no operand has the result's shape. */
@@ -155,14 +170,12 @@ static bool is_left_to_sum(const Node *n) {
 static void fuse_node(Graph *g, Node *n) {
   if (is_left_to_sum(n)) return;
   Node *best = NULL;
-  int chain = 0, from = -1;
+  int chain = 0;
   for (int i = 0; i < operand_count(n); i++) {
     Node *a = anchor_for(n, i);
-    int index = a ? node_index(g, a) : -1;
-    if (index <= from || is_byte_argument(n, i)) continue;
-    best = a, chain = i, from = index;
+    if (is_later(g, a, best) && !is_byte_argument(n, i)) best = a, chain = i;
   }
-  if (best) absorb(g, best, from, n, chain);
+  if (best) absorb(g, best, n, chain);
   else start_pointwise(g, n);
 }
 
@@ -190,28 +203,24 @@ static bool reads_again(const Node *n, int i) {
 
 /* The anchor that makes input i of n and can take n's steps; those that compare bytes keep to bytes. */
 static Node *anchor_of_steps(const Node *n, int i) {
-  Value *x = n->in[i];
-  Node *a = x->def;
-  if (!a || x->data || !is_anchor(a) || only_reader(x) != n || reads_again(n, i) || a->n_step + n->n_step > MAX_STEPS) return NULL;
-  if (!shape_equal(&x->shape, &n->out[0]->shape) || node_is_batched(a) != node_is_batched(n) || (a->n_out > 1 && a->out[1])) return NULL;
+  const Value *x = n->in[i];
+  Node *a = x->data || reads_again(n, i) ? NULL : anchor_with_room(n, i, n->n_step);
+  if (!a || !shape_equal(&x->shape, &n->out[0]->shape)) return NULL;
   bool compares = is_8_bit(a->in[0]->type) && (a->op == OP_MaxPool || a->op == OP_Resample);
   return compares ? NULL : a;
 }
 
-/* The anchor takes n's steps, on its input i, and its place, if that is where all that they read is there. */
+/* The anchor takes n's steps, on its input i. */
 static void absorb_steps(Graph *g, Node *a, Node *n, int i) {
-  int from = node_index(g, a);
   bool moves = false;
   for (int k = 0; k < n->n_step; k++) {
     int arg = n->step[k].arg;
     bool swaps = k == 0 && i > 0;
     Value *other = arg < 0 ? NULL : swaps ? n->in[0] : n->in[arg];
     node_add_step_with(g, a, step_on(&n->step[k], swaps), other);
-    moves |= other && other->def && node_index(g, other->def) > from;
+    moves |= other && is_later(g, other->def, a);
   }
-  give_output(a, n);
-  n->dead = true;
-  if (moves) node_swap(g, node_index(g, n), from);
+  take_place(g, a, n, moves);
 }
 
 static void join_steps(Graph *g, Node *n) {
@@ -220,9 +229,7 @@ static void join_steps(Graph *g, Node *n) {
   for (int k = 0; k < 2; k++) {
     int i = k ? second : 0;
     Node *a = anchor_of_steps(n, i);
-    if (!a || (best && node_index(g, a) <= node_index(g, best))) continue;
-    best = a;
-    chain = i;
+    if (is_later(g, a, best)) best = a, chain = i;
   }
   if (best) absorb_steps(g, best, n, chain);
 }
