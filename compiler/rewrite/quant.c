@@ -39,20 +39,12 @@ static int64_t bound_in_steps(const QuantSite *s, float bound) {
   return steps > 0x1p20f ? (int64_t)1 << 20 : (int64_t)steps;
 }
 
-/* A bound of a Clip that is known. */
-static bool clip_bound(const Node *n, int i, float otherwise, float *bound) {
-  *bound = otherwise;
-  if (!has_input(n, i)) return true;
-  return const_scalar(n->in[i], bound) && !isnan(*bound);
-}
-
 /* Takes the bounds of a Relu or Clip in; false: it is neither, or its bounds are not known. */
 static bool take_bounds(QuantSite *s, const Node *n) {
-  float lo = 0, hi = INFINITY;
-  if (n->op != OP_Relu && n->op != OP_Clip) return false;
-  if (n->op == OP_Clip && !(clip_bound(n, 1, -INFINITY, &lo) && clip_bound(n, 2, INFINITY, &hi))) return false;
-  s->lo = size_max(s->lo, bound_in_steps(s, lo) + s->out.zero);
-  s->hi = size_min(s->hi, bound_in_steps(s, hi) + s->out.zero);
+  Step clip = {.a = 0, .b = INFINITY};
+  if (n->op != OP_Relu && (n->op != OP_Clip || !step_of_node(n, 0, &clip) || isnan(clip.a) || isnan(clip.b))) return false;
+  s->lo = size_max(s->lo, bound_in_steps(s, clip.a) + s->out.zero);
+  s->hi = size_min(s->hi, bound_in_steps(s, clip.b) + s->out.zero);
   return s->lo <= s->hi;
 }
 
