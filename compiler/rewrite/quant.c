@@ -58,8 +58,7 @@ static bool find_result(Graph *g, Node *quantize, QuantSite *s) {
   if (quantize->op != OP_QuantizeLinear) return false;
   *s = (QuantSite){.g = g, .quantize = quantize, .type = quantize->out[0]->type};
   if (!is_8_bit(s->type) || !uniform_of(quantize, &s->out)) return false;
-  s->lo = type_lowest(s->type);
-  s->hi = type_highest(s->type);
+  *s = quant_unbounded(s);
   return true;
 }
 

@@ -117,9 +117,7 @@ bool quant_reduce_mean(const QuantSite *s) {
   Node *mean = mean_of_map(s, &x);
   quant_bound(s, mean);
   Value *y = new_result(g, mean);
-  QuantSite bare = *s;
-  bare.lo = type_lowest(s->type);
-  bare.hi = type_highest(s->type);
+  QuantSite bare = quant_unbounded(s);
   Node *view = walk_before(g, OP_Reshape, op->name, 1, &y, 1);
   set_view(g, view, y, &op->out[0]->shape);
   quant_finish(&bare, view);
@@ -155,9 +153,8 @@ bool quant_average_pool(const QuantSite *s) {
 static Value *as_result(const QuantSite *s, const Node *dequantize) {
   Uniform u;
   Value *x = dequantize->in[0];
-  bool bound = s->lo > type_lowest(s->type) || s->hi < type_highest(s->type);
   bool same = uniform_of(dequantize, &u) && u.scale == s->out.scale && u.zero == s->out.zero && x->type == s->type;
-  return same && !bound ? x : lookup_before(s, dequantize->out[0]);
+  return same && !quant_has_bounds(s) ? x : lookup_before(s, dequantize->out[0]);
 }
 
 /* Every operand is of 8 bits, with one scale. */
@@ -180,9 +177,7 @@ bool quant_move(const QuantSite *s) {
   for (int i = 0; i < op->n_in; i++) in[i] = as_result(s, dequantized(op->in[i]));
   Node *n = walk_before(g, op->op, op->name, op->n_in, in, 1);
   attr_copy(g, n, op);
-  QuantSite bare = *s;
-  bare.lo = type_lowest(s->type);
-  bare.hi = type_highest(s->type);
+  QuantSite bare = quant_unbounded(s);
   quant_finish(&bare, n);
   return true;
 }

@@ -157,13 +157,11 @@ static bool is_same(const Value *table, Type from) {
 }
 
 bool quant_function(const QuantSite *site) {
-  QuantSite s = *site; /* bounds are part of the function */
+  QuantSite s = quant_unbounded(site); /* bounds are part of the function */
   Function f = {.g = s.g};
   const Value *v = s.quantize->in[0];
   if (!find_function(&f, v) || !f.x || !shape_equal(&f.x->shape, &v->shape)) return false;
   s.op = s.quantize;
-  s.lo = type_lowest(s.type);
-  s.hi = type_highest(s.type);
   Value *table = quantized_table(&s, v);
   bool same = is_same(table, f.x->type);
   Node *n = same ? walk_before(s.g, OP_Identity, s.quantize->name, 1, &f.x, 1) : lookup_node(&s, f.x, table);

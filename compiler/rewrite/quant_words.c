@@ -26,8 +26,17 @@ bool graph_is_quantized(const Graph *g) {
   return false;
 }
 
+bool quant_has_bounds(const QuantSite *s) { return s->lo > type_lowest(s->type) || s->hi < type_highest(s->type); }
+
+QuantSite quant_unbounded(const QuantSite *s) {
+  QuantSite bare = *s;
+  bare.lo = type_lowest(s->type);
+  bare.hi = type_highest(s->type);
+  return bare;
+}
+
 void quant_bound(const QuantSite *s, Node *n) {
-  if (s->lo > type_lowest(s->type) || s->hi < type_highest(s->type))
+  if (quant_has_bounds(s))
     node_add_step(s->g, n, (Step){.op = OP_Clip, .type = s->type, .arg = -1, .a = (float)s->lo, .b = (float)s->hi});
 }
 

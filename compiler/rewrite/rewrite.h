@@ -66,6 +66,10 @@ bool uniform_of(const Node *n, Uniform *u);
 bool graph_is_quantized(const Graph *g);
 /* The DequantizeLinear that makes v; NULL: it is made otherwise. v may be NULL. */
 Node *dequantized(const Value *v);
+/* Is the result bounded within its type? */
+bool quant_has_bounds(const QuantSite *s);
+/* It without bounds, which are met otherwise. */
+QuantSite quant_unbounded(const QuantSite *s);
 /* The bounds, if there are any, as n's last step. */
 void quant_bound(const QuantSite *s, Node *n);
 /* n, of integers, with the bounds as its last step, takes the place of all from the operator to the QuantizeLinear. */
