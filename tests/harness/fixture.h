@@ -72,6 +72,8 @@ static inline int pick(uint64_t *state, int lo, int hi) {
 /* ==== pass.c ==== */
 
 extern const Options lax_options, strict_options;
+/* Of text, with shapes. */
+Graph *shaped(Context *cx, const char *text);
 /* For inputs of f32, between -1 and 1. */
 const void **random_inputs(Graph *g);
 /* The outputs, as the evaluator has them, in the graph's memory. */

@@ -5,6 +5,13 @@
 
 const Options lax_options = {.name = "test"}, strict_options = {.name = "test", .strict = true};
 
+Graph *shaped(Context *cx, const char *text) {
+  Graph *g = text_parse(cx, &lax_options, text);
+  pass_shape(g);
+  verify(g, "shape");
+  return g;
+}
+
 const void **random_inputs(Graph *g) {
   static uint64_t state = 1;
   const void **in = alloc_n(g->cx, (size_t)g->n_input, sizeof *in);

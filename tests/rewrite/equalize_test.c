@@ -10,12 +10,6 @@
 #define DENSE "const v f32 [3,4,3,3] = random 2 -1 1\nc = Conv(x, w, b)\nr = Relu(c)\ny = Conv(r, v)\noutput y\n"
 #define DEPTHWISE "const v f32 [4,1,3,3] = random 2 -1 1\nc = Conv(x, w, b)\nr = Relu(c)\ny = Conv(r, v) group=4\noutput y\n"
 
-static Graph *shaped(Context *cx, const char *text) {
-  Graph *g = text_parse(cx, &lax_options, text);
-  pass_shape(g);
-  return g;
-}
-
 /* Magnitudes of the channels of all values, of inputs up to 1. */
 static const float **magnitudes(Graph *g) {
   const float **largest = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *largest);

@@ -1,12 +1,6 @@
 /* quant_dynamic_test.c: what becomes of parameters that are known at run time only. Results stay, bit for bit. */
 #include "fixture.h"
 
-static void **outputs_of(Graph *g, const void *const *in) {
-  void **out = alloc_n(g->cx, (size_t)g->n_output, sizeof *out);
-  eval_graph(g, in, out);
-  return out;
-}
-
 static const void **some_inputs(Graph *g) {
   uint64_t state = 7;
   const void **in = alloc_n(g->cx, (size_t)g->n_input, sizeof *in);
@@ -27,18 +21,14 @@ static const void **some_inputs(Graph *g) {
 static void expect(const char *text, const char *ops) {
   Context *cx = context_new();
   EXPECT_NO_FAIL(cx);
-  Graph *g[2];
-  for (int i = 0; i < 2; i++) {
-    g[i] = text_parse(cx, &lax_options, text);
-    pass_shape(g[i]);
-    if (i) pass_quant(g[i]);
-    verify(g[i], "quant");
-    if (i) pass_fold(g[i]);
-  }
-  assert_string_equal(ops_text(g[1]), ops);
-  const void **in = some_inputs(g[0]);
-  void **want = outputs_of(g[0], in), **got = outputs_of(g[1], in);
-  for (int i = 0; i < g[0]->n_output; i++) assert_memory_equal(want[i], got[i], value_bytes(g[0]->output[i]));
+  Graph *before = shaped(cx, text), *g = shaped(cx, text);
+  pass_quant(g);
+  verify(g, "quant");
+  pass_fold(g);
+  assert_string_equal(ops_text(g), ops);
+  const void **in = some_inputs(before);
+  void **want = evaluated(before, in), **got = evaluated(g, in);
+  for (int i = 0; i < before->n_output; i++) assert_memory_equal(want[i], got[i], value_bytes(before->output[i]));
   context_free(cx);
 }
 

@@ -10,13 +10,6 @@
   "const sx f32 [] = {0.05}\nconst zx u8 [] = {120}\nconst sr f32 [] = {0.07}\nconst zr u8 [] = {3}\n" \
   "const sy f32 [] = {0.11}\nconst zy u8 [] = {131}\n"
 
-static inline Graph *shaped(Context *cx, const char *text) {
-  Graph *g = text_parse(cx, &lax_options, text);
-  pass_shape(g);
-  verify(g, "shape");
-  return g;
-}
-
 static inline const void **byte_inputs(Graph *g) {
   uint64_t state = 7;
   const void **in = alloc_n(g->cx, (size_t)g->n_input, sizeof *in);

@@ -6,13 +6,6 @@
 #define SIGNED "graph q\ninput x i8 [2,3,4,4]\nconst s f32 [] = {0.05}\nconst z i8 [] = {-7}\nconst s2 f32 [] = {0.07}\n" \
   "const z2 i8 [] = {3}\n"
 
-static Graph *shaped(Context *cx, const char *text) {
-  Graph *g = text_parse(cx, &lax_options, text);
-  pass_shape(g);
-  verify(g, "shape");
-  return g;
-}
-
 /* Any bytes; floats are small numbers. */
 static const void **some_inputs(Graph *g) {
   uint64_t state = 7;

@@ -3,13 +3,6 @@
 
 #include <math.h>
 
-static Graph *shaped(Context *cx, const char *text) {
-  Graph *g = text_parse(cx, &lax_options, text);
-  pass_shape(g);
-  verify(g, "shape");
-  return g;
-}
-
 /* Every value's range is [-range, range]. */
 static Graph *quantized(Graph *g, const bool *keep, float range) {
   Quantizing q = quantizing_new(g, keep);
