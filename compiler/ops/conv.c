@@ -70,7 +70,7 @@ static void conv_tap(const Window *k, const Volume *in, const Volume *out, Eleme
 
 /* One input channel's part in one output channel. */
 static void conv_channel(const Window *k, const Volume *in, const Volume *out, Elements x, Elements w, double *acc) {
-  for (int64_t i = 0; i < k->kd * k->kh * k->kw; i++) {
+  for (int64_t i = 0; i < taps_of_window(k); i++) {
     const int64_t tap[] = {i / k->kw / k->kh, i / k->kw % k->kh, i % k->kw};
     conv_tap(k, in, out, x, tap, real_element(w, i), acc);
   }
@@ -81,7 +81,7 @@ void eval_conv(Graph *g, const Node *n, const void *const *in, void **out) {
   Elements x = real_elements(g, n->in[0], in[0]), w = real_elements(g, n->in[1], in[1]), bias = {0};
   if (has_input(n, 2)) bias = real_elements(g, n->in[2], in[2]);
   int64_t group_in = vx.c / n->group, group_out = vy.c / n->group;
-  int64_t map_in = vx.d * vx.h * vx.w, map_out = vy.d * vy.h * vy.w, kernel = n->win.kd * n->win.kh * n->win.kw;
+  int64_t map_in = vx.d * vx.h * vx.w, map_out = vy.d * vy.h * vy.w, kernel = taps_of_window(&n->win);
   double *acc = alloc_n(g->cx, (size_t)map_out, sizeof *acc);
   int64_t y = 0;
   for (int64_t i = 0; i < vy.n; i++)
@@ -114,7 +114,7 @@ static int64_t centred(const IntConv *k, int operand, int64_t i, int64_t c) {
 /* Output channel o at (oz, oy, ox) of an image; padding counts as the zero point, so as nothing. */
 static int32_t int_sum(const IntConv *k, int64_t image, int64_t o, int64_t oz, int64_t oy, int64_t ox) {
   const Window *w = &k->n->win;
-  int64_t taps = w->kd * w->kh * w->kw;
+  int64_t taps = taps_of_window(w);
   int64_t group_in = k->x.c / k->n->group, first = o / (k->y.c / k->n->group) * group_in;
   uint32_t sum = 0;
   for (int64_t c = 0; c < group_in; c++)

@@ -44,7 +44,7 @@ static void spread_channel(const Window *k, const Volume *in, const Volume *out,
                            double *acc) {
   for (int64_t i = 0; i < in->d * in->h * in->w; i++) {
     const int64_t at[] = {i / in->w / in->h, i / in->w % in->h, i % in->w};
-    for (int64_t t = 0; t < k->kd * k->kh * k->kw; t++)
+    for (int64_t t = 0; t < taps_of_window(k); t++)
       spread_tap(k, out, at, t, real_element(x, i) * real_element(w, t), acc);
   }
 }
@@ -55,7 +55,7 @@ void eval_conv_transpose(Graph *g, const Node *n, const void *const *in, void **
   if (has_input(n, 2)) bias = real_elements(g, n->in[2], in[2]);
   int64_t group_in = vx.c / n->group, group_out = vy.c / n->group;
   int64_t map_in = vx.d * vx.h * vx.w, map_out = vy.d * vy.h * vy.w;
-  int64_t kernel = n->win.kd * n->win.kh * n->win.kw;
+  int64_t kernel = taps_of_window(&n->win);
   double *acc = alloc_n(g->cx, (size_t)map_out + 1, sizeof *acc);
   int64_t y = 0;
   for (int64_t i = 0; i < vy.n; i++)

@@ -74,6 +74,8 @@ bool has_padding(const Node *n) {
   return n->win.top || n->win.left || n->win.bottom || n->win.right;
 }
 
+int64_t taps_of_window(const Window *w) { return w->kd * w->kh * w->kw; }
+
 bool is_integer_product(Op op) { return op == OP_ConvInteger || op == OP_MatMulInteger; }
 
 Type step_type(const Node *n, int i) {

@@ -330,6 +330,7 @@ bool is_const_conv_transpose(const Node *n);
 bool is_const_gemm(const Node *n);
 bool is_const_matmul(const Node *n);
 bool has_padding(const Node *n); /* of H or W */
+int64_t taps_of_window(const Window *w);
 bool is_global_pool(const Node *n);
 bool is_integer_product(Op op); /* does it sum products of integers, less their zero points? */
 bool is_max_pool(const Node *n); /* of a pool: its windows give their maximum, not their mean or norm */

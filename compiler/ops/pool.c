@@ -309,7 +309,7 @@ void eval_quantized_average_pool(Graph *g, const Node *n, const void *const *in,
   int64_t map = map_of(&p.y), zero = get_number(type, in[4], 0).i;
   for (int64_t i = 0; i < p.y.n * p.y.c * map; i++) {
     const Taps3 t = window_of(&n->win, &p.x, &p.y, i % map);
-    int64_t count = n->p.count_pad ? n->win.kd * n->win.kh * n->win.kw : taps_inside(&t);
+    int64_t count = n->p.count_pad ? taps_of_window(&n->win) : taps_inside(&t);
     float mean = dequantized_sum(n, in, &p, i / map, &t) / (float)count;
     put_number(type, out[0], element_of(&p, &p.y, i / map, i % map), (Number){.i = quantize_inside(type, mean, scale, zero)});
   }

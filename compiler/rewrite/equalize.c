@@ -55,11 +55,9 @@ static Readers readers_of(const Node *n, int64_t c) {
   return (Readers){c / each * outputs, outputs, c % each};
 }
 
-static int64_t taps_of(const Node *n) { return n->win.kd * n->win.kh * n->win.kw; }
-
 static float largest_weight(const Node *n, int64_t c) {
   Readers r = readers_of(n, c);
-  int64_t taps = taps_of(n), row = n->in[1]->shape.d[1] * taps;
+  int64_t taps = taps_of_window(&n->win), row = n->in[1]->shape.d[1] * taps;
   const float *w = f32_data(n->in[1]);
   float most = 0;
   for (int64_t o = r.first; o < r.first + r.outputs; o++)
@@ -92,13 +90,13 @@ static Value *scaled(Graph *g, const Value *v, int64_t channels, int64_t each, c
 
 static void divide_first(Graph *g, const Pair *p) {
   Node *n = p->first;
-  node_set_input(g, n, 1, scaled(g, n->in[1], p->channels, n->in[1]->shape.d[1] * taps_of(n), p->s));
+  node_set_input(g, n, 1, scaled(g, n->in[1], p->channels, n->in[1]->shape.d[1] * taps_of_window(&n->win), p->s));
   if (has_input(n, 2)) node_set_input(g, n, 2, scaled(g, n->in[2], p->channels, 1, p->s));
 }
 
 static void multiply_second(Graph *g, const Pair *p) {
   Node *n = p->second;
-  int64_t taps = taps_of(n), row = n->in[1]->shape.d[1] * taps;
+  int64_t taps = taps_of_window(&n->win), row = n->in[1]->shape.d[1] * taps;
   Value *to = value_const_f32(g, n->in[1]->name, n->in[1]->shape);
   const float *x = f32_data(n->in[1]);
   float *y = f32_of(to);

@@ -195,7 +195,7 @@ static void round_channel(const Weights *k, int64_t c) {
 /* What rounding the weights adds to the mean of a channel of the result, of the means of the input's channels. */
 static double mean_error(const Weights *k, int64_t c, const float *mean) {
   const Node *n = k->n;
-  int64_t taps = n->op == OP_Conv ? n->win.kd * n->win.kh * n->win.kw : 1, inputs = k->elements / size_max(taps, 1);
+  int64_t taps = n->op == OP_Conv ? taps_of_window(&n->win) : 1, inputs = k->elements / size_max(taps, 1);
   int64_t first = n->op == OP_Conv ? c / (k->channels / n->group) * inputs : 0;
   double error = 0;
   for (int64_t i = 0; i < k->elements; i++) {
