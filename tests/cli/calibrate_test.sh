@@ -4,12 +4,6 @@
 digits=$here/../../examples/digits/digits.onnx
 pictures=$here/../../examples/digits/pictures
 
-# npy FILE TYPE SHAPE BYTES: an array of that many bytes of value 0
-npy() {
-  header="{'descr': '$2', 'fortran_order': False, 'shape': ($3), }"
-  { printf '\223NUMPY\001\000\166\000%-117s\n' "$header"; head -c "$4" /dev/zero; } >"$1"
-}
-
 refuses "--data: there are no samples" calibrate "$digits" -o q.onnx
 refuses "--data: 'none': No such file" calibrate "$digits" --data none -o q.onnx
 mkdir empty

@@ -64,6 +64,12 @@ at_most() {
   [ "$(wc -l <"$2")" -le "$1" ] || failed "$2 has more than $1 lines"
 }
 
+# npy FILE TYPE SHAPE BYTES: an array of that many bytes of value 0
+npy() {
+  header="{'descr': '$2', 'fortran_order': False, 'shape': ($3), }"
+  { printf '\223NUMPY\001\000\166\000%-117s\n' "$header"; head -c "$4" /dev/zero; } >"$1"
+}
+
 # compiles PROGRAM ARGUMENTS...: an example, with the runtime's headers and the runtime
 compiles() {
   program=$1

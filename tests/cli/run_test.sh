@@ -4,12 +4,6 @@ digits=$here/../../examples/digits/digits.onnx
 picture=$here/../../examples/digits/pictures/3.png
 tiny=$here/tiny.onnx
 
-# npy FILE TYPE SHAPE BYTES: an array of that many bytes of value 0
-npy() {
-  header="{'descr': '$2', 'fortran_order': False, 'shape': ($3), }"
-  { printf '\223NUMPY\001\000\166\000%-117s\n' "$header"; head -c "$4" /dev/zero; } >"$1"
-}
-
 npy in.npy '<f4' '1, 3, 8, 8' 768
 succeeds run "$tiny" in.npy --out out.npy --top 2
 [ "$(grep -c ' %  ' "$work.out")" -eq 2 ] || failed "--top 2 does not show two classes: $(cat "$work.out")"
