@@ -9,6 +9,7 @@
 #include "tools.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Calibration {
@@ -230,31 +231,39 @@ static void compare(Calibration *c, Probe *floats, Graph *quantized) {
 
 static double decibels(double signal, double noise) { return noise > 0 ? 10 * log10(signal / noise) : 200; }
 
-static int order(const Calibration *c, int *at) {
-  for (int i = 0; i < c->n; i++) at[i] = i;
-  for (int i = 1; i < c->n; i++) { /* few, and nearly in order is common: by insertion */
-    int k = i, moved = at[i];
-    double own = decibels(c->signal[moved], c->noise[moved]);
-    for (; k > 0 && decibels(c->signal[at[k - 1]], c->noise[at[k - 1]]) > own; k--) at[k] = at[k - 1];
-    at[k] = moved;
-  }
-  return c->n;
+typedef struct Loss {
+  double decibels;
+  int i;               /* of which value */
+} Loss;
+
+/* The lowest first, of equals the first. */
+static int by_loss(const void *a, const void *b) {
+  const Loss *x = a, *y = b;
+  return x->decibels != y->decibels ? (x->decibels > y->decibels ? 1 : -1) : x->i - y->i;
 }
 
-static void print_value(const Calibration *c, int i) {
-  const Value *v = c->value[i];
+static Loss *losses_in_order(const Calibration *c) {
+  Loss *loss = alloc_n(c->cx, (size_t)c->n, sizeof *loss);
+  for (int i = 0; i < c->n; i++) loss[i] = (Loss){decibels(c->signal[i], c->noise[i]), i};
+  qsort(loss, (size_t)c->n, sizeof *loss, by_loss);
+  return loss;
+}
+
+static void print_value(const Calibration *c, const Loss *l) {
+  const Value *v = c->value[l->i];
   const Node *n = v->def;
   QuantRange r = c->q.range[v->id];
-  printf("  %6.1f dB  %-18s %9.3g to %-9.3g  %s\n", decibels(c->signal[i], c->noise[i]), n ? op_info[n->op].name : "(input)",
-         (double)r.lo, (double)r.hi, printable_text(c->cx, n ? n->name : v->name));
+  printf("  %6.1f dB  %-18s %9.3g to %-9.3g  %s\n", l->decibels, n ? op_info[n->op].name : "(input)", (double)r.lo, (double)r.hi,
+         printable_text(c->cx, n ? n->name : v->name));
 }
 
 /* The lowest ones, or with -v all of them. */
 static void print_table(const Calibration *c) {
-  int *at = alloc_n(c->cx, (size_t)c->n, sizeof *at), n = order(c, at), samples = samples_count(c->samples);
+  const Loss *loss = losses_in_order(c);
+  int n = c->n, samples = samples_count(c->samples);
   int shown = c->opt->verbose || n < 12 ? n : 10;
   printf("%d values quantised; signal to noise of %s, over %d samples:\n", n, shown < n ? "the lowest" : "each", samples);
-  for (int i = 0; i < shown; i++) print_value(c, at[i]);
+  for (int i = 0; i < shown; i++) print_value(c, &loss[i]);
   if (c->output_signal > 0)
     printf("output \"%s\": %.1f dB", printable_text(c->cx, c->g->output[0]->name), decibels(c->output_signal, c->output_noise));
   if (c->scores) printf("; the best class is that of floats for %lld of %d samples", (long long)c->agree, samples);
