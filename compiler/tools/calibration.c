@@ -25,6 +25,7 @@ typedef struct Calibration {
   Histogram *histogram; /* of each value */
   float **largest;     /* by value id: the largest magnitude of each channel */
   double *signal, *noise; /* sums of squares: of each value; of what quantisation changes */
+  Probe *integers;     /* the quantised model, while it is compared */
   double output_signal, output_noise;
   int64_t agree;       /* samples with the same best class */
   bool scores;         /* the first output has a score for each class */
@@ -119,7 +120,7 @@ static void forget(Calibration *c) {
 }
 
 /* Of value i: range, and means and magnitudes of the channels. */
-static void take_range(Calibration *c, int i, const float *x, int sample) {
+static void add_range(Calibration *c, int i, const float *x, int sample) {
   const Value *v = c->value[i];
   Histogram *h = &c->histogram[i];
   int64_t count = shape_count(&v->shape), channels = channels_of(v), each = count / size_max(channels, 1);
@@ -137,8 +138,11 @@ static void take_range(Calibration *c, int i, const float *x, int sample) {
   }
 }
 
-static void take_counts(Calibration *c, int i, const float *x, int sample) {
-  (void)sample;
+static void take_ranges(Calibration *c, const Probe *floats, int sample) {
+  for (int i = 0; i < c->n; i++) add_range(c, i, probe_value(floats, i), sample);
+}
+
+static void add_counts(Calibration *c, int i, const float *x) {
   Histogram *h = &c->histogram[i];
   if (!(h->hi > h->lo)) return;
   double factor = HISTOGRAM_BINS / (h->hi - h->lo);
@@ -148,16 +152,20 @@ static void take_counts(Calibration *c, int i, const float *x, int sample) {
   }
 }
 
-typedef void Take(Calibration *c, int i, const float *x, int sample);
+static void take_counts(Calibration *c, const Probe *floats, int sample) {
+  (void)sample;
+  for (int i = 0; i < c->n; i++) add_counts(c, i, probe_value(floats, i));
+}
 
-static void each_sample(Calibration *c, Probe *p, const char *what, Take *take) {
+/* `take` finds it in c->input, and what became of it in the probe. */
+static void each_sample(Calibration *c, Probe *floats, const char *what, void (*take)(Calibration *, const Probe *, int sample)) {
   int n = samples_count(c->samples);
   Progress shown = progress_begin(stderr, what);
   for (int s = 0; s < n; s++) {
     progress_show(&shown, s + 1, n);
     samples_read(c->samples, s, c->input);
-    probe_run(p, c->input);
-    for (int i = 0; i < c->n; i++) take(c, i, probe_value(p, i), s);
+    probe_run(floats, c->input);
+    take(c, floats, s);
   }
   progress_end(&shown);
 }
@@ -165,7 +173,7 @@ static void each_sample(Calibration *c, Probe *p, const char *what, Take *take) 
 static Probe *measure_ranges(Calibration *c) {
   forget(c);
   Probe *p = probe_open(c->cx, c->g, c->value, c->n);
-  each_sample(c, p, "calibrating: ranges, sample", take_range);
+  each_sample(c, p, "calibrating: ranges, sample", take_ranges);
   return p;
 }
 
@@ -198,33 +206,32 @@ static void add_squares(const float *x, const float *y, int64_t n, double *signa
   }
 }
 
-static void compare_outputs(Calibration *c, Probe *floats, Probe *integers) {
+static void compare_outputs(Calibration *c, const Probe *floats) {
   const Value *y = c->g->output[0];
   int64_t n = shape_count(&y->shape);
-  const float *x = probe_output(floats, 0), *z = probe_output(integers, 0);
+  const float *x = probe_output(floats, 0), *z = probe_output(c->integers, 0);
   if (y->type != T_F32) return;
   add_squares(x, z, n, &c->output_signal, &c->output_noise);
   c->scores = n > 1 && y->shape.rank > 1 && size_max(y->shape.d[0], 1) * y->shape.d[1] == n;
   if (c->scores && best_class(x, n) == best_class(z, n)) c->agree++;
 }
 
-static void compare(Calibration *c, Probe *floats, Graph *quantized) {
+static void compare_sample(Calibration *c, const Probe *floats, int sample) {
+  (void)sample;
+  probe_run(c->integers, c->input);
+  for (int i = 0; i < c->n; i++) {
+    int64_t n = shape_count(&c->value[i]->shape);
+    add_squares(probe_value(floats, i), probe_value(c->integers, i), n, &c->signal[i], &c->noise[i]);
+  }
+  compare_outputs(c, floats);
+}
+
+static void compare(Calibration *c, Probe *floats, const Graph *quantized) {
   Value **result = alloc_n(c->cx, (size_t)c->n, sizeof *result);
   for (int i = 0; i < c->n; i++) result[i] = c->q.result[c->value[i]->id];
-  Probe *integers = probe_open(c->cx, quantized, result, c->n);
-  int n = samples_count(c->samples);
-  Progress shown = progress_begin(stderr, "calibrating: comparison, sample");
-  for (int s = 0; s < n; s++) {
-    progress_show(&shown, s + 1, n);
-    samples_read(c->samples, s, c->input);
-    probe_run(floats, c->input);
-    probe_run(integers, c->input);
-    for (int i = 0; i < c->n; i++)
-      add_squares(probe_value(floats, i), probe_value(integers, i), shape_count(&c->value[i]->shape), &c->signal[i], &c->noise[i]);
-    compare_outputs(c, floats, integers);
-  }
-  progress_end(&shown);
-  probe_close(integers);
+  c->integers = probe_open(c->cx, quantized, result, c->n);
+  each_sample(c, floats, "calibrating: comparison, sample", compare_sample);
+  probe_close(c->integers);
 }
 
 /* ==== the table ==== */
