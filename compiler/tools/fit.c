@@ -52,6 +52,11 @@ bool picture_input(Context *cx, const Options *opt, const rcc_tensor *t, Picture
   return p->width > 0 && p->height > 0;
 }
 
+void tell_normalisation(const PictureInput *p) {
+  if (p->bytes || p->plain) return;
+  message_print(MESSAGE_NOTE, "pictures are normalised as for torchvision's models, which is assumed; --input says otherwise");
+}
+
 static const char *stride_in(const char *words) {
   for (const char *s = words; (s = strstr(s, "stride=")); s++)
     if (s == words || strchr(",=", s[-1])) return s;

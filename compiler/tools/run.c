@@ -205,10 +205,7 @@ static void run_pictures(Run *r, const FileList *files) {
   }
   for (int i = 0; i < files->n; i++) {
     const void *in = picture_data(r->cx, &p, files->path[i]);
-    if (i == 0 && !p.bytes && !p.plain) {
-      message_print(MESSAGE_NOTE, "pictures are normalised as for torchvision's models, which is assumed; --input says "
-                    "otherwise");
-    }
+    if (i == 0) tell_normalisation(&p);
     run_on(r, files->path[i], &in, i);
   }
 }

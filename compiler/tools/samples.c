@@ -120,8 +120,7 @@ Samples *samples_open(Context *cx, const Options *opt, const Graph *g, const cha
   if (s->pictures && !picture_input(cx, opt, &t, &s->picture))
     fail(cx, "--data: the input \"%s\" is %s %s and takes no picture; give arrays", t.name, type_name(s->passed.type),
          shape_text(cx, &s->passed.shape));
-  if (s->pictures && !words && !s->picture.bytes)
-    message_print(MESSAGE_NOTE, "pictures are normalised as for torchvision's models, which is assumed; --input says otherwise");
+  if (s->pictures) tell_normalisation(&s->picture);
   return s;
 }
 

@@ -178,6 +178,7 @@ typedef struct PictureInput {
 } PictureInput;
 /* False: t takes no pictures. The words of --input in opt say what a program passes. */
 bool picture_input(Context *cx, const Options *opt, const rcc_tensor *t, PictureInput *p);
+void tell_normalisation(const PictureInput *p); /* where it is assumed */
 /* With no stride= in --input: rows of pictures have no gaps, a stride is of the frames that the program has. */
 ToolOptions *without_stride(Context *cx, const ToolOptions *opt);
 const void *picture_data(Context *cx, const PictureInput *p, const char *path); /* dense, of one image */
