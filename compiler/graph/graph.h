@@ -480,6 +480,8 @@ const Node *find_unlisted(const Graph *g);
 
 /* v becomes output number i of the graph; what was that is no output any more. */
 void output_set(Graph *g, int i, Value *v);
+/* Those of n values that are no inputs and no outputs yet become the last outputs. */
+void outputs_add(Graph *g, Value *const *v, int n);
 /* Every reader of `old` (graph outputs too: the new value takes the output's place and name, through an appended
  * Identity node where it is an input, a constant or an output already) reads `with`. */
 void graph_replace(Graph *g, Value *old, Value *with);

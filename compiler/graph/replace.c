@@ -7,6 +7,21 @@ void output_set(Graph *g, int i, Value *v) {
   v->output = i;
 }
 
+void outputs_add(Graph *g, Value *const *v, int n) {
+  size_t most = (size_t)(g->n_output + n), had = (size_t)g->n_output;
+  Value **output = alloc_n(g->cx, most + 1, sizeof *output);
+  Shape *shape = g->output_shape ? alloc_n(g->cx, most + 1, sizeof *shape) : NULL;
+  move_bytes(output, g->output, had * sizeof *output);
+  if (shape) move_bytes(shape, g->output_shape, had * sizeof *shape);
+  g->output = output;
+  g->output_shape = shape;
+  for (int i = 0; i < n; i++) {
+    if (v[i]->is_input || v[i]->is_output) continue;
+    if (shape) shape[g->n_output] = v[i]->shape;
+    output_set(g, g->n_output++, v[i]);
+  }
+}
+
 /* `with` becomes the output that `old` was, under the name by which the interface knows it. */
 static void output_replace(Graph *g, Value *old, Value *with) {
   bool outside = with->is_input || with->is_output || with->data;

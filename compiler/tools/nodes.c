@@ -17,24 +17,6 @@ typedef struct Layers {
 
 static bool has_elements(const Value *v) { return v && type_size(v->type) > 0 && shape_count(&v->shape) > 0; }
 
-/* So that the graph's outputs may be as many as its values. */
-static void make_room(Graph *g) {
-  int n = g->n_output + g->n_value;
-  Value **output = alloc_n(g->cx, (size_t)n, sizeof *output);
-  Shape *shape = alloc_n(g->cx, (size_t)n, sizeof *shape);
-  move_bytes(output, g->output, (size_t)g->n_output * sizeof *output);
-  move_bytes(shape, g->output_shape, (size_t)g->n_output * sizeof *shape);
-  g->output = output;
-  g->output_shape = shape;
-}
-
-static void show(Layers *l, const Node *n, Value *v) {
-  l->shown[l->n++] = (Shown){n, v};
-  if (v->is_output) return;
-  l->g->output_shape[l->g->n_output] = v->shape;
-  output_set(l->g, l->g->n_output++, v);
-}
-
 /* One image's graph after the passes that know no target. */
 static Layers layers_of(Context *cx, const ToolOptions *opt, bool symbolic) {
   Options *one = alloc(cx, sizeof *one);
@@ -45,14 +27,17 @@ static Layers layers_of(Context *cx, const ToolOptions *opt, bool symbolic) {
   Layers l = {.g = import_model(cx, one)};
   front_run(l.g, NULL, NULL);
   l.g->name = "layers";
-  make_room(l.g);
   l.shown = alloc_n(cx, (size_t)l.g->n_value + 1, sizeof *l.shown);
+  Value **value = alloc_n(cx, (size_t)l.g->n_value + 1, sizeof *value);
   for (int i = 0; i < l.g->n_node; i++) {
     const Node *n = l.g->node[i];
     for (int k = 0; k < n->n_out; k++) {
-      if (has_elements(n->out[k])) show(&l, n, n->out[k]);
+      if (!has_elements(n->out[k])) continue;
+      value[l.n] = n->out[k];
+      l.shown[l.n++] = (Shown){n, n->out[k]};
     }
   }
+  outputs_add(l.g, value, l.n);
   return l;
 }
 

@@ -6,29 +6,17 @@ struct Probe {
   Runner *runner;
   Instance *instance;
   const void *in;      /* of the last run */
-  int n;
   int *at;             /* of each value: the output that it is; -1: it is the input */
 };
-
-/* As many outputs more as there are values. */
-static void make_room(Graph *g, int n) {
-  Value **output = alloc_n(g->cx, (size_t)(g->n_output + n), sizeof *output);
-  move_bytes(output, g->output, (size_t)g->n_output * sizeof *output);
-  g->output = output;
-}
-
-static int show(Graph *g, Value *v) {
-  if (v->is_input) return -1;
-  if (!v->is_output) output_set(g, g->n_output++, v);
-  return v->output;
-}
 
 Probe *probe_open(Context *cx, const Graph *g, Value *const *value, int n) {
   Probe *p = alloc(cx, sizeof *p);
   Graph *own = graph_copy(cx, g);
-  *p = (Probe){.cx = cx, .n = n, .at = alloc_n(cx, (size_t)n + 1, sizeof *p->at)};
-  make_room(own, n);
-  for (int i = 0; i < n; i++) p->at[i] = show(own, own->value[value[i]->id]);
+  *p = (Probe){.cx = cx, .at = alloc_n(cx, (size_t)n + 1, sizeof *p->at)};
+  Value **shown = alloc_n(cx, (size_t)n + 1, sizeof *shown);
+  for (int i = 0; i < n; i++) shown[i] = own->value[value[i]->id];
+  outputs_add(own, shown, n);
+  for (int i = 0; i < n; i++) p->at[i] = shown[i]->is_input ? -1 : shown[i]->output;
   graph_count_uses(own);
   p->runner = runner_of_graph(cx, own);
   p->instance = instance_open(cx, &runner_view(p->runner)->model, 1, 1);
