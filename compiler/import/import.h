@@ -206,6 +206,10 @@ Type stored_type(Context *cx, int onnx_type, const char *what, const char *name)
 /* NULL: it is not that of a tensor, or there is none. */
 const Onnx__TypeProto__Tensor *tensor_type(const Onnx__TypeProto *t);
 
+/* ==== save.c: the message of save_tensor, whose elements stay where they are ==== */
+
+Onnx__TensorProto *proto_of_tensor(Context *cx, const char *name, Type type, const Shape *shape, const void *data);
+
 /* ==== scope.c: what names stand for ==== */
 
 /* The current scope's entry, made where there is none. */

@@ -44,18 +44,7 @@ static void name_values(Writer *w) {
 /* ==== tensors ==== */
 
 static Onnx__TensorProto *tensor_of(const Writer *w, const Value *v, const char *name) {
-  Onnx__TensorProto *t = alloc(w->cx, sizeof *t);
-  onnx__tensor_proto__init(t);
-  t->name = text(w, name);
-  t->n_dims = (size_t)v->shape.rank;
-  t->dims = alloc_n(w->cx, t->n_dims + 1, sizeof *t->dims);
-  move_bytes(t->dims, v->shape.d, t->n_dims * sizeof *t->dims);
-  t->has_data_type = true;
-  t->data_type = (int)v->type;
-  t->has_raw_data = true;
-  t->raw_data.len = value_bytes(v);
-  t->raw_data.data = (uint8_t *)(uintptr_t)v->data;
-  return t;
+  return proto_of_tensor(w->cx, name, v->type, &v->shape, v->data);
 }
 
 /* Of a shape, the multiples of the batch: only one that is the batch itself or what is left of a Reshape has a number of ONNX's. */
