@@ -1,5 +1,5 @@
-/* centred.c: the weights of convolutions of u8 activations, each less its zero point, as the kernels that stand beside the
- * direct convolution have them: four to a lane of a vector of sums, in 8 bits for vpdpbusd, or, where the CPU lacks that or a
+/* centred.c: the weights of convolutions of u8 activations, each less its zero point: what sums of them start from, and the weights
+ * themselves as the kernels that stand beside the direct convolution have them: four to a lane of a vector of sums, in 8 bits for vpdpbusd, or, where the CPU lacks that or a
  * weight needs 9 bits, in 16 bits for pmaddwd, which adds two products:
  *
  *   8 bits     [0 1 2 3] ...                      a lane each
@@ -37,8 +37,10 @@ bool centred_wide(const Target *t, const Node *n) {
 
 void centred_start(const Node *n, int64_t oc, uint32_t *to) {
   const Value *bias = integer_bias(n);
+  int64_t each = weights_each(n), x = integer_zero(n), zero = integer_weight_zero(n, oc);
+  const int8_t *w = (const int8_t *)n->in[1]->data + oc * each;
   if (bias) *to = (uint32_t)get_number(T_I32, bias->data, shape_count(&bias->shape) == 1 ? 0 : oc).i;
-  for (int64_t i = 0; i < weights_each(n); i++) *to -= (uint32_t)(integer_zero(n) * weight_at(n, oc, i));
+  for (int64_t i = 0; i < each; i++) *to -= (uint32_t)(x * (w[i] - zero));
 }
 
 void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four) {

@@ -14,18 +14,12 @@
 
 static const Value *zero_point(const Node *n, int i) { return n->n_in > i ? n->in[i] : NULL; }
 
-/* Zero points are known; that of the activations, also in the border, goes into the sums' start. */
-static bool zeros_fit(const Node *n) {
-  const Value *x = zero_point(n, 2), *w = zero_point(n, 3);
-  return (!x || x->data) && (!w || w->data);
-}
-
-/* Groups have blocks of their own. */
+/* The zero point of the activations, also in the border, goes into the sums' start. Groups have blocks of their own. */
 bool integer_fits(const ConvLayer *l) {
   const Node *n = l->n;
   int64_t inputs = channel_block(l->t, n->in[0]->type), outputs = channel_block(l->t, T_U8);
   bool even = n->group == 1 || (n->in[1]->shape.d[1] % inputs == 0 && l->ocg % outputs == 0);
-  return n->in[1]->data && zeros_fit(n) && even && conv_shapes_fit(n);
+  return centred_known(n) && even && conv_shapes_fit(n);
 }
 
 int64_t integer_zero(const Node *n) {
@@ -61,14 +55,10 @@ bool integer_alike(const Node *a, const Node *b) {
 }
 
 void integer_starts(const Target *t, const Node *n, uint32_t *start) {
-  const Shape *s = &n->in[1]->shape;
-  const int8_t *w = n->in[1]->data;
-  int64_t each = s->d[1] * s->d[2] * s->d[3], zero = integer_zero(n);
-  const Value *bias = integer_bias(n);
-  for (int64_t o = 0; o < s->d[0]; o++) {
-    if (bias) start[o] = (uint32_t)get_number(T_I32, bias->data, shape_count(&bias->shape) == 1 ? 0 : o).i;
-    for (int64_t i = 0; i < each; i++) start[o] -= (uint32_t)(zero * (w[o * each + i] - integer_weight_zero(n, o)));
-    if (n->plan->direct.ones) start[size_round_up(s->d[0], t->lanes) + o] = (uint32_t)integer_weight_zero(n, o);
+  int64_t channels = n->in[1]->shape.d[0];
+  for (int64_t o = 0; o < channels; o++) {
+    centred_start(n, o, &start[o]);
+    if (n->plan->direct.ones) start[size_round_up(channels, t->lanes) + o] = (uint32_t)integer_weight_zero(n, o);
   }
 }
 

@@ -299,8 +299,8 @@ void integer_starts(const Target *t, const Node *n, uint32_t *start); /* zeroed;
 void integer_ones(const Node *n, int64_t c, int8_t *to);
 bool requantizes_bounded(const Node *n); /* are sums, as they are scaled, below 2^31? */
 void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to);
-/* centred.c: weights of 8-bit integers less their zero points. Are all constant? Do they take 16 bits on that target? What the sum
- * of an output channel starts from, `to` being 0; weight i of it as one of four of a lane. */
+/* centred.c: weights of 8-bit integers less their zero points. Are they constant, and the zero points? Do they take 16 bits on that
+ * target? What the sum of an output channel starts from, `to` being 0; weight i of it as one of four of a lane. */
 bool centred_known(const Node *n), centred_wide(const Target *t, const Node *n);
 void centred_start(const Node *n, int64_t oc, uint32_t *to);
 void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four);
