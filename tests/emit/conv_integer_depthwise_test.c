@@ -6,17 +6,10 @@
 
 static const char requantized[] = "| Add(@4) | Requantize(@5, 113) u8 | Clip(9, 250)", sums[] = "", floats[] = "| Cast f32 | Mul(@5)";
 
-/* zero: of the weights; NULL: none. */
 static void check_depthwise(const ConvCase *k, int zx, const char *zero, const char *steps) {
-  char text[2048], z[128] = "";
-  if (zero) snprintf(z, sizeof z, "const z i8 %s\n", zero);
-  snprintf(text, sizeof text,
-           "graph d\ninput x u8 [%d,%d,%d,%d]\nconst w i8 [%d,1,%d,%d] = random 3 -128 128\nconst u u8 [] = {%d}\n%s"
-           "const b i32 [%d,1,1] = random 5 -9000 9000\nconst m f32 [%d,1,1] = random 7 0.0005 0.02\n"
-           "y = ConvInteger(x, w, u, %s%s) pads=[%d,%d,%d,%d] strides=[%d,%d] dilations=[%d,%d] group=%d %s\noutput y\n",
-           k->n, k->c, k->h, k->w, k->c, k->kh, k->kw, zx, z, k->c, k->c, zero ? "z" : "_", *steps ? ", b, m" : "", k->top, k->left,
-           k->bottom, k->right, k->sh, k->sw, k->dh, k->dw, k->c, steps);
-  check_integers(text, 0, 256);
+  ConvCase own = *k;
+  own.oc = own.group = k->c;
+  check_conv_integer(&own, zx, zero, steps, 0.02);
 }
 
 static void windows(void **state) {

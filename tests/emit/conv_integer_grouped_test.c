@@ -2,19 +2,6 @@
  * are one, that have several or several blocks of inputs; windows, zero points of both operands; groups that no vector fits. */
 #include "harness.h"
 
-/* zero: of the weights; NULL: none. */
-static void check_grouped(const ConvCase *k, int zx, const char *zero, const char *steps) {
-  char text[2048], z[128] = "";
-  if (zero) snprintf(z, sizeof z, "const z i8 %s\n", zero);
-  snprintf(text, sizeof text,
-           "graph g\ninput x u8 [%d,%d,%d,%d]\nconst w i8 [%d,%d,%d,%d] = random 3 -128 128\nconst u u8 [] = {%d}\n%s"
-           "const b i32 [%d,1,1] = random 5 -9000 9000\nconst m f32 [%d,1,1] = random 7 0.0005 0.01\n"
-           "y = ConvInteger(x, w, u, %s%s) pads=[%d,%d,%d,%d] strides=[%d,%d] dilations=[%d,%d] group=%d %s\noutput y\n",
-           k->n, k->c, k->h, k->w, k->oc, k->c / k->group, k->kh, k->kw, zx, z, k->oc, k->oc, zero ? "z" : "_", *steps ? ", b, m" : "",
-           k->top, k->left, k->bottom, k->right, k->sh, k->sw, k->dh, k->dw, k->group, steps);
-  check_integers(text, 0, 256);
-}
-
 static void groups(void **state) {
   (void)state;
   static const ConvCase cases[] = {
@@ -25,8 +12,8 @@ static void groups(void **state) {
     {1, 256, 3, 3, 256, 3, 3, 4, 2, 2, 1, 1, 1, 1, 1, 1},
   };
   static const char *const zero[] = {NULL, "[] = {-100}"}, *const steps[] = {"| Add(@4) | Requantize(@5, 7) u8", ""};
-  for (size_t i = 0; i < COUNT(cases); i++) check_grouped(&cases[i], i % 2 ? 11 : 255, zero[i / 2 % 2], steps[i % 2]);
-  check_grouped(&cases[8], 3, zero[1], steps[0]);
+  for (size_t i = 0; i < COUNT(cases); i++) check_conv_integer(&cases[i], i % 2 ? 11 : 255, zero[i / 2 % 2], steps[i % 2], 0.01);
+  check_conv_integer(&cases[8], 3, zero[1], steps[0], 0.01);
 }
 
 /* What the epilogue reads beside the result. */

@@ -2,19 +2,6 @@
  * both operands, rows shorter and longer than a tile, outputs that fill vectors, blocks and panels in part. */
 #include "harness.h"
 
-/* zero: of the weights; NULL: none. */
-static void check_stem(const ConvCase *k, int zx, const char *zero, const char *steps) {
-  char text[2048], z[128] = "";
-  if (zero) snprintf(z, sizeof z, "const z i8 %s\n", zero);
-  snprintf(text, sizeof text,
-           "graph s\ninput x u8 [%d,%d,%d,%d]\nconst w i8 [%d,%d,%d,%d] = random 3 -128 128\nconst u u8 [] = {%d}\n%s"
-           "const b i32 [%d,1,1] = random 5 -9000 9000\nconst m f32 [%d,1,1] = random 7 0.0005 0.01\n"
-           "y = ConvInteger(x, w, u, %s%s) pads=[%d,%d,%d,%d] strides=[%d,%d] dilations=[%d,%d] %s\noutput y\n",
-           k->n, k->c, k->h, k->w, k->oc, k->c, k->kh, k->kw, zx, z, k->oc, k->oc, zero ? "z" : "_", *steps ? ", b, m" : "", k->top,
-           k->left, k->bottom, k->right, k->sh, k->sw, k->dh, k->dw, steps);
-  check_integers(text, 0, 256);
-}
-
 static void stems(void **state) {
   (void)state;
   static const ConvCase cases[] = {
@@ -24,7 +11,8 @@ static void stems(void **state) {
     {1, 1, 6, 9, 3, 3, 3, 1, 1, 1, 1, 3, 1, 3, 1, 3},    {2, 3, 1, 1, 5, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
   };
   static const char *const zero[] = {NULL, "[] = {100}", NULL}, *const steps[] = {"| Add(@4) | Requantize(@5, 7) u8 | Clip(7, 200)", ""};
-  for (size_t i = 0; i < COUNT(cases); i++) check_stem(&cases[i], i % 2 ? 11 : 255, zero[i % COUNT(zero)], steps[i % COUNT(steps)]);
+  for (size_t i = 0; i < COUNT(cases); i++)
+    check_conv_integer(&cases[i], i % 2 ? 11 : 255, zero[i % COUNT(zero)], steps[i % COUNT(steps)], 0.01);
 }
 
 /* The input comes from another layer, and another reads it. */

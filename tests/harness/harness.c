@@ -337,3 +337,15 @@ void check_conv(Check *run, const ConvCase *k, const char *rest, double toleranc
 void check_convs(Check *run, const ConvCase *k, size_t count, const char *rest, double tolerance) {
   for (size_t i = 0; i < count; i++) check_conv(run, &k[i], rest, tolerance);
 }
+
+void check_conv_integer(const ConvCase *k, int zx, const char *zero, const char *steps, double most) {
+  char text[4096], z[128] = "";
+  if (zero) snprintf(z, sizeof z, "const z i8 %s\n", zero);
+  snprintf(text, sizeof text,
+           "graph conv\ninput x u8 [%d,%d,%d,%d]\nconst w i8 [%d,%d,%d,%d] = random 3 -128 128\nconst u u8 [] = {%d}\n%s"
+           "const b i32 [%d,1,1] = random 5 -9000 9000\nconst m f32 [%d,1,1] = random 7 0.0005 %g\n"
+           "y = ConvInteger(x, w, u, %s%s) pads=[%d,%d,%d,%d] strides=[%d,%d] dilations=[%d,%d] group=%d %s\noutput y\n",
+           k->n, k->c, k->h, k->w, k->oc, k->c / k->group, k->kh, k->kw, zx, z, k->oc, k->oc, most, zero ? "z" : "_",
+           *steps ? ", b, m" : "", k->top, k->left, k->bottom, k->right, k->sh, k->sw, k->dh, k->dw, k->group, steps);
+  check_integers(text, 0, 256);
+}

@@ -53,6 +53,10 @@ typedef void Check(const char *graph, double tolerance); /* one of the above */
 void check_conv(Check *run, const ConvCase *k, const char *rest, double tolerance);
 void check_convs(Check *run, const ConvCase *k, size_t count, const char *rest, double tolerance);
 
+/* The graph y = ConvInteger(x, w, zx) of u8 and s8, every bit. zero: the zero points of the weights as in "[] = {7}"; NULL: none.
+ * steps: an epilogue, whose inputs 4 and 5 are a bias and factors below `most`; "": none. */
+void check_conv_integer(const ConvCase *k, int zx, const char *zero, const char *steps, double most);
+
 /* A case from a file: with its elements, where it has some, and the signs of zeros; else as its lines say. */
 void check_case(const OpCase *c);
 
