@@ -286,8 +286,6 @@ static bool joins_blocks(const Layouter *w, const Node *n) {
   return i == parts;
 }
 
-static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(b, a % b) : a; }
-
 /* Bytes on blocks that the parts of a Concat do not fill, but run by run of some channels: these are copied, pixel by pixel. */
 static bool copies_runs(const Layouter *w, const Node *n) {
   enum { LEAST_RUN = 8 };
@@ -295,7 +293,7 @@ static bool copies_runs(const Layouter *w, const Node *n) {
   int64_t run = channel_block(w->build->target, n->in[0]->type);
   for (int i = 0; i < n->n_in; i++) {
     if (!n->in[i]->layout.block) return false;
-    run = common_divisor(run, n->in[i]->shape.d[1]);
+    run = size_common_divisor(run, n->in[i]->shape.d[1]);
   }
   return run >= LEAST_RUN;
 }
