@@ -80,8 +80,11 @@ int winograd_products(const WinogradForm *f) {
   return one * one;
 }
 
-int winograd_regions(const WinogradForm *f) { return f->stride == 1 ? f->points : 2 * f->points + 1; }
-int winograd_parities(const WinogradForm *f, int i) { return i == 0 ? 1 : f->stride; }
+/* Transformed on the fly: how many numbers of a channel there are room for, see emit/winograd_weights.c. */
+static int regions(const WinogradForm *f) { return f->stride == 1 ? f->points : 2 * f->points + 1; }
+
+/* With a product at point i, in one dimension. */
+static int parities(const WinogradForm *f, int i) { return i == 0 ? 1 : f->stride; }
 
 /* ==== weights ==== */
 
@@ -208,7 +211,7 @@ int64_t winograd_shared(const WinogradForm *f, const WinogradSizes *s, const Win
 static void set_memory(const WinogradForm *f, Plan *plan, const Shape *y, int lanes) {
   const WinogradPlan *p = &plan->winograd;
   WinogradMap map[WINOGRAD_MAPS];
-  int64_t u = winograd_regions(f) * winograd_region(p->chunk, p->nb, lanes) * 4;
+  int64_t u = regions(f) * winograd_region(p->chunk, p->nb, lanes) * 4;
   plan->at.shared = plan->at.scratch = 0;
   for (int i = 0, count = winograd_maps(f, y, map); i < count; i++) {
     WinogradSizes s = winograd_sizes(f, p, &map[i], lanes);
@@ -405,7 +408,7 @@ static double products_cycles(const ConvCost *c, const WinogradForm *f, const Wi
     for (int j = 0; j < f->points; j++) {
       int64_t down = tiles_at(f, rows, s->cut_rows, i), across = tiles_at(f, s->tile_cols, s->cut_cols, j);
       int64_t tiles = down * across * s->group_images;
-      double steps = (double)(p->icg * winograd_parities(f, i) * winograd_parities(f, j)) / chunks;
+      double steps = (double)(p->icg * parities(f, i) * parities(f, j)) / chunks;
       double vectors = (double)(tiles * c->l.out_blocks);
       if (p->fused) sum += vectors * steps * chunks * c->r->fma_cycles * (1 + c->r->load_share);
       else if (tiles > 0) sum += chunks * pixels_cycles(c, tiles, p->uw, p->nb, steps, steps / c->l.t->lanes);

@@ -250,9 +250,8 @@ int integer_stem_pixel(const Plan *p);
 
 /* ==== normalize.c ==== */
 
-/* On blocks, are statistics those of a pixel's channels, or of whole maps (of groups of channels, or each)? */
+/* On blocks, are statistics those of a pixel's channels? */
 bool normalizes_pixels(const Node *n);
-bool normalizes_maps(const Node *n);
 bool normalize_fits_blocks(const Target *t, const Node *n); /* if its input is blocked */
 /* Statistics of maps are put together from those of chunks of so many rows and columns, or fewer at the edges. */
 enum { CHUNK_PIXELS = 256 };
@@ -408,7 +407,6 @@ typedef struct WinogradForm {
 bool winograd_form(const Window *k, int m, WinogradForm *f);
 WinogradForm winograd_form_of(const Node *n, const WinogradPlan *p); /* that of a plan for the node */
 int winograd_points(const WinogradForm *f, int results); /* of a tile that is cut to so many results: the first ones */
-int winograd_parities(const WinogradForm *f, int i); /* with a product at point i, in one dimension */
 int winograd_products(const WinogradForm *f);      /* of a whole tile and one channel */
 double winograd_point(int i);                      /* i > 0 */
 /* A weight at point i >= taps is the sum of these times the weights at points k < taps; that at point 0 has the factor 1. */
@@ -420,8 +418,6 @@ typedef struct WinogradPowers { int side, kernel; double power[WINOGRAD_POINTS][
 WinogradPowers winograd_powers(const WinogradForm *f, int side);
 /* The transformed weights u[side][side] of a kernel g, without the factors of winograd_scale. */
 void winograd_weights(const WinogradPowers *p, const float *g, double *u);
-/* Transformed on the fly: how many numbers of a channel there are room for, see emit/winograd_weights.c. */
-int winograd_regions(const WinogradForm *f);
 /* Floats of a region of `chunk` channel blocks: a few more than it holds, lest all begin at the same place of the L1 cache. */
 int64_t winograd_region(int chunk, int nb, int lanes);
 

@@ -10,7 +10,8 @@ static int64_t blocks_of(const Target *t, const Node *n) {
 
 bool normalizes_pixels(const Node *n) { return n->p.axes == 1u << 1 && n->group == 1; }
 
-bool normalizes_maps(const Node *n) { return (n->p.axes & ~(1u << 1)) == (1u << 2 | 1u << 3); }
+/* Or of whole maps, of groups of channels or each? */
+static bool normalizes_maps(const Node *n) { return (n->p.axes & ~(1u << 1)) == (1u << 2 | 1u << 3); }
 
 bool normalize_fits_blocks(const Target *t, const Node *n) {
   for (int i = 1; i < n->n_out; i++)
