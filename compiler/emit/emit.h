@@ -385,6 +385,22 @@ void panel_share_end(Emit *e, PanelShare *s);
  * which are read for the results from `first` to `last`, before which there are `pad`. */
 void taps_inside(Emit *e, Ref first, Ref last, int64_t pad, int64_t size, int64_t dilation, int64_t count, Ref *from, Ref *to);
 
+/* ==== panel_items.c: tasks share out the panels of products, each with a chunk of A's rows in one matrix of the batch ==== */
+typedef struct PanelColumns { int64_t col, count; int cols, vectors; } PanelColumns; /* `count` panels of `cols`, from `col` on */
+typedef struct PanelItems {
+  int64_t each, chunks, chunk;   /* items of a panel; chunks of a matrix; tiles of one */
+  RowTiles tiles;                /* of one matrix of A */
+  PanelColumns columns[2];       /* whole panels, and a narrower last one */
+  const PanelColumns *now;       /* of the current item; its matrix, first column and chunk are batch, col and at */
+  Ref lo, hi, batch, col, at, from, to;
+  Loop loop;
+} PanelItems;
+PanelItems panel_items(Emit *e, const Products *p, const PanelsPlan *plan);
+bool panel_items_begin(Emit *e, PanelItems *p, int i); /* those of columns[i]; false: there are none, and no loop */
+void panel_items_end(Emit *e, PanelItems *p);
+bool panel_rows_begin(Emit *e, PanelItems *p, Loop *l, int i, Ref *row); /* the chunk's tiles of size i in turn, likewise */
+int panel_lanes(const Emit *e, const PanelColumns *c, int j); /* columns in vector j of a panel */
+
 /* ==== step.c: the epilogue beside blocked results ==== */
 /* Pointers to each step's argument at (image, vector of channels, row, x) given as i64 values; constants of one element have none
  * (NULL). arg[] has n->n_step entries. */

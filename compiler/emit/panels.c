@@ -13,31 +13,18 @@ typedef struct Panels {
   Node *n;
   PanelsPlan plan;
   Products p;
-  RowTiles tiles;        /* of one matrix of A */
-  int64_t chunks;        /* in which they are treated */
+  PanelItems items;
 } Panels;
 
-/* Columns [col, col + count * cols) of each product, in panels of `cols`. */
-typedef struct PanelColumns {
-  int64_t col, count;
-  int cols, vectors;
-} PanelColumns;
-
-/* A panel of one product: its place in the batch, its first column, where it is read from, and how far its
- * rows lie apart. */
+/* The current item's panel: where it is read from, and how far its rows lie apart. */
 typedef struct Panel {
-  const PanelColumns *columns;
-  Ref batch, col, b;
+  Ref b;
   int64_t step;
 } Panel;
 
 static Ref matrix(const Panels *s, int input, const Matrices *m, Ref batch) {
   Ref at = add_i(s->e, strided_index(s->e, &s->p.batch, m->batch, batch), const_i64(s->e, m->at));
   return gep(s->e, value_ptr(s->e, s->n->in[input]), at, F32_BYTES);
-}
-
-static int lanes_of(const Panels *s, const PanelColumns *c, int j) {
-  return (int)size_min(s->e->lanes, c->cols - j * s->e->lanes);
 }
 
 /* ==== panels in scratch ==== */
@@ -68,13 +55,13 @@ static Ref load_column(const Panels *s, const Panel *p, Ref b, int64_t k, int j)
   Emit *e = s->e;
   int64_t at = (k * p->step + j * e->lanes) * F32_BYTES;
   if (!s->plan.direct) return load(e, e->vec, b, at, e->vec_bytes);
-  return load_lanes(e, b, at, lanes_of(s, p->columns, j), F32_BYTES);
+  return load_lanes(e, b, at, panel_lanes(e, s->items.now, j), F32_BYTES);
 }
 
 static void step_k(const Panels *s, const Panel *p, int rows, Ref a, Ref b, int64_t k, Ref *acc) {
   Emit *e = s->e;
   Ref column[MAX_ACC];
-  int vectors = p->columns->vectors;
+  int vectors = s->items.now->vectors;
   for (int j = 0; j < vectors; j++) column[j] = load_column(s, p, b, k, j);
   for (int r = 0; r < rows; r++) {
     Ref x = splat(e, load(e, e->f32, a, (r * s->p.a.row + k * s->p.a.col) * F32_BYTES, F32_BYTES), e->lanes);
@@ -86,7 +73,7 @@ static void step_k(const Panels *s, const Panel *p, int rows, Ref a, Ref b, int6
 /* acc[row][vector] = A B. Small tiles sum in several sets, lest every FMA wait for the one before it. */
 static void sum_tile(const Panels *s, const Panel *p, int rows, Ref a, Ref *acc) {
   Emit *e = s->e;
-  int n = rows * p->columns->vectors, sets = n >= 6 ? 1 : n >= 3 ? 2 : 4;
+  int n = rows * s->items.now->vectors, sets = n >= 6 ? 1 : n >= 3 ? 2 : 4;
   for (int i = 0; i < n * sets; i++) acc[i] = LLVMConstNull(e->vec);
   int64_t whole = s->p.inner / UNROLL * UNROLL;
   if (whole > 0) {
@@ -126,17 +113,17 @@ static void store_vector(const Panels *s, Ref x, Ref row, Ref col, int valid) {
 static void build_tile(const Panels *s, const Panel *p, int rows, Ref row) {
   Emit *e = s->e;
   Ref acc[MOST_SUMS];
-  const PanelColumns *c = p->columns;
-  Ref a = gep(e, matrix(s, 0, &s->p.a, p->batch), mul_i(e, row, s->p.a.row), F32_BYTES);
+  const PanelColumns *c = s->items.now;
+  Ref a = gep(e, matrix(s, 0, &s->p.a, s->items.batch), mul_i(e, row, s->p.a.row), F32_BYTES);
   sum_tile(s, p, rows, a, acc);
   int64_t step = s->p.y.row / s->p.cols, lead[MAX_RANK]; /* rows of the whole result */
   for (int k = 0; k < s->p.batch.rank; k++) lead[k] = s->p.y.batch[k] / s->p.cols;
-  Ref first = add_i(e, strided_index(e, &s->p.batch, lead, p->batch), mul_i(e, row, step));
+  Ref first = add_i(e, strided_index(e, &s->p.batch, lead, s->items.batch), mul_i(e, row, step));
   for (int r = 0; r < rows; r++) {
     for (int j = 0; j < c->vectors; j++) {
-      Ref col = add_i(e, p->col, const_i64(e, j * e->lanes));
+      Ref col = add_i(e, s->items.col, const_i64(e, j * e->lanes));
       store_vector(s, acc[r * c->vectors + j], add_i(e, first, const_i64(e, r * step)), col,
-                   lanes_of(s, c, j));
+                   panel_lanes(e, c, j));
     }
   }
 }
@@ -144,59 +131,27 @@ static void build_tile(const Panels *s, const Panel *p, int rows, Ref row) {
 /* ==== the loops ==== */
 
 /* One chunk of a panel's tiles. */
-static void build_chunk(const Panels *s, Panel *p, Ref chunk) {
+static void build_chunk(Panels *s) {
   Emit *e = s->e;
-  Ref b = gep(e, matrix(s, 1, &s->p.b, p->batch), mul_i(e, p->col, s->p.b.col), F32_BYTES);
-  p->b = s->plan.direct ? b : scratch_ptr(e);
-  p->step = s->plan.direct ? s->p.b.row : p->columns->vectors * e->lanes;
-  if (!s->plan.direct) fill_panel(s, p->columns, b, p->b);
-  Ref from = mul_i(e, chunk, s->plan.chunk);
-  Ref to = min_i(e, add_i(e, from, const_i64(e, s->plan.chunk)), const_i64(e, s->tiles.count));
+  PanelItems *w = &s->items;
+  Ref b = gep(e, matrix(s, 1, &s->p.b, w->batch), mul_i(e, w->col, s->p.b.col), F32_BYTES);
+  Panel p = {.b = s->plan.direct ? b : scratch_ptr(e), .step = s->plan.direct ? s->p.b.row : w->now->vectors * e->lanes};
+  if (!s->plan.direct) fill_panel(s, w->now, b, p.b);
   for (int i = 0; i < 2; i++) {
     Loop l;
     Ref row;
-    if (!row_tiles_begin(e, &l, &s->tiles, i, s->chunks > 1 ? from : NULL, to, &row)) continue;
-    build_tile(s, p, (int)s->tiles.size[i], row);
+    if (!panel_rows_begin(e, w, &l, i, &row)) continue;
+    build_tile(s, &p, (int)w->tiles.size[i], row);
     loop_end(e, &l);
   }
 }
 
-/* Items [lo, hi) of these columns: panels innermost, so that a chunk's rows stay in cache, then chunks, then
- * the batch. */
-static void build_columns(const Panels *s, const PanelColumns *c, Ref lo, Ref hi) {
-  Emit *e = s->e;
-  Loop l;
-  loop_begin(e, &l, lo, hi, 1, 0, NULL);
-  Ref panels = const_i64(e, c->count), chunks = const_i64(e, s->chunks);
-  Ref rest = LLVMBuildUDiv(e->b, l.i, panels, ""), panel = LLVMBuildURem(e->b, l.i, panels, "");
-  Panel p = {.columns = c, .batch = LLVMBuildUDiv(e->b, rest, chunks, "")};
-  p.col = add_i(e, mul_i(e, panel, c->cols), const_i64(e, c->col));
-  build_chunk(s, &p, LLVMBuildURem(e->b, rest, chunks, ""));
-  loop_end(e, &l);
-}
-
-static Panels panels_of(Emit *e, Node *n) {
-  Panels s = {.e = e, .n = n, .plan = n->plan->panels, .p = products_of(n)};
-  s.tiles = row_tiles(s.p.rows, s.plan.uw);
-  s.chunks = size_ceiling(s.tiles.count, s.plan.chunk);
-  return s;
-}
-
-/* The items of whole panels and of the narrower last one are one list, lest tasks get unequal shares. */
 void emit_panels(Emit *e, Node *n) {
-  Panels s = panels_of(e, n);
-  int width = s.plan.nb * e->lanes, left = (int)(s.p.cols % width);
-  int64_t whole = s.p.cols / width, each = shape_count(&s.p.batch) * s.chunks, first = 0;
-  const PanelColumns columns[] = {{0, whole, width, s.plan.nb},
-                                  {whole * width, left > 0, left, (left + e->lanes - 1) / e->lanes}};
-  Ref lo, hi;
-  task_range(e, each * (whole + (left > 0)), &lo, &hi);
+  Panels s = {.e = e, .n = n, .plan = n->plan->panels, .p = products_of(n)};
+  s.items = panel_items(e, &s.p, &s.plan);
   for (int i = 0; i < 2; i++) {
-    int64_t items = each * columns[i].count;
-    if (items == 0) continue;
-    Ref from, to;
-    part_of_range(e, lo, hi, const_i64(e, first), const_i64(e, items), &from, &to);
-    build_columns(&s, &columns[i], from, to);
-    first += items;
+    if (!panel_items_begin(e, &s.items, i)) continue;
+    build_chunk(&s);
+    panel_items_end(e, &s.items);
   }
 }

@@ -20,23 +20,13 @@ typedef struct Integers {
   PanelsPlan plan;
   IntegerProduct m;
   Dot dot;
-  RowTiles tiles;        /* of one matrix of A */
-  int64_t chunks;        /* in which they are treated */
+  PanelItems items;
   LLVMTypeRef vec;       /* of i32 */
   int bytes;             /* of one */
 } Integers;
 
-/* Columns [col, col + count * cols) of each product, in panels of `cols`. */
-typedef struct PanelColumns {
-  int64_t col, count;
-  int cols, vectors;
-} PanelColumns;
-
-/* A panel of one product: its place in the batch, its first column, where it lies: head and elements. */
-typedef struct Panel {
-  const PanelColumns *columns;
-  Ref batch, col, head, fours;
-} Panel;
+/* Where the current item's panel lies: head and elements. */
+typedef struct Panel { Ref head, fours; } Panel;
 
 static Ref place_in(const Integers *s, const Matrices *m, Ref batch) {
   return add_i(s->e, strided_index(s->e, &s->m.p.batch, m->batch, batch), const_i64(s->e, m->at));
@@ -44,10 +34,6 @@ static Ref place_in(const Integers *s, const Matrices *m, Ref batch) {
 
 static Ref matrix(const Integers *s, int input, const Matrices *m, Ref batch) {
   return gep(s->e, value_ptr(s->e, s->n->in[input]), place_in(s, m, batch), 1);
-}
-
-static int lanes_of(const Integers *s, const PanelColumns *c, int j) {
-  return (int)size_min(s->e->lanes, c->cols - j * s->e->lanes);
 }
 
 static Ref splat_i32(const Integers *s, uint32_t v) { return splat(s->e, const_i32(s->e, (int32_t)v), s->e->lanes); }
@@ -108,7 +94,7 @@ static void fill_fours(const Integers *s, const PanelColumns *c, Ref from, Ref t
   Emit *e = s->e;
   Factor ones = dot_factor(e, s->dot, splat_i32(s, 0x01010101), false);
   for (int j = 0; j < c->vectors; j++) {
-    Ref fours = join_rows(s, gep_const(e, from, j * e->lanes), count, lanes_of(s, c, j));
+    Ref fours = join_rows(s, gep_const(e, from, j * e->lanes), count, panel_lanes(e, c, j));
     store(e, fours, to, j * s->bytes, s->bytes);
     sums[j] = dot_add(e, s->dot, ones, dot_factor(e, s->dot, fours, true), sums[j]);
   }
@@ -116,9 +102,9 @@ static void fill_fours(const Integers *s, const PanelColumns *c, Ref from, Ref t
 
 static void fill_head(const Integers *s, const Panel *p, Ref *sums) {
   Emit *e = s->e;
-  const PanelColumns *c = p->columns;
+  const PanelColumns *c = s->items.now;
   for (int j = 0; j < c->vectors; j++) {
-    Ref zero = zeros_of_columns(s, p->batch, add_i(e, p->col, const_i64(e, j * e->lanes)), lanes_of(s, c, j));
+    Ref zero = zeros_of_columns(s, s->items.batch, add_i(e, s->items.col, const_i64(e, j * e->lanes)), panel_lanes(e, c, j));
     Ref start = LLVMBuildSub(e->b, multiply(e, zero, splat_i32(s, (uint32_t)s->m.p.inner)), sums[j], "");
     store(e, start, p->head, j * s->bytes, s->bytes);
     if (s->plan.zeros) store(e, zero, p->head, (c->vectors + j) * s->bytes, s->bytes);
@@ -127,9 +113,9 @@ static void fill_head(const Integers *s, const Panel *p, Ref *sums) {
 
 static void fill_panel(const Integers *s, const Panel *p) {
   Emit *e = s->e;
-  const PanelColumns *c = p->columns;
+  const PanelColumns *c = s->items.now;
   const Matrices *b = &s->m.p.b;
-  Ref from = gep(e, matrix(s, 1, b, p->batch), mul_i(e, p->col, b->col), 1), sums[MOST_SUMS];
+  Ref from = gep(e, matrix(s, 1, b, s->items.batch), mul_i(e, s->items.col, b->col), 1), sums[MOST_SUMS];
   int64_t whole = s->m.p.inner / 4, row = c->vectors * s->bytes;
   int left = (int)(s->m.p.inner % 4);
   for (int j = 0; j < c->vectors; j++) sums[j] = LLVMConstNull(s->vec);
@@ -157,10 +143,10 @@ static Ref load_four(Emit *e, Ref a, int64_t at, int count) {
 }
 
 /* Number k of the fours behind a and b, of which `count` bytes exist. */
-static void step_k(const Integers *s, const Panel *p, int rows, Ref a, Ref b, int64_t k, int count, Ref *acc) {
+static void step_k(const Integers *s, int rows, Ref a, Ref b, int64_t k, int count, Ref *acc) {
   Emit *e = s->e;
   Factor column[MAX_ACC], ones = dot_factor(e, s->dot, splat_i32(s, 0x01010101u >> 8 * (4 - count)), true);
-  int vectors = p->columns->vectors;
+  int vectors = s->items.now->vectors;
   for (int j = 0; j < vectors; j++)
     column[j] = dot_factor(e, s->dot, load(e, s->vec, b, (k * vectors + j) * s->bytes, s->bytes), true);
   for (int r = 0; r < rows; r++) {
@@ -180,20 +166,20 @@ static void prefetch_panel(const Integers *s, Ref b, int vectors) {
 /* Small tiles sum in several sets, lest every sum wait for the one before it. */
 static void sum_tile(const Integers *s, const Panel *p, int rows, Ref a, Ref *acc) {
   Emit *e = s->e;
-  int vectors = p->columns->vectors, n = sums_of(s, rows, vectors), sets = n >= 8 ? 1 : n >= 4 ? 2 : 4;
+  int vectors = s->items.now->vectors, n = sums_of(s, rows, vectors), sets = n >= 8 ? 1 : n >= 4 ? 2 : 4;
   int64_t fours = s->m.p.inner / 4, whole = fours / UNROLL * UNROLL;
   for (int i = 0; i < n * sets; i++) acc[i] = LLVMConstNull(s->vec);
   if (whole > 0) {
     Loop l;
     loop_begin(e, &l, const_i64(e, 0), const_i64(e, whole), UNROLL, n * sets, acc);
     Ref x = gep(e, a, l.i, 4), b = gep(e, p->fours, l.i, vectors * s->bytes);
-    if (s->tiles.count == 1 && is_packed(s->n)) prefetch_panel(s, b, vectors);
-    for (int k = 0; k < UNROLL; k++) step_k(s, p, rows, x, b, k, 4, acc + k % sets * n);
+    if (s->items.tiles.count == 1 && is_packed(s->n)) prefetch_panel(s, b, vectors);
+    for (int k = 0; k < UNROLL; k++) step_k(s, rows, x, b, k, 4, acc + k % sets * n);
     loop_end(e, &l);
   }
-  for (int64_t k = whole; k < fours; k++) step_k(s, p, rows, a, p->fours, k, 4, acc + k % sets * n);
+  for (int64_t k = whole; k < fours; k++) step_k(s, rows, a, p->fours, k, 4, acc + k % sets * n);
   int left = (int)(s->m.p.inner % 4);
-  if (left > 0) step_k(s, p, rows, a, p->fours, fours, left, acc + fours % sets * n);
+  if (left > 0) step_k(s, rows, a, p->fours, fours, left, acc + fours % sets * n);
   for (int i = n; i < n * sets; i++) acc[i % n] = LLVMBuildAdd(e->b, acc[i % n], acc[i], "");
 }
 
@@ -202,7 +188,7 @@ static Ref add_zeros(const Integers *s, const Panel *p, int j, Ref acc, Ref za, 
   Emit *e = s->e;
   if (za) acc = LLVMBuildAdd(e->b, acc, multiply(e, load(e, s->vec, p->head, j * s->bytes, s->bytes), splat(e, za, e->lanes)), "");
   if (!s->plan.zeros) return acc;
-  Ref zw = load(e, s->vec, p->head, (p->columns->vectors + j) * s->bytes, s->bytes);
+  Ref zw = load(e, s->vec, p->head, (s->items.now->vectors + j) * s->bytes, s->bytes);
   return LLVMBuildSub(e->b, acc, multiply(e, zw, sum), "");
 }
 
@@ -223,15 +209,15 @@ static void store_vector(const Integers *s, Ref x, Ref row, Ref col, int valid) 
 static void build_tile(const Integers *s, const Panel *p, int rows, Ref row) {
   Emit *e = s->e;
   Ref acc[MOST_SUMS];
-  const PanelColumns *c = p->columns;
-  Ref a = gep(e, matrix(s, 0, &s->m.p.a, p->batch), mul_i(e, row, s->m.p.a.row), 1);
+  const PanelColumns *c = s->items.now;
+  Ref a = gep(e, matrix(s, 0, &s->m.p.a, s->items.batch), mul_i(e, row, s->m.p.a.row), 1);
   sum_tile(s, p, rows, a, acc);
-  Ref first = add_i(e, mul_i(e, p->batch, s->m.p.rows), row);
+  Ref first = add_i(e, mul_i(e, s->items.batch, s->m.p.rows), row);
   for (int r = 0; r < rows; r++) {
-    Ref number = const_i64(e, r), za = zero_of_row(s, p->batch, add_i(e, row, number));
+    Ref number = const_i64(e, r), za = zero_of_row(s, s->items.batch, add_i(e, row, number));
     for (int j = 0; j < c->vectors; j++) {
       Ref sum = add_zeros(s, p, j, acc[r * c->vectors + j], za, s->plan.zeros ? acc[rows * c->vectors + r] : NULL);
-      store_vector(s, sum, add_i(e, first, number), add_i(e, p->col, const_i64(e, j * e->lanes)), lanes_of(s, c, j));
+      store_vector(s, sum, add_i(e, first, number), add_i(e, s->items.col, const_i64(e, j * e->lanes)), panel_lanes(e, c, j));
     }
   }
 }
@@ -239,59 +225,33 @@ static void build_tile(const Integers *s, const Panel *p, int rows, Ref row) {
 /* ==== the loops ==== */
 
 /* One chunk of a panel's tiles. */
-static void build_chunk(const Integers *s, Panel *p, Ref chunk) {
+static void build_chunk(Integers *s) {
   Emit *e = s->e;
+  PanelItems *w = &s->items;
   bool packed = is_packed(s->n);
-  int64_t columns = p->columns->vectors * (int64_t)e->lanes;
-  p->head = packed ? gep(e, weights_ptr(e, s->n->plan->at.weights), p->col, integers_panel_bytes(&s->plan, s->m.p.inner, 1)) : scratch_ptr(e);
-  p->fours = gep_const(e, p->head, integers_head_bytes(&s->plan, columns));
-  if (!packed) fill_panel(s, p);
-  Ref from = mul_i(e, chunk, s->plan.chunk);
-  Ref to = min_i(e, add_i(e, from, const_i64(e, s->plan.chunk)), const_i64(e, s->tiles.count));
+  int64_t columns = w->now->vectors * (int64_t)e->lanes;
+  Panel p = {.head = packed ? gep(e, weights_ptr(e, s->n->plan->at.weights), w->col, integers_panel_bytes(&s->plan, s->m.p.inner, 1)) : scratch_ptr(e)};
+  p.fours = gep_const(e, p.head, integers_head_bytes(&s->plan, columns));
+  if (!packed) fill_panel(s, &p);
   for (int i = 0; i < 2; i++) {
     Loop l;
     Ref row;
-    if (!row_tiles_begin(e, &l, &s->tiles, i, s->chunks > 1 ? from : NULL, to, &row)) continue;
-    build_tile(s, p, (int)s->tiles.size[i], row);
+    if (!panel_rows_begin(e, w, &l, i, &row)) continue;
+    build_tile(s, &p, (int)w->tiles.size[i], row);
     loop_end(e, &l);
   }
 }
 
-/* Items [lo, hi) of these columns: panels innermost, so that a chunk's rows stay in cache, then chunks, then the batch. */
-static void build_columns(const Integers *s, const PanelColumns *c, Ref lo, Ref hi) {
-  Emit *e = s->e;
-  Loop l;
-  loop_begin(e, &l, lo, hi, 1, 0, NULL);
-  Ref panels = const_i64(e, c->count), chunks = const_i64(e, s->chunks);
-  Ref rest = LLVMBuildUDiv(e->b, l.i, panels, ""), panel = LLVMBuildURem(e->b, l.i, panels, "");
-  Panel p = {.columns = c, .batch = LLVMBuildUDiv(e->b, rest, chunks, "")};
-  p.col = add_i(e, mul_i(e, panel, c->cols), const_i64(e, c->col));
-  build_chunk(s, &p, LLVMBuildURem(e->b, rest, chunks, ""));
-  loop_end(e, &l);
-}
-
-/* The items of whole panels and of the narrower last one are one list, lest tasks get unequal shares. */
-static void emit_panels_of_integers(Emit *e, Node *n) {
+void emit_integers(Emit *e, Node *n) {
   Integers s = {.e = e, .n = n, .plan = n->plan->panels, .m = integer_product(n), .dot = dot_of(e->t, n->plan->panels.small)};
-  s.tiles = row_tiles(s.m.p.rows, s.plan.uw);
-  s.chunks = size_ceiling(s.tiles.count, s.plan.chunk);
   s.vec = vec_of(e->i32, e->lanes);
   s.bytes = 4 * e->lanes;
-  int width = s.plan.nb * e->lanes, left = (int)(s.m.p.cols % width);
-  int64_t whole = s.m.p.cols / width, each = shape_count(&s.m.p.batch) * s.chunks, first = 0;
-  const PanelColumns columns[] = {{0, whole, width, s.plan.nb}, {whole * width, left > 0, left, (left + e->lanes - 1) / e->lanes}};
-  Ref lo, hi;
-  task_range(e, each * (whole + (left > 0)), &lo, &hi);
+  s.items = panel_items(e, &s.m.p, &s.plan);
   for (int i = 0; i < 2; i++) {
-    int64_t items = each * columns[i].count;
-    if (items == 0) continue;
-    Ref from, to;
-    part_of_range(e, lo, hi, const_i64(e, first), const_i64(e, items), &from, &to);
-    build_columns(&s, &columns[i], from, to);
-    first += items;
+    if (!panel_items_begin(e, &s.items, i)) continue;
+    build_chunk(&s);
+    panel_items_end(e, &s.items);
   }
 }
 
-void emit_integers(Emit *e, Node *n) { emit_panels_of_integers(e, n); }
-
-void emit_integer_panels(Emit *e, Node *n) { emit_panels_of_integers(e, n); }
+void emit_integer_panels(Emit *e, Node *n) { emit_integers(e, n); }
