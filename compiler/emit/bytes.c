@@ -8,7 +8,6 @@
  *   i32 a, b, c, d  --packssdw-->  i16 ab, cd  --paddsw zero, packuswb-->  u8 abcd */
 #include "emit.h"
 
-#include "resnetcc_rt.h"
 #include <llvm-c/Core.h>
 
 /* ==== one vector ==== */
@@ -29,24 +28,7 @@ static Ref clamped(Emit *e, const Pending *p) {
   return fmin_(e, fmax_(e, p->x, lo), hi);
 }
 
-/* Beside 3 * 2^22 floats are whole numbers. */
-static Ref as_whole(Emit *e, const Pending *p) {
-  const double magic = 0x1.8p23;
-  Ref x = add_f(e, clamped(e, p), real_like(e, p->x, magic));
-  return sub_f(e, x, real_like(e, x, magic - p->how.zero));
-}
-
-/* Half to even, as the processor rounds by default. */
-static Ref nearest_i32(Emit *e, Ref x) {
-  int lanes = lane_count(x);
-  Ref keep[] = {x, LLVMConstNull(vec_of(e->i32, lanes)), LLVMConstAllOnes(e->i16), const_i32(e, 4 /* the current mode */)};
-  if (lanes == 16 && e->t->cpu_bits & RCC_CPU_AVX512F) return intrinsic(e, "llvm.x86.avx512.mask.cvtps2dq.512", 0, NULL, 4, keep);
-  if (lanes == 8 && e->t->cpu_bits & RCC_CPU_AVX) return intrinsic(e, "llvm.x86.avx.cvt.ps2dq.256", 0, NULL, 1, &x);
-  if (lanes == 4) return intrinsic(e, "llvm.x86.sse2.cvtps2dq", 0, NULL, 1, &x);
-  Ref half[2];
-  for (int i = 0; i < 2; i++) half[i] = nearest_i32(e, take_lanes(e, x, i * lanes / 2, lanes / 2));
-  return join_vectors(e, half, 2);
-}
+static Ref as_whole(Emit *e, const Pending *p) { return whole_plus(e, clamped(e, p), p->how.zero); }
 
 static Ref float_of(Emit *e, const Pending *p, Type t, Ref acc) {
   return p->x ? as_whole(e, p) : math_cast(e, math_cast(e, acc, t, T_I32), T_I32, T_F32);
@@ -122,37 +104,9 @@ static bool ends_in_bytes(const Node *n) {
 
 /* ==== packing ==== */
 
-/* Instructions that pack the elements of two vectors, for each 16 bytes of both: of 64, 32 and 16 bytes. */
-typedef struct Packing { const char *name[3]; } Packing;
-
-static const Packing to_words = {{"llvm.x86.avx512.packssdw.512", "llvm.x86.avx2.packssdw", "llvm.x86.sse2.packssdw.128"}};
-static const Packing to_u8 = {{"llvm.x86.avx512.packuswb.512", "llvm.x86.avx2.packuswb", "llvm.x86.sse2.packuswb.128"}};
-static const Packing to_i8 = {{"llvm.x86.avx512.packsswb.512", "llvm.x86.avx2.packsswb", "llvm.x86.sse2.packsswb.128"}};
-
-/* The vectors have as many bytes as so many lanes of i32. */
-static Ref pack(Emit *e, const Packing *p, int lanes, Ref a, Ref b) {
-  uint64_t bits = e->t->cpu_bits;
-  int i = lanes == 16 && bits & RCC_CPU_AVX512BW ? 0 : lanes == 8 && bits & RCC_CPU_AVX2 ? 1 : lanes == 4 ? 2 : -1;
-  if (i >= 0) return intrinsic(e, p->name[i], 0, NULL, 2, (Ref[]){a, b});
-  int half = lane_count(a) / 2;
-  Ref part[2];
-  for (int k = 0; k < 2; k++) part[k] = pack(e, p, lanes / 2, take_lanes(e, a, k * half, half), take_lanes(e, b, k * half, half));
-  return join_vectors(e, part, 2);
-}
-
 static Ref add_zero(Emit *e, const Bytes *how, Ref words) {
   LLVMTypeRef type = LLVMTypeOf(words);
   return how->zero == 0 ? words : intrinsic(e, "llvm.sadd.sat", 1, &type, 2, (Ref[]){words, whole_like(e, words, (int64_t)how->zero)});
-}
-
-/* Each 16 bytes have four of every vector: these come together. */
-static Ref in_order(Emit *e, Ref v) {
-  int lanes = e->lanes, runs = lanes / 4;
-  if (runs == 1) return v;
-  Ref index[64], fours = LLVMBuildBitCast(e->b, v, vec_of(e->i32, lanes), "");
-  for (int i = 0; i < lanes; i++) index[i] = const_i32(e, i % runs * 4 + i / runs);
-  fours = LLVMBuildShuffleVector(e->b, fours, LLVMGetPoison(LLVMTypeOf(fours)), LLVMConstVector(index, (unsigned)lanes), "");
-  return LLVMBuildBitCast(e->b, fours, LLVMTypeOf(v), "");
 }
 
 static Ref within(Emit *e, const Bytes *how, Ref v) {
@@ -168,8 +122,8 @@ static Ref within(Emit *e, const Bytes *how, Ref v) {
 static Ref pack_bytes(Emit *e, const Bytes *how, Ref *v, int n) {
   Ref word[2], all[4];
   for (int i = 0; i < 4; i++) all[i] = v[i < n ? i : n - 1];
-  for (int i = 0; i < 2; i++) word[i] = add_zero(e, how, pack(e, &to_words, e->lanes, all[2 * i], all[2 * i + 1]));
-  return within(e, how, in_order(e, pack(e, how->type == T_I8 ? &to_i8 : &to_u8, e->lanes, word[0], word[1])));
+  for (int i = 0; i < 2; i++) word[i] = add_zero(e, how, pack_pair(e, how->type, all[2 * i], all[2 * i + 1]));
+  return within(e, how, packed_in_order(e, pack_pair(e, how->type, word[0], word[1])));
 }
 
 /* Four vectors at a time: as many of each pixel as lie beside each other. */

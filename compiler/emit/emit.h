@@ -314,6 +314,12 @@ Ref math_cast(Emit *e, Ref x, Type from, Type to);
 Ref math_widen(Emit *e, Ref x, Type from);
 
 /* ==== quant.c: quantised arithmetic, as ops/quant.c defines it, on scalars and vectors of any length ==== */
+Ref whole_plus(Emit *e, Ref x, double more); /* of |x| < 2^22 the nearest whole number, half to even, and so many, as floats */
+Ref nearest_i32(Emit *e, Ref x);             /* half to even; |x| < 2^22, of vectors of fours < 2^31 */
+/* Of two vectors, i32 as i16 and i16 as t, of 8 bits, with saturation, side by side in every 16 bytes. What four vectors of i32 become
+ * in the end is a0-3 b0-3 c0-3 d0-3  a4-7 b4-7 c4-7 d4-7 ...; packed_in_order puts each one's bytes together. */
+Ref pack_pair(Emit *e, Type t, Ref a, Ref b);
+Ref packed_in_order(Emit *e, Ref bytes);
 /* t: the type of the integers that are the result, or of q. zero is of that type, NULL: 0. */
 Ref emit_quantize(Emit *e, Type t, Ref x, Ref scale, Ref zero);
 /* x / by, rounded once, where `inverse` is 1 / by and nothing is denormal or infinite. */

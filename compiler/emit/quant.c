@@ -11,10 +11,10 @@ static Ref as_int(Emit *e, Type t, Ref x) { return element_of(x) == e->i32 ? x :
 
 static Ref as_float(Emit *e, Type t, Ref x) { return LLVMBuildSIToFP(e->b, as_int(e, t, x), like(x, e->f32), ""); }
 
-/* Of |x| < 2^22, half to even: beside 3 * 2^22 floats are whole numbers. */
-static Ref round_f(Emit *e, Ref x) {
-  Ref whole = real_like(e, x, 0x1.8p23);
-  return sub_f(e, add_f(e, x, whole), whole);
+/* Beside 3 * 2^22 floats are whole numbers. */
+Ref whole_plus(Emit *e, Ref x, double more) {
+  const double magic = 0x1.8p23;
+  return sub_f(e, add_f(e, x, real_like(e, x, magic)), real_like(e, x, magic - more));
 }
 
 /* Floats that one instruction takes. */
@@ -27,10 +27,9 @@ static Ref rounded_vector(Emit *e, Ref x) {
   return intrinsic(e, lane_count(x) == 8 ? "llvm.x86.avx.cvt.ps2dq.256" : "llvm.x86.sse2.cvtps2dq", 0, NULL, 1, &x);
 }
 
-/* Of |x| < 2^22 the nearest integers, half to even. */
-static Ref rounded(Emit *e, Ref x) {
+Ref nearest_i32(Emit *e, Ref x) {
   int lanes = lane_count(x), width = native_lanes(e), n = 0;
-  if (lanes % 4) return LLVMBuildFPToSI(e->b, round_f(e, x), like(x, e->i32), "");
+  if (lanes % 4) return LLVMBuildFPToSI(e->b, whole_plus(e, x, 0), like(x, e->i32), "");
   while (lanes % width) width /= 2;
   Ref part[16];
   for (int i = 0; i < lanes; i += width) part[n++] = rounded_vector(e, take_lanes(e, x, i, width));
@@ -38,31 +37,37 @@ static Ref rounded(Emit *e, Ref x) {
 }
 
 /* A float in [lo, hi], two integers of few bits; NaN becomes lo. */
-static Ref round_between(Emit *e, Ref x, Ref lo, Ref hi) { return rounded(e, fmin_(e, fmax_(e, x, lo), hi)); }
+static Ref round_between(Emit *e, Ref x, Ref lo, Ref hi) { return nearest_i32(e, fmin_(e, fmax_(e, x, lo), hi)); }
 
-/* Two vectors side by side in every 16 bytes, as integers of half the size that hold theirs. */
-static Ref packed_pair(Emit *e, Type t, Ref a, Ref b) {
+/* One instruction, or several where the CPU has none so wide. */
+Ref pack_pair(Emit *e, Type t, Ref a, Ref b) {
   static const char *const name[3][3] = {
     {"llvm.x86.sse2.packssdw.128", "llvm.x86.sse2.packsswb.128", "llvm.x86.sse2.packuswb.128"},
     {"llvm.x86.avx2.packssdw", "llvm.x86.avx2.packsswb", "llvm.x86.avx2.packuswb"},
     {"llvm.x86.avx512.packssdw.512", "llvm.x86.avx512.packsswb.512", "llvm.x86.avx512.packuswb.512"},
   };
   bool words = element_of(a) == e->i32;
-  int lanes = lane_count(a) / (words ? 1 : 2);
-  return intrinsic(e, name[lanes / 8][words ? 0 : t == T_U8 ? 2 : 1], 0, NULL, 2, (Ref[]){a, b});
+  int half = lane_count(a) / 2, lanes = words ? 2 * half : half; /* lanes of i32 in as many bytes */
+  uint64_t wide = lanes == 16 ? RCC_CPU_AVX512BW : RCC_CPU_AVX2;
+  if (lanes == 4 || e->t->cpu_bits & wide) return intrinsic(e, name[lanes / 8][words ? 0 : t == T_U8 ? 2 : 1], 0, NULL, 2, (Ref[]){a, b});
+  Ref part[2];
+  for (int k = 0; k < 2; k++) part[k] = pack_pair(e, t, take_lanes(e, a, k * half, half), take_lanes(e, b, k * half, half));
+  return join_vectors(e, part, 2);
 }
 
-/* The bytes of four vectors of i32. In every 16 bytes packing leaves four of each:
- *
- *   a0-3 b0-3 c0-3 d0-3   a4-7 b4-7 c4-7 d4-7  ... */
-static Ref packed(Emit *e, Type t, Ref *v) {
-  int lanes = lane_count(v[0]), groups = lanes / 4;
-  Ref low = packed_pair(e, t, v[0], v[1]), high = packed_pair(e, t, v[2], v[3]), index[16];
-  Ref all = packed_pair(e, t, low, high);
-  for (int i = 0; i < 4 * groups; i++) index[i] = const_i32(e, i % groups * 4 + i / groups);
-  Ref fours = LLVMBuildBitCast(e->b, all, vec_of(e->i32, lanes), "");
+Ref packed_in_order(Emit *e, Ref v) {
+  int lanes = lane_count(v) / 4, runs = lanes / 4;
+  if (runs == 1) return v;
+  Ref index[16], fours = LLVMBuildBitCast(e->b, v, vec_of(e->i32, lanes), "");
+  for (int i = 0; i < lanes; i++) index[i] = const_i32(e, i % runs * 4 + i / runs);
   fours = LLVMBuildShuffleVector(e->b, fours, LLVMGetPoison(LLVMTypeOf(fours)), LLVMConstVector(index, (unsigned)lanes), "");
-  return LLVMBuildBitCast(e->b, fours, vec_of(e->i8, 4 * lanes), "");
+  return LLVMBuildBitCast(e->b, fours, LLVMTypeOf(v), "");
+}
+
+/* The bytes of four vectors of i32. */
+static Ref packed(Emit *e, Type t, Ref *v) {
+  Ref low = pack_pair(e, t, v[0], v[1]), high = pack_pair(e, t, v[2], v[3]);
+  return packed_in_order(e, pack_pair(e, t, low, high));
 }
 
 /* Lanes of a vector of i32 that packing takes four of; 0: there is no such instruction. */
