@@ -34,13 +34,7 @@ static Ref float_of(Emit *e, const Pending *p, Type t, Ref acc) {
   return p->x ? as_whole(e, p) : math_cast(e, math_cast(e, acc, t, T_I32), T_I32, T_F32);
 }
 
-static Ref scaled_sum(Emit *e, const Step *s, Ref a, Ref b) {
-  if (s->e != 0) {
-    a = sub_f(e, a, real_like(e, a, s->e));
-    b = sub_f(e, b, real_like(e, b, s->e));
-  }
-  return fma_exact(e, s->swap ? b : a, real_like(e, a, s->a), fma_exact(e, s->swap ? a : b, real_like(e, a, s->b), real_like(e, a, s->c)));
-}
+static Ref less_zero(Emit *e, const Step *s, Ref x) { return s->e != 0 ? sub_f(e, x, real_like(e, x, s->e)) : x; }
 
 static bool sum_is_bounded(const Step *s) {
   double a = s->a, b = s->b, c = s->c, most = 256 * ((a < 0 ? -a : a) + (b < 0 ? -b : b)) + (c < 0 ? -c : c);
@@ -54,7 +48,9 @@ static Pending quantized(Emit *e, const Node *n, int i, bool bounded, const Pend
   Pending q = {.how = {.type = to, .lo = (double)type_lowest(to), .hi = (double)type_highest(to)}};
   if (s->op == OP_QLinearAdd) {
     Type t = n->in[s->arg]->type;
-    q.x = scaled_sum(e, s, float_of(e, p, from, acc), float_of(e, &(Pending){0}, t, arg));
+    Ref y = float_of(e, &(Pending){0}, t, arg), x = less_zero(e, s, float_of(e, p, from, acc));
+    y = less_zero(e, s, y);
+    q.x = scaled_sum(e, s, s->swap ? y : x, s->swap ? x : y);
     q.bounded = sum_is_bounded(s);
     q.how.zero = s->e;
   } else if (s->op == OP_Requantize) {

@@ -328,7 +328,7 @@ Ref emit_divided(Emit *e, Ref x, Ref by, Ref inverse);
 Ref emit_quotient(Emit *e, Ref x, float scale);
 Ref emit_quantize_inside(Emit *e, Type t, Ref x, float scale, double zero); /* the zero point comes before the rounding */
 Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero);
-Ref fma_exact(Emit *e, Ref a, Ref b, Ref c); /* a b + c in one rounding, where a is an integer of 8 bits */
+Ref scaled_sum(Emit *e, const Step *s, Ref a, Ref b); /* of a QLinearAdd before it is rounded: of floats less their zero point */
 /* Step i of n's epilogue on results of any type: typed as step_type says before and after it. arg: of a Lookup where its table is.
  * Results of 8 bits that another step follows may be i32, which hold them. */
 Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);

@@ -135,14 +135,12 @@ Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero) {
 }
 
 static Ref requantized(Emit *e, Type t, Ref acc, Ref m, double zero) {
-  Ref x = mul_f(e, LLVMBuildSIToFP(e->b, acc, like(acc, e->f32), ""), m);
-  Ref lo = real_like(e, x, (double)type_lowest(t) - zero), hi = real_like(e, x, (double)type_highest(t) - zero);
-  return plus_i(e, round_between(e, x, lo, hi), (int64_t)zero);
+  return saturated(e, t, mul_f(e, as_float(e, T_I32, acc), m), (int64_t)zero);
 }
 
 /* llvm.fma gives one rounding on every target: without the instruction it would call a library, so the product is taken in
  * double there, in which that of an 8-bit integer and a float is exact. */
-Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
+static Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
   if (e->t->fma) return fma_(e, a, b, c);
   Ref product = mul_f(e, widened(e, a), widened(e, b));
   return narrowed(e, add_f(e, product, widened(e, c)));
@@ -151,24 +149,25 @@ Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
 /* A quantised number of the type less its zero point; the product of two is exact. */
 static Ref centred(Emit *e, Type t, Ref x, float zero) { return as_float(e, T_I32, plus_i(e, as_int(e, t, x), -(int64_t)zero)); }
 
-static Ref qlinear_sum(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
-  Ref x = centred(e, type_a, a, r[4]), y = centred(e, type_b, b, r[4]);
-  Ref sum = fma_exact(e, x, real_like(e, x, r[0]), fma_exact(e, y, real_like(e, y, r[1]), real_like(e, y, r[2])));
-  return saturated(e, t, sum, (int64_t)r[4]);
+Ref scaled_sum(Emit *e, const Step *s, Ref a, Ref b) {
+  return fma_exact(e, a, real_like(e, a, s->a), fma_exact(e, b, real_like(e, b, s->b), real_like(e, b, s->c)));
 }
 
-static Ref qlinear_product(Emit *e, Type t, Type type_a, Ref a, Type type_b, Ref b, const float *r) {
-  Ref product = mul_f(e, centred(e, type_a, a, r[1]), centred(e, type_b, b, r[2]));
-  Ref x = add_f(e, mul_f(e, product, real_like(e, product, r[0])), real_like(e, product, r[3]));
-  return saturated(e, t, x, (int64_t)r[4]);
+static Ref qlinear_sum(Emit *e, const Step *s, Type t, Type type_a, Ref a, Type type_b, Ref b) {
+  Ref x = centred(e, type_a, a, s->e), y = centred(e, type_b, b, s->e);
+  return saturated(e, t, scaled_sum(e, s, x, y), (int64_t)s->e);
+}
+
+static Ref qlinear_product(Emit *e, const Step *s, Type t, Type type_a, Ref a, Type type_b, Ref b) {
+  Ref y = centred(e, type_b, b, s->c), x = centred(e, type_a, a, s->b), product = mul_f(e, x, y);
+  return saturated(e, t, add_f(e, mul_f(e, product, real_like(e, product, s->a)), real_like(e, product, s->d)), (int64_t)s->e);
 }
 
 /* The result of the step QLinearAdd or QLinearMul. */
 static Ref qlinear(Emit *e, const Step *s, Type t, Type type_acc, Ref acc, Type type_arg, Ref arg) {
-  const float r[] = {s->a, s->b, s->c, s->d, s->e};
   Type type_a = s->swap ? type_arg : type_acc, type_b = s->swap ? type_acc : type_arg;
   Ref a = s->swap ? arg : acc, b = s->swap ? acc : arg;
-  return (s->op == OP_QLinearAdd ? qlinear_sum : qlinear_product)(e, t, type_a, a, type_b, b, r);
+  return (s->op == OP_QLinearAdd ? qlinear_sum : qlinear_product)(e, s, t, type_a, a, type_b, b);
 }
 
 /* ==== tables of 256 bytes ==== */
@@ -240,11 +239,6 @@ static Ref zero_point(Emit *e, const Step *s, Type t, Ref x) {
   return splat(e, LLVMConstInt(llvm_type(e, t), (uint64_t)(int64_t)s->b, 1), lane_count(x));
 }
 
-static Ref quantized(Emit *e, const Step *s, Type t, Ref x) {
-  Ref lo = real_like(e, x, (double)type_lowest(t) - (double)s->b), hi = real_like(e, x, (double)type_highest(t) - (double)s->b);
-  return plus_i(e, round_between(e, emit_quotient(e, x, s->a), lo, hi), (int64_t)s->b);
-}
-
 static Ref dequantized(Emit *e, const Step *s, Type t, Ref q) {
   return emit_dequantize(e, t, q, splat(e, const_f32(e, (double)s->a), lane_count(q)), zero_point(e, s, t, q));
 }
@@ -263,7 +257,7 @@ static Ref one_step(Emit *e, const Node *n, int i, Ref acc, Ref arg) {
   case OP_Requantize: return requantized(e, to, acc, arg, s->a);
   case OP_QLinearAdd: case OP_QLinearMul: return qlinear(e, s, to, from, acc, n->in[s->arg]->type, arg);
   case OP_Lookup: return lookup(e, arg, as_bytes(e, from, acc));
-  case OP_QuantizeLinear: return quantized(e, s, to, acc);
+  case OP_QuantizeLinear: return saturated(e, to, emit_quotient(e, acc, s->a), (int64_t)s->b);
   case OP_DequantizeLinear: return dequantized(e, s, from, as_bytes(e, from, acc));
   case OP_AddDequantized: return add_f(e, acc, dequantized(e, s, n->in[s->arg]->type, arg));
   default: return type_is_float(from) ? math_step(e, s, acc, arg) : int_step(e, s, from, acc, arg);
