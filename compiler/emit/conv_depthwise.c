@@ -76,7 +76,7 @@ static void build_kernel(const void *data) {
   Ref line = gep(e, LLVMGetParam(e->fn, ARG_IN), kh.i, d->win->dh * place_row_bytes(d->in));
   sum_row(d, uw, width, line, gep(e, LLVMGetParam(e->fn, ARG_W), kh.i, (int64_t)d->win->kw * width * F32_BYTES), acc);
   loop_end(e, &kh);
-  for (int i = 0; i < d->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  step_params(e, d->n, ARG_STEPS, arg);
   for (int u = 0; u < uw; u++) {
     Ref y = apply_steps(e, d->n, acc[u], arg, 0, 0, u);
     store(e, y, LLVMGetParam(e->fn, ARG_OUT), place_offset(d->out, 0, 0, u), e->vec_bytes);

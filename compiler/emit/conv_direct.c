@@ -169,7 +169,7 @@ static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
     return;
   }
   Ref arg[MAX_STEPS];
-  for (int i = 0; i < c->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  step_params(e, c->n, ARG_STEPS, arg);
   if (c->plan->ones) take_off_zeros(e, gep_const(e, LLVMGetParam(e->fn, ARG_BIAS), c->starts / 2), uw, --nb, acc);
   int first = c->dot && integer_bias(c->n); /* sums start from it */
   store_results(e, c->n, &(ResultTile){uw, nb, first, c->plan->bounded, t->out, t->dy, t->dx}, acc, arg, LLVMGetParam(e->fn, ARG_OUT));

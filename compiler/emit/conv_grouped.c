@@ -97,15 +97,6 @@ static Ref gather_sums(const Grouped *g, Ref *acc) {
   return acc[0];
 }
 
-static void step_arguments(const Grouped *g, Ref x, Ref *arg) {
-  Emit *e = g->e;
-  for (int i = 0; i < g->n->n_step; i++) {
-    const Step *s = &g->n->step[i];
-    arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
-    if (step_arg_class(g->n, s) == ARG_TENSOR) arg[i] = gep(e, arg[i], x, place_pixel_bytes(g->n->in[s->arg]));
-  }
-}
-
 /* The pixels x..x+uw of the row. */
 static void build_tile(const Grouped *g, int uw, Ref x) {
   Emit *e = g->e;
@@ -120,7 +111,8 @@ static void build_tile(const Grouped *g, int uw, Ref x) {
   sum_row(g, uw, line, weights, acc);
   loop_end(e, &kh);
   Ref out = gep(e, LLVMGetParam(e->fn, ARG_OUT), x, place_pixel_bytes(g->out));
-  step_arguments(g, x, arg);
+  step_params(e, g->n, ARG_STEPS, arg);
+  steps_along_row(e, g->n, x, arg);
   for (int u = 0; u < uw; u++) {
     Ref y = apply_steps(e, g->n, gather_sums(g, &acc[u * sums]), arg, 0, 0, u);
     store(e, y, out, u * place_pixel_bytes(g->out), vector);

@@ -130,11 +130,8 @@ static void finish_pixels(const IntegerDepthwise *d, DepthwiseTile *t, int from,
   Ref acc[64], arg[MAX_STEPS];
   for (int u = from; u < to; u++)
     for (int v = 0; v < d->nv; v++) acc[v * (to - from) + u - from] = t->acc[u][v];
-  for (int i = 0; i < d->n->n_step; i++) {
-    const Step *s = &d->n->step[i];
-    bool tensor = step_arg_class(d->n, s) == ARG_TENSOR;
-    arg[i] = tensor ? gep_const(e, t->arg[i], place_offset(d->n->in[s->arg], 0, 0, from)) : t->arg[i];
-  }
+  for (int i = 0; i < d->n->n_step; i++) arg[i] = t->arg[i];
+  steps_along_row(e, d->n, const_i64(e, from), arg);
   store_sums(e, d->n, to - from, d->nv, d->plan->bounded, acc, arg, gep_const(e, t->out, place_offset(d->out, 0, 0, from)));
 }
 
@@ -170,11 +167,8 @@ static void begin_tile(const IntegerDepthwise *d, DepthwiseTile *t, Ref x) {
   Emit *e = d->e;
   t->in = gep(e, LLVMGetParam(e->fn, ARG_IN), x, d->win->sw * place_pixel_bytes(d->in));
   t->out = gep(e, LLVMGetParam(e->fn, ARG_OUT), x, place_pixel_bytes(d->out));
-  for (int i = 0; i < d->n->n_step; i++) {
-    const Step *s = &d->n->step[i];
-    t->arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
-    if (step_arg_class(d->n, s) == ARG_TENSOR) t->arg[i] = gep(e, t->arg[i], x, place_pixel_bytes(d->n->in[s->arg]));
-  }
+  step_params(e, d->n, ARG_STEPS, t->arg);
+  steps_along_row(e, d->n, x, t->arg);
 }
 
 static void build_kernel(const void *data) {

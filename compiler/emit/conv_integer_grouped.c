@@ -83,11 +83,8 @@ static void build_tile(const IntegerGrouped *g, int uw, Ref x) {
   sum_channels(g, uw, line, gep(e, gep_const(e, weights, vector_bytes(g)), kh.i, (g->bytes - vector_bytes(g)) / g->win->kh), acc);
   loop_end(e, &kh);
   Ref out = gep(e, LLVMGetParam(e->fn, ARG_OUT), x, place_pixel_bytes(g->out));
-  for (int i = 0; i < g->n->n_step; i++) {
-    const Step *s = &g->n->step[i];
-    arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
-    if (step_arg_class(g->n, s) == ARG_TENSOR) arg[i] = gep(e, arg[i], x, place_pixel_bytes(g->n->in[s->arg]));
-  }
+  step_params(e, g->n, ARG_STEPS, arg);
+  steps_along_row(e, g->n, x, arg);
   store_sums(e, g->n, uw, 1, g->plan->bounded, acc, arg, out);
 }
 

@@ -206,7 +206,7 @@ static void store_result(const StrassenKernel *k, Ref *acc) {
   const Strassen *s = k->s;
   Emit *e = s->e;
   Ref arg[MAX_STEPS], out = LLVMGetParam(e->fn, ARG_OUT);
-  for (int i = 0; i < s->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  step_params(e, s->n, ARG_STEPS, arg);
   for (int b = 0; b < k->tile.nb; b++) {
     Ref bias = load(e, e->vec, LLVMGetParam(e->fn, ARG_BIAS), b * e->vec_bytes, e->vec_bytes);
     for (int u = 0; u < k->exist; u++) {

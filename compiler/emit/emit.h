@@ -411,6 +411,8 @@ int panel_lanes(const Emit *e, const PanelColumns *c, int j); /* columns in vect
 /* Pointers to each step's argument at (image, vector of channels, row, x) given as i64 values; constants of one element have none
  * (NULL). arg[] has n->n_step entries. */
 void step_pointers(Emit *e, Node *n, Ref image, Ref block, Ref row, Ref x, Ref *arg);
+void step_params(Emit *e, const Node *n, int first, Ref *arg); /* the same in a kernel, which has them as its arguments from number `first` on */
+void steps_along_row(Emit *e, const Node *n, Ref x, Ref *arg); /* moves them by x pixels */
 /* Appends to a kernel's key what makes two nodes' epilogues the same code: operators, parameters, classes and strides of arguments. */
 void step_key(const Node *n, Buffer *key);
 /* All steps on the vector of the result that lies `db` vectors of channels, `dy` rows and `dx` pixels from there, or on several

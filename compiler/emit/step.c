@@ -1,6 +1,8 @@
 /* step.c: the epilogue beside blocked results. */
 #include "emit.h"
 
+#include <llvm-c/Core.h>
+
 /* Constants of one value a channel lie dense, filled up to whole blocks. */
 static int64_t vector_bytes(const Emit *e, const Value *v) { return e->lanes * (int64_t)type_size(v->type); }
 
@@ -21,6 +23,17 @@ void step_pointers(Emit *e, Node *n, Ref image, Ref vector, Ref row, Ref x, Ref 
     }
     bool same = v && v->shape.d[0] == 1 && n->out[0]->shape.d[0] > 1; /* for all images */
     arg[i] = v ? step_pointer(e, v, class, same ? NULL : image, vector, row, x) : NULL;
+  }
+}
+
+void step_params(Emit *e, const Node *n, int first, Ref *arg) {
+  for (int i = 0; i < n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(first + i));
+}
+
+void steps_along_row(Emit *e, const Node *n, Ref x, Ref *arg) {
+  for (int i = 0; i < n->n_step; i++) {
+    const Step *s = &n->step[i];
+    if (step_arg_class(n, s) == ARG_TENSOR) arg[i] = gep(e, arg[i], x, place_pixel_bytes(n->in[s->arg]));
   }
 }
 

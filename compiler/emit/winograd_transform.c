@@ -214,7 +214,7 @@ static void build_output_tile(const void *data) {
   Emit *e = w->e;
   Ref m[POINTS], t[POINTS], x[POINTS][POINTS], arg[MAX_STEPS];
   int rows = f->row_points - w->f.taps + 1, cols = f->col_points - w->f.taps + 1;
-  for (int i = 0; i < w->n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i));
+  step_params(e, w->n, ARG_STEPS, arg);
   for (int j = 0; j < f->col_points; j++) {
     for (int i = 0; i < f->row_points; i++) {
       int64_t at = (i * w->f.points + j) * w->s.m_frequency;
