@@ -216,10 +216,8 @@ static Ref lookup_vector(Emit *e, Ref table, Ref x) {
 static Ref lookup_each(Emit *e, Ref table, Ref x) {
   Ref all = LLVMGetPoison(LLVMTypeOf(x));
   for (int i = 0; i < lane_count(x); i++) {
-    bool single = lane_count(x) == 1;
-    Ref lane = single ? x : LLVMBuildExtractElement(e->b, x, const_i32(e, i), "");
-    Ref y = load(e, e->i8, gep(e, table, LLVMBuildZExt(e->b, lane, e->i64, ""), 1), 0, 1);
-    if (single) return y;
+    Ref lane = lane_of(e, x, const_i32(e, i)), y = load(e, e->i8, gep(e, table, LLVMBuildZExt(e->b, lane, e->i64, ""), 1), 0, 1);
+    if (lane_count(x) == 1) return y;
     all = LLVMBuildInsertElement(e->b, all, y, const_i32(e, i), "");
   }
   return all;
