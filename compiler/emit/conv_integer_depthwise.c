@@ -39,8 +39,6 @@ typedef struct DepthwiseTile {
   Ref acc[MOST_PIXELS][INTEGER_VECTORS];
 } DepthwiseTile;
 
-static int64_t vector_bytes(const IntegerDepthwise *d) { return d->e->lanes * (int64_t)sizeof(int32_t); }
-
 /* ==== interleaving ==== */
 
 /* Elements of half the 16 bytes, the upper one or the lower, of a and b in turn, in all parts of 16 bytes. */
@@ -96,8 +94,7 @@ static void load_fours(const IntegerDepthwise *d, const DepthwiseTile *t, int64_
 
 /* The sum of vector v and the products of four taps, which are number `four` of the window. */
 static Ref add_taps(const IntegerDepthwise *d, const DepthwiseTile *t, int v, int64_t four, Factor x, Ref sum) {
-  int64_t vector = vector_bytes(d) * (d->plan->wide ? 2 : 1);
-  Factor w = dot_weights(d->e, d->dot, t->weights, (four * INTEGER_VECTORS + d->first + v) * vector);
+  Factor w = dot_weights(d->e, d->dot, t->weights, four * INTEGER_VECTORS + d->first + v);
   return dot_add(d->e, d->dot, x, w, sum);
 }
 
@@ -175,10 +172,9 @@ static void build_kernel(const void *data) {
   const IntegerDepthwise *d = data;
   Emit *e = d->e;
   const RowTiles tiles = row_tiles(d->cols, d->plan->uw);
-  int vector = (int)vector_bytes(d);
-  DepthwiseTile t = {.weights = gep_const(e, LLVMGetParam(e->fn, ARG_W), INTEGER_VECTORS * vector)};
+  DepthwiseTile t = {.weights = gep_const(e, LLVMGetParam(e->fn, ARG_W), INTEGER_VECTORS * e->vec_bytes)};
   for (int v = 0; v < d->nv; v++) {
-    t.start[v] = load(e, vec_of(e->i32, e->lanes), LLVMGetParam(e->fn, ARG_W), (d->first + v) * vector, vector);
+    t.start[v] = load(e, vec_of(e->i32, e->lanes), LLVMGetParam(e->fn, ARG_W), (d->first + v) * e->vec_bytes, e->vec_bytes);
   }
   for (int i = 0; i < 2; i++) {
     Loop tile;

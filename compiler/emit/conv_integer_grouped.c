@@ -18,8 +18,6 @@ typedef struct IntegerGrouped {
 
 enum { ARG_IN, ARG_W, ARG_OUT, ARG_STEPS };
 
-static int64_t vector_bytes(const IntegerGrouped *g) { return g->e->lanes * (int64_t)sizeof(int32_t); }
-
 /* ==== a tile ==== */
 
 /* Channels 4 four .. of each group of the vector, at a pixel, in all of the group's lanes. */
@@ -36,9 +34,8 @@ static Factor load_four(const IntegerGrouped *g, Ref pixel, int64_t at) {
 /* A row of taps of four channels, of which the first pixel's are at `line`. */
 static void sum_taps(const IntegerGrouped *g, int uw, Ref line, int64_t at, Ref weights, Ref *acc) {
   const Window *w = g->win;
-  int64_t each = vector_bytes(g) * (g->plan->wide ? 2 : 1);
   Factor weight[64];
-  for (int64_t k = 0; k < w->kw; k++) weight[k] = dot_weights(g->e, g->dot, weights, k * each);
+  for (int64_t k = 0; k < w->kw; k++) weight[k] = dot_weights(g->e, g->dot, weights, k);
   for (int64_t x = 0; x <= (uw - 1) * w->sw + (w->kw - 1) * w->dw; x++) {
     Factor in;
     bool loaded = false;
@@ -56,7 +53,7 @@ static void sum_taps(const IntegerGrouped *g, int uw, Ref line, int64_t at, Ref 
 /* All channels of the groups: fours that permutations tell apart are code, blocks and others a loop. */
 static void sum_channels(const IntegerGrouped *g, int uw, Ref line, Ref weights, Ref *acc) {
   Emit *e = g->e;
-  int64_t four = g->win->kw * vector_bytes(g) * (g->plan->wide ? 2 : 1), block = g->in->layout.block, icg = g->plan->icg;
+  int64_t four = g->win->kw * dot_weights_bytes(e, g->dot), block = g->in->layout.block, icg = g->plan->icg;
   if (g->groups > 1) {
     for (int64_t c = 0; c < icg; c += 4) sum_taps(g, uw, line, c, gep_const(e, weights, c / 4 * four), acc);
     return;
@@ -74,13 +71,13 @@ static void sum_channels(const IntegerGrouped *g, int uw, Ref line, Ref weights,
 /* The pixels x .. x + uw of the row. */
 static void build_tile(const IntegerGrouped *g, int uw, Ref x) {
   Emit *e = g->e;
-  Ref acc[64], arg[MAX_STEPS], weights = LLVMGetParam(e->fn, ARG_W), start = load(e, vec_of(e->i32, e->lanes), weights, 0, (int)vector_bytes(g));
+  Ref acc[64], arg[MAX_STEPS], weights = LLVMGetParam(e->fn, ARG_W), start = load(e, vec_of(e->i32, e->lanes), weights, 0, e->vec_bytes);
   for (int u = 0; u < uw; u++) acc[u] = start;
   Ref in = gep(e, LLVMGetParam(e->fn, ARG_IN), x, g->win->sw * place_pixel_bytes(g->in));
   Loop kh;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, g->win->kh), 1, uw, acc);
   Ref line = gep(e, in, kh.i, g->win->dh * place_row_bytes(g->in));
-  sum_channels(g, uw, line, gep(e, gep_const(e, weights, vector_bytes(g)), kh.i, (g->bytes - vector_bytes(g)) / g->win->kh), acc);
+  sum_channels(g, uw, line, gep(e, gep_const(e, weights, e->vec_bytes), kh.i, (g->bytes - e->vec_bytes) / g->win->kh), acc);
   loop_end(e, &kh);
   Ref out = gep(e, LLVMGetParam(e->fn, ARG_OUT), x, place_pixel_bytes(g->out));
   step_params(e, g->n, ARG_STEPS, arg);

@@ -20,8 +20,6 @@ typedef struct StemTile {
   Ref panel;           /* its number */
 } StemTile;
 
-static int64_t vector_bytes(const IntegerStem *k) { return k->e->lanes * (int64_t)sizeof(int32_t); }
-
 /* Bytes from a pixel's window to the four. */
 static int64_t four_offset(const IntegerStem *k, int64_t four) {
   return four * (k->n->win.dw > 1 ? k->n->win.dw * place_pixel_bytes(k->in) : 4);
@@ -30,10 +28,9 @@ static int64_t four_offset(const IntegerStem *k, int64_t four) {
 /* A row of taps; acc: the sums [vector][pixel]. */
 static void sum_row(const IntegerStem *k, const StemTile *t, Ref line, Ref weights, Ref *acc) {
   Emit *e = k->e;
-  int64_t each = vector_bytes(k) * (k->plan->wide ? 2 : 1);
   for (int64_t four = 0; four < k->plan->fours; four++) {
     Factor w[INTEGER_VECTORS];
-    for (int b = 0; b < t->nb; b++) w[b] = dot_weights(e, k->dot, weights, (four * k->plan->nb + b) * each);
+    for (int b = 0; b < t->nb; b++) w[b] = dot_weights(e, k->dot, weights, four * k->plan->nb + b);
     for (int u = 0; u < t->uw; u++) {
       Ref bytes = load(e, e->i32, line, u * k->n->win.sw * place_pixel_bytes(k->in) + four_offset(k, four), 1);
       Factor x = dot_factor(e, k->dot, splat(e, bytes, e->lanes), false);
@@ -45,10 +42,10 @@ static void sum_row(const IntegerStem *k, const StemTile *t, Ref line, Ref weigh
 
 static void sum_tile(const IntegerStem *k, const StemTile *t, Ref in, Ref *acc) {
   Emit *e = k->e;
-  int64_t vector = vector_bytes(k), starts = k->plan->nb * vector, row = (k->panel - starts) / k->n->win.kh;
+  int64_t starts = k->plan->nb * (int64_t)e->vec_bytes, row = (k->panel - starts) / k->n->win.kh;
   Ref weights = gep(e, weights_ptr(e, k->n->plan->at.weights), t->panel, k->panel);
   for (int b = 0; b < t->nb; b++) {
-    Ref start = load(e, vec_of(e->i32, e->lanes), weights, b * vector, (int)vector);
+    Ref start = load(e, vec_of(e->i32, e->lanes), weights, b * e->vec_bytes, e->vec_bytes);
     for (int u = 0; u < t->uw; u++) acc[b * t->uw + u] = start;
   }
   Loop kh;

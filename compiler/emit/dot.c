@@ -66,9 +66,12 @@ static Ref settled(Emit *e, Ref v) {
   return call(e, LLVMGetInlineAsm(type, "", 0, text, sizeof text - 1, 0, 0, LLVMInlineAsmDialectATT, 0), type, 1, &v);
 }
 
-Factor dot_weights(Emit *e, Dot d, Ref p, int64_t at) {
-  int bytes = e->lanes * (int)sizeof(int32_t);
-  if (d == DOT_FOURS) return (Factor){{load(e, vec_of(e->i32, e->lanes), p, at, bytes)}};
+int64_t dot_weights_bytes(const Emit *e, Dot d) { return (d == DOT_PAIRS ? 2 : 1) * (int64_t)e->vec_bytes; }
+
+Factor dot_weights(Emit *e, Dot d, Ref p, int64_t number) {
+  int64_t at = number * dot_weights_bytes(e, d);
+  int bytes = e->vec_bytes;
+  if (d != DOT_PAIRS) return (Factor){{load(e, vec_of(e->i32, e->lanes), p, at, bytes)}};
   LLVMTypeRef words = vec_of(e->i16, 2 * e->lanes);
   return (Factor){{load(e, words, p, at, bytes), load(e, words, p, at + bytes, bytes)}};
 }

@@ -339,7 +339,8 @@ typedef enum Dot { DOT_NONE, DOT_FOURS, DOT_PAIRS, DOT_SMALL } Dot;
 typedef struct Factor { Ref part[2]; } Factor; /* part[1] of pairs NULL: those bytes do not count */
 Dot dot_of(const Target *t, bool small);
 Factor dot_factor(Emit *e, Dot d, Ref fours, bool is_signed); /* fours: vector of i32, of four bytes each */
-Factor dot_weights(Emit *e, Dot d, Ref p, int64_t at); /* a vector's, as centred_put leaves them */
+Factor dot_weights(Emit *e, Dot d, Ref p, int64_t number); /* vector `number` from p on, as centred_put leaves them ... */
+int64_t dot_weights_bytes(const Emit *e, Dot d); /* ... in so many bytes */
 Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum);
 /* Of sums acc[b*uw + u] the zero points of nb vectors times the sums of the inputs, which are behind them. */
 void take_off_zeros(Emit *e, Ref zeros, int uw, int nb, Ref *acc);
