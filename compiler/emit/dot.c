@@ -59,7 +59,7 @@ static Ref add_small(Emit *e, Ref x, Ref w, int lanes) {
 
 /* v, of which LLVM does not know what it was made of: it would add what several steps bring before it adds that to the sums, for
  * which there are no registers. */
-static Ref settled(Emit *e, Ref v) {
+static Ref opaque(Emit *e, Ref v) {
   char text[] = "=x,0";
   if (e->t->lanes == 16) text[1] = 'v';
   LLVMTypeRef t = LLVMTypeOf(v), type = LLVMFunctionType(t, &t, 1, 0);
@@ -79,11 +79,11 @@ Factor dot_weights(Emit *e, Dot d, Ref p, int64_t number) {
 Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum) {
   if (d == DOT_FOURS) return add_fours(e, x.part[0], w.part[0], sum);
   int lanes = lane_count(sum);
-  if (d == DOT_SMALL) return settled(e, LLVMBuildAdd(e->b, sum, add_small(e, x.part[0], w.part[0], lanes), ""));
+  if (d == DOT_SMALL) return opaque(e, LLVMBuildAdd(e->b, sum, add_small(e, x.part[0], w.part[0], lanes), ""));
   Ref even = add_pairs(e, x.part[0], w.part[0], lanes);
-  if (!x.part[1]) return settled(e, LLVMBuildAdd(e->b, sum, even, ""));
+  if (!x.part[1]) return opaque(e, LLVMBuildAdd(e->b, sum, even, ""));
   Ref odd = add_pairs(e, x.part[1], w.part[1], lanes);
-  return settled(e, LLVMBuildAdd(e->b, sum, LLVMBuildAdd(e->b, even, odd, ""), ""));
+  return opaque(e, LLVMBuildAdd(e->b, sum, LLVMBuildAdd(e->b, even, odd, ""), ""));
 }
 
 void take_off_zeros(Emit *e, Ref zeros, int uw, int nb, Ref *acc) {
