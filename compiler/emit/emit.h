@@ -388,6 +388,8 @@ void row_share_end(Emit *e, RowShare *s);
 typedef struct PanelShare { Loop loop; Ref panel, first, from, to; } PanelShare;
 void panel_share_begin(Emit *e, PanelShare *s, int64_t rows, int64_t blocks, int64_t panels);
 void panel_share_end(Emit *e, PanelShare *s);
+/* How many of a window's `count` taps, the first of which is at index `start` of an axis, lie before index `end` of it. */
+Ref taps_before(Emit *e, Ref start, int64_t end, int64_t dilation, int64_t count);
 /* The taps [*from, *to) of a window's `count` along an axis of `size` elements, `dilation` apart, that meet some of the elements
  * which are read for the results from `first` to `last`, before which there are `pad`. */
 void taps_inside(Emit *e, Ref first, Ref last, int64_t pad, int64_t size, int64_t dilation, int64_t count, Ref *from, Ref *to);

@@ -183,18 +183,8 @@ static void build_tile(const Pool *p, const PoolTile *t) {
 
 /* ==== a window of any size ==== */
 
-/* min(kernel, taps of a window before `end`, of which index `start` is the first); never negative. */
-static Ref taps_before(const Pool *p, Ref start, int64_t end, int64_t dilation, int64_t kernel) {
-  Emit *e = p->e;
-  Ref n = LLVMBuildNSWSub(e->b, const_i64(e, end + dilation - 1), start, "");
-  n = LLVMBuildSDiv(e->b, n, const_i64(e, dilation), "");
-  Ref zero = const_i64(e, 0), all = const_i64(e, kernel);
-  n = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, n, zero, ""), zero, n, "");
-  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, n, all, ""), n, all, "");
-}
-
-static Ref rows_before(const Pool *p, Ref top, int64_t end) { return taps_before(p, top, end, p->w.dh, p->w.kh); }
-static Ref columns_before(const Pool *p, Ref left, int64_t end) { return taps_before(p, left, end, p->w.dw, p->w.kw); }
+static Ref rows_before(const Pool *p, Ref top, int64_t end) { return taps_before(p->e, top, end, p->w.dh, p->w.kh); }
+static Ref columns_before(const Pool *p, Ref left, int64_t end) { return taps_before(p->e, left, end, p->w.dw, p->w.kw); }
 
 /* The number of taps that count for a mean, 1 where there are none, as a float. */
 static Ref count_of_taps(Emit *e, Ref taps) {
@@ -380,10 +370,10 @@ static Ref clip_frames(Pool *p) {
   int64_t depth = p->n->p.depth, frames = p->y->shape.d[0] / (p->x->shape.d[0] / depth);
   Ref z = LLVMBuildURem(e->b, p->image, const_i64(e, frames), ""), volume = LLVMBuildUDiv(e->b, p->image, const_i64(e, frames), "");
   Ref start = add_i(e, mul_i(e, z, p->w.sd), const_i64(e, -p->w.front));
-  p->first = taps_before(p, start, 0, p->w.dd, p->w.kd);
-  p->end = taps_before(p, start, depth, p->w.dd, p->w.kd);
+  p->first = taps_before(e, start, 0, p->w.dd, p->w.kd);
+  p->end = taps_before(e, start, depth, p->w.dd, p->w.kd);
   Ref counted = LLVMBuildSub(e->b, p->end, p->first, "");
-  if (p->count_pad) counted = taps_before(p, start, depth + p->w.back, p->w.dd, p->w.kd);
+  if (p->count_pad) counted = taps_before(e, start, depth + p->w.back, p->w.dd, p->w.kd);
   p->counted = mul_f(e, p->counted, count_of_taps(e, counted));
   return add_i(e, mul_i(e, volume, depth), start);
 }

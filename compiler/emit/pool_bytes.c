@@ -93,11 +93,6 @@ typedef struct Inside {
   Ref lo, hi;
 } Inside;
 
-static Ref taps_before(Emit *e, Ref start, int64_t end, int64_t dilation, int64_t kernel) {
-  Ref n = LLVMBuildSDiv(e->b, LLVMBuildNSWSub(e->b, const_i64(e, end + dilation - 1), start, ""), const_i64(e, dilation), "");
-  return clamp_i(e, n, const_i64(e, kernel));
-}
-
 static Inside inside(Emit *e, Ref start, int64_t size, int64_t dilation, int64_t kernel) {
   return (Inside){taps_before(e, start, 0, dilation, kernel), taps_before(e, start, size, dilation, kernel)};
 }

@@ -68,22 +68,9 @@ static void set_global(PlainPool *p) {
 
 /* ==== one output element ==== */
 
-static Ref largest(Emit *e, Ref a, int64_t b) {
-  Ref k = const_i64(e, b);
-  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, a, k, ""), a, k, "");
-}
-
-static Ref smallest(Emit *e, Ref a, int64_t b) {
-  Ref k = const_i64(e, b);
-  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, a, k, ""), a, k, "");
-}
-
-/* Taps of axis i that lie before index `end`: from 0 to all of them. */
-static Ref taps_before(const PlainPool *p, int i, Ref start, int64_t end) {
-  Emit *e = p->e;
-  Ref room = LLVMBuildSub(e->b, const_i64(e, end + p->dilation[i] - 1), start, "");
-  room = LLVMBuildSDiv(e->b, room, const_i64(e, p->dilation[i]), "");
-  return smallest(e, largest(e, room, 0), p->kernel[i]);
+/* Of axis i. */
+static Ref axis_before(const PlainPool *p, int i, Ref start, int64_t end) {
+  return taps_before(p->e, start, end, p->dilation[i], p->kernel[i]);
 }
 
 static Ref window_start(const PlainPool *p, int i) {
@@ -94,11 +81,11 @@ static void clip_window(PlainPool *p) {
   Emit *e = p->e;
   for (int i = 0; i < SPACE; i++) {
     Ref start = window_start(p, i);
-    p->lo[i] = taps_before(p, i, start, 0);
-    p->hi[i] = taps_before(p, i, start, p->in[i]);
+    p->lo[i] = axis_before(p, i, start, 0);
+    p->hi[i] = axis_before(p, i, start, p->in[i]);
     Ref n = LLVMBuildSub(e->b, p->hi[i], p->lo[i], "");
     if (p->quantized && p->count_pad) n = const_i64(e, p->kernel[i]);
-    else if (p->count_pad) n = taps_before(p, i, start, p->in[i] + p->after[i]);
+    else if (p->count_pad) n = axis_before(p, i, start, p->in[i] + p->after[i]);
     if (p->max || p->power || p->integers) continue;
     n = LLVMBuildSIToFP(e->b, n, p->elem, ""); /* of three axes the product may not fit in 64 bits */
     p->count = i == 0 ? n : mul_f(e, p->count, n);

@@ -94,6 +94,11 @@ void panel_share_begin(Emit *e, PanelShare *s, int64_t rows, int64_t blocks, int
 
 void panel_share_end(Emit *e, PanelShare *s) { loop_end(e, &s->loop); }
 
+Ref taps_before(Emit *e, Ref start, int64_t end, int64_t dilation, int64_t count) {
+  Ref n = LLVMBuildSDiv(e->b, LLVMBuildNSWSub(e->b, const_i64(e, end + dilation - 1), start, ""), const_i64(e, dilation), "");
+  return clamp_i(e, n, const_i64(e, count));
+}
+
 void taps_inside(Emit *e, Ref first, Ref last, int64_t pad, int64_t size, int64_t dilation, int64_t count, Ref *from, Ref *to) {
   Ref zero = const_i64(e, 0), step = const_i64(e, dilation), up = const_i64(e, pad + dilation - 1);
   Ref before = max_i(e, LLVMBuildSub(e->b, up, last, ""), zero);
