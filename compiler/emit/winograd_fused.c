@@ -1,7 +1,7 @@
 /* winograd_fused.c: weights transformed in registers. With at most four tiles they are used too seldom to be worth
  * storing: row i of the transformed weights is made in registers channel by channel, and its frequencies times the tiles are 24
  * accumulators. */
-#include "emit.h"
+#include "winograd.h"
 
 #include <llvm-c/Core.h>
 

@@ -1,6 +1,6 @@
 /* winograd_product.c: the small matrix products of Winograd's algorithm: which tiles have one at a frequency, and the
  * kernel that sums V U over channels and parities. */
-#include "emit.h"
+#include "winograd.h"
 
 #include <llvm-c/Core.h>
 

@@ -1,6 +1,6 @@
 /* winograd_transform.c: the transforms of Winograd's algorithm: of rows of input tiles, of weights, of the sums. The
  * points and their order are lower/conv_winograd.c's. */
-#include "emit.h"
+#include "winograd.h"
 
 #include <llvm-c/Core.h>
 

@@ -11,7 +11,7 @@
  *     part (0,0): a region for each column point | (0,1): one | (1,0): a region for each column point
  *
  * of which (1,0) is the same for all row points and made only once; (1,1), one number, is read from g. */
-#include "emit.h"
+#include "winograd.h"
 
 #include <llvm-c/Core.h>
 
