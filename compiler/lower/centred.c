@@ -1,12 +1,33 @@
-/* centred.c: the weights of convolutions of u8 activations, each less its zero point: what sums of them start from, and the weights
- * themselves as the kernels that stand beside the direct convolution have them: four to a lane of a vector of sums, in 8 bits for vpdpbusd, or, where the CPU lacks that or a
- * weight needs 9 bits, in 16 bits for pmaddwd, which adds two products:
+/* centred.c: convolutions of u8 activations: their zero points and bias, what sums start from, and the weights, each less its zero
+ * point, as the kernels beside the direct convolution have them: four to a lane of a vector of sums, in 8 bits for vpdpbusd, or, where
+ * the CPU lacks that or a weight needs 9 bits, in 16 bits for pmaddwd, which adds two products:
  *
  *   8 bits     [0 1 2 3] ...                      a lane each
  *   16 bits    [0 2] ...      [1 3] ...           two vectors */
 #include "lower.h"
 
 #include "resnetcc_rt.h"
+
+static const Value *zero_point(const Node *n, int i) { return n->n_in > i ? n->in[i] : NULL; }
+
+int64_t integer_zero(const Node *n) {
+  const Value *v = zero_point(n, 2);
+  return v ? get_number(v->type, v->data, 0).i : 0;
+}
+
+bool integer_has_zeros(const Node *n) { return zero_point(n, 3) && !const_is_zero(zero_point(n, 3)); }
+
+int64_t integer_weight_zero(const Node *n, int64_t oc) {
+  const Value *v = zero_point(n, 3);
+  return v ? get_number(v->type, v->data, shape_count(&v->shape) == 1 ? 0 : oc).i : 0;
+}
+
+const Value *integer_bias(const Node *n) {
+  const Step *s = n->step;
+  if (n->n_step == 0 || s->op != OP_Add || step_type(n, 0) != T_I32) return NULL;
+  ArgClass class = step_arg_class(n, s);
+  return n->in[s->arg]->data && (class == ARG_CHANNEL || class == ARG_SCALAR) ? n->in[s->arg] : NULL;
+}
 
 static bool has_dot_product(const Target *t) {
   return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : t->lanes == 8 ? RCC_CPU_AVXVNNI : 0);
@@ -21,7 +42,7 @@ static int weight_at(const Node *n, int64_t oc, int64_t i) {
 
 bool centred_known(const Node *n) {
   for (int i = 2; i < 4; i++)
-    if (n->n_in > i && n->in[i] && !n->in[i]->data) return false;
+    if (zero_point(n, i) && !zero_point(n, i)->data) return false;
   return n->in[1]->data;
 }
 

@@ -12,8 +12,6 @@
 #include "resnetcc_rt.h"
 #include <math.h>
 
-static const Value *zero_point(const Node *n, int i) { return n->n_in > i ? n->in[i] : NULL; }
-
 /* The zero point of the activations, also in the border, goes into the sums' start. Groups have blocks of their own. */
 bool integer_fits(const ConvLayer *l) {
   const Node *n = l->n;
@@ -22,28 +20,9 @@ bool integer_fits(const ConvLayer *l) {
   return centred_known(n) && even && conv_shapes_fit(n);
 }
 
-int64_t integer_zero(const Node *n) {
-  const Value *v = zero_point(n, 2);
-  return v ? get_number(v->type, v->data, 0).i : 0;
-}
-
-bool integer_has_zeros(const Node *n) { return zero_point(n, 3) && !const_is_zero(zero_point(n, 3)); }
-
-int64_t integer_weight_zero(const Node *n, int64_t oc) {
-  const Value *v = zero_point(n, 3);
-  return v ? get_number(v->type, v->data, shape_count(&v->shape) == 1 ? 0 : oc).i : 0;
-}
-
 int64_t integer_starts_bytes(const Target *t, const Node *n, const DirectPlan *p) {
   int64_t channels = size_round_up(n->in[1]->shape.d[0], t->lanes);
   return size_mul(channels, (p->ones ? 2 : 1) * (int64_t)sizeof(uint32_t));
-}
-
-const Value *integer_bias(const Node *n) {
-  const Step *s = n->step;
-  if (n->n_step == 0 || s->op != OP_Add || step_type(n, 0) != T_I32) return NULL;
-  ArgClass class = step_arg_class(n, s);
-  return n->in[s->arg]->data && (class == ARG_CHANNEL || class == ARG_SCALAR) ? n->in[s->arg] : NULL;
 }
 
 bool integer_alike(const Node *a, const Node *b) {

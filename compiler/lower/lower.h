@@ -283,14 +283,10 @@ bool conv_is_uneven(const Target *t, const Node *n); /* has it groups that begin
 /* w[oc][ic][k], where ic counts the channels of the group. */
 float conv_weight(const Node *n, int64_t oc, int64_t ic, int64_t k);
 bool grouped_fits(const Target *t, const Node *n); /* conv_grouped.c */
-/* conv_integer.c: can the direct convolution make the layer? Its zero point of x; what its sums start from, one for each channel
- * of the result, before the panels; the weights of the c-th four of channels, zeros behind the last. */
+/* conv_integer.c: can the direct convolution make the layer? What its sums start from, one for each channel of the result, before
+ * the panels; the weights of the c-th four of channels, zeros behind the last. */
 bool integer_fits(const ConvLayer *l);
-int64_t integer_zero(const Node *n);
-const Value *integer_bias(const Node *n); /* of the first step, which is done by that; NULL: none is */
 bool integer_alike(const Node *a, const Node *b); /* do equal weights start from the same? */
-bool integer_has_zeros(const Node *n); /* of the weights */
-int64_t integer_weight_zero(const Node *n, int64_t oc);
 /* Without an instruction for four products, do those of two channels beside each other, added, fit 16 bits? */
 bool integer_is_small(const Target *t, const Node *n);
 int64_t integer_starts_bytes(const Target *t, const Node *n, const DirectPlan *p);
@@ -298,7 +294,11 @@ void integer_starts(const Target *t, const Node *n, uint32_t *start); /* zeroed;
 void integer_ones(const Node *n, int64_t c, int8_t *to);
 bool requantizes_bounded(const Node *n); /* are sums, as they are scaled, below 2^31? */
 void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to);
-/* centred.c: weights of 8-bit integers less their zero points. Are they constant, and the zero points? Do they take 16 bits on that
+/* centred.c: the zero point of x and of a channel's weights. */
+int64_t integer_zero(const Node *n), integer_weight_zero(const Node *n, int64_t oc);
+bool integer_has_zeros(const Node *n); /* of the weights */
+const Value *integer_bias(const Node *n); /* of the first step, which is done by that; NULL: none is */
+/* Weights of 8-bit integers less their zero points. Are they constant, and the zero points? Do they take 16 bits on that
  * target? What the sum of an output channel starts from, `to` being 0; weight i of it as one of four of a lane. */
 bool centred_known(const Node *n), centred_wide(const Target *t, const Node *n);
 void centred_start(const Node *n, int64_t oc, uint32_t *to);
