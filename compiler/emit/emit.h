@@ -432,6 +432,33 @@ void store_results(Emit *e, Node *n, const ResultTile *t, Ref *acc, Ref *arg, Re
 /* The same for pixels beside each other. The bias is in the sums. */
 void store_sums(Emit *e, Node *n, int uw, int nb, bool bounded, Ref *acc, Ref *arg, Ref out);
 
+/* ==== amx.c: sums of 8-bit integers by AMX, for runs of up to 16 results of a row ==== */
+typedef struct Amx Amx;
+struct Amx {
+  Emit *e;
+  Node *n;
+  int64_t images, rows;             /* of the result */
+  int64_t steps[3], step_bytes[3];  /* of a sum, as three loops; from the inputs of one to those of the next */
+  int64_t pixel_bytes;              /* from the input of a result to that of the next one in its row */
+  Ref (*input)(const Amx *a, Ref line, Ref image, Ref row, Ref x); /* of the result at x; line: the number of its row in all images */
+  bool bounded;                     /* see requantizes_bounded */
+  int64_t length, number, first;    /* of runs: results of each, how many a row has, where the first begins; set by amx_begin */
+  int piece, pieces;
+};
+/* A panel of nb vectors of outputs and the runs [lo, hi) of all rows that are made of it. A step's weights are 16 x [vector][output]
+ * [64 / 16 bytes]; where they have zero points there are ones behind the vector, of which nb is 1. */
+typedef struct AmxPart {
+  int nb;
+  Ref vector, start, weights; /* number of the first vector; what sums start from, and the weights */
+  Ref zeros;                  /* of the weights; NULL: none */
+  Ref lo, hi;
+  Ref next, begin;            /* what is fetched meanwhile, from `next` on for run `begin`, ... */
+  int lines;                  /* ... so many lines in a step of a pair */
+} AmxPart;
+void amx_begin(Amx *a, const RowTiles *t, int i); /* for runs of size i */
+void amx_part(const Amx *a, const AmxPart *p);
+void amx_end(Emit *e);
+
 /* ==== copy.c: rectangular copies ==== */
 /* One axis of a copy: n elements, so far apart (in elements) in the source and in the destination. A source stride of 0
  * repeats an element, a negative one goes backwards. */
