@@ -133,6 +133,8 @@ enum { INTEGER_VECTORS = 4 /* of sums, for a channel block of 8-bit elements */ 
 /* wide: weights have 16 bits; bounded: requantizes_bounded; nv vectors of a block are summed at a time; a pixel has so many channels, with what fills it up. */
 typedef struct IntegerDepthwisePlan { int uw, nv; bool wide, bounded; } IntegerDepthwisePlan;
 typedef struct IntegerStemPlan { int uw, nb, pixel, fours /* of a row of taps */; bool wide, bounded; } IntegerStemPlan;
+/* A step takes `rows` rows of `taps` pixels; a line of such rows beside each other has so many bytes. */
+typedef struct AmxStemPlan { int64_t line; int nb, rows, taps, steps, block_rows; bool bounded; } AmxStemPlan;
 typedef struct IntegerGroupedPlan { int uw, icg, ocg; bool wide, bounded; } IntegerGroupedPlan;
 
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
@@ -164,6 +166,7 @@ struct Plan {
     StrassenPlan strassen;
     IntegerDepthwisePlan integer_depthwise;
     IntegerStemPlan integer_stem;
+    AmxStemPlan amx_stem;
     IntegerGroupedPlan integer_grouped;
     ProductPlan product;
     PanelsPlan panels;
@@ -246,7 +249,7 @@ PlanIs depthwise_in_rows, direct_in_rows, direct_planar, pixels_planar;
 PlanNeeds winograd_much_code, strassen_much_code, direct_much_code;
 int64_t winograd_rows(const Node *n);
 bool winograd_grows(const Target *t, const Plan *p);
-int integer_stem_pixel(const Plan *p);
+int integer_stem_pixel(const Plan *p), amx_stem_pixel(const Plan *p);
 
 /* ==== normalize.c ==== */
 
