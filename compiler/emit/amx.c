@@ -1,36 +1,34 @@
 /* amx.c: sums of products of 8-bit integers by AMX, for runs of up to 16 pixels of a row of the result.
  *
- * Tiles 0 to 3 hold the sums of two runs and two vectors of output channels, 4 and 5 the inputs of a step, 64 bytes for each pixel, 6
- * and 7 the weights for these:
+ * Tiles 0 to 3 hold sums, 4 and 5 inputs of a step, 64 bytes for each pixel, 6 and 7 the weights for these. A group is two runs and
+ * two vectors of output channels; four runs and one vector, where reading the weights takes the time, since few pixels share them; or
+ * one run and four vectors, where storing the results does, since they are sums of few products:
  *
- *              6: 16 outputs   7: 16 outputs
- *     4: run   0               1
- *     5: run   2               3               tile 0 += tile 4 x tile 6
+ *              6: 16 outputs   7: 16 outputs         6: 16 outputs          6: 16   7: 16   6: 16   7: 16 outputs
+ *     4: run   0               1                     4: run   0             4: run  0       1       2       3
+ *     5: run   2               3                     5: run   1
+ *                                                    4: run   2
+ *     tile 0 += tile 4 x tile 6                      5: run   3
  *
  * Where weights have zero points tile 7 holds ones, and tiles 1 and 3 become the sums of the inputs, in all columns.
  *
- * The finished sums go to scratch, and while the tiles of the next pair of runs are multiplied, the vector units make results of
- * them, some pieces in each step:
+ * The finished sums go to scratch, and while the tiles of the next group are multiplied, the vector units make results of them, some
+ * pieces in each step:
  *
- *     tiles     | sums of pair 0 |     pair 1     |     pair 2     |
- *     vectors                    | results of 0   | results of 1   | results of 2
+ *     tiles     | sums of group 0 |     group 1     |     group 2     |
+ *     vectors                     | results of 0    | results of 1    | results of 2
  */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
 
-enum { RUNS = 2, INPUT = 4, WEIGHTS = 6, TILES = 8, TILE_ROW = 64, TILE_BYTES = 1024 };
+enum { MOST_RUNS = 4, INPUT = 4, WEIGHTS = 6, TILES = 8, TILE_ROW = 64, TILE_BYTES = 1024 };
 
-/* Runs whose sums are made at a time. */
-typedef struct Group {
-  int runs;
-  Ref line[RUNS], image[RUNS], row[RUNS], x[RUNS];
-} Group;
+/* The places of a group's runs. */
+typedef struct Group { Ref line[MOST_RUNS], image[MOST_RUNS], row[MOST_RUNS], x[MOST_RUNS]; } Group;
 
-/* Results whose sums wait in scratch, as they lay in tiles 0 to 3: places of two runs' first pixels, and how many pieces there are. */
-typedef struct Waiting {
-  Ref out[RUNS], arg[RUNS][MAX_STEPS], pieces;
-} Waiting;
+/* Results whose sums wait in scratch, as they lay in tiles 0 to 3: the places of the runs' first pixels, and how many pieces there are. */
+typedef struct Waiting { Ref sums, out[MOST_RUNS], arg[MOST_RUNS][MAX_STEPS], pieces; } Waiting;
 
 /* ==== instructions ==== */
 
@@ -58,65 +56,103 @@ static void configure(const Amx *a) {
   intrinsic(e, "llvm.x86.ldtilecfg", 0, NULL, 1, &p);
 }
 
+static int64_t steps_of_sum(const Amx *a) { return a->steps[0] * a->steps[1] * a->steps[2]; }
+
+enum { SHORT_STEPS = 2, PIECES = 2 /* made in a step at most, lest each of them finds its place anew */ };
+
+/* Results that are packed together: of four vectors of a pixel, or of fewer of two. */
+static int pixels_together(const Amx *a) { return a->runs == 1 ? 1 : 2; }
+
+/* Pixels of a piece: as few as a group's steps allow. */
+static int piece_of_run(const Amx *a) {
+  int step = pixels_together(a), piece = step, length = (int)a->length;
+  while (piece < length && (length % piece != 0 || a->runs * length / piece > PIECES * (steps_of_sum(a) > SHORT_STEPS ? steps_of_sum(a) : 1))) piece += step;
+  return piece < length ? piece : length;
+}
+
 void amx_begin(Amx *a, const RowTiles *t, int i) {
   a->length = t->size[i];
   a->number = t->number[i];
   a->first = t->first[i];
-  a->piece = a->length % 2 == 0 ? 2 : 1;
+  a->piece = piece_of_run(a);
   a->pieces = (int)a->length / a->piece;
   configure(a);
 }
 
 void amx_end(Emit *e) { intrinsic(e, "llvm.x86.tilerelease", 0, NULL, 0, NULL); }
 
+/* From the sums of a run to those of the next. */
+static int tiles_apart(const Amx *a) { return MOST_RUNS / a->runs; }
+
 /* Tiles of weights, and of ones. */
 static int columns(const AmxPart *p) { return p->nb + (p->zeros != NULL); }
 
 /* ==== results ==== */
 
-static Waiting results_of(const Amx *a, const AmxPart *p, const Group *g, Ref pieces) {
+static Waiting results_of(const Amx *a, const AmxPart *p, const Group *g, Ref sums, Ref pieces) {
   Emit *e = a->e;
   Value *y = a->n->out[0];
-  Waiting w = {.pieces = pieces};
-  for (int j = 0; j < RUNS; j++) {
+  Waiting w = {.sums = sums, .pieces = pieces};
+  for (int j = 0; j < a->runs; j++) {
     step_pointers(e, a->n, g->image[j], p->vector, g->row[j], g->x[j], w.arg[j]);
     w.out[j] = place_vector(e, value_ptr(e, y), y, g->image[j], p->vector, g->row[j], g->x[j]);
   }
   return w;
 }
 
-static Ref of_run(Emit *e, Ref second, const Ref *run) { return run[0] == run[1] ? run[0] : LLVMBuildSelect(e->b, second, run[1], run[0], ""); }
-
-/* The sums of a piece, from pixel x of its run on, for each vector and pixel. */
-static void load_piece(const Amx *a, const AmxPart *p, Ref second, Ref x, Ref *acc) {
-  Emit *e = a->e;
-  LLVMTypeRef sums = vec_of(e->i32, e->lanes);
-  Ref from = gep(e, of_run(e, second, (Ref[]){scratch_ptr(e), gep_const(e, scratch_ptr(e), 2 * TILE_BYTES)}), x, TILE_ROW);
-  for (int u = 0; u < a->piece; u++)
-    for (int b = 0; b < columns(p); b++) acc[b * a->piece + u] = load(e, sums, from, b * TILE_BYTES + u * TILE_ROW, e->vec_bytes);
-  if (p->zeros) take_off_zeros(e, p->zeros, a->piece, p->nb, acc);
+/* That of `each`, which one run has, for run number `run`. */
+static Ref of_run(const Amx *a, Ref run, const Ref *each) {
+  Ref v = each[0];
+  for (int j = 1; j < a->runs; j++) {
+    if (each[j] == v) continue;
+    v = LLVMBuildSelect(a->e->b, LLVMBuildICmp(a->e->b, LLVMIntSGE, run, const_i64(a->e, j), ""), each[j], v, "");
+  }
+  return v;
 }
 
-/* Piece number `piece`, first those of the first run. */
+/* The results of `pixels` of a run, whose sums are at `from`. */
+static void make_results(const Amx *a, const AmxPart *p, int pixels, Ref from, Ref *arg, Ref out) {
+  Emit *e = a->e;
+  Ref acc[2 * MOST_RUNS];
+  LLVMTypeRef sums = vec_of(e->i32, e->lanes);
+  for (int u = 0; u < pixels; u++)
+    for (int b = 0; b < columns(p); b++) acc[b * pixels + u] = load(e, sums, from, b * TILE_BYTES + u * TILE_ROW, e->vec_bytes);
+  if (p->zeros) take_off_zeros(e, p->zeros, pixels, p->nb, acc);
+  store_sums(e, a->n, pixels, p->nb, a->bounded, acc, arg, out);
+  end_step(e);
+}
+
+/* Piece number `piece`, run by run. */
 static void make_piece(const Amx *a, const AmxPart *p, const Waiting *w, Ref piece) {
   Emit *e = a->e;
   Node *n = a->n;
-  Ref acc[2 * MAX_TILE], arg[MAX_STEPS], second = LLVMBuildICmp(e->b, LLVMIntSGE, piece, const_i64(e, a->pieces), "");
-  Ref skipped = of_run(e, second, (Ref[]){const_i64(e, 0), const_i64(e, a->pieces)});
-  Ref x = mul_i(e, LLVMBuildSub(e->b, piece, skipped, ""), a->piece);
-  load_piece(a, p, second, x, acc);
-  for (int i = 0; i < n->n_step; i++) arg[i] = of_run(e, second, (Ref[]){w->arg[0][i], w->arg[1][i]});
+  Ref arg[MAX_STEPS], run = LLVMBuildUDiv(e->b, piece, const_i64(e, a->pieces), "");
+  Ref x = mul_i(e, LLVMBuildURem(e->b, piece, const_i64(e, a->pieces), ""), a->piece);
+  Ref from = gep(e, gep(e, w->sums, run, tiles_apart(a) * TILE_BYTES), x, TILE_ROW);
+  Ref out = gep(e, of_run(a, run, w->out), x, place_pixel_bytes(n->out[0]));
+  for (int i = 0; i < n->n_step; i++) {
+    Ref each[MOST_RUNS];
+    for (int j = 0; j < a->runs; j++) each[j] = w->arg[j][i];
+    arg[i] = of_run(a, run, each);
+  }
   steps_along_row(e, n, x, arg);
-  store_sums(e, n, a->piece, p->nb, a->bounded, acc, arg, gep(e, of_run(e, second, w->out), x, place_pixel_bytes(n->out[0])));
+  for (int u = 0; u < a->piece; u += pixels_together(a)) {
+    Ref at[MAX_STEPS];
+    for (int i = 0; i < n->n_step; i++) at[i] = arg[i];
+    steps_along_row(e, n, const_i64(e, u), at);
+    make_results(a, p, (int)size_min(pixels_together(a), a->piece - u), gep_const(e, from, u * TILE_ROW), at,
+                 gep_const(e, out, u * place_pixel_bytes(n->out[0])));
+  }
 }
 
-static int64_t steps_of_sum(const Amx *a) { return a->steps[0] * a->steps[1] * a->steps[2]; }
+/* Where there are few steps, results are made behind all of them. */
+static bool is_short(const Amx *a) { return steps_of_sum(a) <= SHORT_STEPS; }
 
 /* In a step of the sums: the next pieces, so many that all are made in these steps. Returns the number of the first that still waits. */
 static Ref make_pieces(const Amx *a, const AmxPart *p, const Waiting *w, Ref first) {
   Emit *e = a->e;
-  int all = RUNS * a->pieces, count = 1;
-  while (all % count != 0 || all / count > steps_of_sum(a)) count++;
+  int all = a->runs * a->pieces, count = 1;
+  while (all % count != 0 || all / count > (is_short(a) ? 1 : steps_of_sum(a))) count++;
   If some;
   Ref wait = LLVMBuildICmp(e->b, LLVMIntSLT, first, w->pieces, "");
   if_begin(e, &some, wait);
@@ -143,54 +179,68 @@ static void start_tile(const Amx *a, const AmxPart *p, int tile, int b) {
   else load_tile(e, tile, gep_const(e, p->start, b * e->vec_bytes), 0);
 }
 
+static int weights_tile(int b) { return WEIGHTS + b % 2; }
+
+static void multiply(const Amx *a, int run, int b) {
+  Ref tile[] = {tile_number(a->e, run * tiles_apart(a) + b), tile_number(a->e, INPUT + run % 2), tile_number(a->e, weights_tile(b))};
+  intrinsic(a->e, "llvm.x86.tdpbusd", 0, NULL, 3, tile);
+}
+
+/* Two tiles of inputs by two of weights at a time. */
+static void add_tiles(const Amx *a, const AmxPart *p, const Ref *x, Ref weights, int run, int b) {
+  int runs = (int)size_min(2, a->runs - run), nb = (int)size_min(2, columns(p) - b);
+  for (int j = run; j < run + runs && b == 0; j++) load_tile(a->e, INPUT + j % 2, x[j], a->pixel_bytes);
+  for (int k = b; k < b + nb && run == 0; k++) load_tile(a->e, weights_tile(k), gep_const(a->e, weights, k * TILE_ROW), columns(p) * TILE_ROW);
+  for (int j = run; j < run + runs; j++)
+    for (int k = b; k < b + nb; k++) multiply(a, j, k);
+}
+
 /* carry: pointers to the weights and to what is to be fetched. */
-static void add_products(const Amx *a, const AmxPart *p, int runs, const Ref *x, Ref *carry) {
+static void add_products(const Amx *a, const AmxPart *p, const Ref *x, Ref *carry) {
   Emit *e = a->e;
-  int nb = columns(p);
-  for (int j = 0; j < runs; j++) load_tile(e, INPUT + j, x[j], a->pixel_bytes);
-  for (int b = 0; b < nb; b++) load_tile(e, WEIGHTS + b, gep_const(e, carry[0], b * TILE_ROW), nb * TILE_ROW);
   for (int i = 0; i < p->lines; i++) prefetch(e, carry[1], i * 64, false, 2);
-  for (int j = 0; j < runs; j++)
-    for (int b = 0; b < nb; b++)
-      intrinsic(e, "llvm.x86.tdpbusd", 0, NULL, 3, (Ref[]){tile_number(e, j * 2 + b), tile_number(e, INPUT + j), tile_number(e, WEIGHTS + b)});
-  carry[0] = gep_const(e, carry[0], nb * TILE_BYTES);
+  for (int run = 0; run < a->runs; run += 2)
+    for (int b = 0; b < columns(p); b += 2) add_tiles(a, p, x, carry[0], run, b);
+  carry[0] = gep_const(e, carry[0], columns(p) * TILE_BYTES);
   carry[1] = gep_const(e, carry[1], p->lines * 64);
 }
 
 /* The sums of g's runs, in the tiles; results that wait are made meanwhile. */
 static void sum_runs(const Amx *a, const AmxPart *p, const Group *g, const Waiting *w, Ref fetched) {
   Emit *e = a->e;
-  Ref carry[] = {p->weights, fetched, const_i64(e, 0)}, in[RUNS], x[RUNS];
+  Ref carry[] = {p->weights, fetched, const_i64(e, 0)}, in[MOST_RUNS], x[MOST_RUNS];
   Loop l[3];
-  for (int j = 0; j < g->runs; j++) {
+  for (int j = 0; j < a->runs; j++) {
     in[j] = a->input(a, g->line[j], g->image[j], g->row[j], g->x[j]);
-    for (int b = 0; b < columns(p); b++) start_tile(a, p, j * 2 + b, b);
+    for (int b = 0; b < columns(p); b++) start_tile(a, p, j * tiles_apart(a) + b, b);
   }
   for (int i = 0; i < 3; i++) loop_begin(e, &l[i], const_i64(e, 0), const_i64(e, a->steps[i]), 1, 3, carry);
-  for (int j = 0; j < g->runs; j++) {
+  for (int j = 0; j < a->runs; j++) {
     x[j] = in[j];
     for (int i = 0; i < 3; i++) x[j] = gep(e, x[j], l[i].i, a->step_bytes[i]);
   }
-  add_products(a, p, g->runs, x, carry);
-  carry[2] = make_pieces(a, p, w, carry[2]);
+  add_products(a, p, x, carry);
+  if (!is_short(a)) carry[2] = make_pieces(a, p, w, carry[2]);
   for (int i = 2; i >= 0; i--) loop_end(e, &l[i]);
 }
 
-/* They wait for make_pieces. */
-static void keep_sums(const Amx *a, const AmxPart *p, int runs) {
-  Emit *e = a->e;
-  for (int j = 0; j < runs; j++)
-    for (int b = 0; b < columns(p); b++) store_tile(e, j * 2 + b, gep_const(e, scratch_ptr(e), (j * 2 + b) * TILE_BYTES));
+static void keep_sums(const Amx *a, const AmxPart *p, Ref to) {
+  for (int j = 0; j < a->runs; j++)
+    for (int b = 0; b < columns(p); b++) {
+      int tile = j * tiles_apart(a) + b;
+      store_tile(a->e, tile, gep_const(a->e, to, tile * TILE_BYTES));
+    }
 }
 
 /* ==== a panel's part of the rows ==== */
 
-/* The places of runs from number `first` of all rows' on. */
-static Group group_at(const Amx *a, int runs, Ref first) {
+/* The places of the runs of all rows from number `first` on; a group that has fewer left repeats the last. */
+static Group group_at(const Amx *a, const AmxPart *p, Ref first) {
   Emit *e = a->e;
-  Group g = {.runs = runs};
-  for (int j = 0; j < RUNS; j++) {
-    Ref run = add_i(e, first, const_i64(e, j)), line = g.line[j] = LLVMBuildSDiv(e->b, run, const_i64(e, a->number), "");
+  Group g;
+  Ref last = LLVMBuildSub(e->b, p->hi, const_i64(e, 1), "");
+  for (int j = 0; j < a->runs; j++) {
+    Ref run = min_i(e, add_i(e, first, const_i64(e, j)), last), line = g.line[j] = LLVMBuildSDiv(e->b, run, const_i64(e, a->number), "");
     Ref tile = LLVMBuildSRem(e->b, run, const_i64(e, a->number), "");
     g.image[j] = LLVMBuildSDiv(e->b, line, const_i64(e, a->rows), "");
     g.row[j] = LLVMBuildSRem(e->b, line, const_i64(e, a->rows), "");
@@ -199,35 +249,35 @@ static Group group_at(const Amx *a, int runs, Ref first) {
   return g;
 }
 
-/* The pieces of the pair of runs that ends before run `end`, where that lies behind the first; else none. */
-static Ref pieces_before(const Amx *a, const AmxPart *p, Ref end) {
+/* Groups take turns with two places in scratch, lest sums are read before their stores, behind those of results, have come to the cache. */
+static Ref sums_of(const Amx *a, const AmxPart *p, Ref first) {
   Emit *e = a->e;
-  return LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSGT, end, p->lo, ""), const_i64(e, RUNS * a->pieces), const_i64(e, 0), "");
+  Ref number = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, first, p->lo, ""), const_i64(e, a->runs), "");
+  return gep(e, scratch_ptr(e), LLVMBuildAnd(e->b, number, const_i64(e, 1), ""), AMX_SUMS / 2);
 }
 
-/* The sums of runs from number `first` on, while results of the pair before them are made. */
-static void do_runs(const Amx *a, const AmxPart *p, int runs, Ref first) {
+/* The sums of the group from run `first` on, while results of the group before it are made. */
+static void do_group(const Amx *a, const AmxPart *p, Ref first) {
   Emit *e = a->e;
-  Group before = group_at(a, RUNS, LLVMBuildSub(e->b, first, const_i64(e, RUNS), "")), g = group_at(a, runs, first);
-  Waiting w = results_of(a, p, &before, pieces_before(a, p, first));
-  Ref number = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, first, p->begin, ""), const_i64(e, RUNS), "");
+  Ref runs = const_i64(e, a->runs), is_first = LLVMBuildICmp(e->b, LLVMIntEQ, first, p->lo, ""), last = LLVMBuildSub(e->b, first, runs, "");
+  Ref pieces = LLVMBuildSelect(e->b, is_first, const_i64(e, 0), const_i64(e, a->runs * a->pieces), "");
+  Group before = group_at(a, p, last), g = group_at(a, p, first);
+  Waiting w = results_of(a, p, &before, sums_of(a, p, last), pieces);
+  Ref number = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, first, p->begin, ""), runs, "");
   sum_runs(a, p, &g, &w, gep(e, p->next, number, p->lines * steps_of_sum(a) * 64));
-  keep_sums(a, p, runs);
+  keep_sums(a, p, sums_of(a, p, first));
+  if (is_short(a)) make_pieces(a, p, &w, const_i64(e, 0));
 }
 
 void amx_part(const Amx *a, const AmxPart *p) {
   Emit *e = a->e;
-  Ref one = const_i64(e, 1), last = LLVMBuildSub(e->b, p->hi, one, ""), count = LLVMBuildSub(e->b, p->hi, p->lo, "");
-  Loop pair;
-  loop_begin(e, &pair, p->lo, last, RUNS, 0, NULL);
-  do_runs(a, p, RUNS, pair.i);
-  loop_end(e, &pair);
-  If odd;
-  Ref is_odd = LLVMBuildICmp(e->b, LLVMIntNE, LLVMBuildAnd(e->b, count, one, ""), const_i64(e, 0), "");
-  if_begin(e, &odd, is_odd);
-  do_runs(a, p, 1, last);
-  if_end(e, &odd);
-  Group g = group_at(a, RUNS, LLVMBuildSelect(e->b, is_odd, last, LLVMBuildSub(e->b, last, one, ""), ""));
-  Waiting w = results_of(a, p, &g, LLVMBuildSelect(e->b, is_odd, const_i64(e, a->pieces), pieces_before(a, p, p->hi), ""));
+  Ref runs = const_i64(e, a->runs), last = LLVMBuildSub(e->b, p->hi, const_i64(e, 1), "");
+  Loop group;
+  loop_begin(e, &group, p->lo, p->hi, a->runs, 0, NULL);
+  do_group(a, p, group.i);
+  loop_end(e, &group);
+  Ref first = LLVMBuildSub(e->b, last, LLVMBuildSRem(e->b, LLVMBuildSub(e->b, last, p->lo, ""), runs, ""), "");
+  Group g = group_at(a, p, first);
+  Waiting w = results_of(a, p, &g, sums_of(a, p, first), mul_i(e, LLVMBuildSub(e->b, p->hi, first, ""), a->pieces));
   make_rest(a, p, &w);
 }

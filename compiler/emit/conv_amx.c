@@ -24,7 +24,7 @@ static void do_panel(const Amx *a, const PanelShare *s, int nb) {
   p.zeros = plan->ones ? gep_const(e, p.start, starts / 2) : NULL;
   p.weights = gep(e, gep_const(e, first, starts), s->panel, panel);
   p.next = gep_const(e, p.weights, panel);
-  p.lines = (int)size_ceiling((plan->nb + plan->ones) * TILE_BYTES / 64, size_ceiling(a->images * a->rows / row_blocks(a) * a->number, 2));
+  p.lines = (int)size_ceiling((plan->nb + plan->ones) * TILE_BYTES / 64, size_ceiling(a->images * a->rows / row_blocks(a) * a->number, a->runs));
   p.lo = mul_i(e, s->from, a->number);
   p.hi = mul_i(e, s->to, a->number);
   p.begin = mul_i(e, s->first, a->number);
@@ -58,7 +58,7 @@ void emit_amx(Emit *e, Node *n) {
   const Window *w = &n->win;
   Amx a = {.e = e, .n = n, .images = y[0], .rows = y[2], .steps = {n->plan->direct.icg / e->lanes, w->kh, w->kw}, .input = input,
            .step_bytes = {place_block_bytes(x), w->dh * place_row_bytes(x), w->dw * place_pixel_bytes(x)},
-           .pixel_bytes = w->sw * place_pixel_bytes(x), .bounded = n->plan->direct.bounded};
+           .pixel_bytes = w->sw * place_pixel_bytes(x), .bounded = n->plan->direct.bounded, .runs = n->plan->direct.runs};
   emit_halo(e, n->out[0]);
   const RowTiles t = row_tiles(y[3], n->plan->direct.uw);
   for (int i = 0; i < t.sizes; i++) {

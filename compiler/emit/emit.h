@@ -440,6 +440,7 @@ struct Amx {
   int64_t images, rows;             /* of the result */
   int64_t steps[3], step_bytes[3];  /* of a sum, as three loops; from the inputs of one to those of the next */
   int64_t pixel_bytes;              /* from the input of a result to that of the next one in its row */
+  int runs;                         /* of a group: 4, 2 or 1, where panels have 1, 2 or 4 vectors */
   Ref (*input)(const Amx *a, Ref line, Ref image, Ref row, Ref x); /* of the result at x; line: the number of its row in all images */
   bool bounded;                     /* see requantizes_bounded */
   int64_t length, number, first;    /* of runs: results of each, how many a row has, where the first begins; set by amx_begin */
@@ -453,7 +454,7 @@ typedef struct AmxPart {
   Ref zeros;                  /* of the weights; NULL: none */
   Ref lo, hi;
   Ref next, begin;            /* what is fetched meanwhile, from `next` on for run `begin`, ... */
-  int lines;                  /* ... so many lines in a step of a pair */
+  int lines;                  /* ... so many lines in a step of a group */
 } AmxPart;
 void amx_begin(Amx *a, const RowTiles *t, int i); /* for runs of size i */
 void amx_part(const Amx *a, const AmxPart *p);

@@ -3,13 +3,24 @@
  * direct convolution with panels of two vectors, in whole blocks and vectors. */
 #include "lower.h"
 
-enum { MOST_PIXELS = 16, FEWEST_PIXELS = 4 /* with fewer, what tiles are loaded for is hardly more than the direct one's */ };
+enum { MOST_PIXELS = 16, FEWEST_PIXELS = 4 /* with fewer, what tiles are loaded for is hardly more than the direct one's */,
+       FEW_RUNS = 8, FEW_STEPS = 4 };
 
 /* A block of rows is one whose input stays in L2 while panels turn. */
 static int block_rows(const ConvLayer *l) {
   int64_t rows = l->images * l->rows, bytes = size_mul(size_mul(size_min(l->n->win.sh, l->n->win.kh), l->x[3]), l->pixel_bytes);
   int64_t fit = l->t->l2 / 2 / (bytes ? bytes : 1), count = size_ceiling(rows, fit < 2 ? 2 : fit);
   return (int)size_ceiling(rows, count);
+}
+
+/* Few runs of pixels share the weights, which are read for each group; few products make a sum, so that results take the time, which
+ * are stored best as whole blocks. */
+static void set_group(const ConvLayer *l, DirectPlan *p) {
+  int64_t runs = l->images * l->rows * size_ceiling(l->cols, p->uw), steps = l->in_blocks * l->taps;
+  p->runs = 2;
+  if (!p->ones && runs <= FEW_RUNS) p->runs = 4;
+  if (!p->ones && steps <= FEW_STEPS && l->out_blocks % 4 == 0) p->runs = 1;
+  p->nb = p->ones ? 1 : (int)size_min(l->out_blocks, 4 / p->runs);
 }
 
 void plans_amx(const Build *b, const Node *n, Plans *list) {
@@ -19,7 +30,7 @@ void plans_amx(const Build *b, const Node *n, Plans *list) {
   p->order = OC_ROW_TILE;
   p->uw = MOST_PIXELS;
   p->ones = integer_has_zeros(n); /* in place of a second vector of weights */
-  p->nb = p->ones ? 1 : (int)size_min(l.out_blocks, 2);
+  set_group(&l, p);
   p->block_rows = block_rows(&l);
   p->groups = 1;
   p->icg = (int)size_round_up(l.icg, l.t->lanes);

@@ -100,6 +100,7 @@ typedef struct DirectPlan {
   bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */
   bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
   bool bounded, small; /* requantizes_bounded; integer_is_small */
+  int runs;            /* AMX: of up to uw results of a row, whose sums are made at a time */
   bool whole;          /* packed weights fill up whole channel blocks and vectors: AMX */
   bool ones;           /* behind the weights, see conv_integer.c: panels are as many vectors as they have blocks and one */
 } DirectPlan;
@@ -316,7 +317,7 @@ enum { MAX_PIECES = 9 };
 typedef struct RowPiece { int64_t first, width, taps; } RowPiece;
 int direct_pieces(const Node *n, RowPiece *piece);
 /* conv_direct.c: panels of nb blocks of output channels, group by group. */
-enum { AMX_SUMS = 4096 }; /* bytes of scratch: tiles of sums */
+enum { AMX_SUMS = 8192 }; /* bytes of scratch: tiles of sums, of two groups in turn */
 int64_t direct_columns(const Target *t, const DirectPlan *p); /* of a row of a group's panels, beside each other: vectors of ones, too */
 void pack_panels(const Target *t, const Node *n, const DirectPlan *p, float *dst);
 
