@@ -16,7 +16,8 @@ void step_pointers(Emit *e, Node *n, Ref image, Ref vector, Ref row, Ref x, Ref 
   for (int i = 0; i < n->n_step; i++) {
     ArgClass class = step_arg_class(n, &n->step[i]);
     assert(class != ARG_OTHER);
-    const Value *v = class == ARG_NONE ? NULL : n->in[n->step[i].arg];
+    const Value *v = class == ARG_NONE || (is_packed(n) && n->step[i].arg == integer_bias_input(n)) ? NULL : n->in[n->step[i].arg];
+    if (!v) class = ARG_NONE;
     if (class == ARG_TABLE || class == ARG_SCALAR) {
       arg[i] = class == ARG_SCALAR && v->data ? NULL : value_ptr(e, v);
       continue;

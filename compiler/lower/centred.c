@@ -22,11 +22,16 @@ int64_t integer_weight_zero(const Node *n, int64_t oc) {
   return v ? get_number(v->type, v->data, shape_count(&v->shape) == 1 ? 0 : oc).i : 0;
 }
 
-const Value *integer_bias(const Node *n) {
+int integer_bias_input(const Node *n) {
   const Step *s = n->step;
-  if (n->n_step == 0 || s->op != OP_Add || step_type(n, 0) != T_I32) return NULL;
+  if (n->op != OP_ConvInteger || n->n_step == 0 || s->op != OP_Add || step_type(n, 0) != T_I32) return -1;
   ArgClass class = step_arg_class(n, s);
-  return n->in[s->arg]->data && (class == ARG_CHANNEL || class == ARG_SCALAR) ? n->in[s->arg] : NULL;
+  return n->in[s->arg]->data && (class == ARG_CHANNEL || class == ARG_SCALAR) ? s->arg : -1;
+}
+
+const Value *integer_bias(const Node *n) {
+  int i = integer_bias_input(n);
+  return i < 0 ? NULL : n->in[i];
 }
 
 static bool has_dot_product(const Target *t) {

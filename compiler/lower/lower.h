@@ -301,7 +301,8 @@ void integer_weights(const Node *n, int64_t oc, int64_t c, int64_t k, int8_t *to
 /* centred.c: the zero point of x and of a channel's weights. */
 int64_t integer_zero(const Node *n), integer_weight_zero(const Node *n, int64_t oc);
 bool integer_has_zeros(const Node *n); /* of the weights */
-const Value *integer_bias(const Node *n); /* of the first step, which is done by that; NULL: none is */
+const Value *integer_bias(const Node *n); /* of the first step, which is done by that and reads nothing; NULL: none is */
+int integer_bias_input(const Node *n);    /* the number of that input; -1: none */
 /* Weights of 8-bit integers less their zero points. Are they constant, and the zero points? Do they take 16 bits on that
  * target? What the sum of an output channel starts from, `to` being 0; weight i of it as one of four of a lane. */
 bool centred_known(const Node *n), centred_wide(const Target *t, const Node *n);

@@ -101,7 +101,7 @@ static void place_weights(Packer *p, Node *n) {
 static void place_others(Packer *p, Node *n) {
   bool packed = is_packed(n);
   for (int k = 0; k < n->n_in; k++) {
-    bool placed = packed && (k == 1 || (k == 2 && n->op == OP_Conv));
+    bool placed = packed && (k == 1 || (k == 2 && n->op == OP_Conv) || k == integer_bias_input(n));
     if (n->in[k] && !placed) place_constant(p, n->in[k]);
   }
 }
