@@ -12,7 +12,7 @@
 
 /* ==== one vector ==== */
 
-typedef struct Bytes { Type type; double zero, lo, hi; } Bytes; /* clamp(integer + zero, lo, hi) */
+typedef struct Bytes { Type type; int step; double lo, hi; } Bytes; /* clamp(integer + the step's zero point, lo, hi) */
 
 typedef struct Pending {
   Ref x;         /* NULL: nothing is pending */
@@ -22,50 +22,47 @@ typedef struct Pending {
 
 static bool makes_pending(const Step *s) { return s->op == OP_Requantize || s->op == OP_QLinearAdd || s->op == OP_QuantizeLinear; }
 
+static Ref number(Emit *e, const Node *n, const Pending *p, StepNumber which) { return step_real(e, n, p->how.step, which, p->x); }
+
 /* Where what is pending is clamped before it is rounded: both bounds are whole numbers. */
-static Ref clamped(Emit *e, const Pending *p) {
-  Ref lo = real_like(e, p->x, p->how.lo - p->how.zero), hi = real_like(e, p->x, p->how.hi - p->how.zero);
-  return fmin_(e, fmax_(e, p->x, lo), hi);
+static Ref clamped(Emit *e, const Node *n, const Pending *p) {
+  return fmin_(e, fmax_(e, p->x, number(e, n, p, NUMBER_LO)), number(e, n, p, NUMBER_HI));
 }
 
-static Ref as_whole(Emit *e, const Pending *p) { return whole_plus(e, clamped(e, p), p->how.zero); }
+static Ref as_whole(Emit *e, const Node *n, const Pending *p) { return whole_above(e, clamped(e, n, p), number(e, n, p, NUMBER_BASE)); }
 
-static Ref float_of(Emit *e, const Pending *p, Type t, Ref acc) {
-  return p->x ? as_whole(e, p) : math_cast(e, math_cast(e, acc, t, T_I32), T_I32, T_F32);
+static Ref float_of(Emit *e, const Node *n, const Pending *p, Type t, Ref acc) {
+  return p->x ? as_whole(e, n, p) : math_cast(e, math_cast(e, acc, t, T_I32), T_I32, T_F32);
 }
 
-static Ref less_zero(Emit *e, const Step *s, Ref x) { return s->e != 0 ? sub_f(e, x, real_like(e, x, s->e)) : x; }
-
-static bool sum_is_bounded(const Step *s) {
-  double a = s->a, b = s->b, c = s->c, most = 256 * ((a < 0 ? -a : a) + (b < 0 ? -b : b)) + (c < 0 ? -c : c);
-  return most < 0x1p30;
+static Ref less_zero(Emit *e, const Node *n, int i, Ref x) {
+  return step_zero(&n->step[i]) != 0 ? sub_f(e, x, step_real(e, n, i, NUMBER_ZERO, x)) : x;
 }
 
 /* Step i, which quantises; arg is what it has as an argument. */
 static Pending quantized(Emit *e, const Node *n, int i, bool bounded, const Pending *p, Ref acc, Ref arg) {
   const Step *s = &n->step[i];
   Type from = step_type(n, i - 1), to = step_type(n, i);
-  Pending q = {.how = {.type = to, .lo = (double)type_lowest(to), .hi = (double)type_highest(to)}};
+  Pending q = {.how = {.type = to, .step = i, .lo = (double)type_lowest(to), .hi = (double)type_highest(to)}};
   if (s->op == OP_QLinearAdd) {
     Type t = n->in[s->arg]->type;
-    Ref y = float_of(e, &(Pending){0}, t, arg), x = less_zero(e, s, float_of(e, p, from, acc));
-    y = less_zero(e, s, y);
-    q.x = scaled_sum(e, s, s->swap ? y : x, s->swap ? x : y);
-    q.bounded = sum_is_bounded(s);
-    q.how.zero = s->e;
+    Ref y = float_of(e, n, &(Pending){0}, t, arg), x = less_zero(e, n, i, float_of(e, n, p, from, acc));
+    y = less_zero(e, n, i, y);
+    q.x = scaled_sum(e, n, i, s->swap ? y : x, s->swap ? x : y);
+    q.bounded = step_sum_is_bounded(s);
   } else if (s->op == OP_Requantize) {
     q.x = mul_f(e, math_cast(e, acc, T_I32, T_F32), arg);
     q.bounded = bounded;
-    q.how.zero = s->a;
   } else {
     q.x = emit_quotient(e, acc, s->a);
     q.bounded = true;
-    q.how.zero = s->b;
   }
   return q;
 }
 
-static Ref settled(Emit *e, const Pending *p) { return math_cast(e, nearest_i32(e, as_whole(e, p)), T_I32, p->how.type); }
+static Ref settled(Emit *e, const Node *n, const Pending *p) {
+  return math_cast(e, nearest_i32(e, as_whole(e, n, p)), T_I32, p->how.type);
+}
 
 static void clip(Pending *p, const Step *s) {
   if (s->a > p->how.lo) p->how.lo = s->a;
@@ -83,13 +80,13 @@ static Ref apply_to_bytes(Emit *e, Node *n, const ResultTile *t, int b, int u, R
     } else if (makes_pending(s)) {
       p = quantized(e, n, i, t->bounded, &p, acc, operand);
     } else {
-      acc = typed_step(e, n, i, p.x ? settled(e, &p) : acc, operand);
+      acc = typed_step(e, n, i, p.x ? settled(e, n, &p) : acc, operand);
       p.x = NULL;
     }
   }
   assert(p.x);
   *how = p.how;
-  return nearest_i32(e, p.bounded ? p.x : clamped(e, &p));
+  return nearest_i32(e, p.bounded ? p.x : clamped(e, n, &p));
 }
 
 static bool ends_in_bytes(const Node *n) {
@@ -100,9 +97,10 @@ static bool ends_in_bytes(const Node *n) {
 
 /* ==== packing ==== */
 
-static Ref add_zero(Emit *e, const Bytes *how, Ref words) {
+static Ref add_zero(Emit *e, const Node *n, const Bytes *how, Ref words) {
   LLVMTypeRef type = LLVMTypeOf(words);
-  return how->zero == 0 ? words : intrinsic(e, "llvm.sadd.sat", 1, &type, 2, (Ref[]){words, whole_like(e, words, (int64_t)how->zero)});
+  if (step_zero(&n->step[how->step]) == 0) return words;
+  return intrinsic(e, "llvm.sadd.sat", 1, &type, 2, (Ref[]){words, step_zero_like(e, n, how->step, words)});
 }
 
 static Ref within(Emit *e, const Bytes *how, Ref v) {
@@ -114,11 +112,11 @@ static Ref within(Emit *e, const Bytes *how, Ref v) {
   return how->hi < (double)type_highest(how->type) ? intrinsic(e, is_signed ? "llvm.smin" : "llvm.umin", 1, &type, 2, hi) : v;
 }
 
-/* n <= 4 vectors, one behind the other. */
-static Ref pack_bytes(Emit *e, const Bytes *how, Ref *v, int n) {
+/* count <= 4 vectors, one behind the other. */
+static Ref pack_bytes(Emit *e, const Node *n, const Bytes *how, Ref *v, int count) {
   Ref word[2], all[4];
-  for (int i = 0; i < 4; i++) all[i] = v[i < n ? i : n - 1];
-  for (int i = 0; i < 2; i++) word[i] = add_zero(e, how, pack_pair(e, how->type, all[2 * i], all[2 * i + 1]));
+  for (int i = 0; i < 4; i++) all[i] = v[i < count ? i : count - 1];
+  for (int i = 0; i < 2; i++) word[i] = add_zero(e, n, how, pack_pair(e, how->type, all[2 * i], all[2 * i + 1]));
   return within(e, how, packed_in_order(e, pack_pair(e, how->type, word[0], word[1])));
 }
 
@@ -132,7 +130,7 @@ static void store_bytes(Emit *e, Node *n, const ResultTile *t, Ref *acc, Ref *ar
       int count = 0;
       for (int i = u; i < u + most && i < t->uw; i++)
         for (int k = b; k < b + each; k++) v[count++] = apply_to_bytes(e, n, t, k, i, acc[k * t->uw + i], arg, &how);
-      Ref all = pack_bytes(e, &how, v, count);
+      Ref all = pack_bytes(e, n, &how, v, count);
       for (int i = 0; i < count; i += each) {
         int64_t at = place_vector_offset(e, n->out[0], b, 0, 0) + t->out[u + i / each];
         store(e, take_lanes(e, all, i * e->lanes, each * e->lanes), out, at, each * e->lanes);

@@ -101,7 +101,9 @@ static void sum_steps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc
   loop_end(e, &channel);
 }
 
-static int step_args(const Conv *c, const Kernel *t) { return ARG_STEPS + (t->last ? c->n->n_step : 0); }
+static int step_args(const Conv *c, const Kernel *t) {
+  return ARG_STEPS + (t->last ? c->n->n_step + (numbers_bytes(c->n) > 0) : 0);
+}
 
 /* A bound of the taps: an argument behind those of the steps, or, in a kernel that skips none, a constant. */
 static Ref tap_bound(const Conv *c, const Kernel *t, int which, int64_t otherwise) {
@@ -211,7 +213,7 @@ static void call_tile(const Conv *c, const Kernel *t, const Site *s) {
   step_pointers(e, c->n, s->image, block, s->row, s->x, args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(c, t, &key);
-  int n_args = step_args(c, t);
+  int n_args = t->last ? step_arguments(e, c->n, ARG_STEPS, args) : ARG_STEPS;
   for (int i = 0; t->skips && i < TAP_ARGS; i++) args[n_args++] = s->taps[i];
   call_kernel(e, key.data, n_args, args, build_kernel, &(Building){c, t});
   buffer_free(&key);

@@ -196,7 +196,7 @@ static void call_row(const IntegerDepthwise *d, Ref image, Ref row, Ref block) {
   step_pointers(e, d->n, image, vector, row, const_i64(e, 0), args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(d, &key);
-  call_kernel(e, key.data, ARG_STEPS + d->n->n_step, args, build_kernel, d);
+  call_kernel(e, key.data, step_arguments(e, d->n, ARG_STEPS, args), args, build_kernel, d);
   buffer_free(&key);
 }
 

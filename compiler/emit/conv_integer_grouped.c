@@ -127,7 +127,7 @@ static void call_row(const IntegerGrouped *g, Ref image, Ref row, Ref vector) {
   step_pointers(e, g->n, image, vector, row, const_i64(e, 0), args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(g, &key);
-  call_kernel(e, key.data, ARG_STEPS + g->n->n_step, args, build_kernel, g);
+  call_kernel(e, key.data, step_arguments(e, g->n, ARG_STEPS, args), args, build_kernel, g);
   buffer_free(&key);
 }
 

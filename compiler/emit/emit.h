@@ -79,6 +79,7 @@ typedef struct Emit {
   int64_t weights_field; /* ... then the offset in the frame of where they begin */
   Ref fn;                /* the function being built */
   Ref frame, task, worker; /* its arguments, inside a layer function */
+  Ref numbers;           /* of the steps of an integer convolution, where it has any; set with the steps' arguments */
   bool serial;           /* only_task_zero was called for this layer */
   const Node *node;      /* whose layer function is built: the graph's own, or if `bound` ... */
   bool bound;            /* ... one that stands for all of the same key, whose values' places come from a table */
@@ -106,14 +107,14 @@ void only_task_zero(Emit *e); /* declares the layer serial: it is called once, a
 const char *local_name(Emit *e, const char *what);
 LLVMTypeRef task_type(Emit *e); /* of a layer function, and of whatever else threads are lent for: void (ptr, i32, i32) */
 /* A local function to be built now: builder at its entry, e->fn set; *saved keeps the caller's place. */
-typedef struct Resume { LLVMBasicBlockRef block; struct LLVMOpaqueMetadata *line; Ref fn, frame, task, worker; } Resume;
+typedef struct Resume { LLVMBasicBlockRef block; struct LLVMOpaqueMetadata *line; Ref fn, frame, task, worker, numbers; } Resume;
 Ref function_begin(Emit *e, const char *name, LLVMTypeRef type, Resume *saved);
 void function_end(Emit *e, Resume *saved); /* adds `ret void`, counts, and returns to the caller's place */
 void count_instructions(Emit *e, Ref fn); /* of a finished function */
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
 /* Calls the kernel of that key, whose arguments are n pointers and integers (NULL: a pointer that it does not use), and lets
  * `build` make its code where no layer has needed it yet. Its name is MODEL.kNN. and the key's beginning. */
-enum { MAX_KERNEL_ARGS = 12 + MAX_STEPS };
+enum { MAX_KERNEL_ARGS = 13 + MAX_STEPS };
 void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data);
 /* Attributes of a function that computes: full vector width; nothing that it calls throws. */
 void compute_attributes(Emit *e, Ref fn);
@@ -314,7 +315,8 @@ Ref math_cast(Emit *e, Ref x, Type from, Type to);
 Ref math_widen(Emit *e, Ref x, Type from);
 
 /* ==== quant.c: quantised arithmetic, as ops/quant.c defines it, on scalars and vectors of any length ==== */
-Ref whole_plus(Emit *e, Ref x, double more); /* of |x| < 2^22 the nearest whole number, half to even, and so many, as floats */
+/* Of |x| < 2^22 the nearest whole number, half to even, and so many as `base`, all lanes alike, is less than WHOLE_BASE; as floats. */
+Ref whole_above(Emit *e, Ref x, Ref base);
 Ref nearest_i32(Emit *e, Ref x);             /* half to even; |x| < 2^22, of vectors of fours < 2^31 */
 /* Of two vectors, i32 as i16 and i16 as t, of 8 bits, with saturation, side by side in every 16 bytes. What four vectors of i32 become
  * in the end is a0-3 b0-3 c0-3 d0-3  a4-7 b4-7 c4-7 d4-7 ...; packed_in_order puts each one's bytes together. */
@@ -328,7 +330,7 @@ Ref emit_divided(Emit *e, Ref x, Ref by, Ref inverse);
 Ref emit_quotient(Emit *e, Ref x, float scale);
 Ref emit_quantize_inside(Emit *e, Type t, Ref x, float scale, double zero); /* the zero point comes before the rounding */
 Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero);
-Ref scaled_sum(Emit *e, const Step *s, Ref a, Ref b); /* of a QLinearAdd before it is rounded: of floats less their zero point */
+Ref scaled_sum(Emit *e, const Node *n, int i, Ref a, Ref b); /* of a QLinearAdd, step i, before it is rounded: of floats less their zero point */
 /* Step i of n's epilogue on results of any type: typed as step_type says before and after it. arg: of a Lookup where its table is.
  * Results of 8 bits that another step follows may be i32, which hold them. */
 Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
@@ -410,11 +412,19 @@ void panel_items_end(Emit *e, PanelItems *p);
 bool panel_rows_begin(Emit *e, PanelItems *p, Loop *l, int i, Ref *row); /* the chunk's tiles of size i in turn, likewise */
 int panel_lanes(const Emit *e, const PanelColumns *c, int j); /* columns in vector j of a panel */
 
+/* ==== number.c ==== */
+/* A number of step i, which is read or constant, beside every lane of x: a float; the zero point as an integer of x's type. */
+Ref step_real(Emit *e, const Node *n, int i, StepNumber which, Ref x);
+Ref step_zero_like(Emit *e, const Node *n, int i, Ref x);
+
 /* ==== step.c: the epilogue beside blocked results ==== */
 /* Pointers to each step's argument at (image, vector of channels, row, x) given as i64 values; constants of one element have none
  * (NULL). arg[] has n->n_step entries. */
 void step_pointers(Emit *e, Node *n, Ref image, Ref block, Ref row, Ref x, Ref *arg);
-void step_params(Emit *e, const Node *n, int first, Ref *arg); /* the same in a kernel, which has them as its arguments from number `first` on */
+/* To hand them to a kernel as its arguments from number `first` on, where step_pointers put them: how many there are then, with the
+ * steps' numbers. Inside it step_params takes them. */
+int step_arguments(Emit *e, const Node *n, int first, Ref *args);
+void step_params(Emit *e, const Node *n, int first, Ref *arg);
 void steps_along_row(Emit *e, const Node *n, Ref x, Ref *arg); /* moves them by x pixels */
 /* Appends to a kernel's key what makes two nodes' epilogues the same code: operators, parameters, classes and strides of arguments. */
 void step_key(const Node *n, Buffer *key);

@@ -47,9 +47,9 @@ Ref function_begin(Emit *e, const char *name, LLVMTypeRef type, Resume *saved) {
   Ref fn = LLVMAddFunction(e->m, local_name(e, name), type);
   LLVMSetLinkage(fn, LLVMInternalLinkage);
   compute_attributes(e, fn);
-  *saved = (Resume){LLVMGetInsertBlock(e->b), debug_switch(e, NULL), e->fn, e->frame, e->task, e->worker};
+  *saved = (Resume){LLVMGetInsertBlock(e->b), debug_switch(e, NULL), e->fn, e->frame, e->task, e->worker, e->numbers};
   e->fn = fn;
-  e->frame = e->task = e->worker = NULL;
+  e->frame = e->task = e->worker = e->numbers = NULL;
   LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, fn, ""));
   return fn;
 }
@@ -67,6 +67,7 @@ void function_end(Emit *e, Resume *saved) {
   e->frame = saved->frame;
   e->task = saved->task;
   e->worker = saved->worker;
+  e->numbers = saved->numbers;
   if (saved->block) LLVMPositionBuilderAtEnd(e->b, saved->block);
   debug_switch(e, saved->line);
 }

@@ -2,8 +2,8 @@
  * read back from them and has nothing else, so what an emitter looks at and the key lacks is 0 or NULL there for every layer: it
  * fails where it is needed, and is never taken from another layer of the same key.
  *
- * Of places the key has the kind, and which values lie in the same memory, how far apart. One routine for each type writes and
- * reads, so that the two cannot differ. */
+ * Of steps whose numbers are data it has the form (lower/numbers.c). Of places it has the kind, and which values lie in the same
+ * memory, how far apart. One routine for each type writes and reads, so that the two cannot differ. */
 #include "emit.h"
 
 #include <string.h>
@@ -163,7 +163,7 @@ static void code_node(Coder *c, Node *n) {
   CODE(c, n->n_step);
   if (c->reads) n->step = alloc_n(c->cx, (size_t)n->n_step + 1, sizeof *n->step);
   for (int i = 0; i < n->n_step; i++) {
-    Step s = n->step[i];
+    Step s = c->reads ? n->step[i] : step_form(n, i);
     code_step(c, &s);
     if (c->reads) n->step[i] = s;
   }

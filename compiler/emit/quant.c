@@ -11,11 +11,7 @@ static Ref as_int(Emit *e, Type t, Ref x) { return element_of(x) == e->i32 ? x :
 
 static Ref as_float(Emit *e, Type t, Ref x) { return LLVMBuildSIToFP(e->b, as_int(e, t, x), like(x, e->f32), ""); }
 
-/* Beside 3 * 2^22 floats are whole numbers. */
-Ref whole_plus(Emit *e, Ref x, double more) {
-  const double magic = 0x1.8p23;
-  return sub_f(e, add_f(e, x, real_like(e, x, magic)), real_like(e, x, magic - more));
-}
+Ref whole_above(Emit *e, Ref x, Ref base) { return sub_f(e, add_f(e, x, real_like(e, x, WHOLE_BASE)), base); }
 
 /* Floats that one instruction takes. */
 static int native_lanes(const Emit *e) { return e->t->cpu_bits & RCC_CPU_AVX512F ? 16 : e->t->cpu_bits & RCC_CPU_AVX ? 8 : 4; }
@@ -29,7 +25,7 @@ static Ref rounded_vector(Emit *e, Ref x) {
 
 Ref nearest_i32(Emit *e, Ref x) {
   int lanes = lane_count(x), width = native_lanes(e), n = 0;
-  if (lanes % 4) return LLVMBuildFPToSI(e->b, whole_plus(e, x, 0), like(x, e->i32), "");
+  if (lanes % 4) return LLVMBuildFPToSI(e->b, whole_above(e, x, real_like(e, x, WHOLE_BASE)), like(x, e->i32), "");
   while (lanes % width) width /= 2;
   Ref part[16];
   for (int i = 0; i < lanes; i += width) part[n++] = rounded_vector(e, take_lanes(e, x, i, width));
@@ -134,8 +130,14 @@ Ref emit_dequantize(Emit *e, Type t, Ref q, Ref scale, Ref zero) {
   return mul_f(e, LLVMBuildSIToFP(e->b, d, like(d, e->f32), ""), scale);
 }
 
-static Ref requantized(Emit *e, Type t, Ref acc, Ref m, double zero) {
-  return saturated(e, t, mul_f(e, as_float(e, T_I32, acc), m), (int64_t)zero);
+/* What step i has come to, rounded, with its zero point, within its bounds, as i32. */
+static Ref quantized_step(Emit *e, const Node *n, int i, Ref x) {
+  Ref whole = round_between(e, x, step_real(e, n, i, NUMBER_LO, x), step_real(e, n, i, NUMBER_HI, x));
+  return step_zero(&n->step[i]) != 0 ? LLVMBuildAdd(e->b, whole, step_zero_like(e, n, i, whole), "") : whole;
+}
+
+static Ref requantized(Emit *e, const Node *n, int i, Ref acc, Ref m) {
+  return quantized_step(e, n, i, mul_f(e, as_float(e, T_I32, acc), m));
 }
 
 /* llvm.fma gives one rounding on every target: without the instruction it would call a library, so the product is taken in
@@ -149,13 +151,20 @@ static Ref fma_exact(Emit *e, Ref a, Ref b, Ref c) {
 /* A quantised number of the type less its zero point; the product of two is exact. */
 static Ref centred(Emit *e, Type t, Ref x, float zero) { return as_float(e, T_I32, plus_i(e, as_int(e, t, x), -(int64_t)zero)); }
 
-Ref scaled_sum(Emit *e, const Step *s, Ref a, Ref b) {
-  return fma_exact(e, a, real_like(e, a, s->a), fma_exact(e, b, real_like(e, b, s->b), real_like(e, b, s->c)));
+Ref scaled_sum(Emit *e, const Node *n, int i, Ref a, Ref b) {
+  Ref rest = fma_exact(e, b, step_real(e, n, i, NUMBER_B, b), step_real(e, n, i, NUMBER_C, b));
+  return fma_exact(e, a, step_real(e, n, i, NUMBER_A, a), rest);
 }
 
-static Ref qlinear_sum(Emit *e, const Step *s, Type t, Type type_a, Ref a, Type type_b, Ref b) {
-  Ref x = centred(e, type_a, a, s->e), y = centred(e, type_b, b, s->e);
-  return saturated(e, t, scaled_sum(e, s, x, y), (int64_t)s->e);
+/* The same less the zero point of step i, which both operands of a sum have. */
+static Ref centred_operand(Emit *e, const Node *n, int i, Type t, Ref x) {
+  x = as_int(e, t, x);
+  return as_float(e, T_I32, step_zero(&n->step[i]) != 0 ? LLVMBuildSub(e->b, x, step_zero_like(e, n, i, x), "") : x);
+}
+
+static Ref qlinear_sum(Emit *e, const Node *n, int i, Type type_a, Ref a, Type type_b, Ref b) {
+  Ref x = centred_operand(e, n, i, type_a, a), y = centred_operand(e, n, i, type_b, b);
+  return quantized_step(e, n, i, scaled_sum(e, n, i, x, y));
 }
 
 static Ref qlinear_product(Emit *e, const Step *s, Type t, Type type_a, Ref a, Type type_b, Ref b) {
@@ -164,10 +173,13 @@ static Ref qlinear_product(Emit *e, const Step *s, Type t, Type type_a, Ref a, T
 }
 
 /* The result of the step QLinearAdd or QLinearMul. */
-static Ref qlinear(Emit *e, const Step *s, Type t, Type type_acc, Ref acc, Type type_arg, Ref arg) {
+static Ref qlinear(Emit *e, const Node *n, int i, Ref acc, Ref arg) {
+  const Step *s = &n->step[i];
+  Type type_acc = step_type(n, i - 1), type_arg = n->in[s->arg]->type;
   Type type_a = s->swap ? type_arg : type_acc, type_b = s->swap ? type_acc : type_arg;
   Ref a = s->swap ? arg : acc, b = s->swap ? acc : arg;
-  return (s->op == OP_QLinearAdd ? qlinear_sum : qlinear_product)(e, s, t, type_a, a, type_b, b);
+  if (s->op == OP_QLinearAdd) return qlinear_sum(e, n, i, type_a, a, type_b, b);
+  return qlinear_product(e, s, step_type(n, i), type_a, a, type_b, b);
 }
 
 /* ==== tables of 256 bytes ==== */
@@ -252,8 +264,8 @@ static Ref one_step(Emit *e, const Node *n, int i, Ref acc, Ref arg) {
   Type from = step_type(n, i - 1), to = step_type(n, i);
   switch (s->op) {
   case OP_Cast: return math_cast(e, acc, is_8_bit(from) && element_of(acc) == e->i32 ? T_I32 : from, to);
-  case OP_Requantize: return requantized(e, to, acc, arg, s->a);
-  case OP_QLinearAdd: case OP_QLinearMul: return qlinear(e, s, to, from, acc, n->in[s->arg]->type, arg);
+  case OP_Requantize: return requantized(e, n, i, acc, arg);
+  case OP_QLinearAdd: case OP_QLinearMul: return qlinear(e, n, i, acc, arg);
   case OP_Lookup: return lookup(e, arg, as_bytes(e, from, acc));
   case OP_QuantizeLinear: return saturated(e, to, emit_quotient(e, acc, s->a), (int64_t)s->b);
   case OP_DequantizeLinear: return dequantized(e, s, from, as_bytes(e, from, acc));

@@ -25,10 +25,18 @@ void step_pointers(Emit *e, Node *n, Ref image, Ref vector, Ref row, Ref x, Ref 
     bool same = v && v->shape.d[0] == 1 && n->out[0]->shape.d[0] > 1; /* for all images */
     arg[i] = v ? step_pointer(e, v, class, same ? NULL : image, vector, row, x) : NULL;
   }
+  e->numbers = numbers_bytes(n) > 0 ? weights_ptr(e, n->plan->at.bias) : NULL;
+}
+
+int step_arguments(Emit *e, const Node *n, int first, Ref *args) {
+  int count = first + n->n_step;
+  if (numbers_bytes(n) > 0) args[count++] = e->numbers;
+  return count;
 }
 
 void step_params(Emit *e, const Node *n, int first, Ref *arg) {
   for (int i = 0; i < n->n_step; i++) arg[i] = LLVMGetParam(e->fn, (unsigned)(first + i));
+  e->numbers = numbers_bytes(n) > 0 ? LLVMGetParam(e->fn, (unsigned)(first + n->n_step)) : NULL;
 }
 
 void steps_along_row(Emit *e, const Node *n, Ref x, Ref *arg) {
@@ -81,7 +89,7 @@ static void print_scalar(const Value *v, Buffer *key) {
 
 void step_key(const Node *n, Buffer *key) {
   for (int i = 0; i < n->n_step; i++) {
-    const Step *s = &n->step[i];
+    const Step form = step_form(n, i), *s = &form;
     ArgClass class = step_arg_class(n, s);
     buffer_printf(key, "|%s%s", s->swap ? "~" : "", op_info[s->op].name);
     if (s->type) buffer_printf(key, ":%s", type_name(s->type));

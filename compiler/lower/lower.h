@@ -174,7 +174,7 @@ struct Plan {
   };
   struct {
     int64_t weights;   /* pack: offset in bytes of the packed weights, in build->weights */
-    int64_t bias;      /* pack: offset of the padded bias; -1: none */
+    int64_t bias;      /* pack: offset of the padded bias, of integers of the steps' numbers; -1: none */
     int64_t scratch;   /* bytes each thread needs */
     int64_t shared;    /* bytes of workspace that all threads share while the node runs; 0: it has one phase only */
     Value *work;       /* plan: what threads share; NULL: nothing */
@@ -308,6 +308,18 @@ int integer_bias_input(const Node *n);    /* the number of that input; -1: none 
 bool centred_known(const Node *n), centred_wide(const Target *t, const Node *n);
 void centred_start(const Node *n, int64_t oc, uint32_t *to);
 void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four);
+/* numbers.c: what kernels of packed integer convolutions read of a step that quantises when they run: Step's a, b, c; the zero point;
+ * the bounds of the result, also those of the Clips behind it, and WHOLE_BASE, each less the zero point; the zero point as i32. */
+typedef enum { NUMBER_A, NUMBER_B, NUMBER_C, NUMBER_ZERO, NUMBER_LO, NUMBER_HI, NUMBER_BASE, NUMBER_INTEGER, STEP_NUMBERS } StepNumber;
+#define WHOLE_BASE 0x1.8p23 /* beside it floats are whole numbers */
+bool step_is_numbered(const Node *n, int i); /* of a Requantize or QLinearAdd: are its numbers read there? */
+double numbers_get(const Node *n, int i, StepNumber which);
+float step_zero(const Step *s); /* of one of these, or a QuantizeLinear, whose numbers are constants */
+bool step_sum_is_bounded(const Step *s);     /* of a QLinearAdd: below 2^30 before it is rounded? */
+/* The step, in place of its numbers only what of them code rests on: is the zero point 0, is the sum bounded. */
+Step step_form(const Node *n, int i);
+int64_t numbers_bytes(const Node *n), numbers_before(const Node *n, int i); /* of all steps, of those before number i */
+void numbers_write(const Node *n, void *to);
 /* Bytes of the packed weights of a block, of nb vectors of outputs, of a vector. */
 int64_t integer_depthwise_bytes(const Target *t, const Node *n), integer_stem_bytes(const Target *t, const Node *n, const Plan *p);
 bool makes_pixels(Value *x); /* can x be made as the pixels that its reader wants, a stem? */

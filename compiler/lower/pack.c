@@ -90,9 +90,18 @@ static void place_constant(Packer *p, Value *v) {
   v->place = P_CONST;
 }
 
+static void place_numbers(Packer *p, Node *n) {
+  int64_t bytes = numbers_bytes(n);
+  if (bytes == 0) return;
+  void *numbers = alloc(p->build->graph->cx, (size_t)bytes);
+  numbers_write(n, numbers);
+  n->plan->at.bias = place(p, (Item){.data = numbers, .bytes = (size_t)bytes}, bytes);
+}
+
 static void place_weights(Packer *p, Node *n) {
   if (!is_packed(n)) return;
   n->plan->at.weights = place(p, item_of(n->in[1], n), packed_bytes(p->build, n));
+  place_numbers(p, n);
   if (n->op != OP_Conv) return;
   const Value *bias = n->n_in > 2 ? n->in[2] : NULL;
   n->plan->at.bias = bias ? place(p, item_of(bias, NULL), value_bytes(bias)) : place_zeros(p);

@@ -145,8 +145,45 @@ static void many_inputs_outputs_and_parts(void **state) {
   }
 }
 
+/* Residual blocks of a quantised network, of 7x7 pixels, each with scales, zero points and weights of its own. */
+#define QUANTISED \
+  "graph t\ninput q0 u8 [1,256,7,7]\nconst zx u8 [] = {3}\nconst m f32 [64,1,1] = splat 0.01\n" \
+  "const k f32 [256,1,1] = splat 0.01\n"
+#define QUANTISED_BLOCK \
+  "const u%d i8 [64,256,1,1] = random 1 -128 128\nconst v%d i8 [64,64,3,3] = random 1 -128 128\nconst w%d i8 [256,64,1,1] = random 1 -128 128\n"
+
+/* The numbers of a layer are data: its like take no code of their own. */
+static int64_t instructions_of_blocks(const char *cpu, int n) {
+  Context *cx = context_new();
+  Buffer text = {0};
+  buffer_printf(&text, QUANTISED);
+  for (int i = 0; i < n; i++) {
+    buffer_printf(&text, QUANTISED_BLOCK, i, i, i);
+    buffer_printf(&text, "a%d = ConvInteger(q%d, u%d, zx, _, m) | Requantize(@4, %d) u8\n", i, i, i, i + 5);
+    buffer_printf(&text, "b%d = ConvInteger(a%d, v%d, zx, _, m) pads=[1,1,1,1] | Requantize(@4, %d) u8\n", i, i, i, i + 7);
+    buffer_printf(&text, "q%d = ConvInteger(b%d, w%d, zx, _, k, q%d) | Requantize(@4, %d) u8 | QLinearAdd(@5, 0.%d, 0.5, %d, 0, %d) u8\n",
+                  i + 1, i, i, i, i + 9, i + 3, i, i + 1);
+  }
+  buffer_printf(&text, "output q%d\n", n);
+  buffer_add(&text, "", 1);
+  int64_t count = instructions(&(Template){"quantised blocks", copy_text(cx, text.data)}, cpu, 1);
+  buffer_free(&text);
+  context_free(cx);
+  return count;
+}
+
+static void layers_of_integers_share_code(void **state) {
+  (void)state;
+  static const char *const cpus[] = {"x86-64", "haswell", "icelake-server", "sapphirerapids"};
+  for (size_t i = 0; i < COUNT(cpus); i++) {
+    int64_t few = instructions_of_blocks(cpus[i], 2), many = instructions_of_blocks(cpus[i], 6);
+    if (many > few + few / 10) fail_msg("%lld, then %lld instructions for %s", (long long)few, (long long)many, cpus[i]);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(code_does_not_follow_sizes),
-                                     cmocka_unit_test(many_inputs_outputs_and_parts)};
+                                     cmocka_unit_test(many_inputs_outputs_and_parts),
+                                     cmocka_unit_test(layers_of_integers_share_code)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
