@@ -9,215 +9,11 @@
  *     ROW_TILE_OC   [image, row, tile]   group   panel                 a tile of inputs meets all weights
  *     OC_ROW_TILE   [block of rows, group, panel, row]   tile          a panel of weights meets a block of rows
  *     OC_FLAT       [group, panel]   image   chunk of inputs   tile    a whole small map is one row of pixels */
-#include "emit.h"
+#include "conv_direct.h"
 
 #include <llvm-c/Core.h>
-#include <string.h>
 
-/* One kernel: everything that its code depends on besides the node's epilogue. */
-typedef struct Kernel {
-  Tile tile;
-  int64_t out[MAX_TILE];                /* bytes from the result's first pixel to the others */
-  int dy[MAX_TILE], dx[MAX_TILE];       /* the same in rows and pixels */
-  int blocks, rest;                     /* whole channel blocks to sum over, more than one given to the kernel when it runs, and
-                                           channels in a last partial one */
-  bool first, last;                     /* chunk: starts from the bias; applies the epilogue and writes the result */
-  bool skips;                           /* taps that read nothing but padding, when it runs */
-} Kernel;
-
-typedef struct Conv {
-  Emit *e;
-  Node *n;
-  const DirectPlan *plan;
-  const Window *win;
-  const Value *in, *out;
-  int64_t images, rows, cols;           /* of the result */
-  int64_t taps;
-  int64_t groups_of_blocks;             /* panels of one group: nb output blocks each, the last one perhaps fewer */
-  int64_t whole_panels;                 /* those with weights for nb whole vectors, */
-  int rest;                             /* floats of a step's weights in the last one if it is no such, else 0 */
-  int64_t out_blocks;                   /* of one group */
-  int64_t panel;                        /* weights of a full panel */
-  int weight_size;                      /* bytes of one, of four where they are integers */
-  Dot dot;
-  int64_t starts;                       /* bytes before the weights: the sums' starts, instead of a bias */
-} Conv;
-
-enum { KH_FROM, KH_TO, KW_FROM, KW_TO, TAP_ARGS };
-
-/* What a call of the kernel needs besides the tile. */
-typedef struct Site {
-  Ref image, row, x;                    /* first pixel of the result */
-  Ref from, to;                         /* ROW_TILE_OC: tiles of the row */
-  Ref tile;                             /* number in the row */
-  Ref panel_index;                      /* output panel within its group */
-  Ref group;
-  Ref in, weights, out, bias, partial, prefetch; /* pointers */
-  Ref taps[TAP_ARGS];                   /* where the kernel skips: the first and the last but one, by rows and by columns */
-} Site;
-
-/* ==== the kernel ==== */
-
-enum { ARG_IN, ARG_W, ARG_OUT, ARG_BIAS, ARG_PARTIAL, ARG_PREFETCH, ARG_BLOCKS, ARG_REST, ARG_STEPS };
-
-/* The channels of a partial block are counted at run time, and summed one by one. */
-static bool counts_rest(const Conv *c, const Kernel *t) { return c->e->build->many_shapes && t->rest > 0; }
-
-static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
-  const Window *w = c->win;
-  const Tile *tile = &t->tile;
-  buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s%s_pf%d%s", tile->uw, tile->nb, t->blocks > 1 ? 2 : t->blocks,
-                counts_rest(c, t) ? 1 : t->rest, t->first ? "f" : "", t->last ? "l" : "", c->plan->planar ? "p" : c->plan->ones ? "o" : "",
-                tile->prefetch, tile->ahead ? "a" : "");
-  buffer_printf(key, "_k%lldx%lld_d%lldx%lld_in%lld.%lld.%lld_out%lld", (long long)w->kh, (long long)w->kw, (long long)w->dh,
-                (long long)w->dw, (long long)c->in->layout.c, (long long)c->in->layout.row,
-                (long long)c->in->layout.pix, (long long)c->out->layout.c);
-  if (tile->weights) buffer_printf(key, "_%s", type_name(tile->weights));
-  if (tile->dot) buffer_printf(key, "_dot%d.%s.%d", tile->dot, type_name(c->out->type), c->out->layout.block);
-  if (t->skips) buffer_printf(key, "_skips");
-  if (c->plan->bounded) buffer_printf(key, "_bounded");
-  if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
-  for (int u = 1; u < t->tile.uw; u++) {
-    buffer_printf(key, "_%lld.%lld", (long long)t->tile.in[u] / F32_BYTES, (long long)t->out[u] / F32_BYTES);
-  }
-  for (int u = 1; t->last && u < t->tile.uw; u++) buffer_printf(key, "_%d.%d", t->dy[u], t->dx[u]);
-  if (t->last) step_key(c->n, key);
-  buffer_add(key, "", 1);
-}
-
-/* One tap of `steps` channels. */
-static void sum_steps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc) {
-  Emit *e = c->e;
-  Tile tile = t->tile;
-  int n = tile.uw * tile.nb;
-  if (steps != t->rest || !counts_rest(c, t)) {
-    tile_sums(e, &tile, x, steps, acc, &acc[n], &acc[n + 1]);
-    return;
-  }
-  Loop channel;
-  tile.prefetch = tile.ahead = 0;
-  loop_begin_some(e, &channel, const_i64(e, 0), LLVMGetParam(e->fn, ARG_REST), 1, n + 2, acc);
-  tile_sums(e, &tile, gep(e, x, channel.i, F32_BYTES), 1, acc, &acc[n], &acc[n + 1]);
-  loop_end(e, &channel);
-}
-
-static int step_args(const Conv *c, const Kernel *t) {
-  return ARG_STEPS + (t->last ? c->n->n_step + (numbers_bytes(c->n) > 0) : 0);
-}
-
-/* A bound of the taps: an argument behind those of the steps, or, in a kernel that skips none, a constant. */
-static Ref tap_bound(const Conv *c, const Kernel *t, int which, int64_t otherwise) {
-  return t->skips ? LLVMGetParam(c->e->fn, (unsigned)(step_args(c, t) + which)) : const_i64(c->e, otherwise);
-}
-
-/* How far ahead of the weights what to fetch is, in a kernel that skips taps: it fetches none of what belongs to them. */
-static Ref ahead_of_weights(Emit *e) {
-  Ref fetched = LLVMBuildPtrToInt(e->b, LLVMGetParam(e->fn, ARG_PREFETCH), e->i64, "");
-  return LLVMBuildSub(e->b, fetched, LLVMBuildPtrToInt(e->b, LLVMGetParam(e->fn, ARG_W), e->i64, ""), "");
-}
-
-/* All taps of one channel block (or of one channel of a planar input). acc holds the sums, the weights' and the prefetch
- * pointer. The loops stay loops: unrolled over kw LLVM merges the overlapping broadcasts and spills. */
-static void sum_taps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc) {
-  Emit *e = c->e;
-  int n = t->tile.uw * t->tile.nb;
-  if (c->taps == 1) {
-    sum_steps(c, t, x, steps, acc);
-    return;
-  }
-  Loop kh, kw;
-  Ref from = tap_bound(c, t, KW_FROM, 0), to = tap_bound(c, t, KW_TO, c->win->kw);
-  int64_t tap = (int64_t)steps * t->tile.width * c->weight_size;
-  loop_begin(e, &kh, tap_bound(c, t, KH_FROM, 0), tap_bound(c, t, KH_TO, c->win->kh), 1, n + 2, acc);
-  Ref line = gep(e, x, kh.i, c->win->dh * place_row_bytes(c->in)), start = acc[n];
-  if (t->skips) acc[n] = gep(e, start, from, tap);
-  loop_begin(e, &kw, from, to, 1, n + 2, acc);
-  if (t->skips && t->tile.prefetch) acc[n + 1] = gep(e, acc[n], ahead_of_weights(e), 1);
-  sum_steps(c, t, gep(e, line, kw.i, c->win->dw * place_pixel_bytes(c->in)), steps, acc);
-  loop_end(e, &kw);
-  if (t->skips) acc[n] = gep_const(e, start, c->win->kw * tap);
-  loop_end(e, &kh);
-}
-
-/* The same, and the weights go to the next channels. */
-static void sum_channels(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc) {
-  int n = t->tile.uw * t->tile.nb;
-  Ref start = acc[n];
-  int64_t row = (int64_t)steps * t->tile.width * c->weight_size * c->win->kw;
-  if (t->skips) acc[n] = gep(c->e, start, tap_bound(c, t, KH_FROM, 0), row);
-  sum_taps(c, t, x, steps, acc);
-  if (t->skips) acc[n] = gep_const(c->e, start, c->win->kh * row);
-}
-
-static void init_sums(const Conv *c, const Kernel *t, Ref *acc) {
-  Emit *e = c->e;
-  LLVMTypeRef type = c->dot ? vec_of(e->i32, e->lanes) : e->vec;
-  for (int b = 0; b < t->tile.nb; b++) {
-    bool ones = c->plan->ones && b == t->tile.nb - 1;
-    Ref start = ones ? LLVMConstNull(type) : load(e, type, LLVMGetParam(e->fn, ARG_BIAS), b * e->vec_bytes, e->vec_bytes);
-    Ref bias = t->first ? start : NULL;
-    for (int u = 0; u < t->tile.uw; u++) {
-      int64_t at = (b * t->tile.uw + u) * e->vec_bytes;
-      acc[b * t->tile.uw + u] = bias ? bias : load(e, type, LLVMGetParam(e->fn, ARG_PARTIAL), at, e->vec_bytes);
-    }
-  }
-}
-
-static void finish_sums(const Conv *c, const Kernel *t, Ref *acc) {
-  Emit *e = c->e;
-  int uw = t->tile.uw, nb = t->tile.nb;
-  if (!t->last) {
-    for (int i = 0; i < nb * uw; i++) store(e, acc[i], LLVMGetParam(e->fn, ARG_PARTIAL), i * e->vec_bytes, e->vec_bytes);
-    return;
-  }
-  Ref arg[MAX_STEPS];
-  step_params(e, c->n, ARG_STEPS, arg);
-  if (c->plan->ones) take_off_zeros(e, gep_const(e, LLVMGetParam(e->fn, ARG_BIAS), c->starts / 2), uw, --nb, acc);
-  int first = c->dot && integer_bias(c->n); /* sums start from it */
-  store_results(e, c->n, &(ResultTile){uw, nb, first, c->plan->bounded, t->out, t->dy, t->dx}, acc, arg, LLVMGetParam(e->fn, ARG_OUT));
-}
-
-typedef struct Building {
-  const Conv *c;
-  const Kernel *t;
-} Building;
-
-static void build_kernel(const void *data) {
-  const Conv *c = ((const Building *)data)->c;
-  const Kernel *t = ((const Building *)data)->t;
-  Emit *e = c->e;
-  int n = t->tile.uw * t->tile.nb, lanes = c->plan->planar ? 1 : e->lanes;
-  assert(n + 2 <= 64);
-  Ref acc[64], x = LLVMGetParam(e->fn, ARG_IN);
-  Ref blocks = t->blocks > 1 ? LLVMGetParam(e->fn, ARG_BLOCKS) : const_i64(e, t->blocks);
-  init_sums(c, t, acc);
-  acc[n] = LLVMGetParam(e->fn, ARG_W);
-  acc[n + 1] = LLVMGetParam(e->fn, ARG_PREFETCH);
-  if (t->blocks > 0) {
-    Loop block;
-    loop_begin_some(e, &block, const_i64(e, 0), blocks, 1, n + 2, acc);
-    sum_channels(c, t, gep(e, x, block.i, place_block_bytes(c->in)), lanes, acc);
-    loop_end(e, &block);
-  }
-  if (t->rest > 0) sum_channels(c, t, gep(e, x, blocks, place_block_bytes(c->in)), t->rest, acc);
-  finish_sums(c, t, acc);
-}
-
-/* ==== calling it ==== */
-
-static void call_tile(const Conv *c, const Kernel *t, const Site *s) {
-  Emit *e = c->e;
-  Ref args[MAX_KERNEL_ARGS] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch,
-                               const_i64(e, t->blocks), const_i64(e, t->rest)};
-  Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
-  step_pointers(e, c->n, s->image, block, s->row, s->x, args + ARG_STEPS);
-  Buffer key = {0};
-  kernel_key(c, t, &key);
-  int n_args = t->last ? step_arguments(e, c->n, ARG_STEPS, args) : ARG_STEPS;
-  for (int i = 0; t->skips && i < TAP_ARGS; i++) args[n_args++] = s->taps[i];
-  call_kernel(e, key.data, n_args, args, build_kernel, &(Building){c, t});
-  buffer_free(&key);
-}
+/* ==== calling the kernel ==== */
 
 static void set_channels(const Conv *c, Kernel *t) {
   int lanes = c->plan->planar ? 1 : c->e->lanes;
@@ -360,7 +156,7 @@ static void tile_of_panel(const Conv *c, Site *s, int width, void *data) {
   Kernel t = row_tile(c, *(int *)data, width, 0);
   if (c->plan->ahead) t.tile.ahead = place_row_bytes(c->in);
   skip_taps(c, &t, s);
-  call_tile(c, &t, s);
+  call_direct_kernel(c, &t, s);
 }
 
 static void panels_of_tile(const Conv *c, Site *s, int uw, void *data) {
@@ -411,7 +207,7 @@ static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
   s->prefetch = gep(e, gep_const(e, s->weights, c->panel * c->weight_size), number, w->bytes);
   Kernel t = row_tile(c, uw, w->width, w->lines);
   skip_taps(c, &t, s);
-  call_tile(c, &t, s);
+  call_direct_kernel(c, &t, s);
 }
 
 /* Rows [lo, hi) of a block. */
@@ -448,6 +244,7 @@ typedef struct Chunk {
   Ref first;               /* channel block */
   int blocks, rest;        /* channel blocks, then channels of a partial one */
   bool begins, ends;
+  Ref count;               /* of channel blocks where that is known when it runs, as which chunk it is; else NULL */
 } Chunk;
 
 /* Bytes between what pixel (0, 0) of the result and pixel (y, x) read first. */
@@ -456,7 +253,7 @@ static int64_t in_at(const Conv *c, int64_t y, int64_t x) { return place_offset(
 /* The `uw` pixels from number `first` of the map on. */
 static Kernel flat_tile(const Conv *c, const Chunk *k, int first, int uw, int width) {
   Kernel t = {.tile = {.uw = uw, .nb = blocks_of(c, width), .width = width, .weights = half_weights(c), .dot = c->dot}, .blocks = k->blocks,
-              .rest = k->rest, .first = k->begins, .last = k->ends};
+              .rest = k->rest, .first = k->begins, .last = k->ends, .chunked = k->count != NULL};
   int y0 = first / (int)c->cols, x0 = first % (int)c->cols;
   for (int u = 0; u < uw; u++) {
     t.dy[u] = (first + u) / (int)c->cols - y0;
@@ -479,9 +276,17 @@ static Site flat_site(const Conv *c, const Site *origin, int first) {
   return s;
 }
 
+/* Pixels of a tile of whole rows where there are no more of these than of others: all but the last have the same code. 0: no such. */
+static int whole_rows(const Conv *c) {
+  int most = (c->e->t->regs - 1) / (c->plan->nb + c->plan->ones) - 1;
+  int64_t rows = most / c->cols;
+  bool as_few = rows > 0 && size_ceiling(c->rows, rows) == size_ceiling(c->rows * c->cols, c->plan->uw);
+  return c->dot && as_few ? (int)(rows * c->cols) : 0;
+}
+
 static void chunk_of_tiles(const Conv *c, Site *s, int width, const Chunk *k) {
   Emit *e = c->e;
-  int pixels = (int)(c->rows * c->cols), count = (pixels + c->plan->uw - 1) / c->plan->uw, first = 0;
+  int pixels = (int)(c->rows * c->cols), count = (pixels + c->plan->uw - 1) / c->plan->uw, first = 0, each = whole_rows(c);
   int64_t steps = (int64_t)k->blocks * c->taps + (k->rest > 0 ? c->taps : 0);
   int64_t channel_bytes = width * c->taps * c->weight_size;
   int64_t bytes = channel_bytes * (k->blocks * e->lanes + k->rest);
@@ -491,13 +296,14 @@ static void chunk_of_tiles(const Conv *c, Site *s, int width, const Chunk *k) {
   s->in = gep(e, s->in, k->first, place_block_bytes(c->in));
   s->weights = gep(e, s->weights, k->first, channel_bytes * e->lanes);
   for (int i = 0; i < count; i++) {
-    int uw = pixels / count + (i >= count - pixels % count);
+    int uw = each ? (int)size_min(each, pixels - first) : pixels / count + (i >= count - pixels % count);
     Kernel t = flat_tile(c, k, first, uw, width);
     t.tile.prefetch = lines;
     Site at = flat_site(c, s, first);
-    at.prefetch = gep_const(e, s->weights, bytes + i * steps * lines * 64);
+    at.prefetch = k->count ? gep(e, gep(e, s->weights, k->count, channel_bytes * e->lanes), k->count, i * c->taps * lines * 64)
+                           : gep_const(e, s->weights, bytes + i * steps * lines * 64);
     at.partial = gep_const(e, scratch_ptr(e), (int64_t)first * t.tile.nb * e->vec_bytes);
-    call_tile(c, &t, &at);
+    call_direct_kernel(c, &t, &at);
     first += uw;
   }
 }
@@ -513,6 +319,22 @@ static void chunks_of_panel(const Conv *c, Site *s, int width, int from, int to,
   loop_end(e, &number);
 }
 
+/* All chunks by one kernel, the last one of `rest` blocks; `last`: its number. */
+static void told_chunks(const Conv *c, Site *s, int width, int last, int rest) {
+  Emit *e = c->e;
+  Chunk k = {.blocks = c->plan->chunk, .begins = true, .ends = true};
+  Loop number;
+  loop_begin(e, &number, const_i64(e, 0), const_i64(e, last + 1), 1, 0, NULL);
+  Ref is_last = LLVMBuildICmp(e->b, LLVMIntEQ, number.i, const_i64(e, last), "");
+  Ref is_first = LLVMBuildICmp(e->b, LLVMIntEQ, number.i, const_i64(e, 0), "");
+  k.first = mul_i(e, number.i, c->plan->chunk);
+  k.count = s->blocks = choose(e, is_last, const_i64(e, rest), const_i64(e, k.blocks));
+  s->begins = LLVMBuildZExt(e->b, is_first, e->i64, "");
+  s->ends = LLVMBuildZExt(e->b, is_last, e->i64, "");
+  chunk_of_tiles(c, s, width, &k);
+  loop_end(e, &number);
+}
+
 static void flat_panel(const Conv *c, Site *s, int width, void *data) {
   (void)data;
   Emit *e = c->e;
@@ -521,6 +343,11 @@ static void flat_panel(const Conv *c, Site *s, int width, void *data) {
   Loop image;
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, c->images), 1, 0, NULL);
   s->image = image.i;
+  if (c->dot && rest == 0 && last > 0) {
+    told_chunks(c, s, width, last, whole - last * chunk);
+    loop_end(e, &image);
+    return;
+  }
   chunks_of_panel(c, s, width, 0, last > 0, (Chunk){.blocks = chunk, .begins = true});
   chunks_of_panel(c, s, width, 1, last, (Chunk){.blocks = chunk});
   Chunk end = {.blocks = whole - last * chunk, .rest = rest, .begins = last == 0, .ends = true};

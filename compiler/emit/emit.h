@@ -114,7 +114,7 @@ void count_instructions(Emit *e, Ref fn); /* of a finished function */
 Ref call(Emit *e, Ref fn, LLVMTypeRef type, int n, Ref *args);
 /* Calls the kernel of that key, whose arguments are n pointers and integers (NULL: a pointer that it does not use), and lets
  * `build` make its code where no layer has needed it yet. Its name is MODEL.kNN. and the key's beginning. */
-enum { MAX_KERNEL_ARGS = 13 + MAX_STEPS };
+enum { MAX_KERNEL_ARGS = 17 + MAX_STEPS };
 void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const void *data), const void *data);
 /* Attributes of a function that computes: full vector width; nothing that it calls throws. */
 void compute_attributes(Emit *e, Ref fn);
@@ -361,6 +361,7 @@ typedef struct Tile {
   int prefetch;          /* cache lines to fetch into L2 in one call of tile_sums, spread over its steps */
   Differences meanwhile; /* in one call of tile_sums, spread over its steps */
   int64_t ahead;         /* bytes from each row's input to what will be read next and is fetched now; 0: nothing */
+  Ref ahead_from;        /* or where that begins; NULL: it is that far behind x */
 } Tile;
 /* acc[b*uw + u] += x[u][k] * w[k][b] for k = 0..steps-1, x being broadcast; w and pf move past what was used. The sets of
  * acc follow each other. */

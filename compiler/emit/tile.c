@@ -94,7 +94,9 @@ void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *
     for (int b = 0; b < t->nb; b++) weight[b] = load_weights(e, t, *w, k * width + b * lanes, width % lanes == 0);
     for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, false, 2);
     for (; taken < t->meanwhile.n * (k + 1) / steps; taken++) difference(e, &t->meanwhile, taken);
-    if (t->ahead && k < t->uw) prefetch(e, x, t->in[k] + t->ahead, false, 2);
+    if (t->ahead && k < t->uw) {
+      prefetch(e, t->ahead_from ? t->ahead_from : x, t->in[k] + (t->ahead_from ? 0 : t->ahead), false, 2);
+    }
     for (int u = 0; u < t->uw; u++) {
       Factor value = load_input(e, t, x, t->in[u] + k * F32_BYTES);
       for (int b = 0; b < t->nb; b++) sum[b * t->uw + u] = add_product(e, t, value, weight[b], sum[b * t->uw + u]);
