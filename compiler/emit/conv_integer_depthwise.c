@@ -27,7 +27,7 @@ typedef struct IntegerDepthwise {
   int first, nv;       /* vectors of sums at hand in a block */
 } IntegerDepthwise;
 
-enum { ARG_IN, ARG_W, ARG_OUT, ARG_STEPS };
+enum { ARG_IN, ARG_W, ARG_OUT, ARG_ROW_BYTES, ARG_TILES, ARG_STEPS }; /* bytes between rows of taps; tiles of a row, if all are alike */
 enum { MOST_PIXELS = 16 };
 
 /* Pixels x .. x + uw of a row. */
@@ -79,8 +79,8 @@ static void load_fours(const IntegerDepthwise *d, const DepthwiseTile *t, int64_
   int rows = (int)size_min(d->win->kh - row, 4), block = d->in->layout.block;
   Ref pixel[4];
   for (int i = 0; i < 4; i++) {
-    int64_t at = place_offset(d->in, 0, (row + i) * d->win->dh, x);
-    pixel[i] = i < rows ? spread(e, load(e, vec_of(e->i8, block), t->in, at, block)) : pixel[i - 1];
+    Ref line = gep(e, t->in, mul_i(e, LLVMGetParam(e->fn, ARG_ROW_BYTES), row + i), 1);
+    pixel[i] = i < rows ? spread(e, load(e, vec_of(e->i8, block), line, place_offset(d->in, 0, 0, x), block)) : pixel[i - 1];
   }
   for (int half = d->first / 2; half < (d->first + d->nv + 1) / 2; half++) {
     Ref a = interleave(e, pixel[0], pixel[1], 8, half), b = rows > 2 ? interleave(e, pixel[2], pixel[3], 8, half) : a;
@@ -148,13 +148,19 @@ static void build_tile(const IntegerDepthwise *d, DepthwiseTile *t) {
 
 /* ==== a row of nv vectors of a block ==== */
 
+/* The pixels of all tiles of a row, if they have as many; else 0. */
+static int64_t even_tile(const IntegerDepthwise *d) {
+  const RowTiles tiles = row_tiles(d->cols, d->plan->uw);
+  return tiles.number[0] == 0 ? tiles.size[1] : 0;
+}
+
 static void kernel_key(const IntegerDepthwise *d, Buffer *key) {
   const Window *w = d->win;
+  bool beside = INTEGER_VECTORS * d->e->lanes <= d->out->layout.block;
   buffer_printf(key, "integer_depthwise%d%s_%d.%d_%lldx%d", d->plan->wide ? 16 : 8, d->plan->bounded ? "b" : "", d->first, d->nv,
-                (long long)d->cols, d->plan->uw);
-  buffer_printf(key, "_k%lldx%lld_s%lld_d%lldx%lld_in%lld.%lld_out%lld.%lld", (long long)w->kh, (long long)w->kw, (long long)w->sw,
-                (long long)w->dh, (long long)w->dw, (long long)d->in->layout.row, (long long)d->in->layout.pix,
-                (long long)d->out->layout.c, (long long)d->out->layout.pix);
+                even_tile(d) ? 0LL : (long long)d->cols, even_tile(d) ? (int)even_tile(d) : d->plan->uw);
+  buffer_printf(key, "_k%lldx%lld_s%lld_d%lld_in%lld_out%lld.%lld", (long long)w->kh, (long long)w->kw, (long long)w->sw, (long long)w->dw,
+                (long long)d->in->layout.pix, beside ? 0LL : (long long)d->out->layout.c, (long long)d->out->layout.pix);
   step_key(d->n, key);
   buffer_add(key, "", 1);
 }
@@ -178,10 +184,11 @@ static void build_kernel(const void *data) {
   }
   for (int i = 0; i < 2; i++) {
     Loop tile;
-    Ref x;
-    if (!row_tiles_begin(e, &tile, &tiles, i, NULL, NULL, &x)) continue;
+    if (tiles.number[i] == 0) continue;
+    Ref count = even_tile(d) ? LLVMGetParam(e->fn, ARG_TILES) : const_i64(e, tiles.number[i]);
+    loop_begin_some(e, &tile, const_i64(e, 0), count, 1, 0, NULL);
     t.uw = (int)tiles.size[i];
-    begin_tile(d, &t, x);
+    begin_tile(d, &t, add_i(e, mul_i(e, tile.i, tiles.size[i]), const_i64(e, tiles.first[i])));
     build_tile(d, &t);
     loop_end(e, &tile);
   }
@@ -192,7 +199,8 @@ static void call_row(const IntegerDepthwise *d, Ref image, Ref row, Ref block) {
   Ref vector = add_i(e, mul_i(e, block, INTEGER_VECTORS), const_i64(e, d->first));
   Ref weights = gep(e, weights_ptr(e, d->n->plan->at.weights), block, integer_depthwise_bytes(e->t, d->n));
   Ref out = place_vector(e, value_ptr(e, d->out), d->out, image, vector, row, NULL);
-  Ref args[MAX_KERNEL_ARGS] = {place_window(e, d->in, d->win, image, block, row, NULL), weights, out};
+  Ref args[MAX_KERNEL_ARGS] = {place_window(e, d->in, d->win, image, block, row, NULL), weights, out,
+                               const_i64(e, d->win->dh * place_row_bytes(d->in)), const_i64(e, row_tiles(d->cols, d->plan->uw).count)};
   step_pointers(e, d->n, image, vector, row, const_i64(e, 0), args + ARG_STEPS);
   Buffer key = {0};
   kernel_key(d, &key);
