@@ -18,7 +18,8 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   const Window *w = c->win;
   const Tile *tile = &t->tile;
   buffer_printf(key, "conv_%dx%d_b%d+%d_%s%s%s_pf%d%s", tile->uw, tile->nb, counts_blocks(c, t) ? 2 : t->blocks,
-                counts_rest(c, t) ? 1 : t->rest, t->chunked ? "c" : t->first ? "f" : "", t->last && !t->chunked ? "l" : "", c->plan->planar ? "p" : c->plan->ones ? "o" : "",
+                counts_rest(c, t) ? 1 : t->rest, t->chunked ? "c" : t->first ? "f" : "", t->last && !t->chunked ? "l" : "",
+                c->plan->planar ? "p" : c->plan->ones ? "o" : "",
                 tile->prefetch, tile->ahead ? "a" : "");
   bool writes = t->last || !c->dot, beside = c->dot && tile->nb * c->e->lanes <= c->out->layout.block;
   buffer_printf(key, "_k%lldx%lld_d%lldx%lld_in", (long long)w->kh, (long long)w->kw, (long long)w->dh, (long long)w->dw);
@@ -28,6 +29,7 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   if (tile->weights) buffer_printf(key, "_%s", type_name(tile->weights));
   if (tile->dot) buffer_printf(key, "_dot%d.%s.%d", tile->dot, type_name(c->out->type), c->out->layout.block);
   if (t->skips) buffer_printf(key, "_skips");
+  if (c->plan->ones) buffer_printf(key, "_zeros%lld", (long long)c->starts / 2);
   if (c->plan->bounded) buffer_printf(key, "_bounded");
   if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
   for (int u = 1; u < t->tile.uw; u++) {
