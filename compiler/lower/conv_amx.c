@@ -1,7 +1,7 @@
 /* conv_amx.c: convolutions of u8 activations and s8 weights by AMX, whose registers are tiles of 16 rows of 64 bytes: 16 pixels'
  * blocks of 64 channels, the weights of 16 outputs for these, and 16 sums for each of 16 pixels. The weights are those of the
  * direct convolution with panels of two vectors, in whole blocks and vectors. */
-#include "lower.h"
+#include "cost.h"
 
 enum { MOST_PIXELS = 16, FEWEST_PIXELS = 4 /* with fewer, what tiles are loaded for is hardly more than the direct one's */,
        FEW_RUNS = 8, FEW_STEPS = 4 };

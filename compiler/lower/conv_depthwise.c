@@ -1,5 +1,5 @@
 /* conv_depthwise.c: a filter for each channel; a vector holds a block of them. */
-#include "lower.h"
+#include "cost.h"
 
 /* Sums of a tile: registers hold them, the weights of a row of taps, and two inputs; of long rows, the sums alone. */
 static int tile_width(const Target *t, const Node *n) {

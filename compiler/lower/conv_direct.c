@@ -1,6 +1,6 @@
 /* conv_direct.c: a sum of products for each result, in tiles of registers: what most layers can have, with
  * the tiles of direct_tiles.def. Of 8-bit integers a step takes four channels (conv_integer.c), so `channel` stands for those. */
-#include "lower.h"
+#include "cost.h"
 
 typedef struct DirectTile {
   int regs, uw, nb;

@@ -1,6 +1,6 @@
 /* conv_grouped.c: few channels a group; a vector holds several groups. Larger ones are left to the direct
  * convolution, see emit/conv_grouped.c. */
-#include "lower.h"
+#include "cost.h"
 
 enum { FEWEST = 2, MOST = 8 /* channels of a group: with fewer it is depthwise */ };
 

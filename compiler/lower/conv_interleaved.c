@@ -1,5 +1,5 @@
 /* conv_interleaved.c: many groups of few channels; a vector holds one channel each of as many groups. */
-#include "lower.h"
+#include "cost.h"
 
 enum {
   MOST_CHANNELS = 8,      /* of a group: a pixel's sums, and their inputs, are in registers at a time */

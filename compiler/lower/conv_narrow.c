@@ -1,5 +1,5 @@
 /* conv_narrow.c: few outputs; a vector holds input channels. */
-#include "lower.h"
+#include "cost.h"
 
 enum { MOST_OUTPUTS = 4 /* of a panel, of which there are two at most */ };
 

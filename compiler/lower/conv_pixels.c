@@ -1,5 +1,5 @@
 /* conv_pixels.c: few inputs, in planes, and few outputs; a vector holds pixels. */
-#include "lower.h"
+#include "cost.h"
 
 enum { MOST_OUTPUTS = 4, STRIP = 32 /* pixels at a time: each is code */ };
 

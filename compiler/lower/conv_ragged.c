@@ -1,5 +1,5 @@
 /* conv_ragged.c: groups that do not fill whole blocks, and that no vector holds several of. */
-#include "lower.h"
+#include "cost.h"
 
 /* Registers hold the sums, a vector of weights, one of inputs, and without FMA a product. */
 void plans_ragged(const Build *b, const Node *n, Plans *list) {

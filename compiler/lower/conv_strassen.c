@@ -1,6 +1,6 @@
 /* conv_strassen.c: 1x1 by one level of Strassen's algorithm, in Winograd's form: 7 products of quarters
  * instead of 8. emit/conv_strassen.c has the algorithm. */
-#include "lower.h"
+#include "cost.h"
 
 /* ==== plans ==== */
 

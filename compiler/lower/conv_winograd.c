@@ -19,7 +19,7 @@
  * output transform serves all. A parity of one tap has no product at infinity and the same weight at all other points.
  *
  * A dilation splits the image into residues, which do not meet: each is a convolution of its own, whose pixels lie apart. */
-#include "lower.h"
+#include "cost.h"
 
 static const double point[WINOGRAD_POINTS] = {0 /* infinity */, 0, 1, -1, 0.5, -2};
 

@@ -4,7 +4,7 @@
  * The constants were measured: those of AVX-512 on a server of the Sapphire Rapids class, those of AVX2 on
  * Zen 3, where the estimates of ResNet's layers are within some 10 per cent of the times. What counts is the
  * order of a layer's plans. */
-#include "lower.h"
+#include "cost.h"
 
 /* The first row whose lanes and fma the target has; its columns are the fields of Rates. Without FMA a
  * multiply-add is two operations. The L2 of Zen 3 keeps up with its loads, and its prefetcher with most

@@ -1,0 +1,42 @@
+/* cost.h: the words of costs, for cost.c and the algorithms' files. */
+#ifndef LOWER_COST_H
+#define LOWER_COST_H
+#include "lower.h"
+
+typedef struct Rates {
+  int lanes;
+  bool fma;
+  double ghz;
+  double fma_cycles;  /* of one multiply-add of a vector, when many go on at once */
+  double load_share;  /* how much of it a load in the loop adds, by clock or by ports */
+  double weights_l2, input_l2; /* bytes from L2 that cost a cycle more */
+  double met, met_weights;     /* the same from beyond L2; weights come in many short streams */
+  double fetched;     /* bytes a cycle from beyond L2 while kernels prefetch them */
+} Rates;
+
+struct ConvCost {
+  ConvLayer l;
+  const Rates *r;
+  double input_bytes, weight_bytes; /* as read, in blocks */
+  bool sets;               /* small tiles sum in several sets, which hide the latency of each other */
+};
+
+/* Of a kernel: to call it; for each turn of its loop. */
+enum { CALL_CYCLES = 12, LOOP_CYCLES = 1 };
+
+double overlap(double a, double b); /* of two things that go on at once the shorter hides behind the longer, but for a fifth */
+/* One step of a tile: nb weight vectors against uw broadcast inputs. */
+double step_cycles(const ConvCost *c, int64_t uw, int64_t nb);
+/* `pixels` in as few tiles of up to uw as possible, all of one size or one less, for panels of nb blocks and
+ * a narrower last one. A tile has `steps` steps, in groups between which a loop turns. */
+double pixels_cycles(const ConvCost *c, int64_t pixels, int uw, int nb, double steps, double loops);
+/* One value a lane: every product loads its input; each `sums` of a tap share it. A call does `pixels` of a
+ * row, uw at a time. */
+double lanes_cycles(const ConvCost *c, int64_t products, int64_t sums, int uw, int64_t pixels);
+/* Which part of a set that is read again and again a cache of `size` bytes does not keep: nothing up to half
+ * its size, everything from its size on. */
+double miss_share(double set, int64_t size);
+/* `bytes` read so many times in turn, beside what the arithmetic hides; `set` is all that is read in between,
+ * `l2` their rate from there. */
+double reread_cycles(const ConvCost *c, double bytes, double times, double set, double l2);
+#endif
