@@ -98,7 +98,7 @@ void emit_amx_stem(Emit *e, Node *n) {
   const AmxStemPlan *p = &n->plan->amx_stem;
   AmxStem s = {.plan = p, .lines = gep_const(e, scratch_ptr(e), AMX_SUMS), .row_bytes = p->line * p->steps,
                .amx = {.e = e, .n = n, .images = y[0], .rows = y[2], .steps = {1, 1, p->steps}, .step_bytes = {0, 0, p->line},
-                       .pixel_bytes = n->win.sw * p->rows * 4, .input = input, .bounded = p->bounded, .runs = 2}};
+                       .pixel_bytes = n->win.sw * p->rows * 4, .input = input, .bounded = p->bounded, .runs = p->nb == 4 ? 1 : 2}};
   const RowTiles t = row_tiles(y[3], 16);
   Ref lo, hi;
   Loop block;

@@ -15,7 +15,7 @@ void plans_amx_stem(const Build *b, const Node *n, Plans *list) {
   const ConvLayer l = conv_layer(b->target, n);
   if (n->group > 1 || channels < FEWEST_CHANNELS || channels > 4 || w->dw > 1 || w->kw > STEP_PIXELS || l.t->lanes != 16) return;
   if (!centred_known(n) || centred_wide(b->target, n) || !conv_shapes_fit(n)) return;
-  AmxStemPlan p = {.bounded = requantizes_bounded(n), .nb = l.out_blocks % 2 ? 1 : 2, .taps = FEWEST_TAPS};
+  AmxStemPlan p = {.bounded = requantizes_bounded(n), .nb = l.out_blocks % 4 == 0 ? 4 : l.out_blocks % 2 == 0 ? 2 : 1, .taps = FEWEST_TAPS};
   while (p.taps < w->kw) p.taps *= 2;
   p.rows = STEP_PIXELS / p.taps;
   int64_t steps = size_ceiling(w->kh, p.rows);
