@@ -153,9 +153,18 @@ bool random_keep(R *r, int first, Op op, bool exact, double magnitude) {
   return kept;
 }
 
+V *random_keep_as(R *r, int first, Op op, V facts) {
+  if (!random_keep(r, first, op, facts.exact, facts.magnitude)) return NULL;
+  V *v = &r->value[r->n_value - 1];
+  memcpy(facts.name, v->name, sizeof facts.name);
+  facts.type = v->type, facts.shape = v->shape;
+  *v = facts;
+  return v;
+}
+
 /* ==== graphs ==== */
 
-static void input(R *r, Type type, Shape s) {
+void random_input(R *r, Type type, Shape s) {
   V *v = &r->value[r->n_value];
   snprintf(v->name, sizeof v->name, "x%d", r->n_value);
   v->type = type, v->shape = s, v->exact = true, v->magnitude = 2;
@@ -175,7 +184,7 @@ static void inputs(R *r) {
     int64_t count = 1;
     for (int k = 0; k < s.rank; k++) count *= s.d[k] < 0 ? 1 : s.d[k];
     if (count > MOST_ELEMENTS) s = (Shape){.rank = 3, .d = {s.d[0], 3, 40}};
-    input(r, i > 0 && one_in(r, 5) ? other[below(r, (int)COUNT(other))] : T_F32, s);
+    random_input(r, i > 0 && one_in(r, 5) ? other[below(r, (int)COUNT(other))] : T_F32, s);
   }
 }
 
@@ -199,7 +208,7 @@ static void outputs(R *r) {
     for (int k = one_in(r, 6) ? 1 + below(r, 3) : 0; k > 0; k--) {
       int first = r->n_line;
       random_say(r, "%s = Identity(%s)", random_new_value(r), v->name);
-      random_keep(r, first, OP_Identity, v->exact, v->magnitude);
+      random_keep_as(r, first, OP_Identity, *v);
     }
   }
   for (int i = 0; i < r->n_value; i++) {
@@ -211,19 +220,23 @@ static void outputs(R *r) {
   if (said == 0) random_say(r, "output x0");
 }
 
+bool random_is_quantized(uint64_t seed) { return seed % QUANTIZED_PERIOD == QUANTIZED_PERIOD - 1; }
+
 void random_graph(Context *cx, uint64_t seed, RandomGraph *r) {
   static const int lanes[] = {4, 8, 16};
   memset(r, 0, sizeof *r);
   r->cx = cx;
   r->state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+  r->quantized = random_is_quantized(seed);
   r->symbolic = one_in(r, 3);
   r->extreme = one_in(r, 3);
   r->lanes = lanes[below(r, 3)];
   random_say(r, "graph random");
-  inputs(r);
-  int nodes = 1 + below(r, one_in(r, 8) ? 40 : 12);
+  if (r->quantized) random_quantized_inputs(r);
+  else inputs(r);
+  int usual = r->quantized ? 5 : 12, nodes = 1 + below(r, one_in(r, 8) ? 40 : usual);
   for (int tries = 0; nodes > 0 && tries < 200 && r->n_line < RANDOM_LINES - 60; tries++) {
-    nodes -= random_node(r);
+    nodes -= r->quantized ? random_quantized_node(r) : random_node(r);
   }
   outputs(r);
 }

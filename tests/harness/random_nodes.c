@@ -93,12 +93,7 @@ static bool batch_norm(R *r) {
 
 /* ==== windows ==== */
 
-typedef struct RandomWindow {
-  int64_t kernel[3], stride[3], dilation[3], pad[6];
-} RandomWindow;
-
-/* Over `rank` axes; a pool's padding is smaller than its kernel. */
-static RandomWindow random_window(R *r, int rank, bool pool) {
+RandomWindow random_window(R *r, int rank, bool pool) {
   static const int64_t usual[] = {1, 1, 2, 3, 3, 3, 5, 7}, wide[] = {1, 4, 8, 11, 16, 17, 31, 100};
   RandomWindow w;
   for (int i = 0; i < rank; i++) {
@@ -117,13 +112,12 @@ static RandomWindow random_window(R *r, int rank, bool pool) {
   return w;
 }
 
-static const char *window_text(R *r, const RandomWindow *w, int rank, bool dilated) {
+const char *random_window_text(R *r, const RandomWindow *w, int rank, bool dilated) {
   char *text = format_text(r->cx, "strides=%s pads=%s", random_ints(r, "[]", rank, w->stride), random_ints(r, "[]", 2 * rank, w->pad));
   return dilated ? format_text(r->cx, "%s dilations=%s", text, random_ints(r, "[]", rank, w->dilation)) : text;
 }
 
-/* As a divisor of the channels. */
-static int64_t random_group(R *r, int64_t channels) {
+int64_t random_group(R *r, int64_t channels) {
   if (one_in(r, 2) || channels < 1) return 1;
   if (one_in(r, 2)) return channels;
   int64_t group = 1 + below(r, (int)channels);
@@ -145,7 +139,7 @@ static bool conv(R *r) {
   const char *weight = random_constant(r, &ws, 2 / (1 + terms));
   const char *bias = one_in(r, 3) ? NULL : random_constant(r, &bs, 1);
   random_say(r, "%s = Conv(%s, %s%s) %s group=%lld", random_new_value(r), x->name, weight, last_argument(r, bias),
-      window_text(r, &w, rank, true), (long long)group);
+      random_window_text(r, &w, rank, true), (long long)group);
   return random_keep(r, first, OP_Conv, false, 2 * x->magnitude + 1);
 }
 
@@ -167,7 +161,7 @@ static bool conv_transpose(R *r) {
   Shape bs = {.rank = 1, .d = {ws.d[1] * group}};
   const char *weight = random_constant(r, &ws, 2 / (1 + terms)), *bias = one_in(r, 3) ? NULL : random_constant(r, &bs, 1);
   random_say(r, "%s = ConvTranspose(%s, %s%s) %s group=%lld output_padding=%s", random_new_value(r), x->name, weight,
-             last_argument(r, bias), window_text(r, &w, rank, true), (long long)group, random_ints(r, "[]", rank, more));
+             last_argument(r, bias), random_window_text(r, &w, rank, true), (long long)group, random_ints(r, "[]", rank, more));
   return random_keep(r, first, OP_ConvTranspose, false, 2 * x->magnitude + 1);
 }
 
@@ -182,7 +176,7 @@ static bool pool(R *r) {
   else random_say(r, "%s = %s(%s)", y, max ? "MaxPool" : norm ? "LpPool" : "AveragePool", x->name);
   char *line = r->line[r->n_line - 1];
   r->line[r->n_line - 1] = format_text(r->cx, "%s kernel_shape=%s %s ceil_mode=%d%s", line, random_ints(r, "[]", rank, w.kernel),
-                                       window_text(r, &w, rank, max), one_in(r, 4), extra);
+                                       random_window_text(r, &w, rank, max), one_in(r, 4), extra);
   double most = x->magnitude;
   for (int i = 0; i < rank && norm; i++) most *= (double)w.kernel[i];
   return random_keep(r, first, max ? OP_MaxPool : norm ? OP_LpPool : OP_AveragePool, max && x->exact, most);

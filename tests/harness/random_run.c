@@ -1,4 +1,8 @@
-/* random_run.c: see random_run.h. A batch is held against eval of the same text with the number in place of the symbol. */
+/* random_run.c: see random_run.h. A batch is held against eval of the same text with the number in place of the symbol.
+ *
+ * Of a quantised graph, eval of what the pass quant leaves is the reference: there integers are what is meant, and what is made of
+ * them alone must come out bit for bit, whatever the CPU and the number of threads. That the pass itself leaves what the graph says
+ * is a question of steps: results may differ from those of the graph as it is written by as much as roundings explain. */
 #include "random_run.h"
 
 #include "loaded.h"
@@ -14,13 +18,18 @@ typedef struct Case {
   Context *cx;
   const RandomGraph *r;
   const rcc_model *model;
-  Graph *reference;      /* with a number for the batch, after shape */
+  Graph *reference;      /* with a number for the batch, after shape; the passes up to quant as well if it is quantised */
+  const char *cpu;
   int64_t batch;
   void **input, **expected;
   char *why;
 } Case;
 
 /* ==== options ==== */
+
+/* Those whose instructions for integers differ; NULL: the one that this is. */
+static const char *const integer_cpu[] = {"x86-64", "haswell", "alderlake", "skylake-avx512", "icelake-server", NULL};
+enum { CPUS_OF_A_GRAPH = 2 };
 
 static Options options_of(uint64_t seed) {
   static const char *const cpu[] = {NULL, NULL, "x86-64-v3", "x86-64"};
@@ -56,8 +65,44 @@ static void fill_input(const Value *v, void *data, uint64_t *state) {
   }
 }
 
+/* Of quantised graphs: all bytes; floats of which many lie halfway between steps, or far out. */
+static void fill_quantized(const Value *v, void *data, uint64_t *state) {
+  int64_t n = shape_count(&v->shape);
+  for (int64_t i = 0; i < n; i++) {
+    double x = random_double(state, -2, 2);
+    uint64_t kind = random_below(state, 16);
+    if (v->type != T_F32) ((uint8_t *)data)[i] = (uint8_t)random_below(state, 256);
+    else ((float *)data)[i] = (float)(kind < 6 ? rint(x * 64) / 64 : kind == 6 ? 4 * x : x);
+  }
+}
+
+/* Within what two ways of rounding explain? */
+static bool close(const RandomValue *known, const Value *v, const void *expected, const void *got, int64_t *at) {
+  int64_t n = shape_count(&v->shape);
+  double unit = known && known->scale > 0 ? (double)known->scale : 1, bound = known ? known->slack + 1e-4 * known->spread : 0;
+  for (*at = 0; *at < n; ++*at) {
+    double x, y;
+    if (v->type == T_F32) x = (double)((const float *)expected)[*at], y = (double)((const float *)got)[*at];
+    else x = (double)get_number(v->type, expected, *at).i, y = (double)get_number(v->type, got, *at).i;
+    if (!(x == y || fabs(x - y) * unit <= bound * (1 + 1e-6))) return false;
+  }
+  return true;
+}
+
+static bool same_bits(const Value *v, const void *expected, const void *got, int64_t *at) {
+  size_t each = type_size(v->type);
+  int64_t n = shape_count(&v->shape);
+  for (*at = 0; *at < n; ++*at)
+    if (memcmp((const char *)expected + (size_t)*at * each, (const char *)got + (size_t)*at * each, each)) return false;
+  return true;
+}
+
 static bool same(const Case *c, const Value *v, const void *expected, const void *got, int64_t *at) {
   int64_t n = shape_count(&v->shape);
+  if (c->r->quantized) {
+    const RandomValue *made = random_value(c->r, v->name);
+    return same_bits(v, expected, got, at) || (made && !made->exact && close(made, v, expected, got, at));
+  }
   if (v->type != T_F32) {
     *at = -1;
     return memcmp(expected, got, bytes_of(v)) == 0;
@@ -75,14 +120,25 @@ static bool same(const Case *c, const Value *v, const void *expected, const void
   return true;
 }
 
+static double element(const Value *v, const void *data, int64_t i) {
+  Number n = get_number(v->type, data, i);
+  return type_is_float(v->type) ? n.f : (double)n.i;
+}
+
+static void say_difference(const Case *c, const Value *v, const void *expected, const void *got, int64_t at, const char *where) {
+  double x = 0, y = 0;
+  if (at >= 0) x = element(v, expected, at), y = element(v, got, at);
+  snprintf(c->why, WHY, "output %s[%lld] is %.9g, not %.9g (batch %lld, %s)", v->name, (long long)at, y, x, (long long)c->batch,
+           where);
+}
+
 static bool compare(const Case *c, int i, const void *got, int tasks) {
   const Value *v = c->reference->output[i];
   int64_t at;
   if (same(c, v, c->expected[i], got, &at)) return true;
-  double x = 0, y = 0;
-  if (at >= 0) x = (double)((const float *)c->expected[i])[at], y = (double)((const float *)got)[at];
-  snprintf(c->why, WHY, "output %s[%lld] is %.9g, not %.9g (batch %lld, %d tasks)", v->name, (long long)at, y, x,
-           (long long)c->batch, tasks);
+  char where[80];
+  snprintf(where, sizeof where, "%d tasks, %s", tasks, c->cpu ? c->cpu : "native");
+  say_difference(c, v, c->expected[i], got, at, where);
   return false;
 }
 
@@ -133,25 +189,69 @@ static void expect(Case *c, const Options *opt, uint64_t seed) {
   c->expected = alloc_n(c->cx, (size_t)g->n_output + 1, sizeof *c->expected);
   for (int i = 0; i < g->n_input; i++) {
     c->input[i] = alloc(c->cx, bytes_of(g->input[i]) + 1);
-    fill_input(g->input[i], c->input[i], &state);
+    (c->r->quantized ? fill_quantized : fill_input)(g->input[i], c->input[i], &state);
   }
   eval_graph(g, (const void *const *)c->input, c->expected);
 }
 
+/* The same of what the pass quant leaves, which must be about what the graph says. */
+static bool expect_integers(Case *c) {
+  Graph *g = c->reference;
+  void **written = c->expected;
+  pass_precision(g);
+  pass_prepare(g);
+  pass_quant(g);
+  c->expected = alloc_n(c->cx, (size_t)g->n_output + 1, sizeof *c->expected);
+  eval_graph(g, (const void *const *)c->input, c->expected);
+  for (int i = 0; i < g->n_output; i++) {
+    const Value *v = g->output[i];
+    int64_t at;
+    if (close(random_value(c->r, v->name), v, written[i], c->expected[i], &at)) continue;
+    say_difference(c, v, written[i], c->expected[i], at, "passes");
+    return false;
+  }
+  return true;
+}
+
 /* eval may refuse an empty batch, which shows nothing then. */
 static bool run_batch(Case *c, const Options *opt, uint64_t seed) {
+  static const int tasks[] = {1, 1, 2, 3};
   Context own = {.file = "random", .max_memory = MEMORY, .arena = arena_new(MEMORY)};
   bool volatile right = true, known = false;
   c->cx = &own;
-  if (setjmp(own.unwind) == 0) expect(c, opt, seed), known = true;
+  if (setjmp(own.unwind) == 0) {
+    expect(c, opt, seed);
+    right = !c->r->quantized || expect_integers(c);
+    known = true;
+  }
   else if (c->batch != 0) snprintf(c->why, WHY, "eval: %s", own.error), right = false;
-  for (int k = 0; known && right && k < 4; k++) right = run_once(c, k < 2 ? 1 : 3, k % 2);
+  for (int k = 0; known && right && k < (int)COUNT(tasks); k++) right = run_once(c, tasks[k], k % 2);
   arena_free(own.arena);
   return right;
 }
 
-Verdict random_run(const RandomGraph *r, uint64_t seed, char *why) {
+/* Compiled for the options' CPU; all batches. */
+static bool run_compiled(Case *c, Context *cx, const Options *opt, uint64_t seed) {
   static const int64_t batches[] = {1, 2, 3, 0};
+  Loaded l = load_graph(text_parse(cx, opt, random_graph_text(c->r, -1)), NULL);
+  bool right = true;
+  c->model = l.model;
+  c->cpu = opt->cpu;
+  for (size_t i = 0; right && i < (c->model->flags & 1 ? COUNT(batches) : 1); i++) {
+    c->batch = batches[i];
+    right = run_batch(c, opt, seed);
+  }
+  unload(&l);
+  return right;
+}
+
+static bool runs_here(Context *cx, const Options *opt, const char *cpu) {
+  Options native = *opt, other = *opt;
+  native.cpu = NULL, other.cpu = cpu;
+  return (target_new(cx, &other)->cpu_bits & ~target_new(cx, &native)->cpu_bits) == 0;
+}
+
+Verdict random_run(const RandomGraph *r, uint64_t seed, char *why) {
   Context cx = {.file = "random", .max_memory = MEMORY, .arena = arena_new(MEMORY)};
   Options opt = options_of(seed);
   Case c = {.r = r, .why = why};
@@ -159,13 +259,10 @@ Verdict random_run(const RandomGraph *r, uint64_t seed, char *why) {
     snprintf(why, WHY, "%s", cx.error);
     return strstr(why, "internal error") ? V_WRONG : V_REFUSED;
   }
-  Loaded l = load_graph(text_parse(&cx, &opt, random_graph_text(r, -1)), NULL);
-  c.model = l.model;
-  bool right = true;
-  for (size_t i = 0; right && i < (c.model->flags & 1 ? COUNT(batches) : 1); i++) {
-    c.batch = batches[i];
-    right = run_batch(&c, &opt, seed);
+  bool volatile right = true;
+  for (int k = 0; right && k < (r->quantized ? CPUS_OF_A_GRAPH : 1); k++) {
+    if (r->quantized) opt.cpu = integer_cpu[(seed / QUANTIZED_PERIOD + (uint64_t)k * 3) % COUNT(integer_cpu)];
+    if (!r->quantized || runs_here(&cx, &opt, opt.cpu)) right = run_compiled(&c, &cx, &opt, seed);
   }
-  unload(&l);
   return right ? V_RIGHT : V_WRONG;
 }

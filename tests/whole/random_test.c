@@ -2,6 +2,7 @@
  *   random_test                   the seeds that ctest runs
  *   random_test FIRST COUNT       so many seeds
  *   random_test --minutes M       new seeds for so long
+ *   random_test --quantized ...   the same of the seeds of quantised graphs
  * A failing graph is made as small as it gets and printed; `random_test SEED 1` shows it again. */
 #include "random_run.h"
 
@@ -70,7 +71,7 @@ static bool is_valid(const RandomGraph *r) {
   if (setjmp(cx.unwind) == 0) {
     Graph *g = text_parse(&cx, &opt, random_graph_text(r, -1));
     pass_shape(g);
-    valid = g->n_output > 0;
+    valid = g->n_output > 0 && (!r->quantized || graph_is_quantized(g));
   }
   arena_free(cx.arena);
   return valid;
@@ -186,22 +187,27 @@ static void test_fixed_seeds(void **state) {
   check_tally(&t);
 }
 
-static int run_range(uint64_t first, long count, double minutes) {
+static int run_range(uint64_t first, uint64_t step, long count, double minutes) {
   static Tally t;
   time_t end = time(NULL) + (time_t)(60 * minutes);
   printf("seeds from %llu on\n", (unsigned long long)first);
-  while (count > 0 ? t.run < count : time(NULL) < end) run_seed(&t, first + (uint64_t)t.run);
+  while (count > 0 ? t.run < count : time(NULL) < end) run_seed(&t, first + step * (uint64_t)t.run);
   print_tally(&t);
   return t.wrong > 0;
 }
 
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_fixed_seeds)};
-  if (argc == 3 && strcmp(argv[1], "--minutes") == 0) {
+  bool quantized = argc == 4 && strcmp(argv[1], "--quantized") == 0;
+  if (argc != 3 && !quantized) return cmocka_run_group_tests(tests, NULL, NULL);
+  const char *from = argv[argc - 2], *many = argv[argc - 1];
+  bool timed = strcmp(from, "--minutes") == 0;
+  uint64_t first = strtoull(from, NULL, 10), step = quantized ? QUANTIZED_PERIOD : 1;
+  if (timed) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    return run_range((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000, 0, atof(argv[2]));
+    first = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
   }
-  if (argc == 3) return run_range(strtoull(argv[1], NULL, 10), strtol(argv[2], NULL, 10), 0);
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  while (quantized && !random_is_quantized(first)) first++;
+  return timed ? run_range(first, step, 0, atof(many)) : run_range(first, step, strtol(many, NULL, 10), 0);
 }
