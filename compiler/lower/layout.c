@@ -439,7 +439,7 @@ static void join_halos(Graph *g, int *set, const Value *a, const Value *b) {
 }
 
 /* A result can take the place of its residual only if both have one halo; parts of a Concat have the whole's. All that are joined
- * so, in however many steps, get the widest halo among them. */
+ * so, in however many steps, get the widest halo among them. A dense residual, of which pixels are made, stays as it is. */
 static void share_halos(Graph *g) {
   int *set = sets_new(g->cx, g->n_value);
   for (int i = 0; i < g->n_value; i++) {
@@ -451,7 +451,7 @@ static void share_halos(Graph *g) {
     for (int k = 0; k < n->n_step && n->out[0]->layout.block; k++) {
       const Value *arg = n->step[k].arg < 0 ? NULL : n->in[n->step[k].arg];
       bool tensor = step_arg_class(n, &n->step[k]) == ARG_TENSOR;
-      if (tensor && arg->type == n->out[0]->type) join_halos(g, set, arg, n->out[0]);
+      if (tensor && arg->layout.block && arg->type == n->out[0]->type) join_halos(g, set, arg, n->out[0]);
     }
   }
   for (int i = 0; i < g->n_value; i++) share_halo(&g->value[i]->layout, &g->value[set_of(set, i)]->layout);

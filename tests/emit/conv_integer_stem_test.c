@@ -39,11 +39,22 @@ static void quantized(void **state) {
   }
 }
 
+/* A sum with bytes that lie dense is quantised as the convolution reads it, whose border is not that of the bytes. */
+static void beside(void **state) {
+  (void)state;
+  check_integers("graph s\ninput f f32 [2,3,2,20]\ninput x f32 [2,3,2,20]\nconst w i8 [8,3,1,1] = random 3 -128 128\n"
+                 "const v i8 [9,3,1,3] = random 4 -128 128\nconst u u8 [] = {128}\nconst t u8 [] = {248}\n"
+                 "q = Pointwise(x) | QuantizeLinear(0.25, 128) u8\ny = ConvInteger(q, w, u)\n"
+                 "s = Pointwise(f, q) | AddDequantized(@1, 0.25, 128) f32 | QuantizeLinear(0.5, 248) u8\n"
+                 "z = ConvInteger(s, v, t) pads=[0,1,0,1]\noutput y\noutput z\n", -20, 20);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(stems),
     cmocka_unit_test(inside),
     cmocka_unit_test(quantized),
+    cmocka_unit_test(beside),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
