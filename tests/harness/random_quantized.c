@@ -37,6 +37,11 @@ const char *random_floats(R *r, int n, const float *v) {
 }
 
 const char *random_scale_text(R *r, float scale) {
+  if (one_in(r, 20)) {
+    const char *c = random_floats(r, 1, &scale), *y = random_new_value(r);
+    random_say(r, "%s = Identity(%s)", y, c);
+    return y;
+  }
   if (one_in(r, 3)) return random_floats(r, 1, &scale);
   const char *c = random_new_constant(r);
   random_say(r, "const %s f32 [] = {%.9g}", c, (double)scale);
@@ -132,10 +137,44 @@ static V *activation(R *r, const V *x, bool *positive) {
   return random_keep_as(r, first, table[k].op, facts);
 }
 
+/* Some numbers of that shape, quantised or not; NULL: found none. */
+static const V *beside(R *r, const V *x) {
+  for (int k = 0; k < 20; k++) {
+    V *v = &r->value[below(r, r->n_value)];
+    if (v == x || !shape_equal(&v->shape, &x->shape)) continue;
+    if (v->scale > 0 && v->spread < 100 * x->spread) return random_dequantized(r, v);
+    if (v->type == T_F32 && v->spread < 100 * x->spread && one_in(r, 3)) return v;
+  }
+  return NULL;
+}
+
+/* A sum or product in fp32 behind what is no result of integers alone. */
+static const V *epilogue(R *r, const V *x) {
+  const V *b = one_in(r, 3) ? NULL : beside(r, x);
+  int first = r->n_line;
+  V facts = *x;
+  facts.origin = 0;
+  const char *arg;
+  Op op = b || one_in(r, 2) ? OP_Add : OP_Mul;
+  if (b) {
+    arg = b->name;
+    facts.exact = x->exact && b->exact, facts.slack += b->slack, facts.spread += b->spread, facts.magnitude += b->magnitude;
+  } else {
+    Shape s = random_smaller_shape(r, &x->shape);
+    arg = random_constant(r, &s, op == OP_Add ? x->spread : 1.5);
+    facts.slack *= 2, facts.magnitude *= 2;
+  }
+  facts.settles = facts.exact;
+  bool swap = one_in(r, 2);
+  random_say(r, "%s = %s(%s, %s)", random_new_value(r), op_info[op].name, swap ? arg : x->name, swap ? x->name : arg);
+  return random_keep_as(r, first, op, facts);
+}
+
 bool random_finish(R *r, const V *x) {
   bool positive = false;
   if (one_in(r, 8)) return true;
-  if (one_in(r, 3)) x = activation(r, x, &positive);
+  for (int k = 0; x && k < 2 && one_in(r, 4); k++) x = epilogue(r, x);
+  if (x && one_in(r, 3)) x = activation(r, x, &positive);
   if (!x) return true;
   V to = random_parameters(r, x->spread, positive);
   random_quantize(r, x, &to);
@@ -173,6 +212,22 @@ static bool gated(R *r) {
   if (!y) return false;
   V to = random_parameters(r, y->spread, false);
   return random_quantize(r, y, &to);
+}
+
+/* Integers within fewer than their type has. */
+static bool narrow(R *r) {
+  V *q = random_bytes(r, 0, 5);
+  if (!q) return false;
+  int first = r->n_line, lo = (int)type_lowest(q->type);
+  int64_t most = one_in(r, 2) ? 127 : 60 + below(r, 190), least = one_in(r, 2) ? 1 : below(r, 40);
+  const char *a = random_new_constant(r);
+  random_say(r, "const %s %s [] = {%d}", a, type_name(q->type), lo + (int)least);
+  const char *b = random_new_constant(r);
+  random_say(r, "const %s %s [] = {%d}", b, type_name(q->type), lo + 128 + (int)most / 2);
+  random_say(r, "%s = Clip(%s, %s, %s)", random_new_value(r), q->name, a, b);
+  V facts = *q;
+  facts.dequantized = 0;
+  return random_keep_as(r, first, OP_Clip, facts);
 }
 
 /* Quantised again, otherwise. */
@@ -318,6 +373,12 @@ static bool mean(R *r) {
     random_say(r, "%s = ReduceMean(%s, %s) keepdims=%d", y = random_new_value(r), x->name, axes, one_in(r, 2));
     return finish_average(r, first, OP_ReduceMean, y, x, facts);
   }
+  if (one_in(r, 4)) {
+    random_say(r, "%s = GlobalMaxPool(%s)", y, x->name);
+    facts.exact = facts.settles = x->exact;
+    const V *v = random_keep_as(r, first, OP_GlobalMaxPool, facts);
+    return v && random_finish(r, v);
+  }
   random_say(r, "%s = GlobalAveragePool(%s)", y, x->name);
   return finish_average(r, first, OP_GlobalAveragePool, y, x, facts);
 }
@@ -376,6 +437,45 @@ static bool view(R *r) {
   const char *list = random_int_list(r, 3, to);
   random_say(r, "%s = Reshape(%s, %s)", random_new_value(r), m.x->name, list);
   return finish_move(r, first, OP_Reshape, &m);
+}
+
+/* In two along the channels, and both of them again side by side. */
+static bool split(R *r) {
+  Moved m;
+  if (!moved(r, 2, 5, &m)) return false;
+  int first = r->n_line;
+  int64_t d = m.x->shape.d[1];
+  if (d < 2) return false;
+  int64_t size[] = {1 + below(r, (int)d - 1), 0};
+  size[1] = d - size[0];
+  const char *list = random_int_list(r, 2, size), *a = random_new_value(r);
+  random_say(r, "%s, b%s = Split(%s, %s) axis=1", a, a, m.x->name, list);
+  random_say(r, "%s = Concat(b%s, %s) axis=1", random_new_value(r), a, a);
+  return finish_move(r, first, OP_Concat, &m);
+}
+
+/* Another axis, and none of one element. */
+static bool axes(R *r) {
+  Moved m;
+  if (!moved(r, 1, 4, &m)) return false;
+  int first = r->n_line, rank = m.x->shape.rank, k = rank - 1;
+  while (k > 0 && m.x->shape.d[k] != 1) k--;
+  bool fewer = k > 0;
+  const char *list = random_int_list(r, 1, (int64_t[]){fewer ? k : 1 + below(r, rank)});
+  random_say(r, "%s = %s(%s, %s)", random_new_value(r), fewer ? "Squeeze" : "Unsqueeze", m.x->name, list);
+  return finish_move(r, first, fewer ? OP_Squeeze : OP_Unsqueeze, &m);
+}
+
+static bool pick(R *r) {
+  Moved m;
+  if (!moved(r, 2, 5, &m)) return false;
+  int first = r->n_line, axis = random_axis(r, m.x);
+  int64_t list[8], n = 1 + below(r, 8);
+  if (axis < 0 || m.x->shape.d[axis] < 1) return false;
+  for (int64_t i = 0; i < n; i++) list[i] = below(r, (int)m.x->shape.d[axis]);
+  const char *index = random_int_list(r, (int)n, list);
+  random_say(r, "%s = Gather(%s, %s) axis=%d", random_new_value(r), m.x->name, index, axis);
+  return finish_move(r, first, OP_Gather, &m);
 }
 
 static bool slice(R *r) {
@@ -502,7 +602,7 @@ bool random_quantized_node(R *r) {
   static bool (*const propose[])(R *) = {
     random_sums, random_sums, random_sums, random_sums, random_sums, random_sums, random_sums, random_sums, random_sums, random_sums,
     random_sums, binary, binary, binary, binary, unary, unary, gated, again, pool, pool, pool, mean, mean, turn, view, slice, pad, resize,
-    concat, concat, by_channel, by_16_bits, island, random_quantized_operator,
+    concat, concat, split, axes, pick, narrow, by_channel, by_16_bits, island, random_quantized_operator,
   };
   return propose[below(r, (int)COUNT(propose))](r);
 }

@@ -18,6 +18,7 @@ typedef struct Weights {
   float unit[MOST_CHANNELS];
   double gain;           /* the usual size of a sum for one of what is summed */
   bool known;            /* they are integers, which the pass finds */
+  bool turned;           /* they are stored with their first axis last */
 } Weights;
 
 static const char *shape_text_of(R *r, const Shape *s) {
@@ -39,14 +40,20 @@ static const char *zeros(R *r, Weights *w, int middle) {
   return c;
 }
 
+/* The statement of the integers; with channels last if they are to be turned. */
+static void say_integers(R *r, const Weights *w, const Shape *s, int lo, int hi) {
+  Shape stored = *s;
+  for (int k = 0; w->turned && k < s->rank; k++) stored.d[k] = s->d[(k + 1) % s->rank];
+  random_say(r, "const %s %s %s = random %d %d %d", w->name, type_name(w->type), shape_text_of(r, &stored), 1 + below(r, 1000), lo, hi);
+}
+
 /* Integers and their parameters, of `terms` a sum. */
 static void make_integers(R *r, Weights *w, const Shape *s, int64_t terms) {
   int middle = w->type == T_U8 ? 128 : 0, narrow = one_in(r, 4) ? 64 : 128;
   float about = random_scale(r, one_in(r, 4) ? 1 : 0.01);
   for (int c = 0; c < w->count; c++) w->unit[c] = w->count > 1 ? random_scale(r, (double)about) : about;
   w->name = random_new_constant(r);
-  random_say(r, "const %s %s %s = random %d %d %d", w->name, type_name(w->type), shape_text_of(r, s), 1 + below(r, 1000),
-             middle - narrow, middle + narrow);
+  say_integers(r, w, s, middle - narrow, middle + narrow);
   w->gain = (double)about * 75 * sqrt((double)terms);
   w->scale = w->count > 1 ? random_floats(r, w->count, w->unit) : random_scale_text(r, about);
   w->zero = w->type == T_I8 && one_in(r, 4) ? NULL : zeros(r, w, middle);
@@ -67,6 +74,11 @@ static void dequantize_weights(R *r, Weights *w, int axis, int rank) {
   w->name = random_new_value(r);
   if (w->zero) random_say(r, "%s = DequantizeLinear(%s, %s, %s)%s", w->name, q, w->scale, w->zero, axis_text);
   else random_say(r, "%s = DequantizeLinear(%s, %s)%s", w->name, q, w->scale, axis_text);
+  if (!w->turned) return;
+  int64_t perm[MAX_RANK];
+  for (int k = 0; k < rank; k++) perm[k] = (k + rank - 1) % rank;
+  q = w->name;
+  random_say(r, "%s = Transpose(%s) perm=%s", w->name = random_new_value(r), q, random_ints(r, "[]", rank, perm));
 }
 
 static void from_floats(R *r, Weights *w, const Shape *s) {
@@ -80,10 +92,13 @@ static void from_floats(R *r, Weights *w, const Shape *s) {
 static Weights make_weights(R *r, const Shape *s, int axis, int64_t channels, int64_t terms, bool numbers) {
   Weights w = {.type = one_in(r, 3) ? T_U8 : T_I8, .channels = channels, .known = true};
   w.count = channels <= MOST_CHANNELS && one_in(r, 2) ? (int)channels : 1;
+  w.turned = numbers && axis == 0 && one_in(r, 8);
   make_integers(r, &w, s, terms);
   if (!numbers) return w;
-  if (axis == 0 && one_in(r, 6)) from_floats(r, &w, s);
-  if (one_in(r, 16)) {
+  if (axis == 0 && !w.turned && one_in(r, 6)) from_floats(r, &w, s);
+  if (w.turned) {
+    dequantize_weights(r, &w, s->rank - 1, s->rank);
+  } else if (one_in(r, 16)) {
     w.name = random_constant(r, s, 127 * (double)w.unit[0]);
     w.known = false;
   } else {
@@ -156,6 +171,45 @@ static bool conv_shape(R *r, const V *x, ConvShape *c) {
     c->weights.d[2 + i] = c->w.kernel[i], c->terms *= c->w.kernel[i];
   }
   return c->terms > 0 && c->terms <= MOST_TERMS && out >= 1;
+}
+
+static bool conv_transpose(R *r) {
+  V *q = random_bytes(r, 3, 4), *x = q ? random_dequantized(r, q) : NULL;
+  if (!x || x->shape.d[1] < 1) return false;
+  int rank = x->shape.rank - 2, first = r->n_line;
+  RandomWindow w = random_window(r, rank, false);
+  Shape s = {.rank = rank + 2, .d = {x->shape.d[1], 1 + below(r, 20)}};
+  int64_t terms = s.d[0];
+  for (int i = 0; i < rank; i++) s.d[2 + i] = w.kernel[i], w.stride[i] = 1 + w.stride[i] % 3, terms *= w.kernel[i];
+  if (terms > MOST_TERMS) return false;
+  Weights weights = make_weights(r, &s, 1, s.d[1], terms, true);
+  const char *b = make_bias(r, &weights, q->scale, terms);
+  random_say(r, "%s = ConvTranspose(%s, %s%s) %s", random_new_value(r), x->name, weights.name, third(r, b),
+             random_window_text(r, &w, rank, true));
+  weights.known = false;
+  const V *y = random_keep_as(r, first, OP_ConvTranspose, sum_facts(x, &weights));
+  return y && random_finish(r, y);
+}
+
+/* Two of the same weights, by one DequantizeLinear. */
+static bool conv_twice(R *r) {
+  V *q = random_bytes(r, 4, 4), *x = q ? random_dequantized(r, q) : NULL, *other = q ? random_bytes(r, 4, 4) : NULL;
+  V *z = other ? random_dequantized(r, other) : NULL;
+  if (!x || !z || other == q || x->shape.d[1] != z->shape.d[1] || x->shape.d[1] > 200) return false;
+  int first = r->n_line;
+  Shape s = {.rank = 4, .d = {1 + below(r, 70), x->shape.d[1], 1, 1}};
+  Weights w = make_weights(r, &s, 0, s.d[0], s.d[1], true);
+  const char *b = make_bias(r, &w, q->scale, s.d[1]);
+  random_say(r, "%s = Conv(%s, %s%s)", random_new_value(r), x->name, w.name, third(r, b));
+  V *y = random_keep_as(r, first, OP_Conv, sum_facts(x, &w));
+  if (!y) return false;
+  random_finish(r, y);
+  first = r->n_line;
+  random_say(r, "%s = Conv(%s, %s%s)", random_new_value(r), z->name, w.name, third(r, b));
+  V facts = sum_facts(z, &w);
+  facts.spread += y->spread; /* the bias is in the units of the first */
+  y = random_keep_as(r, first, OP_Conv, facts);
+  return y && random_finish(r, y);
 }
 
 static bool conv(R *r) {
@@ -245,6 +299,23 @@ static bool heads(R *r) {
   return y && random_finish(r, y);
 }
 
+static bool qgemm(R *r) {
+  V *x = random_bytes(r, 2, 2);
+  int64_t k = x ? x->shape.d[1] : 0, n = 1 + below(r, 70);
+  int first = r->n_line;
+  if (k < 1 || k > MOST_TERMS) return false;
+  bool turned = one_in(r, 2), numbers = one_in(r, 3);
+  Shape s = {.rank = 2, .d = {turned ? n : k, turned ? k : n}};
+  Weights w = make_weights(r, &s, turned ? 0 : 1, n, k, false);
+  V sums = sum_facts(x, &w), to = random_parameters(r, sums.spread, false);
+  const char *px = random_pair(r, x), *pw = weight_pair(r, &w), *py = numbers ? NULL : random_pair(r, &to);
+  const char *b = one_in(r, 4) ? "_" : bias_integers(r, &w, k);
+  random_say(r, "%s = QGemm(%s, %s, %s, %s, %s%s) transB=%d", random_new_value(r), x->name, px, w.name, pw, b, third(r, py), turned);
+  if (!numbers) return random_keep_as(r, first, OP_QGemm, random_bytes_facts(sums, &to));
+  const V *y = random_keep_as(r, first, OP_QGemm, sums);
+  return y && random_finish(r, y);
+}
+
 static bool qlinear_matmul(R *r) {
   V *x = random_bytes(r, 2, 3);
   int64_t k = x ? x->shape.d[x->shape.rank - 1] : 0, n = random_size(r);
@@ -290,6 +361,7 @@ static bool dynamic(R *r) {
 bool random_sums(R *r) {
   static bool (*const propose[])(R *) = {
     conv, conv, conv, conv, conv, conv, conv, gemm, gemm, gemm, matmul, matmul, heads, qlinear_conv, qlinear_matmul, dynamic,
+    conv_transpose, conv_twice, qgemm,
   };
   return propose[below(r, (int)COUNT(propose))](r);
 }
