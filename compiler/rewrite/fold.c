@@ -20,7 +20,7 @@ enum {
 
 typedef struct Fold {
   Graph *g;
-  bool keep_dequantized; /* what a DequantizeLinear makes of constants is not computed */
+  bool before_quant; /* what a DequantizeLinear makes of constants is not computed, and each result keeps its readers */
   Value **forward; /* by id: the value that stands for it; NULL: not looked at yet */
   int n_forward;
   Map nodes, constants;
@@ -402,7 +402,7 @@ static void fold_node(Fold *f, Node *n) {
     n->dead = true;
     return;
   }
-  bool kept = f->keep_dequantized && is_dequantized(n);
+  bool kept = f->before_quant && is_dequantized(n);
   if (n->n_step == 0 && !kept && can_evaluate(f->g, n)) {
     evaluate(f->g, n);
     n->dead = true;
@@ -416,7 +416,7 @@ static void fold_node(Fold *f, Node *n) {
     n->dead = true;
     return;
   }
-  merge_equal(f, n);
+  if (!f->before_quant) merge_equal(f, n);
 }
 
 /* An output has memory of its own: what is an input, a constant or another output is copied. */
@@ -455,12 +455,12 @@ void remove_dead(Graph *g) {
   graph_compact(g);
 }
 
-static void fold_graph(Graph *g, bool keep_dequantized) {
+static void fold_graph(Graph *g, bool before_quant) {
   graph_compact(g);
   graph_count_uses(g);
   measure_model(g);
   int room = g->n_value + 3 * g->n_node; /* a rule makes at most three constants */
-  Fold f = {.g = g, .keep_dequantized = keep_dequantized, .n_forward = room + g->n_output};
+  Fold f = {.g = g, .before_quant = before_quant, .n_forward = room + g->n_output};
   f.forward = alloc_n(g->cx, (size_t)f.n_forward, sizeof *f.forward);
   int n_node = g->n_node;
   for (int i = 0; i < n_node; i++) fold_node(&f, g->node[i]);

@@ -27,7 +27,9 @@ void pass_stem(Graph *g);        /* stem.c: convolutions of few channels and str
 /* ==== parts of passes ==== */
 
 void remove_dead(Graph *g); /* fold.c: dead code alone */
-void fold_but_dequantized(Graph *g); /* the same as pass_fold, but a DequantizeLinear of constants of 8 or 32 bits stays, if not by blocks */
+/* The same as pass_fold, but a DequantizeLinear of constants of 8 or 32 bits stays, if not by blocks, and nothing is merged: two
+ * QuantizeLinear of one result are two readers, of what is computed in fp32 then. */
+void fold_but_dequantized(Graph *g);
 
 /* resample.c: a Resize, the current node of a walk, becomes Resamples; false: what it needs is not known. */
 bool resize_as_resamples(Graph *g, Node *n);

@@ -73,6 +73,10 @@ static void readers(void **state) {
   leaves(INPUT "f = DequantizeLinear(x, s, z)\na = Relu(f)\nb = Add(f, f)\noutput a\noutput b\n",
          "DequantizeLinear DequantizeLinear Relu DequantizeLinear Add");
   leaves(INPUT "f = DequantizeLinear(x, s, z)\na = Relu(f)\noutput a\noutput f\n", "DequantizeLinear DequantizeLinear Relu");
+  /* two readers of a mean, which is of fp32 therefore, though they do the same */
+  leaves(INPUT "a = DequantizeLinear(x, s, z)\nb = GlobalAveragePool(a)\nq = QuantizeLinear(b, s2, z2)\nr = QuantizeLinear(b, s2, z2)\n"
+         "y = Identity(q)\nv = Identity(r)\noutput y\noutput v\n",
+         "DequantizeLinear GlobalAveragePool QuantizeLinear QuantizeLinear");
 }
 
 static void dequantized_sinks(void **state) {
