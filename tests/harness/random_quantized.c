@@ -575,7 +575,7 @@ static bool island(R *r) {
 
 static int64_t channels(R *r) {
   static const int64_t often[] = {1, 2, 3, 3, 4, 5, 8, 12, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 100, 129};
-  return often[below(r, (int)COUNT(often))];
+  return one_in(r, 4) ? 4 * r->lanes : often[below(r, (int)COUNT(often))];
 }
 
 /* Images of floats, which are quantised; seldom of integers. */

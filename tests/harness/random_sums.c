@@ -162,7 +162,7 @@ static bool conv_shape(R *r, const V *x, ConvShape *c) {
   if (channels < 1) return false;
   c->group = one_in(r, 2) ? 1 : random_group(r, channels);
   c->w = random_window(r, rank, false);
-  out = usual[below(r, (int)COUNT(usual))];
+  out = one_in(r, 3) ? 4 * r->lanes * (1 + one_in(r, 3)) : usual[below(r, (int)COUNT(usual))]; /* often whole blocks */
   if (c->group > 1) out = c->group * (c->group > 8 ? 1 + one_in(r, 4) : 1 + below(r, 8));
   c->weights = (Shape){.rank = rank + 2, .d = {out, channels / c->group}};
   c->terms = channels / c->group;
