@@ -7,6 +7,8 @@
  * So are sums and products of numbers that all follow from one: x Sigmoid(x) with a QuantizeLinear in between too. */
 #include "rewrite.h"
 
+#include <math.h>
+
 enum { MOST_PARTS = 64 /* operators of a function */ };
 
 /* ==== a function in fp32 ==== */
@@ -64,6 +66,20 @@ static Value *evaluated(Graph *g, const Node *n, Value **in) {
   return y;
 }
 
+/* n, a HardSigmoid or HardSwish, of these in fp32, with a rounding for each of its operations: eval rounds once. */
+static Value *hard_values(Graph *g, const Node *n, const Value *x) {
+  bool gates = n->op == OP_HardSwish;
+  float alpha = gates ? 1.0f / 6 : n->p.alpha, beta = gates ? 0.5f : n->p.beta, *y;
+  int64_t count = shape_count(&x->shape);
+  const float *in = x->data;
+  y = alloc_n(g->cx, (size_t)count, sizeof *y);
+  for (int64_t i = 0; i < count; i++) {
+    float product = alpha * in[i], sum = product + beta, h = fminf(fmaxf(sum, 0), 1);
+    y[i] = gates ? in[i] * h : h;
+  }
+  return value_const(g, "y", T_F32, x->shape, y);
+}
+
 static Value *single(Graph *g, const Value *v) { return value_const(g, "one", v->type, shape_of(0), v->data); }
 
 static Value *function_values(Graph *g, const Value *v) {
@@ -76,7 +92,8 @@ static Value *function_values(Graph *g, const Value *v) {
   } else {
     for (int i = 0; i < n->n_in; i++) in[i] = n->in[i] ? function_values(g, n->in[i]) : NULL;
   }
-  return evaluated(g, n, in);
+  bool hard = n->op == OP_HardSigmoid || n->op == OP_HardSwish;
+  return hard ? hard_values(g, n, in[0]) : evaluated(g, n, in);
 }
 
 /* ==== tables ==== */

@@ -74,6 +74,23 @@ static void functions(void **state) {
          "Pointwise|Lookup", 0);
 }
 
+/* In fp32, 0.2 x + 0.5 is 0.125 for x = -1.875, and x times that lies halfway between two steps; rounded once it is less. */
+static void a_table_rounds_each_operation(void **state) {
+  (void)state;
+  Context *cx = context_new();
+  EXPECT_NO_FAIL(cx);
+  Graph *g = shaped(cx, "graph q\ninput x u8 [1]\nconst s f32 [] = {0.015625}\nconst z u8 [] = {128}\nconst sy f32 [] = {0.03125}\n"
+                        "const zy u8 [] = {255}\nf = DequantizeLinear(x, s, z)\nh = HardSigmoid(f)\np = Mul(f, h)\n"
+                        "y = QuantizeLinear(p, sy, zy)\noutput y\n");
+  pass_quant(g);
+  assert_string_equal(ops_text(g), "Pointwise|Lookup");
+  const uint8_t x = 8;
+  void *y[1];
+  eval_graph(g, (const void *[]){&x}, y);
+  assert_int_equal(*(uint8_t *)y[0], 247);
+  context_free(cx);
+}
+
 /* What is no function of one number, or of more than one. */
 static void others_stay(void **state) {
   (void)state;
@@ -118,7 +135,7 @@ static void steps_of_others(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(products), cmocka_unit_test(order_of_operands), cmocka_unit_test(pools),
-    cmocka_unit_test(joined), cmocka_unit_test(functions), cmocka_unit_test(others_stay), cmocka_unit_test(steps_of_others),
+    cmocka_unit_test(joined), cmocka_unit_test(functions), cmocka_unit_test(a_table_rounds_each_operation), cmocka_unit_test(others_stay), cmocka_unit_test(steps_of_others),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
