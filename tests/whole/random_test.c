@@ -5,6 +5,7 @@
  *   random_test --quantized ...   the same of the seeds of quantised graphs
  * A failing graph is made as small as it gets and printed; `random_test SEED 1` shows it again. */
 #include "random_run.h"
+#include "sanitized.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -16,21 +17,15 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { FIXED_SEEDS = 600, SECONDS = 20, WAITING = 60, WHY = 600, MOST_REASONS = 64 };
+enum { FIXED_SEEDS = SANITIZED ? 200 : 600, SECONDS = 20, WAITING = 60, WHY = 600, MOST_REASONS = 64 };
 static const rlim_t address_space = (rlim_t)3 << 30;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 }; /* they reserve terabytes of addresses */
-#else
-enum { SANITIZED = 0 };
-#endif
 
 /* ==== one graph in a process of its own ==== */
 
 static void limit_child(void) {
   const rlim_t seconds = SANITIZED ? 10 * SECONDS : SECONDS; /* of the CPU, whatever else runs on the machine */
   struct rlimit memory = {address_space, address_space}, core = {0, 0}, time = {seconds, seconds + 1};
-  if (!SANITIZED) setrlimit(RLIMIT_AS, &memory);
+  if (!SANITIZED) setrlimit(RLIMIT_AS, &memory); /* sanitizers reserve terabytes of addresses */
   setrlimit(RLIMIT_CORE, &core);
   setrlimit(RLIMIT_CPU, &time);
   alarm(WAITING * SECONDS);
