@@ -71,8 +71,13 @@ static void locate(const Conv *c, Site *s) {
   s->out = place_vector(e, out, c->out, NULL, block, NULL, NULL);
   int64_t group_weights = direct_columns(e->t, c->plan) * c->plan->icg * c->taps;
   Ref first = weights_ptr(e, c->n->plan->at.weights);
-  Ref w = gep(e, gep_const(e, first, c->starts), s->group, group_weights * c->weight_size);
-  s->weights = gep(e, w, s->panel_index, c->panel * c->weight_size);
+  Ref w = gep(e, gep_const(e, first, c->starts + c->places), s->group, group_weights * c->weight_size);
+  s->weights = gep(e, w, s->panel_index, c->head + c->panel * c->weight_size);
+  if (c->plan->sorted) {
+    s->partial = s->weights;
+    s->prefetch = gep_const(e, first, c->starts);
+    s->weights = gep_const(e, s->weights, c->head);
+  }
   s->bias = gep(e, c->dot ? first : weights_ptr(e, c->n->plan->at.bias), block, e->vec_bytes);
 }
 
@@ -189,7 +194,7 @@ static int64_t row_blocks(const Conv *c) { return (c->images * c->rows + c->plan
 
 /* Where taps are skipped each tile takes its share of every step's weights, else its share of all, in one piece. */
 static void set_stream(const Conv *c, Sweep *w) {
-  if (!c->plan->stream) return;
+  if (!c->plan->stream || c->plan->sorted) return;
   int64_t channels = c->plan->icg, lanes = c->plan->planar ? 1 : c->e->lanes;
   int64_t least_rows = c->images * c->rows / row_blocks(c);
   int64_t steps = (channels + lanes - 1) / lanes * c->taps, calls = steps * tiles_of_row(c) * least_rows;
@@ -204,7 +209,7 @@ static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
   Ref row = LLVMBuildSub(e->b, add_i(e, mul_i(e, s->image, c->rows), s->row), w->first, "");
   Ref tile = skips_taps(c) ? s->tile : LLVMBuildSDiv(e->b, s->x, const_i64(e, c->plan->uw), "");
   Ref number = add_i(e, mul_i(e, row, tiles_of_row(c)), tile);
-  s->prefetch = gep(e, gep_const(e, s->weights, c->panel * c->weight_size), number, w->bytes);
+  if (!c->plan->sorted) s->prefetch = gep(e, gep_const(e, s->weights, c->panel * c->weight_size), number, w->bytes);
   Kernel t = row_tile(c, uw, w->width, w->lines);
   skip_taps(c, &t, s);
   call_direct_kernel(c, &t, s);
@@ -298,11 +303,13 @@ static void chunk_of_tiles(const Conv *c, Site *s, int width, const Chunk *k) {
   for (int i = 0; i < count; i++) {
     int uw = each ? (int)size_min(each, pixels - first) : pixels / count + (i >= count - pixels % count);
     Kernel t = flat_tile(c, k, first, uw, width);
-    t.tile.prefetch = lines;
     Site at = flat_site(c, s, first);
-    at.prefetch = k->count ? gep(e, gep(e, s->weights, k->count, channel_bytes * e->lanes), k->count, i * c->taps * lines * 64)
-                           : gep_const(e, s->weights, bytes + i * steps * lines * 64);
-    at.partial = gep_const(e, scratch_ptr(e), (int64_t)first * t.tile.nb * e->vec_bytes);
+    if (!c->plan->sorted) {
+      t.tile.prefetch = lines;
+      at.prefetch = k->count ? gep(e, gep(e, s->weights, k->count, channel_bytes * e->lanes), k->count, i * c->taps * lines * 64)
+                             : gep_const(e, s->weights, bytes + i * steps * lines * 64);
+      at.partial = gep_const(e, scratch_ptr(e), (int64_t)first * t.tile.nb * e->vec_bytes);
+    }
     call_direct_kernel(c, &t, &at);
     first += uw;
   }
@@ -373,6 +380,8 @@ void emit_direct(Emit *e, Node *n) {
   c.dot = n->op == OP_ConvInteger ? dot_of(e->t, c.plan->small) : DOT_NONE;
   c.weight_size = c.dot ? 4 : (int)type_size(n->plan->weights);
   c.starts = c.dot ? integer_starts_bytes(e->t, n, c.plan) : 0;
+  c.places = c.plan->sorted ? sorted_places(c.plan, c.win) : 0;
+  c.head = c.plan->sorted ? sorted_head(c.plan, c.win) : 0;
   c.panel = full_width(&c) * c.plan->icg * c.taps;
   c.whole_panels = direct_columns(e->t, c.plan) / full_width(&c);
   c.rest = (int)(direct_columns(e->t, c.plan) % full_width(&c));

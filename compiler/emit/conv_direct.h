@@ -30,7 +30,9 @@ typedef struct Conv {
   int64_t panel;                        /* weights of a full panel */
   int weight_size;                      /* bytes of one, of four where they are integers */
   Dot dot;
-  int64_t starts;                       /* bytes before the weights: the sums' starts, instead of a bias */
+  int64_t starts;                       /* bytes before the panels: the sums' starts, instead of a bias, ... */
+  int64_t places;                       /* ... and of sorted panels the places of their inputs; */
+  int64_t head;                         /* before the weights of one */
 } Conv;
 
 enum { KH_FROM, KH_TO, KW_FROM, KW_TO, TAP_ARGS };

@@ -29,6 +29,7 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   if (tile->weights) buffer_printf(key, "_%s", type_name(tile->weights));
   if (tile->dot) buffer_printf(key, "_dot%d.%s.%d", tile->dot, type_name(c->out->type), c->out->layout.block);
   if (t->skips) buffer_printf(key, "_skips");
+  if (c->plan->sorted) buffer_printf(key, "_sorted");
   if (c->plan->ones) buffer_printf(key, "_zeros%lld", (long long)c->starts / 2);
   if (c->plan->bounded) buffer_printf(key, "_bounded");
   if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
@@ -204,6 +205,12 @@ static void build_kernel(const void *data) {
   Ref acc[64], x = LLVMGetParam(e->fn, ARG_IN);
   Ref blocks = counts_blocks(c, t) ? LLVMGetParam(e->fn, ARG_BLOCKS) : const_i64(e, t->blocks);
   init_sums(c, t, acc);
+  if (c->plan->sorted) {
+    SortedPanel p = {LLVMGetParam(e->fn, ARG_PARTIAL), LLVMGetParam(e->fn, ARG_W), LLVMGetParam(e->fn, ARG_PREFETCH)};
+    sorted_sums(e, &t->tile, x, &p, acc);
+    finish_sums(c, t, acc);
+    return;
+  }
   acc[n] = LLVMGetParam(e->fn, ARG_W);
   acc[n + 1] = LLVMGetParam(e->fn, ARG_PREFETCH);
   if (t->blocks > 0) {

@@ -374,6 +374,11 @@ Ref gather_lanes(Emit *e, Ref *v, int n, const int *from);
  * there are no registers. */
 void end_step(Emit *e);
 
+/* ==== conv_sorted.c ==== */
+/* A panel: its counts and numbers, its weights, and the places of the layer's steps. */
+typedef struct SortedPanel { Ref list, weights, places; } SortedPanel;
+void sorted_sums(Emit *e, const Tile *t, Ref x, const SortedPanel *p, Ref *acc); /* with room for two more behind the tile's */
+
 /* ==== rows.c: the loops around tiles ==== */
 /* A row of pixels in as few tiles as possible of at most `most`: those of one size, then those of one less. */
 enum { TILE_SIZES = 2 * MAX_PIECES }; /* of each piece of a row two; `first` and `before`: pixels and tiles before each */

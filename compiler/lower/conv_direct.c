@@ -73,20 +73,21 @@ static int panel_blocks(const ConvLayer *l, const DirectTile *k) {
   return nb;
 }
 
-static void add_plan(const ConvLayer *l, const DirectTile *k, Plans *list) {
+static void add_plan(const ConvLayer *l, const DirectTile *k, bool sorted, Plans *list) {
   Plan *plan = plans_add(list);
   DirectPlan *p = &plan->direct;
   p->order = k->order;
   p->nb = panel_blocks(l, k);
   p->small = l->n->op == OP_ConvInteger && integer_is_small(l->t, l->n);
   p->ones = l->n->op == OP_ConvInteger && integer_has_zeros(l->n);
+  p->sorted = p->whole = sorted && p->nb <= SORTED_VECTORS;
   p->uw = p->ones ? (k->regs - 1) / (p->nb + 1) - 1 : k->uw;
   p->groups = l->groups;
   p->icg = l->icg;
   p->ocg = l->ocg;
   p->planar = l->planar;
   p->bounded = requantizes_bounded(l->n);
-  if (p->order == OC_FLAT) choose_chunk(plan, l);
+  if (p->order == OC_FLAT && !p->sorted) choose_chunk(plan, l);
   if (p->order == OC_ROW_TILE) choose_block(p, l);
   if (p->order == ROW_TILE_OC) p->ahead = reads_ahead(l);
 }
@@ -94,8 +95,9 @@ static void add_plan(const ConvLayer *l, const DirectTile *k, Plans *list) {
 void plans_direct(const Build *b, const Node *n, Plans *list) {
   const ConvLayer l = conv_layer(b->target, n);
   if (n->op == OP_ConvInteger ? !integer_fits(&l) : conv_is_uneven(b->target, n)) return;
+  bool sorted = n->op == OP_ConvInteger && sorted_pays(&l);
   for (size_t i = 0; i < COUNT(tiles); i++) {
-    if (tile_fits(&l, &tiles[i])) add_plan(&l, &tiles[i], list);
+    if (tile_fits(&l, &tiles[i])) add_plan(&l, &tiles[i], sorted, list);
   }
 }
 
@@ -242,7 +244,8 @@ int64_t packed_direct(const Target *t, const Node *n, const Plan *plan) {
   const DirectPlan *p = &plan->direct;
   int64_t rows = size_mul(size_mul(p->groups, p->icg), n->win.kh * n->win.kw);
   if (n->op != OP_ConvInteger) return packed_rows_bytes(rows, p->ocg, t->lanes);
-  return size_add(packed_rows_bytes(rows, p->ones || p->whole ? direct_columns(t, p) : p->ocg, t->lanes), integer_starts_bytes(t, n, p));
+  int64_t before = size_add(integer_starts_bytes(t, n, p), p->sorted ? sorted_bytes(t, p, &n->win) : 0);
+  return size_add(packed_rows_bytes(rows, p->ones || p->whole ? direct_columns(t, p) : p->ocg, t->lanes), before);
 }
 
 static void put_weight(const Node *n, int64_t oc, int64_t c, int64_t k, float *to) {
@@ -295,11 +298,12 @@ void pack_direct(const Target *t, const Node *n, void *to) {
     integer_starts(t, n, to);
     dst += integer_starts_bytes(t, n, &n->plan->direct);
   }
-  pack_panels(t, n, &n->plan->direct, (float *)dst);
+  if (n->plan->direct.sorted) pack_sorted(t, n, dst);
+  else pack_panels(t, n, &n->plan->direct, (float *)dst);
 }
 
 bool alike_direct(const Node *a, const Node *b) {
   const DirectPlan *p = &a->plan->direct, *q = &b->plan->direct;
-  bool starts = a->op != OP_ConvInteger || integer_alike(a, b);
+  bool starts = a->op != OP_ConvInteger || (integer_alike(a, b) && sorted_alike(a, b));
   return starts && p->nb == q->nb && p->planar == q->planar && p->groups == q->groups;
 }

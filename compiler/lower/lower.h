@@ -102,6 +102,7 @@ typedef struct DirectPlan {
   bool bounded, small; /* requantizes_bounded; integer_is_small */
   int runs;            /* AMX: of up to uw results of a row, whose sums are made at a time */
   bool whole;          /* packed weights fill up whole channel blocks and vectors: AMX */
+  bool sorted;         /* panels are, see conv_sorted.c */
   bool ones;           /* behind the weights, see conv_integer.c: panels are as many vectors as they have blocks and one */
 } DirectPlan;
 
@@ -293,6 +294,13 @@ bool integer_fits(const ConvLayer *l);
 bool integer_alike(const Node *a, const Node *b); /* do equal weights start from the same? */
 /* Without an instruction for four products, do those of two channels beside each other, added, fit 16 bits? */
 bool integer_is_small(const Target *t, const Node *n);
+/* conv_sorted.c: is it worth it for the layer? Its panels: bytes before the weights of one, of the places that come before all of
+ * them, of both together. */
+enum { SORTED_VECTORS = 2, SORTED_COUNTS = 4 << SORTED_VECTORS /* bytes: an i32 for each class */ };
+bool sorted_pays(const ConvLayer *l), sorted_alike(const Node *a, const Node *b);
+int64_t sorted_head(const DirectPlan *p, const Window *w), sorted_places(const DirectPlan *p, const Window *w);
+int64_t sorted_bytes(const Target *t, const DirectPlan *p, const Window *w);
+void pack_sorted(const Target *t, const Node *n, char *to);
 int64_t integer_starts_bytes(const Target *t, const Node *n, const DirectPlan *p);
 void integer_starts(const Target *t, const Node *n, uint32_t *start); /* zeroed; with ones, the zero points behind */
 void integer_ones(const Node *n, int64_t c, int8_t *to);

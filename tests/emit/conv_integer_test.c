@@ -120,6 +120,23 @@ static void small_weights(void **state) {
   }
 }
 
+/* Weights of which most pairs fit 16 bits, so that every class has steps. */
+static void sorted_weights(void **state) {
+  (void)state;
+  static const ConvCase cases[] = {
+    {1, 70, 5, 29, 37, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, {2, 64, 7, 7, 80, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 130, 12, 13, 64, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1}, {1, 600, 1, 1, 24, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    const ConvCase *k = &cases[i];
+    char text[SIZE];
+    snprintf(text, SIZE, "graph c\ninput x u8 [%d,%d,%d,%d]\nconst w i8 [%d,%d,%d,%d] = random 1 -60 75\nconst z u8 [] = {%d}\n"
+             "y = ConvInteger(x, w, z) strides=[%d,%d] pads=[%d,%d,%d,%d]\noutput y\n",
+             k->n, k->c, k->h, k->w, k->oc, k->c, k->kh, k->kw, (int)(80 * i), k->sh, k->sw, k->top, k->left, k->bottom, k->right);
+    check_integers(text, i % 2 ? 250 : 0, 256);
+  }
+}
+
 /* A factor so large that what it scales is no integer of 32 bits. */
 static void large_factors(void **state) {
   (void)state;
@@ -169,6 +186,7 @@ int main(void) {
     cmocka_unit_test(epilogues),
     cmocka_unit_test(zero_points_of_weights),
     cmocka_unit_test(small_weights),
+    cmocka_unit_test(sorted_weights),
     cmocka_unit_test(large_factors),
     cmocka_unit_test(algorithms_of_cpus),
   };

@@ -1,0 +1,42 @@
+/* conv_sorted.c: the sums of a tile of the direct convolution of 8-bit integers over a panel whose steps are sorted, see
+ * lower/conv_sorted.c. */
+#include "emit.h"
+
+#include <llvm-c/Core.h>
+
+/* One step of a class. */
+static void sum_step(Emit *e, const Tile *t, int class, Ref x, Ref w, Ref *acc) {
+  Factor weight[SORTED_VECTORS];
+  for (int b = 0; b < t->nb; b++) {
+    Ref v = load(e, vec_of(e->i32, e->lanes), w, b * e->vec_bytes, e->vec_bytes);
+    weight[b] = dot_factor(e, class >> b & 1 ? DOT_PAIRS : DOT_SMALL, v, true);
+  }
+  for (int u = 0; u < t->uw; u++) {
+    Ref v = splat(e, load(e, e->i32, x, t->in[u], F32_BYTES), e->lanes);
+    Factor small = {{v}}, pairs = class ? dot_factor(e, DOT_PAIRS, v, false) : small;
+    for (int b = 0; b < t->nb; b++) {
+      bool wide = class >> b & 1;
+      Ref *sum = &acc[b * t->uw + u];
+      *sum = dot_add(e, wide ? DOT_PAIRS : DOT_SMALL, wide ? pairs : small, weight[b], *sum);
+    }
+  }
+  end_step(e);
+}
+
+void sorted_sums(Emit *e, const Tile *t, Ref x, const SortedPanel *p, Ref *acc) {
+  int n = t->uw * t->nb;
+  assert(t->nb <= SORTED_VECTORS);
+  acc[n] = p->weights;
+  acc[n + 1] = gep_const(e, p->list, SORTED_COUNTS);
+  for (int class = 0; class < 1 << t->nb; class++) {
+    Loop step;
+    Ref count = LLVMBuildSExt(e->b, load(e, e->i32, p->list, class * 4, 4), e->i64, "");
+    loop_begin(e, &step, const_i64(e, 0), count, 1, n + 2, acc);
+    Ref number = LLVMBuildZExt(e->b, load(e, e->i16, acc[n + 1], 0, 2), e->i64, "");
+    Ref at = LLVMBuildSExt(e->b, load(e, e->i32, gep(e, p->places, number, 4), 0, 4), e->i64, "");
+    sum_step(e, t, class, gep(e, x, at, 1), acc[n], acc);
+    acc[n] = gep_const(e, acc[n], t->nb * e->vec_bytes);
+    acc[n + 1] = gep_const(e, acc[n + 1], 2);
+    loop_end(e, &step);
+  }
+}

@@ -1,0 +1,120 @@
+/* conv_sorted.c: the direct convolution of 8-bit integers by pmaddubsw, without saturation, of weights too large for it here and
+ * there. It adds the products of two channels as a 16-bit number, which holds them where the weights of one sign sum to 128 at
+ * most. Of a panel the steps, a tap's four channels each, are sorted by which of its vectors have only such pairs; the others'
+ * are multiplied as 16-bit numbers, which takes half as long again:
+ *
+ *     class      0       1       2       3
+ *     vector 0   fits    wide    fits    wide
+ *     vector 1   fits    fits    wide    wide
+ *
+ * Before its weights, in the order of the classes, a panel has their numbers of steps, and for each step its number in the
+ * layer, under which a list that all panels share has the place of its input. */
+#include "lower.h"
+
+#include "resnetcc_rt.h"
+
+enum { LINE = 64, MOST_STEPS = 1 << 16 };
+
+static bool has_bytes_product(const Target *t) {
+  if (t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI)) return false;
+  return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512BW : t->lanes == 8 ? RCC_CPU_AVX2 : RCC_CPU_SSSE3);
+}
+
+static int64_t steps_of(const DirectPlan *p, const Window *w) { return (int64_t)p->icg * w->kh * w->kw; }
+
+/* Do both pairs of a step's weights of an output channel fit? */
+static bool fits(const int8_t *w) {
+  for (int i = 0; i < 4; i += 2) {
+    int a = w[i], b = w[i + 1];
+    int more = (a > 0 ? a : 0) + (b > 0 ? b : 0), less = (a < 0 ? a : 0) + (b < 0 ? b : 0);
+    if (more > 128 || less < -128) return false;
+  }
+  return true;
+}
+
+/* Which of the vectors of outputs from oc on are wide? */
+static int class_of(const ConvLayer *l, int64_t oc, int vectors, int64_t c, int64_t k) {
+  int class = 0, lanes = l->t->lanes;
+  for (int i = 0; i < vectors * lanes && oc + i < l->ocg; i++) {
+    int8_t w[4] = {0};
+    integer_weights(l->n, oc + i, c, k, w);
+    if (!fits(w)) class |= 1 << i / lanes;
+  }
+  return class;
+}
+
+/* Of all vectors' steps. */
+static double wide_share(const ConvLayer *l) {
+  double wide = 0, all = (double)(l->out_blocks * l->icg * l->taps);
+  for (int64_t block = 0; block < l->out_blocks; block++) {
+    for (int64_t c = 0; c < l->icg; c++) {
+      for (int64_t k = 0; k < l->taps; k++) wide += class_of(l, block * l->t->lanes, 1, c, k);
+    }
+  }
+  return wide / all;
+}
+
+static const double MOST_WIDE = 0.5;
+
+bool sorted_pays(const ConvLayer *l) {
+  const Window *w = &l->n->win;
+  if (!has_bytes_product(l->t) || l->groups > 1 || integer_has_zeros(l->n) || integer_is_small(l->t, l->n)) return false;
+  return w->dh == 1 && w->dw == 1 && l->icg * l->taps <= MOST_STEPS && wide_share(l) <= MOST_WIDE;
+}
+
+int64_t sorted_head(const DirectPlan *p, const Window *w) { return size_round_up(SORTED_COUNTS + 2 * steps_of(p, w), LINE); }
+int64_t sorted_places(const DirectPlan *p, const Window *w) { return size_round_up(4 * steps_of(p, w), LINE); }
+
+int64_t sorted_bytes(const Target *t, const DirectPlan *p, const Window *w) {
+  int64_t panels = size_ceiling(p->ocg, (int64_t)p->nb * t->lanes);
+  return sorted_places(p, w) + panels * sorted_head(p, w);
+}
+
+/* Step c * taps + k. */
+static void pack_places(const ConvLayer *l, int32_t *place) {
+  const Layout *x = &l->n->in[0]->layout;
+  const Window *w = &l->n->win;
+  for (int64_t c = 0; c < l->icg; c++) {
+    for (int64_t k = 0; k < l->taps; k++) {
+      int64_t at = 4 * c / x->block * x->c + 4 * c % x->block + k / w->kw * x->row + k % w->kw * x->pix;
+      assert(at <= INT32_MAX);
+      *place++ = (int32_t)at;
+    }
+  }
+}
+
+/* The panel of `vectors` from oc on; returns its end. */
+static char *pack_panel(const ConvLayer *l, int64_t oc, int vectors, char *to) {
+  const DirectPlan *p = &l->n->plan->direct;
+  int64_t step = vectors * (int64_t)l->t->lanes * 4, steps = steps_of(p, &l->n->win);
+  int32_t *count = (int32_t *)to;
+  uint16_t *number = (uint16_t *)(to + SORTED_COUNTS);
+  char *w = to + sorted_head(p, &l->n->win);
+  for (int class = 0; class < 1 << vectors; class++) {
+    for (int64_t i = 0; i < steps; i++) {
+      int64_t c = i / l->taps, k = i % l->taps;
+      if (class_of(l, oc, vectors, c, k) != class) continue;
+      for (int64_t o = 0; o < step / 4 && oc + o < l->ocg; o++) integer_weights(l->n, oc + o, c, k, (int8_t *)w + 4 * o);
+      *number++ = (uint16_t)i;
+      count[class]++;
+      w += step;
+    }
+  }
+  return w;
+}
+
+void pack_sorted(const Target *t, const Node *n, char *to) {
+  const DirectPlan *p = &n->plan->direct;
+  const ConvLayer l = conv_layer(t, n);
+  pack_places(&l, (int32_t *)to);
+  to += sorted_places(p, &n->win);
+  for (int64_t oc = 0; oc < l.ocg; oc += (int64_t)p->nb * t->lanes) {
+    int64_t vectors = size_min(size_ceiling(l.ocg - oc, t->lanes), p->nb);
+    to = pack_panel(&l, oc, (int)vectors, to);
+  }
+}
+
+bool sorted_alike(const Node *a, const Node *b) {
+  const Layout *x = &a->in[0]->layout, *y = &b->in[0]->layout;
+  return a->plan->direct.sorted == b->plan->direct.sorted && x->block == y->block && x->c == y->c && x->row == y->row && x->pix == y->pix;
+}
