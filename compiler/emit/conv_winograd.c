@@ -9,6 +9,11 @@
 
 static int64_t frequencies(const Winograd *w) { return (int64_t)w->f.points * w->f.points; }
 
+/* Of the weights of a channel in a panel that are transformed on the fly. */
+static int64_t taps_bytes(const Winograd *w, int nb) {
+  return w->plan->integer ? nb * integer_winograd_bytes(w->e->t) : w->f.kernel * w->f.kernel * winograd_line_bytes(w, nb);
+}
+
 /* ==== one panel of output channels over one group ==== */
 
 typedef struct WinogradGroup {
@@ -56,6 +61,19 @@ static int64_t input_ahead(const Winograd *w) {
   return bytes * frequencies(w) > w->e->t->l2 / 4 ? bytes : 0;
 }
 
+/* Weights of integers are made for two row points at a time. */
+static void make_weights(const WinogradRow *row, Ref g, Ref u, WinogradPlaces *of) {
+  const Winograd *w = row->w;
+  if (w->plan->integer) {
+    int64_t step = winograd_region_bytes(w, row->nb);
+    of[0] = (WinogradPlaces){.u = gep_const(w->e, u, row->i % 2 * w->f.points * step), .step = step};
+    if (row->i % 2 == 0) winograd_integer_weights(row, g, u);
+  } else {
+    winograd_places(row, g, u, of);
+    winograd_weights_row(row, g, u);
+  }
+}
+
 static void chunk_row(const Winograd *w, const WinogradGroup *k, const WinogradChunk *c, const WinogradRange *rows, int i) {
   Emit *e = w->e;
   WinogradRange cols[3];
@@ -63,13 +81,12 @@ static void chunk_row(const Winograd *w, const WinogradGroup *k, const WinogradC
   WinogradRow row = {w, i, c->channels, c->nb};
   int n = winograd_ranges(&w->f, w->s.cut_cols, cols);
   if (rows->cut && w->s.tile_rows == 1) return;
-  int64_t bytes = w->f.kernel * w->f.kernel * winograd_given_bytes(&row), fetched = bytes / frequencies(w);
-  WinogradProduct p = {.w = w, .tile = {.nb = c->nb}, .row_parities = rows->parities, .first = c->first};
+  int64_t bytes = taps_bytes(w, c->nb) * c->channels, fetched = bytes / frequencies(w);
+  WinogradProduct p = {.w = w, .tile = {.nb = c->nb, .dot = w->plan->integer ? DOT_WORDS : DOT_NONE}, .row_parities = rows->parities, .first = c->first};
   p.tile.ahead = input_ahead(w);
   p.blocks = c->channels / e->lanes;
   p.rest = c->channels % e->lanes;
-  winograd_places(&row, c->g, k->u, u);
-  winograd_weights_row(&row, c->g, k->u);
+  make_weights(&row, c->g, k->u, u);
   WinogradOperands o = {.v = c->v, .m = k->area.m, .pf = gep_const(e, c->g, bytes + i * w->f.points * fetched)};
   for (int r = 0; r < n; r++) {
     WinogradTiles t = winograd_tiles(w, k->area.images, k->area.rows, rows->cut, cols[r].cut);
@@ -91,8 +108,8 @@ static void sum_chunk(const Winograd *w, const WinogradGroup *k, const WinogradC
 
 /* Chunk number `number` of a panel. */
 static WinogradChunk chunk_at(const Winograd *w, const WinogradGroup *k, Ref weights, Ref number, int channels, int nb) {
-  int64_t whole = (int64_t)w->plan->chunk * w->e->lanes, taps = w->f.kernel * w->f.kernel;
-  return (WinogradChunk){.channels = channels, .nb = nb, .g = gep(w->e, weights, number, taps * whole * winograd_line_bytes(w, nb)),
+  int64_t whole = (int64_t)w->plan->chunk * w->e->lanes;
+  return (WinogradChunk){.channels = channels, .nb = nb, .g = gep(w->e, weights, number, whole * taps_bytes(w, nb)),
                  .v = gep(w->e, k->v, number, whole * w->s.group_tiles * F32_BYTES)};
 }
 
@@ -119,8 +136,10 @@ static void panel_on_the_fly(const Winograd *w, const WinogradGroup *k, Ref weig
 
 static void panel_of_group(const Winograd *w, const WinogradGroup *k, Ref panel, int nb) {
   Emit *e = w->e;
-  int64_t terms = w->plan->stored ? frequencies(w) : w->f.kernel * w->f.kernel;
-  Ref weights = gep(e, weights_ptr(e, w->n->plan->at.weights), panel, terms * w->plan->icg * winograd_line_bytes(w, w->plan->nb));
+  int64_t one = w->plan->stored ? frequencies(w) * winograd_line_bytes(w, w->plan->nb) : taps_bytes(w, w->plan->nb);
+  Ref weights = weights_ptr(e, w->n->plan->at.weights);
+  if (w->plan->integer) weights = gep_const(e, weights, integer_winograd_starts(e->t, w->plan));
+  weights = gep(e, weights, panel, w->plan->icg * one);
   if (w->plan->stored) panel_stored(w, k, weights, nb);
   else panel_on_the_fly(w, k, weights, nb);
   winograd_output(w, &k->area, nb, panel);
@@ -276,3 +295,5 @@ void emit_winograd(Emit *e, Node *n) {
     w.shared_at += winograd_shared(&w.f, &w.s, &w.map);
   }
 }
+
+void emit_integer_winograd(Emit *e, Node *n) { emit_winograd(e, n); }

@@ -33,8 +33,9 @@ static Ref add_pairs(Emit *e, Ref a, Ref b, int lanes) {
 }
 
 Factor dot_factor(Emit *e, Dot d, Ref v, bool is_signed) {
-  if (d != DOT_PAIRS) return (Factor){{v}};
+  if (d != DOT_PAIRS && d != DOT_WORDS) return (Factor){{v}};
   Ref words = LLVMBuildBitCast(e->b, v, vec_of(e->i16, 2 * lane_count(v)), "");
+  if (d == DOT_WORDS) return (Factor){{words}};
   if (is_signed) return (Factor){{shift_signed(e, shift_left(e, words, 8), 8), shift_signed(e, words, 8)}};
   return (Factor){{LLVMBuildAnd(e->b, words, whole_like(e, words, 0xff), ""), shift_right(e, words, 8)}};
 }

@@ -336,8 +336,9 @@ Ref scaled_sum(Emit *e, const Node *n, int i, Ref a, Ref b); /* of a QLinearAdd,
 Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
 
 /* ==== dot.c: products of 8-bit integers, u8 by s8, four added to each lane of i32 sums ==== */
-/* At once, or as pairs of 16-bit numbers; SMALL: the same for weights of which such pairs fit 16 bits, see PanelsPlan. */
-typedef enum Dot { DOT_NONE, DOT_FOURS, DOT_PAIRS, DOT_SMALL } Dot;
+/* At once, or as pairs of 16-bit numbers; SMALL: the same for weights of which such pairs fit 16 bits, see PanelsPlan. WORDS: of two
+ * 16-bit numbers, which the factors' lanes are. */
+typedef enum Dot { DOT_NONE, DOT_FOURS, DOT_PAIRS, DOT_SMALL, DOT_WORDS } Dot;
 typedef struct Factor { Ref part[2]; } Factor; /* part[1] of pairs NULL: those bytes do not count */
 Dot dot_of(const Target *t, bool small);
 Factor dot_factor(Emit *e, Dot d, Ref fours, bool is_signed); /* fours: vector of i32, of four bytes each */

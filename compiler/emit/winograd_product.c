@@ -49,7 +49,7 @@ static int64_t sum_at(const WinogradProduct *p, int i) {
 /* As many sums must go on at once as an FMA takes cycles times those begun in one: small tiles have several sets. */
 static int set_count(const Tile *t) {
   int n = t->uw * t->nb;
-  return n > 6 ? 1 : n > 2 ? 2 : 4;
+  return t->dot ? 1 : n > 6 ? 1 : n > 2 ? 2 : 4;
 }
 
 /* All channels of a parity; acc holds the sets of sums, the weights' and the prefetch pointer. */
@@ -103,8 +103,9 @@ static void build_product(const void *data) {
   Emit *e = p->w->e;
   int n = p->tile.uw * p->tile.nb, all = n * p->tile.sets;
   Ref acc[64], m = LLVMGetParam(e->fn, ARG_M);
+  LLVMTypeRef type = p->tile.dot ? vec_of(e->i32, e->lanes) : e->vec;
   for (int i = 0; i < all; i++) {
-    acc[i] = i >= n || p->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, sum_at(p, i), e->vec_bytes);
+    acc[i] = i >= n || p->first ? LLVMConstNull(type) : load(e, type, m, sum_at(p, i), e->vec_bytes);
   }
   acc[all] = LLVMGetParam(e->fn, ARG_U);
   acc[all + 1] = LLVMGetParam(e->fn, ARG_PF);
@@ -119,6 +120,7 @@ static void product(const WinogradProduct *p, const WinogradOperands *o, Ref til
   buffer_printf(&key, "winograd_product_%dx%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d.%lld", p->tile.uw, p->tile.nb,
                 p->blocks, p->rest, p->first ? "f" : "", p->row_parities, p->col_parities,
                 (long long)p->w->s.group_tiles, (long long)p->w->s.in_blocks, p->tile.prefetch, (long long)p->tile.ahead);
+  if (p->tile.dot) buffer_printf(&key, "_i32");
   for (int i = 1; i < p->tile.uw; i++) buffer_printf(&key, "_%lld", (long long)p->tile.in[i] / F32_BYTES);
   buffer_add(&key, "", 1);
   Ref args[ARG_COUNT] = {gep(e, o->v, tile, e->vec_bytes), gep(e, o->m, tile, e->vec_bytes), gep(e, o->pf, prefetched, 1),

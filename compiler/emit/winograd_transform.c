@@ -111,6 +111,10 @@ static void input_parity(const Winograd *w, const TileForm *t, int pr, int pc, R
 }
 
 static void input_tile(const Winograd *w, const TileForm *t, Ref in, Ref v) {
+  if (w->plan->integer) {
+    winograd_integer_input(w, t->row_points, t->col_points, in, v);
+    return;
+  }
   for (int pr = 0; pr < w->f.stride; pr++) {
     for (int pc = 0; pc < w->f.stride; pc++) input_parity(w, t, pr, pc, in, v);
   }
@@ -140,20 +144,29 @@ static void build_input_row(const void *data) {
   }
 }
 
+/* A block of V at a pixel of the first: channels that are integers lie two vectors in a block. */
+static Ref input_block(const Winograd *w, Ref x, Ref block) {
+  Emit *e = w->e;
+  if (!w->plan->integer) return place_from(e, x, w->in, NULL, block, NULL, NULL);
+  Ref two = const_i64(e, 2);
+  x = place_from(e, x, w->in, NULL, LLVMBuildUDiv(e->b, block, two, ""), NULL, NULL);
+  return gep(e, x, LLVMBuildURem(e->b, block, two, ""), 2 * e->lanes);
+}
+
 void winograd_input_row(const Winograd *w, Ref image, Ref row, Ref block, bool last, Ref v) {
   Emit *e = w->e;
   const WinogradForm *f = &w->f;
   InputRow r = {w, {.row_points = f->points, .col_points = f->points}};
   if (last && w->s.cut_rows) r.tile.row_points = winograd_points(f, w->s.cut_rows);
   Buffer key = {0};
-  buffer_printf(&key, "winograd_in_m%d_k%d_s%d_%lld_of%lldx%lld_cut%d.%d_in%lld.%lld", f->m, f->kernel, f->stride,
+  buffer_printf(&key, "winograd%s_in_m%d_k%d_s%d_%lld_of%lldx%lld_cut%d.%d_in%lld.%lld", w->plan->integer ? "_i8" : "", f->m, f->kernel, f->stride,
                 (long long)w->s.tile_cols, (long long)w->s.in_blocks, (long long)w->s.group_tiles, r.tile.row_points,
                 w->s.cut_cols, (long long)w->in->layout.row, (long long)w->in->layout.pix);
   residue_key(w, &key);
   buffer_add(&key, "", 1);
   ResidueImage p = residue_image(w, image);
   Ref x = place_from(e, place_window(e, w->in, &w->n->win, p.image, NULL, NULL, NULL), w->in, NULL, NULL, p.row, p.col);
-  x = place_from(e, gep(e, x, row, f->m * f->stride * f->dh * place_row_bytes(w->in)), w->in, NULL, block, NULL, NULL);
+  x = input_block(w, gep(e, x, row, f->m * f->stride * f->dh * place_row_bytes(w->in)), block);
   v = gep(e, v, block, w->s.group_tiles * e->vec_bytes);
   call_kernel(e, key.data, 2, (Ref[]){x, v}, build_input_row, &r);
   buffer_free(&key);
@@ -236,6 +249,7 @@ static void build_output_tile(const void *data) {
 
 /* Where a tile is. */
 typedef struct Spot {
+  int nb;              /* vectors of results at a time */
   ResidueImage p;
   Ref block, row, col; /* row and column of tiles, in the map */
   Ref m;               /* its sums, of this block */
@@ -247,16 +261,21 @@ static void output_tile(const Winograd *w, const Spot *s, const TileForm *tile) 
   buffer_printf(&key, "winograd_out_m%d_r%d_%dx%d_p%dx%d_m%lld_out%lld.%lld", w->f.m, w->f.taps, tile->height, tile->width,
                 tile->row_points, tile->col_points, (long long)w->s.m_frequency, (long long)w->out->layout.row,
                 (long long)w->out->layout.pix);
+  if (w->plan->integer) buffer_printf(&key, "_i8x%d_%lld", s->nb, (long long)w->s.group_tiles);
   residue_key(w, &key);
   step_key(w->n, &key);
   buffer_add(&key, "", 1);
   Ref row = from_residue(w, s->p.row, s->row, w->f.m * w->f.dh), col = from_residue(w, s->p.col, s->col, w->f.m * w->f.dw);
-  Ref out = place_at(e, w->out, s->p.image, s->block, NULL, NULL);
+  Ref out = place_vector(e, value_ptr(e, w->out), w->out, s->p.image, s->block, NULL, NULL);
   out = place_from(e, out, w->out, NULL, NULL, row, col);
-  Ref args[MAX_KERNEL_ARGS] = {s->m, out, gep(e, weights_ptr(e, w->n->plan->at.bias), s->block, e->vec_bytes)};
+  Ref bias = weights_ptr(e, w->plan->integer ? w->n->plan->at.weights : w->n->plan->at.bias);
+  Ref args[MAX_KERNEL_ARGS] = {s->m, out, gep(e, bias, s->block, e->vec_bytes)};
   step_pointers(e, w->n, s->p.image, s->block, row, col, args + ARG_STEPS);
   OutputTile o = {w, *tile};
-  call_kernel(e, key.data, ARG_STEPS + w->n->n_step, args, build_output_tile, &o);
+  WinogradResults r = {w, tile->height, tile->width, tile->row_points, tile->col_points, s->nb};
+  int n_args = step_arguments(e, w->n, ARG_STEPS, args);
+  if (w->plan->integer) call_kernel(e, key.data, n_args, args, build_integer_results, &r);
+  else call_kernel(e, key.data, n_args, args, build_output_tile, &o);
   buffer_free(&key);
 }
 
@@ -303,9 +322,9 @@ static void output_any_row(const Winograd *w, Spot *s, Ref m) {
 
 void winograd_output(const Winograd *w, const WinogradArea *a, int nb, Ref panel) {
   Emit *e = w->e;
-  Spot s = {0};
+  Spot s = {.nb = w->plan->integer ? nb : 1};
   Loop block, image, row;
-  loop_begin(e, &block, const_i64(e, 0), const_i64(e, nb), 1, 0, NULL);
+  loop_begin(e, &block, const_i64(e, 0), const_i64(e, nb), s.nb, 0, NULL);
   s.block = add_i(e, mul_i(e, panel, w->plan->nb), block.i);
   Ref m = gep(e, a->m, block.i, w->s.group_tiles * e->vec_bytes);
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, a->images), 1, 0, NULL);

@@ -17,7 +17,7 @@
 
 int64_t winograd_line_bytes(const Winograd *w, int nb) { return (int64_t)nb * w->e->vec_bytes; }
 
-static int64_t region_bytes(const Winograd *w, int nb) {
+int64_t winograd_region_bytes(const Winograd *w, int nb) {
   return winograd_region(w->plan->chunk, nb, w->e->lanes) * F32_BYTES;
 }
 
@@ -32,7 +32,7 @@ static int64_t given_at(const WinogradRow *r, int i, int j) { return (i * r->w->
 /* Where in U the first region of a parity is. */
 static int64_t parity_at(const WinogradRow *r, int pr, int pc) {
   const Winograd *w = r->w;
-  return (pr * (w->f.points + 1) + pc * w->f.points) * region_bytes(w, r->nb);
+  return (pr * (w->f.points + 1) + pc * w->f.points) * winograd_region_bytes(w, r->nb);
 }
 
 /* Column points with products: a map of one column of tiles has none at the last ones where these are cut. */
@@ -45,7 +45,7 @@ static int column_points(const Winograd *w) {
 static void weights_of_points(const WinogradRow *r, int first, const Ref *t, Ref u, int64_t at) {
   const Winograd *w = r->w;
   for (int j = first; j < column_points(w); j++) {
-    store(w->e, winograd_weight(w, j, t), u, j * region_bytes(w, r->nb) + at, w->e->vec_bytes);
+    store(w->e, winograd_weight(w, j, t), u, j * winograd_region_bytes(w, r->nb) + at, w->e->vec_bytes);
   }
 }
 
@@ -90,7 +90,7 @@ void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of) {
   Emit *e = r->w->e;
   int taps = r->w->f.taps;
   WinogradPlaces one = {.u = u, .n_given = given_points(r->w, r->i)};
-  one.step = region_bytes(r->w, r->nb);
+  one.step = winograd_region_bytes(r->w, r->nb);
   one.given_step = winograd_given_bytes(r);
   one.given = gep_const(e, g, given_at(r, r->i, 0));
   one.second = r->i < taps ? gep_const(e, g, given_at(r, r->i, taps)) : gep_const(e, u, parity_at(r, 0, 1));

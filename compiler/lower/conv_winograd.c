@@ -211,7 +211,7 @@ int64_t winograd_shared(const WinogradForm *f, const WinogradSizes *s, const Win
 static void set_memory(const WinogradForm *f, Plan *plan, const Shape *y, int lanes) {
   const WinogradPlan *p = &plan->winograd;
   WinogradMap map[WINOGRAD_MAPS];
-  int64_t u = regions(f) * winograd_region(p->chunk, p->nb, lanes) * 4;
+  int64_t u = (p->integer ? 2 * f->points : regions(f)) * winograd_region(p->chunk, p->nb, lanes) * 4;
   plan->at.shared = plan->at.scratch = 0;
   for (int i = 0, count = winograd_maps(f, y, map); i < count; i++) {
     WinogradSizes s = winograd_sizes(f, p, &map[i], lanes);
@@ -243,7 +243,7 @@ static bool fits(const ConvLayer *l, int m, WinogradForm *f) {
 
 /* Tiles treated at a time, as measured: the map where it has no more than the first; else with so many
  * registers. */
-enum { ONE_GROUP_TILES = 49, GROUP_TILES_32 = 28, GROUP_TILES_16 = 16 };
+enum { ONE_GROUP_TILES = 49, GROUP_TILES_32 = 28, GROUP_TILES_16 = 16, GROUP_TILES_INTEGER = 42 };
 
 static int64_t tile_cols(const ConvLayer *l, const WinogradForm *f) { return size_ceiling(largest_map(l, f).cols, f->m); }
 
@@ -257,7 +257,7 @@ static int64_t row_bytes(const ConvLayer *l, const WinogradForm *f) {
 static void choose_group(const ConvLayer *l, const WinogradForm *f, WinogradPlan *p) {
   WinogradMap map = largest_map(l, f);
   int64_t rows = size_ceiling(map.rows, f->m), cols = tile_cols(l, f);
-  int64_t few = (l->t->regs == 32 ? GROUP_TILES_32 : GROUP_TILES_16) / cols;
+  int64_t few = (p->integer ? GROUP_TILES_INTEGER : l->t->regs == 32 ? GROUP_TILES_32 : GROUP_TILES_16) / cols;
   p->group_images = 1;
   p->tile_rows = (int)rows;
   if (rows * cols <= ONE_GROUP_TILES) {
@@ -358,6 +358,21 @@ void plans_winograd(const Build *b, const Node *n, Plans *list) {
   add_form(b, &l, &f, list);
   if (automatic && f.m > 2 && fits(&l, 2, &f)) add_form(b, &l, &f, list);
   list->only = !automatic;
+}
+
+/* Pairs of channels whose weights are transformed at a time, for two row points: these stay in L1. */
+enum { INTEGER_CHUNK = 32, INTEGER_BLOCKS = 2 };
+
+void plan_integer_winograd(const ConvLayer *l, Plans *list) {
+  WinogradForm f;
+  if (l->n->win.sh != 1 || l->n->win.dh * l->n->win.dw != 1 || l->n->win.kh != 3 || !fits(l, 0, &f)) return;
+  Plan *plan = plans_add(list);
+  WinogradPlan *p = &plan->winograd;
+  *p = (WinogradPlan){.icg = l->icg, .ocg = l->ocg, .m = f.m, .integer = true, .bounded = requantizes_bounded(l->n)};
+  choose_group(l, &f, p);
+  choose_tile(l->t, p, (int)size_min(INTEGER_BLOCKS, l->out_blocks));
+  p->chunk = INTEGER_CHUNK / l->t->lanes;
+  set_memory(&f, plan, &l->n->out[0]->shape, l->t->lanes);
 }
 
 const char *winograd_text(Context *cx, const Plan *plan) {

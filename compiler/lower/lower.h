@@ -124,6 +124,7 @@ typedef struct WinogradPlan {
   int group_images;    /* ... of up to so many images, see WinogradSizes */
   bool fused;          /* on the fly in registers, for maps of few tiles */
   bool stored;         /* the weights are stored transformed; else they are transformed on the fly, in chunks */
+  bool integer, bounded; /* of 8-bit integers: icg counts pairs of channels; requantizes_bounded */
 } WinogradPlan;
 
 typedef struct StrassenPlan {
@@ -245,7 +246,7 @@ uint64_t needed_features(const Build *b); /* the target's, but of AMX, for which
 typedef double PlanCost(const ConvCost *c, const Plan *p);
 typedef const char *PlanText(Context *cx, const Plan *p);
 typedef bool PlanIs(const Plan *p), PlanNeeds(const Plan *p, bool many_shapes);
-PlanCost cost_depthwise, cost_grouped, cost_interleaved, cost_ragged, cost_winograd, cost_strassen, cost_direct, cost_amx, cost_narrow, cost_pixels;
+PlanCost cost_integer_winograd, cost_depthwise, cost_grouped, cost_interleaved, cost_ragged, cost_winograd, cost_strassen, cost_direct, cost_amx, cost_narrow, cost_pixels;
 PlanText winograd_text, direct_text;
 PlanIs depthwise_in_rows, direct_in_rows, direct_planar, pixels_planar;
 PlanNeeds winograd_much_code, strassen_much_code, direct_much_code;
@@ -435,6 +436,10 @@ typedef struct WinogradSizes {
 /* Sizes of a plan whose icg, ocg, nb, tile_rows and group_images are set. */
 WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const WinogradMap *map, int lanes);
 int64_t winograd_shared(const WinogradForm *f, const WinogradSizes *s, const WinogradMap *map); /* bytes of V, if threads share it */
+/* For a convolution of 8-bit integers, of which l counts pairs of channels. */
+void plan_integer_winograd(const ConvLayer *l, Plans *list);
+int64_t integer_winograd_starts(const Target *t, const WinogradPlan *p); /* bytes of sums' starts before the weights, ... */
+int64_t integer_winograd_bytes(const Target *t); /* ... of a pair's weights for a vector of outputs */
 enum { FUSED_SUMS = 24 }; /* vectors of sums that stay in registers, of a plan that is `fused` */
 
 /* ==== conv_strassen.c: the sizes of Strassen's algorithm ==== */

@@ -255,6 +255,10 @@ void check_integers(const char *graph, double lo, double hi) {
   check((Run){.text = graph, .lo = lo, .hi = hi, .integers = true});
 }
 
+void check_integer_winograd(const char *graph, double lo, double hi) {
+  check((Run){.text = graph, .lo = lo, .hi = hi, .integers = true, .winograd = WINOGRAD_4});
+}
+
 void check_kernel(const char *graph, double tolerance) {
   check((Run){.text = graph, .tolerance = tolerance});
 }

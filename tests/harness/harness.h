@@ -25,6 +25,7 @@ void check_kernel_in(const char *graph, double tolerance, double lo, double hi);
 
 /* The same, every bit, and also for CPUs that multiply 8-bit integers by other instructions. */
 void check_integers(const char *graph, double lo, double hi);
+void check_integer_winograd(const char *graph, double lo, double hi); /* the same, by Winograd's algorithm where it can be */
 
 /* check_kernel with NaNs, infinities, zeros of both signs and denormals among the floats of the inputs, many and then few. NaNs
  * and infinities must come out where the evaluator has them; with `signs`, zeros with their signs as well. */
