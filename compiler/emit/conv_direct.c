@@ -164,8 +164,25 @@ static void tile_of_panel(const Conv *c, Site *s, int width, void *data) {
   call_direct_kernel(c, &t, s);
 }
 
+/* In scratch, for all panels: of each pixel the even channels, then the odd ones, as 16-bit numbers. */
+static void widen_tile(const Conv *c, Site *s, int uw) {
+  Emit *e = c->e;
+  Loop block;
+  s->panel_index = const_i64(e, 0);
+  locate(c, s);
+  loop_begin_some(e, &block, const_i64(e, 0), const_i64(e, size_ceiling(c->plan->icg, e->lanes)), 1, 0, NULL);
+  Ref x = gep(e, s->in, block.i, place_block_bytes(c->in)), to = gep(e, scratch_ptr(e), block.i, e->vec_bytes);
+  for (int u = 0; u < uw; u++) {
+    Ref bytes = load(e, vec_of(e->i32, e->lanes), x, place_offset(c->in, 0, 0, u * c->win->sw), e->vec_bytes);
+    Factor f = dot_factor(e, DOT_PAIRS, bytes, false);
+    for (int i = 0; i < 2; i++) store(e, f.part[i], to, (2 * u + i) * c->words, e->vec_bytes);
+  }
+  loop_end(e, &block);
+}
+
 static void panels_of_tile(const Conv *c, Site *s, int uw, void *data) {
   (void)data;
+  if (c->words) widen_tile(c, s, uw);
   each_panel(c, s, tile_of_panel, &uw);
 }
 
@@ -382,6 +399,7 @@ void emit_direct(Emit *e, Node *n) {
   c.starts = c.dot ? integer_starts_bytes(e->t, n, c.plan) : 0;
   c.places = c.plan->sorted ? sorted_places(c.plan, c.win) : 0;
   c.head = c.plan->sorted ? sorted_head(c.plan, c.win) : 0;
+  c.words = c.plan->words ? sorted_words(e->t, c.plan) : 0;
   c.panel = full_width(&c) * c.plan->icg * c.taps;
   c.whole_panels = direct_columns(e->t, c.plan) / full_width(&c);
   c.rest = (int)(direct_columns(e->t, c.plan) % full_width(&c));

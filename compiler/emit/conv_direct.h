@@ -32,7 +32,8 @@ typedef struct Conv {
   Dot dot;
   int64_t starts;                       /* bytes before the panels: the sums' starts, instead of a bias, ... */
   int64_t places;                       /* ... and of sorted panels the places of their inputs; */
-  int64_t head;                         /* before the weights of one */
+  int64_t head;                         /* before the weights of one; */
+  int64_t words;                        /* of a pixel that is widened for them, half of the bytes; 0: none is */
 } Conv;
 
 enum { KH_FROM, KH_TO, KW_FROM, KW_TO, TAP_ARGS };

@@ -29,7 +29,7 @@ static void kernel_key(const Conv *c, const Kernel *t, Buffer *key) {
   if (tile->weights) buffer_printf(key, "_%s", type_name(tile->weights));
   if (tile->dot) buffer_printf(key, "_dot%d.%s.%d", tile->dot, type_name(c->out->type), c->out->layout.block);
   if (t->skips) buffer_printf(key, "_skips");
-  if (c->plan->sorted) buffer_printf(key, "_sorted");
+  if (c->plan->sorted) buffer_printf(key, "_sorted%lld", (long long)c->words);
   if (c->plan->ones) buffer_printf(key, "_zeros%lld", (long long)c->starts / 2);
   if (c->plan->bounded) buffer_printf(key, "_bounded");
   if (tile->width % c->e->lanes) buffer_printf(key, "_w%d", tile->width);
@@ -206,7 +206,8 @@ static void build_kernel(const void *data) {
   Ref blocks = counts_blocks(c, t) ? LLVMGetParam(e->fn, ARG_BLOCKS) : const_i64(e, t->blocks);
   init_sums(c, t, acc);
   if (c->plan->sorted) {
-    SortedPanel p = {LLVMGetParam(e->fn, ARG_PARTIAL), LLVMGetParam(e->fn, ARG_W), LLVMGetParam(e->fn, ARG_PREFETCH)};
+    SortedPanel p = {LLVMGetParam(e->fn, ARG_PARTIAL), LLVMGetParam(e->fn, ARG_W), LLVMGetParam(e->fn, ARG_PREFETCH), .words_bytes = c->words};
+    if (c->words) p.words = LLVMGetParam(e->fn, ARG_BLOCKS);
     sorted_sums(e, &t->tile, x, &p, acc);
     finish_sums(c, t, acc);
     return;
@@ -227,6 +228,7 @@ void call_direct_kernel(const Conv *c, const Kernel *t, const Site *s) {
   Emit *e = c->e;
   Ref args[MAX_KERNEL_ARGS] = {s->in, s->weights, s->out, s->bias, s->partial, s->prefetch,
                                s->blocks ? s->blocks : const_i64(e, t->blocks), const_i64(e, t->rest)};
+  if (c->words) args[ARG_BLOCKS] = scratch_ptr(e);
   Ref block = add_i(e, mul_i(e, s->group, c->out_blocks), mul_i(e, s->panel_index, c->plan->nb));
   step_pointers(e, c->n, s->image, block, s->row, s->x, args + ARG_STEPS);
   Buffer key = {0};

@@ -376,8 +376,9 @@ Ref gather_lanes(Emit *e, Ref *v, int n, const int *from);
 void end_step(Emit *e);
 
 /* ==== conv_sorted.c ==== */
-/* A panel: its counts and numbers, its weights, and the places of the layer's steps. */
-typedef struct SortedPanel { Ref list, weights, places; } SortedPanel;
+/* A panel: its counts and numbers, its weights, and the places of the layer's steps. words: NULL, or each pixel's even and odd channels,
+ * so many bytes, by the steps' numbers. */
+typedef struct SortedPanel { Ref list, weights, places, words; int64_t words_bytes; } SortedPanel;
 void sorted_sums(Emit *e, const Tile *t, Ref x, const SortedPanel *p, Ref *acc); /* with room for two more behind the tile's */
 
 /* ==== rows.c: the loops around tiles ==== */

@@ -73,19 +73,19 @@ static int panel_blocks(const ConvLayer *l, const DirectTile *k) {
   return nb;
 }
 
-static void add_plan(const ConvLayer *l, const DirectTile *k, bool sorted, Plans *list) {
+static void add_plan(const ConvLayer *l, const DirectTile *k, double wide, Plans *list) {
   Plan *plan = plans_add(list);
   DirectPlan *p = &plan->direct;
   p->order = k->order;
   p->nb = panel_blocks(l, k);
   p->small = l->n->op == OP_ConvInteger && integer_is_small(l->t, l->n);
   p->ones = l->n->op == OP_ConvInteger && integer_has_zeros(l->n);
-  p->sorted = p->whole = sorted && p->nb <= SORTED_VECTORS;
   p->uw = p->ones ? (k->regs - 1) / (p->nb + 1) - 1 : k->uw;
   p->groups = l->groups;
   p->icg = l->icg;
   p->ocg = l->ocg;
   p->planar = l->planar;
+  plan_sorted(l, wide, plan);
   p->bounded = requantizes_bounded(l->n);
   if (p->order == OC_FLAT && !p->sorted) choose_chunk(plan, l);
   if (p->order == OC_ROW_TILE) choose_block(p, l);
@@ -95,9 +95,9 @@ static void add_plan(const ConvLayer *l, const DirectTile *k, bool sorted, Plans
 void plans_direct(const Build *b, const Node *n, Plans *list) {
   const ConvLayer l = conv_layer(b->target, n);
   if (n->op == OP_ConvInteger ? !integer_fits(&l) : conv_is_uneven(b->target, n)) return;
-  bool sorted = n->op == OP_ConvInteger && sorted_pays(&l);
+  double wide = n->op == OP_ConvInteger ? sorted_share(&l) : -1;
   for (size_t i = 0; i < COUNT(tiles); i++) {
-    if (tile_fits(&l, &tiles[i])) add_plan(&l, &tiles[i], sorted, list);
+    if (tile_fits(&l, &tiles[i])) add_plan(&l, &tiles[i], wide, list);
   }
 }
 

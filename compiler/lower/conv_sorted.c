@@ -1,7 +1,7 @@
 /* conv_sorted.c: the direct convolution of 8-bit integers by pmaddubsw, without saturation, of weights too large for it here and
  * there. It adds the products of two channels as a 16-bit number, which holds them where the weights of one sign sum to 128 at
  * most. Of a panel the steps, a tap's four channels each, are sorted by which of its vectors have only such pairs; the others'
- * are multiplied as 16-bit numbers, which takes half as long again:
+ * are multiplied as 16-bit numbers, which takes longer:
  *
  *     class      0       1       2       3
  *     vector 0   fits    wide    fits    wide
@@ -54,12 +54,26 @@ static double wide_share(const ConvLayer *l) {
   return wide / all;
 }
 
-static const double MOST_WIDE = 0.5;
+static const double MOST_WIDE = 0.5; /* where each panel widens the input for itself */
 
-bool sorted_pays(const ConvLayer *l) {
+static bool can_be_sorted(const ConvLayer *l) {
   const Window *w = &l->n->win;
   if (!has_bytes_product(l->t) || l->groups > 1 || integer_has_zeros(l->n) || integer_is_small(l->t, l->n)) return false;
-  return w->dh == 1 && w->dw == 1 && l->icg * l->taps <= MOST_STEPS && wide_share(l) <= MOST_WIDE;
+  return w->dh == 1 && w->dw == 1 && l->icg * l->taps <= MOST_STEPS;
+}
+
+double sorted_share(const ConvLayer *l) { return can_be_sorted(l) ? wide_share(l) : -1; }
+
+/* Pixels begin a line apart, lest all be in one set of L1. */
+int64_t sorted_words(const Target *t, const DirectPlan *p) { return size_round_up(p->icg, t->lanes) * (int64_t)sizeof(int32_t) + LINE; }
+
+/* A tile that meets several panels is widened once for them, where that is not done over and over for the taps of a window. */
+void plan_sorted(const ConvLayer *l, double share, Plan *plan) {
+  DirectPlan *p = &plan->direct;
+  if (share < 0 || p->nb > SORTED_VECTORS) return;
+  p->words = p->order == ROW_TILE_OC && l->taps == 1 && l->out_blocks > p->nb;
+  p->sorted = p->whole = p->words || share <= MOST_WIDE;
+  if (p->words) plan->at.scratch = size_mul(p->uw, 2 * sorted_words(l->t, p));
 }
 
 int64_t sorted_head(const DirectPlan *p, const Window *w) { return size_round_up(SORTED_COUNTS + 2 * steps_of(p, w), LINE); }

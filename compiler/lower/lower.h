@@ -102,7 +102,7 @@ typedef struct DirectPlan {
   bool bounded, small; /* requantizes_bounded; integer_is_small */
   int runs;            /* AMX: of up to uw results of a row, whose sums are made at a time */
   bool whole;          /* packed weights fill up whole channel blocks and vectors: AMX */
-  bool sorted;         /* panels are, see conv_sorted.c */
+  bool sorted, words;  /* panels are; the input of a tile is widened once for all of them: see conv_sorted.c */
   bool ones;           /* behind the weights, see conv_integer.c: panels are as many vectors as they have blocks and one */
 } DirectPlan;
 
@@ -295,10 +295,14 @@ bool integer_fits(const ConvLayer *l);
 bool integer_alike(const Node *a, const Node *b); /* do equal weights start from the same? */
 /* Without an instruction for four products, do those of two channels beside each other, added, fit 16 bits? */
 bool integer_is_small(const Target *t, const Node *n);
-/* conv_sorted.c: is it worth it for the layer? Its panels: bytes before the weights of one, of the places that come before all of
+/* conv_sorted.c: which share of the vectors would be multiplied as 16-bit numbers, below 0 if panels cannot be sorted. Plans those of
+ * the panels that are, where that pays. Their bytes before the weights of one, of the places that come before all of
  * them, of both together. */
 enum { SORTED_VECTORS = 2, SORTED_COUNTS = 4 << SORTED_VECTORS /* bytes: an i32 for each class */ };
-bool sorted_pays(const ConvLayer *l), sorted_alike(const Node *a, const Node *b);
+double sorted_share(const ConvLayer *l);
+void plan_sorted(const ConvLayer *l, double share, Plan *plan);
+int64_t sorted_words(const Target *t, const DirectPlan *p); /* bytes of the even, or odd, channels of a pixel that is widened */
+bool sorted_alike(const Node *a, const Node *b);
 int64_t sorted_head(const DirectPlan *p, const Window *w), sorted_places(const DirectPlan *p, const Window *w);
 int64_t sorted_bytes(const Target *t, const DirectPlan *p, const Window *w);
 void pack_sorted(const Target *t, const Node *n, char *to);
