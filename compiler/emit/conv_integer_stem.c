@@ -25,6 +25,51 @@ static int64_t four_offset(const IntegerStem *k, int64_t four) {
   return four * (k->n->win.dw > 1 ? k->n->win.dw * place_pixel_bytes(k->in) : 4);
 }
 
+/* ==== rows that are widened ==== */
+enum { CHANNELS = 3, GROUP = 4 /* pixels widened at a time */ };
+
+static void widen_group(const IntegerStem *k, Ref from, Ref to) {
+  Emit *e = k->e;
+  Ref lane[16];
+  for (int i = 0; i < 16; i++) lane[i] = const_i32(e, i < GROUP * CHANNELS ? i / CHANNELS * 4 + i % CHANNELS : 0);
+  Ref bytes = load(e, vec_of(e->i8, 16), from, 0, 4);
+  bytes = LLVMBuildShuffleVector(e->b, bytes, LLVMGetPoison(vec_of(e->i8, 16)), LLVMConstVector(lane, 16), "");
+  store(e, LLVMBuildZExt(e->b, bytes, vec_of(e->i16, 16), ""), to, 0, 2);
+}
+
+/* The rows that a row of results reads, without the last byte of a pixel, in scratch; the last group of pixels overlaps the one before. */
+static void widen_rows(const IntegerStem *k, const RowShare *s) {
+  Emit *e = k->e;
+  int64_t pixels = integer_stem_line(k->n), words = integer_stem_words(k->n);
+  Loop kh, group;
+  Ref in = place_window(e, k->in, &k->n->win, s->image, NULL, s->row, NULL);
+  loop_begin(e, &kh, const_i64(e, 0), const_i64(e, k->n->win.kh), 1, 0, NULL);
+  Ref from = gep(e, in, kh.i, k->n->win.dh * place_row_bytes(k->in)), to = gep(e, scratch_ptr(e), kh.i, words);
+  loop_begin(e, &group, const_i64(e, 0), const_i64(e, pixels / GROUP), 1, 0, NULL);
+  widen_group(k, gep(e, from, group.i, GROUP * 4), gep(e, to, group.i, GROUP * CHANNELS * 2));
+  loop_end(e, &group);
+  widen_group(k, gep_const(e, from, (pixels - GROUP) * 4), gep_const(e, to, (pixels - GROUP) * CHANNELS * 2));
+  loop_end(e, &kh);
+}
+
+/* A row of taps of what is widened. */
+static void sum_words(const IntegerStem *k, const StemTile *t, Ref line, Ref weights, Ref *acc) {
+  Emit *e = k->e;
+  for (int64_t pair = 0; pair < k->plan->pairs; pair++) {
+    Factor w[INTEGER_VECTORS];
+    for (int b = 0; b < t->nb; b++) {
+      Ref v = load(e, vec_of(e->i32, e->lanes), weights, (pair * k->plan->nb + b) * e->vec_bytes, e->vec_bytes);
+      w[b] = dot_factor(e, DOT_WORDS, v, true);
+    }
+    for (int u = 0; u < t->uw; u++) {
+      Ref two = load(e, e->i32, line, (u * k->n->win.sw * CHANNELS + 2 * pair) * 2, 2);
+      Factor x = dot_factor(e, DOT_WORDS, splat(e, two, e->lanes), false);
+      for (int b = 0; b < t->nb; b++) acc[b * t->uw + u] = dot_add(e, DOT_WORDS, x, w[b], acc[b * t->uw + u]);
+    }
+    end_step(e);
+  }
+}
+
 /* A row of taps; acc: the sums [vector][pixel]. */
 static void sum_row(const IntegerStem *k, const StemTile *t, Ref line, Ref weights, Ref *acc) {
   Emit *e = k->e;
@@ -40,6 +85,7 @@ static void sum_row(const IntegerStem *k, const StemTile *t, Ref line, Ref weigh
   }
 }
 
+/* in: of the first pixel's window, or of its first row as it is widened. */
 static void sum_tile(const IntegerStem *k, const StemTile *t, Ref in, Ref *acc) {
   Emit *e = k->e;
   int64_t starts = k->plan->nb * (int64_t)e->vec_bytes, row = (k->panel - starts) / k->n->win.kh;
@@ -50,15 +96,18 @@ static void sum_tile(const IntegerStem *k, const StemTile *t, Ref in, Ref *acc) 
   }
   Loop kh;
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, k->n->win.kh), 1, t->uw * t->nb, acc);
-  Ref line = gep(e, in, kh.i, k->n->win.dh * place_row_bytes(k->in));
-  sum_row(k, t, line, gep(e, gep_const(e, weights, starts), kh.i, row), acc);
+  Ref line = gep(e, in, kh.i, k->plan->pairs ? integer_stem_words(k->n) : k->n->win.dh * place_row_bytes(k->in));
+  Ref w = gep(e, gep_const(e, weights, starts), kh.i, row);
+  if (k->plan->pairs) sum_words(k, t, line, w, acc);
+  else sum_row(k, t, line, w, acc);
   loop_end(e, &kh);
 }
 
 static void build_tile(const IntegerStem *k, const StemTile *t, Ref image, Ref row, Ref x) {
   Emit *e = k->e;
   Ref acc[64], arg[MAX_STEPS], vector = mul_i(e, t->panel, k->plan->nb);
-  sum_tile(k, t, place_window(e, k->in, &k->n->win, image, NULL, row, x), acc);
+  Ref in = k->plan->pairs ? gep(e, scratch_ptr(e), x, k->n->win.sw * CHANNELS * 2) : place_window(e, k->in, &k->n->win, image, NULL, row, x);
+  sum_tile(k, t, in, acc);
   Ref out = place_vector(e, value_ptr(e, k->out), k->out, image, vector, row, x);
   step_pointers(e, k->n, image, vector, row, x, arg);
   store_sums(e, k->n, t->uw, t->nb, k->plan->bounded, acc, arg, out);
@@ -101,6 +150,7 @@ void emit_integer_stem(Emit *e, Node *n) {
   emit_halo(e, n->out[0]);
   RowShare share;
   row_share_begin(e, &share, y->d[0], y->d[2], row_tiles(k.cols, k.plan->uw).count);
+  if (k.plan->pairs) widen_rows(&k, &share);
   build_panels(&k, &share);
   row_share_end(e, &share);
 }

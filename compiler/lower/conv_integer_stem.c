@@ -2,9 +2,15 @@
  * taps of a row of the window are bytes in a row, of which a lane takes four at a time:
  *
  *   3 or 4 channels   [c0 c1 c2 .] [c0 c1 c2 .] ...          a tap each
- *   1 channel         [x0 x1 x2 x3] [x4 x5 x6 .]             taps beside each other, where they are not dilated */
+ *   1 channel         [x0 x1 x2 x3] [x4 x5 x6 .]             taps beside each other, where they are not dilated
+ *
+ * Where 16-bit numbers are multiplied, the rows that a row of results reads are widened in scratch, of three channels without the
+ * fourth byte, and a lane takes two:
+ *
+ *   [c0 c1] [c2 c0] [c1 c2] [c0 c1] ... */
 #include "lower.h"
 
+enum { CHANNELS = 3 /* of a pixel in a row that is widened */, SLACK = 32, LINE = 64 };
 enum { MOST_CHANNELS = 4, MOST_FOURS = 16 /* of a row of taps: each is code */, LONGEST_TILE = 14 };
 
 /* Channels of a pixel, with what fills it up. */
@@ -15,6 +21,16 @@ static int stem_pixel(const Node *n) {
 
 static int64_t fours_of_row(const Node *n) {
   return n->win.dw > 1 ? n->win.kw : size_ceiling(n->win.kw * stem_pixel(n), 4);
+}
+
+int64_t integer_stem_line(const Node *n) { return (n->out[0]->shape.d[3] - 1) * n->win.sw + n->win.kw; }
+int64_t integer_stem_words(const Node *n) { return size_round_up(integer_stem_line(n) * CHANNELS * 2 + SLACK, LINE); }
+
+static void widen_rows(const Node *n, Plan *plan) {
+  IntegerStemPlan *p = &plan->integer_stem;
+  if (!p->wide || n->in[1]->shape.d[1] != CHANNELS || n->win.dw > 1 || integer_stem_line(n) < 4) return;
+  p->pairs = (int)size_ceiling(n->win.kw * CHANNELS, 2);
+  plan->at.scratch = size_mul(n->win.kh, integer_stem_words(n));
 }
 
 /* Registers hold the sums, a vector of weights for each vector of outputs and a broadcast input; in 16 bits there are two of each, of
@@ -30,14 +46,16 @@ void plans_integer_stem(const Build *b, const Node *n, Plans *list) {
   p->uw = (int)size_min((t->regs - (p->wide ? 4 : p->nb + 2)) / p->nb, LONGEST_TILE);
   p->pixel = stem_pixel(n);
   p->fours = (int)fours_of_row(n);
+  widen_rows(n, &list->plan[list->n - 1]);
   list->only = true;
 }
 
 int integer_stem_pixel(const Plan *p) { return p->integer_stem.pixel; }
 
 int64_t integer_stem_bytes(const Target *t, const Node *n, const Plan *p) {
-  int64_t vector = t->lanes * (int64_t)sizeof(int32_t), fours = n->win.kh * p->integer_stem.fours;
-  return p->integer_stem.nb * vector * (1 + fours * (p->integer_stem.wide ? 2 : 1));
+  const IntegerStemPlan *s = &p->integer_stem;
+  int64_t vector = t->lanes * (int64_t)sizeof(int32_t), row = s->pairs ? s->pairs : s->fours * (s->wide ? 2 : 1);
+  return s->nb * vector * (1 + n->win.kh * row);
 }
 
 int64_t packed_integer_stem(const Target *t, const Node *n, const Plan *p) {
@@ -57,15 +75,30 @@ static void pack_output(const Target *t, const Node *n, int64_t oc, char *to, in
   }
 }
 
-/* For each nb vectors of outputs: [vector][lane] the start of the sum, i32; then [row of taps][four][vector][lane]. */
+/* The same of pairs. */
+static void pack_pairs(const Node *n, int64_t oc, char *to, int64_t step) {
+  const Window *w = &n->win;
+  const int8_t *from = (const int8_t *)n->in[1]->data + oc * CHANNELS * w->kh * w->kw;
+  int zero = (int)integer_weight_zero(n, oc);
+  for (int64_t k = 0; k < w->kh * w->kw; k++) {
+    for (int64_t c = 0; c < CHANNELS; c++) {
+      int64_t word = k % w->kw * CHANNELS + c, pair = k / w->kw * n->plan->integer_stem.pairs + word / 2;
+      ((int16_t *)(to + pair * step))[word % 2] = (int16_t)(from[c * w->kh * w->kw + k] - zero);
+    }
+  }
+}
+
+/* For each nb vectors of outputs: [vector][lane] the start of the sum, i32; then [row of taps][four or pair][vector][lane]. */
 void pack_integer_stem(const Target *t, const Node *n, void *to) {
   const IntegerStemPlan *p = &n->plan->integer_stem;
-  int64_t vector = t->lanes * (int64_t)sizeof(int32_t), panel = (int64_t)p->nb * t->lanes, each = vector * (p->wide ? 2 : 1);
+  int64_t vector = t->lanes * (int64_t)sizeof(int32_t), panel = (int64_t)p->nb * t->lanes, each = vector * (p->wide && !p->pairs ? 2 : 1);
   for (int64_t oc = 0; oc < n->in[1]->shape.d[0]; oc++) {
     char *at = (char *)to + oc / panel * integer_stem_bytes(t, n, n->plan);
     int64_t v = oc % panel / t->lanes, lane = oc % t->lanes * (int64_t)sizeof(int32_t);
     centred_start(n, oc, (uint32_t *)(at + v * vector + lane));
-    pack_output(t, n, oc, at + p->nb * vector + v * each + lane, p->nb * each);
+    char *first = at + p->nb * vector + v * each + lane;
+    if (p->pairs) pack_pairs(n, oc, first, p->nb * each);
+    else pack_output(t, n, oc, first, p->nb * each);
   }
 }
 

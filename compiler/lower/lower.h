@@ -135,7 +135,7 @@ typedef struct StrassenPlan {
 enum { INTEGER_VECTORS = 4 /* of sums, for a channel block of 8-bit elements */ };
 /* wide: weights have 16 bits; bounded: requantizes_bounded; nv vectors of a block are summed at a time; a pixel has so many channels, with what fills it up. */
 typedef struct IntegerDepthwisePlan { int uw, nv; bool wide, bounded; } IntegerDepthwisePlan;
-typedef struct IntegerStemPlan { int uw, nb, pixel, fours /* of a row of taps */; bool wide, bounded; } IntegerStemPlan;
+typedef struct IntegerStemPlan { int uw, nb, pixel, fours /* of a row of taps */, pairs /* likewise, if it is widened; else 0 */; bool wide, bounded; } IntegerStemPlan;
 /* A step takes `rows` rows of `taps` pixels; a line of such rows beside each other has so many bytes. */
 typedef struct AmxStemPlan { int64_t line; int nb, rows, taps, steps, block_rows; bool bounded; } AmxStemPlan;
 typedef struct IntegerGroupedPlan { int uw, icg, ocg; bool wide, bounded; } IntegerGroupedPlan;
@@ -335,6 +335,8 @@ int64_t numbers_bytes(const Node *n), numbers_before(const Node *n, int i); /* o
 void numbers_write(const Node *n, void *to);
 /* Bytes of the packed weights of a block, of nb vectors of outputs, of a vector. */
 int64_t integer_depthwise_bytes(const Target *t, const Node *n), integer_stem_bytes(const Target *t, const Node *n, const Plan *p);
+int64_t integer_stem_line(const Node *n); /* pixels of a row that is widened; */
+int64_t integer_stem_words(const Node *n); /* bytes of it in scratch */
 bool makes_pixels(Value *x); /* can x be made as the pixels that its reader wants, a stem? */
 int64_t integer_grouped_bytes(const Target *t, const Node *n, const Plan *p);
 /* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
