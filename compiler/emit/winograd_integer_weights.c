@@ -21,10 +21,10 @@ static Ref load_weights(Emit *e, Ref g, int row, int col) {
   return LLVMBuildSExt(e->b, bytes, vec_of(e->i16, 2 * e->lanes), "");
 }
 
-static void weights_of_vector(const WinogradRow *r, Ref g, Ref u) {
+/* The columns of a vector's weights at the two row points. */
+static void transform_columns(const WinogradRow *r, Ref g, Ref x[2][TAPS]) {
   Emit *e = r->w->e;
-  int points = r->w->f.points;
-  Ref x[2][TAPS], column[TAPS] = {NULL}, t[2];
+  Ref column[TAPS] = {NULL}, t[2];
   for (int c = 0; c < TAPS; c++) {
     for (int k = 0; k < TAPS; k++) {
       if (r->i > 0 || k != 1) column[k] = load_weights(e, g, k, c);
@@ -32,20 +32,31 @@ static void weights_of_vector(const WinogradRow *r, Ref g, Ref u) {
     transform_weights(e, r->i, column, t);
     for (int i = 0; i < 2; i++) x[i][c] = t[i];
   }
+}
+
+/* Those of a pair of channels: vectors that share a line are stored one after the other. */
+static void weights_of_pair(const WinogradRow *r, Ref g, Ref u) {
+  Emit *e = r->w->e;
+  int points = r->w->f.points;
+  Ref x[INTEGER_VECTORS][2][TAPS], t[INTEGER_VECTORS][2];
+  assert(r->nb <= INTEGER_VECTORS);
+  for (int b = 0; b < r->nb; b++) transform_columns(r, gep_const(e, g, b * integer_winograd_bytes(e->t)), x[b]);
   for (int i = 0; i < 2 * points; i++) {
-    if (i % 2 == 0) transform_weights(e, i % points, x[i / points], t);
-    store(e, t[i % 2], u, i * winograd_region_bytes(r->w, r->nb), e->vec_bytes);
+    for (int b = 0; b < r->nb; b++) {
+      if (i % 2 == 0) transform_weights(e, i % points, x[b][i / points], t[b]);
+    }
+    for (int b = 0; b < r->nb; b++) store(e, t[b][i % 2], u, i * winograd_region_bytes(r->w, r->nb) + b * e->vec_bytes, e->vec_bytes);
   }
 }
 
 static void build_weights(const void *data) {
   const WinogradRow *r = data;
   Emit *e = r->w->e;
-  Loop vector;
-  loop_begin(e, &vector, const_i64(e, 0), const_i64(e, r->channels * r->nb), 1, 0, NULL);
-  Ref g = gep(e, LLVMGetParam(e->fn, 0), vector.i, integer_winograd_bytes(e->t));
-  weights_of_vector(r, g, gep(e, LLVMGetParam(e->fn, 1), vector.i, e->vec_bytes));
-  loop_end(e, &vector);
+  Loop pair;
+  loop_begin(e, &pair, const_i64(e, 0), const_i64(e, r->channels), 1, 0, NULL);
+  Ref g = gep(e, LLVMGetParam(e->fn, 0), pair.i, r->nb * integer_winograd_bytes(e->t));
+  weights_of_pair(r, g, gep(e, LLVMGetParam(e->fn, 1), pair.i, winograd_line_bytes(r->w, r->nb)));
+  loop_end(e, &pair);
 }
 
 void winograd_integer_weights(const WinogradRow *r, Ref g, Ref u) {
