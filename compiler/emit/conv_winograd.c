@@ -63,10 +63,8 @@ static int64_t input_ahead(const Winograd *w) {
 
 /* Weights of integers are made for two row points at a time. */
 static void make_weights(const WinogradRow *row, Ref g, Ref u, WinogradPlaces *of) {
-  const Winograd *w = row->w;
-  if (w->plan->integer) {
-    int64_t step = winograd_region_bytes(w, row->nb);
-    of[0] = (WinogradPlaces){.u = gep_const(w->e, u, row->i % 2 * w->f.points * step), .step = step};
+  if (row->w->plan->integer) {
+    winograd_integer_places(row, u, of);
     if (row->i % 2 == 0) winograd_integer_weights(row, g, u);
   } else {
     winograd_places(row, g, u, of);

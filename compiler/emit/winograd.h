@@ -37,15 +37,17 @@ int64_t winograd_given_bytes(const WinogradRow *r); /* bytes of one of a chunk's
 /* Makes of the row's weights what is not given by g [given weight][channel][nb][V], in u. */
 void winograd_weights_row(const WinogradRow *r, Ref g, Ref u);
 
-/* winograd_integer_weights.c: the same of integers at row points i and i + 1: u [frequency][pair][nb][V], g as it is packed. */
-void winograd_integer_weights(const WinogradRow *r, Ref g, Ref u);
-
 /* The weights of a row point and parity of rows: one for each column point, so many bytes apart, the first `n_given` of them
  * elsewhere; and those of the second parity of columns. */
 typedef struct WinogradPlaces { Ref u, given, second; int64_t step, given_step; int n_given; } WinogradPlaces;
 int64_t winograd_region_bytes(const Winograd *w, int nb);
 /* Where the weights of a row are, that winograd_weights_row makes in u or g has: of[parity of rows]. */
 void winograd_places(const WinogradRow *r, Ref g, Ref u, WinogradPlaces *of);
+
+/* ==== winograd_integer_weights.c: the same of integers ==== */
+/* At row points i and i + 1, of g as it is packed. */
+void winograd_integer_weights(const WinogradRow *r, Ref g, Ref u);
+void winograd_integer_places(const WinogradRow *r, Ref u, WinogradPlaces *of); /* all in u */
 
 /* ==== winograd_integer.c: the same of 8-bit integers ==== */
 /* A tile's inputs, of a vector of pairs of channels, by so many points. */

@@ -1,6 +1,5 @@
 /* winograd_integer.c: the transforms of Winograd's algorithm in integers, without fractions, as lower/conv_integer_winograd.c has
- * them: of the points infinity, 0, 1, -1, 2, -2 those that a tile has. Vectors of inputs and weights are of pairs of channels, 16 bits
- * each; sums and results are modulo 2^32. */
+ * them: of the points infinity, 0, 1, -1, 2, -2 those that a tile has. Vectors of inputs are of pairs of channels, 16 bits each; sums and results are modulo 2^32. */
 #include "winograd.h"
 
 #include <llvm-c/Core.h>
@@ -28,45 +27,60 @@ static void input_of_six(Emit *e, const Ref *d, Ref *t) {
 }
 
 /* (x^2 - 1)(x - 2) for 0, x (x + 1)(2 - x) for 1, .. */
-static void input_of_five(Emit *e, const Ref *d, Ref *t) {
+static void input_of_five(Emit *e, const Ref *d, bool infinity, Ref *t) {
   Ref q = minus(e, d[3], d[1]);
-  t[0] = plus(e, minus(e, d[4], d[2]), shift_left(e, minus(e, d[1], d[3]), 1));
+  if (infinity) t[0] = minus(e, minus(e, d[4], d[2]), shift_left(e, q, 1));
   t[1] = plus(e, q, shift_left(e, minus(e, d[0], d[2]), 1));
   t[2] = minus(e, plus(e, shift_left(e, d[1], 1), d[2]), d[3]);
   t[3] = minus(e, thrice(e, d[2]), plus(e, shift_left(e, d[1], 1), d[3]));
   t[4] = q;
 }
 
-static void transform_input(Emit *e, int points, const Ref *d, Ref *t) {
-  if (points == 6) input_of_six(e, d, t);
-  else if (points == 5) input_of_five(e, d, t);
-  else t[1] = minus(e, d[0], points == 4 ? d[2] : d[1]);
-  if (points == 3) {
-    t[0] = minus(e, d[2], d[1]);
-    t[2] = d[1];
-  } else if (points == 4) {
-    t[0] = minus(e, d[3], d[1]);
+/* Without the product at infinity the last input is not there. */
+static void transform_input(Emit *e, int points, const Ref *d, bool infinity, Ref *t) {
+  switch (points) {
+  case 6: input_of_six(e, d, t); return;
+  case 5: input_of_five(e, d, infinity, t); return;
+  case 4:
+    if (infinity) t[0] = minus(e, d[3], d[1]);
+    t[1] = minus(e, d[0], d[2]);
     t[2] = plus(e, d[1], d[2]);
     t[3] = minus(e, d[2], d[1]);
+    return;
+  case 3:
+    if (infinity) t[0] = minus(e, d[2], d[1]);
+    t[1] = minus(e, d[0], d[1]);
+    t[2] = d[1];
+    return;
+  default:
+    if (infinity) t[0] = d[1];
+    t[1] = d[0];
+  }
+}
+
+static void input_parity(const Winograd *w, int row_points, int col_points, int pr, int pc, Ref in, Ref v) {
+  Emit *e = w->e;
+  Ref x[POINTS][POINTS], d[POINTS], out[POINTS];
+  for (int j = 0; j < col_points - pc; j++) {
+    for (int i = 0; i < row_points - pr; i++) {
+      int64_t at = place_offset(w->in, 0, i * w->f.stride + pr, j * w->f.stride + pc);
+      d[i] = LLVMBuildZExt(e->b, load(e, vec_of(e->i8, 2 * e->lanes), in, at, 2 * e->lanes), words(e), "");
+    }
+    transform_input(e, row_points, d, !pr, out);
+    for (int i = pr; i < row_points; i++) x[i][j] = out[i];
+  }
+  for (int i = pr; i < row_points; i++) {
+    transform_input(e, col_points, x[i], !pc, out);
+    for (int j = pc; j < col_points; j++) {
+      int64_t at = (i * w->f.points + j) * w->s.v_frequency + winograd_parity_at(w, pr, pc);
+      store(e, out[j], v, at * F32_BYTES, e->vec_bytes);
+    }
   }
 }
 
 void winograd_integer_input(const Winograd *w, int row_points, int col_points, Ref in, Ref v) {
-  Emit *e = w->e;
-  Ref x[POINTS][POINTS], d[POINTS], out[POINTS];
-  for (int j = 0; j < col_points; j++) {
-    for (int i = 0; i < row_points; i++) {
-      Ref bytes = load(e, vec_of(e->i8, 2 * e->lanes), in, place_offset(w->in, 0, i, j), 2 * e->lanes);
-      d[i] = LLVMBuildZExt(e->b, bytes, words(e), "");
-    }
-    transform_input(e, row_points, d, out);
-    for (int i = 0; i < row_points; i++) x[i][j] = out[i];
-  }
-  for (int i = 0; i < row_points; i++) {
-    transform_input(e, col_points, x[i], out);
-    for (int j = 0; j < col_points; j++) {
-      store(e, out[j], v, (i * w->f.points + j) * w->s.v_frequency * F32_BYTES, e->vec_bytes);
-    }
+  for (int pr = 0; pr < w->f.stride; pr++) {
+    for (int pc = 0; pc < w->f.stride; pc++) input_parity(w, row_points, col_points, pr, pc, in, v);
   }
 }
 
@@ -80,27 +94,35 @@ static Scale scale_of(int points, int k) {
   return points == 6 ? six[k] : points == 5 ? (Scale){1, 1} : (Scale){0, points == 4};
 }
 
+static void output_of_six(Emit *e, const Ref *m, Ref *y) {
+  Ref even = plus(e, m[2], m[3]), odd = minus(e, m[2], m[3]), even2 = plus(e, m[4], m[5]), odd2 = minus(e, m[4], m[5]);
+  y[0] = plus(e, plus(e, shift_left(e, thrice(e, m[1]), 1), shift_left(e, even, 2)), even2);
+  y[1] = plus(e, shift_left(e, odd, 1), odd2);
+  y[2] = plus(e, even, even2);
+  y[3] = plus(e, odd, shift_left(e, plus(e, odd2, thrice(e, m[0])), 1));
+}
+
+/* What the first point and the last one, infinity, count in results by so many points: 1, 2, 3, 6. */
+static Ref times_small(Emit *e, Ref x, int by) {
+  if (by % 3 == 0) x = thrice(e, x);
+  return by % 2 == 0 ? shift_left(e, x, 1) : x;
+}
+
 /* The scaled results of a tile by so many points. */
-static void transform_output(Emit *e, int points, const Ref *m, Ref *y) {
-  if (points == 3) {
-    y[0] = plus(e, m[0], plus(e, m[1], m[2]));
+static void transform_output(Emit *e, int points, int results, const Ref *m, Ref *y) {
+  static const int zero[] = {[2] = 1, [3] = 1, [4] = 2, [5] = 3}, infinity[] = {[2] = 1, [3] = 1, [4] = 2, [5] = 6};
+  if (points == 6) {
+    output_of_six(e, m, y);
     return;
   }
-  Ref even = plus(e, m[2], m[3]), odd = minus(e, m[2], m[3]);
-  if (points == 4) {
-    y[0] = plus(e, shift_left(e, m[1], 1), even);
-    y[1] = plus(e, odd, shift_left(e, m[0], 1));
-  } else if (points == 5) {
-    Ref sum = plus(e, thrice(e, m[2]), m[3]), difference = minus(e, thrice(e, m[2]), m[3]);
-    y[0] = plus(e, plus(e, thrice(e, m[1]), sum), m[4]);
-    y[1] = plus(e, difference, shift_left(e, m[4], 1));
-    y[2] = plus(e, sum, plus(e, shift_left(e, m[4], 2), shift_left(e, thrice(e, m[0]), 1)));
-  } else {
-    Ref even2 = plus(e, m[4], m[5]), odd2 = minus(e, m[4], m[5]);
-    y[0] = plus(e, plus(e, shift_left(e, thrice(e, m[1]), 1), shift_left(e, even, 2)), even2);
-    y[1] = plus(e, shift_left(e, odd, 1), odd2);
-    y[2] = plus(e, even, even2);
-    y[3] = plus(e, odd, shift_left(e, plus(e, odd2, thrice(e, m[0])), 1));
+  Ref one = points == 5 ? thrice(e, m[2]) : points > 2 ? m[2] : NULL;
+  Ref even = points > 3 ? plus(e, one, m[3]) : one, odd = points > 3 ? minus(e, one, m[3]) : one;
+  for (int k = 0; k < results; k++) {
+    Ref sum = k % 2 ? odd : even;
+    if (points == 5) sum = plus(e, sum, k ? shift_left(e, m[4], k) : m[4]);
+    if (k == 0) sum = sum ? plus(e, sum, times_small(e, m[1], zero[points])) : m[1];
+    if (k == results - 1) sum = plus(e, sum, times_small(e, m[0], infinity[points]));
+    y[k] = sum;
   }
 }
 
@@ -125,12 +147,12 @@ static void results_of_vector(const WinogradResults *r, int b, Ref *acc) {
       int64_t at = (i * w->f.points + j) * w->s.m_frequency * F32_BYTES + b * w->s.group_tiles * e->vec_bytes;
       m[i] = load(e, type, LLVMGetParam(e->fn, ARG_M), at, e->vec_bytes);
     }
-    transform_output(e, r->row_points, m, t);
+    transform_output(e, r->row_points, r->row_points - w->f.taps + 1, m, t);
     for (int i = 0; i < r->height; i++) x[i][j] = t[i];
   }
   Ref start = load(e, type, LLVMGetParam(e->fn, ARG_START), b * e->vec_bytes, e->vec_bytes);
   for (int i = 0; i < r->height; i++) {
-    transform_output(e, r->col_points, x[i], t);
+    transform_output(e, r->col_points, r->col_points - w->f.taps + 1, x[i], t);
     for (int j = 0; j < r->width; j++) {
       acc[i * r->width + j] = plus(e, unscaled(e, t[j], scale_of(r->row_points, i), scale_of(r->col_points, j)), start);
     }

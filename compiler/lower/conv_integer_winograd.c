@@ -6,6 +6,8 @@
  *   sums       of their products, modulo 2^32
  *   results    A' M A is up to 24 * 24 times the convolution, modulo 2^32: times the inverse of 9, then shifted by 6 bits
  *
+ * With a stride of 2, in parities as floats have it, there are no more than five points: up to 6 * 6 times the convolution.
+ *
  * So the convolution itself may have 26 bits, whatever the sums between have. A lane has two channels, side by side, of weights and
  * inputs; in WinogradPlan and WinogradSizes such pairs count as channels. */
 #include "cost.h"

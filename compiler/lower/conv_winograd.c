@@ -83,6 +83,11 @@ int winograd_products(const WinogradForm *f) {
 /* Transformed on the fly: how many numbers of a channel there are room for, see emit/winograd_weights.c. */
 static int regions(const WinogradForm *f) { return f->stride == 1 ? f->points : 2 * f->points + 1; }
 
+/* The same of integers: for two row points, and what all row points share. */
+static int integer_regions(const WinogradForm *f) {
+  return 2 * (f->points + f->stride - 1) + (f->stride > 1 ? f->points + 1 : 0);
+}
+
 /* With a product at point i, in one dimension. */
 static int parities(const WinogradForm *f, int i) { return i == 0 ? 1 : f->stride; }
 
@@ -211,7 +216,7 @@ int64_t winograd_shared(const WinogradForm *f, const WinogradSizes *s, const Win
 static void set_memory(const WinogradForm *f, Plan *plan, const Shape *y, int lanes) {
   const WinogradPlan *p = &plan->winograd;
   WinogradMap map[WINOGRAD_MAPS];
-  int64_t u = (p->integer ? 2 * f->points : regions(f)) * winograd_region(p->chunk, p->nb, lanes) * 4;
+  int64_t u = (p->integer ? integer_regions(f) : regions(f)) * winograd_region(p->chunk, p->nb, lanes) * 4;
   plan->at.shared = plan->at.scratch = 0;
   for (int i = 0, count = winograd_maps(f, y, map); i < count; i++) {
     WinogradSizes s = winograd_sizes(f, p, &map[i], lanes);
@@ -365,7 +370,7 @@ enum { INTEGER_CHUNK = 32, INTEGER_BLOCKS = 2 };
 
 void plan_integer_winograd(const ConvLayer *l, Plans *list) {
   WinogradForm f;
-  if (l->n->win.sh != 1 || l->n->win.dh * l->n->win.dw != 1 || l->n->win.kh != 3 || !fits(l, 0, &f)) return;
+  if (l->n->win.dh * l->n->win.dw != 1 || l->n->win.kh != 3 || !fits(l, 0, &f)) return;
   Plan *plan = plans_add(list);
   WinogradPlan *p = &plan->winograd;
   *p = (WinogradPlan){.icg = l->icg, .ocg = l->ocg, .m = f.m, .integer = true, .bounded = requantizes_bounded(l->n)};
