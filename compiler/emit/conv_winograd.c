@@ -80,7 +80,8 @@ static void chunk_row(const Winograd *w, const WinogradGroup *k, const WinogradC
   int n = winograd_ranges(&w->f, w->s.cut_cols, cols);
   if (rows->cut && w->s.tile_rows == 1) return;
   int64_t bytes = taps_bytes(w, c->nb) * c->channels, fetched = bytes / frequencies(w);
-  WinogradProduct p = {.w = w, .tile = {.nb = c->nb, .dot = w->plan->integer ? DOT_WORDS : DOT_NONE}, .row_parities = rows->parities, .first = c->first};
+  WinogradProduct p = {.w = w, .tile = {.nb = c->nb}, .row_parities = rows->parities, .first = c->first};
+  p.tile.dot = w->plan->integer ? DOT_WORDS : DOT_NONE;
   p.tile.ahead = input_ahead(w);
   p.blocks = c->channels / e->lanes;
   p.rest = c->channels % e->lanes;

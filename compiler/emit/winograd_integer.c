@@ -1,5 +1,6 @@
 /* winograd_integer.c: the transforms of Winograd's algorithm in integers, without fractions, as lower/conv_integer_winograd.c has
- * them: of the points infinity, 0, 1, -1, 2, -2 those that a tile has. Vectors of inputs are of pairs of channels, 16 bits each; sums and results are modulo 2^32. */
+ * them: of the points infinity, 0, 1, -1, 2, -2 those that a tile has. Vectors of inputs are of pairs of channels, 16 bits each;
+ * sums and results are modulo 2^32. */
 #include "winograd.h"
 
 #include <llvm-c/Core.h>

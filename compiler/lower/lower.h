@@ -295,17 +295,14 @@ bool integer_fits(const ConvLayer *l);
 bool integer_alike(const Node *a, const Node *b); /* do equal weights start from the same? */
 /* Without an instruction for four products, do those of two channels beside each other, added, fit 16 bits? */
 bool integer_is_small(const Target *t, const Node *n);
-/* conv_sorted.c: which share of the vectors would be multiplied as 16-bit numbers, below 0 if panels cannot be sorted. Plans those of
- * the panels that are, where that pays. Their bytes before the weights of one, of the places that come before all of
- * them, of both together. */
+/* conv_sorted.c: the share of vectors that are multiplied as 16-bit numbers, below 0 where panels cannot be sorted; a plan of those. Bytes:
+ * of a widened pixel's even channels, or odd ones; before a panel's weights; of the places before all panels; of both together. */
 enum { SORTED_VECTORS = 2, SORTED_COUNTS = 4 << SORTED_VECTORS /* bytes: an i32 for each class */ };
 double sorted_share(const ConvLayer *l);
-void plan_sorted(const ConvLayer *l, double share, Plan *plan);
-int64_t sorted_words(const Target *t, const DirectPlan *p); /* bytes of the even, or odd, channels of a pixel that is widened */
-bool sorted_alike(const Node *a, const Node *b);
+void plan_sorted(const ConvLayer *l, double share, Plan *plan), pack_sorted(const Target *t, const Node *n, char *to);
+int64_t sorted_words(const Target *t, const DirectPlan *p), sorted_bytes(const Target *t, const DirectPlan *p, const Window *w);
 int64_t sorted_head(const DirectPlan *p, const Window *w), sorted_places(const DirectPlan *p, const Window *w);
-int64_t sorted_bytes(const Target *t, const DirectPlan *p, const Window *w);
-void pack_sorted(const Target *t, const Node *n, char *to);
+bool sorted_alike(const Node *a, const Node *b);
 int64_t integer_starts_bytes(const Target *t, const Node *n, const DirectPlan *p);
 void integer_starts(const Target *t, const Node *n, uint32_t *start); /* zeroed; with ones, the zero points behind */
 void integer_ones(const Node *n, int64_t c, int8_t *to);
@@ -335,8 +332,7 @@ int64_t numbers_bytes(const Node *n), numbers_before(const Node *n, int i); /* o
 void numbers_write(const Node *n, void *to);
 /* Bytes of the packed weights of a block, of nb vectors of outputs, of a vector. */
 int64_t integer_depthwise_bytes(const Target *t, const Node *n), integer_stem_bytes(const Target *t, const Node *n, const Plan *p);
-int64_t integer_stem_line(const Node *n); /* pixels of a row that is widened; */
-int64_t integer_stem_words(const Node *n); /* bytes of it in scratch */
+int64_t integer_stem_line(const Node *n), integer_stem_words(const Node *n); /* a row that is widened: pixels; bytes */
 bool makes_pixels(Value *x); /* can x be made as the pixels that its reader wants, a stem? */
 int64_t integer_grouped_bytes(const Target *t, const Node *n, const Plan *p);
 /* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
@@ -442,10 +438,8 @@ typedef struct WinogradSizes {
 /* Sizes of a plan whose icg, ocg, nb, tile_rows and group_images are set. */
 WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const WinogradMap *map, int lanes);
 int64_t winograd_shared(const WinogradForm *f, const WinogradSizes *s, const WinogradMap *map); /* bytes of V, if threads share it */
-/* For a convolution of 8-bit integers, of which l counts pairs of channels. */
-void plan_integer_winograd(const ConvLayer *l, Plans *list);
-int64_t integer_winograd_starts(const Target *t, const WinogradPlan *p); /* bytes of sums' starts before the weights, ... */
-int64_t integer_winograd_bytes(const Target *t); /* ... of a pair's weights for a vector of outputs */
+void plan_integer_winograd(const ConvLayer *l, Plans *list); /* l counts pairs of channels. Bytes before the weights; of a pair's of a vector: */
+int64_t integer_winograd_starts(const Target *t, const WinogradPlan *p), integer_winograd_bytes(const Target *t);
 enum { FUSED_SUMS = 24 }; /* vectors of sums that stay in registers, of a plan that is `fused` */
 
 /* ==== conv_strassen.c: the sizes of Strassen's algorithm ==== */
