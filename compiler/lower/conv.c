@@ -41,11 +41,14 @@ bool conv_on_blocks(const Node *n) { return op_info[n->op].family == FAMILY_CONV
  * where the window is clipped. */
 enum { LONGEST_BORDER = 64, BORDER_OF_MAP = 4, MOST_SIZE = 1 << 28 };
 
+static int64_t longest_border(int64_t in) { return LONGEST_BORDER + BORDER_OF_MAP * in; }
+
+int64_t longest_with_border(int64_t in) { return in + 2 * longest_border(in); }
+
 static bool border_fits(int64_t in, int64_t out, int64_t before, int64_t kernel, int64_t stride,
                         int64_t dilation) {
   int64_t after = (out - 1) * stride + (kernel - 1) * dilation - before - (in - 1);
-  int64_t most = LONGEST_BORDER + BORDER_OF_MAP * in;
-  return before <= most && after <= most;
+  return before <= longest_border(in) && after <= longest_border(in);
 }
 
 static bool sizes_fit(const Shape *s) {

@@ -56,10 +56,17 @@ static double wide_share(const ConvLayer *l) {
 
 static const double MOST_WIDE = 0.5; /* where each panel widens the input for itself */
 
+/* Are places in 32 bits, whatever border conv_shapes_fit lets the input's readers ask for? */
+static bool places_fit(const ConvLayer *l) {
+  const int64_t *x = l->x;
+  int64_t map = size_mul(longest_with_border(x[2]), longest_with_border(x[3]));
+  return size_mul(map, size_round_up(x[1], channel_block(l->t, T_U8))) <= INT32_MAX;
+}
+
 static bool can_be_sorted(const ConvLayer *l) {
   const Window *w = &l->n->win;
   if (!has_bytes_product(l->t) || l->groups > 1 || integer_has_zeros(l->n) || integer_is_small(l->t, l->n)) return false;
-  return w->dh == 1 && w->dw == 1 && l->icg * l->taps <= MOST_STEPS;
+  return w->dh == 1 && w->dw == 1 && l->icg * l->taps <= MOST_STEPS && places_fit(l);
 }
 
 double sorted_share(const ConvLayer *l) { return can_be_sorted(l) ? wide_share(l) : -1; }

@@ -283,6 +283,7 @@ bool conv_is_flat(const ConvLayer *l); /* is the map so small that it is worked 
 bool conv_fits_blocks(const Node *n); /* can the layer work on channel blocks, whatever the algorithm? */
 /* Are its sizes such that plans can count channels and pixels of a row in ints, and its border in proportion? */
 bool conv_shapes_fit(const Node *n);
+int64_t longest_with_border(int64_t in); /* rows or columns of a map of `in` with the largest border on both sides that is in proportion */
 bool conv_on_blocks(const Node *n);   /* does it, as planned? */
 bool conv_is_depthwise(const Node *n);
 bool conv_is_uneven(const Target *t, const Node *n); /* has it groups that begin or end inside of a block? */
