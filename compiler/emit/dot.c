@@ -9,15 +9,7 @@
 #include "resnetcc_rt.h"
 #include <llvm-c/Core.h>
 
-/* pmaddubsw of as many bytes as the target's vectors have. */
-static bool adds_bytes(const Target *t) {
-  return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512BW : t->lanes == 8 ? RCC_CPU_AVX2 : RCC_CPU_SSSE3);
-}
-
-Dot dot_of(const Target *t, bool small) {
-  bool wide = t->cpu_bits & RCC_CPU_AVX512VNNI, narrow = t->lanes <= 8 && t->cpu_bits & RCC_CPU_AVXVNNI;
-  return wide || narrow ? DOT_FOURS : small && adds_bytes(t) ? DOT_SMALL : DOT_PAIRS;
-}
+Dot dot_of(const Target *t, bool small) { return adds_fours(t) ? DOT_FOURS : small && adds_pairs_of_bytes(t) ? DOT_SMALL : DOT_PAIRS; }
 
 /* ==== 16-bit numbers ==== */
 

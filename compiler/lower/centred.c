@@ -6,7 +6,6 @@
  *   16 bits    [0 2] ...      [1 3] ...           two vectors */
 #include "lower.h"
 
-#include "resnetcc_rt.h"
 
 static const Value *zero_point(const Node *n, int i) { return n->n_in > i ? n->in[i] : NULL; }
 
@@ -34,10 +33,6 @@ const Value *integer_bias(const Node *n) {
   return i < 0 ? NULL : n->in[i];
 }
 
-static bool has_dot_product(const Target *t) {
-  return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : t->lanes == 8 ? RCC_CPU_AVXVNNI : 0);
-}
-
 static int64_t weights_each(const Node *n) { return shape_count(&n->in[1]->shape) / n->in[1]->shape.d[0]; }
 
 /* Weight i of output channel oc. */
@@ -52,7 +47,7 @@ bool centred_known(const Node *n) {
 }
 
 bool centred_wide(const Target *t, const Node *n) {
-  if (!has_dot_product(t)) return true;
+  if (!adds_fours(t)) return true;
   for (int64_t oc = 0; oc < n->in[1]->shape.d[0]; oc++)
     for (int64_t i = 0; i < weights_each(n); i++) {
       int w = weight_at(n, oc, i);

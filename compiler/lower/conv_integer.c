@@ -9,7 +9,6 @@
  * the sum of the inputs. */
 #include "lower.h"
 
-#include "resnetcc_rt.h"
 #include <math.h>
 
 /* The zero point of the activations, also in the border, goes into the sums' start. Groups have blocks of their own. */
@@ -52,7 +51,7 @@ static int absolute(int x) { return x < 0 ? -x : x; }
 
 /* Of 255 times both weights. */
 bool integer_is_small(const Target *t, const Node *n) {
-  if (t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI)) return false;
+  if (adds_fours(t)) return false;
   const Shape *s = &n->in[1]->shape;
   const int8_t *w = n->in[1]->data;
   int64_t taps = s->d[2] * s->d[3];

@@ -12,13 +12,8 @@
  * inputs; in WinogradPlan and WinogradSizes such pairs count as channels. */
 #include "cost.h"
 
-#include "resnetcc_rt.h"
 
 enum { LINE = 64, MOST_SUM = 1 << 25, LARGEST = 255 };
-
-static bool has_fours(const Target *t) {
-  return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI);
-}
 
 /* Do all sums of an output channel fit, with weights less their zero point? */
 static bool sums_fit(const Node *n, int64_t oc) {
@@ -34,7 +29,7 @@ static bool sums_fit(const Node *n, int64_t oc) {
 void plans_integer_winograd(const Build *b, const Node *n, Plans *list) {
   ConvLayer l = conv_layer(b->target, n);
   bool asked = b->options->winograd == WINOGRAD_AUTO || b->options->winograd == WINOGRAD_4;
-  if (!asked || has_fours(l.t) || !integer_fits(&l) || integer_has_zeros(n) || l.groups > 1) return;
+  if (!asked || adds_fours(l.t) || !integer_fits(&l) || integer_has_zeros(n) || l.groups > 1) return;
   for (int64_t oc = 0; oc < l.ocg; oc++)
     if (!sums_fit(n, oc)) return;
   l.icg = (int)size_ceiling(n->in[1]->shape.d[1], 2);

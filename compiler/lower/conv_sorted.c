@@ -11,14 +11,8 @@
  * layer, under which a list that all panels share has the place of its input. */
 #include "lower.h"
 
-#include "resnetcc_rt.h"
 
 enum { LINE = 64, MOST_STEPS = 1 << 16 };
-
-static bool has_bytes_product(const Target *t) {
-  if (t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI)) return false;
-  return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512BW : t->lanes == 8 ? RCC_CPU_AVX2 : RCC_CPU_SSSE3);
-}
 
 static int64_t steps_of(const DirectPlan *p, const Window *w) { return (int64_t)p->icg * w->kh * w->kw; }
 
@@ -65,7 +59,7 @@ static bool places_fit(const ConvLayer *l) {
 
 static bool can_be_sorted(const ConvLayer *l) {
   const Window *w = &l->n->win;
-  if (!has_bytes_product(l->t) || l->groups > 1 || integer_has_zeros(l->n) || integer_is_small(l->t, l->n)) return false;
+  if (adds_fours(l->t) || !adds_pairs_of_bytes(l->t) || l->groups > 1 || integer_has_zeros(l->n) || integer_is_small(l->t, l->n)) return false;
   return w->dh == 1 && w->dw == 1 && l->icg * l->taps <= MOST_STEPS && places_fit(l);
 }
 

@@ -21,6 +21,9 @@ typedef struct Target {
  * Fails on an unknown name. */
 Target *target_new(Context *cx, const Options *opt);
 
+/* Has it, for its whole vectors, vpdpbusd, which adds four products of bytes to a sum; pmaddubsw, which adds two, with saturation? */
+bool adds_fours(const Target *t), adds_pairs_of_bytes(const Target *t);
+
 /* What -mcpu= takes, and the systems that a target can be; NULL past the last. */
 const char *cpu_name(int i);
 const char *target_system(int i);

@@ -1,7 +1,6 @@
 /* product_integer.c: products of matrices of 8-bit integers: their plans, and the order of a constant right-hand matrix. */
 #include "lower.h"
 
-#include "resnetcc_rt.h"
 #include <stdlib.h>
 
 enum { CHUNK_ROWS = 128 }; /* of A stay in L2 beside a panel */
@@ -50,7 +49,7 @@ static bool has_small_pairs(const Node *n, const IntegerProduct *s) {
 /* The sums stay in registers with the factors of a step: a vector of B for each vector of columns and one of A, or two of each
  * in 16 bits and what pmaddwd leaves; and, for zero points of B, the sums of A's rows. A single row hides the latency of sums. */
 static void choose_tile(const Target *t, const IntegerProduct *s, PanelsPlan *p) {
-  bool fours = t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI);
+  bool fours = adds_fours(t);
   int uw = (int)size_min(t->regs == 32 ? 6 : 4, size_max(s->p.rows, 1)), own = fours || p->small ? 1 : 2;
   int spare = fours ? 1 : p->small ? 3 : 4;
   int nb = (t->regs - spare - (p->zeros ? uw : 0)) / (uw + own);

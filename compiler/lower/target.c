@@ -238,3 +238,9 @@ Target *target_new(Context *cx, const Options *opt) {
   t->fma = t->cpu_bits & RCC_CPU_FMA;
   return t;
 }
+
+bool adds_fours(const Target *t) { return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI); }
+
+bool adds_pairs_of_bytes(const Target *t) {
+  return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512BW : t->lanes == 8 ? RCC_CPU_AVX2 : RCC_CPU_SSSE3);
+}
