@@ -15,6 +15,11 @@ typedef struct Winograd {
   int64_t shared_at;   /* bytes of what threads share before the map's */
 } Winograd;
 
+/* ==== winograd_few.c ==== */
+/* A dimension's inputs of up to four points, which need no products: t of d, by what adds and subtracts their elements. `infinity`: is
+ * there a product at infinity? */
+void winograd_input_of_few(Emit *e, int points, const Ref *d, bool infinity, Binary *add, Binary *sub, Ref *t);
+
 /* ==== winograd_transform.c ==== */
 Ref winograd_weight(const Winograd *w, int i, const Ref *u); /* the first parity's at point i from those at the first `taps` points */
 /* The same over the rows of column `col` of a kernel, whose weights at the first points are `step` bytes apart, the first `at`

@@ -69,20 +69,7 @@ static void transform_input(Emit *e, int points, const Ref *d, bool infinity, Re
   switch (points) {
   case 6: input_of_six(e, d, infinity, t); return;
   case 5: input_of_five(e, d, infinity, t); return;
-  case 4:
-    if (infinity) t[0] = sub_f(e, d[3], d[1]);
-    t[1] = sub_f(e, d[0], d[2]);
-    t[2] = add_f(e, d[1], d[2]);
-    t[3] = sub_f(e, d[2], d[1]);
-    return;
-  case 3:
-    if (infinity) t[0] = sub_f(e, d[2], d[1]);
-    t[1] = sub_f(e, d[0], d[1]);
-    t[2] = d[1];
-    return;
-  default:
-    if (infinity) t[0] = d[1];
-    t[1] = d[0];
+  default: winograd_input_of_few(e, points, d, infinity, add_f, sub_f, t);
   }
 }
 
