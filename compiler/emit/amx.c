@@ -22,7 +22,7 @@
 
 #include <llvm-c/Core.h>
 
-enum { MOST_RUNS = 4, INPUT = 4, WEIGHTS = 6, TILES = 8, TILE_ROW = 64, TILE_BYTES = 1024 };
+enum { MOST_RUNS = 4, INPUT = 4, WEIGHTS = 6, TILES = 8, TILE_ROW = 64 };
 
 /* The places of a group's runs. */
 typedef struct Group { Ref line[MOST_RUNS], image[MOST_RUNS], row[MOST_RUNS], x[MOST_RUNS]; } Group;
@@ -63,10 +63,16 @@ enum { SHORT_STEPS = 2, PIECES = 2 /* made in a step at most, lest each of them 
 /* Results that are packed together: of four vectors of a pixel, or of fewer of two. */
 static int pixels_together(const Amx *a) { return a->runs == 1 ? 1 : 2; }
 
+/* Where there are few steps, results are made behind all of them. */
+static bool is_short(const Amx *a) { return steps_of_sum(a) <= SHORT_STEPS; }
+
+/* How often some of a group's results are made. */
+static int64_t turns_of_results(const Amx *a) { return is_short(a) ? 1 : steps_of_sum(a); }
+
 /* Pixels of a piece: as few as a group's steps allow. */
 static int piece_of_run(const Amx *a) {
   int step = pixels_together(a), piece = step, length = (int)a->length;
-  while (piece < length && (length % piece != 0 || a->runs * length / piece > PIECES * (steps_of_sum(a) > SHORT_STEPS ? steps_of_sum(a) : 1))) piece += step;
+  while (piece < length && (length % piece != 0 || a->runs * length / piece > PIECES * turns_of_results(a))) piece += step;
   return piece < length ? piece : length;
 }
 
@@ -116,7 +122,7 @@ static void make_results(const Amx *a, const AmxPart *p, int pixels, Ref from, R
   Ref acc[2 * MOST_RUNS];
   LLVMTypeRef sums = vec_of(e->i32, e->lanes);
   for (int u = 0; u < pixels; u++)
-    for (int b = 0; b < columns(p); b++) acc[b * pixels + u] = load(e, sums, from, b * TILE_BYTES + u * TILE_ROW, e->vec_bytes);
+    for (int b = 0; b < columns(p); b++) acc[b * pixels + u] = load(e, sums, from, b * AMX_TILE + u * TILE_ROW, e->vec_bytes);
   if (p->zeros) take_off_zeros(e, p->zeros, pixels, p->nb, acc);
   store_sums(e, a->n, pixels, p->nb, a->bounded, acc, arg, out);
   end_step(e);
@@ -128,7 +134,7 @@ static void make_piece(const Amx *a, const AmxPart *p, const Waiting *w, Ref pie
   Node *n = a->n;
   Ref arg[MAX_STEPS], run = LLVMBuildUDiv(e->b, piece, const_i64(e, a->pieces), "");
   Ref x = mul_i(e, LLVMBuildURem(e->b, piece, const_i64(e, a->pieces), ""), a->piece);
-  Ref from = gep(e, gep(e, w->sums, run, tiles_apart(a) * TILE_BYTES), x, TILE_ROW);
+  Ref from = gep(e, gep(e, w->sums, run, tiles_apart(a) * AMX_TILE), x, TILE_ROW);
   Ref out = gep(e, of_run(a, run, w->out), x, place_pixel_bytes(n->out[0]));
   for (int i = 0; i < n->n_step; i++) {
     Ref each[MOST_RUNS];
@@ -145,14 +151,11 @@ static void make_piece(const Amx *a, const AmxPart *p, const Waiting *w, Ref pie
   }
 }
 
-/* Where there are few steps, results are made behind all of them. */
-static bool is_short(const Amx *a) { return steps_of_sum(a) <= SHORT_STEPS; }
-
 /* In a step of the sums: the next pieces, so many that all are made in these steps. Returns the number of the first that still waits. */
 static Ref make_pieces(const Amx *a, const AmxPart *p, const Waiting *w, Ref first) {
   Emit *e = a->e;
   int all = a->runs * a->pieces, count = 1;
-  while (all % count != 0 || all / count > (is_short(a) ? 1 : steps_of_sum(a))) count++;
+  while (all % count != 0 || all / count > turns_of_results(a)) count++;
   If some;
   Ref wait = LLVMBuildICmp(e->b, LLVMIntSLT, first, w->pieces, "");
   if_begin(e, &some, wait);
@@ -201,7 +204,7 @@ static void add_products(const Amx *a, const AmxPart *p, const Ref *x, Ref *carr
   for (int i = 0; i < p->lines; i++) prefetch(e, carry[1], i * 64, false, 2);
   for (int run = 0; run < a->runs; run += 2)
     for (int b = 0; b < columns(p); b += 2) add_tiles(a, p, x, carry[0], run, b);
-  carry[0] = gep_const(e, carry[0], columns(p) * TILE_BYTES);
+  carry[0] = gep_const(e, carry[0], columns(p) * AMX_TILE);
   carry[1] = gep_const(e, carry[1], p->lines * 64);
 }
 
@@ -228,7 +231,7 @@ static void keep_sums(const Amx *a, const AmxPart *p, Ref to) {
   for (int j = 0; j < a->runs; j++)
     for (int b = 0; b < columns(p); b++) {
       int tile = j * tiles_apart(a) + b;
-      store_tile(a->e, tile, gep_const(a->e, to, tile * TILE_BYTES));
+      store_tile(a->e, tile, gep_const(a->e, to, tile * AMX_TILE));
     }
 }
 

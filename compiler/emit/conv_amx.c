@@ -4,8 +4,6 @@
 
 #include <llvm-c/Core.h>
 
-enum { TILE_BYTES = 1024 };
-
 static Ref input(const Amx *a, Ref line, Ref image, Ref row, Ref x) {
   (void)line;
   return place_window(a->e, a->n->in[0], &a->n->win, image, NULL, row, x);
@@ -17,14 +15,14 @@ static int64_t row_blocks(const Amx *a) { return size_ceiling(a->images * a->row
 static void do_panel(const Amx *a, const PanelShare *s, int nb) {
   Emit *e = a->e;
   const DirectPlan *plan = &a->n->plan->direct;
-  int64_t starts = integer_starts_bytes(e->t, a->n, plan), panel = (plan->nb + plan->ones) * TILE_BYTES * a->steps[0] * a->steps[1] * a->steps[2];
+  int64_t starts = integer_starts_bytes(e->t, a->n, plan), panel = (plan->nb + plan->ones) * AMX_TILE * a->steps[0] * a->steps[1] * a->steps[2];
   AmxPart p = {.nb = nb, .vector = mul_i(e, s->panel, plan->nb)};
   Ref first = weights_ptr(e, a->n->plan->at.weights);
   p.start = gep(e, first, p.vector, e->vec_bytes);
   p.zeros = plan->ones ? gep_const(e, p.start, starts / 2) : NULL;
   p.weights = gep(e, gep_const(e, first, starts), s->panel, panel);
   p.next = gep_const(e, p.weights, panel);
-  p.lines = (int)size_ceiling((plan->nb + plan->ones) * TILE_BYTES / 64, size_ceiling(a->images * a->rows / row_blocks(a) * a->number, a->runs));
+  p.lines = (int)size_ceiling((plan->nb + plan->ones) * AMX_TILE / 64, size_ceiling(a->images * a->rows / row_blocks(a) * a->number, a->runs));
   p.lo = mul_i(e, s->from, a->number);
   p.hi = mul_i(e, s->to, a->number);
   p.begin = mul_i(e, s->first, a->number);

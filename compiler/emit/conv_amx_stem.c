@@ -4,7 +4,7 @@
 
 #include <llvm-c/Core.h>
 
-enum { MOST_ROWS = 4, STEP_BYTES = 1024 };
+enum { MOST_ROWS = 4 };
 
 typedef struct AmxStem {
   Amx amx;             /* first */
@@ -86,7 +86,7 @@ static void do_panels(const AmxStem *s, Ref end) {
   loop_begin(e, &panel, const_i64(e, 0), const_i64(e, vectors / plan->nb), 1, 0, NULL);
   AmxPart p = {.nb = plan->nb, .vector = mul_i(e, panel.i, plan->nb)};
   p.start = gep(e, weights, p.vector, e->vec_bytes);
-  p.weights = p.next = gep(e, gep_const(e, weights, vectors * e->vec_bytes), panel.i, (int64_t)plan->steps * plan->nb * STEP_BYTES);
+  p.weights = p.next = gep(e, gep_const(e, weights, vectors * e->vec_bytes), panel.i, (int64_t)plan->steps * plan->nb * AMX_TILE);
   p.lo = p.begin = mul_i(e, s->first, s->amx.number);
   p.hi = mul_i(e, end, s->amx.number);
   amx_part(&s->amx, &p);

@@ -34,11 +34,9 @@ int amx_stem_pixel(const Plan *p) {
   return 4;
 }
 
-enum { STEP_BYTES = 1024 /* of weights, for a vector of outputs */ };
-
 int64_t packed_amx_stem(const Target *t, const Node *n, const Plan *p) {
   int64_t vectors = size_ceiling(n->in[1]->shape.d[0], t->lanes);
-  return vectors * (t->lanes * (int64_t)sizeof(uint32_t) + p->amx_stem.steps * (int64_t)STEP_BYTES);
+  return vectors * (t->lanes * (int64_t)sizeof(uint32_t) + p->amx_stem.steps * (int64_t)AMX_TILE);
 }
 
 /* The weights of an output, whose first four are at `to`; from four to four of a step it is so many bytes. */
@@ -59,7 +57,7 @@ void pack_amx_stem(const Target *t, const Node *n, void *to) {
   char *panels = (char *)to + size_round_up(outputs, t->lanes) * (int64_t)sizeof(uint32_t);
   for (int64_t oc = 0; oc < outputs; oc++) {
     centred_start(n, oc, (uint32_t *)to + oc);
-    pack_output(t, n, oc, panels + oc / each * p->steps * p->nb * STEP_BYTES + oc % each * 4, four);
+    pack_output(t, n, oc, panels + oc / each * p->steps * p->nb * AMX_TILE + oc % each * 4, four);
   }
 }
 

@@ -345,7 +345,7 @@ enum { MAX_PIECES = 9 };
 typedef struct RowPiece { int64_t first, width, taps; } RowPiece;
 int direct_pieces(const Node *n, RowPiece *piece);
 /* conv_direct.c: panels of nb blocks of output channels, group by group. */
-enum { AMX_SUMS = 8192 }; /* bytes of scratch: tiles of sums, of two groups in turn */
+enum { AMX_TILE = 1024, AMX_SUMS = 8 * AMX_TILE }; /* bytes: of a tile; of scratch for tiles of sums, of two groups in turn */
 int64_t direct_columns(const Target *t, const DirectPlan *p); /* of a row of a group's panels, beside each other: vectors of ones, too */
 void pack_panels(const Target *t, const Node *n, const DirectPlan *p, float *dst);
 
