@@ -72,6 +72,10 @@ V *random_quantize(R *r, const V *x, const V *to);
 /* x, which an operator made, is left as it is, or goes through an activation, or is quantised. */
 bool random_finish(R *r, const V *x);
 
+/* random_moves.c: what only moves quantised values. */
+bool random_turn(R *r), random_view(R *r), random_split(R *r), random_axes(R *r), random_pick(R *r), random_slice(R *r), random_pad(R *r),
+  random_resize(R *r);
+
 /* random_sums.c: products and convolutions of quantised numbers. */
 bool random_sums(R *r);
 
