@@ -20,12 +20,8 @@ typedef struct StemTile {
   Ref panel;           /* its number */
 } StemTile;
 
-/* Bytes from a pixel's window to the four. */
-static int64_t four_offset(const IntegerStem *k, int64_t four) {
-  return four * (k->n->win.dw > 1 ? k->n->win.dw * place_pixel_bytes(k->in) : 4);
-}
-
 /* ==== rows that are widened ==== */
+
 enum { CHANNELS = 3, GROUP = 4 /* pixels widened at a time */ };
 
 static void widen_group(const IntegerStem *k, Ref from, Ref to) {
@@ -52,32 +48,25 @@ static void widen_rows(const IntegerStem *k, const RowShare *s) {
   loop_end(e, &kh);
 }
 
-/* A row of taps of what is widened. */
-static void sum_words(const IntegerStem *k, const StemTile *t, Ref line, Ref weights, Ref *acc) {
-  Emit *e = k->e;
-  for (int64_t pair = 0; pair < k->plan->pairs; pair++) {
-    Factor w[INTEGER_VECTORS];
-    for (int b = 0; b < t->nb; b++) {
-      Ref v = load(e, vec_of(e->i32, e->lanes), weights, (pair * k->plan->nb + b) * e->vec_bytes, e->vec_bytes);
-      w[b] = dot_factor(e, DOT_WORDS, v, true);
-    }
-    for (int u = 0; u < t->uw; u++) {
-      Ref two = load(e, e->i32, line, (u * k->n->win.sw * CHANNELS + 2 * pair) * 2, 2);
-      Factor x = dot_factor(e, DOT_WORDS, splat(e, two, e->lanes), false);
-      for (int b = 0; b < t->nb; b++) acc[b * t->uw + u] = dot_add(e, DOT_WORDS, x, w[b], acc[b * t->uw + u]);
-    }
-    end_step(e);
-  }
+/* ==== sums ==== */
+
+/* Bytes from the first input of a row of taps to that of step number `step`: a four, or a pair of what is widened. */
+static int64_t step_offset(const IntegerStem *k, int64_t step) {
+  if (k->plan->pairs) return step * 4;
+  return step * (k->n->win.dw > 1 ? k->n->win.dw * place_pixel_bytes(k->in) : 4);
 }
+
+static int64_t pixel_step(const IntegerStem *k) { return k->n->win.sw * (k->plan->pairs ? CHANNELS * 2 : place_pixel_bytes(k->in)); }
 
 /* A row of taps; acc: the sums [vector][pixel]. */
 static void sum_row(const IntegerStem *k, const StemTile *t, Ref line, Ref weights, Ref *acc) {
   Emit *e = k->e;
-  for (int64_t four = 0; four < k->plan->fours; four++) {
+  int steps = k->plan->pairs ? k->plan->pairs : k->plan->fours;
+  for (int64_t step = 0; step < steps; step++) {
     Factor w[INTEGER_VECTORS];
-    for (int b = 0; b < t->nb; b++) w[b] = dot_weights(e, k->dot, weights, four * k->plan->nb + b);
+    for (int b = 0; b < t->nb; b++) w[b] = dot_weights(e, k->dot, weights, step * k->plan->nb + b);
     for (int u = 0; u < t->uw; u++) {
-      Ref bytes = load(e, e->i32, line, u * k->n->win.sw * place_pixel_bytes(k->in) + four_offset(k, four), 1);
+      Ref bytes = load(e, e->i32, line, u * pixel_step(k) + step_offset(k, step), 1);
       Factor x = dot_factor(e, k->dot, splat(e, bytes, e->lanes), false);
       for (int b = 0; b < t->nb; b++) acc[b * t->uw + u] = dot_add(e, k->dot, x, w[b], acc[b * t->uw + u]);
     }
@@ -98,15 +87,14 @@ static void sum_tile(const IntegerStem *k, const StemTile *t, Ref in, Ref *acc) 
   loop_begin(e, &kh, const_i64(e, 0), const_i64(e, k->n->win.kh), 1, t->uw * t->nb, acc);
   Ref line = gep(e, in, kh.i, k->plan->pairs ? integer_stem_words(k->n) : k->n->win.dh * place_row_bytes(k->in));
   Ref w = gep(e, gep_const(e, weights, starts), kh.i, row);
-  if (k->plan->pairs) sum_words(k, t, line, w, acc);
-  else sum_row(k, t, line, w, acc);
+  sum_row(k, t, line, w, acc);
   loop_end(e, &kh);
 }
 
 static void build_tile(const IntegerStem *k, const StemTile *t, Ref image, Ref row, Ref x) {
   Emit *e = k->e;
   Ref acc[64], arg[MAX_STEPS], vector = mul_i(e, t->panel, k->plan->nb);
-  Ref in = k->plan->pairs ? gep(e, scratch_ptr(e), x, k->n->win.sw * CHANNELS * 2) : place_window(e, k->in, &k->n->win, image, NULL, row, x);
+  Ref in = k->plan->pairs ? gep(e, scratch_ptr(e), x, pixel_step(k)) : place_window(e, k->in, &k->n->win, image, NULL, row, x);
   sum_tile(k, t, in, acc);
   Ref out = place_vector(e, value_ptr(e, k->out), k->out, image, vector, row, x);
   step_pointers(e, k->n, image, vector, row, x, arg);
@@ -146,7 +134,7 @@ void emit_integer_stem(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
   IntegerStem k = {.e = e, .n = n, .plan = &n->plan->integer_stem, .in = n->in[0], .out = n->out[0], .cols = y->d[3],
                    .panel = integer_stem_bytes(e->t, n, n->plan)};
-  k.dot = k.plan->wide ? DOT_PAIRS : DOT_FOURS;
+  k.dot = k.plan->pairs ? DOT_WORDS : k.plan->wide ? DOT_PAIRS : DOT_FOURS;
   emit_halo(e, n->out[0]);
   RowShare share;
   row_share_begin(e, &share, y->d[0], y->d[2], row_tiles(k.cols, k.plan->uw).count);

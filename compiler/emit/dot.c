@@ -64,8 +64,8 @@ int64_t dot_weights_bytes(const Emit *e, Dot d) { return (d == DOT_PAIRS ? 2 : 1
 Factor dot_weights(Emit *e, Dot d, Ref p, int64_t number) {
   int64_t at = number * dot_weights_bytes(e, d);
   int bytes = e->vec_bytes;
-  if (d != DOT_PAIRS) return (Factor){{load(e, vec_of(e->i32, e->lanes), p, at, bytes)}};
   LLVMTypeRef words = vec_of(e->i16, 2 * e->lanes);
+  if (d != DOT_PAIRS) return (Factor){{load(e, d == DOT_WORDS ? words : vec_of(e->i32, e->lanes), p, at, bytes)}};
   return (Factor){{load(e, words, p, at, bytes), load(e, words, p, at + bytes, bytes)}};
 }
 
