@@ -47,7 +47,7 @@ static void put_pixels(const AmxStem *s, Ref from, Ref to, Ref x, int rows, int 
 static void put_step(const AmxStem *s, Ref from, Ref to, int64_t step) {
   Emit *e = s->amx.e;
   const Node *n = s->amx.n;
-  int64_t first = step * s->plan->rows, pixels = (n->out[0]->shape.d[3] - 1) * n->win.sw + n->win.kw, whole = pixels / e->lanes * e->lanes;
+  int64_t first = step * s->plan->rows, pixels = integer_stem_line(n), whole = pixels / e->lanes * e->lanes;
   int rows = (int)size_min(s->plan->rows, n->win.kh - first);
   from = gep_const(e, from, first * n->win.dh * place_row_bytes(n->in[0]));
   to = gep_const(e, to, step * s->plan->line);
