@@ -101,21 +101,21 @@ static void pack_places(const ConvLayer *l, int32_t *place) {
 /* The panel of `vectors` from oc on; returns its end. */
 static char *pack_panel(const ConvLayer *l, int64_t oc, int vectors, char *to) {
   const DirectPlan *p = &l->n->plan->direct;
-  int64_t step = vectors * (int64_t)l->t->lanes * 4, steps = steps_of(p, &l->n->win);
+  int64_t step = vectors * (int64_t)l->t->lanes * 4, steps = steps_of(p, &l->n->win), next[1 << SORTED_VECTORS] = {0};
   int32_t *count = (int32_t *)to;
   uint16_t *number = (uint16_t *)(to + SORTED_COUNTS);
   char *w = to + sorted_head(p, &l->n->win);
-  for (int class = 0; class < 1 << vectors; class++) {
-    for (int64_t i = 0; i < steps; i++) {
-      int64_t c = i / l->taps, k = i % l->taps;
-      if (class_of(l, oc, vectors, c, k) != class) continue;
-      for (int64_t o = 0; o < step / 4 && oc + o < l->ocg; o++) integer_weights(l->n, oc + o, c, k, (int8_t *)w + 4 * o);
-      *number++ = (uint16_t)i;
-      count[class]++;
-      w += step;
+
+  for (int64_t i = 0; i < steps; i++) count[class_of(l, oc, vectors, i / l->taps, i % l->taps)]++;
+  for (int class = 1; class < 1 << vectors; class++) next[class] = next[class - 1] + count[class - 1];
+  for (int64_t i = 0; i < steps; i++) {
+    int64_t c = i / l->taps, k = i % l->taps, at = next[class_of(l, oc, vectors, c, k)]++;
+    number[at] = (uint16_t)i;
+    for (int64_t o = 0; o < step / 4 && oc + o < l->ocg; o++) {
+      integer_weights(l->n, oc + o, c, k, (int8_t *)w + at * step + 4 * o);
     }
   }
-  return w;
+  return w + steps * step;
 }
 
 void pack_sorted(const Target *t, const Node *n, char *to) {
