@@ -362,7 +362,8 @@ const OptionRow option_list[] = {
    .help = "measure here which algorithms are fastest",
    .paragraph = "The times are kept in FILE, without a name in a file beside the output with the ending "
                 ".tune. A FILE that exists is read instead, on any machine, so that an object can be made "
-                "again from the same times."},
+                "again from the same times. At the end the network that they make runs by turns with the one that "
+                "estimates make, and the faster is kept: a line says what was won."},
 
   {FINDINGS, COMPILE, "--report", "FILE", OPTIONAL, read_report, TOOL(report), .common = true,
    .help = "list layers, buffers, errors; FILE.html: a page",

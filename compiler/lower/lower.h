@@ -360,7 +360,7 @@ double plan_cost(const Target *t, const Node *n, const Plan *p);
 typedef struct Candidate {
   Plan plan;
   const char *name;
-  double ms;           /* of one thread, measured or estimated */
+  double ms, estimate; /* milliseconds of one thread: what counts, measured or estimated; as estimated */
   bool measured;
 } Candidate;
 
@@ -465,6 +465,9 @@ void tuning_print(Context *cx, const Tuning *t, const Target *target, Buffer *ou
 /* One more; of several times of a candidate the least counts. */
 void tuning_add(Context *cx, Tuning *t, const char *shape, const char *candidate, double ms);
 double tuning_ms(Tuning *t, const char *shape, const char *candidate); /* milliseconds of a candidate; 0: not measured */
+/* A run of the whole network, of which what was measured decides, and of which estimates do. */
+void tuning_add_runs(Context *cx, Tuning *t, double measured, double estimated);
+bool tuning_lost(Tuning *t); /* was the network that it made no faster? Then estimates are to decide */
 void tuning_warn(const Tuning *t, const char *path); /* a line on stderr if some of the file's times were not used */
 
 /* ==== layout.c ==== */

@@ -51,9 +51,9 @@ static void add_candidate(const Build *b, const Node *n, Candidates *list, const
   for (int i = 0; i < list->n; i++) {
     if (strcmp(list->item[i].name, name) == 0) return; /* narrow layers make one of two kernels */
   }
-  double measured = b->times ? tuning_ms(b->times, list->shape, name) : 0;
-  double ms = measured > 0 ? measured : plan_cost(b->target, n, p);
-  list->item[list->n++] = (Candidate){.plan = *p, .name = name, .ms = ms, .measured = measured > 0};
+  double measured = b->times ? tuning_ms(b->times, list->shape, name) : 0, estimate = plan_cost(b->target, n, p);
+  bool counts = measured > 0 && !tuning_lost(b->times);
+  list->item[list->n++] = (Candidate){.plan = *p, .name = name, .ms = counts ? measured : estimate, .estimate = estimate, .measured = counts};
 }
 
 static Candidates *list_candidates(const Build *b, const Node *n, const Plans *plans) {
@@ -67,8 +67,24 @@ static Candidates *list_candidates(const Build *b, const Node *n, const Plans *p
  * measured, estimates are wrong by some 10 per cent. */
 enum { MOST_MISJUDGED = 2 };
 
+/* Measured times differ by so much, in per cent of themselves, for no reason in the layer. */
+enum { TIMES_DIFFER = 2 };
+
+/* Of those whose measured times are as good as the least, the one that estimates prefer comes first. */
+static void prefer_estimated(Candidates *list) {
+  int best = 0;
+  double limit = list->item[0].ms * (100 + TIMES_DIFFER) / 100;
+  for (int i = 1; i < list->n && list->item[i].measured && list->item[i].ms <= limit; i++) {
+    if (list->item[i].estimate < list->item[best].estimate) best = i;
+  }
+  Candidate first = list->item[best];
+  move_bytes(&list->item[1], &list->item[0], (size_t)best * sizeof first);
+  list->item[0] = first;
+}
+
 static void sort_candidates(Candidates *list) {
   qsort(list->item, (size_t)list->n, sizeof *list->item, by_cost);
+  prefer_estimated(list);
   double limit = MOST_MISJUDGED * list->item[0].ms;
   while (list->promising < list->n && list->item[list->promising].ms < limit) list->promising++;
 }

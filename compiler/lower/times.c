@@ -2,7 +2,9 @@
  *
  *   resnetcc-tuning 1
  *   target CPU FEATURES              (what follows was measured for it)
- *   SHAPE CANDIDATE MILLISECONDS     (one thread, one layer of the shape) */
+ *   SHAPE CANDIDATE MILLISECONDS     (one thread, one layer of the shape)
+ *   network measured MILLISECONDS    (a run of the network that these times make,
+ *   network estimated MILLISECONDS    and of that which estimates make) */
 #include "lower.h"
 
 #include <errno.h>
@@ -44,6 +46,23 @@ void tuning_add(Context *cx, Tuning *t, const char *shape, const char *candidate
   }
   const char *copy = copy_text(cx, shape);
   t->item[t->n++] = (TunedTime){.shape = copy, .candidate = copy_text(cx, candidate), .ms = ms};
+}
+
+/* ==== the network ==== */
+
+static const char network[] = "network", by_times[] = "measured", by_estimates[] = "estimated";
+
+void tuning_add_runs(Context *cx, Tuning *t, double measured, double estimated) {
+  tuning_add(cx, t, network, by_times, measured);
+  tuning_add(cx, t, network, by_estimates, estimated);
+}
+
+/* Runs differ by so much of themselves from one minute to the next. */
+#define RUNS_DIFFER 0.005
+
+bool tuning_lost(Tuning *t) {
+  double measured = tuning_ms(t, network, by_times), estimated = tuning_ms(t, network, by_estimates);
+  return estimated > 0 && measured > (1 - RUNS_DIFFER) * estimated;
 }
 
 /* ==== the file ==== */
