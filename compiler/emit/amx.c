@@ -201,7 +201,7 @@ static void add_tiles(const Amx *a, const AmxPart *p, const Ref *x, Ref weights,
 /* carry: pointers to the weights and to what is to be fetched. */
 static void add_products(const Amx *a, const AmxPart *p, const Ref *x, Ref *carry) {
   Emit *e = a->e;
-  for (int i = 0; i < p->lines; i++) prefetch(e, carry[1], i * 64, false, 2);
+  for (int i = 0; i < p->lines; i++) prefetch(e, carry[1], i * 64, e->t->fetch_level);
   for (int run = 0; run < a->runs; run += 2)
     for (int b = 0; b < columns(p); b += 2) add_tiles(a, p, x, carry[0], run, b);
   carry[0] = gep_const(e, carry[0], columns(p) * AMX_TILE);

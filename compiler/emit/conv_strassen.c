@@ -232,7 +232,7 @@ static void prefetch_arguments(const StrassenKernel *k) {
         int64_t next = place_offset(v, b, k->dy[u], k->dx[u]);
         if (u > 0 && next < at + 64) continue;
         at = next;
-        prefetch(e, LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i)), at, false, 3);
+        prefetch(e, LLVMGetParam(e->fn, (unsigned)(ARG_STEPS + i)), at, 1);
       }
     }
   }

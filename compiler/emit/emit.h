@@ -227,7 +227,7 @@ void store(Emit *e, Ref v, Ref p, int64_t bytes, int align);
 Ref load_lanes(Emit *e, Ref p, int64_t bytes, int n, int align);
 Ref load_lanes_of(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int n, int align);
 void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align);
-void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality); /* 3: L1, 2: L2, 1: L3 */
+void prefetch(Emit *e, Ref p, int64_t bytes, int level); /* of a cache line, to be read: 1: into L1, 2: L2 */
 typedef Ref Unary(Emit *e, Ref x);
 typedef Ref Binary(Emit *e, Ref a, Ref b);
 Binary add_i, min_i, max_i;                /* of i64 */

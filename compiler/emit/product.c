@@ -129,7 +129,7 @@ static void step_k(const Product *p, const ProductTile *t, Ref a, Ref b, int64_t
 }
 
 static void prefetch_weights(const Product *p, Ref b) {
-  for (int64_t at = 0; at < UNROLL * p->b_k * p->b_size; at += 64) prefetch(p->e, b, AHEAD + at, false, 3);
+  for (int64_t at = 0; at < UNROLL * p->b_k * p->b_size; at += 64) prefetch(p->e, b, AHEAD + at, 1);
 }
 
 /* acc[row][vector] = A B over the tile. Small tiles sum in several sets, lest every FMA wait for the one

@@ -160,7 +160,7 @@ static void step_k(const Integers *s, int rows, Ref a, Ref b, int64_t k, int cou
 }
 
 static void prefetch_panel(const Integers *s, Ref b, int vectors) {
-  for (int64_t at = 0; at < UNROLL * vectors * s->bytes; at += 64) prefetch(s->e, b, AHEAD + at, false, 3);
+  for (int64_t at = 0; at < UNROLL * vectors * s->bytes; at += 64) prefetch(s->e, b, AHEAD + at, 1);
 }
 
 /* Small tiles sum in several sets, lest every sum wait for the one before it. */

@@ -92,10 +92,10 @@ void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *
     Factor weight[MAX_ACC];
     Ref *sum = acc + (t->sets ? k % t->sets : 0) * t->uw * t->nb;
     for (int b = 0; b < t->nb; b++) weight[b] = load_weights(e, t, *w, k * width + b * lanes, width % lanes == 0);
-    for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, false, 2);
+    for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, e->t->fetch_level);
     for (; taken < t->meanwhile.n * (k + 1) / steps; taken++) difference(e, &t->meanwhile, taken);
     if (t->ahead && k < t->uw) {
-      prefetch(e, t->ahead_from ? t->ahead_from : x, t->in[k] + (t->ahead_from ? 0 : t->ahead), false, 2);
+      prefetch(e, t->ahead_from ? t->ahead_from : x, t->in[k] + (t->ahead_from ? 0 : t->ahead), e->t->fetch_level);
     }
     for (int u = 0; u < t->uw; u++) {
       Factor value = load_input(e, t, x, t->in[u] + k * F32_BYTES);

@@ -64,7 +64,7 @@ static void build_fused_row(const void *data) {
   loop_begin(e, &block, const_i64(e, 0), const_i64(e, r->blocks), 1, n + 2, acc);
   Ref v = gep(e, LLVMGetParam(e->fn, 1), block.i, w->s.group_tiles * e->vec_bytes);
   loop_begin(e, &part, const_i64(e, 0), const_i64(e, e->lanes), FUSED_UNROLL, n + 2, acc);
-  for (int k = 0; k < lines; k++) prefetch(e, acc[n + 1], k * 64, false, 2);
+  for (int k = 0; k < lines; k++) prefetch(e, acc[n + 1], k * 64, e->t->fetch_level);
   for (int k = 0; k < FUSED_UNROLL; k++) fused_channel(r, acc[n], gep(e, v, part.i, F32_BYTES), k, acc);
   acc[n] = gep_const(e, acc[n], FUSED_UNROLL * e->vec_bytes);
   acc[n + 1] = gep_const(e, acc[n + 1], lines * 64);

@@ -111,8 +111,9 @@ void store_lanes(Emit *e, Ref v, Ref p, int64_t bytes, int n, int align) {
   intrinsic(e, "llvm.masked.store", 2, (LLVMTypeRef[]){LLVMTypeOf(v), e->ptr}, 4, args);
 }
 
-void prefetch(Emit *e, Ref p, int64_t bytes, bool write, int locality) {
-  Ref args[] = {gep_const(e, p, bytes), const_i32(e, write), const_i32(e, locality), const_i32(e, 1)};
+void prefetch(Emit *e, Ref p, int64_t bytes, int level) {
+  enum { READ, DATA = 1, MOST_LOCAL = 4 };
+  Ref args[] = {gep_const(e, p, bytes), const_i32(e, READ), const_i32(e, MOST_LOCAL - level), const_i32(e, DATA)};
   intrinsic(e, "llvm.prefetch", 1, (LLVMTypeRef[]){e->ptr}, 4, args);
 }
 

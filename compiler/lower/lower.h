@@ -15,6 +15,7 @@ typedef struct Target {
   bool fma;
   uint64_t cpu_bits;  /* what a machine must have: architecture and RCC_CPU_*, see resnetcc_rt.h */
   int64_t l1, l2;     /* data cache bytes of one core, assumed */
+  int fetch_level;    /* the cache into which what the next turn reads is fetched: 1 or 2 */
 } Target;
 
 /* Fills the target from --target, -mcpu and -mattr (NULL: the host's, name and features as LLVM finds them).

@@ -107,6 +107,27 @@ static void text_without_weights(void **state) {
   object_free(&o);
 }
 
+/* Weights of the next turn, a stream. */
+static const char *assembly_for(const char *cpu) {
+  static const char stream[] = "graph stream\ninput x f32 [1,256,7,7]\nconst w f32 [64,256,1,1] = random 1 -1 1\n"
+                               "y = Conv(x, w, _)\noutput y\n";
+  Options of = {.input = "stream.onnx", .max_memory = 1 << 30, .cpu = cpu, .emit = EMIT_ASM};
+  options = of;
+  Object o;
+  object_emit(build_of(unplanned(stream), target_new(cx, &of)), &o);
+  const char *text = format_text(cx, "%.*s", (int)o.size, o.data);
+  object_free(&o);
+  return text;
+}
+
+static void weights_are_fetched_to_the_cpus_level(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  const char *zen = assembly_for("znver5"), *intel = assembly_for("sapphirerapids");
+  assert_true(strstr(zen, "prefetcht0") && !strstr(zen, "prefetcht1"));
+  assert_true(strstr(intel, "prefetcht1") && !strstr(intel, "prefetcht0"));
+}
+
 static void too_many_weights_are_refused(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
@@ -279,7 +300,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(same_bytes_every_time),
     TEST(weights_are_a_read_only_section),
-    TEST(text_is_whole), TEST(text_without_weights),
+    TEST(text_is_whole), TEST(text_without_weights), TEST(weights_are_fetched_to_the_cpus_level),
     TEST(too_many_weights_are_refused),
     TEST(too_much_code_is_refused),
     TEST(notes_have_an_end),
