@@ -212,25 +212,27 @@ static double oc_flat_cycles(const ConvCost *c, const DirectPlan *p, double arit
   return overlap(work, c->weight_bytes * (double)l->images / c->r->fetched);
 }
 
-double cost_direct(const ConvCost *c, const Plan *plan) {
+double cost_direct(const ConvCost *cost, const Plan *plan) {
   const DirectPlan *p = &plan->direct;
-  const ConvLayer *l = &c->l;
+  ConvCost c = *cost;
+  const ConvLayer *l = &c.l;
+  if (l->n->op == OP_ConvInteger && !adds_fours(l->t) && !p->small && l->t->regs == 16) c.pairs = p;
   int64_t in_blocks = size_ceiling(p->icg, p->planar ? 1 : l->t->lanes);
   double steps = (double)(p->icg * l->taps), loops = (double)(in_blocks * l->taps);
   double maps = (double)(l->images * p->groups);
   if (p->order == OC_FLAT) {
     double chunks = p->chunk ? (double)size_ceiling(in_blocks, p->chunk) : 1;
-    double one = pixels_cycles(c, l->rows * l->cols, p->uw, p->nb, steps / chunks, loops / chunks);
-    return oc_flat_cycles(c, p, maps * chunks * one, chunks);
+    double one = pixels_cycles(&c, l->rows * l->cols, p->uw, p->nb, steps / chunks, loops / chunks);
+    return oc_flat_cycles(&c, p, maps * chunks * one, chunks);
   }
   RowPiece piece[MAX_PIECES];
   double row = 0;
   for (int i = 0, count = direct_pieces(l->n, piece); i < count; i++) {
     double share = (double)piece[i].taps * row_taps(l) / (double)l->taps;
-    row += pixels_cycles(c, piece[i].width, p->uw, p->nb, steps * share, loops * share);
+    row += pixels_cycles(&c, piece[i].width, p->uw, p->nb, steps * share, loops * share);
   }
   double arithmetic = maps * (double)l->rows * row;
-  return p->order == ROW_TILE_OC ? row_tile_oc_cycles(c, p, arithmetic) : oc_row_tile_cycles(c, p, arithmetic);
+  return p->order == ROW_TILE_OC ? row_tile_oc_cycles(&c, p, arithmetic) : oc_row_tile_cycles(&c, p, arithmetic);
 }
 
 /* ==== packing ==== */

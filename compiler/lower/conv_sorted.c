@@ -68,11 +68,17 @@ double sorted_share(const ConvLayer *l) { return can_be_sorted(l) ? wide_share(l
 /* Pixels begin a line apart, lest all be in one set of L1. */
 int64_t sorted_words(const Target *t, const DirectPlan *p) { return size_round_up(p->icg, t->lanes) * (int64_t)sizeof(int32_t) + LINE; }
 
-/* A tile that meets several panels is widened once for them, where that is not done over and over for the taps of a window. */
+/* A tile that meets several panels is widened once for them, where that is not done over and over for the taps of a window and stays
+ * in L1. */
+static bool widens_tile(const ConvLayer *l, const DirectPlan *p) {
+  int64_t bytes = size_mul(size_min(p->uw, l->cols), 2 * sorted_words(l->t, p));
+  return p->order == ROW_TILE_OC && l->taps == 1 && l->out_blocks > p->nb && bytes <= l->t->l1 / 2;
+}
+
 void plan_sorted(const ConvLayer *l, double share, Plan *plan) {
   DirectPlan *p = &plan->direct;
   if (share < 0 || p->nb > SORTED_VECTORS) return;
-  p->words = p->order == ROW_TILE_OC && l->taps == 1 && l->out_blocks > p->nb;
+  p->words = widens_tile(l, p);
   p->sorted = p->whole = p->words || share <= MOST_WIDE;
   if (p->words) plan->at.scratch = size_mul(p->uw, 2 * sorted_words(l->t, p));
 }

@@ -36,7 +36,20 @@ double overlap(double a, double b) { return larger(a, b) + (a + b - larger(a, b)
 
 /* ==== tiles ==== */
 
+/* Of a product: to load and store a sum for which there is no register; to widen an input, in all steps or in those that need it. */
+static const double SPILL = 0.6, WIDEN = 0.45, WIDEN_SOME = 0.2;
+
+/* The registers of a wide step have two vectors for each of weights and inputs, ones where others are not wide, and the mask that
+ * widens. Additions of integers take a cycle, so few sums don't wait for each other. */
+static double pairs_cycles(const ConvCost *c, int64_t uw, int64_t nb) {
+  const DirectPlan *p = c->pairs;
+  int64_t over = uw * nb + 2 * nb + 2 + (nb > 1) + !p->words - c->l.t->regs;
+  double widen = p->words ? 0 : p->sorted ? WIDEN_SOME : WIDEN;
+  return c->r->fma_cycles * ((double)(uw * nb) + SPILL * (double)size_max(over, 0) + widen * (double)uw);
+}
+
 double step_cycles(const ConvCost *c, int64_t uw, int64_t nb) {
+  if (c->pairs) return pairs_cycles(c, uw, nb);
   double products = (double)(uw * nb), loads = (double)(uw + nb);
   double busy = products * c->r->fma_cycles + loads * c->r->fma_cycles * c->r->load_share;
   return larger(larger(busy, loads / LOADS_A_CYCLE), c->sets && products <= 4 ? 1 : LATENCY);

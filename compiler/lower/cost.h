@@ -19,6 +19,7 @@ struct ConvCost {
   const Rates *r;
   double input_bytes, weight_bytes; /* as read, in blocks */
   bool sets;               /* small tiles sum in several sets, which hide the latency of each other */
+  const DirectPlan *pairs; /* of integers, of which some are multiplied as 16-bit numbers in 16 registers; else NULL */
 };
 
 /* Of a kernel: to call it; for each turn of its loop. */

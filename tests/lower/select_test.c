@@ -393,6 +393,28 @@ static void others_have_no_plan(void **state) {
   assert_non_null(g->node[3]->plan);
 }
 
+static const Plan *integer_plan(const char *x, const char *w, const char *attributes) {
+  return selected(format_text(cx, "graph g\ninput x u8 [%s]\nconst w i8 [%s] = random 1 -128 128\ny = ConvInteger(x, w) %s\noutput y\n",
+                              x, w, attributes), "haswell")->node[0]->plan;
+}
+
+/* With panels of one vector all sums stay in 16 registers; the input is widened for all panels where that stays in L1. */
+static void panels_of_integers_in_sixteen_registers(void **state) {
+  (void)state;
+  static const struct { const char *x, *w, *text; bool words; } cases[] = {
+    {"1,64,56,56", "256,64,1,1", "direct.12x1.row_tile_oc", true},
+    {"1,512,28,28", "128,512,1,1", "direct.12x1.row_tile_oc", true},
+    {"1,512,7,7", "2048,512,1,1", "direct.12x1.row_tile_oc", true},
+    {"1,2048,7,7", "512,2048,1,1", "direct.6x2.oc_row_tile", false},
+  };
+  EXPECT_NO_FAIL(cx);
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    const Plan *p = integer_plan(cases[i].x, cases[i].w, "");
+    assert_string_equal(p->how->text(cx, p), cases[i].text);
+    assert_int_equal(p->direct.words, cases[i].words);
+  }
+}
+
 /* Borders in proportion to the map, and what has no elements, decide whether blocks are worked on. */
 static void windows_in_the_padding_are_plain(void **state) {
   (void)state;
@@ -434,6 +456,7 @@ int main(void) {
     TEST(strict_is_direct),
     TEST(others_have_no_plan),
     TEST(windows_in_the_padding_are_plain),
+    TEST(panels_of_integers_in_sixteen_registers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
