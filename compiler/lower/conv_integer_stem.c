@@ -12,6 +12,7 @@
 
 enum { CHANNELS = 3 /* of a pixel in a row that is widened */, SLACK = 32, LINE = 64 };
 enum { MOST_CHANNELS = 4, MOST_FOURS = 16 /* of a row of taps: each is code */, LONGEST_TILE = 14 };
+enum { FEW_VECTORS = 2 }; /* of 12 sums in 16 registers: 8 loads for 12 products, where four vectors of three pixels have 15 */
 
 /* Channels of a pixel, with what fills it up. */
 static int stem_pixel(const Node *n) {
@@ -42,11 +43,11 @@ void plans_integer_stem(const Build *b, const Node *n, Plans *list) {
   IntegerStemPlan *p = &plans_add(list)->integer_stem;
   p->wide = centred_wide(t, n);
   p->bounded = requantizes_bounded(n);
-  p->nb = (int)size_min(size_ceiling(n->in[1]->shape.d[0], t->lanes), INTEGER_VECTORS);
-  p->uw = (int)size_min((t->regs - (p->wide ? 4 : p->nb + 2)) / p->nb, LONGEST_TILE);
   p->pixel = stem_pixel(n);
   p->fours = (int)fours_of_row(n);
   widen_rows(n, &list->plan[list->n - 1]);
+  p->nb = (int)size_min(size_ceiling(n->in[1]->shape.d[0], t->lanes), p->pairs && t->regs == 16 ? FEW_VECTORS : INTEGER_VECTORS);
+  p->uw = (int)size_min((t->regs - (p->wide ? 4 : p->nb + 2)) / p->nb, LONGEST_TILE);
   list->only = true;
 }
 

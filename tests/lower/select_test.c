@@ -415,6 +415,15 @@ static void panels_of_integers_in_sixteen_registers(void **state) {
   }
 }
 
+/* 8 loads for 12 products. */
+static void stems_of_integers_in_sixteen_registers(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  const IntegerStemPlan *p = &integer_plan("1,3,224,224", "64,3,7,7", "pads=[3,3,3,3] strides=[2,2]")->integer_stem;
+  assert_int_equal(p->nb, 2);
+  assert_int_equal(p->uw, 6);
+}
+
 /* Borders in proportion to the map, and what has no elements, decide whether blocks are worked on. */
 static void windows_in_the_padding_are_plain(void **state) {
   (void)state;
@@ -457,6 +466,7 @@ int main(void) {
     TEST(others_have_no_plan),
     TEST(windows_in_the_padding_are_plain),
     TEST(panels_of_integers_in_sixteen_registers),
+    TEST(stems_of_integers_in_sixteen_registers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
