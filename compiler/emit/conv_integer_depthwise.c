@@ -1,7 +1,7 @@
 /* conv_integer_depthwise.c: depthwise convolution of u8 activations and s8 weights on channel blocks.
  *
- * A block has four vectors of sums. The bytes of up to four pixels of a column are interleaved, so that a lane of a vector has
- * those of one channel, and its weights beside it:
+ * A block has four vectors of sums. For vpdpbusd, which adds four products to a channel's sum, the bytes of up to four pixels of a
+ * column are interleaved, so that a lane of a vector has those of one channel, and its weights beside it:
  *
  *   row 0   a b c d e f ...        one pixel's channels, a byte each
  *   row 1   A B C D E F ...        (V = 4: a block is 16 channels)
@@ -9,8 +9,12 @@
  *
  *   fours   [a A . .] [b B . .] [c C . .] [d D . .]      vector 0, and so on: bytes by two, then by four
  *
- * vpdpbusd adds the four products to the channel's sum; or, in 16 bits, pmaddwd those of the even and of the odd rows. Neither
- * saturates. A column is interleaved once for all pixels of the result that it is part of, from the left to the right; a pixel is
+ * pmaddwd adds two products, in 16 bits those of the even and of the odd rows. Where that is all the CPU has, they are widened to 32
+ * bits and put together; weights of 9 bits on others take the bytes apart again:
+ *
+ *   pairs   [a . row 2's .] [b ...                       rows 0 and 2; [A . row 3's .] [B ... rows 1 and 3
+ *
+ * Neither saturates. A column is read once for all pixels of the result that it is part of, from the left to the right; a pixel is
  * finished after its last column. */
 #include "emit.h"
 
@@ -39,7 +43,7 @@ typedef struct DepthwiseTile {
   Ref acc[MOST_PIXELS][INTEGER_VECTORS];
 } DepthwiseTile;
 
-/* ==== interleaving ==== */
+/* ==== columns ==== */
 
 /* Elements of half the 16 bytes, the upper one or the lower, of a and b in turn, in all parts of 16 bytes. */
 static Ref interleave(Emit *e, Ref a, Ref b, int bits, bool upper) {
@@ -73,14 +77,18 @@ static Factor factor_of(const IntegerDepthwise *d, Ref bytes, int rows) {
   return f;
 }
 
+static Ref row_of(const IntegerDepthwise *d, const DepthwiseTile *t, int64_t row) {
+  return gep(d->e, t->in, mul_i(d->e, LLVMGetParam(d->e->fn, ARG_ROW_BYTES), row), 1);
+}
+
 /* Rows [row, row + 4) of column x, as far as the window has them: the weights of others are 0, so they hold anything. */
 static void load_fours(const IntegerDepthwise *d, const DepthwiseTile *t, int64_t x, int64_t row, Factor *f) {
   Emit *e = d->e;
   int rows = (int)size_min(d->win->kh - row, 4), block = d->in->layout.block;
   Ref pixel[4];
   for (int i = 0; i < 4; i++) {
-    Ref line = gep(e, t->in, mul_i(e, LLVMGetParam(e->fn, ARG_ROW_BYTES), row + i), 1);
-    pixel[i] = i < rows ? spread(e, load(e, vec_of(e->i8, block), line, place_offset(d->in, 0, 0, x), block)) : pixel[i - 1];
+    if (i >= rows) pixel[i] = pixel[i - 1];
+    else pixel[i] = spread(e, load(e, vec_of(e->i8, block), row_of(d, t, row + i), place_offset(d->in, 0, 0, x), block));
   }
   for (int half = d->first / 2; half < (d->first + d->nv + 1) / 2; half++) {
     Ref a = interleave(e, pixel[0], pixel[1], 8, half), b = rows > 2 ? interleave(e, pixel[2], pixel[3], 8, half) : a;
@@ -88,6 +96,25 @@ static void load_fours(const IntegerDepthwise *d, const DepthwiseTile *t, int64_
       if (v >= d->first && v < d->first + d->nv) f[v - d->first] = factor_of(d, interleave(e, a, b, 16, v % 2), rows);
     }
   }
+}
+
+/* The same in 16 bits, of a vector. */
+static Factor load_pairs(const IntegerDepthwise *d, const DepthwiseTile *t, int64_t x, int64_t row, int vector) {
+  Emit *e = d->e;
+  int64_t rows = size_min(d->win->kh - row, 4), at = place_offset(d->in, 0, 0, x) + vector * e->lanes;
+  Factor f = {{NULL}};
+  for (int i = 0; i < rows; i++) {
+    Ref bytes = load(e, vec_of(e->i8, e->lanes), row_of(d, t, row + i), at, e->lanes);
+    Ref wide = LLVMBuildZExt(e->b, bytes, vec_of(e->i32, e->lanes), "");
+    f.part[i % 2] = i < 2 ? wide : LLVMBuildOr(e->b, f.part[i % 2], shift_left(e, wide, 16), "");
+  }
+  for (int i = 0; i < size_min(rows, 2); i++) f.part[i] = LLVMBuildBitCast(e->b, f.part[i], vec_of(e->i16, 2 * e->lanes), "");
+  return f;
+}
+
+static void load_column(const IntegerDepthwise *d, const DepthwiseTile *t, int64_t x, int64_t row, Factor *f) {
+  if (adds_fours(d->e->t)) load_fours(d, t, x, row, f);
+  for (int v = 0; !adds_fours(d->e->t) && v < d->nv; v++) f[v] = load_pairs(d, t, x, row, d->first + v);
 }
 
 /* ==== sums ==== */
@@ -108,7 +135,7 @@ static void sum_column(const IntegerDepthwise *d, DepthwiseTile *t, int64_t x) {
     for (int64_t k = 0; k < w->kw; k++) {
       int64_t u = (x - k * w->dw) / w->sw;
       if (x < k * w->dw || (x - k * w->dw) % w->sw || u >= t->uw) continue;
-      if (!loaded) load_fours(d, t, x, 4 * q, f);
+      if (!loaded) load_column(d, t, x, 4 * q, f);
       loaded = true;
       for (int v = 0; v < d->nv; v++) {
         Ref sum = k == 0 && q == 0 ? t->start[v] : t->acc[u][v];
