@@ -398,7 +398,7 @@ void emit_direct(Emit *e, Node *n) {
   c.weight_size = c.dot ? 4 : (int)type_size(n->plan->weights);
   c.starts = c.dot ? integer_starts_bytes(e->t, n, c.plan) : 0;
   c.places = c.plan->sorted ? sorted_places(c.plan, c.win) : 0;
-  c.head = c.plan->sorted ? sorted_head(c.plan, c.win) : 0;
+  c.head = c.plan->sorted ? sorted_head(e->t, c.plan, c.win) : 0;
   c.words = c.plan->words ? sorted_words(e->t, c.plan) : 0;
   c.panel = full_width(&c) * c.plan->icg * c.taps;
   c.whole_panels = direct_columns(e->t, c.plan) / full_width(&c);

@@ -201,7 +201,7 @@ static void build_kernel(const void *data) {
   const Kernel *t = ((const Building *)data)->t;
   Emit *e = c->e;
   int n = t->tile.uw * t->tile.nb, lanes = c->plan->planar ? 1 : e->lanes;
-  assert(n + 2 <= 64);
+  assert(n + 3 <= 64);
   Ref acc[64], x = LLVMGetParam(e->fn, ARG_IN);
   Ref blocks = counts_blocks(c, t) ? LLVMGetParam(e->fn, ARG_BLOCKS) : const_i64(e, t->blocks);
   init_sums(c, t, acc);

@@ -45,13 +45,14 @@ void sorted_sums(Emit *e, const Tile *t, Ref x, const SortedPanel *p, Ref *acc) 
   for (int class = 0; class < 1 << t->nb; class++) {
     Loop step;
     Ref count = LLVMBuildSExt(e->b, load(e, e->i32, p->list, class * 4, 4), e->i64, "");
-    loop_begin(e, &step, const_i64(e, 0), count, 1, n + 2, acc);
-    Ref number = LLVMBuildZExt(e->b, load(e, e->i16, acc[n + 1], 0, 2), e->i64, "");
+    acc[n + 2] = const_i64(e, -1);
+    loop_begin(e, &step, const_i64(e, 0), count, 1, n + 3, acc);
+    Ref number = acc[n + 2] = add_i(e, acc[n + 2], LLVMBuildZExt(e->b, load(e, e->i8, acc[n + 1], 0, 1), e->i64, ""));
     Ref at = LLVMBuildSExt(e->b, load(e, e->i32, gep(e, p->places, number, 4), 0, 4), e->i64, "");
     SortedStep s = {class, gep(e, x, at, 1), p->words ? gep(e, p->words, number, 4) : NULL, acc[n]};
     sum_step(e, t, &s, p, acc);
     acc[n] = gep_const(e, acc[n], t->nb * e->vec_bytes);
-    acc[n + 1] = gep_const(e, acc[n + 1], 2);
+    acc[n + 1] = gep_const(e, acc[n + 1], 1);
     loop_end(e, &step);
   }
 }

@@ -379,7 +379,7 @@ void end_step(Emit *e);
 /* A panel: its counts and numbers, its weights, and the places of the layer's steps. words: NULL, or each pixel's even and odd channels,
  * so many bytes, by the steps' numbers. */
 typedef struct SortedPanel { Ref list, weights, places, words; int64_t words_bytes; } SortedPanel;
-void sorted_sums(Emit *e, const Tile *t, Ref x, const SortedPanel *p, Ref *acc); /* with room for two more behind the tile's */
+void sorted_sums(Emit *e, const Tile *t, Ref x, const SortedPanel *p, Ref *acc); /* with room for three more behind the tile's */
 
 /* ==== rows.c: the loops around tiles ==== */
 /* A row of pixels in as few tiles as possible of at most `most`: those of one size, then those of one less. */

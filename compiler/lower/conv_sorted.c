@@ -7,12 +7,14 @@
  *     vector 0   fits    wide    fits    wide
  *     vector 1   fits    fits    wide    wide
  *
- * Before its weights, in the order of the classes, a panel has their numbers of steps, and for each step its number in the
- * layer, under which a list that all panels share has the place of its input. */
+ * Before its weights, in the order of the classes, a panel has their numbers of steps, and for each step, in a byte, by how much its
+ * number in the layer is above that of the step before in its class, the first one's above -1. Under the number a list that all
+ * panels share has the place of its input. As any step may be multiplied as 16-bit numbers, the class of those that are in all vectors
+ * takes steps so that none is more than 255 above the one before. */
 #include "lower.h"
 
 
-enum { LINE = 64, MOST_STEPS = 1 << 16 };
+enum { LINE = 64, MOST_STEPS = 1 << 16, MOST_AHEAD = UINT8_MAX };
 
 static int64_t steps_of(const DirectPlan *p, const Window *w) { return (int64_t)p->icg * w->kh * w->kw; }
 
@@ -83,12 +85,15 @@ void plan_sorted(const ConvLayer *l, double share, Plan *plan) {
   if (p->words) plan->at.scratch = size_mul(p->uw, 2 * sorted_words(l->t, p));
 }
 
-int64_t sorted_head(const DirectPlan *p, const Window *w) { return size_round_up(SORTED_COUNTS + 2 * steps_of(p, w), LINE); }
+int64_t sorted_head(const Target *t, const DirectPlan *p, const Window *w) {
+  return size_round_up(SORTED_COUNTS + steps_of(p, w), t->lanes * (int64_t)sizeof(int32_t));
+}
+
 int64_t sorted_places(const DirectPlan *p, const Window *w) { return size_round_up(4 * steps_of(p, w), LINE); }
 
 int64_t sorted_bytes(const Target *t, const DirectPlan *p, const Window *w) {
   int64_t panels = size_ceiling(p->ocg, (int64_t)p->nb * t->lanes);
-  return sorted_places(p, w) + panels * sorted_head(p, w);
+  return sorted_places(p, w) + panels * sorted_head(t, p, w);
 }
 
 /* Step c * taps + k. */
@@ -104,21 +109,39 @@ static void pack_places(const ConvLayer *l, int32_t *place) {
   }
 }
 
+/* The last step of each class so far, of a panel of so many vectors. */
+typedef struct Sorting { int64_t last[1 << SORTED_VECTORS]; } Sorting;
+
+static const Sorting unsorted = {{-1, -1, -1, -1}};
+
+/* The class of step i, which comes next. */
+static int sort_step(const ConvLayer *l, Sorting *s, int64_t oc, int vectors, int64_t i) {
+  int widest = (1 << vectors) - 1, class = class_of(l, oc, vectors, i / l->taps, i % l->taps);
+  if (i - s->last[class] > MOST_AHEAD || i - s->last[widest] == MOST_AHEAD) class = widest;
+  s->last[class] = i;
+  return class;
+}
+
 /* The panel of `vectors` from oc on; returns its end. */
 static char *pack_panel(const ConvLayer *l, int64_t oc, int vectors, char *to) {
   const DirectPlan *p = &l->n->plan->direct;
   int64_t step = vectors * (int64_t)l->t->lanes * 4, steps = steps_of(p, &l->n->win), next[1 << SORTED_VECTORS] = {0};
   int32_t *count = (int32_t *)to;
-  uint16_t *number = (uint16_t *)(to + SORTED_COUNTS);
-  char *w = to + sorted_head(p, &l->n->win);
+  uint8_t *ahead = (uint8_t *)(to + SORTED_COUNTS);
+  char *w = to + sorted_head(l->t, p, &l->n->win);
 
-  for (int64_t i = 0; i < steps; i++) count[class_of(l, oc, vectors, i / l->taps, i % l->taps)]++;
+  Sorting s = unsorted;
+  for (int64_t i = 0; i < steps; i++) count[sort_step(l, &s, oc, vectors, i)]++;
   for (int class = 1; class < 1 << vectors; class++) next[class] = next[class - 1] + count[class - 1];
+  s = unsorted;
   for (int64_t i = 0; i < steps; i++) {
-    int64_t c = i / l->taps, k = i % l->taps, at = next[class_of(l, oc, vectors, c, k)]++;
-    number[at] = (uint16_t)i;
+    const Sorting before = s;
+    int class = sort_step(l, &s, oc, vectors, i);
+    int64_t at = next[class]++;
+    assert(i - before.last[class] <= MOST_AHEAD);
+    ahead[at] = (uint8_t)(i - before.last[class]);
     for (int64_t o = 0; o < step / 4 && oc + o < l->ocg; o++) {
-      integer_weights(l->n, oc + o, c, k, (int8_t *)w + at * step + 4 * o);
+      integer_weights(l->n, oc + o, i / l->taps, i % l->taps, (int8_t *)w + at * step + 4 * o);
     }
   }
   return w + steps * step;

@@ -306,7 +306,7 @@ enum { SORTED_VECTORS = 2, SORTED_COUNTS = 4 << SORTED_VECTORS /* bytes: an i32 
 double sorted_share(const ConvLayer *l);
 void plan_sorted(const ConvLayer *l, double share, Plan *plan), pack_sorted(const Target *t, const Node *n, char *to);
 int64_t sorted_words(const Target *t, const DirectPlan *p), sorted_bytes(const Target *t, const DirectPlan *p, const Window *w);
-int64_t sorted_head(const DirectPlan *p, const Window *w), sorted_places(const DirectPlan *p, const Window *w);
+int64_t sorted_head(const Target *t, const DirectPlan *p, const Window *w), sorted_places(const DirectPlan *p, const Window *w);
 bool sorted_alike(const Node *a, const Node *b);
 int64_t integer_starts_bytes(const Target *t, const Node *n, const DirectPlan *p);
 void integer_starts(const Target *t, const Node *n, uint32_t *start); /* zeroed; with ones, the zero points behind */

@@ -137,6 +137,18 @@ static void sorted_weights(void **state) {
   }
 }
 
+/* So many steps that of one class some would be further behind each other than a byte says: hardly one fits, hardly one does not. */
+static void rare_steps(void **state) {
+  (void)state;
+  static const char *const bounds[] = {"-128 128", "-60 67"};
+  for (size_t i = 0; i < 2 * COUNT(bounds); i++) {
+    char text[SIZE];
+    snprintf(text, SIZE, "graph c\ninput x u8 [1,2400,%d,2]\nconst w i8 [40,2400,1,1] = random 1 %s\nconst z u8 [] = {7}\n"
+             "y = ConvInteger(x, w, z)\noutput y\n", i < COUNT(bounds) ? 2 : 7, bounds[i % COUNT(bounds)]);
+    check_integers(text, 200, 256);
+  }
+}
+
 /* A factor so large that what it scales is no integer of 32 bits. */
 static void large_factors(void **state) {
   (void)state;
@@ -190,6 +202,7 @@ int main(void) {
     cmocka_unit_test(zero_points_of_weights),
     cmocka_unit_test(small_weights),
     cmocka_unit_test(sorted_weights),
+    cmocka_unit_test(rare_steps),
     cmocka_unit_test(large_factors),
     cmocka_unit_test(algorithms_of_cpus),
   };
