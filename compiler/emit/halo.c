@@ -98,7 +98,7 @@ static void fill_frames(Emit *e, const Value *v) {
   image = LLVMBuildSelect(e->b, behind, add_i(e, image, skipped), image, "");
   Ref p = gep_const(e, place_at(e, v, image, NULL, NULL, NULL), corner);
   unsigned align = (unsigned)type_size(v->type);
-  LLVMBuildMemSet(e->b, p, LLVMConstInt(e->i8, 0, 0), const_i64(e, blocks * place_block_bytes(v)), align);
+  LLVMBuildMemSet(e->b, p, LLVMConstInt(e->i8, l->fill & 0xff, 0), const_i64(e, blocks * place_block_bytes(v)), align);
   loop_end(e, &frame);
 }
 

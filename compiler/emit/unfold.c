@@ -26,7 +26,7 @@ void emit_unfold(Emit *e, Node *n) {
   LLVMBuildMemCpy(e->b, to, align, from, align, const_i64(e, bytes));
   if_end(e, &there);
   if_begin(e, &nothing, LLVMBuildNot(e->b, inside, ""));
-  LLVMBuildMemSet(e->b, to, LLVMConstInt(e->i8, 0, 0), const_i64(e, bytes), align);
+  LLVMBuildMemSet(e->b, to, LLVMConstInt(e->i8, k->fill, 0), const_i64(e, bytes), align);
   if_end(e, &nothing);
   loop_end(e, &item);
 }

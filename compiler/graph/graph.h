@@ -217,7 +217,7 @@ typedef struct Window {
   int64_t kh, kw, sh, sw, dh, dw;        /* kernel, stride, dilation */
   int64_t top, left, bottom, right;      /* padding */
   int64_t kd, sd, dd, front, back;       /* the same along D */
-  uint64_t fill;                         /* what a convolution reads there, as the bits of an element: 0, or a zero point */
+  uint64_t fill;                         /* what a convolution or Unfold reads there, as the bits of an element: 0, or a zero point */
 } Window;
 
 /* What becomes of an element where another is scattered to it. */

@@ -157,9 +157,8 @@ Value *whole_of(Value *v) {
   return v;
 }
 
-/* n's input gets the halo that n needs; where another reader's border holds something else, n reads a copy. */
-static void need_halo(Layouter *w, Node *n) {
-  const Layout halo = halo_of(n);
+/* n's input gets that halo, which n needs; where another reader's border holds something else, n reads a copy. */
+static void need_halo(Layouter *w, Node *n, Layout halo) {
   Value *x = n->in[0];
   if (!halos_agree(&whole_of(x)->layout, &halo)) {
     x = reorder(w, x, "border", x->layout.block ? layout_blocked(w->build, x, (Layout){0}) : layout_plain(&x->shape));
@@ -236,7 +235,7 @@ static void place_on_blocks(Layouter *w, Node *n) {
   if (pixels.block && !makes_pixels(x)) x = reorder(w, x, "pixels", pixels);
   if (pixels.block) x->layout = layout_blocked(w->build, x, pixels);
   node_set_input(w->g, n, 0, planar ? as_planar(w, x) : as_blocked(w, x));
-  if (op_info[n->op].family == FAMILY_CONV) need_halo(w, n);
+  if (op_info[n->op].family == FAMILY_CONV) need_halo(w, n, halo_of(n));
   if (n->op == OP_Normalize) plan_normalize(w->build->target, n);
   arguments_on_blocks(w, n);
   n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
@@ -338,11 +337,11 @@ static void interleave_blocks(Layouter *w, Node *n) {
 
 static bool is_interleaved(const Value *v) { return v->alias && v->alias->def && v->alias->def->op == OP_Interleave; }
 
-/* The images of one volume whose channels fill blocks lie behind each other, and between others that are zeros where the windows
+/* The images of one volume whose channels fill blocks lie behind each other, and between others that hold the fill where the windows
  * begin before the first and end behind the last. */
 static bool stacks_blocks(const Layouter *w, const Node *n) {
-  if (op_info[n->op].blocks != BLOCKS_STACKED || !is_image(n->in[0]) || n->p.depth != n->in[0]->shape.d[0]) return false;
   const Value *x = n->in[0];
+  if (op_info[n->op].blocks != BLOCKS_STACKED || !(is_image(x) || is_byte_image(x)) || n->p.depth != x->shape.d[0]) return false;
   int64_t channels = x->shape.d[1], block = channel_block(w->build->target, x->type);
   if (n->win.kd > 1 && (n->win.dd != 1 || channels % block != 0)) return false;
   return !x->alias && !x->data && x->batched == n->out[0]->batched && (x->layout.block || channels % block == 0);
@@ -350,12 +349,14 @@ static bool stacks_blocks(const Layouter *w, const Node *n) {
 
 static void stack_blocks(Layouter *w, Node *n) {
   const Window *k = &n->win;
-  Value *x = as_blocked(w, n->in[0]), *y = n->out[0];
-  node_set_input(w->g, n, 0, x);
-  widen(&x->layout.front, k->front);
-  widen(&x->layout.back, (y->shape.d[0] - 1) * k->sd - k->front + (k->kd - 1) * k->dd - (x->shape.d[0] - 1));
+  Value *y = n->out[0];
+  Layout frames = {.fill = k->fill};
+  node_set_input(w->g, n, 0, as_blocked(w, n->in[0]));
+  widen(&frames.front, k->front);
+  widen(&frames.back, (y->shape.d[0] - 1) * k->sd - k->front + (k->kd - 1) * k->dd - (n->in[0]->shape.d[0] - 1));
+  need_halo(w, n, frames);
   y->layout = layout_blocked(w->build, y, (Layout){0});
-  y->alias = x;
+  y->alias = n->in[0];
 }
 
 /* The parities of an image of few channels are made in blocks at once. */

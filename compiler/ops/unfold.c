@@ -23,6 +23,9 @@ void infer_unfold(Graph *g, Node *n) {
   check_range(g, n, "stride", k.sd, 1, INT32_MAX);
   check_range(g, n, "dilation", k.dd, 1, INT32_MAX);
   check_range(g, n, "padding", k.front, -(INT64_C(1) << 40), INT64_C(1) << 40);
+  int64_t fill = attr_int(n, "fill", 0);
+  check_range(g, n, "fill", fill, 0, is_8_bit(n->in[0]->type) ? UINT8_MAX : 0);
+  k.fill = (uint64_t)fill;
   check_range(g, n, "output_shape", frames, 1, INT32_MAX);
   if (out.d[0] % volumes || out.d[0] == 0)
     fail_at(g, n, "%lld images are not %lld volumes", (long long)out.d[0], (long long)volumes);
@@ -45,6 +48,6 @@ void eval_unfold(Graph *g, const Node *n, const void *const *in, void **out) {
     const char *from = (const char *)in[0] + (size_t)(image / frames * depth +
                                                       size_clamp(z, 0, depth - 1)) * bytes;
     if (z >= 0 && z < depth) move_bytes(to, from, bytes);
-    else memset(to, 0, bytes);
+    else memset(to, (int)k->fill, bytes);
   }
 }

@@ -115,21 +115,23 @@ static Value *unfold(const Volumes *w, const Node *n, Value *x, const Depth *d, 
   attr_set_ints(g, u, "strides", 1, &d->stride);
   attr_set_ints(g, u, "dilations", 1, &d->dilation);
   attr_set_ints(g, u, "output_shape", 1, &d->out);
+  if (n->win.fill) attr_set_int(g, u, "fill", (int64_t)n->win.fill);
   return new_result(g, u);
 }
 
 /* [o][c][depth][rows][columns] for taps of depth [first, first + kernel) as [o][tap, c][rows][columns],
  * `channels` of them, which may be more than there are. */
 static Value *stacked_weights(Graph *g, const Node *n, int64_t first, int64_t kernel, int64_t channels) {
-  const int64_t *d = n->in[1]->shape.d;
-  int64_t map = d[3] * d[4];
-  Value *v = value_const_f32(g, n->in[1]->name, shape_of(4, d[0], kernel * channels, d[3], d[4]));
+  const Value *w = n->in[1];
+  const int64_t *d = w->shape.d;
+  int64_t map = d[3] * d[4] * (int64_t)type_size(w->type);
+  char *to = alloc_n(g->cx, (size_t)(d[0] * kernel * channels), (size_t)map);
   for (int64_t i = 0; i < d[0] * d[1] * kernel; i++) {
     int64_t o = i / kernel / d[1], c = i / kernel % d[1], k = i % kernel;
-    move_bytes(f32_of(v) + ((o * kernel + k) * channels + c) * map,
-           f32_data(n->in[1]) + ((o * d[1] + c) * d[2] + first + k) * map, (size_t)map * sizeof(float));
+    move_bytes(to + ((o * kernel + k) * channels + c) * map,
+               (const char *)w->data + ((o * d[1] + c) * d[2] + first + k) * map, (size_t)map);
   }
-  return v;
+  return value_const(g, w->name, w->type, shape_of(4, d[0], kernel * channels, d[3], d[4]), to);
 }
 
 /* Frames are stacked without a copy where their channels fill blocks. A convolution that makes x for n alone
@@ -163,13 +165,17 @@ static int64_t fill_blocks(const Volumes *w, const Node *n, const Value *x) {
   return whole;
 }
 
+/* Of a convolution of integers; NULL: 0. */
+static Value *zero_point(const Node *n, int i) { return n->op == OP_ConvInteger && has_input(n, i) ? n->in[i] : NULL; }
+
 /* The sum of all taps but the last, each a convolution of its own. */
 static Value *sum_before(const Volumes *w, Node *n, Value *x, const Depth *d) {
   Graph *g = w->g;
   Value *sum = NULL;
   for (int64_t k = 0; k + 1 < d->kernel; k++) {
-    Value *in[] = {unfold(w, n, x, d, k, 1), stacked_weights(g, n, d->first + k, 1, n->in[1]->shape.d[1])};
-    Node *part = walk_before(g, OP_Conv, n->name, 2, in, 1);
+    Value *in[] = {unfold(w, n, x, d, k, 1), stacked_weights(g, n, d->first + k, 1, n->in[1]->shape.d[1]),
+                   zero_point(n, 2), zero_point(n, 3)};
+    Node *part = walk_before(g, n->op, n->name, n->op == OP_Conv ? 2 : 4, in, 1);
     set_window(g, part, &n->win);
     attr_set_int(g, part, "group", n->group);
     if (sum) node_add_step_with(g, part, (Step){.op = OP_Add}, sum);
@@ -211,7 +217,15 @@ static void set_depth(Graph *g, Node *n, const Window *k, int64_t volumes, int64
 }
 
 static bool is_volume(const Value *v) {
-  return v && v->shape.rank == 5 && v->type == T_F32 && shape_count(&v->shape) > 0;
+  return v && v->shape.rank == 5 && (v->type == T_F32 || v->type == T_I32 || is_8_bit(v->type)) && shape_count(&v->shape) > 0;
+}
+
+/* A convolution whose weights, and zero points, are known. */
+static bool is_known_conv(const Node *n) {
+  if (n->op == OP_Conv) return is_const_conv(n);
+  for (int i = 1; i < 4; i++)
+    if (has_input(n, i) && !n->in[i]->data) return false;
+  return true;
 }
 
 static bool all_known(const Volumes *w, const Node *n) {
@@ -231,7 +245,7 @@ static bool is_folded(const Volumes *w, const Node *n) {
   Depth d;
   if (!is_volume(n->out[0]) || !is_volume(n->in[0]) || !steps_fit(n)) return false;
   switch (n->op) {
-  case OP_Conv: return is_const_conv(n) && depth_of(n, &d) && (n->group == 1 || n->n_step < MAX_STEPS);
+  case OP_Conv: case OP_ConvInteger: return is_known_conv(n) && depth_of(n, &d) && (n->group == 1 || n->n_step < MAX_STEPS);
   case OP_MaxPool: case OP_AveragePool: case OP_LpPool: return (n->n_out < 2 || !n->out[1]) && form_of(&w->frames, n->in[0]);
   case OP_Pointwise: return form_of(&w->frames, n->in[0]);
   case OP_Concat: return n->p.axis == 1 && all_known(w, n);
@@ -248,7 +262,7 @@ static void fold_node(const Volumes *w, Node *n) {
     int arg = n->step[i].arg;
     if (arg >= 0) node_set_input(g, n, arg, argument_of(w, n->in[arg], &y));
   }
-  if (n->op == OP_Conv) fold_conv(w, n);
+  if (op_info[n->op].family == FAMILY_CONV) fold_conv(w, n);
   else if (n->op == OP_Concat || n->op == OP_Interleave) {
     for (int i = 0; i < n->n_in; i++) node_set_input(g, n, i, frames_of(w, n->in[i]));
   } else node_set_input(g, n, 0, frames_of(w, n->in[0]));
@@ -284,7 +298,7 @@ static void split_global_pool(const Volumes *w, Node *n) {
 }
 
 static bool is_split(const Volumes *w, const Node *n) {
-  return is_global_pool(n) && is_volume(n->in[0]) && form_of(&w->frames, n->in[0]) && n->n_step == 0;
+  return is_global_pool(n) && n->in[0]->type == T_F32 && is_volume(n->in[0]) && form_of(&w->frames, n->in[0]) && n->n_step == 0;
 }
 
 void pass_volume(Graph *g) {

@@ -156,6 +156,43 @@ static void large_factors(void **state) {
                  "y = ConvInteger(x, w, _, _, m) | Requantize(@4, 100) u8\noutput y\n", 0, 256);
 }
 
+/* Of frames: zero points before the first and behind the last; channels that fill blocks, and others; groups, whose taps add up. */
+static void volumes(void **state) {
+  (void)state;
+  static const struct { int n, c, group, zero, depth; const char *weights, *window; } cases[] = {
+    {1, 64, 1, 7, 4, "64,3,3,3", "pads=[1,1,1,1,1,1]"},         {1, 64, 1, 255, 4, "64,3,1,1", "pads=[2,0,0,1,0,0] strides=[2,1,1]"},
+    {2, 70, 1, 128, 4, "70,3,3,3", "pads=[1,1,1,1,1,1]"},       {1, 70, 1, 9, 1, "70,3,3,3", "pads=[1,1,1,1,1,1]"},
+    {1, 128, 2, 33, 3, "64,3,3,3", "pads=[1,1,1,1,1,1] group=2"}, {1, 70, 70, 5, 3, "1,3,3,3", "pads=[1,1,1,1,1,1] group=70"},
+    {1, 64, 1, 200, 5, "64,3,3,3", "pads=[2,1,1,2,1,1] dilations=[2,1,1]"},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    char text[SIZE];
+    int n = cases[i].n, c = cases[i].c, depth = cases[i].depth;
+    snprintf(text, SIZE, "graph c\ninput x u8 [%d,%d,%d,5,6]\nconst w i8 [%d,%d,1,1,1] = random 1 -128 128\nconst z u8 [] = {%d}\n"
+             "const m f32 [%d,1,1,1] = random 6 0.0001 0.004\nconst k i8 [%d,%s] = random 2 -128 128\nconst v i8 [] = {%d}\n"
+             "a = ConvInteger(x, w, z, _, m) | Requantize(@4, %d) u8\n"
+             "b = ConvInteger(a, k, z, v, m) %s | Requantize(@4, 3) u8\noutput a\noutput b\n",
+             n, c, depth, c, c, cases[i].zero, c, c, cases[i].weights, i % 2 ? -3 : 0, cases[i].zero, cases[i].window);
+    check_integers(text, 0, 256);
+  }
+}
+
+/* What stands between them: skip connections, pools and joined channels are frames as well. */
+static void blocks_of_volumes(void **state) {
+  (void)state;
+  static const struct { int n, depth; } cases[] = {{1, 4}, {2, 3}, {1, 1}};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    char text[SIZE];
+    snprintf(text, SIZE, "graph c\ninput x u8 [%d,64,%d,6,5]\nconst w i8 [64,64,3,3,3] = random 3 -128 128\n"
+             "const d i8 [64,1,3,3,3] = random 4 -128 128\nconst z u8 [] = {9}\nconst m f32 [64,1,1,1] = random 6 0.0001 0.004\n"
+             "a = ConvInteger(x, w, z, _, m, x) pads=[1,1,1,1,1,1] | Requantize(@4, 9) u8 | QLinearAdd(@5, 0.5, 0.25, 2) u8\n"
+             "b = ConvInteger(a, d, z, _, m, x) pads=[1,1,1,1,1,1] group=64 | Requantize(@4, 90) u8 | QLinearAdd(@5, 0.5, 0.25, 2) u8\n"
+             "p = MaxPool(b) kernel_shape=[2,3,3] pads=[1,1,1,0,1,1] strides=[1,2,2]\nc = Concat(p, p) axis=1\n"
+             "q = Pointwise(c) | Clip(90, 200)\ns = GlobalSumPool(q, z)\noutput b\noutput c\noutput s\n", cases[i].n, cases[i].depth);
+    check_integers(text, 0, 256);
+  }
+}
+
 /* The algorithm of the graph's convolution, and the features that a model of it needs. */
 static const char *algorithm_for(Context *cx, const char *cpu, const char *text, uint64_t *needed) {
   Options *options = alloc(cx, sizeof *options);
@@ -204,6 +241,8 @@ int main(void) {
     cmocka_unit_test(sorted_weights),
     cmocka_unit_test(rare_steps),
     cmocka_unit_test(large_factors),
+    cmocka_unit_test(volumes),
+    cmocka_unit_test(blocks_of_volumes),
     cmocka_unit_test(algorithms_of_cpus),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,23 @@ static void stacked_frames_are_views(void **state) {
   assert_int_equal(u->alias_offset, -4 * a->layout.n);
 }
 
+/* The same of bytes, between zero points; a reader in whose border something else lies has a copy. */
+static void stacked_bytes_are_views(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Graph *g = laid_out("input x u8 [4,32,5,5]\nconst w i8 [32,32,1,1] = splat 1\nconst v i8 [8,96,3,3] = splat 1\nconst z u8 [] = {9}\n"
+                      "const m f32 [] = {0.01}\na = ConvInteger(x, w, z, _, m) | Requantize(@4) u8\n"
+                      "u = Unfold(a) starts=[-1] kernel_shape=[3] output_shape=[4] fill=9\ny = ConvInteger(u, v, z) pads=[1,1,1,1]\n"
+                      "t = Unfold(a) starts=[-1] kernel_shape=[3] output_shape=[4] fill=7\nq = ConvInteger(t, v)\noutput y\noutput q\n");
+  assert_string_equal(ops_text(g), "Reorder ConvInteger|Requantize Unfold ConvInteger Reorder Unfold ConvInteger Reorder Reorder");
+  const Value *a = value_named(g, "a"), *u = value_named(g, "u"), *t = value_named(g, "t");
+  assert_halo(a, 1, 1, 1, 1);
+  assert_int_equal(a->layout.fill, 9);
+  assert_int_equal(a->layout.front, 1);
+  assert_ptr_equal(u->alias, a);
+  assert_int_equal(t->alias->layout.fill, 7);
+}
+
 /* Where channels do not fill blocks, or there are several volumes, frames are copied. */
 static void other_frames_are_copied(void **state) {
   (void)state;
@@ -489,6 +506,7 @@ static void borders_stay_in_proportion(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(stacked_frames_are_views),
+    TEST(stacked_bytes_are_views),
     TEST(other_frames_are_copied),
     TEST(interleaved_parts_lie_in_the_whole),
     TEST(other_parts_are_copied),

@@ -9,6 +9,7 @@ static void frames_are_stacked(void **state) {
   static const Row wrong[] = {
     {"input x f32 [6,3,4,5]\ny = Unfold(x) volumes=4 output_shape=[1]", "Unfold): 6 images are not 4 volumes"},
     {"input x f32 [6,3,4,5]\ny = Unfold(x)", "Unfold): output_shape 0 is out of range"},
+    {"input x f32 [6,3,4,5]\ny = Unfold(x) output_shape=[6] fill=1", "Unfold): fill 1 is out of range"},
   };
   EXPECT_SHAPES(rows);
   EXPECT_ERRORS(wrong);

@@ -37,6 +37,21 @@ static void groups_add_up_tap_by_tap(void **state) {
          IN "Unfold Conv Unfold Conv|Add Unfold Conv|Add|Mul|Relu" OUT);
 }
 
+/* Of bytes, outside of the volume with their zero point; the sums of taps are integers. */
+static void integers_are_stacked_too(void **state) {
+  (void)state;
+#define QUANTIZED "Pointwise|QuantizeLinear "
+#define INTEGERS X "q = Pointwise(x) | QuantizeLinear(0.01, 9) u8\nconst z u8 [] = {9}\nconst m f32 [6,1,1,1] = splat 0.01\n"
+  expect(INTEGERS "const w i8 [6,6,3,3,3] = random 1 -128 128\nconst v i8 [6] = random 2 -9 9\n"
+         "y = ConvInteger(q, w, z, v, m) pads=[1,1,1,1,1,1] | Requantize(@4, 3) u8\n"
+         "p = MaxPool(y) kernel_shape=[2,2,2]\nr = Pointwise(p, p) | QLinearAdd(@1, 0.5, 0.25, 2) u8\ns = Pointwise(r) | DequantizeLinear(0.01, 0) f32\noutput s\n",
+         QUANTIZED IN "Unfold ConvInteger|Requantize MaxPool Pointwise|QLinearAdd Pointwise|DequantizeLinear" OUT);
+  expect(INTEGERS "const w i8 [6,2,2,1,1] = random 1 -128 128\ny = ConvInteger(q, w, z, _, m) group=3 | Cast f32 | Mul(@4)\noutput y\n",
+         QUANTIZED IN "Unfold ConvInteger Unfold ConvInteger|Add|Cast|Mul" OUT);
+  expect(INTEGERS "input a f32 []\nconst w i8 [6,6,1,1,1] = random 1 -128 128\nr = Pointwise(a) | QuantizeLinear(0.01) u8\n"
+         "y = ConvInteger(q, w, r) | Cast f32\noutput y\n", QUANTIZED QUANTIZED "ConvInteger|Cast");
+}
+
 static void chains_stay_frames(void **state) {
   (void)state;
   expect(X "input q f32 [2,6,4,3,3]\n" W FLAT "y = Conv(x, v) | Relu\n"
@@ -108,6 +123,7 @@ int main(void) {
     cmocka_unit_test(frames_are_stacked),
     cmocka_unit_test(taps_without_a_frame_go),
     cmocka_unit_test(groups_add_up_tap_by_tap),
+    cmocka_unit_test(integers_are_stacked_too),
     cmocka_unit_test(chains_stay_frames),
     cmocka_unit_test(channels_fill_blocks),
     cmocka_unit_test(others_stay_volumes),
