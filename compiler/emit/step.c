@@ -8,6 +8,7 @@ static int64_t vector_bytes(const Emit *e, const Value *v) { return e->lanes * (
 
 static Ref step_pointer(Emit *e, const Value *v, ArgClass class, Ref image, Ref vector, Ref row, Ref x) {
   if (v->data) return gep(e, value_ptr(e, v), vector, vector_bytes(e, v));
+  if (class == ARG_PIXEL) return place_at(e, v, image, NULL, row, x);
   bool tensor = class == ARG_TENSOR;
   return place_vector(e, value_ptr(e, v), v, image, vector, tensor ? row : NULL, tensor ? x : NULL);
 }
@@ -42,12 +43,13 @@ void step_params(Emit *e, const Node *n, int first, Ref *arg) {
 void steps_along_row(Emit *e, const Node *n, Ref x, Ref *arg) {
   for (int i = 0; i < n->n_step; i++) {
     const Step *s = &n->step[i];
-    if (step_arg_class(n, s) == ARG_TENSOR) arg[i] = gep(e, arg[i], x, place_pixel_bytes(n->in[s->arg]));
+    ArgClass class = step_arg_class(n, s);
+    if (class == ARG_TENSOR || class == ARG_PIXEL) arg[i] = gep(e, arg[i], x, place_pixel_bytes(n->in[s->arg]));
   }
 }
 
-static Ref load_scalar(Emit *e, const Value *v, Ref p) {
-  return load(e, llvm_type(e, v->type), p, 0, (int)type_size(v->type));
+static Ref load_scalar(Emit *e, const Value *v, Ref p, int64_t at) {
+  return load(e, llvm_type(e, v->type), p, at, (int)type_size(v->type));
 }
 
 /* What stands beside `lanes` of the result's lanes. */
@@ -55,7 +57,8 @@ static Ref step_argument(Emit *e, const Node *n, const Step *s, Ref arg, int lan
   ArgClass class = step_arg_class(n, s);
   if (class == ARG_NONE || class == ARG_TABLE) return arg;
   const Value *v = n->in[s->arg];
-  if (class == ARG_SCALAR) return splat(e, v->data ? const_element(e, v) : load_scalar(e, v, arg), lanes);
+  if (class == ARG_SCALAR) return splat(e, v->data ? const_element(e, v) : load_scalar(e, v, arg, 0), lanes);
+  if (class == ARG_PIXEL) return splat(e, load_scalar(e, v, arg, place_offset(v, 0, dy, dx)), lanes);
   if (class == ARG_CHANNEL) dy = dx = 0;
   if (class == ARG_CHANNEL && is_8_bit(v->type) && !v->data) { /* which no step writes over */
     LLVMTypeRef type = vec_of(e->i8, lanes);
@@ -103,6 +106,7 @@ void step_key(const Node *n, Buffer *key) {
     if (v->type != T_F32) buffer_printf(key, " %s", type_name(v->type));
     if (class == ARG_SCALAR) print_scalar(v, key);
     if (class == ARG_CHANNEL) buffer_printf(key, " c%lld", v->data ? 0LL : (long long)v->layout.c);
+    if (class == ARG_PIXEL) buffer_printf(key, " p%lld", (long long)v->layout.row);
     if (class == ARG_TENSOR) {
       buffer_printf(key, " t%lld.%lld.%lld", (long long)v->layout.c, (long long)v->layout.row, (long long)v->layout.pix);
     }

@@ -13,7 +13,7 @@ void end_step(Emit *e) {
 /* `count` runs of `half` lanes, the first of them at lane `from` and each `step` behind the one before, from a and then from b;
  * the lanes that are left hold anything. */
 static Ref gather_runs(Emit *e, Ref a, Ref b, int count, int half, int step, int from) {
-  Ref lane[64], none = LLVMGetPoison(e->i32);
+  Ref lane[64], none = LLVMGetPoison(e->i32), nothing = LLVMGetPoison(LLVMTypeOf(a));
   int n = 0;
   for (int source = 0; source < (b ? 2 : 1); source++) {
     for (int run = 0; run < count; run++) {
@@ -21,7 +21,7 @@ static Ref gather_runs(Emit *e, Ref a, Ref b, int count, int half, int step, int
     }
   }
   while (n < e->lanes) lane[n++] = none;
-  return LLVMBuildShuffleVector(e->b, a, b ? b : LLVMGetPoison(e->vec), LLVMConstVector(lane, (unsigned)e->lanes), "");
+  return LLVMBuildShuffleVector(e->b, a, b ? b : nothing, LLVMConstVector(lane, (unsigned)e->lanes), "");
 }
 
 /* Each vector holds `runs` runs of lanes that are yet to be summed: the lower half of each meets the upper half, two vectors
@@ -35,7 +35,8 @@ Ref sum_lanes(Emit *e, Ref *v, int n) {
     for (int i = 0; i < pairs; i++) {
       Ref a = sum[2 * i], b = 2 * i + 1 < n ? sum[2 * i + 1] : NULL;
       Ref lower = gather_runs(e, a, b, runs, length / 2, length, 0);
-      sum[i] = add_f(e, lower, gather_runs(e, a, b, runs, length / 2, length, length / 2));
+      Ref upper = gather_runs(e, a, b, runs, length / 2, length, length / 2);
+      sum[i] = element_of(a) == e->i32 ? LLVMBuildAdd(e->b, lower, upper, "") : add_f(e, lower, upper);
     }
     if (n > 1) runs *= 2;
     n = pairs;

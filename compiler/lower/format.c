@@ -44,6 +44,13 @@ static bool is_per_channel(const Value *v, const Shape *out) {
   return s->rank == 3 || s->d[0] == out->d[0] || s->d[0] == 1;
 }
 
+/* Sums that all channels of a pixel share. */
+static bool is_per_pixel(const Value *v, const Shape *out) {
+  const int64_t *d = v->shape.d;
+  if (v->type != T_I32 || v->shape.rank != 4 || out->rank != 4) return false;
+  return d[0] == out->d[0] && d[1] == 1 && d[2] == out->d[2] && d[3] == out->d[3];
+}
+
 ArgClass step_arg_class(const Node *n, const Step *s) {
   if (s->arg < 0) return ARG_NONE;
   if (s->op == OP_Lookup) return ARG_TABLE;
@@ -53,5 +60,6 @@ ArgClass step_arg_class(const Node *n, const Step *s) {
   if (shape_count(&v->shape) == 1 && (v->data || v->shape.rank < 3)) return ARG_SCALAR;
   if (v->data) return is_per_channel(v, out) && (v->shape.rank == 3 || v->shape.d[0] == 1) ? ARG_CHANNEL : ARG_OTHER;
   if (shape_equal(&v->shape, out)) return ARG_TENSOR;
+  if (is_per_pixel(v, out)) return ARG_PIXEL;
   return v->shape.rank == 4 && is_per_channel(v, out) ? ARG_CHANNEL : ARG_OTHER;
 }

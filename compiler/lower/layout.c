@@ -224,6 +224,7 @@ static void arguments_on_blocks(Layouter *w, Node *n) {
   for (int i = 0; i < n->n_step; i++) {
     int arg = n->step[i].arg;
     ArgClass class = step_arg_class(n, &n->step[i]);
+    if (class == ARG_PIXEL) node_set_input(w->g, n, arg, as_plain(w, n->in[arg]));
     if (class == ARG_TENSOR || (class == ARG_CHANNEL && !n->in[arg]->data)) node_set_input(w->g, n, arg, as_blocked(w, n->in[arg]));
   }
 }
@@ -238,7 +239,7 @@ static void place_on_blocks(Layouter *w, Node *n) {
   if (op_info[n->op].family == FAMILY_CONV) need_halo(w, n, halo_of(n));
   if (n->op == OP_Normalize) plan_normalize(w->build->target, n);
   arguments_on_blocks(w, n);
-  n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
+  if (!n->plan || !n->plan->how->plain) n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
 }
 
 /* Do frames of v lie stacked as they are? Then v lies by itself. */

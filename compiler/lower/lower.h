@@ -142,6 +142,7 @@ typedef struct IntegerDepthwisePlan { int uw, nv; bool wide, bounded; } IntegerD
 typedef struct IntegerStemPlan { int uw, nb, pixel, fours /* of a row of taps */, pairs /* likewise, if it is widened; else 0 */; bool wide, bounded; } IntegerStemPlan;
 /* A step takes `rows` rows of `taps` pixels; a line of such rows beside each other has so many bytes. */
 typedef struct AmxStemPlan { int64_t line; int nb, rows, taps, steps, block_rows; bool bounded; } AmxStemPlan;
+typedef struct IntegerNarrowPlan { int uw; bool small; } IntegerNarrowPlan; /* small: integer_is_small */
 typedef struct IntegerGroupedPlan { int uw, icg, ocg; bool wide, bounded; } IntegerGroupedPlan;
 
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
@@ -175,6 +176,7 @@ struct Plan {
     IntegerStemPlan integer_stem;
     AmxStemPlan amx_stem;
     IntegerGroupedPlan integer_grouped;
+    IntegerNarrowPlan integer_narrow;
     ProductPlan product;
     PanelsPlan panels;
   };
@@ -225,6 +227,7 @@ struct Algorithm {
   bool (*in_rows)(const Plan *p);       /* do tasks share out the rows of the result, from the first to the last? */
   bool (*grows)(const Target *t, const Plan *p); /* do the packed weights take more room than the weights, for being faster? */
   bool (*much_code)(const Plan *p, bool many_shapes); /* does every shape of a layer need a lot of code of its own? */
+  bool plain;          /* is its result dense, not in blocks? */
   bool halves;         /* do its kernels read weights of 16 bits, too? */
   bool rounds;         /* otherwise than a sum of products: it has differences of activations, see assumes_finite */
 };
@@ -493,6 +496,7 @@ typedef enum ArgClass {
   ARG_SCALAR,  /* one element */
   ARG_CHANNEL, /* one value a channel: a constant (padded to whole blocks by pack), or a tensor [N,C,1,1] */
   ARG_TENSOR,  /* the result's own shape, blocked */
+  ARG_PIXEL,   /* one integer a pixel, for all channels: [N,1,H,W], dense */
   ARG_TABLE,   /* of a Lookup */
   ARG_OTHER,   /* none of these: the chain can't run on blocks */
 } ArgClass;

@@ -23,6 +23,7 @@ void pass_rank(Graph *g);        /* line.c: one-dimensional convolutions and poo
 void pass_volume(Graph *g);      /* volume.c: volumes as images, their frames, and convolutions over them likewise */
 void pass_trim(Graph *g);        /* trim.c: windows without taps that never meet the image */
 void pass_stem(Graph *g);        /* stem.c: convolutions of few channels and stride 2 as SpaceToDepth and one of stride 1 */
+void pass_zeros(Graph *g);       /* weight_zeros.c: what zero points of weights take off is summed once a pixel */
 
 /* ==== parts of passes ==== */
 
@@ -159,6 +160,8 @@ void give_output(Node *n, const Node *from);
 void change_places(Graph *g, Node *first, int i, Node *second);
 /* A fresh value for n's result, inferred. */
 Value *new_result(Graph *g, Node *n);
+/* n, a convolution, adds the other part of its sum before its steps, but for a bias of integers. */
+void add_sum(Graph *g, Node *n, Value *sum);
 /* n, a Reshape to be inferred, reads x in that shape. */
 void set_view(Graph *g, Node *n, Value *x, const Shape *s);
 /* The same before the current node of a walk: its result. */

@@ -184,16 +184,6 @@ static Value *sum_before(const Volumes *w, Node *n, Value *x, const Depth *d) {
   return sum;
 }
 
-/* The last tap's convolution adds the others before its own steps. */
-static void add_sum(Graph *g, Node *n, Value *sum) {
-  Step all[MAX_STEPS];
-  int count = n->n_step;
-  move_bytes(all, n->step, (size_t)count * sizeof *all);
-  n->n_step = 0;
-  node_add_step_with(g, n, (Step){.op = OP_Add}, sum);
-  for (int i = 0; i < count; i++) node_add_step(g, n, all[i]);
-}
-
 static void fold_conv(const Volumes *w, Node *n) {
   Graph *g = w->g;
   Depth d;
@@ -205,7 +195,7 @@ static void fold_conv(const Volumes *w, Node *n) {
   Value *weights = stacked_weights(g, n, d.first + d.kernel - taps, taps, channels);
   node_set_input(g, n, 0, is_whole(&d) ? x : unfold(w, n, x, &d, d.kernel - taps, taps));
   node_set_input(g, n, 1, weights);
-  if (sum) add_sum(g, n, sum);
+  if (sum) add_sum(g, n, sum); /* before its own steps */
 }
 
 /* ==== one node ==== */

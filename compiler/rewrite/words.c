@@ -30,6 +30,17 @@ Value *new_result(Graph *g, Node *n) {
   return n->out[0];
 }
 
+void add_sum(Graph *g, Node *n, Value *sum) {
+  Step all[MAX_STEPS];
+  bool biased = n->op == OP_ConvInteger && n->n_step > 0 && n->step[0].op == OP_Add && n->in[n->step[0].arg]->data;
+  int first = biased ? 1 : 0, count = n->n_step - first;
+  assert(n->n_step < MAX_STEPS);
+  move_bytes(all, n->step + first, (size_t)count * sizeof *all);
+  n->n_step = first;
+  node_add_step_with(g, n, (Step){.op = OP_Add}, sum);
+  for (int i = 0; i < count; i++) node_add_step(g, n, all[i]);
+}
+
 void set_view(Graph *g, Node *n, Value *x, const Shape *s) {
   Value *shape = shape_constant(g, format_text(g->cx, "%s.shape", n->name), s);
   node_set_inputs(g, n, 2, (Value *[]){x, shape});
