@@ -184,7 +184,7 @@ static int64_t even_tile(const IntegerDepthwise *d) {
 static void kernel_key(const IntegerDepthwise *d, Buffer *key) {
   const Window *w = d->win;
   bool beside = INTEGER_VECTORS * d->e->lanes <= d->out->layout.block;
-  buffer_printf(key, "integer_depthwise%d%s_%d.%d_%lldx%d", d->plan->wide ? 16 : 8, d->plan->bounded ? "b" : "", d->first, d->nv,
+  buffer_printf(key, "integer_depthwise%d%s_%d.%d_%lldx%d", d->dot, d->plan->bounded ? "b" : "", d->first, d->nv,
                 even_tile(d) ? 0LL : (long long)d->cols, even_tile(d) ? (int)even_tile(d) : d->plan->uw);
   buffer_printf(key, "_k%lldx%lld_s%lld_d%lld_in%lld_out%lld.%lld", (long long)w->kh, (long long)w->kw, (long long)w->sw, (long long)w->dw,
                 (long long)d->in->layout.pix, beside ? 0LL : (long long)d->out->layout.c, (long long)d->out->layout.pix);
@@ -252,7 +252,7 @@ static void rows_of_block(IntegerDepthwise *d, Ref lo, Ref hi, Ref block, int ve
 void emit_integer_depthwise(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
   IntegerDepthwise d = {.e = e, .n = n, .plan = &n->plan->integer_depthwise, .win = &n->win, .in = n->in[0], .out = n->out[0],
-                        .dot = n->plan->integer_depthwise.wide ? DOT_PAIRS : DOT_FOURS, .rows = y->d[2], .cols = y->d[3]};
+                        .dot = dot_of_width(n->plan->integer_depthwise.width), .rows = y->d[2], .cols = y->d[3]};
   int64_t vectors = size_ceiling(y->d[1], e->lanes), whole = vectors / INTEGER_VECTORS, rest = vectors % INTEGER_VECTORS;
   emit_halo(e, n->out[0]);
   Ref lo, hi;

@@ -89,7 +89,7 @@ static void build_tile(const IntegerGrouped *g, int uw, Ref x) {
 
 static void kernel_key(const IntegerGrouped *g, Buffer *key) {
   const Window *w = g->win;
-  buffer_printf(key, "integer_grouped%d%s_%d.%d_%lldx%d_k%lldx%lld_s%lld_d%lldx%lld", g->plan->wide ? 16 : 8,
+  buffer_printf(key, "integer_grouped%d%s_%d.%d_%lldx%d_k%lldx%lld_s%lld_d%lldx%lld", g->dot,
                 g->plan->bounded ? "b" : "", g->plan->icg, g->plan->ocg,
                 (long long)g->cols, g->plan->uw, (long long)w->kh, (long long)w->kw, (long long)w->sw, (long long)w->dh, (long long)w->dw);
   buffer_printf(key, "_in%lld.%lld.%lld_out%lld", (long long)g->in->layout.c, (long long)g->in->layout.row, (long long)g->in->layout.pix,
@@ -136,7 +136,7 @@ void emit_integer_grouped(Emit *e, Node *n) {
   const Shape *y = &n->out[0]->shape;
   IntegerGrouped g = {.e = e, .n = n, .plan = &n->plan->integer_grouped, .win = &n->win, .in = n->in[0], .out = n->out[0],
                       .rows = y->d[2], .cols = y->d[3], .bytes = integer_grouped_bytes(e->t, n, n->plan)};
-  g.dot = g.plan->wide ? DOT_PAIRS : DOT_FOURS;
+  g.dot = dot_of_width(g.plan->width);
   g.groups = g.plan->ocg < e->lanes ? e->lanes / g.plan->ocg : 1;
   emit_halo(e, n->out[0]);
   Ref lo, hi, rows = const_i64(e, g.rows), vectors = const_i64(e, size_ceiling(y->d[1], e->lanes));

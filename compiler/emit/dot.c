@@ -11,6 +11,11 @@
 
 Dot dot_of(const Target *t, bool small) { return adds_fours(t) ? DOT_FOURS : small && adds_pairs_of_bytes(t) ? DOT_SMALL : DOT_PAIRS; }
 
+Dot dot_of_width(CentredWidth width) {
+  static const Dot dot[] = {[CENTRED_BYTES] = DOT_FOURS, [CENTRED_TWICE] = DOT_TWICE, [CENTRED_WORDS] = DOT_PAIRS};
+  return dot[width];
+}
+
 /* ==== 16-bit numbers ==== */
 
 /* a[2i] b[2i] + a[2i+1] b[2i+1] of 16-bit numbers, for so many lanes of i32: one pmaddwd of the widest that the CPU has. */
@@ -59,18 +64,20 @@ static Ref opaque(Emit *e, Ref v) {
   return call(e, LLVMGetInlineAsm(type, "", 0, text, sizeof text - 1, 0, 0, LLVMInlineAsmDialectATT, 0), type, 1, &v);
 }
 
-int64_t dot_weights_bytes(const Emit *e, Dot d) { return (d == DOT_PAIRS ? 2 : 1) * (int64_t)e->vec_bytes; }
+int64_t dot_weights_bytes(const Emit *e, Dot d) { return (d == DOT_PAIRS || d == DOT_TWICE ? 2 : 1) * (int64_t)e->vec_bytes; }
 
 Factor dot_weights(Emit *e, Dot d, Ref p, int64_t number) {
   int64_t at = number * dot_weights_bytes(e, d);
   int bytes = e->vec_bytes;
-  LLVMTypeRef words = vec_of(e->i16, 2 * e->lanes);
-  if (d != DOT_PAIRS) return (Factor){{load(e, d == DOT_WORDS ? words : vec_of(e->i32, e->lanes), p, at, bytes)}};
-  return (Factor){{load(e, words, p, at, bytes), load(e, words, p, at + bytes, bytes)}};
+  LLVMTypeRef type = d == DOT_PAIRS || d == DOT_WORDS ? vec_of(e->i16, 2 * e->lanes) : vec_of(e->i32, e->lanes);
+  Factor f = {{load(e, type, p, at, bytes)}};
+  if (dot_weights_bytes(e, d) > bytes) f.part[1] = load(e, type, p, at + bytes, bytes);
+  return f;
 }
 
 Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum) {
   if (d == DOT_FOURS) return add_fours(e, x.part[0], w.part[0], sum);
+  if (d == DOT_TWICE) return add_fours(e, x.part[0], w.part[1], add_fours(e, x.part[0], w.part[0], sum));
   int lanes = lane_count(sum);
   if (d == DOT_SMALL) return opaque(e, LLVMBuildAdd(e->b, sum, add_small(e, x.part[0], w.part[0], lanes), ""));
   Ref even = add_pairs(e, x.part[0], w.part[0], lanes);

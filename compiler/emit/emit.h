@@ -337,10 +337,10 @@ Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
 
 /* ==== dot.c: products of 8-bit integers, u8 by s8, four added to each lane of i32 sums ==== */
 /* At once, or as pairs of 16-bit numbers; SMALL: the same for weights of which such pairs fit 16 bits, see PanelsPlan. WORDS: of two
- * 16-bit numbers, which the factors' lanes are. */
-typedef enum Dot { DOT_NONE, DOT_FOURS, DOT_PAIRS, DOT_SMALL, DOT_WORDS } Dot;
+ * 16-bit numbers, which the factors' lanes are. TWICE: at once, by both parts of weights of 9 bits. */
+typedef enum Dot { DOT_NONE, DOT_FOURS, DOT_TWICE, DOT_PAIRS, DOT_SMALL, DOT_WORDS } Dot;
 typedef struct Factor { Ref part[2]; } Factor; /* part[1] of pairs NULL: those bytes do not count */
-Dot dot_of(const Target *t, bool small);
+Dot dot_of(const Target *t, bool small), dot_of_width(CentredWidth width);
 Factor dot_factor(Emit *e, Dot d, Ref fours, bool is_signed); /* fours: vector of i32, of four bytes each */
 Factor dot_weights(Emit *e, Dot d, Ref p, int64_t number); /* vector `number` from p on, as centred_put leaves them ... */
 int64_t dot_weights_bytes(const Emit *e, Dot d); /* ... in so many bytes */

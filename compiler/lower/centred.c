@@ -1,8 +1,9 @@
 /* centred.c: convolutions of u8 activations: their zero points and bias, what sums start from, and the weights, each less its zero
  * point, as the kernels beside the direct convolution have them: four to a lane of a vector of sums, in 8 bits for vpdpbusd, or, where
- * the CPU lacks that or a weight needs 9 bits, in 16 bits for pmaddwd, which adds two products:
+ * the CPU lacks that, in 16 bits for pmaddwd, which adds two products. A weight of 9 bits is two of 8, which are both multiplied:
  *
  *   8 bits     [0 1 2 3] ...                      a lane each
+ *   twice      [0 1 2 3] ...  [0' 1' 2' 3'] ...   two vectors: 0 + 0' is the weight
  *   16 bits    [0 2] ...      [1 3] ...           two vectors */
 #include "lower.h"
 
@@ -46,14 +47,21 @@ bool centred_known(const Node *n) {
   return n->in[1]->data;
 }
 
-bool centred_wide(const Target *t, const Node *n) {
-  if (!adds_fours(t)) return true;
+/* Are all weights in that range? */
+static bool lie_within(const Node *n, int lo, int hi) {
   for (int64_t oc = 0; oc < n->in[1]->shape.d[0]; oc++)
     for (int64_t i = 0; i < weights_each(n); i++) {
       int w = weight_at(n, oc, i);
-      if (w < INT8_MIN || w > INT8_MAX) return true;
+      if (w < lo || w > hi) return false;
     }
-  return false;
+  return true;
+}
+
+bool centred_wide(const Target *t, const Node *n) { return !adds_fours(t) || !lie_within(n, INT8_MIN, INT8_MAX); }
+
+CentredWidth centred_width(const Target *t, const Node *n) {
+  if (!centred_wide(t, n)) return CENTRED_BYTES;
+  return adds_fours(t) && lie_within(n, 2 * INT8_MIN, 2 * INT8_MAX) ? CENTRED_TWICE : CENTRED_WORDS;
 }
 
 void centred_start(const Node *n, int64_t oc, uint32_t *to) {
@@ -64,8 +72,13 @@ void centred_start(const Node *n, int64_t oc, uint32_t *to) {
   for (int64_t i = 0; i < each; i++) *to -= (uint32_t)(x * (w[i] - zero));
 }
 
-void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four) {
-  int w = weight_at(n, oc, i);
-  if (wide) ((int16_t *)(lane + four % 2 * t->lanes * (int64_t)sizeof(int32_t)))[four / 2] = (int16_t)w;
-  else ((int8_t *)lane)[four] = (int8_t)w;
+void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, CentredWidth width, char *lane, int four) {
+  int w = weight_at(n, oc, i), half = width == CENTRED_TWICE ? w / 2 : 0;
+  char *second = lane + t->lanes * (int64_t)sizeof(int32_t);
+  if (width == CENTRED_WORDS) {
+    ((int16_t *)(four % 2 ? second : lane))[four / 2] = (int16_t)w;
+    return;
+  }
+  ((int8_t *)lane)[four] = (int8_t)(w - half);
+  if (width == CENTRED_TWICE) ((int8_t *)second)[four] = (int8_t)half;
 }

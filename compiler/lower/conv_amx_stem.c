@@ -46,7 +46,7 @@ static void pack_output(const Target *t, const Node *n, int64_t oc, char *to, in
   for (int64_t i = 0; i < n->in[1]->shape.d[1] * taps; i++) {
     int64_t row = i % taps / n->win.kw, tap = i % n->win.kw;
     int64_t pixel = row / p->rows * STEP_PIXELS + tap * p->rows + row % p->rows;
-    centred_put(t, n, oc, i, false, to + pixel * four, (int)(i / taps));
+    centred_put(t, n, oc, i, CENTRED_BYTES, to + pixel * four, (int)(i / taps));
   }
 }
 

@@ -34,16 +34,16 @@ void plans_integer_grouped(const Build *b, const Node *n, Plans *list) {
   IntegerGroupedPlan *p = &plans_add(list)->integer_grouped;
   p->icg = (int)icg;
   p->ocg = (int)ocg;
-  p->wide = centred_wide(t, n);
+  p->width = centred_width(t, n);
   p->bounded = requantizes_bounded(n);
-  p->uw = (int)size_min(t->regs - (p->wide ? 4 : n->win.kw + 2), 28);
+  p->uw = (int)size_min(t->regs - (p->width ? 4 : n->win.kw + 2), 28);
   list->only = true;
 }
 
 /* Of a vector of outputs. */
 int64_t integer_grouped_bytes(const Target *t, const Node *n, const Plan *p) {
   int64_t fours = size_mul(n->win.kh * n->win.kw, p->integer_grouped.icg / 4);
-  return size_mul(size_add(1, size_mul(fours, p->integer_grouped.wide ? 2 : 1)), t->lanes * (int64_t)sizeof(int32_t));
+  return size_mul(size_add(1, size_mul(fours, p->integer_grouped.width ? 2 : 1)), t->lanes * (int64_t)sizeof(int32_t));
 }
 
 int64_t packed_integer_grouped(const Target *t, const Node *n, const Plan *p) {
@@ -55,11 +55,11 @@ static void pack_output(const Target *t, const Node *n, int64_t oc, char *to) {
   const IntegerGroupedPlan *p = &n->plan->integer_grouped;
   const Window *w = &n->win;
   int64_t icg = n->in[1]->shape.d[1], ocg = n->in[1]->shape.d[0] / n->group, first = oc % p->ocg / ocg * icg;
-  int64_t step = t->lanes * (int64_t)sizeof(int32_t) * (p->wide ? 2 : 1);
+  int64_t step = t->lanes * (int64_t)sizeof(int32_t) * (p->width ? 2 : 1);
   for (int64_t i = 0; i < icg; i++) {
     for (int64_t k = 0; k < w->kh * w->kw; k++) {
       int64_t c = first + i, four = (k / w->kw * (p->icg / 4) + c / 4) * w->kw + k % w->kw;
-      centred_put(t, n, oc, i * w->kh * w->kw + k, p->wide, to + four * step, (int)(c % 4));
+      centred_put(t, n, oc, i * w->kh * w->kw + k, p->width, to + four * step, (int)(c % 4));
     }
   }
 }

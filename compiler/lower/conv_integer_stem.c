@@ -71,7 +71,7 @@ static void pack_output(const Target *t, const Node *n, int64_t oc, char *to, in
   for (int64_t c = 0; c < channels; c++) {
     for (int64_t k = 0; k < w->kh * w->kw; k++) {
       int64_t byte = w->dw > 1 ? k % w->kw * 4 + c : k % w->kw * stem_pixel(n) + c, four = k / w->kw * n->plan->integer_stem.fours + byte / 4;
-      centred_put(t, n, oc, c * w->kh * w->kw + k, n->plan->integer_stem.wide, to + four * step, (int)(byte % 4));
+      centred_put(t, n, oc, c * w->kh * w->kw + k, n->plan->integer_stem.wide ? CENTRED_WORDS : CENTRED_BYTES, to + four * step, (int)(byte % 4));
     }
   }
 }

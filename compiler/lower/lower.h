@@ -137,13 +137,14 @@ typedef struct StrassenPlan {
 } StrassenPlan;
 
 enum { INTEGER_VECTORS = 4 /* of sums, for a channel block of 8-bit elements */ };
-/* wide: weights have 16 bits; bounded: requantizes_bounded; nv vectors of a block are summed at a time; a pixel has so many channels, with what fills it up. */
-typedef struct IntegerDepthwisePlan { int uw, nv; bool wide, bounded; } IntegerDepthwisePlan;
+typedef enum CentredWidth { CENTRED_BYTES, CENTRED_TWICE, CENTRED_WORDS } CentredWidth; /* see centred.c; all but BYTES have two vectors */
+/* width: of the weights; wide: they have 16 bits; bounded: requantizes_bounded; nv vectors of a block are summed at a time; a pixel has so many channels, with what fills it up. */
+typedef struct IntegerDepthwisePlan { int uw, nv; CentredWidth width; bool bounded; } IntegerDepthwisePlan;
 typedef struct IntegerStemPlan { int uw, nb, pixel, fours /* of a row of taps */, pairs /* likewise, if it is widened; else 0 */; bool wide, bounded; } IntegerStemPlan;
 /* A step takes `rows` rows of `taps` pixels; a line of such rows beside each other has so many bytes. */
 typedef struct AmxStemPlan { int64_t line; int nb, rows, taps, steps, block_rows; bool bounded; } AmxStemPlan;
 typedef struct IntegerNarrowPlan { int uw; bool small; } IntegerNarrowPlan; /* small: integer_is_small */
-typedef struct IntegerGroupedPlan { int uw, icg, ocg; bool wide, bounded; } IntegerGroupedPlan;
+typedef struct IntegerGroupedPlan { int uw, icg, ocg; CentredWidth width; bool bounded; } IntegerGroupedPlan;
 
 typedef struct ProductPlan { int uw /* rows */, nb /* vectors of columns */; } ProductPlan;
 
@@ -324,8 +325,9 @@ int integer_bias_input(const Node *n);    /* the number of that input; -1: none 
 /* Weights of 8-bit integers less their zero points. Are they constant, and the zero points? Do they take 16 bits on that
  * target? What the sum of an output channel starts from, `to` being 0; weight i of it as one of four of a lane. */
 bool centred_known(const Node *n), centred_wide(const Target *t, const Node *n);
+CentredWidth centred_width(const Target *t, const Node *n); /* wide ones as two numbers of 8 bits, where vpdpbusd takes both */
 void centred_start(const Node *n, int64_t oc, uint32_t *to);
-void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, bool wide, char *lane, int four);
+void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, CentredWidth width, char *lane, int four);
 /* numbers.c: what kernels of packed integer convolutions read of a step that quantises when they run: Step's a, b, c; the zero point;
  * the bounds of the result, also those of the Clips behind it, and WHOLE_BASE, each less the zero point; the zero point as i32. */
 typedef enum { NUMBER_A, NUMBER_B, NUMBER_C, NUMBER_ZERO, NUMBER_LO, NUMBER_HI, NUMBER_BASE, NUMBER_INTEGER, STEP_NUMBERS } StepNumber;

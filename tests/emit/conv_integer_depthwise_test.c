@@ -22,6 +22,7 @@ static void windows(void **state) {
   };
   static const char *const zero[] = {NULL, "[] = {-77}", NULL, "[] = {0}"}, *const steps[] = {requantized, floats, sums};
   for (size_t i = 0; i < COUNT(cases); i++) check_depthwise(&cases[i], i % 2 ? 128 : 255, zero[i % COUNT(zero)], steps[i % COUNT(steps)]);
+  check_depthwise(&cases[0], 9, "[] = {-128}", floats); /* weights up to 255 are no sum of two of 8 bits */
   check_depthwise(&(ConvCase){1, 4, 3, 3, 0, 2, 2, 0, 1, 1, 1, 1, 0, 0, 0, 0}, 7, "[4] = {127, -128, 0, 3}", requantized);
 }
 

@@ -14,6 +14,7 @@ static void groups(void **state) {
   static const char *const zero[] = {NULL, "[] = {-100}"}, *const steps[] = {"| Add(@4) | Requantize(@5, 7) u8", ""};
   for (size_t i = 0; i < COUNT(cases); i++) check_conv_integer(&cases[i], i % 2 ? 11 : 255, zero[i / 2 % 2], steps[i % 2], 0.01);
   check_conv_integer(&cases[8], 3, zero[1], steps[0], 0.01);
+  check_conv_integer(&cases[0], 9, "[] = {-128}", steps[0], 0.01); /* weights up to 255 are no sum of two of 8 bits */
 }
 
 /* What the epilogue reads beside the result. */
