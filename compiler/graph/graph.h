@@ -287,7 +287,7 @@ typedef struct OpParams {
   Divisor divisor;       /* normalisations */
   bool centered;         /* these: the mean is taken off first */
   float bias;            /* LRN */
-  int64_t size;          /* LRN: channels that a sum is over */
+  int64_t size;          /* LRN: channels that a sum is over; Unfold: of a frame in the result */
 } OpParams;
 
 typedef struct Plan Plan; /* select.c's choice; the struct is in lower.h */

@@ -343,9 +343,9 @@ static bool is_interleaved(const Value *v) { return v->alias && v->alias->def &&
 static bool stacks_blocks(const Layouter *w, const Node *n) {
   const Value *x = n->in[0];
   if (op_info[n->op].blocks != BLOCKS_STACKED || !(is_image(x) || is_byte_image(x)) || n->p.depth != x->shape.d[0]) return false;
-  int64_t channels = x->shape.d[1], block = channel_block(w->build->target, x->type);
-  if (n->win.kd > 1 && (n->win.dd != 1 || channels % block != 0)) return false;
-  return !x->alias && !x->data && x->batched == n->out[0]->batched && (x->layout.block || channels % block == 0);
+  int64_t block = channel_block(w->build->target, x->type), whole = size_round_up(x->shape.d[1], block);
+  if (n->win.kd > 1 && (n->win.dd != 1 || n->p.size != whole)) return false;
+  return !x->alias && !x->data && x->batched == n->out[0]->batched && (x->layout.block || n->p.size == whole);
 }
 
 static void stack_blocks(Layouter *w, Node *n) {

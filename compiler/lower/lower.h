@@ -381,6 +381,7 @@ typedef struct Candidates {
 /* Sets node->plan where an operator has rows, and node->candidates of convolutions from packed weights.
  * Requires fuse. */
 void pass_select(Build *b);
+void pass_stacks(Build *b); /* stacks.c: before it, frames of bytes count as many channels as fill blocks, where they are stacked */
 
 /* ==== halves.c: weights that are stored in 16 bits ==== */
 

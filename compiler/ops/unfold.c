@@ -1,4 +1,5 @@
-/* unfold.c: Unfold stacks frames: the channels of those under a window along the depth behind each other. */
+/* unfold.c: Unfold stacks frames: the channels of those under a window along the depth behind each other, each filled up to as many
+ * as the attribute `channels` says. */
 #include "ops.h"
 
 #include <string.h>
@@ -26,12 +27,14 @@ void infer_unfold(Graph *g, Node *n) {
   int64_t fill = attr_int(n, "fill", 0);
   check_range(g, n, "fill", fill, 0, is_8_bit(n->in[0]->type) ? UINT8_MAX : 0);
   k.fill = (uint64_t)fill;
+  n->p.size = attr_int(n, "channels", out.d[1]);
+  check_range(g, n, "channels", n->p.size, out.d[1], INT32_MAX);
   check_range(g, n, "output_shape", frames, 1, INT32_MAX);
   if (out.d[0] % volumes || out.d[0] == 0)
     fail_at(g, n, "%lld images are not %lld volumes", (long long)out.d[0], (long long)volumes);
   n->win = k;
   n->p.depth = out.d[0] / volumes;
-  if (!mul_size(volumes, frames, &out.d[0]) || !mul_size(out.d[1], k.kd, &out.d[1]))
+  if (!mul_size(volumes, frames, &out.d[0]) || !mul_size(n->p.size, k.kd, &out.d[1]))
     fail_at(g, n, "a size overflows");
   set_output(g, n, 0, n->in[0]->type, &out);
 }
@@ -41,13 +44,14 @@ void eval_unfold(Graph *g, const Node *n, const void *const *in, void **out) {
   const Shape *x = &n->in[0]->shape, *y = &n->out[0]->shape;
   const Window *k = &n->win;
   int64_t depth = n->p.depth, frames = y->d[0] / (x->d[0] / depth);
-  size_t bytes = (size_t)(shape_count(x) / x->d[0]) * type_size(n->in[0]->type);
+  size_t size = type_size(n->in[0]->type), bytes = (size_t)(shape_count(x) / x->d[0]) * size;
+  size_t each = (size_t)(shape_count(y) / (y->d[0] * k->kd)) * size;
   for (int64_t i = 0; i < y->d[0] * k->kd; i++) {
     int64_t image = i / k->kd, z = image % frames * k->sd - k->front + i % k->kd * k->dd;
-    char *to = (char *)out[0] + (size_t)i * bytes;
+    char *to = (char *)out[0] + (size_t)i * each;
     const char *from = (const char *)in[0] + (size_t)(image / frames * depth +
                                                       size_clamp(z, 0, depth - 1)) * bytes;
+    memset(to, (int)k->fill, each);
     if (z >= 0 && z < depth) move_bytes(to, from, bytes);
-    else memset(to, (int)k->fill, bytes);
   }
 }

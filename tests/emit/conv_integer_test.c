@@ -163,16 +163,18 @@ static void volumes(void **state) {
     {1, 64, 1, 7, 4, "64,3,3,3", "pads=[1,1,1,1,1,1]"},         {1, 64, 1, 255, 4, "64,3,1,1", "pads=[2,0,0,1,0,0] strides=[2,1,1]"},
     {2, 70, 1, 128, 4, "70,3,3,3", "pads=[1,1,1,1,1,1]"},       {1, 70, 1, 9, 1, "70,3,3,3", "pads=[1,1,1,1,1,1]"},
     {1, 128, 2, 33, 3, "64,3,3,3", "pads=[1,1,1,1,1,1] group=2"}, {1, 70, 70, 5, 3, "1,3,3,3", "pads=[1,1,1,1,1,1] group=70"},
-    {1, 64, 1, 200, 5, "64,3,3,3", "pads=[2,1,1,2,1,1] dilations=[2,1,1]"},
+    {1, 64, 1, 200, 5, "64,3,3,3", "pads=[2,1,1,2,1,1] dilations=[2,1,1]"}, {1, 100, 1, 77, 4, "100,3,3,3", "pads=[1,1,1,1,1,1]"},
+    {1, 100, 1, 0, 6, "100,3,1,1", "pads=[1,0,0,1,0,0] strides=[2,1,1]"},   {1, 100, 1, 5, 3, "100,2,2,2", ""},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
-    char text[SIZE];
+    char text[SIZE], zeros[100] = "[] = {-3}";
     int n = cases[i].n, c = cases[i].c, depth = cases[i].depth;
+    if (i % 3 == 0) snprintf(zeros, sizeof zeros, "[%d] = random 9 -128 128", c);
     snprintf(text, SIZE, "graph c\ninput x u8 [%d,%d,%d,5,6]\nconst w i8 [%d,%d,1,1,1] = random 1 -128 128\nconst z u8 [] = {%d}\n"
-             "const m f32 [%d,1,1,1] = random 6 0.0001 0.004\nconst k i8 [%d,%s] = random 2 -128 128\nconst v i8 [] = {%d}\n"
+             "const m f32 [%d,1,1,1] = random 6 0.0001 0.004\nconst k i8 [%d,%s] = random 2 -128 128\nconst v i8 %s\n"
              "a = ConvInteger(x, w, z, _, m) | Requantize(@4, %d) u8\n"
-             "b = ConvInteger(a, k, z, v, m) %s | Requantize(@4, 3) u8\noutput a\noutput b\n",
-             n, c, depth, c, c, cases[i].zero, c, c, cases[i].weights, i % 2 ? -3 : 0, cases[i].zero, cases[i].window);
+             "b = ConvInteger(a, k, z, %s, m) %s | Requantize(@4, 3) u8\noutput a\noutput b\n",
+             n, c, depth, c, c, cases[i].zero, c, c, cases[i].weights, zeros, cases[i].zero, i % 2 ? "v" : "_", cases[i].window);
     check_integers(text, 0, 256);
   }
 }
