@@ -54,6 +54,12 @@ endforeach()
 add_executable(fuzz_seeds EXCLUDE_FROM_ALL tests/fuzz/seeds.c)
 target_link_libraries(fuzz_seeds PRIVATE test_harness)
 
+# What bench.py and people compile by hand, lest it rot.
+foreach(name peak rates)
+  add_executable(bench_${name} tests/bench/${name}.c)
+  target_compile_options(bench_${name} PRIVATE -O2)
+endforeach()
+
 # linear_test counts what the compiler does: a second one that calls a counter at every basic block.
 file(GLOB counted_sources CONFIGURE_DEPENDS compiler/*/*.c)
 get_property(folders GLOBAL PROPERTY resnetcc_folders)
