@@ -209,7 +209,7 @@ static double oc_flat_cycles(const ConvCost *c, const DirectPlan *p, double arit
   double panels = (double)size_ceiling(l->out_blocks, p->nb);
   double input = reread_cycles(c, c->input_bytes, panels, c->input_bytes, c->r->input_l2);
   double work = arithmetic + sums + input + c->input_bytes / c->r->met;
-  return overlap(work, c->weight_bytes * (double)l->images / c->r->fetched);
+  return overlap(work, c->weight_bytes * (double)l->images / c->r->fetched) + c->r->code;
 }
 
 double cost_direct(const ConvCost *cost, const Plan *plan) {

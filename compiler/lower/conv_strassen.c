@@ -110,7 +110,7 @@ double cost_strassen(const ConvCost *c, const Plan *plan) {
   double work = PRODUCTS * one + scratch_cycles(c, (double)(pairs * line)) +
                 prepared_weights_cycles(c, p, groups, tiles) + beyond / c->r->met;
   double again = miss_share(c->weight_bytes + group_bytes, t->l2) * (groups - 1);
-  return overlap(work, c->weight_bytes * (1 + again) / c->r->fetched);
+  return overlap(work, c->weight_bytes * (1 + again) / c->r->fetched) + c->r->code;
 }
 
 /* ==== packing ==== */

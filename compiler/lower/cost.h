@@ -4,6 +4,7 @@
 #include "lower.h"
 
 typedef struct Rates {
+  const char *cpu;    /* NULL: of any other CPU */
   int lanes;
   bool fma;
   double ghz;
@@ -12,6 +13,7 @@ typedef struct Rates {
   double weights_l2, input_l2; /* bytes from L2 that cost a cycle more */
   double met, met_weights;     /* the same from beyond L2; weights come in many short streams */
   double fetched;     /* bytes a cycle from beyond L2 while kernels prefetch them */
+  double code;        /* cycles that code takes which is made for a layer's shape: tens of kilobytes, from beyond L2 */
 } Rates;
 
 struct ConvCost {

@@ -9,6 +9,7 @@
 
 typedef struct Target {
   const char *triple, *cpu, *features; /* as given to LLVM */
+  const char *like;   /* the CPU, or of one that target.c doesn't know that which it is like */
   bool native;        /* the CPU is this machine's because no other was named */
   int lanes;          /* fp32 lanes of the vector: 16, 8, 4; also the channel block V of activations */
   int regs;           /* vector registers: 32 or 16 */
@@ -25,6 +26,8 @@ Target *target_new(Context *cx, const Options *opt);
 /* Has it, for its whole vectors, vpdpbusd, which adds four products of bytes to a sum; pmaddubsw, which adds two, with saturation? */
 bool adds_fours(const Target *t), adds_pairs_of_bytes(const Target *t);
 
+/* The known CPU that has most of these features, and no other. */
+const char *cpu_like(uint64_t bits);
 /* What -mcpu= takes, and the systems that a target can be; NULL past the last. */
 const char *cpu_name(int i);
 const char *target_system(int i);

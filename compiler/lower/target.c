@@ -126,6 +126,15 @@ static const Cpu *find_cpu(const char *name) {
   return NULL;
 }
 
+const char *cpu_like(uint64_t bits) {
+  const Cpu *best = &cpus[0];
+  for (size_t i = 1; i < COUNT(cpus); i++) {
+    bool has_all = (cpus[i].bits & ~bits) == 0;
+    if (has_all && __builtin_popcountll(cpus[i].bits) > __builtin_popcountll(best->bits)) best = &cpus[i];
+  }
+  return best->name;
+}
+
 static const Feature *find_feature(const char *name, size_t length) {
   for (size_t i = 0; i < COUNT(features); i++) {
     if (strlen(features[i].name) == length && same_bytes(features[i].name, name, length)) return &features[i];
@@ -223,6 +232,7 @@ static void choose_cpu(Context *cx, const Options *opt, Target *t) {
   if (!cpu && !native) fail(cx, "unknown CPU '%s' in -mcpu=; --help=-mcpu lists them", t->cpu);
   t->cpu_bits = cpu ? cpu->bits : 0;
   if (native && strcmp(t->cpu, "x86-64") != 0) t->cpu_bits = change_features(cx, 0, host_features(cx), false);
+  t->like = cpu ? cpu->name : cpu_like(t->cpu_bits);
   t->l2 = (cpu ? cpu->l2_kib : 512) * 1024;
   t->l1 = 32 * 1024;
   t->fetch_level = fetch_level(t->cpu);

@@ -71,6 +71,20 @@ static void vectors_are_what_the_features_allow(void **state) {
   }
 }
 
+/* Every CPU is like itself; of one that is not known, features make it. */
+static void unknown_cpus_are_like_known_ones(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  for (int i = 0; cpu_name(i); i++) {
+    const Target *t = target(cpu_name(i), NULL);
+    assert_string_equal(t->like, t->cpu);
+    assert_true(target(cpu_like(t->cpu_bits), NULL)->cpu_bits == t->cpu_bits);
+  }
+  assert_string_equal(cpu_like(target("znver5", "+avx512fp16")->cpu_bits), "znver5");
+  assert_string_equal(cpu_like(target("znver4", NULL)->cpu_bits), "znver4");
+  assert_string_equal(cpu_like(0), "x86-64");
+}
+
 /* ==== features ==== */
 
 static void features_bring_what_they_rest_on(void **state) {
@@ -228,6 +242,7 @@ static void other_machines_are_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(vectors_are_what_the_features_allow),
+    TEST(unknown_cpus_are_like_known_ones),
     TEST(features_bring_what_they_rest_on),
     TEST(the_check_asks_for_every_feature),
     TEST(nothing_unchecked_is_used),
