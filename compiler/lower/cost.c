@@ -37,7 +37,7 @@ enum { LATENCY = 4, LOADS_A_CYCLE = 2 };
 static const Rates *rates_of(const Target *t) {
   for (size_t i = 0; i < COUNT(rates); i++) {
     const Rates *r = &rates[i];
-    bool of_cpu = !r->cpu || strcmp(r->cpu, t->like) == 0;
+    bool of_cpu = !r->cpu || (t->like && strcmp(r->cpu, t->like) == 0);
     if (of_cpu && r->lanes == t->lanes && r->fma == t->fma) return r;
   }
   return &rates[COUNT(rates) - 1];

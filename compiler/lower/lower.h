@@ -9,7 +9,7 @@
 
 typedef struct Target {
   const char *triple, *cpu, *features; /* as given to LLVM */
-  const char *like;   /* the CPU, or of one that target.c doesn't know that which it is like */
+  const char *like;   /* the CPU, or of one that target.c doesn't know that which it is like; NULL: features decide alone */
   bool native;        /* the CPU is this machine's because no other was named */
   int lanes;          /* fp32 lanes of the vector: 16, 8, 4; also the channel block V of activations */
   int regs;           /* vector registers: 32 or 16 */
