@@ -20,7 +20,8 @@ static void print_version(void) {
   Context cx = {.arena = arena_new(default_memory), .max_memory = default_memory};
   printf("resnetcc %s\nLLVM %s\nABI %d\n", RESNETCC_VERSION, llvm_version(), RCC_ABI);
   printf("default target %s %s\ntargets", host_triple(&cx), host_cpu(&cx));
-  for (int i = 0; target_system(i); i++) printf(" x86_64-%s", target_system(i));
+  for (int a = 0; architecture_name(a); a++)
+    for (int i = 0; target_system(i); i++) printf(" %s-%s", architecture_name(a), target_system(i));
   printf("\n");
   arena_free(cx.arena);
 }

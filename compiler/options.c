@@ -315,15 +315,16 @@ const OptionRow option_list[] = {
   {CODE, RUNNING, "-mcpu", "CPU", JOINED, read_text, OF_PASSES(cpu), .known = known_cpu, .common = true,
    .help = "generate code for CPU; default: this machine",
    .paragraph = "CPU is named as by clang: a level such as x86-64-v3, which runs on every machine of that "
-                "level, or a model such as znver4. A program on a lesser machine gets RCC_ERR_CPU from "
-                "NAME_run. With --target the default is x86-64, which runs everywhere."},
+                "level, or a model such as znver4 or cortex-a76. A program on a lesser machine gets "
+                "RCC_ERR_CPU from NAME_run. With --target the default is x86-64, or generic for aarch64, "
+                "which run everywhere."},
   {CODE, RUNNING, "-mattr", "LIST", JOINED, read_text, OF_PASSES(attr),
    .help = "add or take features, as in +avx2,-fma",
    .paragraph = "A feature brings what it rests on; one that is taken takes along what rests on it."},
   {CODE, RUNNING, "--target", "TRIPLE", EITHER, read_text, OF_PASSES(triple),
    .help = "the system, such as x86_64-linux-gnu",
-   .paragraph = "Code is generated for x86-64 systems with ELF objects. Without it the target is this "
-                "machine, of which the CPU is taken as well."},
+   .paragraph = "Code is generated for x86_64 and aarch64 systems with ELF objects. Without it the target "
+                "is this machine, of which the CPU is taken as well."},
   {CODE, RUNNING, "-Os", NULL, NONE, read_flag, OF_PASSES(small),
    .help = "keep weights small",
    .paragraph = "No weights that take more room for being faster; those that 16 bits hold exactly are kept "

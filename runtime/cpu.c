@@ -1,9 +1,17 @@
 /* cpu.c: which instructions may be used: those that the CPU has and whose registers the system saves. */
 #include "resnetcc_rt.h"
-#include <cpuid.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#elif defined __linux__
+#include <sys/auxv.h>
+#endif
+
+#ifdef __x86_64__
+
+#define OWN_ARCH RCC_ARCH_X86_64
 
 /* Where CPUID reports a feature, and the bits of XCR0 that the system must have set for its registers
  * (Intel SDM, volume 1, chapter 13). */
@@ -16,7 +24,7 @@ static const struct Feature {
   uint32_t leaf;
   uint8_t subleaf, reg, bit;
   uint32_t state;
-} features_of_cpuid[] = {
+} all_features[] = {
   {"sse3", RCC_CPU_SSE3, 1, 0, ECX, 0, X_NONE},
   {"ssse3", RCC_CPU_SSSE3, 1, 0, ECX, 9, X_NONE},
   {"sse4.1", RCC_CPU_SSE41, 1, 0, ECX, 19, X_NONE},
@@ -67,13 +75,6 @@ static bool has(const struct Feature *f, uint64_t state) {
   return r[f->reg] >> f->bit & 1;
 }
 
-static uint64_t find_features(void) {
-  uint64_t state = enabled_state(), found = 0;
-  for (size_t i = 0; i < sizeof features_of_cpuid / sizeof *features_of_cpuid; i++)
-    if (has(&features_of_cpuid[i], state)) found |= features_of_cpuid[i].feature;
-  return found;
-}
-
 /* A program may use tiles when it has asked the system for their state, once for all of its threads. */
 static bool tiles_are_allowed(void) {
 #ifdef __linux__
@@ -92,25 +93,71 @@ static bool tiles_are_allowed(void) {
 #endif
 }
 
+static bool state_is_allowed(uint64_t features) { return !(features & RCC_CPU_AMX_TILE) || tiles_are_allowed(); }
+
+#elif defined __aarch64__
+
+#define OWN_ARCH RCC_ARCH_AARCH64
+
+/* The word of Linux that reports a feature: AT_HWCAP or AT_HWCAP2. Other systems are not asked, and have none. */
+enum { HWCAP = 16, HWCAP2 = 26 };
+
+static const struct Feature {
+  const char *name; /* LLVM's */
+  uint64_t feature;
+  uint8_t word, bit;
+} all_features[] = {
+  {"dotprod", RCC_CPU_DOTPROD, HWCAP, 20},
+  {"i8mm", RCC_CPU_I8MM, HWCAP2, 13},
+};
+
+static uint64_t enabled_state(void) { return 0; }
+
+static bool has(const struct Feature *f, uint64_t state) {
+  (void)state;
+#ifdef __linux__
+  return getauxval(f->word) >> f->bit & 1;
+#else
+  (void)f;
+  return false;
+#endif
+}
+
+static bool state_is_allowed(uint64_t features) {
+  (void)features;
+  return true;
+}
+
+#else
+#error resnetcc_rt is for x86-64 and aarch64
+#endif
+
+static uint64_t find_features(void) {
+  uint64_t state = enabled_state(), found = 0;
+  for (size_t i = 0; i < sizeof all_features / sizeof *all_features; i++)
+    if (has(&all_features[i], state)) found |= all_features[i].feature;
+  return found;
+}
+
 int rcc_cpu_check(uint64_t features) {
   /* Found once; threads that race find the same, so no order is needed. */
   static _Atomic uint64_t cache;
   const uint64_t known = UINT64_C(1) << 63; /* no feature: the top byte is the architecture's */
-  if (RCC_ARCH(features) != RCC_ARCH_X86_64) return RCC_ERR_CPU;
+  if (RCC_ARCH(features) != OWN_ARCH) return RCC_ERR_CPU;
   uint64_t found = atomic_load_explicit(&cache, memory_order_relaxed);
   if (!found) {
-    found = find_features() | known;
+    found = find_features() | OWN_ARCH << 56 | known;
     atomic_store_explicit(&cache, found, memory_order_relaxed);
   }
   if (features & ~found) return RCC_ERR_CPU;
-  return !(features & RCC_CPU_AMX_TILE) || tiles_are_allowed() ? RCC_OK : RCC_ERR_CPU;
+  return state_is_allowed(features) ? RCC_OK : RCC_ERR_CPU;
 }
 
 /* Its name; NULL: it is here. `name` has n characters. */
 static const char *missing_feature(const char *name, size_t n) {
-  for (size_t i = 0; i < sizeof features_of_cpuid / sizeof *features_of_cpuid; i++) {
-    const struct Feature *f = &features_of_cpuid[i];
-    if (strlen(f->name) == n && strncmp(f->name, name, n) == 0) return rcc_cpu_check(f->feature) ? f->name : NULL;
+  for (size_t i = 0; i < sizeof all_features / sizeof *all_features; i++) {
+    const struct Feature *f = &all_features[i];
+    if (strlen(f->name) == n && strncmp(f->name, name, n) == 0) return rcc_cpu_check(OWN_ARCH << 56 | f->feature) ? f->name : NULL;
   }
   return "a feature that this resnetcc_rt does not know";
 }

@@ -52,11 +52,19 @@ struct rcc_pool {
   void *arg;
 };
 
+static void pause_briefly(void) {
+#ifdef __x86_64__
+  __builtin_ia32_pause();
+#elif defined __aarch64__
+  __asm__ volatile("isb"); /* yield takes no time on most */
+#endif
+}
+
 /* Spins for a while, then sleeps, until `word` is no longer `old`. */
 static void await(rcc_pool *p, _Atomic uint32_t *word, uint32_t old, _Atomic int32_t *sleeping, pthread_cond_t *cond) {
   for (int32_t i = 0; i < SPINS; i++) {
     if (atomic_load(word) != old) return;
-    __builtin_ia32_pause();
+    pause_briefly();
   }
   pthread_mutex_lock(&p->lock);
   atomic_fetch_add(sleeping, 1);

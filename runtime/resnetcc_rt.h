@@ -113,10 +113,11 @@ void rcc_workspace_free(void *workspace, size_t size);
 
 /* ---- the CPU: called by compiled models ----
  * What a model needs of a machine is a word of 64 bits. The top byte names the architecture; it alone says what the 56 bits below
- * it mean. RCC_CPU_* are those of x86-64; the numbers of other architectures are reserved. */
+ * it mean. Those of aarch64 stand last; other numbers are reserved. */
 
 #define RCC_ARCH(features) ((features) >> 56)
 #define RCC_ARCH_X86_64 UINT64_C(0)
+#define RCC_ARCH_AARCH64 UINT64_C(1)
 
 #define RCC_CPU_SSE3 (UINT64_C(1) << 0)
 #define RCC_CPU_SSSE3 (UINT64_C(1) << 1)
@@ -149,6 +150,9 @@ void rcc_workspace_free(void *workspace, size_t size);
 #define RCC_CPU_AMX_INT8 (UINT64_C(1) << 28)
 #define RCC_CPU_AMX_BF16 (UINT64_C(1) << 29)
 #define RCC_CPU_GFNI (UINT64_C(1) << 30)
+
+#define RCC_CPU_DOTPROD (UINT64_C(1) << 32)
+#define RCC_CPU_I8MM (UINT64_C(1) << 33)
 
 /* RCC_OK if the CPU is of that architecture, has all `features` (RCC_CPU_*), and the system saves the registers they need,
  * else RCC_ERR_CPU. For AMX it asks Linux, once, to let the program use tiles. A few nanoseconds after the first call; safe from

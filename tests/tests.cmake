@@ -34,6 +34,32 @@ foreach(file ${case_files})
   unit_test(cases_${name} emit_cases_test cases/${name}.txt)
 endforeach()
 
+# The same tests as those of aarch64's kernels: an emulator runs what they make, linked with guest.c. See emulated.h.
+find_program(AARCH64_CC aarch64-linux-gnu-gcc)
+find_program(AARCH64_EMULATOR NAMES qemu-aarch64 qemu-aarch64-static)
+if(AARCH64_CC AND AARCH64_EMULATOR)
+  set(guest ${CMAKE_BINARY_DIR}/guest.o)
+  set(guest_sources tests/harness/guest/guest.c tests/harness/guarded.c ${runtime_sources})
+  add_custom_command(OUTPUT ${guest} DEPENDS ${guest_sources} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} VERBATIM
+    COMMAND ${AARCH64_CC} -std=c11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -I runtime -r -nostdlib ${guest_sources} -o ${guest})
+  add_custom_target(guest ALL DEPENDS ${guest})
+endif()
+function(emulated_tests cpu)
+  foreach(test ${ARGN})
+    set(name ${test}_${cpu})
+    if(TARGET guest)
+      add_test(NAME ${name} COMMAND emit_${test}_test WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/tests)
+      set_tests_properties(${name} PROPERTIES ENVIRONMENT
+        "RESNETCC_EMULATED=${cpu};RESNETCC_LINK=${AARCH64_CC} -static ${guest};RESNETCC_EMULATOR=${AARCH64_EMULATOR}")
+    else()
+      add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} -E echo "skipped: no aarch64-linux-gnu-gcc, or no qemu-aarch64")
+      set_tests_properties(${name} PROPERTIES SKIP_REGULAR_EXPRESSION "skipped")
+    endif()
+  endforeach()
+endfunction()
+set(integer_tests conv_integer conv_integer_stem conv_integer_depthwise conv_integer_grouped product_integer quant)
+emulated_tests(generic conv_direct conv_depthwise conv_grouped conv_ragged product pool math quant_maps ${integer_tests})
+
 # Fuzz targets: with libFuzzer's main, or with one that replays the corpus.
 file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/*_fuzz.c)
 foreach(source ${fuzz_sources})

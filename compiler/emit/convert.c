@@ -82,7 +82,7 @@ Ref math_cast(Emit *e, Ref x, Type from, Type to) {
 }
 
 Ref math_widen(Emit *e, Ref x, Type from) {
-  if (from != T_F16 || !(e->t->cpu_bits & RCC_CPU_F16C)) return math_cast(e, x, from, T_F32);
+  if (from != T_F16 || !(e->t->cpu_bits & RCC_CPU_F16C || has_neon(e->t))) return math_cast(e, x, from, T_F32);
   Ref half = LLVMBuildBitCast(e->b, x, like(x, LLVMHalfTypeInContext(e->c)), "");
   return LLVMBuildFPExt(e->b, half, like(x, e->f32), "");
 }

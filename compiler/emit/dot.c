@@ -18,9 +18,21 @@ Dot dot_of_width(CentredWidth width) {
 
 /* ==== 16-bit numbers ==== */
 
+/* The sum of both products, by instructions for i32. */
+static Ref add_pairs_widened(Emit *e, Ref a, Ref b) {
+  Ref sum = NULL, as = LLVMBuildBitCast(e->b, a, vec_of(e->i32, lane_count(a) / 2), ""), bs = LLVMBuildBitCast(e->b, b, LLVMTypeOf(as), "");
+  for (int i = 0; i < 2; i++) {
+    Ref x = shift_signed(e, i ? as : shift_left(e, as, 16), 16), y = shift_signed(e, i ? bs : shift_left(e, bs, 16), 16);
+    Ref product = LLVMBuildMul(e->b, x, y, "");
+    sum = sum ? LLVMBuildAdd(e->b, sum, product, "") : product;
+  }
+  return sum;
+}
+
 /* a[2i] b[2i] + a[2i+1] b[2i+1] of 16-bit numbers, for so many lanes of i32: one pmaddwd of the widest that the CPU has. */
 static Ref add_pairs(Emit *e, Ref a, Ref b, int lanes) {
   uint64_t bits = e->t->cpu_bits;
+  if (has_neon(e->t)) return add_pairs_widened(e, a, b);
   if (lanes == 16 && bits & RCC_CPU_AVX512BW) return intrinsic(e, "llvm.x86.avx512.pmaddw.d.512", 0, NULL, 2, (Ref[]){a, b});
   if (lanes == 8 && bits & RCC_CPU_AVX2) return intrinsic(e, "llvm.x86.avx2.pmadd.wd", 0, NULL, 2, (Ref[]){a, b});
   if (lanes == 4) return intrinsic(e, "llvm.x86.sse2.pmadd.wd", 0, NULL, 2, (Ref[]){a, b});
@@ -60,6 +72,7 @@ static Ref add_small(Emit *e, Ref x, Ref w, int lanes) {
 static Ref opaque(Emit *e, Ref v) {
   char text[] = "=x,0";
   if (e->t->lanes == 16) text[1] = 'v';
+  if (has_neon(e->t)) text[1] = 'w';
   LLVMTypeRef t = LLVMTypeOf(v), type = LLVMFunctionType(t, &t, 1, 0);
   return call(e, LLVMGetInlineAsm(type, "", 0, text, sizeof text - 1, 0, 0, LLVMInlineAsmDialectATT, 0), type, 1, &v);
 }

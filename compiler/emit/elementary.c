@@ -68,11 +68,13 @@ Ref horner(Emit *e, Ref x, int n, const double *coef) {
 
 /* ==== whole numbers ==== */
 
+static bool rounds(const Target *t) { return t->cpu_bits & RCC_CPU_SSE41 || has_neon(t); }
+
 /* An instruction where there is one; else beside 2^23 or 2^52 floats are whole numbers, as larger ones are
  * anyway. */
 Ref math_round(Emit *e, Ref x) {
   LLVMTypeRef type = LLVMTypeOf(x);
-  if (e->t->cpu_bits & RCC_CPU_SSE41) return intrinsic(e, "llvm.roundeven", 1, &type, 1, &x);
+  if (rounds(e->t)) return intrinsic(e, "llvm.roundeven", 1, &type, 1, &x);
   Ref most = real_like(e, x, element_of(x) == e->f64 ? 0x1p52 : 0x1p23), shift = copysign_f(e, most, x);
   Ref y = copysign_f(e, sub_f(e, add_f(e, x, shift), shift), x);
   return choose(e, less_f(e, abs_f(e, x), most), y, x);
@@ -81,7 +83,7 @@ Ref math_round(Emit *e, Ref x) {
 /* To -inf, or to inf where `up`. */
 static Ref round_to(Emit *e, Ref x, bool up) {
   LLVMTypeRef type = LLVMTypeOf(x);
-  if (e->t->cpu_bits & RCC_CPU_SSE41) return intrinsic(e, up ? "llvm.ceil" : "llvm.floor", 1, &type, 1, &x);
+  if (rounds(e->t)) return intrinsic(e, up ? "llvm.ceil" : "llvm.floor", 1, &type, 1, &x);
   Ref y = math_round(e, x), past = up ? less_f(e, y, x) : less_f(e, x, y);
   return copysign_f(e, add_f(e, y, choose(e, past, real_like(e, x, up ? 1 : -1), real_like(e, x, 0))), x);
 }

@@ -19,6 +19,7 @@ typedef struct Object {
 
 /* Sets up LLVM; to be called before several threads call object_emit. */
 void object_prepare(void);
+void object_targets(void);
 /* Generates code for the build after plan; the result is malloc'ed: ELF bytes, assembly (EMIT_ASM) or LLVM IR text
  * (EMIT_LLVM). Fails where that is more than LLVM is given. */
 void object_emit(Build *b, Object *out);

@@ -27,6 +27,7 @@ static void common_attributes(Emit *e, Ref fn) {
 void compute_attributes(Emit *e, Ref fn) {
   common_attributes(e, fn);
   add_attribute(e, fn, "nounwind", 0);
+  if (e->t->tunes) add_text_attribute(e, fn, "tune-cpu", e->t->cpu);
   if (e->t->lanes < 16) return;
   /* Without both, LLVM splits 512-bit vectors in two on CPUs that it thinks prefer 256 bits. */
   add_text_attribute(e, fn, "prefer-vector-width", "512");
@@ -35,7 +36,7 @@ void compute_attributes(Emit *e, Ref fn) {
 
 void baseline_attributes(Emit *e, Ref fn) {
   common_attributes(e, fn);
-  add_text_attribute(e, fn, "target-cpu", "x86-64");
+  add_text_attribute(e, fn, "target-cpu", e->t->least);
   add_text_attribute(e, fn, "target-features", "");
 }
 

@@ -53,10 +53,7 @@ static LLVMMemoryBufferRef joined(Context *cx, const Object *o) {
 
 Jit *jit_load(Context *cx, const Object *o) {
   Jit *j = alloc(cx, sizeof *j);
-  LLVMInitializeX86TargetInfo();
-  LLVMInitializeX86Target();
-  LLVMInitializeX86TargetMC();
-  LLVMInitializeX86AsmPrinter();
+  object_targets();
   check(cx, j, LLVMOrcCreateLLJIT(&j->lljit, NULL));
   LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(j->lljit);
   check(cx, j, LLVMOrcJITDylibDefine(library, allowed_symbols(j->lljit)));

@@ -14,6 +14,20 @@
 
 /* ==== set-up ==== */
 
+/* LLVM's parts for both architectures; each may be asked for again. */
+void object_targets(void) {
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+  LLVMInitializeX86AsmParser();
+  LLVMInitializeAArch64TargetInfo();
+  LLVMInitializeAArch64Target();
+  LLVMInitializeAArch64TargetMC();
+  LLVMInitializeAArch64AsmPrinter();
+  LLVMInitializeAArch64AsmParser();
+}
+
 /* Once: LLVM's options and targets belong to the process. Loop strength reduction takes a third of the
  * code generator's time, which the kernels, whose addresses are constants beside few pointers, do not give
  * back. The machine scheduler is off because it moves the kernels' loads ahead of products that they wait for
@@ -24,11 +38,7 @@ void object_prepare(void) {
   done = true;
   LLVMParseCommandLineOptions(3, (const char *const[]){"resnetcc", "-disable-lsr", "-enable-misched=false"},
                               NULL);
-  LLVMInitializeX86TargetInfo();
-  LLVMInitializeX86Target();
-  LLVMInitializeX86TargetMC();
-  LLVMInitializeX86AsmPrinter();
-  LLVMInitializeX86AsmParser();
+  object_targets();
 }
 
 static LLVMTargetMachineRef machine_new(const Target *t) {
@@ -36,7 +46,7 @@ static LLVMTargetMachineRef machine_new(const Target *t) {
   LLVMTargetRef target;
   char *why;
   if (LLVMGetTargetFromTriple(t->triple, &target, &why)) internal_error("target: %s", why);
-  return LLVMCreateTargetMachine(target, t->triple, t->cpu, t->features, LLVMCodeGenLevelDefault,
+  return LLVMCreateTargetMachine(target, t->triple, t->tunes ? t->least : t->cpu, t->features, LLVMCodeGenLevelDefault,
                                  LLVMRelocPIC, LLVMCodeModelDefault);
 }
 
@@ -74,7 +84,7 @@ static void emit_open(Emit *e, Build *b, LLVMTargetMachineRef machine) {
   LLVMSetModuleDataLayout(e->m, layout);
   LLVMDisposeTargetData(layout);
   LLVMSetTarget(e->m, b->target->triple);
-  enforce_control_flow(e);
+  if (!has_neon(e->t)) enforce_control_flow(e);
 }
 
 static void emit_close(Emit *e) {

@@ -16,8 +16,9 @@ Ref whole_above(Emit *e, Ref x, Ref base) { return sub_f(e, add_f(e, x, real_lik
 /* Floats that one instruction takes. */
 static int native_lanes(const Emit *e) { return e->t->cpu_bits & RCC_CPU_AVX512F ? 16 : e->t->cpu_bits & RCC_CPU_AVX ? 8 : 4; }
 
-/* One cvtps2dq, in the rounding mode that programs begin with. */
+/* One cvtps2dq, in the rounding mode that programs begin with, or fcvtns. */
 static Ref rounded_vector(Emit *e, Ref x) {
+  if (has_neon(e->t)) return intrinsic(e, "llvm.aarch64.neon.fcvtns", 2, (LLVMTypeRef[]){like(x, e->i32), LLVMTypeOf(x)}, 1, &x);
   Ref none = LLVMConstNull(like(x, e->i32)), all = LLVMConstAllOnes(LLVMInt16TypeInContext(e->c));
   if (lane_count(x) == 16) return intrinsic(e, "llvm.x86.avx512.mask.cvtps2dq.512", 0, NULL, 4, (Ref[]){x, none, all, const_i32(e, 4)});
   return intrinsic(e, lane_count(x) == 8 ? "llvm.x86.avx.cvt.ps2dq.256" : "llvm.x86.sse2.cvtps2dq", 0, NULL, 1, &x);
@@ -35,7 +36,13 @@ Ref nearest_i32(Emit *e, Ref x) {
 /* A float in [lo, hi], two integers of few bits; NaN becomes lo. */
 static Ref round_between(Emit *e, Ref x, Ref lo, Ref hi) { return nearest_i32(e, fmin_(e, fmax_(e, x, lo), hi)); }
 
-/* One instruction, or several where the CPU has none so wide. */
+static Ref pack_neon(Emit *e, const char *name, Ref a, Ref b) {
+  LLVMTypeRef half = like(a, element_of(a) == e->i32 ? e->i16 : e->i8);
+  Ref part[] = {intrinsic(e, name, 1, &half, 1, &a), intrinsic(e, name, 1, &half, 1, &b)};
+  return join_vectors(e, part, 2);
+}
+
+/* One instruction, two with NEON, or several where the CPU has none so wide. */
 Ref pack_pair(Emit *e, Type t, Ref a, Ref b) {
   static const char *const name[3][3] = {
     {"llvm.x86.sse2.packssdw.128", "llvm.x86.sse2.packsswb.128", "llvm.x86.sse2.packuswb.128"},
@@ -45,6 +52,7 @@ Ref pack_pair(Emit *e, Type t, Ref a, Ref b) {
   bool words = element_of(a) == e->i32;
   int half = lane_count(a) / 2, lanes = words ? 2 * half : half; /* lanes of i32 in as many bytes */
   uint64_t wide = lanes == 16 ? RCC_CPU_AVX512BW : RCC_CPU_AVX2;
+  if (lanes == 4 && has_neon(e->t)) return pack_neon(e, words || t == T_I8 ? "llvm.aarch64.neon.sqxtn" : "llvm.aarch64.neon.sqxtun", a, b);
   if (lanes == 4 || e->t->cpu_bits & wide) return intrinsic(e, name[lanes / 8][words ? 0 : t == T_U8 ? 2 : 1], 0, NULL, 2, (Ref[]){a, b});
   Ref part[2];
   for (int k = 0; k < 2; k++) part[k] = pack_pair(e, t, take_lanes(e, a, k * half, half), take_lanes(e, b, k * half, half));
@@ -188,7 +196,7 @@ static Ref qlinear(Emit *e, const Node *n, int i, Ref acc, Ref arg) {
 static int shuffle_width(const Emit *e) {
   uint64_t bits = e->t->cpu_bits;
   if (bits & RCC_CPU_AVX512BW) return 64;
-  return bits & RCC_CPU_AVX2 ? 32 : bits & RCC_CPU_SSSE3 ? 16 : 0;
+  return bits & RCC_CPU_AVX2 ? 32 : bits & RCC_CPU_SSSE3 || has_neon(e->t) ? 16 : 0;
 }
 
 static Ref shuffle_bytes(Emit *e, Ref table, Ref x) {
@@ -214,14 +222,24 @@ static Ref sixteenth(Emit *e, Ref table, int i, Ref x) {
   return shuffle_bytes(e, join_vectors(e, all, width / 16), own);
 }
 
+/* Of each quarter of the table, 0 for all numbers that are not its own. */
+static Ref quarter(Emit *e, Ref table, int i, Ref x) {
+  LLVMTypeRef type = LLVMTypeOf(x);
+  Ref arg[5];
+  for (int k = 0; k < 4; k++) arg[k] = load_invariant(e, type, table, i * 64 + k * 16, 1);
+  arg[4] = LLVMBuildXor(e->b, x, whole_like(e, x, i * 64), "");
+  return intrinsic(e, "llvm.aarch64.neon.tbl4", 1, &type, 5, arg);
+}
+
 /* x is as wide as the instructions are. */
 static Ref lookup_vector(Emit *e, Ref table, Ref x) {
+  Ref (*const part)(Emit *e, Ref table, int i, Ref x) = has_neon(e->t) ? quarter : sixteenth;
   if (lane_count(x) == 64 && e->t->cpu_bits & RCC_CPU_AVX512VBMI) {
     Ref upper = LLVMBuildICmp(e->b, LLVMIntSLT, x, zero_like(x), "");
     return choose(e, upper, half_table(e, table, 1, x), half_table(e, table, 0, x));
   }
-  Ref all = sixteenth(e, table, 0, x);
-  for (int i = 1; i < 16; i++) all = LLVMBuildOr(e->b, all, sixteenth(e, table, i, x), "");
+  Ref all = part(e, table, 0, x);
+  for (int i = 1; i < (has_neon(e->t) ? 4 : 16); i++) all = LLVMBuildOr(e->b, all, part(e, table, i, x), "");
   return all;
 }
 

@@ -25,7 +25,9 @@ char *host_triple(Context *cx) { return keep(cx, LLVMGetDefaultTargetTriple()); 
 
 /* LLVM takes a lone `none` for the vendor. */
 char *normal_triple(Context *cx, const char *triple) {
-  return keep(cx, LLVMNormalizeTargetTriple(strcmp(triple, "x86_64-none") == 0 ? "x86_64-unknown-none" : triple));
+  const char *dash = strchr(triple, '-');
+  bool lone = dash && strcmp(dash, "-none") == 0;
+  return keep(cx, LLVMNormalizeTargetTriple(lone ? format_text(cx, "%.*s-unknown-none", (int)(dash - triple), triple) : triple));
 }
 
 char *host_cpu(Context *cx) { return keep(cx, LLVMGetHostCPUName()); }

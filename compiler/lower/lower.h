@@ -5,11 +5,13 @@
 
 #include "ops.h"
 
-/* ==== target.c: what the generated code may use ==== */
+/* ==== target.c, x86.c, aarch64.c: what the generated code may use ==== */
 
 typedef struct Target {
   const char *triple, *cpu, *features; /* as given to LLVM */
-  const char *like;   /* the CPU, or of one that target.c doesn't know that which it is like; NULL: features decide alone */
+  const char *like;   /* the CPU, or of one that is not known that which it is like; NULL: features decide alone */
+  const char *least;  /* the CPU that has what all of the architecture have */
+  bool tunes;         /* LLVM is to take features from `least`, and of cpu only how long instructions take */
   bool native;        /* the CPU is this machine's because no other was named */
   int lanes;          /* fp32 lanes of the vector: 16, 8, 4; also the channel block V of activations */
   int regs;           /* vector registers: 32 or 16 */
@@ -25,11 +27,13 @@ Target *target_new(Context *cx, const Options *opt);
 
 /* Has it, for its whole vectors, vpdpbusd, which adds four products of bytes to a sum; pmaddubsw, which adds two, with saturation? */
 bool adds_fours(const Target *t), adds_pairs_of_bytes(const Target *t);
+bool has_neon(const Target *t); /* as all of aarch64 */
 
-/* The known CPU that has most of these features, and no other. */
+/* The known CPU of the architecture that has most of these features, and no other. */
 const char *cpu_like(uint64_t bits);
-/* What -mcpu= takes, and the systems that a target can be; NULL past the last. */
+/* What -mcpu= takes, and the architectures and systems that a target can be; NULL past the last. */
 const char *cpu_name(int i);
+const char *architecture_name(int i);
 const char *target_system(int i);
 
 char *feature_string(Context *cx, uint64_t bits); /* +name or -name for each */

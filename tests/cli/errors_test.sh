@@ -44,12 +44,16 @@ refuses "unknown CPU 'foo' in -mcpu=" -mcpu=foo "$tiny"
 refuses "-mcpu=x86-64-v2,x86-64-v3: an object is for one level; compile one for each" -mcpu=x86-64-v2,x86-64-v3 "$tiny"
 refuses "unknown feature '+foo' in -mattr=" -mattr=+foo "$tiny"
 refuses "unknown feature 'avx2' in -mattr=" -mattr=avx2 "$tiny"
-refuses "--target=aarch64-linux-gnu: only x86_64" --target=aarch64-linux-gnu "$tiny"
-for triple in "" garbage x86_64 i386-linux-gnu x86_64h-apple-darwin amd64-linux-gnu; do
-  refuses "--target=$triple: only x86_64 targets are supported" "--target=$triple" "$tiny"
+refuses "-mcpu=cortex-a76 is no CPU of x86_64 targets: --target=aarch64-linux-gnu has it" -mcpu=cortex-a76 --target=x86_64-linux-gnu "$tiny"
+refuses "-mcpu=haswell is no CPU of aarch64 targets: --target=x86_64-linux-gnu has it" -mcpu=haswell --target=aarch64-linux-gnu "$tiny"
+refuses "unknown feature '+avx2' in -mattr=" -mattr=+avx2 --target=aarch64-linux-gnu "$tiny"
+for triple in "" garbage x86_64 i386-linux-gnu x86_64h-apple-darwin amd64-linux-gnu aarch64_be-linux-gnu \
+  arm-linux-gnueabihf; do
+  refuses "--target=$triple: only x86_64 and aarch64 targets are supported" "--target=$triple" "$tiny"
 done
 for triple in x86_64-pc-windows-msvc x86_64-w64-mingw32 x86_64-cygwin x86_64-apple-darwin x86_64-linux-gnux32 \
-  x86_64-linux-muslx32 x86_64-uefi x86_64-foo x86_64-linux-coff x86_64-linux-gnu-macho; do
+  x86_64-linux-muslx32 x86_64-uefi x86_64-foo x86_64-linux-coff x86_64-linux-gnu-macho \
+  aarch64-linux-gnu_ilp32 aarch64-apple-darwin; do
   refuses "--target=$triple: only 64-bit systems with ELF objects are supported" "--target=$triple" "$tiny"
 done
 

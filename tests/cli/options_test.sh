@@ -10,7 +10,7 @@ succeeds --help=developer
 for option in --time --passes -d --verify --each-pass; do holds "$work.out" "  $option"; done
 succeeds --version
 [ "$(head -n 1 "$work.out")" = "resnetcc ${RESNETCC_VERSION}" ] || failed "--version: $(cat "$work.out")"
-for line in '^LLVM [0-9][0-9.]*$' '^ABI 1$' '^default target [a-z0-9_]*-[-a-z0-9]* [-a-z0-9]*$' '^targets x86_64-linux '; do
+for line in '^LLVM [0-9][0-9.]*$' '^ABI 1$' '^default target [a-z0-9_]*-[-a-z0-9]* [-a-z0-9]*$' '^targets x86_64-linux .* aarch64-linux '; do
   grep -q "$line" "$work.out" || failed "--version: no '$line'"
 done
 cp "$work.out" version
@@ -176,6 +176,9 @@ holds tiny.s "ymm"
 files tiny.s
 succeeds "$tiny" --target=x86_64-linux-gnu --emit=asm
 grep -q "ymm" tiny.s && failed "--target without -mcpu is not the baseline"
+files tiny.s
+succeeds "$tiny" --target=aarch64-linux-gnu --emit=asm
+holds tiny.s "fmla"
 files tiny.s
 succeeds "$tiny" -mcpu=native
 files tiny.h tiny.o

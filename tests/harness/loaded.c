@@ -1,6 +1,7 @@
 /* loaded.c: see loaded.h. */
 #include "loaded.h"
 
+#include "emulated.h"
 #include <cmocka.h>
 
 Build *build_of(Graph *g, const Target *t) {
@@ -11,15 +12,20 @@ Build *build_of(Graph *g, const Target *t) {
 }
 
 Loaded load_graph(Graph *g, const Target *t) {
-  Loaded l;
-  object_emit(build_of(g, t), &l.object);
+  Loaded l = {0};
+  bool emulated = emulated_cpu() != NULL;
+  object_emit(build_of(g, emulated ? emulated_target(g->cx, g->opt) : t), &l.object);
+  if (emulated) {
+    l.model = emulated_model(g, &l.object);
+    return l;
+  }
   l.jit = jit_open(g->cx, g->name, &l.object);
   l.model = jit_model(l.jit);
   return l;
 }
 
 void unload(Loaded *l) {
-  jit_close(l->jit);
+  if (l->jit) jit_close(l->jit);
   object_free(&l->object);
 }
 

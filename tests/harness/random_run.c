@@ -5,6 +5,7 @@
  * is a question of steps: results may differ from those of the graph as it is written by as much as roundings explain. */
 #include "random_run.h"
 
+#include "emulated.h"
 #include "loaded.h"
 
 #include <math.h>
@@ -260,7 +261,7 @@ Verdict random_run(const RandomGraph *r, uint64_t seed, char *why) {
     return strstr(why, "internal error") ? V_WRONG : V_REFUSED;
   }
   bool volatile right = true;
-  for (int k = 0; right && k < (r->quantized ? CPUS_OF_A_GRAPH : 1); k++) {
+  for (int k = 0; right && k < (r->quantized && !emulated_cpu() ? CPUS_OF_A_GRAPH : 1); k++) {
     if (r->quantized) opt.cpu = integer_cpu[(seed / QUANTIZED_PERIOD + (uint64_t)k * 3) % COUNT(integer_cpu)];
     if (!r->quantized || runs_here(&cx, &opt, opt.cpu)) right = run_compiled(&c, &cx, &opt, seed);
   }

@@ -192,7 +192,7 @@ static void triples_are_completed(void **state) {
     {"x86_64-linux-gnu", "x86_64-unknown-linux-gnu"},        {"x86_64-linux", "x86_64-unknown-linux"},
     {"x86_64-pc-linux-musl", "x86_64-pc-linux-musl"},        {"x86_64-linux-android21", "x86_64-unknown-linux-android21"},
     {"x86_64-unknown-freebsd14.0", "x86_64-unknown-freebsd14.0"}, {"x86_64-none-elf", "x86_64-unknown-none-elf"},
-    {"x86_64-none", "x86_64-unknown-none"},
+    {"x86_64-none", "x86_64-unknown-none"}, {"aarch64-none", "aarch64-unknown-none"}, {"aarch64-linux-gnu", "aarch64-unknown-linux-gnu"},
   };
   for (size_t i = 0; i < COUNT(all); i++) assert_string_equal(target_of_triple(all[i][0], NULL)->triple, all[i][1]);
 }
@@ -202,9 +202,33 @@ static void every_listed_system_is_a_target(void **state) {
   EXPECT_NO_FAIL(cx);
   char triple[64];
   for (int i = 0; target_system(i); i++) {
-    snprintf(triple, sizeof triple, "x86_64-%s", target_system(i));
-    assert_int_equal(target_of_triple(triple, NULL)->lanes, 4);
+    for (int a = 0; architecture_name(a); a++) {
+      snprintf(triple, sizeof triple, "%s-%s", architecture_name(a), target_system(i));
+      assert_int_equal(target_of_triple(triple, NULL)->lanes, 4);
+    }
   }
+}
+
+/* All have the same vectors; LLVM gets the features that are checked, and no more. */
+static void aarch64_differs_in_products_of_bytes(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const struct { const char *cpu; uint64_t bits; const char *features; } cases[] = {
+    {NULL, 0, "-dotprod,-i8mm"},
+    {"cortex-a53", 0, "-dotprod,-i8mm"},
+    {"cortex-a76", RCC_CPU_DOTPROD, "+dotprod,-i8mm"},
+    {"neoverse-v1", RCC_CPU_DOTPROD | RCC_CPU_I8MM, "+dotprod,+i8mm"},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    const Target *t = target_of_triple("aarch64-linux-gnu", cases[i].cpu);
+    assert_string_equal(t->cpu, cases[i].cpu ? cases[i].cpu : "generic");
+    assert_string_equal(t->least, "generic");
+    assert_string_equal(t->features, cases[i].features);
+    assert_int_equal(t->cpu_bits, RCC_ARCH_AARCH64 << 56 | cases[i].bits);
+    assert_true(t->lanes == 4 && t->regs == 32 && t->fma && has_neon(t));
+    assert_int_equal(rcc_cpu_check(t->cpu_bits), RCC_ERR_CPU);
+  }
+  assert_string_equal(target_of_triple("x86_64-linux-gnu", NULL)->least, "x86-64");
 }
 
 /* ==== refusals ==== */
@@ -218,15 +242,17 @@ static void unknown_names_are_refused(void **state) {
   EXPECT_FAIL(cx, target("x86-64", "+avx,,+fma"), "unknown feature '' in -mattr=");
   EXPECT_FAIL(cx, target("x86-64", "+avx,+"), "unknown feature '+' in -mattr=");
   EXPECT_FAIL(cx, target("x86-64", "+avx,-sse4.2x,+fma"), "unknown feature '-sse4.2x' in -mattr=");
+  EXPECT_FAIL(cx, target("cortex-a53", NULL), "-mcpu=cortex-a53 is no CPU of x86_64 targets: --target=aarch64-linux-gnu has it");
+  EXPECT_FAIL(cx, target_of_triple("aarch64-linux-gnu", "native"), "-mcpu=native: this machine is not of aarch64");
   EXPECT_FAIL(cx, target("x86-64", "~avx"), "unknown feature '~avx' in -mattr=");
 }
 
 static void other_machines_are_refused(void **state) {
   (void)state;
-  EXPECT_FAIL(cx, target_of_triple("aarch64-linux-gnu", NULL),
-              "--target=aarch64-linux-gnu: only x86_64 targets are supported");
-  EXPECT_FAIL(cx, target_of_triple("", NULL), "--target=: only x86_64 targets are supported");
-  EXPECT_FAIL(cx, target_of_triple("x86_64", NULL), "--target=x86_64: only x86_64 targets are supported");
+  EXPECT_FAIL(cx, target_of_triple("riscv64-linux-gnu", NULL),
+              "--target=riscv64-linux-gnu: only x86_64 and aarch64 targets are supported");
+  EXPECT_FAIL(cx, target_of_triple("", NULL), "--target=: only x86_64 and aarch64 targets are supported");
+  EXPECT_FAIL(cx, target_of_triple("x86_64", NULL), "--target=x86_64: only x86_64 and aarch64 targets are supported");
   EXPECT_FAIL(cx, target_of_triple("x86_64-pc-windows-msvc", NULL),
               "--target=x86_64-pc-windows-msvc: only 64-bit systems with ELF objects are supported, such as x86_64-linux-gnu");
   EXPECT_FAIL(cx, target_of_triple("x86_64-apple-macosx12", NULL),
@@ -250,6 +276,7 @@ int main(void) {
     TEST(another_system_gets_the_baseline),
     TEST(triples_are_completed),
     TEST(every_listed_system_is_a_target),
+    TEST(aarch64_differs_in_products_of_bytes),
     TEST(unknown_names_are_refused),
     TEST(other_machines_are_refused),
   };

@@ -61,6 +61,7 @@ static void unknown_features_are_missing(void **state) {
 static void other_architectures_are_refused(void **state) {
   (void)state;
   assert_int_equal(RCC_ARCH(RCC_CPU_GFNI), RCC_ARCH_X86_64);
+  assert_int_equal(RCC_ARCH_AARCH64, 1);
   for (uint64_t architecture = 1; architecture < 256; architecture++) {
     assert_int_equal(rcc_cpu_check(architecture << 56), RCC_ERR_CPU);
   }
