@@ -59,6 +59,8 @@ function(emulated_tests cpu)
 endfunction()
 set(integer_tests conv_integer conv_integer_stem conv_integer_depthwise conv_integer_grouped product_integer quant)
 emulated_tests(generic conv_direct conv_depthwise conv_grouped conv_ragged product pool math quant_maps ${integer_tests})
+emulated_tests(cortex-a76 ${integer_tests})
+emulated_tests(neoverse-v1 ${integer_tests})
 
 # Fuzz targets: with libFuzzer's main, or with one that replays the corpus.
 file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/*_fuzz.c)

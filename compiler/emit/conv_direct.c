@@ -42,8 +42,9 @@ static Kernel row_tile(const Conv *c, int uw, int width, int prefetch) {
 }
 
 /* Wide windows of dilated convolutions read much padding: whole rows of results, or tiles of a row, have taps for which there is
- * nothing else. */
+ * nothing else. Where u8 are made s8 for the products, padding of 0 is none. */
 static bool skips_taps(const Conv *c) {
+  if (c->dot && adds_signed_fours(c->e->t)) return false;
   return c->taps > 1 && !c->plan->planar && c->win->fill == 0 && !c->e->build->many_shapes && (c->win->dh > 1 || c->win->dw > 1);
 }
 

@@ -42,6 +42,8 @@ static Ref add_pairs(Emit *e, Ref a, Ref b, int lanes) {
 }
 
 Factor dot_factor(Emit *e, Dot d, Ref v, bool is_signed) {
+  if ((d == DOT_FOURS || d == DOT_TWICE) && !is_signed && adds_signed_fours(e->t))
+    return (Factor){{LLVMBuildXor(e->b, v, whole_like(e, v, 0x80808080), "")}};
   if (d != DOT_PAIRS && d != DOT_WORDS) return (Factor){{v}};
   Ref words = LLVMBuildBitCast(e->b, v, vec_of(e->i16, 2 * lane_count(v)), "");
   if (d == DOT_WORDS) return (Factor){{words}};
@@ -51,8 +53,16 @@ Factor dot_factor(Emit *e, Dot d, Ref v, bool is_signed) {
 
 /* ==== sums ==== */
 
+/* usdot, or sdot where dot_factor has made x signed */
+static Ref add_fours_neon(Emit *e, Ref x, Ref w, Ref sum) {
+  LLVMTypeRef types[] = {LLVMTypeOf(sum), vec_of(e->i8, 4 * lane_count(sum))};
+  Ref args[] = {sum, LLVMBuildBitCast(e->b, x, types[1], ""), LLVMBuildBitCast(e->b, w, types[1], "")};
+  return intrinsic(e, adds_signed_fours(e->t) ? "llvm.aarch64.neon.sdot" : "llvm.aarch64.neon.usdot", 2, types, 3, args);
+}
+
 /* vpdpbusd */
 static Ref add_fours(Emit *e, Ref x, Ref w, Ref sum) {
+  if (has_neon(e->t)) return add_fours_neon(e, x, w, sum);
   int lanes = lane_count(sum);
   const char *name = lanes == 16 ? "llvm.x86.avx512.vpdpbusd.512" : lanes == 8 ? "llvm.x86.avx512.vpdpbusd.256" : "llvm.x86.avx512.vpdpbusd.128";
   return intrinsic(e, name, 0, NULL, 3, (Ref[]){sum, x, w});

@@ -53,14 +53,21 @@ static Ref shifted_zero(const Integers *s, int operand, Ref z) {
   return plus_i(s->e, z, operand == 0 ? 128 : -128);
 }
 
-/* That of a row of A; NULL: 0. */
-static Ref zero_of_row(const Integers *s, Ref batch, Ref row) {
+/* That of a row of A as u8; NULL: 0. */
+static Ref unsigned_zero(const Integers *s, Ref batch, Ref row) {
   Emit *e = s->e;
   const Value *z = has_input(s->n, 2) ? s->n->in[2] : NULL;
   if (!z) return s->n->in[0]->type == T_U8 ? NULL : const_i32(e, 128);
   if (z->data && shape_count(&z->shape) == 1) return shifted_zero(s, 0, const_element(e, z));
   Ref at = add_i(e, place_in(s, &s->m.za, batch), mul_i(e, row, s->m.za.row));
   return shifted_zero(s, 0, load_element(e, z, at));
+}
+
+/* The same as the products have it. */
+static Ref zero_of_row(const Integers *s, Ref batch, Ref row) {
+  Ref z = unsigned_zero(s, batch, row);
+  if (!adds_signed_fours(s->e->t)) return z;
+  return z ? plus_i(s->e, z, -128) : const_i32(s->e, -128);
 }
 
 /* Those of a vector of columns of B. */
@@ -92,7 +99,7 @@ static Ref join_rows(const Integers *s, Ref from, int count, int valid) {
 /* Rows k .. k + count, as a four; sums: of the columns so far. */
 static void fill_fours(const Integers *s, const PanelColumns *c, Ref from, Ref to, int count, Ref *sums) {
   Emit *e = s->e;
-  Factor ones = dot_factor(e, s->dot, splat_i32(s, 0x01010101), false);
+  Factor ones = dot_factor(e, s->dot, splat_i32(s, 0x01010101), true);
   for (int j = 0; j < c->vectors; j++) {
     Ref fours = join_rows(s, gep_const(e, from, j * e->lanes), count, panel_lanes(e, c, j));
     store(e, fours, to, j * s->bytes, s->bytes);

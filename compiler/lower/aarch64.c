@@ -8,7 +8,7 @@
 
 static const Feature features[] = {
   {"dotprod", RCC_CPU_DOTPROD, 0},
-  {"i8mm", RCC_CPU_I8MM, 0},
+  {"i8mm", RCC_CPU_I8MM, RCC_CPU_DOTPROD},
 };
 
 static const Cpu cpus[] = {

@@ -64,9 +64,9 @@ CentredWidth centred_width(const Target *t, const Node *n) {
   return adds_fours(t) && lie_within(n, 2 * INT8_MIN, 2 * INT8_MAX) ? CENTRED_TWICE : CENTRED_WORDS;
 }
 
-void centred_start(const Node *n, int64_t oc, uint32_t *to) {
+void centred_start(const Target *t, const Node *n, int64_t oc, bool wide, uint32_t *to) {
   const Value *bias = integer_bias(n);
-  int64_t each = weights_each(n), x = integer_zero(n), zero = integer_weight_zero(n, oc);
+  int64_t each = weights_each(n), x = integer_zero(n) - (!wide && adds_signed_fours(t) ? 128 : 0), zero = integer_weight_zero(n, oc);
   const int8_t *w = (const int8_t *)n->in[1]->data + oc * each;
   if (bias) *to = (uint32_t)get_number(T_I32, bias->data, shape_count(&bias->shape) == 1 ? 0 : oc).i;
   for (int64_t i = 0; i < each; i++) *to -= (uint32_t)(x * (w[i] - zero));

@@ -56,7 +56,7 @@ void pack_amx_stem(const Target *t, const Node *n, void *to) {
   int64_t each = p->nb * (int64_t)t->lanes, four = each * 4, outputs = n->in[1]->shape.d[0];
   char *panels = (char *)to + size_round_up(outputs, t->lanes) * (int64_t)sizeof(uint32_t);
   for (int64_t oc = 0; oc < outputs; oc++) {
-    centred_start(n, oc, (uint32_t *)to + oc);
+    centred_start(t, n, oc, false, (uint32_t *)to + oc);
     pack_output(t, n, oc, panels + oc / each * p->steps * p->nb * AMX_TILE + oc % each * 4, four);
   }
 }

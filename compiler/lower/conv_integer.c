@@ -35,7 +35,7 @@ bool integer_alike(const Node *a, const Node *b) {
 void integer_starts(const Target *t, const Node *n, uint32_t *start) {
   int64_t channels = n->in[1]->shape.d[0];
   for (int64_t o = 0; o < channels; o++) {
-    centred_start(n, o, &start[o]);
+    centred_start(t, n, o, false, &start[o]);
     if (n->plan->direct.ones) start[size_round_up(channels, t->lanes) + o] = (uint32_t)integer_weight_zero(n, o);
   }
 }

@@ -52,12 +52,12 @@ static void pack_channel(const Target *t, const Node *n, int64_t c, char *to) {
 /* For each block of channels: [vector][lane] the start of its sum, i32; then of each four taps of a column [vector][lane]. */
 void pack_integer_depthwise(const Target *t, const Node *n, void *to) {
   int64_t vector = t->lanes * (int64_t)sizeof(int32_t), block = INTEGER_VECTORS * (int64_t)t->lanes;
-  int each = n->plan->integer_depthwise.width ? 2 : 1;
+  CentredWidth width = n->plan->integer_depthwise.width;
   for (int64_t c = 0; c < n->group; c++) {
     char *at = (char *)to + c / block * integer_depthwise_bytes(t, n);
     int64_t v = c % block / t->lanes, lane = c % t->lanes * (int64_t)sizeof(int32_t);
-    centred_start(n, c, (uint32_t *)(at + v * vector + lane));
-    pack_channel(t, n, c, at + INTEGER_VECTORS * vector + v * vector * each + lane);
+    centred_start(t, n, c, width == CENTRED_WORDS, (uint32_t *)(at + v * vector + lane));
+    pack_channel(t, n, c, at + INTEGER_VECTORS * vector + v * vector * (width ? 2 : 1) + lane);
   }
 }
 

@@ -23,7 +23,7 @@ int64_t packed_integer_narrow(const Target *t, const Node *n, const Plan *p) {
 void pack_integer_narrow(const Target *t, const Node *n, void *to) {
   int64_t channels = n->in[1]->shape.d[1], taps = n->win.kh * n->win.kw, block = channel_block(t, T_U8);
   int8_t *w = (int8_t *)to + block;
-  centred_start(n, 0, to);
+  centred_start(t, n, 0, false, to);
   for (int64_t k = 0; k < taps; k++, w += blocks(t, n) * block)
     for (int64_t c = 0; c < channels; c++) w[c] = ((const int8_t *)n->in[1]->data)[c * taps + k];
 }

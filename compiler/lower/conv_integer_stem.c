@@ -96,7 +96,7 @@ void pack_integer_stem(const Target *t, const Node *n, void *to) {
   for (int64_t oc = 0; oc < n->in[1]->shape.d[0]; oc++) {
     char *at = (char *)to + oc / panel * integer_stem_bytes(t, n, n->plan);
     int64_t v = oc % panel / t->lanes, lane = oc % t->lanes * (int64_t)sizeof(int32_t);
-    centred_start(n, oc, (uint32_t *)(at + v * vector + lane));
+    centred_start(t, n, oc, p->wide, (uint32_t *)(at + v * vector + lane));
     char *first = at + p->nb * vector + v * each + lane;
     if (p->pairs) pack_pairs(n, oc, first, p->nb * each);
     else pack_output(t, n, oc, first, p->nb * each);

@@ -77,7 +77,7 @@ static void pack_pair(const Target *t, const Node *n, int64_t oc, int64_t pair, 
 /* The starts of the sums; then panels [pair][nb]. */
 void pack_integer_winograd(const Target *t, const Node *n, void *to) {
   const WinogradPlan *p = &n->plan->winograd;
-  for (int64_t oc = 0; oc < p->ocg; oc++) centred_start(n, oc, (uint32_t *)to + oc);
+  for (int64_t oc = 0; oc < p->ocg; oc++) centred_start(t, n, oc, true, (uint32_t *)to + oc);
   int8_t *dst = (int8_t *)to + integer_winograd_starts(t, p);
   int64_t vectors = size_ceiling(p->ocg, t->lanes);
   for (int64_t first = 0, nb; first < vectors; first += nb) {

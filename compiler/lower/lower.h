@@ -25,8 +25,9 @@ typedef struct Target {
  * Fails on an unknown name. */
 Target *target_new(Context *cx, const Options *opt);
 
-/* Has it, for its whole vectors, vpdpbusd, which adds four products of bytes to a sum; pmaddubsw, which adds two, with saturation? */
-bool adds_fours(const Target *t), adds_pairs_of_bytes(const Target *t);
+/* Has it, for its whole vectors, vpdpbusd, which adds four products of bytes to a sum, or usdot; sdot alone, so that u8 are to be s8 of
+ * 128 less; pmaddubsw, which adds two, with saturation? */
+bool adds_fours(const Target *t), adds_signed_fours(const Target *t), adds_pairs_of_bytes(const Target *t);
 bool has_neon(const Target *t); /* as all of aarch64 */
 
 /* The known CPU of the architecture that has most of these features, and no other. */
@@ -330,10 +331,11 @@ bool integer_has_zeros(const Node *n); /* of the weights */
 const Value *integer_bias(const Node *n); /* of the first step, which is done by that and reads nothing; NULL: none is */
 int integer_bias_input(const Node *n);    /* the number of that input; -1: none */
 /* Weights of 8-bit integers less their zero points. Are they constant, and the zero points? Do they take 16 bits on that
- * target? What the sum of an output channel starts from, `to` being 0; weight i of it as one of four of a lane. */
+ * target? What the sum of an output channel starts from, `to` being 0, where they do (`wide`) or do not; weight i of it as one of
+ * four of a lane. */
 bool centred_known(const Node *n), centred_wide(const Target *t, const Node *n);
 CentredWidth centred_width(const Target *t, const Node *n); /* wide ones as two numbers of 8 bits, where vpdpbusd takes both */
-void centred_start(const Node *n, int64_t oc, uint32_t *to);
+void centred_start(const Target *t, const Node *n, int64_t oc, bool wide, uint32_t *to);
 void centred_put(const Target *t, const Node *n, int64_t oc, int64_t i, CentredWidth width, char *lane, int four);
 /* numbers.c: what kernels of packed integer convolutions read of a step that quantises when they run: Step's a, b, c; the zero point;
  * the bounds of the result, also those of the Clips behind it, and WHOLE_BASE, each less the zero point; the zero point as i32. */

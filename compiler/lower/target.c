@@ -175,7 +175,11 @@ Target *target_new(Context *cx, const Options *opt) {
 
 bool has_neon(const Target *t) { return RCC_ARCH(t->cpu_bits) == RCC_ARCH_AARCH64; }
 
-bool adds_fours(const Target *t) { return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI); }
+bool adds_fours(const Target *t) {
+  return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI | RCC_CPU_DOTPROD);
+}
+
+bool adds_signed_fours(const Target *t) { return (t->cpu_bits & (RCC_CPU_DOTPROD | RCC_CPU_I8MM)) == RCC_CPU_DOTPROD; }
 
 bool adds_pairs_of_bytes(const Target *t) {
   return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512BW : t->lanes == 8 ? RCC_CPU_AVX2 : RCC_CPU_SSSE3);
