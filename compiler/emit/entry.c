@@ -480,21 +480,23 @@ static Ref typed_function(Entry *y, LLVMTypeRef *types, int count) {
   return new_function(y, format_text(y->e->g->cx, "%s_run", y->e->g->name), type, true);
 }
 
-enum { IN_REGISTERS = 6 };
+/* Parameters that callers have in registers: by the System V ABI, by ARM's procedure call standard. */
+static int in_registers(const Target *t) { return has_neon(t) ? 8 : 6; }
 
-/* The function of many parameters; sets *array to where they all are. Those that the System V ABI has in memory are one
- * argument by value: code for each would take long to compile. */
+/* The function of many parameters; sets *array to where they all are. Those in memory are one argument by value: code for each would
+ * take long to compile. */
 static Ref function_of_many(Entry *y, LLVMTypeRef *types, int count, Ref *array) {
   Emit *e = y->e;
-  LLVMTypeRef rest = LLVMArrayType2(e->i64, (uint64_t)(count - IN_REGISTERS));
-  types[IN_REGISTERS] = e->ptr;
-  Ref fn = typed_function(y, types, IN_REGISTERS + 1);
+  int first = in_registers(e->t);
+  LLVMTypeRef rest = LLVMArrayType2(e->i64, (uint64_t)(count - first));
+  types[first] = e->ptr;
+  Ref fn = typed_function(y, types, first + 1);
   unsigned by_value = LLVMGetEnumAttributeKindForName("byval", 5);
-  LLVMAddAttributeAtIndex(fn, IN_REGISTERS + 1, LLVMCreateTypeAttribute(e->c, by_value, rest));
+  LLVMAddAttributeAtIndex(fn, (unsigned)first + 1, LLVMCreateTypeAttribute(e->c, by_value, rest));
   *array = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)count), "");
-  for (int i = 0; i < IN_REGISTERS; i++) store(e, LLVMGetParam(fn, (unsigned)i), *array, 8 * i, 8);
-  Ref size = const_i64(e, 8 * (count - IN_REGISTERS));
-  LLVMBuildMemCpy(e->b, gep_const(e, *array, 8 * IN_REGISTERS), 8, LLVMGetParam(fn, IN_REGISTERS), 8, size);
+  for (int i = 0; i < first; i++) store(e, LLVMGetParam(fn, (unsigned)i), *array, 8 * i, 8);
+  Ref size = const_i64(e, 8 * (count - first));
+  LLVMBuildMemCpy(e->b, gep_const(e, *array, 8 * first), 8, LLVMGetParam(fn, (unsigned)first), 8, size);
   return fn;
 }
 
