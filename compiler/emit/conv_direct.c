@@ -301,7 +301,7 @@ static Site flat_site(const Conv *c, const Site *origin, int first) {
 
 /* Pixels of a tile of whole rows where there are no more of these than of others: all but the last have the same code. 0: no such. */
 static int whole_rows(const Conv *c) {
-  int most = (c->e->t->regs - 1) / (c->plan->nb + c->plan->ones) - 1;
+  int most = tile_pixels(c->e->t, c->plan->nb + c->plan->ones);
   int64_t rows = most / c->cols;
   bool as_few = rows > 0 && size_ceiling(c->rows, rows) == size_ceiling(c->rows * c->cols, c->plan->uw);
   return c->dot && as_few ? (int)(rows * c->cols) : 0;

@@ -82,23 +82,65 @@ static Factor load_input(Emit *e, const Tile *t, Ref x, int64_t at) {
   return t->dot ? dot_factor(e, t->dot, v, false) : (Factor){{v}};
 }
 
+enum { BY_LANE_STEPS = 4 };
+
+/* Does a tile take its inputs by vectors, each for several steps, where there are so many? */
+static bool takes_vectors(const Emit *e, const Tile *t) { return e->t->by_lane && t->uw * t->nb + t->uw + 2 <= e->t->regs; }
+
+static Factor load_inputs(Emit *e, const Tile *t, Ref x, int64_t at) {
+  Ref v = load(e, vec_of(t->dot ? e->i32 : e->f32, BY_LANE_STEPS), x, at, F32_BYTES);
+  return t->dot ? dot_factor(e, t->dot, v, false) : (Factor){{v}};
+}
+
+/* Lane k, of 32 bits, everywhere. */
+static Ref spread_lane(Emit *e, Ref v, int k) {
+  if (!v) return NULL;
+  Ref index[BY_LANE_STEPS], fours = LLVMBuildBitCast(e->b, v, vec_of(element_of(v) == e->f32 ? e->f32 : e->i32, BY_LANE_STEPS), "");
+  for (int i = 0; i < BY_LANE_STEPS; i++) index[i] = const_i32(e, k);
+  fours = LLVMBuildShuffleVector(e->b, fours, LLVMGetPoison(LLVMTypeOf(fours)), LLVMConstVector(index, BY_LANE_STEPS), "");
+  return LLVMBuildBitCast(e->b, fours, LLVMTypeOf(v), "");
+}
+
 static Ref add_product(Emit *e, const Tile *t, Factor x, Factor w, Ref sum) {
   return t->dot ? dot_add(e, t->dot, x, w, sum) : fma_(e, x.part[0], w.part[0], sum);
 }
 
+/* Step k of inputs in vectors: each vector of weights is used up before the next one is read. */
+static void add_by_lane(Emit *e, const Tile *t, const Factor *inputs, int k, Ref w, int64_t at, bool aligned, Ref *sum) {
+  for (int b = 0; b < t->nb; b++) {
+    Factor weight = load_weights(e, t, w, at + b * e->lanes, aligned);
+    for (int u = 0; u < t->uw; u++) {
+      Factor value = {{spread_lane(e, inputs[u].part[0], k), spread_lane(e, inputs[u].part[1], k)}};
+      sum[b * t->uw + u] = add_product(e, t, value, weight, sum[b * t->uw + u]);
+    }
+  }
+}
+
+/* What is fetched, and made, while step k of so many goes on. */
+typedef struct Beside { int fetched, taken; } Beside;
+
+static void go_on_beside(Emit *e, const Tile *t, Ref x, int k, int steps, Ref pf, Beside *done) {
+  for (; done->fetched < t->prefetch * (k + 1) / steps; done->fetched++) prefetch(e, pf, done->fetched * 64, e->t->fetch_level);
+  for (; done->taken < t->meanwhile.n * (k + 1) / steps; done->taken++) difference(e, &t->meanwhile, done->taken);
+  if (t->ahead && k < t->uw) {
+    prefetch(e, t->ahead_from ? t->ahead_from : x, t->in[k] + (t->ahead_from ? 0 : t->ahead), e->t->fetch_level);
+  }
+}
+
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
-  int lanes = e->lanes, done = 0, taken = 0, width = t->width ? t->width : t->nb * lanes;
+  int lanes = e->lanes, width = t->width ? t->width : t->nb * lanes;
+  int by_lane = takes_vectors(e, t) ? steps / BY_LANE_STEPS * BY_LANE_STEPS : 0;
+  Beside done = {0};
+  Factor input[MAX_TILE];
   assert(t->uw <= MAX_TILE && t->nb <= MAX_ACC);
   for (int k = 0; k < steps; k++) {
     Factor weight[MAX_ACC];
     Ref *sum = acc + (t->sets ? k % t->sets : 0) * t->uw * t->nb;
-    for (int b = 0; b < t->nb; b++) weight[b] = load_weights(e, t, *w, k * width + b * lanes, width % lanes == 0);
-    for (; done < t->prefetch * (k + 1) / steps; done++) prefetch(e, *pf, done * 64, e->t->fetch_level);
-    for (; taken < t->meanwhile.n * (k + 1) / steps; taken++) difference(e, &t->meanwhile, taken);
-    if (t->ahead && k < t->uw) {
-      prefetch(e, t->ahead_from ? t->ahead_from : x, t->in[k] + (t->ahead_from ? 0 : t->ahead), e->t->fetch_level);
-    }
-    for (int u = 0; u < t->uw; u++) {
+    for (int b = 0; b < t->nb && k >= by_lane; b++) weight[b] = load_weights(e, t, *w, k * width + b * lanes, width % lanes == 0);
+    go_on_beside(e, t, x, k, steps, *pf, &done);
+    for (int u = 0; u < t->uw && k < by_lane && k % BY_LANE_STEPS == 0; u++) input[u] = load_inputs(e, t, x, t->in[u] + k * F32_BYTES);
+    if (k < by_lane) add_by_lane(e, t, input, k % BY_LANE_STEPS, *w, k * width, width % lanes == 0, sum);
+    for (int u = 0; u < t->uw && k >= by_lane; u++) {
       Factor value = load_input(e, t, x, t->in[u] + k * F32_BYTES);
       for (int b = 0; b < t->nb; b++) sum[b * t->uw + u] = add_product(e, t, value, weight[b], sum[b * t->uw + u]);
     }

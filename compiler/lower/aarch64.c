@@ -42,7 +42,7 @@ static const Cpu cpus[] = {
 static void choose_vectors(Target *t) {
   t->lanes = 4;
   t->regs = 32;
-  t->fma = true;
+  t->fma = t->by_lane = true;
 }
 
 const Architecture aarch64 = {

@@ -3,12 +3,14 @@
 #include "cost.h"
 
 typedef struct DirectTile {
-  int regs, uw, nb;
+  int regs;
+  bool by_lane;
+  int uw, nb;
   LoopOrder order;
 } DirectTile;
 
 static const DirectTile tiles[] = {
-#define TILE(regs, uw, nb, order) {regs, uw, nb, order},
+#define TILE(regs, by_lane, uw, nb, order) {regs, by_lane, uw, nb, order},
 #include "direct_tiles.def"
 #undef TILE
 };
@@ -56,11 +58,11 @@ static void choose_block(DirectPlan *p, const ConvLayer *l) {
  * Intel's for the most part. */
 static bool reads_ahead(const ConvLayer *l) {
   const Window *k = &l->n->win;
-  return k->kh * k->kw == 1 && k->sh == 1 && l->cols >= 28 && !l->planar && l->t->regs == 32;
+  return k->kh * k->kw == 1 && k->sh == 1 && l->cols >= 28 && !l->planar && l->t->lanes == 16;
 }
 
 static bool tile_fits(const ConvLayer *l, const DirectTile *k) {
-  return k->regs == l->t->regs && (k->order != OC_FLAT || (!l->planar && conv_is_flat(l)));
+  return k->regs == l->t->regs && k->by_lane == l->t->by_lane && (k->order != OC_FLAT || (!l->planar && conv_is_flat(l)));
 }
 
 /* A single pixel leaves the registers to two sums a weight vector. Groups have whole panels, and panels of many vectors of 8-bit

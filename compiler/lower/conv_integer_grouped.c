@@ -69,7 +69,7 @@ void pack_integer_grouped(const Target *t, const Node *n, void *to) {
   int64_t vector = t->lanes * (int64_t)sizeof(int32_t);
   for (int64_t oc = 0; oc < n->in[1]->shape.d[0]; oc++) {
     char *at = (char *)to + oc / t->lanes * integer_grouped_bytes(t, n, n->plan) + oc % t->lanes * (int64_t)sizeof(int32_t);
-    centred_start(t, n, oc, p->width == CENTRED_WORDS, (uint32_t *)at);
+    centred_start(t, n, oc, n->plan->integer_grouped.width == CENTRED_WORDS, (uint32_t *)at);
     pack_output(t, n, oc, at + vector);
   }
 }

@@ -62,7 +62,7 @@ void plans_strassen(const Build *b, const Node *n, Plans *list) {
   StrassenPlan *p = &plan->strassen;
   p->order = conv_is_flat(&l) ? OC_FLAT : OC_ROW_TILE;
   p->nb = BLOCKS;
-  p->uw = (t->regs - 1 - p->nb) / p->nb;
+  p->uw = tile_pixels(t, p->nb);
   p->icg = l.icg;
   p->ocg = l.ocg;
   p->group_pairs = group_of(t, p, y);

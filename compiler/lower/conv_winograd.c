@@ -289,6 +289,7 @@ static int chunk_channels(const ConvLayer *l, const WinogradForm *f, const Winog
  * transformed input L2 often does not hold. */
 static int panel_blocks(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
   int64_t input = (int64_t)f->points * f->points * l->icg * group_tiles(l, f, p) * 4;
+  if (l->t->by_lane) return (int)size_min(4, l->out_blocks);
   if (l->t->regs == 32 && f->dh * f->dw > 1) return (int)size_min(input > 2 * l->t->l2 ? 4 : 2, l->out_blocks);
   if (l->t->regs == 32) return 1;
   return f->stride > 1 && group_tiles(l, f, p) <= 16 && l->out_blocks >= 16 ? 3 : 2;
@@ -300,12 +301,12 @@ static bool fuses(const ConvLayer *l, const WinogradForm *f) {
   choose_group(l, f, &p);
   bool one_group = p.tile_rows >= size_ceiling(l->rows, f->m);
   bool few = one_group && f->points * group_tiles(l, f, &p) <= FUSED_SUMS;
-  return l->t->regs == 32 && f->stride * f->dh * f->dw == 1 && few && l->icg % l->t->lanes == 0;
+  return l->t->lanes == 16 && f->stride * f->dh * f->dw == 1 && few && l->icg % l->t->lanes == 0;
 }
 
 static void choose_tile(const Target *t, WinogradPlan *p, int nb) {
   p->nb = nb;
-  p->uw = (t->regs - 1 - nb) / nb;
+  p->uw = tile_pixels(t, nb);
 }
 
 static Plan *add_plan(const ConvLayer *l, const WinogradForm *f, bool fused, Plans *list) {

@@ -15,6 +15,7 @@ typedef struct Target {
   bool native;        /* the CPU is this machine's because no other was named */
   int lanes;          /* fp32 lanes of the vector: 16, 8, 4; also the channel block V of activations */
   int regs;           /* vector registers: 32 or 16 */
+  bool by_lane;       /* products take a lane of a register for a factor: tiles keep whole vectors of their inputs, too */
   bool fma;
   uint64_t cpu_bits;  /* what a machine must have: architecture and RCC_CPU_*, see resnetcc_rt.h */
   int64_t l1, l2;     /* data cache bytes of one core, assumed */
@@ -29,6 +30,7 @@ Target *target_new(Context *cx, const Options *opt);
  * 128 less; pmaddubsw, which adds two, with saturation? */
 bool adds_fours(const Target *t), adds_signed_fours(const Target *t), adds_pairs_of_bytes(const Target *t);
 bool has_neon(const Target *t); /* as all of aarch64 */
+int tile_pixels(const Target *t, int nb); /* whose sums stay in registers with what a step reads: of nb vectors each */
 
 /* The known CPU of the architecture that has most of these features, and no other. */
 const char *cpu_like(uint64_t bits);

@@ -175,6 +175,8 @@ Target *target_new(Context *cx, const Options *opt) {
 
 bool has_neon(const Target *t) { return RCC_ARCH(t->cpu_bits) == RCC_ARCH_AARCH64; }
 
+int tile_pixels(const Target *t, int nb) { return t->by_lane ? (t->regs - 2) / (nb + 1) : (t->regs - 1 - nb) / nb; }
+
 bool adds_fours(const Target *t) {
   return t->cpu_bits & (t->lanes == 16 ? RCC_CPU_AVX512VNNI : RCC_CPU_AVX512VNNI | RCC_CPU_AVXVNNI | RCC_CPU_DOTPROD);
 }
