@@ -69,11 +69,11 @@ static Ref spread(Emit *e, Ref pixel) {
   return LLVMBuildShuffleVector(e->b, fours, fours, LLVMConstVector(index, (unsigned)e->lanes), "");
 }
 
-/* Bytes of which there are no odd ones where the window has a single row of them. */
+/* Bytes of which there are no odd ones, or only the first, where the window has a single row of them. */
 static Factor factor_of(const IntegerDepthwise *d, Ref bytes, int rows) {
   Emit *e = d->e;
   Factor f = dot_factor(e, d->dot, LLVMBuildBitCast(e->b, bytes, vec_of(e->i32, e->lanes), ""), false);
-  if (rows == 1) f.part[1] = NULL;
+  for (int i = 1; i < DOT_PARTS && rows == 1; i++) f.part[i] = NULL;
   return f;
 }
 

@@ -3,7 +3,9 @@
  * Without an instruction for that both factors are parted in 16-bit numbers, of bytes 0 and 2 and of bytes 1 and 3, as pmaddwd
  * adds two products of such:
  *
- *   [x3 x2 x1 x0]  ->  [x2, x0], [x3, x1]      sum + (x0 w0 + x2 w2) + (x1 w1 + x3 w3) */
+ *   [x3 x2 x1 x0]  ->  [x2, x0], [x3, x1]      sum + (x0 w0 + x2 w2) + (x1 w1 + x3 w3)
+ *
+ * With NEON each byte is a part of its own, as smlal adds one product of 16-bit numbers to a sum. */
 #include "emit.h"
 
 #include "resnetcc_rt.h"
@@ -18,21 +20,9 @@ Dot dot_of_width(CentredWidth width) {
 
 /* ==== 16-bit numbers ==== */
 
-/* The sum of both products, by instructions for i32. */
-static Ref add_pairs_widened(Emit *e, Ref a, Ref b) {
-  Ref sum = NULL, as = LLVMBuildBitCast(e->b, a, vec_of(e->i32, lane_count(a) / 2), ""), bs = LLVMBuildBitCast(e->b, b, LLVMTypeOf(as), "");
-  for (int i = 0; i < 2; i++) {
-    Ref x = shift_signed(e, i ? as : shift_left(e, as, 16), 16), y = shift_signed(e, i ? bs : shift_left(e, bs, 16), 16);
-    Ref product = LLVMBuildMul(e->b, x, y, "");
-    sum = sum ? LLVMBuildAdd(e->b, sum, product, "") : product;
-  }
-  return sum;
-}
-
 /* a[2i] b[2i] + a[2i+1] b[2i+1] of 16-bit numbers, for so many lanes of i32: one pmaddwd of the widest that the CPU has. */
 static Ref add_pairs(Emit *e, Ref a, Ref b, int lanes) {
   uint64_t bits = e->t->cpu_bits;
-  if (has_neon(e->t)) return add_pairs_widened(e, a, b);
   if (lanes == 16 && bits & RCC_CPU_AVX512BW) return intrinsic(e, "llvm.x86.avx512.pmaddw.d.512", 0, NULL, 2, (Ref[]){a, b});
   if (lanes == 8 && bits & RCC_CPU_AVX2) return intrinsic(e, "llvm.x86.avx2.pmadd.wd", 0, NULL, 2, (Ref[]){a, b});
   if (lanes == 4) return intrinsic(e, "llvm.x86.sse2.pmadd.wd", 0, NULL, 2, (Ref[]){a, b});
@@ -41,10 +31,25 @@ static Ref add_pairs(Emit *e, Ref a, Ref b, int lanes) {
   return join_vectors(e, half, 2);
 }
 
+/* The low or the high halves of numbers of 32 bits. */
+static Ref half_words(Emit *e, Ref v, bool high) { return LLVMBuildTrunc(e->b, high ? shift_right(e, v, 16) : v, like(v, e->i16), ""); }
+
+/* Byte i of the four in part i; of words, the lower is part 0 and the higher part 2, behind which parts 1 and 3 are the next vector's. */
+static Factor factor_neon(Emit *e, Dot d, Ref v, bool is_signed) {
+  Factor f = {{NULL}};
+  for (int i = 0; i < DOT_PARTS; i++) {
+    if (d == DOT_WORDS && i % 2) continue;
+    Ref byte = is_signed ? shift_signed(e, shift_left(e, v, 24 - 8 * i), 24) : LLVMBuildAnd(e->b, shift_right(e, v, 8 * i), whole_like(e, v, 0xff), "");
+    f.part[i] = half_words(e, d == DOT_WORDS ? v : byte, d == DOT_WORDS && i == 2);
+  }
+  return f;
+}
+
 Factor dot_factor(Emit *e, Dot d, Ref v, bool is_signed) {
   if ((d == DOT_FOURS || d == DOT_TWICE) && !is_signed && adds_signed_fours(e->t))
     return (Factor){{LLVMBuildXor(e->b, v, whole_like(e, v, 0x80808080), "")}};
   if (d != DOT_PAIRS && d != DOT_WORDS) return (Factor){{v}};
+  if (has_neon(e->t)) return factor_neon(e, d, v, is_signed);
   Ref words = LLVMBuildBitCast(e->b, v, vec_of(e->i16, 2 * lane_count(v)), "");
   if (d == DOT_WORDS) return (Factor){{words}};
   if (is_signed) return (Factor){{shift_signed(e, shift_left(e, words, 8), 8), shift_signed(e, words, 8)}};
@@ -87,12 +92,34 @@ static Ref opaque(Emit *e, Ref v) {
   return call(e, LLVMGetInlineAsm(type, "", 0, text, sizeof text - 1, 0, 0, LLVMInlineAsmDialectATT, 0), type, 1, &v);
 }
 
+/* smlal, once for each part */
+static Ref add_each(Emit *e, Factor x, Factor w, Ref sum) {
+  for (int i = 0; i < DOT_PARTS; i++) {
+    if (!x.part[i] || !w.part[i]) continue;
+    LLVMTypeRef type = LLVMTypeOf(sum);
+    Ref product = intrinsic(e, "llvm.aarch64.neon.smull", 1, &type, 2, (Ref[]){w.part[i], x.part[i]});
+    sum = opaque(e, LLVMBuildAdd(e->b, sum, product, ""));
+  }
+  return sum;
+}
+
 int64_t dot_weights_bytes(const Emit *e, Dot d) { return (d == DOT_PAIRS || d == DOT_TWICE ? 2 : 1) * (int64_t)e->vec_bytes; }
+
+/* The same as factor_neon has it, from vectors of two words a lane. */
+static Factor weights_neon(Emit *e, Dot d, Ref p, int64_t at) {
+  LLVMTypeRef lanes = vec_of(e->i32, e->lanes);
+  Factor f = factor_neon(e, DOT_WORDS, load(e, lanes, p, at, e->vec_bytes), true);
+  if (d == DOT_WORDS) return f;
+  Factor odd = factor_neon(e, DOT_WORDS, load(e, lanes, p, at + e->vec_bytes, e->vec_bytes), true);
+  return (Factor){{f.part[0], odd.part[0], f.part[2], odd.part[2]}};
+}
 
 Factor dot_weights(Emit *e, Dot d, Ref p, int64_t number) {
   int64_t at = number * dot_weights_bytes(e, d);
   int bytes = e->vec_bytes;
-  LLVMTypeRef type = d == DOT_PAIRS || d == DOT_WORDS ? vec_of(e->i16, 2 * e->lanes) : vec_of(e->i32, e->lanes);
+  bool words = d == DOT_PAIRS || d == DOT_WORDS;
+  if (words && has_neon(e->t)) return weights_neon(e, d, p, at);
+  LLVMTypeRef type = words ? vec_of(e->i16, 2 * e->lanes) : vec_of(e->i32, e->lanes);
   Factor f = {{load(e, type, p, at, bytes)}};
   if (dot_weights_bytes(e, d) > bytes) f.part[1] = load(e, type, p, at + bytes, bytes);
   return f;
@@ -101,6 +128,7 @@ Factor dot_weights(Emit *e, Dot d, Ref p, int64_t number) {
 Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum) {
   if (d == DOT_FOURS) return add_fours(e, x.part[0], w.part[0], sum);
   if (d == DOT_TWICE) return add_fours(e, x.part[0], w.part[1], add_fours(e, x.part[0], w.part[0], sum));
+  if (has_neon(e->t)) return add_each(e, x, w, sum);
   int lanes = lane_count(sum);
   if (d == DOT_SMALL) return opaque(e, LLVMBuildAdd(e->b, sum, add_small(e, x.part[0], w.part[0], lanes), ""));
   Ref even = add_pairs(e, x.part[0], w.part[0], lanes);
@@ -114,4 +142,30 @@ void take_off_zeros(Emit *e, Ref zeros, int uw, int nb, Ref *acc) {
     Ref zero = load(e, vec_of(e->i32, e->lanes), zeros, b * e->vec_bytes, e->vec_bytes);
     for (int u = 0; u < uw; u++) acc[b * uw + u] = LLVMBuildSub(e->b, acc[b * uw + u], LLVMBuildMul(e->b, zero, acc[nb * uw + u], ""), "");
   }
+}
+
+/* ==== lanes of a vector of inputs ==== */
+
+int dot_steps(Dot d) { return d == DOT_FOURS || d == DOT_NONE ? 4 : 2; }
+
+/* Of words, the four of two steps' fours, of fours and floats, one of each. */
+Factor dot_inputs(Emit *e, Dot d, Ref x, int64_t at) {
+  if (d == DOT_NONE) return (Factor){{load(e, vec_of(e->f32, 4), x, at, F32_BYTES)}};
+  if (d == DOT_FOURS) return dot_factor(e, d, load(e, vec_of(e->i32, 4), x, at, F32_BYTES), false);
+  if (d == DOT_WORDS) return (Factor){{load(e, vec_of(e->i16, 4), x, at, F32_BYTES)}};
+  Ref bytes = load(e, vec_of(e->i8, 8), x, at, F32_BYTES);
+  return (Factor){{LLVMBuildZExt(e->b, bytes, vec_of(e->i16, 8), "")}};
+}
+
+static Ref spread(Emit *e, Ref v, int lane) {
+  Ref index[4];
+  for (int i = 0; i < 4; i++) index[i] = const_i32(e, lane);
+  return LLVMBuildShuffleVector(e->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(index, 4), "");
+}
+
+Factor dot_spread(Emit *e, Dot d, Factor inputs, int k) {
+  Ref v = inputs.part[0];
+  if (d == DOT_NONE || d == DOT_FOURS) return (Factor){{spread(e, v, k)}};
+  if (d == DOT_WORDS) return (Factor){{spread(e, v, 2 * k), NULL, spread(e, v, 2 * k + 1)}};
+  return (Factor){{spread(e, v, 4 * k), spread(e, v, 4 * k + 1), spread(e, v, 4 * k + 2), spread(e, v, 4 * k + 3)}};
 }

@@ -340,12 +340,16 @@ Ref typed_step(Emit *e, const Node *n, int i, Ref acc, Ref arg);
 /* At once, or as pairs of 16-bit numbers; SMALL: the same for weights of which such pairs fit 16 bits, see PanelsPlan. WORDS: of two
  * 16-bit numbers, which the factors' lanes are. TWICE: at once, by both parts of weights of 9 bits. */
 typedef enum Dot { DOT_NONE, DOT_FOURS, DOT_TWICE, DOT_PAIRS, DOT_SMALL, DOT_WORDS } Dot;
-typedef struct Factor { Ref part[2]; } Factor; /* part[1] of pairs NULL: those bytes do not count */
+enum { DOT_PARTS = 4 };
+typedef struct Factor { Ref part[DOT_PARTS]; } Factor; /* NULL: those bytes do not count */
 Dot dot_of(const Target *t, bool small), dot_of_width(CentredWidth width);
 Factor dot_factor(Emit *e, Dot d, Ref fours, bool is_signed); /* fours: vector of i32, of four bytes each */
 Factor dot_weights(Emit *e, Dot d, Ref p, int64_t number); /* vector `number` from p on, as centred_put leaves them ... */
 int64_t dot_weights_bytes(const Emit *e, Dot d); /* ... in so many bytes */
 Ref dot_add(Emit *e, Dot d, Factor x, Factor w, Ref sum);
+/* With NEON, inputs of so many steps beside each other, from x + at on; step k's, everywhere. */
+int dot_steps(Dot d);
+Factor dot_inputs(Emit *e, Dot d, Ref x, int64_t at), dot_spread(Emit *e, Dot d, Factor inputs, int k);
 /* Of sums acc[b*uw + u] the zero points of nb vectors times the sums of the inputs, which are behind them. */
 void take_off_zeros(Emit *e, Ref zeros, int uw, int nb, Ref *acc);
 

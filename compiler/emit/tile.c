@@ -82,36 +82,22 @@ static Factor load_input(Emit *e, const Tile *t, Ref x, int64_t at) {
   return t->dot ? dot_factor(e, t->dot, v, false) : (Factor){{v}};
 }
 
-enum { BY_LANE_STEPS = 4 };
-
 /* Does a tile take its inputs by vectors, each for several steps, where there are so many? */
 static bool takes_vectors(const Emit *e, const Tile *t) { return e->t->by_lane && t->uw * t->nb + t->uw + 2 <= e->t->regs; }
-
-static Factor load_inputs(Emit *e, const Tile *t, Ref x, int64_t at) {
-  Ref v = load(e, vec_of(t->dot ? e->i32 : e->f32, BY_LANE_STEPS), x, at, F32_BYTES);
-  return t->dot ? dot_factor(e, t->dot, v, false) : (Factor){{v}};
-}
-
-/* Lane k, of 32 bits, everywhere. */
-static Ref spread_lane(Emit *e, Ref v, int k) {
-  if (!v) return NULL;
-  Ref index[BY_LANE_STEPS], fours = LLVMBuildBitCast(e->b, v, vec_of(element_of(v) == e->f32 ? e->f32 : e->i32, BY_LANE_STEPS), "");
-  for (int i = 0; i < BY_LANE_STEPS; i++) index[i] = const_i32(e, k);
-  fours = LLVMBuildShuffleVector(e->b, fours, LLVMGetPoison(LLVMTypeOf(fours)), LLVMConstVector(index, BY_LANE_STEPS), "");
-  return LLVMBuildBitCast(e->b, fours, LLVMTypeOf(v), "");
-}
 
 static Ref add_product(Emit *e, const Tile *t, Factor x, Factor w, Ref sum) {
   return t->dot ? dot_add(e, t->dot, x, w, sum) : fma_(e, x.part[0], w.part[0], sum);
 }
 
-/* Step k of inputs in vectors: each vector of weights is used up before the next one is read. */
+/* Step k of inputs in vectors: each part of a vector of weights is used up before the next one is made. */
 static void add_by_lane(Emit *e, const Tile *t, const Factor *inputs, int k, Ref w, int64_t at, bool aligned, Ref *sum) {
   for (int b = 0; b < t->nb; b++) {
     Factor weight = load_weights(e, t, w, at + b * e->lanes, aligned);
-    for (int u = 0; u < t->uw; u++) {
-      Factor value = {{spread_lane(e, inputs[u].part[0], k), spread_lane(e, inputs[u].part[1], k)}};
-      sum[b * t->uw + u] = add_product(e, t, value, weight, sum[b * t->uw + u]);
+    for (int i = 0; i < DOT_PARTS; i++) {
+      for (int u = 0; u < t->uw && weight.part[i]; u++) {
+        Factor value = {{dot_spread(e, t->dot, inputs[u], k).part[i]}};
+        sum[b * t->uw + u] = add_product(e, t, value, (Factor){{weight.part[i]}}, sum[b * t->uw + u]);
+      }
     }
   }
 }
@@ -128,8 +114,8 @@ static void go_on_beside(Emit *e, const Tile *t, Ref x, int k, int steps, Ref pf
 }
 
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
-  int lanes = e->lanes, width = t->width ? t->width : t->nb * lanes;
-  int by_lane = takes_vectors(e, t) ? steps / BY_LANE_STEPS * BY_LANE_STEPS : 0;
+  int lanes = e->lanes, width = t->width ? t->width : t->nb * lanes, each = dot_steps(t->dot);
+  int by_lane = takes_vectors(e, t) ? steps / each * each : 0;
   Beside done = {0};
   Factor input[MAX_TILE];
   assert(t->uw <= MAX_TILE && t->nb <= MAX_ACC);
@@ -138,8 +124,8 @@ void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *
     Ref *sum = acc + (t->sets ? k % t->sets : 0) * t->uw * t->nb;
     for (int b = 0; b < t->nb && k >= by_lane; b++) weight[b] = load_weights(e, t, *w, k * width + b * lanes, width % lanes == 0);
     go_on_beside(e, t, x, k, steps, *pf, &done);
-    for (int u = 0; u < t->uw && k < by_lane && k % BY_LANE_STEPS == 0; u++) input[u] = load_inputs(e, t, x, t->in[u] + k * F32_BYTES);
-    if (k < by_lane) add_by_lane(e, t, input, k % BY_LANE_STEPS, *w, k * width, width % lanes == 0, sum);
+    for (int u = 0; u < t->uw && k < by_lane && k % each == 0; u++) input[u] = dot_inputs(e, t->dot, x, t->in[u] + k * F32_BYTES);
+    if (k < by_lane) add_by_lane(e, t, input, k % each, *w, k * width, width % lanes == 0, sum);
     for (int u = 0; u < t->uw && k >= by_lane; u++) {
       Factor value = load_input(e, t, x, t->in[u] + k * F32_BYTES);
       for (int b = 0; b < t->nb; b++) sum[b * t->uw + u] = add_product(e, t, value, weight[b], sum[b * t->uw + u]);

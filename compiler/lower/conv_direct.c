@@ -75,6 +75,12 @@ static int panel_blocks(const ConvLayer *l, const DirectTile *k) {
   return nb;
 }
 
+/* With sums of ones beside the others there is room for fewer pixels; where bytes become factors of 16 bits, for one less. */
+static int tile_width(const ConvLayer *l, const DirectTile *k, const DirectPlan *p) {
+  if (p->ones) return (k->regs - 1) / (p->nb + 1) - 1;
+  return k->uw - (l->n->op == OP_ConvInteger && k->by_lane && !adds_fours(l->t));
+}
+
 static void add_plan(const ConvLayer *l, const DirectTile *k, double wide, Plans *list) {
   Plan *plan = plans_add(list);
   DirectPlan *p = &plan->direct;
@@ -82,7 +88,7 @@ static void add_plan(const ConvLayer *l, const DirectTile *k, double wide, Plans
   p->nb = panel_blocks(l, k);
   p->small = l->n->op == OP_ConvInteger && integer_is_small(l->t, l->n);
   p->ones = l->n->op == OP_ConvInteger && integer_has_zeros(l->n);
-  p->uw = p->ones ? (k->regs - 1) / (p->nb + 1) - 1 : k->uw;
+  p->uw = tile_width(l, k, p);
   p->groups = l->groups;
   p->icg = l->icg;
   p->ocg = l->ocg;
