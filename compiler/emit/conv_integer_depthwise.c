@@ -98,23 +98,24 @@ static void load_fours(const IntegerDepthwise *d, const DepthwiseTile *t, int64_
   }
 }
 
-/* The same in 16 bits, of a vector. */
-static Factor load_pairs(const IntegerDepthwise *d, const DepthwiseTile *t, int64_t x, int64_t row, int vector) {
+/* The same in 16 bits, of a vector; NEON's parts are a row each. */
+static Factor load_words(const IntegerDepthwise *d, const DepthwiseTile *t, int64_t x, int64_t row, int vector) {
   Emit *e = d->e;
   int64_t rows = size_min(d->win->kh - row, 4), at = place_offset(d->in, 0, 0, x) + vector * e->lanes;
   Factor f = {{NULL}};
   for (int i = 0; i < rows; i++) {
     Ref bytes = load(e, vec_of(e->i8, e->lanes), row_of(d, t, row + i), at, e->lanes);
-    Ref wide = LLVMBuildZExt(e->b, bytes, vec_of(e->i32, e->lanes), "");
-    f.part[i % 2] = i < 2 ? wide : LLVMBuildOr(e->b, f.part[i % 2], shift_left(e, wide, 16), "");
+    Ref wide = LLVMBuildZExt(e->b, bytes, vec_of(has_neon(e->t) ? e->i16 : e->i32, e->lanes), "");
+    if (has_neon(e->t)) f.part[i] = wide;
+    else f.part[i % 2] = i < 2 ? wide : LLVMBuildOr(e->b, f.part[i % 2], shift_left(e, wide, 16), "");
   }
-  for (int i = 0; i < size_min(rows, 2); i++) f.part[i] = LLVMBuildBitCast(e->b, f.part[i], vec_of(e->i16, 2 * e->lanes), "");
+  for (int i = 0; i < size_min(rows, 2) && !has_neon(e->t); i++) f.part[i] = LLVMBuildBitCast(e->b, f.part[i], vec_of(e->i16, 2 * e->lanes), "");
   return f;
 }
 
 static void load_column(const IntegerDepthwise *d, const DepthwiseTile *t, int64_t x, int64_t row, Factor *f) {
   if (adds_fours(d->e->t)) load_fours(d, t, x, row, f);
-  for (int v = 0; !adds_fours(d->e->t) && v < d->nv; v++) f[v] = load_pairs(d, t, x, row, d->first + v);
+  for (int v = 0; !adds_fours(d->e->t) && v < d->nv; v++) f[v] = load_words(d, t, x, row, d->first + v);
 }
 
 /* ==== sums ==== */

@@ -22,8 +22,7 @@ typedef struct Target {
   int fetch_level;    /* the cache into which what the next turn reads is fetched: 1 or 2 */
 } Target;
 
-/* Fills the target from --target, -mcpu and -mattr (NULL: the host's, name and features as LLVM finds them).
- * Fails on an unknown name. */
+/* Fills the target from --target, -mcpu and -mattr (NULL: the host's, as LLVM finds them). Fails on an unknown name. */
 Target *target_new(Context *cx, const Options *opt);
 
 /* Has it, for its whole vectors, vpdpbusd, which adds four products of bytes to a sum, or usdot; sdot alone, so that u8 are to be s8 of
@@ -31,14 +30,9 @@ Target *target_new(Context *cx, const Options *opt);
 bool adds_fours(const Target *t), adds_signed_fours(const Target *t), adds_pairs_of_bytes(const Target *t);
 bool has_neon(const Target *t); /* as all of aarch64 */
 int tile_pixels(const Target *t, int nb); /* whose sums stay in registers with what a step reads: of nb vectors each */
-
-/* The known CPU of the architecture that has most of these features, and no other. */
-const char *cpu_like(uint64_t bits);
+const char *cpu_like(uint64_t bits); /* the known CPU of the architecture that has most of these features, and no other */
 /* What -mcpu= takes, and the architectures and systems that a target can be; NULL past the last. */
-const char *cpu_name(int i);
-const char *architecture_name(int i);
-const char *target_system(int i);
-
+const char *cpu_name(int i), *architecture_name(int i), *target_system(int i);
 char *feature_string(Context *cx, uint64_t bits); /* +name or -name for each */
 
 /* host.c: this machine, as LLVM sees it. */
