@@ -43,7 +43,8 @@ if [ "${1-}" = --packages ]; then
   exec sh tests/packages/release.sh build/packages
 fi
 
-need $build_packages libcmocka-dev libpng-dev libjpeg-dev libmicrohttpd-dev curl python3 python3-venv python3-numpy
+need $build_packages libcmocka-dev libpng-dev libjpeg-dev libmicrohttpd-dev curl python3 python3-venv python3-numpy \
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user # for the tests of code for 64-bit ARM
 
 say "building (in $build)"
 cmake --preset release -DBUILD_TESTING=ON >/dev/null
