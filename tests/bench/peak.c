@@ -1,21 +1,13 @@
 /* peak: the multiply-add peak of one core, in GFLOP/s, with the widest vectors the CPU has: in fp32, or with a second argument
  * "int8" of 8-bit integers. Enough independent chains run in registers to hide the latency of a multiply-add; nothing touches
  * memory. The best of `argv[1]` rounds (5) of some tens of milliseconds is printed, a multiply-add counting as two operations. */
+#include "clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { STEPS = 1 << 23, CHAINS_512 = 24, CHAINS_256 = 12 };
-
-typedef float Vector512 __attribute__((vector_size(64)));
-typedef float Vector256 __attribute__((vector_size(32)));
-
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* One round; the asm keeps each accumulator in a register and its chain alive. */
 #define ROUND(function, isa, Vector, CHAINS)                                       \

@@ -6,23 +6,15 @@
  * weights or inputs come from elsewhere: of L2 half its size; beyond it weights out of more than caches hold, as those of a network
  * are, and inputs out of a few times L2, as a layer before leaves them. The best of several rounds counts; the machine should have
  * nothing else to do. */
+#include "clock.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ROUNDS = 20, STEPS = 1 << 17 /* of a round, at least */, BLOCKS = 2, DEPTH = 64 /* steps of a call */ };
 enum { BEYOND_L2 = 8, NETWORK = 1 << 27 /* bytes */, MOST_PIXELS = 14, AHEAD = 4096 /* bytes */ };
-
-typedef float Vector512 __attribute__((vector_size(64)));
-typedef float Vector256 __attribute__((vector_size(32)));
-
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* A call of a kernel: weights w as [step][block][lane], inputs x as [lanes of steps][pixel][lane]. */
 typedef void Kernel(const float *w, const float *x, float *y);
