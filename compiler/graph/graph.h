@@ -110,6 +110,7 @@ typedef enum Blocks { /* does it work on channels in blocks? */
   BLOCKS_STACKED,      /* on whole blocks of images that lie behind each other, without code */
   BLOCKS_MOVED,        /* on images of which the places of a square hold whole blocks */
   BLOCKS_MADE,         /* the same; or it makes them of a dense image of few channels */
+  BLOCKS_CUT,          /* on images of which it cuts rows and pixels, or adds some */
 } Blocks;
 
 typedef struct OpInfo {

@@ -115,6 +115,32 @@ static void pads(void **state) {
   }
 }
 
+/* Rows and pixels of channel blocks, whole and not, of floats: a depthwise convolution of one tap, which is exact, makes the blocks. */
+static void cuts_of_blocks(void **state) {
+  (void)state;
+  static const char *const modes[] = {"constant", "reflect", "edge", "wrap"};
+  uint64_t r = 6;
+  for (int i = 0; i < 24; i++) {
+    int d[4], p[4], start[2], step[2];
+    random_dims(&r, d);
+    d[1] = pick(&r, 1, 40);
+    for (int k = 0; k < 4; k++) p[k] = pick(&r, 0, i % 4 ? size_min(3, d[2 + k % 2] - 1) : 4) - (i % 4 == 0 && d[2 + k % 2] > 4);
+    for (int k = 0; k < 2; k++) {
+      step[k] = pick(&r, 0, 1) ? 1 : pick(&r, 0, 1) ? -1 : 2;
+      start[k] = step[k] > 0 ? 0 : 100;
+    }
+    char call[1024];
+    snprintf(call, sizeof call,
+             "const w f32 [%d,1,1,1] = random %d -1 1\nc = Conv(x, w) group=%d\n"
+             "const p i64 [4] = {%d,%d,%d,%d}\nconst a i64 [2] = {2,3}\nconst v f32 [] = {%d}\nq = Pad(c, p, v, a) mode=\"%s\"\n"
+             "const s i64 [2] = {%d,%d}\nconst e i64 [2] = {%d,%d}\nconst t i64 [2] = {%d,%d}\n"
+             "z = Slice(q, s, e, a, t)\ny = MaxPool(z) kernel_shape=[1,1]",
+             d[1], i + 1, d[1], p[0], p[1], p[2], p[3], i % 8, modes[i % 4], start[0], start[1], step[0] > 0 ? 50 : -100,
+             step[1] > 0 ? 50 : -100, step[0], step[1]);
+    check("f32", d, call);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(transposes),
@@ -122,6 +148,7 @@ int main(void) {
     cmocka_unit_test(slices),
     cmocka_unit_test(many_parts),
     cmocka_unit_test(pads),
+    cmocka_unit_test(cuts_of_blocks),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,6 +120,13 @@ static void reorders_stand_where_layouts_meet(void **state) {
     {"y = Conv(x, v)\np, i = MaxPool(y) kernel_shape=[2,2]\nz = Conv(p, v)\noutput z\noutput i\n",
      "Reorder Conv Reorder MaxPool Reorder Conv Reorder"},
     {"p = MaxPool(x) kernel_shape=[2,2]\noutput p\n", "MaxPool"},
+    {"const a i64 [8] = {0,0,1,0,0,0,0,2}\ny = Conv(x, v)\np = Pad(y, a) mode=\"reflect\"\nz = MaxPool(p) kernel_shape=[2,2]\noutput z\n",
+     "Reorder Conv Pad MaxPool Reorder"},
+    {"const a i64 [8] = {0,1,0,0,0,0,0,0}\ny = Conv(x, v)\nz = Pad(y, a)\noutput z\n", "Reorder Conv Reorder Pad"},
+    {"const s i64 [2] = {6,1}\nconst e i64 [2] = {-9,9}\nconst a i64 [2] = {2,3}\nconst p i64 [2] = {-2,1}\n"
+     "y = Conv(x, v)\nq = Slice(y, s, e, a, p)\nz = MaxPool(q) kernel_shape=[2,2]\noutput z\n", "Reorder Conv Slice MaxPool Reorder"},
+    {"const s i64 [1] = {2}\nconst e i64 [1] = {9}\nconst a i64 [1] = {1}\ny = Conv(x, v)\nz = Slice(y, s, e, a)\noutput z\n",
+     "Reorder Conv Reorder Slice"},
     {"y = Conv(x, v)\ns = Softmax(y) axis=1\nt = Transpose(y) perm=[0,2,3,1]\noutput s\noutput t\n",
      "Reorder Conv Reorder Softmax Transpose"},
     {"s = Softmax(x)\ny = Conv(x, v, _, s) | Add(@3) | Relu\nz = Pointwise(y, x) | Add(@1)\noutput z\n",
