@@ -155,7 +155,7 @@ RUNTIMES = {f.__name__: f for f in (resnetcc, onnxruntime, openvino, ncnn, torch
 
 def version(args):
     if args.serve == "resnetcc":
-        return subprocess.run([args.resnetcc, "--version"], capture_output=True, text=True).stdout.split()[-1]
+        return subprocess.run([args.resnetcc, "--version"], capture_output=True, text=True).stdout.split()[1]
     return importlib.metadata.version(args.serve)
 
 
