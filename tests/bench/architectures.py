@@ -102,6 +102,73 @@ class SRResNet(nn.Module):
         return self.tail(x + self.body(x))
 
 
+def conv_act(inputs, outputs, kernel=1, stride=1, groups=1, act=True, padding=None):
+    """A convolution with batch normalisation, and where `act` the activation and the learnt scale and shift of HGNetV2."""
+    padding = kernel // 2 if padding is None else padding
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), *([nn.ReLU(), Affine()] if act else []))
+
+
+class Affine(nn.Module):
+    """One scale and one shift for all channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.empty(1).uniform_(0.8, 1.2))
+        self.shift = nn.Parameter(torch.empty(1).uniform_(-0.1, 0.1))
+
+    def forward(self, x):
+        return self.scale * x + self.shift
+
+
+class HGStem(nn.Module):
+    """A quarter of the size: two branches between two convolutions of stride 2."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.down = conv_act(3, channels, 3, 2)
+        self.left = conv_act(channels, channels // 2, 2, padding=0)
+        self.right = conv_act(channels // 2, channels, 2, padding=0)
+        self.end = nn.Sequential(conv_act(2 * channels, channels, 3, 2), conv_act(channels, channels))
+
+    def forward(self, x):
+        x = F.pad(self.down(x), (0, 1, 0, 1))
+        y = self.right(F.pad(self.left(x), (0, 1, 0, 1)))
+        return self.end(torch.cat([F.max_pool2d(x, 2, 1), y], 1))
+
+
+class HGBlock(nn.Module):
+    """Three layers, each reads the one before; all are joined, and mixed by two convolutions 1x1."""
+
+    def __init__(self, inputs, middle, outputs, kernel, light):
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for i in range(3):
+            x = middle if i else inputs
+            parts = ([conv_act(x, middle, act=False), conv_act(middle, middle, kernel, groups=middle)] if light
+                     else [conv_act(x, middle, kernel)])
+            self.layers.append(nn.Sequential(*parts))
+        self.mix = nn.Sequential(conv_act(inputs + 3 * middle, outputs // 2), conv_act(outputs // 2, outputs))
+        self.residual = inputs == outputs
+
+    def forward(self, x):
+        found = [x]
+        for layer in self.layers:
+            found.append(layer(found[-1]))
+        y = self.mix(torch.cat(found, 1))
+        return x + y if self.residual else y
+
+
+def hgnetv2_b0():
+    """PP-HGNetV2 of PaddleClas, its smallest."""
+    down = [conv_act(c, c, 3, 2, groups=c, act=False) for c in (64, 256, 512)]
+    return nn.Sequential(
+        HGStem(16), HGBlock(16, 16, 64, 3, False), down[0], HGBlock(64, 32, 256, 3, False), down[1],
+        HGBlock(256, 64, 512, 5, True), HGBlock(512, 64, 512, 5, True), down[2], HGBlock(512, 128, 1024, 5, True),
+        nn.AdaptiveAvgPool2d(1), nn.Conv2d(1024, 2048, 1, bias=False), nn.ReLU(), Affine(), nn.Flatten(),
+        nn.Linear(2048, 1000))
+
+
 class MainOutput(nn.Module):
     def __init__(self, net):
         super().__init__()

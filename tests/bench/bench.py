@@ -25,7 +25,7 @@ import onnx
 
 import machine
 import report
-from networks import FAMILIES, INT8, NETWORKS, QUANTIZED, RESIDUAL
+from networks import EXPORTED, FAMILIES, INT8, NETWORKS, QUANTIZED, RESIDUAL
 from runtimes import RUNTIMES, Peer
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -173,7 +173,7 @@ def merge_csv(file, rows):
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("models", nargs="*", metavar="MODEL", help=f"an ONNX file, or of {', '.join(RESIDUAL)} (all of these), "
-                   f"{', '.join(FAMILIES)}, {', '.join(QUANTIZED)}")
+                   f"{', '.join(FAMILIES)}, {', '.join(QUANTIZED)}; of all but the last also NAME-dynamo, from torch's other exporter")
     p.add_argument("--threads", default="1,all", help="numbers, or all: the physical cores (1,all)")
     p.add_argument("--batch", default="1,8", help="numbers of images (1,8)")
     p.add_argument("--runtimes", default=",".join(RUNTIMES), help="(%(default)s)")
@@ -200,7 +200,7 @@ def main():
         cases = [(model, threads, batch) for batch in args.batch for threads in sorted(set(args.threads))
                  for model in args.models or RESIDUAL]
         for args.model, threads, batch in cases:
-            known = args.model in NETWORKS or args.model in QUANTIZED
+            known = args.model in [*NETWORKS, *QUANTIZED, *EXPORTED]
             args.folder = network_folder(args.model) if known else file_folder(args.model, scratch, batch)
             rows = bench(args, threads, batch)
             print_rows(rows)

@@ -3,6 +3,7 @@
 the network.
 
 usage: models.py NAME FOLDER
+NAME is a network's, as the exporter of TorchScript writes it; or, with -dynamo behind it, as that of torch.export does
 writes FOLDER/model.onnx (symbolic batch), torch.pt (for torch.jit.load), and of 8 images inputs.npz and outputs.npz,
 the latter computed in double precision
 """
@@ -20,7 +21,7 @@ from torchvision.models.convnext import CNBlock
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 import architectures
-from networks import NETWORKS
+from networks import DYNAMO, EXPORTED, NETWORKS
 
 IMAGES = 8
 
@@ -54,14 +55,22 @@ def network(name):
     return net, images
 
 
+def export(net, images, file, dynamo):
+    options = {"input_names": ["image"], "output_names": ["scores"]}
+    if dynamo:  # two images: of one it would take the batch for fixed
+        torch.onnx.export(net, (images[:2],), file, dynamo=True, external_data=False, verbose=False,
+                          dynamic_shapes=({0: torch.export.Dim("batch")},), **options)
+    else:
+        torch.onnx.export(net, (images[:1],), file, opset_version=17, dynamo=False,
+                          dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}}, **options)
+
+
 def main(name, folder):
     warnings.simplefilter("ignore")  # tracing is on its way out; here it is what is wanted
     folder.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
-        net, images = network(name)
-        torch.onnx.export(net, (images[:1],), str(folder / "model.onnx"), opset_version=17, dynamo=False,
-                          input_names=["image"], output_names=["scores"],
-                          dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}})
+        net, images = network(name.removesuffix(DYNAMO))
+        export(net, images, str(folder / "model.onnx"), name.endswith(DYNAMO))
         torch.jit.trace(net, images[:1]).save(str(folder / "torch.pt"))
         single, double = net(images).numpy(), net.double()(images.double()).numpy()
     error = np.abs(single - double).max() / np.abs(double).max()
@@ -72,6 +81,6 @@ def main(name, folder):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in NETWORKS:
-        sys.exit(f"{__doc__}NAME: {', '.join(NETWORKS)}")
+    if len(sys.argv) != 3 or sys.argv[1] not in [*NETWORKS, *EXPORTED]:
+        sys.exit(f"{__doc__}networks: {', '.join(NETWORKS)}")
     main(sys.argv[1], pathlib.Path(sys.argv[2]))
