@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Draws the results of the bench: of X.csv, a page X.md and a chart X.svg beside it.
+"""Draws the results of the bench: of X.csv, a page X.md and a chart X.svg beside it; and of all in its folder the
+summary.md that README shows.
 
 usage: report.py X.csv...
 """
@@ -8,13 +9,20 @@ import itertools
 import pathlib
 import sys
 
-from networks import INT8
+from networks import DYNAMO, INT8
 
 TOLERANCE = 1e-4  # of the largest output; who is further off is shown, but nobody's measure
 NAMES = {"resnet8": "ResNet-8", "resnet20": "ResNet-20", "resnet18": "ResNet-18", "resnet34": "ResNet-34",
          "resnet50": "ResNet-50", "resnet101": "ResNet-101", "resnext50_32x4d": "ResNeXt-50",
-         "wide_resnet50_2": "Wide-ResNet-50-2"}
-NAMES |= {name + INT8: f"{text}, 8 bits" for name, text in (NAMES | {"mobilenet_v2": "MobileNetV2"}).items()}
+         "wide_resnet50_2": "Wide-ResNet-50-2", "se_resnet50": "SE-ResNet-50", "resnet50_gn": "ResNet-50, GroupNorm",
+         "regnet_y_800mf": "RegNetY-800MF", "mobilenet_v2": "MobileNetV2", "mobilenet_v3_large": "MobileNetV3-L",
+         "efficientnet_b0": "EfficientNet-B0", "hgnetv2_b0": "HGNetV2-B0", "convnext_tiny": "ConvNeXt-T",
+         "densenet121": "DenseNet-121", "unet_resnet34": "U-Net", "deeplabv3_resnet50": "DeepLabV3",
+         "srresnet": "SRResNet", "r3d_18": "R3D-18"}
+NAMES |= {name + suffix: text + kind for suffix, kind in ((DYNAMO, ", dynamo"), (INT8, ", 8 bits"))
+          for name, text in list(NAMES.items())}
+CPUS = {"znver3": "AMD Zen 3", "znver4": "AMD Zen 4", "znver5": "AMD Zen 5", "sapphirerapids": "Intel Sapphire Rapids"}
+SUMMARY = ("resnet18", "resnet50", "wide_resnet50_2", "mobilenet_v2", "resnet50-int8")
 # runtime: what it is called, its colour (of equal contrast to white and to black)
 RUNTIMES = {"resnetcc": ("resnetcc", "#1a7fe8"), "onnxruntime": ("ONNX Runtime", "#d9730d"),
             "openvino": ("OpenVINO", "#9065d8"), "ncnn": ("ncnn", "#2f9a55"), "torch": ("torch", "#868e96")}
@@ -116,6 +124,36 @@ def page(rows, chart):
     return "\n".join(lines) + "\n"
 
 
+# ---- the summary: what README shows of the two classes of machines that were measured last ----
+
+def newest_classes(folder):
+    """[(class, {model: {runtime: row}}), ...] of batch 1 and one thread, the newest first."""
+    found = []
+    for file in folder.glob("*.csv"):
+        rows = read_csv(file)
+        models = cases(rows).get((1, 1), {})
+        if "resnet50" in models:
+            found.append((max(row["date"] for row in models["resnet50"].values()), file.stem, models))
+    return [(name, models) for _, name, models in sorted(found, reverse=True)[:2]]
+
+
+def summary_cells(models, model):
+    own, best = models.get(model, {}).get("resnetcc"), fastest_other(models.get(model, {}).values())
+    if not own or not best:
+        return ["-", "-", "-"]
+    return [milliseconds(own), f"{milliseconds(best)} {RUNTIMES[best['runtime']][0]}", f"{ratio(own, best):.2f}"]
+
+
+def summary(folder):
+    classes = newest_classes(folder)
+    cells = [cell for name, _ in classes for cell in (CPUS.get(name.split("-")[0], name), "fastest other", "ratio")]
+    lines = ["| | " + " | ".join(cells) + " |", "|---" * (len(cells) + 1) + "|"]
+    for model in SUMMARY:
+        row = [cell for _, models in classes for cell in summary_cells(models, model)]
+        lines.append("| " + " | ".join([NAMES[model], *row]) + " |")
+    return "\n".join(lines) + "\n"
+
+
 # ---- the chart: a panel a batch and number of threads, two side by side ----
 
 WIDTH, LABEL, BAR, GAP, LONGEST = 470, 118, 11, 14, 2.0  # of a panel, in pixels; the longest bar shown
@@ -213,6 +251,7 @@ def write(file):
     picture = file.with_suffix(".svg")
     picture.write_text(chart(rows, file.stem))
     file.with_suffix(".md").write_text(page(rows, picture))
+    file.with_name("summary.md").write_text(summary(file.parent))
 
 
 if __name__ == "__main__":
