@@ -22,8 +22,8 @@
 static const Rates rates[] = {
   /* CPU     lanes fma    GHz  a multiply-add:         bytes a cycle from L2: from beyond it: fetched code of
                                cycles, share of a load weights, input         input, weights  ahead   a shape */
-  {"znver5", 16,   true,  4.3, 0.5,    0.01,           400,     400,          270,   41,      11.5,   60e3},
-  {"znver4", 16,   true,  3.7, 1,      0.03,           400,     100,          80,    80,      6,      60e3},
+  {"znver5", 16,   true,  4.3, 0.5,    0.01,           400,     400,          270,   41,      11.5,   45e3},
+  {"znver4", 16,   true,  3.7, 1,      0.03,           400,     100,          80,    80,      6,      45e3},
   {NULL,     16,   true,  3.4, 0.5,    0.27,           53,      100,          6,     3.9,     4.5,    0},
   {NULL,     8,    true,  3.2, 0.5,    0.03,           400,     100,          80,    80,      6,      0},
   {NULL,     8,    false, 3.2, 1,      0.03,           400,     100,          80,    80,      6,      0},
