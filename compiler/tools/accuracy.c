@@ -158,10 +158,8 @@ void report_accuracy(Report *r, Build *b) {
   list_layers(&a);
   if (a.n == 0) return;
   r->samples = SAMPLES;
-  if (rcc_cpu_check(b->target->cpu_bits) != RCC_OK) {
-    r->unchecked = rcc_strerror(RCC_ERR_CPU);
-    return;
-  }
+  r->unchecked = why_not_here(b->graph->cx, b->target);
+  if (r->unchecked) return;
   make_input(&a);
   run_layers(&a);
   for (int i = 0; i < a.n; i++) check_layer(&a, i, &r->layer[node_index(a.g, a.layer[i].node)]);

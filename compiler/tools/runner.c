@@ -49,8 +49,8 @@ static void compile_graph(Runner *r, Graph *g, const Options *o, const Target *t
 
 static const Target *target_here(Context *cx, const Options *o) {
   const Target *target = target_new(cx, o);
-  int error = rcc_cpu_check(target->cpu_bits);
-  if (error) fail(cx, "cannot run here: %s", rcc_strerror(error));
+  const char *why = why_not_here(cx, target);
+  if (why) fail(cx, "cannot run here: %s", why);
   return target;
 }
 

@@ -90,8 +90,8 @@ static void make_values(Timing *t) {
 }
 
 static void check_cpu(const Build *b, const char *option) {
-  int error = rcc_cpu_check(b->target->cpu_bits);
-  if (error) fail(b->graph->cx, "%s: %s", option, rcc_strerror(error));
+  const char *why = why_not_here(b->graph->cx, b->target);
+  if (why) fail(b->graph->cx, "%s: %s", option, why);
 }
 
 Timing *timing_open(Build *b, const Object *o, const char *option, int threads) {

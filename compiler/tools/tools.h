@@ -193,6 +193,9 @@ bool reference_run_batch(Context *cx, Graph *g, int64_t batch, const void *const
 /* Such as the model can be given, of one image. */
 const void **reference_inputs(Graph *g, uint64_t seed);
 
+/* here.c: why code for the target cannot run on this machine; NULL: it can. */
+const char *why_not_here(Context *cx, const Target *t);
+
 /* ==== runner.c: a model that runs in this process ==== */
 
 /* A model as it is called here. */

@@ -207,6 +207,8 @@ static void measure_round(Measuring *w, const Build *b, Alone *trial, int n) {
 
 static void measure(Measuring *w, Build *b) {
   int n;
+  const char *why = why_not_here(b->graph->cx, b->target);
+  if (why) fail(b->graph->cx, "--tune: %s", why);
   build_run(b, NULL, NULL);
   Alone *trial = list_trials(b->graph, &n);
   if (!message_is_quiet()) fprintf(stderr, "tuning: %d algorithms\n", n);

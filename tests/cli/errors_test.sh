@@ -21,6 +21,13 @@ refuses "error: --tune=: the file name is empty" "$tiny" --tune=
 refuses "error: --strassen=yes: it is auto, off or on" --strassen=yes "$tiny"
 refuses "error: --winograd=3: it is auto, off, 2 or 4" --winograd=3 "$tiny"
 refuses "error: --emit=exe: it is obj, asm, llvm, graph, so or auto" --emit=exe "$tiny"
+case $(uname -m) in
+x86_64) other=aarch64 ;;
+*) other=x86_64 ;;
+esac
+refuses "tiny.onnx: --profile: the code is for $other, and this machine is" --profile "$tiny" --target=$other-linux-gnu
+refuses "tiny.onnx: --tune: the code is for $other, and this machine is" --tune=none.tune "$tiny" --target=$other-linux-gnu
+refuses "tiny.onnx: cannot run here: the code is for $other" verify "$tiny" --target=$other-linux-gnu
 refuses "tiny.onnx: --profile: only an object can be run; --emit=obj makes one" --profile --emit=asm "$tiny"
 refuses "error: -d z?: no pass has the letter '?'" -d 'z?' "$tiny"
 for size in 0 -1 "" 5X 5MM 99999999999999999999 9999999999G 1.5G; do

@@ -86,7 +86,7 @@ static void another_cpu_is_told(void **state) {
   if (rcc_cpu_check(RCC_CPU_AVX512FP16 | RCC_CPU_AMX_TILE) == RCC_OK) skip();
   EXPECT_NO_FAIL(cx);
   options.cpu = "sapphirerapids";
-  assert_non_null(strstr(report_of(net), format_text(cx, "\nnot measured: %s\n", rcc_strerror(RCC_ERR_CPU))));
+  assert_non_null(strstr(report_of(net), "\nnot measured: the code is for sapphirerapids, and this CPU lacks "));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
