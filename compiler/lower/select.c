@@ -46,20 +46,22 @@ static void list_plans(const Build *b, const Node *n, Plans *list) {
   prefer_halves(b, n, list);
 }
 
-static void add_candidate(const Build *b, const Node *n, Candidates *list, const Plan *p) {
+/* Times that lost are used up all the same. */
+static void add_candidate(const Build *b, const Node *n, Candidates *list, const Plan *p, bool lost) {
   const char *name = p->how->text ? p->how->text(b->graph->cx, p) : p->how->name;
   for (int i = 0; i < list->n; i++) {
     if (strcmp(list->item[i].name, name) == 0) return; /* narrow layers make one of two kernels */
   }
   double measured = b->times ? tuning_ms(b->times, list->shape, name) : 0, estimate = plan_cost(b->target, n, p);
-  bool counts = measured > 0 && !tuning_lost(b->times);
+  bool counts = measured > 0 && !lost;
   list->item[list->n++] = (Candidate){.plan = *p, .name = name, .ms = counts ? measured : estimate, .estimate = estimate, .measured = counts};
 }
 
 static Candidates *list_candidates(const Build *b, const Node *n, const Plans *plans) {
   Candidates *list = alloc(b->graph->cx, sizeof *list);
   list->shape = shape_key(b->graph->cx, n);
-  for (int i = 0; i < plans->n; i++) add_candidate(b, n, list, &plans->plan[i]);
+  bool lost = b->times && tuning_lost(b->times);
+  for (int i = 0; i < plans->n; i++) add_candidate(b, n, list, &plans->plan[i], lost);
   return list;
 }
 
