@@ -42,4 +42,6 @@ double miss_share(double set, int64_t size);
 /* `bytes` read so many times in turn, beside what the arithmetic hides; `set` is all that is read in between,
  * `l2` their rate from there. */
 double reread_cycles(const ConvCost *c, double bytes, double times, double set, double l2);
+/* Is it worth so many tasks that `bytes` come from L2 and not from beyond it? */
+bool strips_pay(const Target *t, double bytes, int tasks);
 #endif

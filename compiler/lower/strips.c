@@ -2,8 +2,9 @@
  * not. So each layer runs as many tasks, which make its rows from the first to the last, and a task runs as soon as the rows that it
  * reads are there, that of the last layer first.
  *
- * That is for one thread. Of several, each has its part of the rows in its own L2. */
-#include "lower.h"
+ * That is for one thread, and for a CPU whose memory beyond L2 is slow. Of several threads, each has its part of the rows in its own
+ * L2. */
+#include "cost.h"
 
 /* Rows of all images, one after the other. */
 static int64_t row_count(const Value *v) { return v->shape.d[0] * v->shape.d[2]; }
@@ -91,13 +92,20 @@ static int strips_end(const Build *b, int first) {
   return last;
 }
 
+/* Each value is written and read once. */
+static bool strips_are_faster(const Build *b, const Strips *s) {
+  double bytes = 0;
+  for (int i = s->first; i < s->last; i++) bytes += 2 * bytes_of(b->graph->node[i]->out[0]);
+  return strips_pay(b->target, bytes, strips_tasks(s));
+}
+
 void find_strips(Build *b) {
   const Graph *g = b->graph;
   b->strips = alloc_n(g->cx, (size_t)g->n_node + 1, sizeof *b->strips);
   for (int first = 0; first < g->n_node; first++) {
     int last = strips_end(b, first);
-    if (last > first && has_depthwise(b, first, last))
-      b->strips[b->n_strips++] = (Strips){first, last, strip_count(b, first, last)};
+    const Strips s = {first, last, last > first ? strip_count(b, first, last) : 1};
+    if (last > first && has_depthwise(b, first, last) && strips_are_faster(b, &s)) b->strips[b->n_strips++] = s;
     first = last;
   }
 }

@@ -8,7 +8,7 @@ static Options options;
 
 static int setup(void **state) {
   context_setup(state);
-  options = (Options){.name = "test", .cpu = "x86-64", .max_memory = 1 << 30}; /* of 256 KiB of L2 */
+  options = (Options){.name = "test", .cpu = "skylake-avx512", .max_memory = 1 << 30}; /* of 1 MiB of L2 */
   return 0;
 }
 
@@ -90,16 +90,19 @@ static void wide_layers_run_in_strips(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   const char *sum = "y = Add(f, x)\n", *end = "y = Relu(f)\n";
-  check_strips(bottleneck("1,16,36,52", "3,3", "pads=[1,1,1,1]", sum), 1, 3);
-  check_strips(bottleneck("1,16,35,52", "5,5", "pads=[2,2,2,2] strides=[2,2]", end), 1, 2);
-  check_strips(bottleneck("3,16,23,64", "3,3", "pads=[1,1,1,1]", sum), 1, 4);
-  check_strips(bottleneck("1,16,60,40", "3,3", "pads=[4,1,0,1] dilations=[2,1]", end), 1, 4);
+  check_strips(bottleneck("1,16,36,208", "3,3", "pads=[1,1,1,1]", sum), 1, 3);
+  check_strips(bottleneck("1,16,35,208", "5,5", "pads=[2,2,2,2] strides=[2,2]", end), 1, 2);
+  check_strips(bottleneck("3,16,23,256", "3,3", "pads=[1,1,1,1]", sum), 1, 4);
+  check_strips(bottleneck("1,16,60,160", "3,3", "pads=[4,1,0,1] dilations=[2,1]", end), 1, 4);
 }
 
 static void other_layers_do_not(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   check_strips(bottleneck("1,16,10,12", "3,3", "pads=[1,1,1,1]", "y = Relu(f)\n"), 0, 0); /* what stays in L2 anyway */
+  options.cpu = "znver5"; /* beyond whose L2 memory is fast */
+  check_strips(bottleneck("1,16,60,160", "3,3", "pads=[4,1,0,1] dilations=[2,1]", "y = Relu(f)\n"), 0, 0);
+  options.cpu = "skylake-avx512";
   check_strips("graph net\ninput x f32 [1,16,60,60]\nconst u f32 [48,16,1,1] = random 1 -0.3 0.3\n"
                "const v f32 [16,48,1,1] = random 3 -0.2 0.2\na = Conv(x, u)\nb = Conv(a, v)\nc = Conv(b, u)\noutput c\n", 0, 0);
 }
