@@ -10,43 +10,41 @@
  *
  * A is pixels x input channels, B input channels x output channels. Two lines of pixels are paired (A1., A2.), the first
  * half of the input channels with the second (A.1, A.2), and an even panel of output channels with the odd one behind it
- * (B.1, B.2), so that the weights lie as for direct convolution; but in place of B12 is T1, whence T3 = T2 - B11. A line is a
- * row of the map, or half of a small map.
+ * (B.1, B.2). A line is a row of the map, or half of a small map. The weights lie as for direct convolution, but in place of
+ * B12 and B22 are T1 and T2. Other sums of weights, B22 = T2 + T1, T3 = T2 - B11 and T4, are made in registers, as they are used,
+ * each of two vectors that are loaded: beside many multiply-adds that takes no time, and nothing that is stored pushes out of L2
+ * what is read again. Where a tile has few registers, the first tile of a product stores the sums for the others.
  *
  * A group of pairs of lines is treated at a time: S1 to S4 are computed once, then for each pair of panels the seven
- * products of all tiles. A T is computed during the products before it is needed, some vectors in each tile, whose
- * arithmetic hides the loads and stores. What other quadrants need of a product is kept in scratch; the last product of a
- * quadrant adds it, and has the epilogue. */
+ * products of all tiles. What other quadrants need of a product is kept in scratch; the last product of a quadrant adds it, and
+ * has the epilogue. */
 #include "emit.h"
 
 #include <llvm-c/Core.h>
 
 /* ==== the algorithm, in the order of execution ==== */
 
-enum { PRODUCTS = 7, MAX_TERMS = 2 };
+enum { PRODUCTS = 7 };
 enum { S1, S2, S3, S4, A11, A12, A22 };
-enum { B11, T1, B21, B22, T2, T3, T4 };      /* from T2 on in buffers */
-enum { NOTHING = -1, P1, P5, U2, U3, KEPT };
-static_assert((int)KEPT == STRASSEN_KEPT && (int)A11 == STRASSEN_SUMS && T4 - T2 + 1 == STRASSEN_BUFFERS, "strassen_memory has room for them");
-enum { C11, C12, C21, C22, NONE };
+enum { NOTHING = -1, B11, B21, T1, T2, QUARTERS }; /* of the weights, in the order of their use */
+enum { P1, P5, U, KEPT };
+static_assert((int)KEPT == STRASSEN_KEPT && (int)A11 == STRASSEN_SUMS, "strassen_memory has room for them");
+enum { C11, C12, C21, C22 };
 
 typedef struct StrassenProduct {
-  int a, b;                /* operands */
-  int before, kept;        /* what is added to it, and as what the sum is kept */
-  int c;                   /* the quadrant that is completed, ... */
-  int n_terms, term[MAX_TERMS]; /* ... by adding these */
-  int from, minus, to;     /* the T that is computed meanwhile, ... */
-  int half;                /* ... its first or second half; NOTHING: none is */
+  int a, b, more, less;   /* operands: a (b + more - less) */
+  int before, kept;       /* what it is added to, and as what the sum is kept */
+  int c, term;            /* the quadrant that the sum completes, with this one */
 } StrassenProduct;
 
 static const StrassenProduct products[PRODUCTS] = {
-  {A11, B11, NOTHING, P1,      NONE, 0, {0},      B22, T1,  T2, 0},
-  {A12, B21, NOTHING, NOTHING, C11,  1, {P1},     B22, T1,  T2, 1},
-  {S1,  T1,  NOTHING, P5,      NONE, 0, {0},      T2,  B11, T3, 0},
-  {S2,  T2,  P1,      U2,      NONE, 0, {0},      T2,  B11, T3, 1},
-  {S4,  B22, NOTHING, NOTHING, C12,  2, {U2, P5}, B21, T2,  T4, 0},
-  {S3,  T3,  U2,      U3,      C22,  1, {P5},     B21, T2,  T4, 1},
-  {A22, T4,  NOTHING, NOTHING, C21,  1, {U3},     0,   0,   0,  NOTHING},
+  {A11, B11, NOTHING, NOTHING, NOTHING, P1,      NOTHING, NOTHING},
+  {A12, B21, NOTHING, NOTHING, P1,      NOTHING, C11,     NOTHING},
+  {S1,  T1,  NOTHING, NOTHING, NOTHING, P5,      NOTHING, NOTHING},
+  {S2,  T2,  NOTHING, NOTHING, P1,      U,       NOTHING, NOTHING}, /* U2 */
+  {S4,  T2,  T1,      NOTHING, U,       NOTHING, C12,     P5},
+  {S3,  T2,  NOTHING, B11,     U,       U,       C22,     P5},      /* U3 */
+  {A22, B21, NOTHING, T2,      U,       NOTHING, C21,     NOTHING},
 };
 
 typedef struct Strassen {
@@ -60,7 +58,7 @@ typedef struct Strassen {
   int64_t groups, group;        /* pairs of one at most */
   int line;                     /* pixels of a line */
   int64_t half;                 /* input channel blocks of a half */
-  int64_t panel;                /* floats */
+  int64_t quarter;              /* floats of the weights of a pair of panels */
   int64_t panel_pairs;
   int64_t sum, kept;            /* floats of one sum of inputs, of one kept product */
 } Strassen;
@@ -156,7 +154,9 @@ static void sums_of_block(const Strassen *s, Ref sums, Ref first, Ref pair, Ref 
 
 /* The numbers of channel blocks and of bytes of a kept product are given to the kernel when it runs: layers that differ in no more,
  * as those of a DenseNet, have the same. */
-enum { ARG_IN, ARG_W, ARG_FROM, ARG_MINUS, ARG_TO, ARG_M, ARG_OUT, ARG_BIAS, ARG_PREFETCH, ARG_HALF, ARG_KEPT, ARG_STEPS };
+enum { ARG_IN, ARG_W, ARG_SUMS, ARG_M, ARG_OUT, ARG_BIAS, ARG_PREFETCH, ARG_HALF, ARG_KEPT, ARG_STEPS };
+
+typedef enum SumsOfWeights { MADE, STORED /* as well */, TAKEN /* where another tile stored them */ } SumsOfWeights;
 
 typedef struct StrassenKernel {
   const Strassen *s;
@@ -165,17 +165,18 @@ typedef struct StrassenKernel {
   int64_t block;                  /* bytes from one channel block of the input to the next */
   int dy[MAX_TILE], dx[MAX_TILE]; /* result's pixels from the first */
   int exist;                      /* the first so many pixels */
+  SumsOfWeights sums;
   bool optional;                  /* there may be no result at all */
 } StrassenKernel;
 
 static void kernel_key(const StrassenKernel *k, Buffer *key) {
   const Strassen *s = k->s;
   const Tile *t = &k->tile;
-  buffer_printf(key, "strassen_%dx%d_b%lld_m%d_pf%d_t%d", t->uw, t->nb, (long long)k->block / F32_BYTES, k->p->kept, t->prefetch,
-                t->meanwhile.n);
+  buffer_printf(key, "strassen%d_%dx%d_b%lld_pf%d_s%d", (int)(k->p - products), t->uw, t->nb,
+                (long long)k->block / F32_BYTES, t->prefetch, (int)k->sums);
   for (int u = 1; u < t->uw; u++) buffer_printf(key, "_%lld", (long long)t->in[u] / F32_BYTES);
-  if (k->p->c != NONE) {
-    buffer_printf(key, "_c%d_out%lld.%lld.%lld_%d%s", k->p->c, (long long)s->out->layout.c, (long long)s->out->layout.row,
+  if (k->p->c != NOTHING) {
+    buffer_printf(key, "_out%lld.%lld.%lld_%d%s", (long long)s->out->layout.c, (long long)s->out->layout.row,
                   (long long)s->out->layout.pix, k->exist, k->optional ? "o" : "");
     for (int u = 1; u < t->uw; u++) buffer_printf(key, "_%d.%d", k->dy[u], k->dx[u]);
     step_key(s->n, key);
@@ -194,14 +195,6 @@ static Ref load_kept(const StrassenKernel *k, int m, int i) {
   return load(e, e->vec, kept_at(k, m, i), 0, e->vec_bytes);
 }
 
-static void keep_product(const StrassenKernel *k, Ref *acc) {
-  Emit *e = k->s->e;
-  for (int i = 0; i < k->tile.nb * k->tile.uw; i++) {
-    if (k->p->before != NOTHING) acc[i] = add_f(e, acc[i], load_kept(k, k->p->before, i));
-    store(e, acc[i], kept_at(k, k->p->kept, i), 0, e->vec_bytes);
-  }
-}
-
 static void store_result(const StrassenKernel *k, Ref *acc) {
   const Strassen *s = k->s;
   Emit *e = s->e;
@@ -212,7 +205,7 @@ static void store_result(const StrassenKernel *k, Ref *acc) {
     for (int u = 0; u < k->exist; u++) {
       int i = b * k->tile.uw + u;
       Ref y = add_f(e, acc[i], bias);
-      for (int j = 0; j < k->p->n_terms; j++) y = add_f(e, y, load_kept(k, k->p->term[j], i));
+      if (k->p->term != NOTHING) y = add_f(e, y, load_kept(k, k->p->term, i));
       y = apply_steps(e, s->n, y, arg, b, k->dy[u], k->dx[u]);
       store(e, y, out, place_offset(s->out, b, k->dy[u], k->dx[u]), e->vec_bytes);
     }
@@ -238,27 +231,34 @@ static void prefetch_arguments(const StrassenKernel *k) {
   }
 }
 
-static void build_kernel(const void *data) {
-  const StrassenKernel *k = data;
-  const Strassen *s = k->s;
-  Emit *e = s->e;
+static void sum_product(const StrassenKernel *k, Ref *acc) {
+  Emit *e = k->s->e;
+  const StrassenProduct *p = k->p;
   Tile tile = k->tile;
   int n = tile.uw * tile.nb;
-  Ref acc[64];
-  for (int i = 0; i < n; i++) acc[i] = LLVMConstNull(e->vec);
+  Ref half = LLVMGetParam(e->fn, ARG_HALF), quarter = mul_i(e, half, e->lanes * tile.nb * e->vec_bytes);
+  if (p->more != NOTHING && k->sums != TAKEN) tile.more = mul_i(e, quarter, p->more - p->b);
+  if (p->less != NOTHING && k->sums != TAKEN) tile.less = mul_i(e, quarter, p->less - p->b);
   acc[n] = LLVMGetParam(e->fn, ARG_W);
   acc[n + 1] = LLVMGetParam(e->fn, ARG_PREFETCH);
-  if (k->p->c != NONE) prefetch_arguments(k);
   Loop block;
-  loop_begin_some(e, &block, const_i64(e, 0), LLVMGetParam(e->fn, ARG_HALF), 1, n + 2, acc);
-  int64_t step = tile.meanwhile.n * e->vec_bytes;
-  tile.meanwhile.a = gep(e, LLVMGetParam(e->fn, ARG_FROM), block.i, step);
-  tile.meanwhile.b = gep(e, LLVMGetParam(e->fn, ARG_MINUS), block.i, step);
-  tile.meanwhile.to = gep(e, LLVMGetParam(e->fn, ARG_TO), block.i, step);
+  loop_begin_some(e, &block, const_i64(e, 0), half, 1, n + 2, acc);
+  if (k->sums == STORED) tile.sums = gep(e, LLVMGetParam(e->fn, ARG_SUMS), block.i, e->lanes * tile.nb * e->vec_bytes);
   tile_sums(e, &tile, gep(e, LLVMGetParam(e->fn, ARG_IN), block.i, k->block), e->lanes, acc, &acc[n], &acc[n + 1]);
   loop_end(e, &block);
-  if (k->p->kept != NOTHING) keep_product(k, acc);
-  if (k->p->c == NONE) return;
+}
+
+static void build_kernel(const void *data) {
+  const StrassenKernel *k = data;
+  const StrassenProduct *p = k->p;
+  Emit *e = k->s->e;
+  int n = k->tile.uw * k->tile.nb;
+  Ref acc[64];
+  for (int i = 0; i < n; i++) acc[i] = p->before == NOTHING ? LLVMConstNull(e->vec) : load_kept(k, p->before, i);
+  if (p->c != NOTHING) prefetch_arguments(k);
+  sum_product(k, acc);
+  for (int i = 0; i < n && p->kept != NOTHING; i++) store(e, acc[i], kept_at(k, p->kept, i), 0, e->vec_bytes);
+  if (p->c == NOTHING) return;
   If exists;
   if (k->optional) if_begin(e, &exists, LLVMBuildIsNotNull(e->b, LLVMGetParam(e->fn, ARG_OUT), ""));
   store_result(k, acc);
@@ -271,16 +271,17 @@ static void build_kernel(const void *data) {
 typedef struct Turn {
   Ref first, count;     /* pairs of lines */
   Ref panels;           /* number of the pair of panels */
-  Ref weights, v, m, buffer[STRASSEN_BUFFERS];
-  int fetched;          /* cache lines of the next weights to fetch in a step over one channel block */
+  Ref weights, sums, v, m; /* sums: of weights, where they are stored */
+  int fetched;          /* cache lines of a quarter of weights to fetch in a step over one channel block */
 } Turn;
 
-static int tiles_of_line(const Strassen *s) { return (int)row_tiles(s->line, s->plan->uw).count; }
+static Ref weights_of(const Strassen *s, const Turn *t, int b) { return gep_const(s->e, t->weights, b * s->quarter * F32_BYTES); }
 
-static Ref weights_of(const Strassen *s, const Turn *t, int b) {
-  int64_t at = b % 2 * s->panel + b / 2 * s->panel / 2;
-  return b >= T2 ? t->buffer[b - T2] : gep_const(s->e, t->weights, at * F32_BYTES);
+static bool stores_sums(const Strassen *s, const StrassenProduct *p) {
+  return (p->more != NOTHING || p->less != NOTHING) && strassen_stores_sums(s->plan);
 }
+
+static int tiles_of_line(const Strassen *s) { return (int)row_tiles(s->line, s->plan->uw).count; }
 
 /* Input of a tile, and where its pixels are. */
 static Ref tile_input(const Strassen *s, const Turn *t, StrassenKernel *k, Ref pair, int first) {
@@ -324,49 +325,34 @@ static void tile_output(const Strassen *s, const Turn *t, StrassenKernel *k, Ref
   step_pointers(e, s->n, p.image, block, row, x, args + ARG_STEPS);
 }
 
-/* The sums of weights T2, T3 and T4 are made beside the products that run before they are needed: every tile makes n of
- * the `all` columns. Of 32 columns and 10 tiles:
- *
- *     tile       0     1     2    ...    7      8      9
- *     columns   0-3   4-7   8-11       28-31  28-31  28-31     the last tiles make again what others made
- *
- * Two products precede each T. If the first has a tile for every column, it makes all of T; else each makes a half. */
-static void share_of_weights(const Strassen *s, const Turn *t, StrassenKernel *k, Ref tile, Ref *args) {
+/* A quarter of the weights is fetched during the product before the first that uses it: the first one, of the next panels. */
+static void fetch_weights(const Strassen *s, const Turn *t, StrassenKernel *k, Ref pair, int i, Ref *args) {
   Emit *e = s->e;
-  const StrassenProduct *p = k->p;
-  int64_t fewest = s->pairs / s->groups * tiles_of_line(s), all = e->lanes * s->plan->nb;
-  bool whole = all <= fewest;
-  if (p->half == NOTHING || (whole && p->half > 0)) return;
-  if (!whole) all /= 2;
-  int n = (int)((all + fewest - 1) / fewest);
-  Ref at = mul_i(e, tile, s->half * n), last = const_i64(e, s->half * (all - n));
-  at = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntSLT, at, last, ""), at, last, "");
-  at = add_i(e, at, const_i64(e, p->half * s->half * all));
-  k->tile.meanwhile.n = n;
-  args[ARG_FROM] = gep(e, weights_of(s, t, p->from), at, e->vec_bytes);
-  args[ARG_MINUS] = gep(e, weights_of(s, t, p->minus), at, e->vec_bytes);
-  args[ARG_TO] = gep(e, weights_of(s, t, p->to), at, e->vec_bytes);
+  int64_t next = (k->p - products + 1) % PRODUCTS, bytes = t->fetched * s->half * 64;
+  if (next >= QUARTERS) return;
+  k->tile.prefetch = t->fetched;
+  if (next == B11) next = QUARTERS;
+  Ref at = gep_const(e, t->weights, next * s->quarter * F32_BYTES + i * bytes);
+  args[ARG_PREFETCH] = gep(e, at, pair, tiles_of_line(s) * bytes);
 }
 
 /* Tile number i of the lines of a pair: `uw` pixels from `first`. */
-static void one_tile(const Strassen *s, const Turn *t, const StrassenProduct *p, Ref pair, int i, int first, int uw) {
+static void one_tile(const Strassen *s, const Turn *t, const StrassenProduct *p, Ref pair, int i, int first, int uw,
+                     bool first_of_all) {
   Emit *e = s->e;
-  int nb = s->plan->nb, number = (int)(p - products), count = tiles_of_line(s);
+  int nb = s->plan->nb;
   StrassenKernel k = {.s = s, .p = p, .tile = {.uw = uw, .nb = nb}};
   Ref args[MAX_KERNEL_ARGS] = {[ARG_HALF] = const_i64(e, s->half), [ARG_KEPT] = const_i64(e, s->kept * F32_BYTES)};
   args[ARG_IN] = tile_input(s, t, &k, pair, first);
-  args[ARG_W] = weights_of(s, t, p->b);
+  if (stores_sums(s, p)) k.sums = first_of_all ? STORED : TAKEN;
+  args[ARG_W] = k.sums == TAKEN ? t->sums : weights_of(s, t, p->b);
+  args[ARG_SUMS] = t->sums;
   args[ARG_M] = gep(e, gep_const(e, t->m, (int64_t)first * nb * e->vec_bytes), pair, (int64_t)s->line * nb * e->vec_bytes);
-  share_of_weights(s, t, &k, add_i(e, mul_i(e, pair, count), const_i64(e, i)), args);
-  if (p->c != NONE) tile_output(s, t, &k, pair, first, args);
-  int64_t bytes = t->fetched * s->half * 64, before = number * s->group * count + i;
-  if (before * bytes < 2 * s->panel * F32_BYTES) {
-    k.tile.prefetch = t->fetched;
-    args[ARG_PREFETCH] = gep(e, gep_const(e, t->weights, 2 * s->panel * F32_BYTES + before * bytes), pair, count * bytes);
-  }
+  fetch_weights(s, t, &k, pair, i, args);
+  if (p->c != NOTHING) tile_output(s, t, &k, pair, first, args);
   Buffer key = {0};
   kernel_key(&k, &key);
-  call_kernel(e, key.data, ARG_STEPS + (p->c != NONE ? s->n->n_step : 0), args, build_kernel, &k);
+  call_kernel(e, key.data, ARG_STEPS + (p->c != NOTHING ? s->n->n_step : 0), args, build_kernel, &k);
   buffer_free(&key);
 }
 
@@ -374,11 +360,16 @@ static void one_product(const Strassen *s, const Turn *t, const StrassenProduct 
   Emit *e = s->e;
   const RowTiles tiles = row_tiles(s->line, s->plan->uw);
   int first = 0;
+  bool apart = stores_sums(s, p); /* the very first tile */
+  if (apart) one_tile(s, t, p, const_i64(e, 0), 0, 0, (int)tiles.size[tiles.number[0] == 0], true);
   Loop pair;
+  If later;
   loop_begin(e, &pair, const_i64(e, 0), t->count, 1, 0, NULL);
   for (int i = 0; i < tiles.count; i++) {
     int uw = (int)tiles.size[i >= tiles.number[0]];
-    one_tile(s, t, p, pair.i, i, first, uw);
+    if (apart && i == 0) if_begin(e, &later, LLVMBuildICmp(e->b, LLVMIntSGT, pair.i, const_i64(e, 0), ""));
+    one_tile(s, t, p, pair.i, i, first, uw, false);
+    if (apart && i == 0) if_end(e, &later);
     first += uw;
   }
   loop_end(e, &pair);
@@ -415,12 +406,11 @@ static Ref group_begin(const Strassen *s, Ref number) {
 static Turn turn_of(const Strassen *s) {
   Emit *e = s->e;
   Turn t = {.m = scratch_ptr(e)};
-  t.buffer[0] = gep_const(e, t.m, KEPT * s->kept * F32_BYTES);
-  for (int i = 1; i < STRASSEN_BUFFERS; i++) t.buffer[i] = gep_const(e, t.buffer[i - 1], s->panel / 2 * F32_BYTES);
-  Ref behind = gep_const(e, t.buffer[STRASSEN_BUFFERS - 1], s->panel / 2 * F32_BYTES);
+  t.sums = gep_const(e, t.m, KEPT * s->kept * F32_BYTES);
+  Ref behind = strassen_stores_sums(s->plan) ? gep_const(e, t.sums, s->quarter * F32_BYTES) : t.sums;
   t.v = s->groups == 1 ? value_ptr(e, s->n->plan->at.work) : behind;
-  int64_t calls = PRODUCTS * (s->pairs / s->groups) * tiles_of_line(s) * s->half;
-  t.fetched = (int)((2 * s->panel * F32_BYTES / 64 + calls - 1) / calls);
+  int64_t steps = s->pairs / s->groups * tiles_of_line(s) * s->half;
+  t.fetched = (int)size_ceiling(s->quarter * F32_BYTES, 64 * steps);
   return t;
 }
 
@@ -441,7 +431,7 @@ static void turns_of_group(const Strassen *s, Turn *t, Ref from, Ref to) {
   if (s->groups > 1) sums_of_group(s, t);
   loop_begin(e, &panels, from, to, 1, 0, NULL);
   t->panels = panels.i;
-  t->weights = gep(e, weights_ptr(e, s->n->plan->at.weights), t->panels, 2 * s->panel * F32_BYTES);
+  t->weights = gep(e, weights_ptr(e, s->n->plan->at.weights), t->panels, QUARTERS * s->quarter * F32_BYTES);
   for (int i = 0; i < PRODUCTS; i++) one_product(s, t, &products[i]);
   loop_end(e, &panels);
   if_end(e, &some);
@@ -473,7 +463,7 @@ void emit_strassen(Emit *e, Node *n) {
   s.groups = (s.pairs + s.group - 1) / s.group;
   s.line = (int)strassen_line(p, y);
   s.half = p->icg / e->lanes / 2;
-  s.panel = (int64_t)p->icg * p->nb * e->lanes;
+  s.quarter = (int64_t)p->icg * p->nb * e->lanes / 2;
   s.panel_pairs = p->ocg / e->lanes / p->nb / 2;
   s.sum = s.group * s.half * s.line * e->lanes;
   s.kept = s.group * s.line * p->nb * e->lanes;

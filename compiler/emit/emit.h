@@ -355,7 +355,6 @@ void take_off_zeros(Emit *e, Ref zeros, int uw, int nb, Ref *acc);
 
 /* ==== tile.c: the register tile that all matrix-like kernels share ==== */
 enum { MAX_TILE = 32, MAX_ACC = 32 };
-typedef struct Differences { int n; Ref a, b, to; } Differences; /* n vectors of a minus those of b, computed beside something else */
 /* `uw` rows (pixels) by `nb` vectors of columns (blocks of output channels). */
 typedef struct Tile {
   int uw, nb;
@@ -364,8 +363,9 @@ typedef struct Tile {
   int64_t in[MAX_TILE];  /* bytes from the first row's input to the others */
   Type weights;          /* of 16 bits, widened as they are read; T_NONE: f32 */
   Dot dot;               /* of integers: a step takes four; DOT_NONE: floats */
+  Ref more, less;        /* bytes from the weights to others, which are added to them, or taken off; NULL: none are */
+  Ref sums;              /* where these sums are stored for other tiles; NULL: nowhere */
   int prefetch;          /* cache lines to fetch into L2 in one call of tile_sums, spread over its steps */
-  Differences meanwhile; /* in one call of tile_sums, spread over its steps */
   int64_t ahead;         /* bytes from each row's input to what will be read next and is fetched now; 0: nothing */
   Ref ahead_from;        /* or where that begins; NULL: it is that far behind x */
 } Tile;

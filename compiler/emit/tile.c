@@ -60,19 +60,17 @@ Ref gather_lanes(Emit *e, Ref *v, int n, const int *from) {
   return all;
 }
 
-static void difference(Emit *e, const Differences *d, int i) {
-  int bytes = e->vec_bytes;
-  Ref a = load(e, e->vec, d->a, i * bytes, bytes), b = load(e, e->vec, d->b, i * bytes, bytes);
-  store(e, sub_f(e, a, b), d->to, i * bytes, bytes);
-}
-
 static int64_t weight_size(const Tile *t) { return t->weights ? (int64_t)type_size(t->weights) : F32_BYTES; }
 
 /* The vector of weights that begins with number `at`; in rows of whole vectors it is aligned. */
 static Factor load_weights(Emit *e, const Tile *t, Ref w, int64_t at, bool aligned) {
   int size = (int)weight_size(t);
   LLVMTypeRef type = t->dot ? vec_of(e->i32, e->lanes) : t->weights ? vec_of(llvm_type(e, t->weights), e->lanes) : e->vec;
-  Ref v = load(e, type, w, at * size, aligned ? e->lanes * size : size);
+  int align = aligned ? e->lanes * size : size;
+  Ref v = load(e, type, w, at * size, align);
+  if (t->more) v = add_f(e, v, load(e, type, gep(e, w, t->more, 1), at * size, align));
+  if (t->less) v = sub_f(e, v, load(e, type, gep(e, w, t->less, 1), at * size, align));
+  if (t->sums) store(e, v, t->sums, at * size, align);
   if (t->dot) return dot_factor(e, t->dot, v, true);
   return (Factor){{t->weights ? math_widen(e, v, t->weights) : v}};
 }
@@ -102,12 +100,10 @@ static void add_by_lane(Emit *e, const Tile *t, const Factor *inputs, int k, Ref
   }
 }
 
-/* What is fetched, and made, while step k of so many goes on. */
-typedef struct Beside { int fetched, taken; } Beside;
-
-static void go_on_beside(Emit *e, const Tile *t, Ref x, int k, int steps, Ref pf, Beside *done) {
-  for (; done->fetched < t->prefetch * (k + 1) / steps; done->fetched++) prefetch(e, pf, done->fetched * 64, e->t->fetch_level);
-  for (; done->taken < t->meanwhile.n * (k + 1) / steps; done->taken++) difference(e, &t->meanwhile, done->taken);
+/* While step k of so many goes on. */
+static void fetch_beside(Emit *e, const Tile *t, Ref x, int k, int steps, Ref pf) {
+  int from = t->prefetch * k / steps, to = t->prefetch * (k + 1) / steps;
+  for (int i = from; i < to; i++) prefetch(e, pf, i * 64, e->t->fetch_level);
   if (t->ahead && k < t->uw) {
     prefetch(e, t->ahead_from ? t->ahead_from : x, t->in[k] + (t->ahead_from ? 0 : t->ahead), e->t->fetch_level);
   }
@@ -116,14 +112,13 @@ static void go_on_beside(Emit *e, const Tile *t, Ref x, int k, int steps, Ref pf
 void tile_sums(Emit *e, const Tile *t, Ref x, int steps, Ref *acc, Ref *w, Ref *pf) {
   int lanes = e->lanes, width = t->width ? t->width : t->nb * lanes, each = dot_steps(t->dot);
   int by_lane = takes_vectors(e, t) ? steps / each * each : 0;
-  Beside done = {0};
   Factor input[MAX_TILE];
   assert(t->uw <= MAX_TILE && t->nb <= MAX_ACC);
   for (int k = 0; k < steps; k++) {
     Factor weight[MAX_ACC];
     Ref *sum = acc + (t->sets ? k % t->sets : 0) * t->uw * t->nb;
     for (int b = 0; b < t->nb && k >= by_lane; b++) weight[b] = load_weights(e, t, *w, k * width + b * lanes, width % lanes == 0);
-    go_on_beside(e, t, x, k, steps, *pf, &done);
+    fetch_beside(e, t, x, k, steps, *pf);
     for (int u = 0; u < t->uw && k < by_lane && k % each == 0; u++) input[u] = dot_inputs(e, t->dot, x, t->in[u] + k * F32_BYTES);
     if (k < by_lane) add_by_lane(e, t, input, k % each, *w, k * width, width % lanes == 0, sum);
     for (int u = 0; u < t->uw && k >= by_lane; u++) {

@@ -5,7 +5,7 @@
 /* ==== plans ==== */
 
 enum {
-  FEW_PIXELS = 56, /* in one line of each pair: with fewer, preparing the weights weighs */
+  FEW_PIXELS = 56, /* in one line of each pair: with fewer, fetching the weights weighs */
   MAX_LINE = 512,  /* pixels: its tiles are code each */
 };
 
@@ -28,7 +28,7 @@ static bool fits(const ConvLayer *l, int nb) {
 enum { GROUP_BYTES = 14 };
 
 /* A group has the pairs of lines whose input takes no more than half of L2, but not so few pixels that
- * preparing the weights weighs. */
+ * fetching the weights weighs. */
 static int group_of(const Target *t, const StrassenPlan *p, const Shape *y) {
   int64_t line = strassen_line(p, y), pairs = strassen_pairs(p, y);
   if (p->order == OC_FLAT) return 1;
@@ -37,6 +37,9 @@ static int group_of(const Target *t, const StrassenPlan *p, const Shape *y) {
   return (int)(groups > 1 ? (pairs + groups - 1) / groups : pairs);
 }
 
+/* Additions and loads beside the multiply-adds of a step take time where those are few. */
+bool strassen_stores_sums(const StrassenPlan *p) { return p->uw * p->nb < 16; }
+
 /* Where all is one group, the sums of inputs are shared. */
 static void set_memory(Plan *plan, const Shape *y, int lanes) {
   const StrassenPlan *p = &plan->strassen;
@@ -44,7 +47,7 @@ static void set_memory(Plan *plan, const Shape *y, int lanes) {
   int64_t sums = size_mul(pixels, STRASSEN_SUMS * half * 4);
   bool one_group = strassen_pairs(p, y) <= p->group_pairs;
   plan->at.shared = one_group ? sums : 0;
-  int64_t vectors = size_add(size_mul(STRASSEN_KEPT, pixels), STRASSEN_BUFFERS * half);
+  int64_t vectors = size_add(size_mul(STRASSEN_KEPT, pixels), strassen_stores_sums(p) ? half : 0);
   int64_t kept = size_mul(vectors, p->nb * lanes * 4);
   plan->at.scratch = size_add(kept, one_group ? 0 : sums);
 }
@@ -77,15 +80,21 @@ bool strassen_much_code(const Plan *p, bool many_shapes) {
 
 /* ==== cost ==== */
 
-enum { PRODUCTS = 7, PRODUCT_CALL = 30 /* cycles, beyond CALL_CYCLES */ };
+enum {
+  PRODUCTS = 7,
+  SUMS = 3,          /* of them multiply sums of weights */
+  PRODUCT_CALL = 30, /* cycles, beyond CALL_CYCLES */
+  PRODUCT_TURN = 120 /* cycles of a product's turn at a pair of panels and a group: its code is not in L1 */
+};
 
-/* Each tile meets a quarter of its panels' weights in each product, from L2 if L1 can't hold it; for each
- * group four quarters are prepared, by two loads and a store each, most of it hidden. */
-static double prepared_weights_cycles(const ConvCost *c, const StrassenPlan *p, double groups, double tiles) {
+/* Each tile meets a quarter of its panels' weights in each product, and for a sum another one, from L2 if L1 can't hold it; there
+ * an addition costs as much as a load. Sums that are stored are made once for each group. */
+static double weights_cycles(const ConvCost *c, const StrassenPlan *p, double groups, double tiles) {
   const Target *t = c->l.t;
   double quarters = c->weight_bytes / 4, quarter = (double)(p->icg / 2 * p->nb * t->lanes * 4);
-  double again = PRODUCTS * quarters * tiles * miss_share(quarter, 2 * t->l1) / c->r->weights_l2;
-  return again + groups * 4 * quarters * (1. / (t->lanes * 4) + 3 / c->r->weights_l2);
+  double times = strassen_stores_sums(p) ? groups : tiles; /* that sums are made */
+  double again = (PRODUCTS * tiles + SUMS * times) * quarters * miss_share(quarter, 2 * t->l1) / c->r->weights_l2;
+  return again + 2 * SUMS * quarters / (t->lanes * 4) * times * c->r->fma_cycles * c->r->load_share;
 }
 
 /* A quarter of the result's vectors costs 11 transfers to and from scratch, a quarter of the input's 12
@@ -107,8 +116,8 @@ double cost_strassen(const ConvCost *c, const Plan *plan) {
   double one = (double)pairs * products / 2 + tiles * panels * PRODUCT_CALL;
   double group_bytes = (double)(GROUP_BYTES * p->group_pairs * line * p->icg);
   double beyond = groups * panels * group_bytes * miss_share(group_bytes, 2 * t->l2) + c->input_bytes;
-  double work = PRODUCTS * one + scratch_cycles(c, (double)(pairs * line)) +
-                prepared_weights_cycles(c, p, groups, tiles) + beyond / c->r->met;
+  double work = PRODUCTS * (one + panels * groups * PRODUCT_TURN) + scratch_cycles(c, (double)(pairs * line)) +
+                weights_cycles(c, p, groups, tiles) + beyond / c->r->met;
   double again = miss_share(c->weight_bytes + group_bytes, t->l2) * (groups - 1);
   return overlap(work, c->weight_bytes * (1 + again) / c->r->fetched) + c->r->code;
 }
@@ -120,15 +129,15 @@ int64_t packed_strassen(const Target *t, const Node *n, const Plan *p) {
   return packed_rows_bytes(p->strassen.icg, p->strassen.ocg, t->lanes);
 }
 
-/* As for direct convolution, but what odd panels have for the first half of the input channels is the
- * difference from the panel before: T1 of emit/conv_strassen.c. */
+/* As for direct convolution, but odd panels have differences from what was packed before: those of the first half of the input
+ * channels from the panel before, T1 of emit/conv_strassen.c, those of the second half from the first, T2. */
 void pack_strassen(const Target *t, const Node *n, void *to) {
   const StrassenPlan *p = &n->plan->strassen;
-  float *dst = to;
-  int64_t panel = (int64_t)p->icg * p->nb * t->lanes;
-  pack_panels(t, n, &(DirectPlan){.nb = p->nb}, dst);
-  for (int64_t even = 0; even < (int64_t)p->icg * p->ocg; even += 2 * panel) {
-    for (int64_t i = even; i < even + panel / 2; i++) dst[i + panel] -= dst[i];
+  int64_t panel = (int64_t)p->icg * p->nb * t->lanes, half = panel / 2;
+  pack_panels(t, n, &(DirectPlan){.nb = p->nb}, to);
+  for (float *odd = (float *)to + panel, *end = odd + (int64_t)p->icg * p->ocg; odd < end; odd += 2 * panel) {
+    for (int64_t i = 0; i < half; i++) odd[i] -= odd[i - panel];
+    for (int64_t i = half; i < panel; i++) odd[i] -= odd[i - half];
   }
 }
 

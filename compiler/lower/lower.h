@@ -463,8 +463,8 @@ enum { FUSED_SUMS = 24 }; /* vectors of sums that stay in registers, of a plan t
 /* Pixels of a line, which is a row of the result y, or with OC_FLAT half of a map; pairs of lines. */
 int64_t strassen_line(const StrassenPlan *p, const Shape *y);
 int64_t strassen_pairs(const StrassenPlan *p, const Shape *y);
-/* Kept for all tiles of a group: sums of inputs, sums of products; and buffers for sums of weights. */
-enum { STRASSEN_SUMS = 4, STRASSEN_KEPT = 4, STRASSEN_BUFFERS = 3 };
+enum { STRASSEN_SUMS = 4, STRASSEN_KEPT = 3 }; /* for all tiles of a group: sums of inputs, sums of products */
+bool strassen_stores_sums(const StrassenPlan *p); /* of weights: a quarter's at a time, in scratch behind what is kept */
 
 /* ==== times.c: measured times of candidates, and their file ==== */
 
