@@ -166,6 +166,7 @@ typedef struct StrassenKernel {
   int dy[MAX_TILE], dx[MAX_TILE]; /* result's pixels from the first */
   int exist;                      /* the first so many pixels */
   SumsOfWeights sums;
+  int fetched;                    /* cache lines of weights, in a step over one channel block */
   bool optional;                  /* there may be no result at all */
 } StrassenKernel;
 
@@ -173,7 +174,7 @@ static void kernel_key(const StrassenKernel *k, Buffer *key) {
   const Strassen *s = k->s;
   const Tile *t = &k->tile;
   buffer_printf(key, "strassen%d_%dx%d_b%lld_pf%d_s%d", (int)(k->p - products), t->uw, t->nb,
-                (long long)k->block / F32_BYTES, t->prefetch, (int)k->sums);
+                (long long)k->block / F32_BYTES, k->fetched, (int)k->sums);
   for (int u = 1; u < t->uw; u++) buffer_printf(key, "_%lld", (long long)t->in[u] / F32_BYTES);
   if (k->p->c != NOTHING) {
     buffer_printf(key, "_out%lld.%lld.%lld_%d%s", (long long)s->out->layout.c, (long long)s->out->layout.row,
@@ -231,6 +232,26 @@ static void prefetch_arguments(const StrassenKernel *k) {
   }
 }
 
+/* Steps between which a loop turns: the caches of instructions keep the products, which they could not with all of a block's steps.
+ * Those of narrow vectors are short, so that turns count. */
+enum { LOOP_STEPS = 4 };
+
+/* One channel block. */
+static void sum_block(const StrassenKernel *k, Tile tile, Ref block, Ref *acc) {
+  Emit *e = k->s->e;
+  int n = tile.uw * tile.nb;
+  Ref x = gep(e, LLVMGetParam(e->fn, ARG_IN), block, k->block), sums = NULL;
+  if (k->sums == STORED) sums = gep(e, LLVMGetParam(e->fn, ARG_SUMS), block, e->lanes * tile.nb * e->vec_bytes);
+  for (int i = 0; i < k->fetched; i++) prefetch(e, acc[n + 1], i * 64, e->t->fetch_level);
+  acc[n + 1] = gep_const(e, acc[n + 1], k->fetched * 64);
+  int steps = strassen_stores_sums(k->s->plan) ? e->lanes : LOOP_STEPS;
+  Loop turn;
+  loop_begin_some(e, &turn, const_i64(e, 0), const_i64(e, e->lanes), steps, n + 1, acc);
+  if (sums) tile.sums = gep(e, sums, turn.i, tile.nb * e->vec_bytes);
+  tile_sums(e, &tile, gep(e, x, turn.i, F32_BYTES), steps, acc, &acc[n], &acc[n + 1]);
+  loop_end(e, &turn);
+}
+
 static void sum_product(const StrassenKernel *k, Ref *acc) {
   Emit *e = k->s->e;
   const StrassenProduct *p = k->p;
@@ -243,8 +264,7 @@ static void sum_product(const StrassenKernel *k, Ref *acc) {
   acc[n + 1] = LLVMGetParam(e->fn, ARG_PREFETCH);
   Loop block;
   loop_begin_some(e, &block, const_i64(e, 0), half, 1, n + 2, acc);
-  if (k->sums == STORED) tile.sums = gep(e, LLVMGetParam(e->fn, ARG_SUMS), block.i, e->lanes * tile.nb * e->vec_bytes);
-  tile_sums(e, &tile, gep(e, LLVMGetParam(e->fn, ARG_IN), block.i, k->block), e->lanes, acc, &acc[n], &acc[n + 1]);
+  sum_block(k, tile, block.i, acc);
   loop_end(e, &block);
 }
 
@@ -272,7 +292,7 @@ typedef struct Turn {
   Ref first, count;     /* pairs of lines */
   Ref panels;           /* number of the pair of panels */
   Ref weights, sums, v, m; /* sums: of weights, where they are stored */
-  int fetched;          /* cache lines of a quarter of weights to fetch in a step over one channel block */
+  int fetched;          /* as of a kernel, when it fetches */
 } Turn;
 
 static Ref weights_of(const Strassen *s, const Turn *t, int b) { return gep_const(s->e, t->weights, b * s->quarter * F32_BYTES); }
@@ -330,7 +350,7 @@ static void fetch_weights(const Strassen *s, const Turn *t, StrassenKernel *k, R
   Emit *e = s->e;
   int64_t next = (k->p - products + 1) % PRODUCTS, bytes = t->fetched * s->half * 64;
   if (next >= QUARTERS) return;
-  k->tile.prefetch = t->fetched;
+  k->fetched = t->fetched;
   if (next == B11) next = QUARTERS;
   Ref at = gep_const(e, t->weights, next * s->quarter * F32_BYTES + i * bytes);
   args[ARG_PREFETCH] = gep(e, at, pair, tiles_of_line(s) * bytes);
