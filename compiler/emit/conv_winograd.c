@@ -55,10 +55,10 @@ typedef struct WinogradChunk {
 
 /* How far ahead of the input that is multiplied the next is fetched, in bytes; 0: not at all. Every panel reads all of
  * V, frequency by frequency. Where V is more than a quarter of L2, the weights that pass meanwhile push it out; so
- * while one frequency is used, the next comes nearer. */
+ * while one frequency is used, the next comes nearer. L1 has no room for it. */
 static int64_t input_ahead(const Winograd *w) {
   int64_t bytes = w->s.v_frequency * F32_BYTES;
-  return bytes * frequencies(w) > w->e->t->l2 / 4 ? bytes : 0;
+  return w->e->t->fetch_level > 1 && bytes * frequencies(w) > w->e->t->l2 / 4 ? bytes : 0;
 }
 
 /* Weights of integers are made for two row points at a time. */

@@ -21,6 +21,8 @@
  * A dilation splits the image into residues, which do not meet: each is a convolution of its own, whose pixels lie apart. */
 #include "cost.h"
 
+#include <string.h>
+
 static const double point[WINOGRAD_POINTS] = {0 /* infinity */, 0, 1, -1, 0.5, -2};
 
 /* Of B', by the number of points: what divides G elsewhere. */
@@ -273,15 +275,33 @@ static void choose_group(const ConvLayer *l, const WinogradForm *f, WinogradPlan
   p->tile_rows = (int)(fit < 1 ? 1 : fit);
 }
 
-static int64_t group_tiles(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
+static WinogradSizes sizes_of(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
   WinogradMap map = largest_map(l, f);
-  return winograd_sizes(f, p, &map, l->t->lanes).group_tiles;
+  return winograd_sizes(f, p, &map, l->t->lanes);
 }
 
-/* Channels whose weights are transformed at a time. Fewer than 32 cost more loading and storing of sums, more
- * do not stay in L1; with few tiles that weighs more, unless the weights are transformed in registers. */
-static int chunk_channels(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
-  return f->stride > 1 || (group_tiles(l, f, p) <= 8 && !p->fused) ? 16 : 32;
+static int64_t group_tiles(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
+  return sizes_of(l, f, p).group_tiles;
+}
+
+/* With one block a product loads about an input for each multiply-add. Where loads are no faster, and V comes from
+ * beyond L1, wider panels win: on Zen 5, where this was measured, of all but dilated convolutions. */
+static bool takes_wide_panels(const ConvLayer *l, const WinogradForm *f) {
+  return l->t->like && strcmp(l->t->like, "znver5") == 0 && f->dh * f->dw == 1;
+}
+
+/* Are there so few tiles that loading and storing what weights become takes much of the time? For wide panels that
+ * is more than stays in L1. */
+static bool few_tiles(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
+  return f->stride * group_tiles(l, f, p) <= 16;
+}
+
+/* Up to four blocks, about as many in all panels, of which there are four for threads to share where a group is the
+ * whole map. */
+static int wide_panel(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
+  int64_t most = few_tiles(l, f, p) ? 2 : 4;
+  if (sizes_of(l, f, p).one_group) most = size_min(most, size_max(l->out_blocks / 4, 2));
+  return (int)size_ceiling(l->out_blocks, size_ceiling(l->out_blocks, most));
 }
 
 /* Blocks of a panel. Of two parities the transformed input is twice as large for its tiles: wider panels read
@@ -290,9 +310,19 @@ static int chunk_channels(const ConvLayer *l, const WinogradForm *f, const Winog
 static int panel_blocks(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
   int64_t input = (int64_t)f->points * f->points * l->icg * group_tiles(l, f, p) * 4;
   if (l->t->by_lane) return (int)size_min(4, l->out_blocks);
+  if (p->fused) return 1;
+  if (takes_wide_panels(l, f)) return wide_panel(l, f, p);
   if (l->t->regs == 32 && f->dh * f->dw > 1) return (int)size_min(input > 2 * l->t->l2 ? 4 : 2, l->out_blocks);
   if (l->t->regs == 32) return 1;
   return f->stride > 1 && group_tiles(l, f, p) <= 16 && l->out_blocks >= 16 ? 3 : 2;
+}
+
+/* Channels whose weights are transformed at a time. Fewer than 32 cost more loading and storing of sums, more
+ * do not stay in L1; with few tiles that weighs more, unless the weights are transformed in registers. */
+static int chunk_channels(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
+  if (p->fused) return 32;
+  if (takes_wide_panels(l, f)) return p->nb > 2 || (f->stride == 1 && !few_tiles(l, f, p)) ? 32 : 16;
+  return f->stride > 1 || group_tiles(l, f, p) <= 8 ? 16 : 32;
 }
 
 /* Do its sums stay in registers, of a map of few tiles? */
@@ -323,14 +353,22 @@ static Plan *add_plan(const ConvLayer *l, const WinogradForm *f, bool fused, Pla
   return plan;
 }
 
+static int64_t stored_bytes(const WinogradForm *f, const WinogradPlan *p) {
+  return (int64_t)f->points * f->points * p->icg * p->ocg * 4;
+}
+
+/* Of few tiles that L2 does not hold come from memory no sooner than they are transformed. */
+static bool stores(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
+  bool late = takes_wide_panels(l, f) && few_tiles(l, f, p) && stored_bytes(f, p) > l->t->l2;
+  return f->stride == 1 && !late;
+}
+
 /* Stored weights that L2 holds are cheap to read again for each group: rows of tiles beyond one only as long
  * as their input stays in L1. Measured with 16 registers. */
 static void fit_group_to_l1(const ConvLayer *l, const WinogradForm *f, WinogradPlan *p) {
   const Target *t = l->t;
-  WinogradMap map = largest_map(l, f);
-  bool one_group = winograd_sizes(f, p, &map, t->lanes).one_group;
-  int64_t weights = (int64_t)f->points * f->points * p->icg * p->ocg * 4;
-  if (t->regs != 16 || one_group || weights > t->l2 / 2) return;
+  bool one_group = sizes_of(l, f, p).one_group;
+  if (t->regs != 16 || one_group || stored_bytes(f, p) > t->l2 / 2) return;
   int64_t fit = t->l1 / row_bytes(l, f);
   if (p->tile_rows > fit) p->tile_rows = (int)(fit < 1 ? 1 : fit);
 }
@@ -342,14 +380,14 @@ static void add_stored(const ConvLayer *l, const WinogradForm *f, const Plan *on
   *plan = *on_the_fly;
   p->stored = true;
   fit_group_to_l1(l, f, p);
-  choose_tile(l->t, p, p->ocg > l->t->lanes ? 2 : 1);
+  choose_tile(l->t, p, takes_wide_panels(l, f) ? p->nb : (int)size_min(2, l->out_blocks));
   set_memory(f, plan, &l->n->out[0]->shape, l->t->lanes);
 }
 
 static void add_form(const Build *b, const ConvLayer *l, const WinogradForm *f, Plans *list) {
   if (fuses(l, f)) add_plan(l, f, true, list);
   const Plan *plan = add_plan(l, f, false, list);
-  if (!b->options->small && f->stride == 1) add_stored(l, f, plan, list);
+  if (!b->options->small && stores(l, f, &plan->winograd)) add_stored(l, f, plan, list);
 }
 
 /* In the forms that --winograd leaves to choose from. Its differences of activations are NaN where two are

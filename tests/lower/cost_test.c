@@ -119,6 +119,24 @@ static void loops_follow_the_sizes(void **state) {
   }
 }
 
+static bool lists(const Candidates *list, const char *name) {
+  for (int i = 0; i < list->n; i++) {
+    if (strcmp(list->item[i].name, name) == 0) return true;
+  }
+  return false;
+}
+
+/* Megabytes for sixteen tiles took longer than transforming them did. */
+static void zen5_stores_no_weights_for_few_tiles(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  const Conv few = {1, 256, 256, 14, 3, 1, 1}, many = {1, 128, 128, 28, 3, 1, 1}, light = {1, 32, 32, 16, 3, 1, 1};
+  assert_false(lists(candidates_of(&few, "znver5"), "winograd4.stored"));
+  assert_true(lists(candidates_of(&few, "skylake-avx512"), "winograd4.stored"));
+  assert_true(lists(candidates_of(&many, "znver5"), "winograd4.stored"));
+  assert_true(lists(candidates_of(&light, "znver5"), "winograd4.stored"));
+}
+
 /* Where it was measured to be 8 to 11 per cent faster. */
 static void zen4_takes_strassen(void **state) {
   (void)state;
@@ -153,6 +171,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(winograd_where_it_saves, setup, context_teardown),
     cmocka_unit_test_setup_teardown(strassen_where_it_saves, setup, context_teardown),
     cmocka_unit_test_setup_teardown(loops_follow_the_sizes, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(zen5_stores_no_weights_for_few_tiles, setup, context_teardown),
     cmocka_unit_test_setup_teardown(zen4_takes_strassen, setup, context_teardown),
     cmocka_unit_test_setup_teardown(options_limit_the_list, setup, context_teardown),
   };

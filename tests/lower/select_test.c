@@ -281,6 +281,28 @@ static void layers_of_networks(void **state) {
   }
 }
 
+/* Zen 5 takes wide panels: of two blocks with few tiles, else of four where there are so many that several threads have some. */
+static void panels_of_winograd(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const struct { Conv k; int blocks, chunk, blocks_elsewhere, chunk_elsewhere; } cases[] = {
+    {{1, 256, 14, 14, 256, 3, 3, 1, 1, 1, 1}, 2, 1, 1, 2}, {{1, 256, 20, 20, 256, 3, 3, 1, 1, 1, 1}, 4, 2, 1, 2},
+    {{1, 256, 20, 20, 320, 3, 3, 1, 1, 1, 1}, 4, 2, 1, 2}, {{1, 256, 20, 20, 336, 3, 3, 1, 1, 1, 1}, 4, 2, 1, 2},
+    {{1, 64, 56, 56, 80, 3, 3, 1, 1, 1, 1}, 3, 2, 1, 2},   {{1, 128, 56, 56, 128, 3, 3, 1, 2, 1, 1}, 2, 1, 1, 1},
+    {{1, 256, 28, 28, 256, 3, 3, 1, 2, 1, 1}, 4, 2, 1, 1}, {{1, 64, 28, 28, 64, 3, 3, 1, 1, 2, 2}, 2, 2, 2, 2},
+    {{1, 512, 7, 7, 512, 3, 3, 1, 1, 1, 1}, 1, 2, 1, 2}, /* in registers */
+  };
+  options.winograd = WINOGRAD_4;
+  options.small = true;
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    const WinogradPlan *zen5 = &plan_of(&cases[i].k, "znver5")->winograd, *other = &plan_of(&cases[i].k, "skylake-avx512")->winograd;
+    bool right = zen5->nb == cases[i].blocks && zen5->chunk == cases[i].chunk;
+    if (!right) fail_msg("case %d on Zen 5: %d blocks, chunks of %d", (int)i, zen5->nb, zen5->chunk);
+    right = other->nb == cases[i].blocks_elsewhere && other->chunk == cases[i].chunk_elsewhere;
+    if (!right) fail_msg("case %d elsewhere: %d blocks, chunks of %d", (int)i, other->nb, other->chunk);
+  }
+}
+
 /* 32 groups of 16 channels: a group is a block, 2 or 4. Groups of 12 fill no block of 8. Several groups of 4 share a vector,
  * if it is longer. */
 /* A shape for every layer, as in DenseNet: kernels that take much code are for the first shapes alone, and for their repetitions. */
@@ -458,6 +480,7 @@ int main(void) {
     TEST(winograd_on_is_wherever_it_can),
     TEST(strassen_on_is_wherever_it_can),
     TEST(layers_of_networks),
+    TEST(panels_of_winograd),
     TEST(many_shapes_have_less_code),
     TEST(layouts_for_many_shapes),
     TEST(groups_of_blocks),
