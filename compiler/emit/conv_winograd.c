@@ -95,7 +95,7 @@ static void chunk_row(const Winograd *w, const WinogradGroup *k, const WinogradC
 
 static void sum_chunk(const Winograd *w, const WinogradGroup *k, const WinogradChunk *c) {
   if (w->plan->fused) {
-    winograd_fused_chunk(w, k->area.m, c->g, c->v, c->channels / w->e->lanes, c->first);
+    winograd_fused_chunk(w, k->area.m, c->g, c->v, c->channels / w->e->lanes, c->nb, c->first);
     return;
   }
   WinogradRange rows[3];

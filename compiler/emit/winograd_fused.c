@@ -1,50 +1,85 @@
 /* winograd_fused.c: weights transformed in registers. With at most four tiles they are used too seldom to be worth
  * storing: row i of the transformed weights is made in registers channel by channel, and its frequencies times the tiles are 24
- * accumulators. */
+ * accumulators. A panel of two blocks has as many of half the frequencies at a time. */
 #include "winograd.h"
 
 #include <llvm-c/Core.h>
 
 enum { FUSED_UNROLL = 4 };
 
+/* Of row i the column points from `lo`. */
 typedef struct FusedRow {
   const Winograd *w;
-  int i, blocks;
+  int i, lo, blocks, nb;
   bool first;
-  int n; /* sums: tile number[k] at column point j[k] */
+  int lines; /* to fetch in a turn of the loop */
+  int n;     /* sums of a block of the panel: tile number[k] at column point j[k] */
   int j[FUSED_SUMS], number[FUSED_SUMS];
 } FusedRow;
 
-static FusedRow fused_row(const Winograd *w, int i, int blocks, bool first) {
-  FusedRow r = {.w = w, .i = i, .blocks = blocks, .first = first};
+/* Column points whose sums there are registers for. */
+static int points_at_once(const Winograd *w, int nb) {
+  return (int)size_min(w->f.points, FUSED_SUMS / (nb * w->s.group_tiles));
+}
+
+static void add_sums(FusedRow *r) {
+  const Winograd *w = r->w;
   int kept_rows = w->s.cut_rows ? winograd_points(&w->f, w->s.cut_rows) : w->f.points;
   int kept_cols = w->s.cut_cols ? winograd_points(&w->f, w->s.cut_cols) : w->f.points;
-  for (int j = 0; j < w->f.points; j++) {
-    WinogradTiles t = winograd_tiles(w, w->s.group_images, w->s.tile_rows, i >= kept_rows, j >= kept_cols);
-    for (int64_t k = 0; k < t.n; k++, r.n++) {
-      r.j[r.n] = j;
-      r.number[r.n] = t.number[k];
+  int hi = (int)size_min(r->lo + points_at_once(w, r->nb), w->f.points);
+  for (int j = r->lo; j < hi; j++) {
+    WinogradTiles t = winograd_tiles(w, w->s.group_images, w->s.tile_rows, r->i >= kept_rows, j >= kept_cols);
+    for (int64_t k = 0; k < t.n; k++, r->n++) {
+      r->j[r->n] = j;
+      r->number[r->n] = t.number[k];
     }
   }
-  return r;
 }
 
-/* One channel: the weights g [given weight][channel][V], V's elements at v. */
-static void fused_channel(const FusedRow *r, Ref g, Ref v, int channel, Ref *acc) {
+/* Column `col` of the weights of a parity of rows, at the row point: the second parity, of one tap, has given weights alone. */
+static Ref fused_column(const FusedRow *r, int pr, int col, Ref g, int64_t at, int64_t step) {
   const Winograd *w = r->w;
-  Emit *e = w->e;
-  int64_t line = e->vec_bytes, step = r->blocks * e->lanes * line;
-  Ref t[WINOGRAD_KERNEL], u = NULL;
-  for (int c = 0; c < w->f.taps; c++) t[c] = winograd_column(w, r->i, c, g, channel * line, step);
-  for (int k = 0; k < r->n; k++) {
-    if (k == 0 || r->j[k] != r->j[k - 1]) u = winograd_weight(w, r->j[k], t);
-    int64_t at = (r->j[k] * w->s.v_frequency + r->number[k] * e->lanes + channel) * F32_BYTES;
-    acc[k] = fma_(e, splat(e, load(e, e->f32, v, at, F32_BYTES), e->lanes), u, acc[k]);
+  if (pr == 0) return winograd_column(w, r->i, col, g, at, step);
+  return load(w->e, w->e->vec, g, at + (w->f.taps * w->f.kernel + col) * step, w->e->vec_bytes);
+}
+
+/* Its columns in each block of the panel, for one channel of g. */
+static void fused_columns(const FusedRow *r, int pr, int pc, Ref g, int channel, Ref t[][WINOGRAD_KERNEL]) {
+  const Winograd *w = r->w;
+  int64_t line = winograd_line_bytes(w, r->nb), step = r->blocks * w->e->lanes * line;
+  int columns = pc ? 1 : w->f.taps;
+  for (int b = 0; b < r->nb; b++) {
+    int64_t at = channel * line + b * w->e->vec_bytes;
+    for (int c = 0; c < columns; c++) t[b][c] = fused_column(r, pr, pc * w->f.taps + c, g, at, step);
   }
 }
 
-static int64_t fused_sum_at(const FusedRow *r, int k) {
-  return (r->j[k] * r->w->s.m_frequency + r->number[k] * r->w->e->lanes) * F32_BYTES;
+/* One channel of a parity: the weights g [given weight][channel][nb][V], V's elements at v. */
+static void fused_parity(const FusedRow *r, int pr, int pc, Ref g, Ref v, int channel, Ref *acc) {
+  const Winograd *w = r->w;
+  Emit *e = w->e;
+  Ref t[FUSED_BLOCKS][WINOGRAD_KERNEL], u[FUSED_BLOCKS] = {NULL};
+  fused_columns(r, pr, pc, g, channel, t);
+  for (int k = 0; k < r->n; k++) {
+    int j = r->j[k];
+    if (j < pc) continue;
+    for (int b = 0; b < r->nb && (k == 0 || j != r->j[k - 1]); b++) u[b] = pc ? t[b][0] : winograd_weight(w, j, t[b]);
+    int64_t at = j * w->s.v_frequency + winograd_parity_at(w, pr, pc) + r->number[k] * e->lanes + channel;
+    Ref value = splat(e, load(e, e->f32, v, at * F32_BYTES, F32_BYTES), e->lanes);
+    for (int b = 0; b < r->nb; b++) acc[b * r->n + k] = fma_(e, value, u[b], acc[b * r->n + k]);
+  }
+}
+
+static void fused_channel(const FusedRow *r, Ref g, Ref v, int channel, Ref *acc) {
+  for (int pr = 0; pr < (r->i > 0 ? r->w->f.stride : 1); pr++) {
+    for (int pc = 0; pc < r->w->f.stride; pc++) fused_parity(r, pr, pc, g, v, channel, acc);
+  }
+}
+
+static int64_t fused_sum_at(const FusedRow *r, int sum) {
+  const Winograd *w = r->w;
+  int b = sum / r->n, k = sum % r->n;
+  return (r->j[k] * w->s.m_frequency + (b * w->s.group_tiles + r->number[k]) * w->e->lanes) * F32_BYTES;
 }
 
 /* Row i for a chunk of whole blocks: arguments g, V, M, and what to prefetch. */
@@ -52,8 +87,7 @@ static void build_fused_row(const void *data) {
   const FusedRow *r = data;
   const Winograd *w = r->w;
   Emit *e = w->e;
-  int n = r->n, points = w->f.points, taps = w->f.kernel * w->f.kernel;
-  int lines = (taps * FUSED_UNROLL * e->vec_bytes / 64 + points - 1) / points;
+  int n = r->n * r->nb;
   Ref acc[FUSED_SUMS + 2], m = LLVMGetParam(e->fn, 2);
   for (int k = 0; k < n; k++) {
     acc[k] = r->first ? LLVMConstNull(e->vec) : load(e, e->vec, m, fused_sum_at(r, k), e->vec_bytes);
@@ -64,28 +98,40 @@ static void build_fused_row(const void *data) {
   loop_begin(e, &block, const_i64(e, 0), const_i64(e, r->blocks), 1, n + 2, acc);
   Ref v = gep(e, LLVMGetParam(e->fn, 1), block.i, w->s.group_tiles * e->vec_bytes);
   loop_begin(e, &part, const_i64(e, 0), const_i64(e, e->lanes), FUSED_UNROLL, n + 2, acc);
-  for (int k = 0; k < lines; k++) prefetch(e, acc[n + 1], k * 64, e->t->fetch_level);
+  for (int k = 0; k < r->lines; k++) prefetch(e, acc[n + 1], k * 64, e->t->fetch_level);
   for (int k = 0; k < FUSED_UNROLL; k++) fused_channel(r, acc[n], gep(e, v, part.i, F32_BYTES), k, acc);
-  acc[n] = gep_const(e, acc[n], FUSED_UNROLL * e->vec_bytes);
-  acc[n + 1] = gep_const(e, acc[n + 1], lines * 64);
+  acc[n] = gep_const(e, acc[n], FUSED_UNROLL * winograd_line_bytes(w, r->nb));
+  acc[n + 1] = gep_const(e, acc[n + 1], r->lines * 64);
   loop_end(e, &part);
   loop_end(e, &block);
   for (int k = 0; k < n; k++) store(e, acc[k], m, fused_sum_at(r, k), e->vec_bytes);
 }
 
-void winograd_fused_chunk(const Winograd *w, Ref m, Ref g, Ref v, int blocks, bool first) {
+/* A row's column points from r.lo; `part` of so many is how much of the next chunk's weights is fetched meanwhile. */
+static void fused_part(FusedRow r, Ref m, Ref g, Ref v, int part, int parts) {
+  const Winograd *w = r.w;
   Emit *e = w->e;
-  int points = w->f.points;
-  int64_t bytes = (int64_t)w->f.kernel * w->f.kernel * blocks * e->lanes * e->vec_bytes;
+  int taps = w->f.kernel * w->f.kernel;
+  int64_t bytes = taps * r.blocks * e->lanes * winograd_line_bytes(w, r.nb);
+  add_sums(&r);
+  r.lines = (int)((taps * FUSED_UNROLL * winograd_line_bytes(w, r.nb) / 64 + parts - 1) / parts);
+  const char *key = format_text(e->g->cx, "winograd_fused_m%d_k%d_s%d_%d.%d_b%dx%d_%s_t%dx%lldx%lld_cut%dx%d_v%lld.%lld_m%lld",
+                                w->f.m, w->f.kernel, w->f.stride, r.i, r.lo, r.blocks, r.nb, r.first ? "f" : "",
+                                (int)w->s.group_images, (long long)w->s.tile_rows, (long long)w->s.tile_cols, w->s.cut_rows,
+                                w->s.cut_cols, (long long)w->s.v_frequency, (long long)w->s.v_parity,
+                                (long long)w->s.m_frequency);
+  int64_t floats = r.i * w->f.points * F32_BYTES; /* for each float of a frequency */
+  Ref args[] = {g, gep_const(e, v, floats * w->s.v_frequency), gep_const(e, m, floats * w->s.m_frequency),
+                gep_const(e, g, bytes + bytes / parts * part)};
+  call_kernel(e, key, 4, args, build_fused_row, &r);
+}
+
+void winograd_fused_chunk(const Winograd *w, Ref m, Ref g, Ref v, int blocks, int nb, bool first) {
+  int points = w->f.points, width = points_at_once(w, nb), each = (points + width - 1) / width;
   for (int i = 0; i < points; i++) {
-    FusedRow r = fused_row(w, i, blocks, first);
-    const char *key = format_text(e->g->cx, "winograd_fused_m%d_r%d_%d_b%d_%s_t%dx%lldx%lld_cut%dx%d_v%lld.%lld", w->f.m,
-                                  w->f.taps, i, blocks, first ? "f" : "", (int)w->s.group_images, (long long)w->s.tile_rows,
-                                  (long long)w->s.tile_cols, w->s.cut_rows, w->s.cut_cols, (long long)w->s.v_frequency,
-                                  (long long)w->s.m_frequency);
-    int64_t floats = i * points * F32_BYTES; /* for each float of a frequency */
-    Ref args[] = {g, gep_const(e, v, floats * w->s.v_frequency), gep_const(e, m, floats * w->s.m_frequency),
-                  gep_const(e, g, bytes + bytes / points * i)};
-    call_kernel(e, key, 4, args, build_fused_row, &r);
+    for (int part = 0; part < each; part++) {
+      FusedRow r = {.w = w, .i = i, .lo = part * width, .blocks = blocks, .nb = nb, .first = first};
+      fused_part(r, m, g, v, i * each + part, points * each);
+    }
   }
 }

@@ -5,7 +5,7 @@
 #include <llvm-c/Core.h>
 
 int64_t winograd_parity_at(const Winograd *w, int pr, int pc) {
-  return (pr * w->f.stride + pc) * w->s.in_blocks * w->s.group_tiles * w->e->lanes;
+  return (pr * w->f.stride + pc) * w->s.v_parity;
 }
 
 /* ==== which products ==== */

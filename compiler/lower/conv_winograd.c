@@ -174,6 +174,8 @@ static int64_t place_of_sums(const WinogradForm *f, const WinogradSizes *s) {
   return size_add(size_round_up(v, WORK_ALIGN), WORK_ALIGN / 2);
 }
 
+/* A fused plan reads all parities of a row of frequencies at a time. Without room for another block between them
+ * they would often be a multiple of 4 KB apart, so that all had to share the same few sets of L1. */
 WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const WinogradMap *map, int lanes) {
   WinogradSizes s = {.tile_rows = (map->rows + f->m - 1) / f->m, .tile_cols = (map->cols + f->m - 1) / f->m};
   s.group_images = size_min(p->group_images, map->images);
@@ -184,7 +186,8 @@ WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const
   s.group_tiles = size_mul(s.group_images * size_min(p->tile_rows, s.tile_rows), s.tile_cols);
   s.cut_cols = (int)(map->cols % f->m);
   s.cut_rows = s.one_group ? (int)(map->rows % f->m) : 0;
-  s.v_frequency = size_add(size_mul(s.in_blocks * f->stride * f->stride * lanes, s.group_tiles), lanes);
+  s.v_parity = size_mul((s.in_blocks + (p->fused && f->stride > 1)) * lanes, s.group_tiles);
+  s.v_frequency = size_add(size_mul(f->stride * f->stride, s.v_parity), lanes);
   s.m_frequency = size_add(size_mul(p->nb * lanes, s.group_tiles), lanes);
   s.m_at = place_of_sums(f, &s);
   return s;
@@ -310,7 +313,7 @@ static int wide_panel(const ConvLayer *l, const WinogradForm *f, const WinogradP
 static int panel_blocks(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
   int64_t input = (int64_t)f->points * f->points * l->icg * group_tiles(l, f, p) * 4;
   if (l->t->by_lane) return (int)size_min(4, l->out_blocks);
-  if (p->fused) return 1;
+  if (p->fused) return (int)size_min(f->stride == 1 ? 1 : FUSED_BLOCKS, l->out_blocks);
   if (takes_wide_panels(l, f)) return wide_panel(l, f, p);
   if (l->t->regs == 32 && f->dh * f->dw > 1) return (int)size_min(input > 2 * l->t->l2 ? 4 : 2, l->out_blocks);
   if (l->t->regs == 32) return 1;
@@ -331,7 +334,7 @@ static bool fuses(const ConvLayer *l, const WinogradForm *f) {
   choose_group(l, f, &p);
   bool one_group = p.tile_rows >= size_ceiling(l->rows, f->m);
   bool few = one_group && f->points * group_tiles(l, f, &p) <= FUSED_SUMS;
-  return l->t->lanes == 16 && f->stride * f->dh * f->dw == 1 && few && l->icg % l->t->lanes == 0;
+  return l->t->lanes == 16 && f->dh * f->dw == 1 && few && l->icg % l->t->lanes == 0;
 }
 
 static void choose_tile(const Target *t, WinogradPlan *p, int nb) {

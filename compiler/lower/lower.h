@@ -447,7 +447,7 @@ typedef struct WinogradSizes {
   int64_t group_tiles;              /* treated at a time */
   bool one_group;                   /* the map is one: its transformed input is shared by all threads */
   int cut_rows, cut_cols;           /* results of the last row and column of tiles that go without the last points; 0: all have them */
-  int64_t v_frequency, m_frequency; /* floats from one frequency to the next, of transformed input V and of sums M */
+  int64_t v_frequency, m_frequency, v_parity; /* floats of V, the transformed input, and of M, the sums, to the next one */
   int64_t m_at;                     /* bytes of a thread's scratch before M; V is there unless the map is one group */
 } WinogradSizes;
 
@@ -456,7 +456,7 @@ WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const
 int64_t winograd_shared(const WinogradForm *f, const WinogradSizes *s, const WinogradMap *map); /* bytes of V, if threads share it */
 void plan_integer_winograd(const ConvLayer *l, Plans *list); /* l counts pairs of channels. Bytes before the weights; of a pair's of a vector: */
 int64_t integer_winograd_starts(const Target *t, const WinogradPlan *p), integer_winograd_bytes(const Target *t);
-enum { FUSED_SUMS = 24 }; /* vectors of sums that stay in registers, of a plan that is `fused` */
+enum { FUSED_SUMS = 24, FUSED_BLOCKS = 2 }; /* of a plan that is `fused`: vectors of sums that stay in registers; most blocks of a panel */
 
 /* ==== conv_strassen.c: the sizes of Strassen's algorithm ==== */
 

@@ -53,6 +53,20 @@ static void parities(void **state) {
   }
 }
 
+/* Stride 2 with up to four tiles, of which vectors of 16 lanes keep the sums in registers: a last narrow panel, several chunks of
+ * channels, a single tile, tiles that either edge cuts. */
+static void parities_in_registers(void **state) {
+  (void)state;
+  static const ConvCase cases[] = {
+    {1, 64, 14, 14, 72, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+    {1, 48, 16, 13, 32, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+    {1, 16, 8, 14, 16, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+    {1, 80, 11, 8, 9, 3, 3, 1, 2, 2, 1, 1, 1, 0, 1, 1},
+    {4, 16, 8, 8, 40, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+  };
+  check_convs(check_winograd, cases, COUNT(cases), "z = Relu(y)\noutput z\n", TOLERANCE);
+}
+
 /* Residues of one size and of two, of a pixel, a tile, many and several groups; other padding than the dilation. */
 static void dilations(void **state) {
   (void)state;
@@ -137,7 +151,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(shapes),       cmocka_unit_test(edges),   cmocka_unit_test(epilogues),
     cmocka_unit_test(sides),        cmocka_unit_test(parities),  cmocka_unit_test(batches),
-    cmocka_unit_test(dilations),
+    cmocka_unit_test(dilations),    cmocka_unit_test(parities_in_registers),
     cmocka_unit_test(heavy_models), cmocka_unit_test(blocks), cmocka_unit_test(special_values),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,22 @@ static void edges_are_cut(void **state) {
   assert_true(!s.one_group && s.group_tiles == 8 && s.cut_rows == 0 && s.cut_cols == 1);
 }
 
+/* Parities that are read together do not share sets of L1: 512 channels of four tiles are whole pages. */
+static void parities_are_apart(void **state) {
+  (void)state;
+  const Window w = window(3, 2, 1);
+  const WinogradMap y = {.images = 1, .rows = 7, .cols = 7};
+  WinogradPlan p = {.m = 4, .icg = 512, .ocg = 32, .nb = 2, .tile_rows = 2, .group_images = 1, .fused = true};
+  WinogradForm f;
+  assert_true(winograd_form(&w, 4, &f));
+  WinogradSizes s = winograd_sizes(&f, &p, &y, 16);
+  assert_int_equal(s.v_parity * 4 % 4096, 4 * 64);
+  assert_int_equal(s.v_frequency, 4 * s.v_parity + 16);
+  p.fused = false;
+  s = winograd_sizes(&f, &p, &y, 16);
+  assert_int_equal(s.v_parity, 512 * 4);
+}
+
 static void check_map(const WinogradMap *m, int64_t images, int64_t rows, int64_t cols, int64_t first_row, int64_t first_col) {
   assert_true(m->images == images && m->rows == rows && m->cols == cols);
   assert_true(m->first_row == first_row && m->first_col == first_col);
@@ -172,6 +188,7 @@ int main(void) {
     cmocka_unit_test(weights_of_parities),
     cmocka_unit_test(factors_are_lagrange_s),
     cmocka_unit_test(edges_are_cut),
+    cmocka_unit_test(parities_are_apart),
     cmocka_unit_test(dilations_have_residues),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,6 +126,20 @@ static bool lists(const Candidates *list, const char *name) {
   return false;
 }
 
+/* Up to four tiles of six points or of five: the sums stay in registers of 512 bits. */
+static void few_tiles_are_fused(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  for (int stride = 1; stride <= 2; stride++) {
+    const Conv layer = {1, 512, 512, 7, 3, stride, 1}, larger = {1, 512, 512, 14, 3, stride, 1};
+    for (size_t i = 0; i < COUNT(cpus); i++) {
+      assert_int_equal(lists(candidates_of(&layer, cpus[i]), "winograd4.fused"), strcmp(cpus[i], "skylake-avx512") == 0);
+    }
+    assert_string_equal(candidates_of(&layer, "znver5")->item[0].name, "winograd4.fused");
+    assert_false(lists(candidates_of(&larger, "znver5"), "winograd4.fused"));
+  }
+}
+
 /* Megabytes for sixteen tiles took longer than transforming them did. */
 static void zen5_stores_no_weights_for_few_tiles(void **state) {
   (void)state;
@@ -171,6 +185,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(winograd_where_it_saves, setup, context_teardown),
     cmocka_unit_test_setup_teardown(strassen_where_it_saves, setup, context_teardown),
     cmocka_unit_test_setup_teardown(loops_follow_the_sizes, setup, context_teardown),
+    cmocka_unit_test_setup_teardown(few_tiles_are_fused, setup, context_teardown),
     cmocka_unit_test_setup_teardown(zen5_stores_no_weights_for_few_tiles, setup, context_teardown),
     cmocka_unit_test_setup_teardown(zen4_takes_strassen, setup, context_teardown),
     cmocka_unit_test_setup_teardown(options_limit_the_list, setup, context_teardown),
