@@ -25,6 +25,7 @@ const Pass pass_list[] = {
   {'e', "stem", "convolutions of few channels and stride 2 over the four parities of their input", pass_stem, NULL, true},
   {'i', "zeros", "zero points of integer weights taken off once a pixel", pass_zeros, NULL, true},
   {'j', "stacks", "frames of bytes fill blocks, so that they can lie stacked", NULL, pass_stacks, true},
+  {'I', "images", "the first layers of a batch for a few images at a time", NULL, pass_images, true},
   {'k', "select", "algorithm and tile of each convolution and product", NULL, pass_select, true},
   {'l', "layout", "where elements lie: channel blocks, halos, reorders", NULL, pass_layout, true},
   {'p', "pack", "weights in the order of their use", NULL, pass_pack, true},

@@ -126,9 +126,10 @@ enum {
   FRAME_SCRATCH = 8,  /* ptr: the first worker's scratch */
   FRAME_TASKS = 16,   /* i32: tasks a layer is split into */
   FRAME_PLACES = 24,  /* ptr: the running layer's places, i64 each */
-  FRAME_IO = 32,      /* ptr each: the inputs, then the outputs, of this image; then the workspace that all images share */
+  FRAME_IO = 32,      /* ptr each: the inputs, then the outputs, of this image; then the workspace that all images share; so far in it as ... */
 };
-int64_t frame_once(const Graph *g); /* the offset of the latter */
+int64_t frame_once(const Graph *g), frame_image(const Graph *g); /* ... the image is among all: the offsets of both */
+int64_t frame_rest(const Build *b); /* behind those which the build has */
 Ref weights_start(Emit *e); /* of a layer function: where build->weights lie */
 
 typedef struct LayerCode { Ref fn /* void (Frame *, i32 task, i32 worker) */; bool serial; int64_t *place; int n_place; } LayerCode;

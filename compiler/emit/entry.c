@@ -3,7 +3,8 @@
  *
  * Layers that do not depend on the image run first, once, on all threads. Of a batch with at least as many images as
  * threads each thread then takes whole images, in a workspace of its own: nobody waits for anyone between layers. What is
- * left over, and a smaller batch, goes image by image through all threads. */
+ * left over, and a smaller batch, goes image by image through all threads. Of a number of images the first layers run so for some at a
+ * time, the last ones for all. */
 #include "entry.h"
 
 #include <llvm-c/Core.h>
@@ -40,6 +41,14 @@ static Ref runtime_function(Emit *e, const char *name, LLVMTypeRef type) {
 }
 
 /* ==== whole images ==== */
+
+/* How many images there are, or runs for some of them. */
+static Ref image_count(Emit *e, Ref batch) {
+  const Build *b = e->build;
+  return e->g->symbolic ? batch : const_i64(e, b->image_runs ? b->image_runs : 1);
+}
+
+static bool has_images(const Emit *e) { return e->g->symbolic || e->build->image_runs; }
 
 /* How many images of the batch threads take as a whole. */
 static Ref images_apart(Emit *e, Ref batch, Ref threads) {
@@ -79,8 +88,8 @@ static void build_workspace_size(Entry *y) {
   Ref bad = LLVMBuildOr(e->b, compare(e, LLVMIntSLT, batch, least), compare(e, LLVMIntSLT, threads, 1), "");
   return_if(e, LLVMBuildOr(e->b, bad, too_many_threads(e, threads), ""), 0);
   Ref size = size_together(e, threads);
-  if (e->g->symbolic) {
-    Ref apart = compare(e, LLVMIntSGT, images_apart(e, batch, threads), 0);
+  if (has_images(e)) {
+    Ref apart = compare(e, LLVMIntSGT, images_apart(e, image_count(e, batch), threads), 0);
     size = LLVMBuildSelect(e->b, apart, size_apart(e, threads), size, "");
   }
   LLVMBuildRet(e->b, size);
@@ -199,9 +208,18 @@ static Ref check_run(Entry *y, Ref *arg) {
   return threads;
 }
 
+/* What an input or output moves on by from image to image. */
+static int64_t image_step(const Value *v) {
+  Use *at = NULL;
+  if (v->batched) return image_bytes(v);
+  for (const Node *r; (r = next_reader((Value *)(uintptr_t)v, &at));)
+    if (r->op == OP_Image) return image_bytes(r->out[0]);
+  return 0;
+}
+
 static void fill_frame_of_many(Emit *e, Ref frame, Ref array, Value *const *v, int n, int first, Ref image) {
   Ref *bytes = alloc_n(e->g->cx, (size_t)n, sizeof *bytes);
-  for (int i = 0; i < n; i++) bytes[i] = const_i64(e, v[i]->batched ? image_bytes(v[i]) : 0);
+  for (int i = 0; i < n; i++) bytes[i] = const_i64(e, image_step(v[i]));
   Ref table = constant_global(e, LLVMConstArray2(e->i64, bytes, (uint64_t)n), "steps");
   Loop item;
   loop_begin(e, &item, const_i64(e, 0), const_i64(e, n), 1, 0, NULL);
@@ -217,7 +235,7 @@ static void fill_frame(Emit *e, Ref frame, Ref array, Value *const *v, int n, in
   }
   for (int i = 0; i < n; i++) {
     Ref p = array_item(e, array, i);
-    if (v[i]->batched) p = gep(e, p, image, image_bytes(v[i]));
+    if (image_step(v[i])) p = gep(e, p, image, image_step(v[i]));
     store(e, p, frame, FRAME_IO + 8 * (first + i), 8);
   }
 }
@@ -376,7 +394,7 @@ static Ref new_frame(Emit *e, Ref inputs, Ref once, Ref work, Ref scratch, Ref t
   store(e, work, frame, FRAME_WORK, 8);
   store(e, scratch, frame, FRAME_SCRATCH, 8);
   store(e, threads, frame, FRAME_TASKS, 4);
-  if (b->once_size) store(e, once, frame, frame_once(e->g), 8);
+  if (b->once_size || b->image_runs) store(e, once, frame, frame_once(e->g), 8);
   if (weights_are_input(b)) {
     Ref first = gep_const(e, array_item(e, inputs, e->g->n_input), (int64_t)sizeof b->weights_head);
     store(e, first, frame, weights, 8);
@@ -384,11 +402,24 @@ static Ref new_frame(Emit *e, Ref inputs, Ref once, Ref work, Ref scratch, Ref t
   return frame;
 }
 
+/* Bytes from what the images of a run leave to all to those of the next. */
+static int64_t joined_bytes(const Graph *g) {
+  for (int i = 0; i < g->n_node; i++) {
+    const Value *v = g->node[i]->in[0];
+    if (g->node[i]->op == OP_Images) return v->shape.d[0] * place_image_bytes(v);
+  }
+  return 0;
+}
+
 /* The layers from `from` to `to` on that image. */
 static void run_image(Entry *y, int from, int to, Ref frame, Ref inputs, Ref outputs, Ref image, Ref par, Ref threads) {
   const Graph *g = y->e->g;
   fill_frame(y->e, frame, inputs, g->input, g->n_input, 0, image);
   fill_frame(y->e, frame, outputs, g->output, g->n_output, g->n_input, image);
+  if (y->e->build->image_runs) {
+    Ref all = load(y->e, y->e->ptr, frame, frame_once(g), 8);
+    store(y->e, gep(y->e, all, image, joined_bytes(g)), frame, frame_image(g), 8);
+  }
   run_layers(y, from, to, frame, par, threads);
 }
 
@@ -405,7 +436,7 @@ static void build_image_task(Entry *y) {
   Ref one = const_i32(e, 1), inputs = load(e, e->ptr, job, JOB_INPUTS, 8);
   Ref frame = new_frame(e, inputs, once, work, gep_const(e, work, e->build->work_size), one);
   Ref outputs = load(e, e->ptr, job, JOB_OUTPUTS, 8);
-  run_image(y, y->n_once, y->count, frame, inputs, outputs, image, LLVMConstNull(e->ptr), one);
+  run_image(y, y->n_once, y->n_image, frame, inputs, outputs, image, LLVMConstNull(e->ptr), one);
   LLVMBuildRetVoid(e->b);
 }
 
@@ -414,7 +445,7 @@ static void build_image_task(Entry *y) {
 static Ref run_apart(Entry *y, const Ref *arg, Ref threads) {
   Emit *e = y->e;
   Ref job = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, JOB_WORDS), "");
-  Ref apart = images_apart(e, arg[RUN_BATCH], threads);
+  Ref apart = images_apart(e, image_count(e, arg[RUN_BATCH]), threads);
   Ref fits = LLVMBuildICmp(e->b, LLVMIntUGE, arg[RUN_SIZE], size_apart(e, threads), "");
   fits = LLVMBuildAnd(e->b, fits, compare(e, LLVMIntSLE, apart, INT32_MAX), "");
   apart = LLVMBuildSelect(e->b, fits, apart, const_i64(e, 0), "");
@@ -436,7 +467,6 @@ enum { MOST_TASKS = 1 << 16 };
 
 static void build_run(Entry *y) {
   Emit *e = y->e;
-  const Graph *g = e->g;
   LLVMTypeRef types[RUN_N] = {e->ptr, e->ptr, e->i64, e->ptr, e->i64, e->ptr};
   y->run_type = LLVMFunctionType(e->i32, types, RUN_N, 0);
   y->run = new_function(y, "run", y->run_type, false);
@@ -448,24 +478,25 @@ static void build_run(Entry *y) {
   Ref tasks = LLVMBuildSelect(e->b, many, const_i32(e, MOST_TASKS), threads, "");
   Ref frame = new_frame(e, arg[RUN_INPUTS], once, work, gep_const(e, work, e->build->work_size), tasks);
   if (y->n_once) run_image(y, 0, y->n_once, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], zero, arg[RUN_PAR], tasks);
-  Ref first = g->symbolic ? run_apart(y, arg, threads) : zero;
+  Ref first = has_images(e) ? run_apart(y, arg, threads) : zero;
   Loop image;
-  loop_begin(e, &image, first, g->symbolic ? arg[RUN_BATCH] : const_i64(e, 1), 1, 0, NULL);
-  run_image(y, y->n_once, y->count, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], image.i, arg[RUN_PAR], tasks);
+  loop_begin(e, &image, first, image_count(e, arg[RUN_BATCH]), 1, 0, NULL);
+  run_image(y, y->n_once, y->n_image, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], image.i, arg[RUN_PAR], tasks);
   loop_end(e, &image);
+  if (y->n_image < y->count) run_image(y, y->n_image, y->count, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], zero, arg[RUN_PAR], tasks);
   LLVMBuildRet(e->b, const_i32(e, RCC_OK));
 }
 
 void emit_entry(Emit *e, const LayerCode *layer, int count) {
-  Entry y = {.e = e, .layer = layer, .count = count};
-  while (e->g->symbolic && y.n_once < count && !node_is_batched(e->build->layer[y.n_once].node)) y.n_once++;
+  Entry y = {.e = e, .layer = layer, .count = count, .n_once = layers_before(e->build, e->build->n_once),
+             .n_image = layers_before(e->build, e->build->n_image)};
   if (count > 0) y.table = layer_table(&y), y.places = place_table(&y);
   if (e->build->n_strips > 0) build_steps(&y);
   build_workspace_size(&y);
-  if (e->g->symbolic) build_image_task(&y);
+  if (has_images(e)) build_image_task(&y);
   build_run(&y);
   Ref made[] = {y.workspace_size, y.run, build_typed_run(&y), y.image_task};
-  for (int i = 0; i < (e->g->symbolic ? 4 : 3); i++) count_instructions(e, made[i]);
+  for (int i = 0; i < (has_images(e) ? 4 : 3); i++) count_instructions(e, made[i]);
   build_table(&y);
   build_labels(&y);
 }

@@ -6,13 +6,14 @@
 typedef struct Entry {
   Emit *e;
   const LayerCode *layer;
-  int count, n_once;   /* of them, the first ones run once */
+  int count;
+  int n_once, n_image; /* of them, the first ones run once; those up to n_image for an image, or some, at a time */
   LLVMTypeRef size_type, run_type;
   Ref workspace_size, run;
   Ref table, places;   /* of the layers */
   Ref steps;           /* of one thread, where some layers run in strips; else NULL */
   int *first_step;     /* of each layer, or, of one in strips, of all that it runs with; behind the last, their number */
-  Ref image_task;      /* where the batch is symbolic */
+  Ref image_task;      /* where there may be several images */
 } Entry;
 
 /* Parameters of the table's `run`. */

@@ -10,8 +10,6 @@ enum {
   FPCR_FLUSH_TO_ZERO = 1 << 24, /* ARM, Architecture Reference Manual, C5.2.8: operands, too */
 };
 
-static int64_t layer_field(const Build *b) { return frame_once(b->graph) + (b->once_size ? 8 : 0); }
-
 int64_t flush_frame_bytes(const Build *b) { return b->options->flush_denormals ? 8 : 0; }
 
 static void control(Emit *e, const char *name, Ref place) { intrinsic(e, name, 0, NULL, 1, &place); }
@@ -57,7 +55,7 @@ static Ref flushed_function(Emit *e) {
   Saved old = has_neon(e->t) ? flush_aarch64(e) : flush_x86(e);
   Ref arg[3];
   LLVMGetParams(fn, arg);
-  call(e, load(e, e->ptr, arg[0], layer_field(e->build), 8), task_type(e), 3, arg);
+  call(e, load(e, e->ptr, arg[0], frame_rest(e->build), 8), task_type(e), 3, arg);
   put_back(e, old);
   LLVMBuildRetVoid(e->b);
   LLVMPositionBuilderAtEnd(e->b, caller);
@@ -66,6 +64,6 @@ static Ref flushed_function(Emit *e) {
 
 Ref flush_denormals(Emit *e, Ref layer, Ref frame) {
   if (!e->build->options->flush_denormals) return layer;
-  store(e, layer, frame, layer_field(e->build), 8);
+  store(e, layer, frame, frame_rest(e->build), 8);
   return flushed_function(e);
 }

@@ -135,6 +135,8 @@ void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const
 /* ==== values ==== */
 
 int64_t frame_once(const Graph *g) { return FRAME_IO + 8 * ((int64_t)g->n_input + g->n_output); }
+int64_t frame_image(const Graph *g) { return frame_once(g) + 8; }
+int64_t frame_rest(const Build *b) { return frame_once(b->graph) + (b->image_runs ? 16 : b->once_size ? 8 : 0); }
 
 Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align) {
   Ref v = load(e, type, p, bytes, align);
@@ -160,6 +162,7 @@ static Ref bound_value(Emit *e, const Value *v) {
   switch (v->place) {
   case P_WORK: return gep(e, load_invariant(e, e->ptr, e->frame, FRAME_WORK, 8), offset, 1);
   case P_ONCE: return gep(e, load_invariant(e, e->ptr, e->frame, frame_once(e->g), 8), offset, 1);
+  case P_IMAGE: return gep(e, load_invariant(e, e->ptr, e->frame, frame_image(e->g), 8), offset, 1);
   case P_CONST: return gep(e, weights_start(e), offset, 1);
   default: return gep_const(e, load_invariant(e, e->ptr, gep(e, e->frame, offset, 1), 0, 8), inner_offset(v));
   }
@@ -192,6 +195,7 @@ Ref value_ptr(Emit *e, const Value *v) {
   switch (v->place) {
   case P_WORK: return gep_const(e, frame_field(e, e->ptr, FRAME_WORK), v->offset + at);
   case P_ONCE: return gep_const(e, frame_field(e, e->ptr, frame_once(e->g)), v->offset + at);
+  case P_IMAGE: return gep_const(e, frame_field(e, e->ptr, frame_image(e->g)), v->offset + at);
   case P_CONST: return weights_ptr(e, v->offset + at);
   case P_INPUT: return gep_const(e, frame_field(e, e->ptr, FRAME_IO + 8 * v->offset), at);
   case P_OUTPUT: return gep_const(e, frame_field(e, e->ptr, FRAME_IO + 8 * (e->g->n_input + v->offset)), at);

@@ -34,6 +34,7 @@ bool has_code(Op op) { return emitter[op] && emitter[op] != emit_none; }
 /* A node whose results already lie where they belong: views and concatenations in place. */
 static bool needs_no_code(const Node *n) {
   const Value *out = n->out[0];
+  if (n->op == OP_Images) return true;
   if (op_info[n->op].family == FAMILY_VIEW) return out->alias != NULL;
   if (n->op == OP_Concat || (n->op == OP_Interleave && !layout_has_halo(&out->layout))) {
     for (int i = 0; i < n->n_in; i++) {

@@ -6,7 +6,7 @@
 /* Without their bytes, which object.c attaches: LLVM must neither carry nor fold them. */
 static void declare_weights(Emit *e) {
   const Build *b = e->build;
-  e->weights_field = frame_once(b->graph) + (b->once_size ? 8 : 0) + flush_frame_bytes(b);
+  e->weights_field = frame_rest(b) + flush_frame_bytes(b);
   if (weights_are_input(b)) return;
   LLVMTypeRef type = LLVMArrayType2(e->i8, (uint64_t)e->build->weights_size);
   e->weights = LLVMAddGlobal(e->m, type, local_name(e, "weights"));

@@ -20,6 +20,7 @@ static int64_t base_of(const Graph *g, const Value *v) {
   case P_OUTPUT: return FRAME_IO + 8 * (g->n_input + v->offset);
   case P_CONST: return -1;
   case P_ONCE: return frame_once(g);
+  case P_IMAGE: return frame_image(g);
   default: assert(v->place == P_WORK); return FRAME_WORK;
   }
 }

@@ -239,7 +239,7 @@ bool node_is_batched(const Node *n) {
 
 void node_mark_batched(Node *n) {
   bool batched = node_is_batched(n);
-  for (int i = 0; i < n->n_in; i++) batched = batched || (n->in[i] && n->in[i]->batched);
+  for (int i = 0; i < n->n_in && n->op != OP_Images; i++) batched = batched || (n->in[i] && n->in[i]->batched);
   for (int i = 0; i < n->n_out; i++)
     if (n->out[i]) n->out[i]->batched = batched;
 }

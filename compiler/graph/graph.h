@@ -174,7 +174,8 @@ typedef struct Layout {
 
 typedef enum Place {
   P_NONE, P_INPUT, P_OUTPUT, P_WORK, P_CONST,
-  P_ONCE, /* the first part of the workspace, which all images of a symbolic batch share */
+  P_ONCE, /* the first part of the workspace, which all images share that run one after the other */
+  P_IMAGE, /* there, where the images are that the run is at: the input of an Images */
 } Place;
 
 /* ---- values and nodes ---- */
@@ -191,7 +192,8 @@ struct Value {
   int output;            /* of an output: its number */
   const void *data;      /* a constant's elements, dense row-major; NULL: not a constant */
   const bool *sym;       /* of an integer constant: which elements are multiples of the batch symbol; NULL: none */
-  bool batched;          /* from the pass batch on: every image of a symbolic batch has its own */
+  bool batched;          /* from the pass batch on: every image of a symbolic batch has its own; of a number of images, every run between
+                            Image and Images has */
 
   Layout layout;         /* from the pass layout on */
   Place place;           /* from the pass plan on */
@@ -333,6 +335,8 @@ typedef struct Options {
   const char *weights_section;           /* of the object; NULL: .rodata.rcc_weights */
   bool unshared;                         /* for tests: every layer and kernel is a function of its own */
   bool many_shapes;                      /* for tests: as for a graph that has many, see Build */
+  int image_nodes;                       /* for tests: so many nodes, the first ones, or fewer, are run for a few images ... */
+  int64_t images_together;               /* ... at a time, for so many; 0 nodes: as estimates say */
   enum { NCHWC_AUTO, NCHWC_8, NCHWC_16 } nchwc_block; /* channels of a block where ONNX Runtime's optimizer made such */
   int64_t max_memory;                    /* bytes */
   int n_shape;

@@ -260,9 +260,10 @@ static void place_on_blocks(Layouter *w, Node *n) {
   if (!n->plan || !n->plan->how->plain) n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
 }
 
-/* Do frames of v lie stacked as they are? Then v lies by itself. */
+/* Do frames of v lie stacked as they are, or images of several runs in it? Then v lies by itself. */
 static bool is_stacked(Value *v) {
   Use *at = NULL;
+  if (v->def && v->def->op == OP_Images) return true;
   for (const Node *r; (r = next_reader(v, &at));) {
     if (op_info[r->op].blocks == BLOCKS_STACKED && r->out[0]->alias == v) return true;
   }
@@ -344,7 +345,7 @@ static bool interleaves_blocks(const Node *n) {
   if (op_info[n->op].blocks != BLOCKS_INTERLEAVED || !is_image(n->in[0])) return false;
   for (int i = 0; i < n->n_in; i++) {
     Value *part = n->in[i];
-    if (!part->layout.block || part->alias || only_reader(part) != n || part->batched != node_is_batched(n)) return false;
+    if (!part->layout.block || part->alias || is_stacked(part) || only_reader(part) != n || part->batched != node_is_batched(n)) return false;
   }
   return true;
 }
@@ -427,6 +428,14 @@ static void set_view_strides(Graph *g, const Node *n) {
 static void place_blocks(Layouter *w, Node *n) {
   node_set_input(w->g, n, 0, as_plain(w, n->in[0]));
   n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
+}
+
+/* The images of a run lie where they are in the input, and what comes of them in that of all images. */
+static void place_images(Layouter *w, Node *n) {
+  Value *x = n->in[0], *y = n->out[0];
+  y->layout = x->layout.block ? layout_blocked(w->build, y, x->layout) : layout_plain(&y->shape);
+  if (n->op == OP_Image) y->alias = x;
+  else x->alias = y;
 }
 
 /* Over all channels of every pixel, so few that fp32 sums do: blocks are read as they are. */
@@ -587,6 +596,7 @@ void pass_layout(Build *b) {
     else if (interleaves_blocks(n)) interleave_blocks(&w, n);
     else if (stacks_blocks(&w, n)) stack_blocks(&w, n);
     else if (makes_blocks(n)) place_blocks(&w, n);
+    else if (n->op == OP_Image || n->op == OP_Images) place_images(&w, n);
     else place_plain(&w, n);
   }
   outputs_plain(&w);

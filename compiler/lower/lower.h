@@ -56,8 +56,7 @@ typedef struct LayerInfo {
 } LayerInfo;
 
 typedef struct KernelInfo { const char *symbol, *key; } KernelInfo; /* key: all that its code depends on */
-/* Nodes that run in strips, as `count` tasks each. */
-typedef struct Strips { int first, last, count; } Strips;
+typedef struct Strips { int first, last, count; } Strips; /* nodes that run in strips, as `count` tasks each */
 typedef struct StripTask { int node, task; } StripTask;
 
 typedef struct Build {
@@ -67,17 +66,17 @@ typedef struct Build {
   Tuning *times;         /* for select: measured ones; NULL: none */
   bool alone;            /* layers outside their network: equal weights are not shared */
   bool planes;           /* layout: channel blocks are whole planes, [N][C/V][H][W][V] */
-  bool many_shapes;      /* select: there are so many of convolutions that code which serves any number of channels is worth
-                            more than a few per cent of speed */
+  bool many_shapes;      /* select: of convolutions, so that code for any number of channels is worth more than a few per cent of speed */
   const uint8_t *weights; /* pack: the object's read-only data */
   int64_t weights_size;
   uint8_t weights_head[64]; /* emit: what the file with these begins with, where they are an input: see resnetcc_rt.h */
   int n_once;            /* plan: so many nodes, the first ones, run once for all images of a symbolic batch; ... */
-  int64_t once_size;     /* ... bytes of workspace for what they leave to the images, before those of an image, ... */
+  int n_image;           /* ... the next ones, up to this number, for an image, or some, at a time, the others then for all; ... */
+  int64_t image_runs;    /* ... so often, if the batch is a number; ... */
+  int64_t once_size;     /* ... bytes of workspace for what goes from some of these to others, before those of an image, ... */
   int64_t work_size;     /* ... which all threads share that work on it ... */
   int64_t scratch_size;  /* ... and that each thread has for itself, behind them */
-  Strips *strips;        /* plan: apart from each other, in the order of their nodes */
-  int n_strips;
+  Strips *strips; int n_strips; /* plan: apart from each other, in the order of their nodes */
   LayerInfo *layer;      /* emit: the layer functions in the order of their calls */
   KernelInfo *kernel;    /* emit: the functions that these call */
   int n_layer, n_kernel;
@@ -387,6 +386,7 @@ typedef struct Candidates {
  * Requires fuse. */
 void pass_select(Build *b);
 void pass_stacks(Build *b); /* stacks.c: before it, frames of bytes count as many channels as fill blocks, where they are stacked */
+void pass_images(Build *b); /* images.c: before it, the first nodes come to be run for a few images of a batch at a time, see Image */
 
 /* ==== halves.c: weights that are stored in 16 bits ==== */
 
@@ -553,6 +553,7 @@ enum { SERIAL_ELEMENTS = 1 << 14 };
 
 /* ==== strips.c ==== */
 
+int layers_before(const Build *b, int node); /* plan.c: of b->layer, so many, the first ones, are of nodes before that one */
 enum { MOST_STRIPS = 1 << 10 };
 /* Finds the layers that run in strips, where their nodes have their order and layouts. */
 void find_strips(Build *b);
@@ -562,8 +563,7 @@ StripTask *strips_order(const Build *b, const Strips *s); /* these in the order 
 
 /* ==== plan.c ==== */
 
-/* Lifetimes, aliases and offsets: Value.place, .offset, build->n_once, .once_size, .work_size, .scratch_size.
- * Moves the nodes that do not depend on the image before the others. */
+/* Lifetimes, aliases and offsets: Value.place, .offset, and build->n_once to .scratch_size, for which it sorts the nodes. */
 void pass_plan(Build *b);
 int64_t workspace_bytes(const Build *b); /* for one thread and one image */
 

@@ -26,22 +26,29 @@ static void extend(Storage *p, Value *v, int at) {
   if (at > s->last) s->last = at;
 }
 
-/* What does not depend on the image comes first, in the order that it had. */
-static void sort_once_first(Build *b) {
+/* What does not depend on the image comes first, in the order that it had; of a number of images what depends on a few. */
+static void sort_runs(Build *b) {
   Graph *g = b->graph;
-  if (!g->symbolic) return;
-  Node **batched = alloc_n(g->cx, (size_t)g->n_node + 1, sizeof *batched);
-  int n = 0;
+  int first = 0, n = 0;
+  b->image_runs = image_runs(g);
+  b->n_image = g->n_node;
+  if (!g->symbolic && !b->image_runs) return;
+  Node **later = alloc_n(g->cx, (size_t)g->n_node + 1, sizeof *later);
   for (int i = 0; i < g->n_node; i++) {
-    if (node_is_batched(g->node[i])) batched[n++] = g->node[i];
-    else g->node[b->n_once++] = g->node[i];
+    if (node_is_batched(g->node[i]) == g->symbolic) later[n++] = g->node[i];
+    else g->node[first++] = g->node[i];
   }
-  move_bytes(g->node + b->n_once, batched, (size_t)n * sizeof *batched);
+  move_bytes(g->node + first, later, (size_t)n * sizeof *later);
   for (int i = 0; i < g->n_node; i++) g->node[i]->at = i;
+  if (g->symbolic) b->n_once = first;
+  else b->n_image = first;
 }
 
-/* Do the images read what is made once? */
-static bool outlives_once(const Build *b, const Span *s) { return s->first < b->n_once && s->last >= b->n_once; }
+/* Do the images read what is made once, or is it of all of them, made by some at a time? */
+static bool outlives_runs(const Build *b, const Span *s) {
+  int end = b->image_runs ? b->n_image : b->n_once;
+  return s->first < end && s->last >= end;
+}
 
 /* What all threads share while a node runs is a value of its own. */
 static void add_work_values(Graph *g) {
@@ -85,7 +92,7 @@ static void share(Storage *p, Value *v, Value *with) {
 /* A view lies where its input lies; where it is a graph output, its input is computed there instead. */
 static void share_view(Storage *p, Node *n) {
   Value *x = n->in[0], *y = n->out[0];
-  if (x->data || x->type != y->type || y->alias || !layout_is_plain(x) || !layout_is_plain(y)) return;
+  if (x->data || x->type != y->type || y->alias || x->alias == y || !layout_is_plain(x) || !layout_is_plain(y)) return;
   if (!y->is_output) share(p, y, x);
   else if (x->batched == y->batched && !is_outside(root_of(p, x)) && !x->alias && !x->layout.block) share(p, x, y);
 }
@@ -112,7 +119,7 @@ static bool reads_in_place(const Node *n) { return n->op == OP_Pointwise || n->o
 static bool may_overwrite(const Storage *p, const Node *n, int at, Value *arg) {
   Value *root = root_of(p, arg), *y = n->out[0];
   if (is_outside(root) || is_outside(y) || y->alias || !same_layout(arg, y)) return false;
-  if (p->span[root->id].last != at || outlives_once(p->build, &p->span[root->id])) return false; /* the next image reads it */
+  if (p->span[root->id].last != at || outlives_runs(p->build, &p->span[root->id])) return false; /* the next image reads it */
   if (is_read_beside(p, n, root)) return false;
   for (int k = 0; k < n->n_in; k++) { /* a window or another place of the same storage must not be read after */
     bool elsewhere = n->in[k] && root_of(p, n->in[k]) == root && (n->in[k] != arg || (k == 0 && !reads_in_place(n)));
@@ -179,7 +186,7 @@ static void place_work(Storage *p) {
     if (v->alias || is_outside(v) || p->span[i].last < 0) continue;
     list[n] = p->span[i];
     list[n].bytes = storage_bytes(p, v);
-    if (outlives_once(b, &list[n])) place_once(b, v, &list[n]);
+    if (outlives_runs(b, &list[n])) place_once(b, v, &list[n]);
     else value[n++] = v;
   }
   b->work_size = place_spans(g->cx, list, n);
@@ -226,6 +233,15 @@ static void place_aliases(Storage *p) {
   }
 }
 
+/* What some images leave to all lies in that, where these are. */
+static void place_images(Graph *g) {
+  for (int i = 0; i < g->n_value; i++) {
+    const Value *v = g->value[i];
+    while (v->alias && !(v->alias->def && v->alias->def->op == OP_Images)) v = v->alias;
+    if (v->alias && v->alias->def->in[0] == v) g->value[i]->place = P_IMAGE;
+  }
+}
+
 static void size_scratch(Build *b) {
   const Graph *g = b->graph;
   for (int i = 0; i < g->n_node; i++) {
@@ -240,6 +256,12 @@ static void size_scratch(Build *b) {
 
 int64_t workspace_bytes(const Build *b) { return size_add(b->once_size, size_add(b->work_size, b->scratch_size)); }
 
+int layers_before(const Build *b, int node) {
+  int n = 0;
+  while (n < b->n_layer && b->layer[n].node->at < node) n++;
+  return n;
+}
+
 static void check_memory(const Build *b) {
   int64_t work = workspace_bytes(b);
   double mib = 1 << 20;
@@ -251,7 +273,7 @@ static void check_memory(const Build *b) {
 void pass_plan(Build *b) {
   Graph *g = b->graph;
   graph_compact(g);
-  sort_once_first(b);
+  sort_runs(b);
   add_work_values(g);
   find_strips(b);
   Storage p = {.build = b, .g = g, .span = alloc_n(g->cx, (size_t)g->n_value + 1, sizeof *p.span), .root = sets_new(g->cx, g->n_value)};
@@ -269,6 +291,7 @@ void pass_plan(Build *b) {
   place_outside(g);
   place_work(&p);
   place_aliases(&p);
+  place_images(g);
   size_scratch(b);
   check_memory(b);
 }

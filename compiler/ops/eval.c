@@ -42,11 +42,34 @@ static void eval_in_graph(Graph *g, const Node *n, void **of) {
     if (n->out[i]) of[n->out[i]->id] = out[i];
 }
 
+/* Nodes between Image and Images, for those images that run number `run` is at. */
+static void eval_run(Graph *g, int64_t run, void **of) {
+  for (int i = 0; i < g->n_node; i++) {
+    const Node *n = g->node[i];
+    if (n->dead) continue;
+    char *x = n->in[0] ? of[n->in[0]->id] : NULL;
+    if (n->op == OP_Images) {
+      size_t bytes = value_bytes(n->in[0]);
+      if (run == 0) of[n->out[0]->id] = alloc(g->cx, value_bytes(n->out[0]));
+      move_bytes((char *)of[n->out[0]->id] + (size_t)run * bytes, x, bytes);
+    } else if (n->op == OP_Image) {
+      of[n->out[0]->id] = x + (size_t)run * value_bytes(n->out[0]);
+    } else if (node_is_batched(n)) {
+      eval_in_graph(g, n, of);
+    }
+  }
+}
+
 void eval_graph(Graph *g, const void *const *inputs, void **outputs) {
   void **of = alloc_n(g->cx, (size_t)g->n_value, sizeof *of); /* each value's elements */
+  int64_t runs = image_runs(g);
   for (int i = 0; i < g->n_input; i++) of[g->input[i]->id] = (void *)(uintptr_t)inputs[i];
-  for (int i = 0; i < g->n_node; i++)
-    if (!g->node[i]->dead) eval_in_graph(g, g->node[i], of);
+  for (int64_t run = 0; run < runs; run++) eval_run(g, run, of);
+  for (int i = 0; i < g->n_node; i++) {
+    const Node *n = g->node[i];
+    bool in_runs = runs && (node_is_batched(n) || n->op == OP_Images);
+    if (!n->dead && !in_runs) eval_in_graph(g, n, of);
+  }
   for (int i = 0; i < g->n_output; i++) {
     const Value *v = g->output[i];
     outputs[i] = alloc(g->cx, value_bytes(v));

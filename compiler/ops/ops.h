@@ -51,6 +51,11 @@ void eval_node(Graph *g, const Node *n, const void *const *in, void **out);
 /* The whole graph on dense inputs; outputs are allocated in cx. Dimensions must be numbers (after the pass batch). */
 void eval_graph(Graph *g, const void *const *inputs, void **outputs);
 
+/* ==== images.c ==== */
+
+/* How often what lies between Image and Images is run; 0: nothing does. */
+int64_t image_runs(const Graph *g);
+
 /* ==== words.c: what the operators' functions are made of ==== */
 
 bool has_input(const Node *n, int i);

@@ -115,7 +115,7 @@ static void verify_steps(const Verifier *v, const Node *n) {
 static void verify_batch(const Verifier *v, const Node *n) {
   bool batched = node_is_batched(n);
   for (int i = 0; i < n->n_in; i++)
-    if (n->in[i] && n->in[i]->batched && !batched) broken(v, n, "forgets that \"%s\" has the batch", n->in[i]->name);
+    if (n->in[i] && n->in[i]->batched && !batched && n->op != OP_Images) broken(v, n, "forgets that \"%s\" has the batch", n->in[i]->name);
   for (int i = 0; i < n->n_out; i++)
     if (n->out[i] && n->out[i]->batched != batched) broken(v, n, "has the batch in some results only");
 }

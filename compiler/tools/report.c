@@ -96,8 +96,9 @@ static ReportLayer layer_of(const Build *b, const Node *n) {
   l.shape = y->shape;
   if (n->candidates) l.candidate = candidates_of(g->cx, n->candidates);
   if (n->candidates) l.n_candidate = n->candidates->n;
-  l.gflop = 2e-9 * multiplications(n);
-  l.bytes = bytes_moved(b, n);
+  double runs = b->image_runs && n->at < b->n_image ? (double)b->image_runs : 1;
+  l.gflop = 2e-9 * multiplications(n) * runs;
+  l.bytes = bytes_moved(b, n) * runs;
   list_parts(b, n, &l);
   return l;
 }
@@ -105,7 +106,7 @@ static ReportLayer layer_of(const Build *b, const Node *n) {
 /* ==== buffers ==== */
 
 static ReportBuffer buffer_of(const Value *v) {
-  static const char *const places[] = {"-", "input", "output", "workspace", "weights", "shared"};
+  static const char *const places[] = {"-", "input", "output", "workspace", "weights", "shared", "image"};
   const Layout *l = &v->layout;
   return (ReportBuffer){
     .place = places[v->place], .value = v->name, .alias = v->alias ? v->alias->name : NULL,

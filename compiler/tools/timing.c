@@ -20,7 +20,9 @@ struct Timing {
   size_t work_size;
   double *best;
   bool *skip;
-  int next;            /* the layer that a run is at */
+  double *now;         /* of this run */
+  int64_t next;        /* the layer that a run is at, each as often as it is run: ... */
+  int64_t each, runs;  /* ... of a number of images the first ones so often */
 };
 
 /* Of this thread, so that what else the machine does in between does not count; with several threads by the clock. */
@@ -43,10 +45,15 @@ static double time_tasks(const Timing *t, Task *task, void *arg, int32_t count) 
 
 static void timed_run(const rcc_parallel *self, Task *task, void *arg, int32_t count) {
   Timing *t = (Timing *)self;
-  int layer = t->next++;
-  if (t->skip[layer]) return;
-  double taken = time_tasks(t, task, arg, count), *best = &t->best[layer];
-  if (*best == 0 || taken < *best) *best = taken;
+  int64_t next = t->next++, layer = next < t->each * t->runs ? next % t->each : next - t->each * (t->runs - 1);
+  if (!t->skip[layer]) t->now[layer] += time_tasks(t, task, arg, count);
+}
+
+static void keep_least(Timing *t) {
+  for (int i = 0; i < t->build->n_layer; i++) {
+    if (t->now[i] > 0 && (t->best[i] == 0 || t->now[i] < t->best[i])) t->best[i] = t->now[i];
+    t->now[i] = 0;
+  }
 }
 
 /* ==== what a run needs ==== */
@@ -100,10 +107,13 @@ Timing *timing_open(Build *b, const Object *o, const char *option, int threads) 
   Timing *t = alloc(g->cx, sizeof *t);
   *t = (Timing){.lent = {.threads = threads, .run = timed_run}, .build = b, .g = g, .option = option};
   t->best = alloc_n(g->cx, (size_t)b->n_layer + 1, sizeof *t->best);
+  t->now = alloc_n(g->cx, (size_t)b->n_layer + 1, sizeof *t->now);
   t->skip = alloc_n(g->cx, (size_t)b->n_layer + 1, sizeof *t->skip);
+  t->each = b->image_runs ? layers_before(b, b->n_image) : 0;
+  t->runs = b->image_runs;
   make_values(t);
   t->jit = jit_open(g->cx, g->name, o);
-  size_t size = jit_model(t->jit)->workspace_size(1, threads);
+  size_t size = (size_t)(workspace_bytes(b) + (threads - 1) * b->scratch_size); /* too little for images apart: layers are lent */
   t->work_size = size ? size : 64;
   t->work = rcc_workspace_alloc(t->work_size);
   if (threads > 1) t->pool = rcc_pool_create(threads);
@@ -131,6 +141,7 @@ static void run_lent(Timing *t, const rcc_parallel *lent) {
 void timing_run(Timing *t) {
   t->next = 0;
   run_lent(t, &t->lent);
+  keep_least(t);
 }
 
 double timing_alone(Timing *t, int runs) {

@@ -43,14 +43,16 @@ static Options options_of(uint64_t seed) {
   opt.small = random_below(&s, 4) == 0;
   opt.unshared = random_below(&s, 4) == 0;
   opt.many_shapes = random_below(&s, 4) == 0;
+  opt.image_nodes = random_below(&s, 2) ? 1 + (int)random_below(&s, 8) : 0;
+  opt.images_together = 1 + (int64_t)random_below(&s, 2);
   return opt;
 }
 
 void random_options_text(uint64_t seed, char *text, size_t size) {
   Options o = options_of(seed);
-  snprintf(text, size, "-mcpu=%s winograd %d strassen %d%s%s%s%s", o.cpu ? o.cpu : "native", (int)o.winograd, (int)o.strassen,
-           o.strict ? " --strict" : "", o.small ? " -Os" : "",
-           o.unshared ? " unshared" : "", o.many_shapes ? " many shapes" : "");
+  snprintf(text, size, "-mcpu=%s winograd %d strassen %d%s%s%s%s, %d nodes by %d images", o.cpu ? o.cpu : "native", (int)o.winograd,
+           (int)o.strassen, o.strict ? " --strict" : "", o.small ? " -Os" : "",
+           o.unshared ? " unshared" : "", o.many_shapes ? " many shapes" : "", o.image_nodes, (int)o.images_together);
 }
 
 static size_t bytes_of(const Value *v) { return (size_t)shape_count(&v->shape) * type_size(v->type); }
@@ -160,7 +162,8 @@ static bool is_right(Case *c, const Guarded *m, int tasks) {
 static bool run_once(Case *c, int tasks, bool at_end) {
   const Graph *g = c->reference;
   int n = g->n_input + g->n_output;
-  Guarded *m = alloc_n(c->cx, (size_t)n + 1, sizeof *m), work = guarded_new(c->model->workspace_size(c->batch, tasks), 64, at_end);
+  int64_t batch = c->model->flags & RCC_SYMBOLIC_BATCH ? c->batch : 1;
+  Guarded *m = alloc_n(c->cx, (size_t)n + 1, sizeof *m), work = guarded_new(c->model->workspace_size(batch, tasks), 64, at_end);
   char **data = alloc_n(c->cx, (size_t)n + 1, sizeof *data);
   for (int i = 0; i < n; i++) {
     const Value *v = i < g->n_input ? g->input[i] : g->output[i - g->n_input];
@@ -171,7 +174,7 @@ static bool run_once(Case *c, int tasks, bool at_end) {
     guarded_protect(&m[i]);
   }
   rcc_parallel lent = {.threads = tasks, .run = run_backwards};
-  int error = c->model->run((const void *const *)data, (void *const *)data + g->n_input, c->batch, work.data, work.size,
+  int error = c->model->run((const void *const *)data, (void *const *)data + g->n_input, batch, work.data, work.size,
                             tasks > 1 ? &lent : NULL);
   if (error) snprintf(c->why, WHY, "run: %s (batch %lld, %d tasks)", rcc_strerror(error), (long long)c->batch, tasks);
   bool right = !error && is_right(c, m, tasks);
@@ -231,19 +234,24 @@ static bool run_batch(Case *c, const Options *opt, uint64_t seed) {
   return right;
 }
 
-/* Compiled for the options' CPU; all batches. */
-static bool run_compiled(Case *c, Context *cx, const Options *opt, uint64_t seed) {
-  static const int64_t batches[] = {1, 2, 3, 0};
-  Loaded l = load_graph(text_parse(cx, opt, random_graph_text(c->r, -1)), NULL);
+/* Compiled for the options' CPU and that batch, -1: for any, of which these are run. */
+static bool run_batches(Case *c, Context *cx, const Options *opt, int64_t batch, const int64_t *batches, size_t n, uint64_t seed) {
+  Loaded l = load_graph(text_parse(cx, opt, random_graph_text(c->r, batch)), NULL);
   bool right = true;
   c->model = l.model;
   c->cpu = opt->cpu;
-  for (size_t i = 0; right && i < (c->model->flags & 1 ? COUNT(batches) : 1); i++) {
+  for (size_t i = 0; right && i < (c->model->flags & RCC_SYMBOLIC_BATCH || n == 1 ? n : 1); i++) {
     c->batch = batches[i];
     right = run_batch(c, opt, seed);
   }
   unload(&l);
   return right;
+}
+
+static bool run_compiled(Case *c, Context *cx, const Options *opt, uint64_t seed) {
+  static const int64_t batches[] = {1, 2, 3, 0}, several = 4;
+  if (!run_batches(c, cx, opt, -1, batches, COUNT(batches), seed)) return false;
+  return !opt->image_nodes || run_batches(c, cx, opt, several, &several, 1, seed);
 }
 
 static bool runs_here(Context *cx, const Options *opt, const char *cpu) {

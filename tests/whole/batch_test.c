@@ -268,6 +268,69 @@ static void pointers_may_be_missing_without_elements_alone(void **state) {
   unload(&m.loaded);
 }
 
+/* ==== a number of images ==== */
+
+/* %s stands for the batch. All algorithms are the same for one image. */
+static const char number[] =
+  "graph net\ninput x f32 [%s,3,12,12]\ninput side f32 [%s,8,3,3]\nconst w f32 [24,3,3,3] = random 1 -0.4 0.4\n"
+  "const v f32 [24,24,3,3] = random 2 -0.2 0.2\na = Conv(x, w) pads=[1,1,1,1] strides=[2,2]\nb = Relu(a)\n"
+  "c = Conv(b, v) pads=[1,1,1,1]\nd = Add(c, b)\ne = MaxPool(d) kernel_shape=[2,2] strides=[2,2]\nf = Sigmoid(e)\n"
+  "const u f32 [8,24,1,1] = random 3 -0.2 0.2\nh = Conv(f, u)\ni = Add(h, side)\nj = Flatten(i)\noutput j\n";
+
+enum { X = 3 * 12 * 12, SIDE = 8 * 3 * 3, Y = 8 * 3 * 3 };
+
+static void run_number(const rcc_model *m, const float *x, const float *side, float *y, int32_t threads, size_t size) {
+  rcc_parallel par = {.threads = threads, .run = run_backwards};
+  Guarded work = guarded_new(size, 64, true);
+  assert_int_equal(m->run((const void *const[]){x, side}, (void *[]){y}, 1, work.data, size, threads ? &par : NULL), RCC_OK);
+  free_intact(&work);
+}
+
+/* So many images, the first layers of which are run for `together` at a time, are the same bits as each alone. */
+static void check_images(int images, int together, const float *x, const float *side, const float *alone) {
+  static const int32_t threads[] = {0, 1, 2, 3, 7};
+  char *count = format_text(cx, "%d", images);
+  options.image_nodes = 9;
+  options.images_together = together;
+  Loaded l = load_graph(text_parse(cx, &options, format_text(cx, number, count, count)), NULL);
+  Guarded in = guarded_new((size_t)images * X * sizeof *x, 4, true), out = guarded_new((size_t)images * Y * sizeof *x, 4, true);
+  memcpy(in.data, x, (size_t)images * X * sizeof *x);
+  for (size_t i = 0; i < COUNT(threads); i++) {
+    int32_t n = threads[i] ? threads[i] : 1;
+    size_t most = l.model->workspace_size(1, n), one = l.model->workspace_size(1, 1);
+    assert_true(images / together < n || n == 1 || most >= (size_t)n * (one / 2)); /* several have a workspace of their own */
+    memset(out.data, 0, (size_t)images * Y * sizeof *x);
+    run_number(l.model, (const float *)in.data, side, (float *)out.data, threads[i], most);
+    assert_memory_equal(out.data, alone, (size_t)images * Y * sizeof *x);
+  }
+  float y[1];
+  char work[64];
+  assert_int_equal(l.model->run((const void *const[]){x, side}, (void *[]){y}, 1, work, 0, NULL), RCC_ERR_WORKSPACE);
+  assert_int_equal(l.model->run((const void *const[]){x, side}, (void *[]){y}, images, work, 64, NULL), RCC_ERR_SHAPE);
+  free_intact(&in);
+  free_intact(&out);
+  unload(&l);
+}
+
+static void a_number_of_images_is_as_each_alone(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  enum { IMAGES = 6 };
+  static float x[IMAGES * X], side[IMAGES * SIDE], alone[IMAGES * Y];
+  for (size_t i = 0; i < COUNT(x); i++) x[i] = (float)(i * 37 % 101) / 50 - 1;
+  for (size_t i = 0; i < COUNT(side); i++) side[i] = (float)(i * 11 % 97) / 50 - 1;
+  Loaded one = load_graph(text_parse(cx, &options, format_text(cx, number, "1", "1")), NULL);
+  size_t size = one.model->workspace_size(1, 1);
+  for (int i = 0; i < IMAGES; i++) run_number(one.model, x + i * X, side + i * SIDE, alone + i * Y, 0, size);
+  unload(&one);
+  check_images(6, 1, x, side, alone);
+  check_images(6, 2, x, side, alone);
+  check_images(5, 1, x, side, alone);
+  check_images(2, 1, x, side, alone);
+}
+
+/* ==== the plan ==== */
+
 /* What comes first is marked by the layout of the workspace, not only by the order of nodes. */
 static void the_plan_keeps_what_images_read(void **state) {
   (void)state;
@@ -304,6 +367,7 @@ int main(void) {
     TEST(multiples_are_right),
     TEST(what_does_not_depend_on_the_image_runs_once),
     TEST(pointers_may_be_missing_without_elements_alone),
+    TEST(a_number_of_images_is_as_each_alone),
     TEST(the_plan_keeps_what_images_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
