@@ -287,9 +287,10 @@ const OptionRow option_list[] = {
                 "name, such as N, in place of the first number the batch stays symbolic."},
   {MODEL, EVERY, "--batch", "N", EITHER, read_counts, TOOL(batch), .common = true,
    .help = "fix a symbolic batch at N images",
-   .paragraph = "A call then takes N images. The first layers take a few at a time and the last ones all of them, as "
-                "caches have it, so that weights are read once where that is faster. Without it a symbolic batch is a parameter of NAME_run. Models whose operators mix the "
-                "images of a batch need it."},
+   .paragraph = "A call then takes N images. The first layers take a few at a time and the last ones all of "
+                "them, as caches have it, so that weights are read once where that is faster. Without it a "
+                "symbolic batch is a parameter of NAME_run. Models whose operators mix the images of a batch "
+                "need it."},
   {MODEL, EVERY, "--max-memory", "SIZE", EITHER, read_size, OF_PASSES(max_memory),
    .help = "refuse models that need more; default 16G",
    .paragraph = "Both what the compilation takes and what the compiled model would take are counted. SIZE is "
