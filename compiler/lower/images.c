@@ -90,8 +90,8 @@ static Value **find_cuts(const Graph *g, int taking) {
 /* ==== what it costs: bytes that come from beyond L2, and wait ==== */
 
 /* In sizes of L2: a layer's inputs and results of which the next one still finds what it reads; what the caches beyond L2 hold for a
- * core. Of weights, which kernels fetch ahead, all but a fifth hides; see overlap. To begin a layer takes as long as so many bytes. */
-enum { L2_SIZES = 3, L3_SIZES = 16, HIDDEN = 5, BEGINNING = 16 << 10 };
+ * core. Of weights, which kernels fetch ahead, all but a quarter hides. To begin a layer takes as long as so many bytes. */
+enum { L2_SIZES = 3, L3_SIZES = 16, HIDDEN = 4, BEGINNING = 16 << 10 };
 
 static double image_bytes(const Node *n, int64_t images) {
   double sum = (double)value_bytes(n->out[0]);
