@@ -8,7 +8,8 @@ static Options options;
 
 static int setup(void **state) {
   context_setup(state);
-  options = (Options){.name = "test", .cpu = "skylake-avx512", .max_memory = 1 << 30}; /* of 1 MiB of L2 */
+  options = (Options){.name = "test", .cpu = "skylake-avx512", .max_memory = 1 << 30, /* of 1 MiB of L2 */
+                      .image_nodes = 1, .images_together = INT32_MAX /* not image by image */};
   return 0;
 }
 
