@@ -94,6 +94,7 @@ static void share_view(Storage *p, Node *n) {
   Value *x = n->in[0], *y = n->out[0];
   if (x->data || x->type != y->type || y->alias || x->alias == y || !layout_is_plain(x) || !layout_is_plain(y)) return;
   if (!y->is_output) share(p, y, x);
+  else if (x->def && x->def->op == OP_Images) return; /* runs find their images in the workspace */
   else if (x->batched == y->batched && !is_outside(root_of(p, x)) && !x->alias && !x->layout.block) share(p, x, y);
 }
 

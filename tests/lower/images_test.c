@@ -113,6 +113,17 @@ static void a_skip_is_not_cut(void **state) {
   }
 }
 
+/* Though what all images leave is an output under another shape. */
+static void images_stay_in_the_workspace(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  options.image_nodes = 1;
+  options.images_together = 2;
+  const Build *b = planned("input x f32 [4,5,14,5]\na = Relu(x)\nb = Flatten(a)\noutput b\n");
+  assert_int_equal(b->image_runs, 2);
+  assert_int_equal(find_op(b->graph, OP_Images)->out[0]->place, P_ONCE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)
 
 int main(void) {
@@ -122,6 +133,7 @@ int main(void) {
     TEST(fewer_are_made_at_a_time_where_a_layer_is_small),
     TEST(others_stay_as_they_are),
     TEST(a_skip_is_not_cut),
+    TEST(images_stay_in_the_workspace),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
