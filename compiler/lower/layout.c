@@ -204,18 +204,6 @@ static bool moves_blocks(const Node *n) {
   return (is_image(x) || is_byte_image(x)) && x->layout.block && !n->p.by_channel && channels % x->layout.block == 0;
 }
 
-/* Are images and channels all there, and in their order? */
-static bool cuts_maps(Graph *g, const Node *n) {
-  int64_t first[MAX_RANK] = {0}, last[MAX_RANK + 1], step[MAX_RANK] = {1, 1, 1, 1};
-  Shape result;
-  if (n->in[0]->shape.rank != 4 || has_run_time_bounds(n)) return false;
-  if (n->op == OP_Slice) slice_ranges(g, n, first, step, &result);
-  else pad_amounts(g, n, first, last);
-  bool whole = true;
-  for (int k = 0; k < 2; k++) whole &= first[k] == 0 && step[k] == 1 && n->out[0]->shape.d[k] == n->in[0]->shape.d[k];
-  return whole;
-}
-
 static bool cuts_blocks(const Layouter *w, const Node *n) {
   const Value *x = n->in[0];
   return (is_image(x) || is_byte_image(x)) && x->layout.block == channel_block(w->build->target, x->type) && cuts_maps(w->g, n);

@@ -185,6 +185,17 @@ void pad_amounts(Graph *g, const Node *n, int64_t *lo, int64_t *hi) {
   }
 }
 
+bool cuts_maps(Graph *g, const Node *n) {
+  int64_t first[MAX_RANK] = {0}, last[MAX_RANK + 1], step[MAX_RANK] = {1, 1, 1, 1};
+  Shape result;
+  if (n->in[0]->shape.rank != 4 || has_run_time_bounds(n)) return false;
+  if (n->op == OP_Slice) slice_ranges(g, n, first, step, &result);
+  else pad_amounts(g, n, first, last);
+  bool whole = true;
+  for (int k = 0; k < 2; k++) whole &= first[k] == 0 && step[k] == 1 && n->out[0]->shape.d[k] == n->in[0]->shape.d[k];
+  return whole;
+}
+
 /* Size of an axis that is padded; negative amounts cut off. */
 static int64_t padded_dim(Graph *g, const Node *n, PadMode mode, int64_t dim, int64_t lo, int64_t hi) {
   int64_t limit = INT32_MAX;

@@ -37,6 +37,8 @@ void slice_ranges(Graph *g, const Node *n, int64_t *start, int64_t *step, Shape 
 void lengths_as_declared(Graph *g);
 /* Pad: elements before and behind every axis of input 0; negative ones are cut off. */
 void pad_amounts(Graph *g, const Node *n, int64_t *lo, int64_t *hi);
+/* A Slice or Pad of maps: are images and channels all there, and in their order? */
+bool cuts_maps(Graph *g, const Node *n);
 /* Interleave: the first element of input i along every axis of the result, and from each of its elements to the next. Returns how many
  * inputs there are. */
 int64_t interleave_part(const Node *n, int i, int64_t *first, int64_t *stride);
