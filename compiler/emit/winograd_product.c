@@ -46,10 +46,12 @@ static int64_t sum_at(const WinogradProduct *p, int i) {
   return i / p->tile.uw * block + p->tile.in[i % p->tile.uw];
 }
 
-/* As many sums must go on at once as an FMA takes cycles times those begun in one: small tiles have several sets. */
-static int set_count(const Tile *t) {
-  int n = t->uw * t->nb;
-  return t->dot ? 1 : n > 6 ? 1 : n > 2 ? 2 : 4;
+/* As many sums must go on at once as an FMA takes cycles times those begun in one: small tiles have several sets. Not where the number
+ * of threads decides how many tiles a group has: the order of a sum would depend on it. */
+static int set_count(const WinogradProduct *p) {
+  int n = p->tile.uw * p->tile.nb;
+  bool any_group = !p->w->s.one_group && p->w->plan->tile_rows > 1;
+  return p->tile.dot || any_group ? 1 : n > 6 ? 1 : n > 2 ? 2 : 4;
 }
 
 /* All channels of a parity; acc holds the sets of sums, the weights' and the prefetch pointer. */
@@ -117,7 +119,7 @@ static void build_product(const void *data) {
 static void product(const WinogradProduct *p, const WinogradOperands *o, Ref tile, Ref prefetched) {
   Emit *e = p->w->e;
   Buffer key = {0};
-  buffer_printf(&key, "winograd_product_%dx%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d.%lld", p->tile.uw, p->tile.nb,
+  buffer_printf(&key, "winograd_product_%dx%d_s%d_b%d+%d_%s_p%dx%d_t%lld.%lld_pf%d.%lld", p->tile.uw, p->tile.nb, p->tile.sets,
                 p->blocks, p->rest, p->first ? "f" : "", p->row_parities, p->col_parities,
                 (long long)p->w->s.group_tiles, (long long)p->w->s.in_blocks, p->tile.prefetch, (long long)p->tile.ahead);
   if (p->tile.dot) buffer_printf(&key, "_i32");
@@ -133,7 +135,7 @@ static void product(const WinogradProduct *p, const WinogradOperands *o, Ref til
 static void listed_product(WinogradProduct p, const WinogradTiles *t, const WinogradOperands *o, int64_t first, int64_t fetched) {
   Emit *e = p.w->e;
   for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = (t->number[first + k] - t->number[first]) * (int64_t)e->vec_bytes;
-  p.tile.sets = set_count(&p.tile);
+  p.tile.sets = set_count(&p);
   product(&p, o, const_i64(e, t->number[first]), const_i64(e, fetched));
 }
 
@@ -142,7 +144,7 @@ static void row_of_products(WinogradProduct p, const WinogradOperands *o, int64_
   Emit *e = p.w->e;
   if (count == 0) return;
   for (int k = 0; k < p.tile.uw; k++) p.tile.in[k] = k * (int64_t)e->vec_bytes;
-  p.tile.sets = set_count(&p.tile);
+  p.tile.sets = set_count(&p);
   Loop i;
   loop_begin(e, &i, const_i64(e, 0), const_i64(e, count), 1, 0, NULL);
   Ref tile = add_i(e, mul_i(e, i.i, p.tile.uw), const_i64(e, first));

@@ -18,6 +18,20 @@ static const char all_families[] =
   "n = GlobalAveragePool(m)\no = Flatten(n)\nq = Gemm(o, f, z) transB=1\nv = Softmax(q)\n"
   "output v\noutput k\n";
 
+/* 3x3 layers of few channels, on maps of whole tiles: 4, 2 and 5 rows of them; and a narrow map of many rows. */
+static const char small_maps[] =
+  "graph net\ninput x f32 [1,3,43,45]\nconst s f32 [32,3,3,3] = random 1 -0.2 0.2\n"
+  "const c f32 [32,32,3,3] = random 2 -0.1 0.1\nconst d f32 [64,32,3,3] = random 3 -0.1 0.1\n"
+  "const f f32 [64,64,3,3] = random 4 -0.1 0.1\nconst g f32 [48,32,3,3] = random 5 -0.1 0.1\n"
+  "a = AveragePool(x) kernel_shape=[12,14]\nb = Conv(a, s) pads=[1,1,1,1] strides=[2,2]\ne = Relu(b)\n"
+  "h = Conv(e, c) pads=[1,1,1,1]\ni = Add(h, e)\nj = Conv(i, d) pads=[1,1,1,1] strides=[2,2]\n"
+  "k = Conv(j, f) pads=[1,1,1,1]\nl = Add(k, j)\nm = Conv(l, f) pads=[1,1,1,1]\n"
+  "const y i64 [4] = {1, 5, 9, 129}\nconst z i64 [2] = {2, 3}\n"
+  "n = Conv(i, g) pads=[3,3,3,3]\no = Reshape(x, y)\np = Transpose(o) perm=[0,1,3,2]\n"
+  "const q f32 [16,5,3,3] = random 6 -0.2 0.2\nr = Conv(p, q) pads=[1,1,1,1]\n"
+  "t = ReduceMean(r, z) keepdims=0\nu = ReduceMean(m, z) keepdims=0\nv = ReduceMean(n, z) keepdims=0\n"
+  "w = Concat(t, u, v) axis=1\noutput w\noutput m\n";
+
 enum { SCORES = 1003, MAP = 88 * 11 * 12, MANY = 9 };
 
 /* Threads of an application: each lends its own order and number of workers. */
@@ -73,6 +87,7 @@ static void any_threads_give_the_same_bits(void **state) {
   check_any_threads(all_families);
   options.winograd = WINOGRAD_4;
   check_any_threads(all_families);
+  check_any_threads(small_maps);
 }
 
 /* One thread alone runs these in strips, from L2 of 256 KiB; lent threads run layer by layer. */
