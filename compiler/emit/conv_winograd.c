@@ -95,7 +95,7 @@ static void chunk_row(const Winograd *w, const WinogradGroup *k, const WinogradC
 
 static void sum_chunk(const Winograd *w, const WinogradGroup *k, const WinogradChunk *c) {
   if (w->plan->fused) {
-    winograd_fused_chunk(w, k->area.m, c->g, c->v, c->channels / w->e->lanes, c->nb, c->first);
+    winograd_fused_chunk(w, &k->area, c->g, c->v, c->channels / w->e->lanes, c->nb, c->first);
     return;
   }
   WinogradRange rows[3];
@@ -226,7 +226,8 @@ static void phase_panels(const Winograd *w) {
   loop_end(e, &item);
 }
 
-static void whole_group(const Winograd *w, WinogradGroup *k) {
+/* Panels [lo, hi) of a group that is transformed first. */
+static void group_panels(const Winograd *w, WinogradGroup *k, Ref lo, Ref hi) {
   Emit *e = w->e;
   Loop row, block;
   loop_begin(e, &row, const_i64(e, 0), const_i64(e, k->area.rows), 1, 0, NULL);
@@ -235,23 +236,65 @@ static void whole_group(const Winograd *w, WinogradGroup *k) {
   winograd_input_row(w, k->area.image, add_i(e, k->area.first, row.i), block.i, false, v);
   loop_end(e, &block);
   loop_end(e, &row);
-  panels_of_group(w, k, const_i64(e, 0), const_i64(e, panel_count(w)));
+  panels_of_group(w, k, lo, hi);
 }
 
-/* Rows [lo, hi) of tiles of one image: whole groups, then what is left row by row. */
-static void rows_by_groups(const Winograd *w, WinogradGroup *k, Ref lo, Ref hi) {
+/* Rows [lo, hi) of tiles of one image by groups of `rows`; returns where those begin that are left. */
+static Ref groups_of_rows(const Winograd *w, WinogradGroup *k, Ref lo, Ref hi, int64_t rows) {
   Emit *e = w->e;
-  int64_t rows[] = {w->plan->tile_rows, 1};
-  for (int i = 0; i < (rows[0] > 1 ? 2 : 1); i++) {
-    Ref count = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, lo, ""), const_i64(e, rows[i]), "");
-    Loop group;
-    k->area.rows = rows[i];
-    loop_begin(e, &group, const_i64(e, 0), count, 1, 0, NULL);
-    k->area.first = add_i(e, lo, mul_i(e, group.i, rows[i]));
-    whole_group(w, k);
-    loop_end(e, &group);
-    lo = add_i(e, lo, mul_i(e, count, rows[i]));
-  }
+  Ref count = LLVMBuildSDiv(e->b, LLVMBuildSub(e->b, hi, lo, ""), const_i64(e, rows), "");
+  Loop group;
+  k->area.rows = rows;
+  loop_begin(e, &group, const_i64(e, 0), count, 1, 0, NULL);
+  k->area.first = add_i(e, lo, mul_i(e, group.i, rows));
+  group_panels(w, k, const_i64(e, 0), const_i64(e, panel_count(w)));
+  loop_end(e, &group);
+  return add_i(e, lo, mul_i(e, count, rows));
+}
+
+/* Whole groups, then what is left row by row. */
+static void rows_by_groups(const Winograd *w, WinogradGroup *k, Ref lo, Ref hi) {
+  int64_t rows = w->plan->tile_rows;
+  if (rows > 1) lo = groups_of_rows(w, k, lo, hi, rows);
+  groups_of_rows(w, k, lo, hi, 1);
+}
+
+/* Where two tasks meet within rows [lo, hi) of tiles, each has some panels of the row, from place `from` to `to` of all panels of all rows. */
+static void parts_of_rows(const Winograd *w, WinogradGroup *k, Ref lo, Ref hi, Ref from, Ref to) {
+  Emit *e = w->e;
+  Ref panels = const_i64(e, panel_count(w)), first, last;
+  Loop row;
+  k->area.rows = 1;
+  loop_begin(e, &row, lo, hi, 1, 0, NULL);
+  k->area.first = row.i;
+  part_of_range(e, from, to, LLVMBuildMul(e->b, row.i, panels, ""), panels, &first, &last);
+  group_panels(w, k, first, last);
+  loop_end(e, &row);
+}
+
+/* In the worker's own memory. */
+static WinogradGroup own_group(const Winograd *w) {
+  Emit *e = w->e;
+  WinogradGroup k = {.area.images = 1, .v = scratch_ptr(e)};
+  k.area.m = gep_const(e, k.v, w->s.m_at);
+  k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * F32_BYTES);
+  return k;
+}
+
+/* A map that is one group, each worker transforming for itself. The tasks share out the panels of all rows of tiles, row by row;
+ * rows that a task has wholly are groups of as many as there are, or half, a quarter. */
+static void panels_apart(const Winograd *w) {
+  Emit *e = w->e;
+  int64_t panels = panel_count(w);
+  Ref lo, hi, up = const_i64(e, panels - 1), count = const_i64(e, panels);
+  task_range(e, w->s.tile_rows * panels, &lo, &hi);
+  Ref first = LLVMBuildSDiv(e->b, lo, count, ""), last = LLVMBuildSDiv(e->b, add_i(e, hi, up), count, "");
+  Ref whole = LLVMBuildSDiv(e->b, add_i(e, lo, up), count, ""), end = max_i(e, LLVMBuildSDiv(e->b, hi, count, ""), whole);
+  WinogradGroup k = own_group(w);
+  k.area.image = const_i64(e, 0);
+  parts_of_rows(w, &k, first, whole, lo, hi);
+  for (int64_t rows = w->s.tile_rows; rows > 1; rows /= 2) whole = groups_of_rows(w, &k, whole, end, rows);
+  parts_of_rows(w, &k, whole, last, lo, hi);
 }
 
 /* One phase: each worker transforms for itself. The tasks share out rows of tiles, so that any number of them has about
@@ -260,9 +303,7 @@ static void by_groups(const Winograd *w) {
   Emit *e = w->e;
   Ref lo, hi, all = const_i64(e, w->s.tile_rows);
   task_range(e, w->map.images * w->s.tile_rows, &lo, &hi);
-  WinogradGroup k = {.area.images = 1, .v = scratch_ptr(e)};
-  k.area.m = gep_const(e, k.v, w->s.m_at);
-  k.u = gep_const(e, k.area.m, frequencies(w) * w->s.m_frequency * F32_BYTES);
+  WinogradGroup k = own_group(w);
   Loop image;
   loop_begin(e, &image, const_i64(e, 0), const_i64(e, w->map.images), 1, 0, NULL);
   k.area.image = image.i;
@@ -279,6 +320,7 @@ static void by_groups(const Winograd *w) {
 static void emit_map(const Winograd *w) {
   if (w->e->phase > 0 && w->s.one_group) phase_panels(w);
   else if (w->e->phase == 0 && w->s.one_group) phase_input(w);
+  else if (w->e->phase == 0 && w->plan->apart) panels_apart(w);
   else if (w->e->phase == 0) by_groups(w);
 }
 

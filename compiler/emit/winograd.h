@@ -88,5 +88,5 @@ void winograd_range_products(WinogradProduct p, const WinogradTiles *t, Ref i, c
 
 /* ==== winograd_fused.c ==== */
 /* All row points of a chunk of input channels of whole blocks: M (+)= V U. */
-void winograd_fused_chunk(const Winograd *w, Ref m, Ref g, Ref v, int blocks, int nb, bool first);
+void winograd_fused_chunk(const Winograd *w, const WinogradArea *a, Ref g, Ref v, int blocks, int nb, bool first);
 #endif

@@ -10,6 +10,7 @@ enum { FUSED_UNROLL = 4 };
 /* Of row i the column points from `lo`. */
 typedef struct FusedRow {
   const Winograd *w;
+  const WinogradArea *area;
   int i, lo, blocks, nb;
   bool first;
   int lines; /* to fetch in a turn of the loop */
@@ -28,7 +29,7 @@ static void add_sums(FusedRow *r) {
   int kept_cols = w->s.cut_cols ? winograd_points(&w->f, w->s.cut_cols) : w->f.points;
   int hi = (int)size_min(r->lo + points_at_once(w, r->nb), w->f.points);
   for (int j = r->lo; j < hi; j++) {
-    WinogradTiles t = winograd_tiles(w, w->s.group_images, w->s.tile_rows, r->i >= kept_rows, j >= kept_cols);
+    WinogradTiles t = winograd_tiles(w, r->area->images, r->area->rows, r->i >= kept_rows, j >= kept_cols);
     for (int64_t k = 0; k < t.n; k++, r->n++) {
       r->j[r->n] = j;
       r->number[r->n] = t.number[k];
@@ -108,7 +109,7 @@ static void build_fused_row(const void *data) {
 }
 
 /* A row's column points from r.lo; `part` of so many is how much of the next chunk's weights is fetched meanwhile. */
-static void fused_part(FusedRow r, Ref m, Ref g, Ref v, int part, int parts) {
+static void fused_part(FusedRow r, Ref g, Ref v, int part, int parts) {
   const Winograd *w = r.w;
   Emit *e = w->e;
   int taps = w->f.kernel * w->f.kernel;
@@ -117,21 +118,21 @@ static void fused_part(FusedRow r, Ref m, Ref g, Ref v, int part, int parts) {
   r.lines = (int)((taps * FUSED_UNROLL * winograd_line_bytes(w, r.nb) / 64 + parts - 1) / parts);
   const char *key = format_text(e->g->cx, "winograd_fused_m%d_k%d_s%d_%d.%d_b%dx%d_%s_t%dx%lldx%lld_cut%dx%d_v%lld.%lld_m%lld",
                                 w->f.m, w->f.kernel, w->f.stride, r.i, r.lo, r.blocks, r.nb, r.first ? "f" : "",
-                                (int)w->s.group_images, (long long)w->s.tile_rows, (long long)w->s.tile_cols, w->s.cut_rows,
+                                (int)r.area->images, (long long)r.area->rows, (long long)w->s.tile_cols, w->s.cut_rows,
                                 w->s.cut_cols, (long long)w->s.v_frequency, (long long)w->s.v_parity,
                                 (long long)w->s.m_frequency);
   int64_t floats = r.i * w->f.points * F32_BYTES; /* for each float of a frequency */
-  Ref args[] = {g, gep_const(e, v, floats * w->s.v_frequency), gep_const(e, m, floats * w->s.m_frequency),
+  Ref args[] = {g, gep_const(e, v, floats * w->s.v_frequency), gep_const(e, r.area->m, floats * w->s.m_frequency),
                 gep_const(e, g, bytes + bytes / parts * part)};
   call_kernel(e, key, 4, args, build_fused_row, &r);
 }
 
-void winograd_fused_chunk(const Winograd *w, Ref m, Ref g, Ref v, int blocks, int nb, bool first) {
+void winograd_fused_chunk(const Winograd *w, const WinogradArea *a, Ref g, Ref v, int blocks, int nb, bool first) {
   int points = w->f.points, width = points_at_once(w, nb), each = (points + width - 1) / width;
   for (int i = 0; i < points; i++) {
     for (int part = 0; part < each; part++) {
-      FusedRow r = {.w = w, .i = i, .lo = part * width, .blocks = blocks, .nb = nb, .first = first};
-      fused_part(r, m, g, v, i * each + part, points * each);
+      FusedRow r = {.w = w, .area = a, .i = i, .lo = part * width, .blocks = blocks, .nb = nb, .first = first};
+      fused_part(r, g, v, i * each + part, points * each);
     }
   }
 }

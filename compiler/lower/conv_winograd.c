@@ -182,7 +182,7 @@ WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const
   while (map->images % s.group_images != 0) s.group_images--;
   s.in_blocks = (p->icg + lanes - 1) / lanes;
   s.out_blocks = (p->ocg + lanes - 1) / lanes;
-  s.one_group = p->tile_rows >= s.tile_rows;
+  s.one_group = !p->apart && p->tile_rows >= s.tile_rows;
   s.group_tiles = size_mul(s.group_images * size_min(p->tile_rows, s.tile_rows), s.tile_cols);
   s.cut_cols = (int)(map->cols % f->m);
   s.cut_rows = s.one_group ? (int)(map->rows % f->m) : 0;
@@ -337,6 +337,15 @@ static bool fuses(const ConvLayer *l, const WinogradForm *f) {
   return l->t->lanes == 16 && f->dh * f->dw == 1 && few && l->icg % l->t->lanes == 0;
 }
 
+/* A line of transformed input that another thread has made comes so many cycles late. Where that is a tenth of the time of its
+ * products and more, each thread transforms for itself, and has rows of tiles of its own rather than panels. */
+enum { LINE_CHANNELS = 16, LINE_LATE = 4 };
+
+static bool stays_apart(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
+  bool whole = l->images * f->dh * f->dw == 1 && l->rows % f->m == 0 && p->tile_rows >= l->rows / f->m;
+  return whole && LINE_CHANNELS * l->out_blocks / 2 <= 10 * LINE_LATE;
+}
+
 static void choose_tile(const Target *t, WinogradPlan *p, int nb) {
   p->nb = nb;
   p->uw = tile_pixels(t, nb);
@@ -350,6 +359,7 @@ static Plan *add_plan(const ConvLayer *l, const WinogradForm *f, bool fused, Pla
   p->m = f->m;
   p->fused = fused;
   choose_group(l, f, p);
+  p->apart = stays_apart(l, f, p);
   choose_tile(l->t, p, panel_blocks(l, f, p));
   p->chunk = chunk_channels(l, f, p) / l->t->lanes;
   set_memory(f, plan, &l->n->out[0]->shape, l->t->lanes);
@@ -370,7 +380,7 @@ static bool stores(const ConvLayer *l, const WinogradForm *f, const WinogradPlan
  * as their input stays in L1. Measured with 16 registers. */
 static void fit_group_to_l1(const ConvLayer *l, const WinogradForm *f, WinogradPlan *p) {
   const Target *t = l->t;
-  bool one_group = sizes_of(l, f, p).one_group;
+  bool one_group = p->apart || sizes_of(l, f, p).one_group;
   if (t->regs != 16 || one_group || stored_bytes(f, p) > t->l2 / 2) return;
   int64_t fit = t->l1 / row_bytes(l, f);
   if (p->tile_rows > fit) p->tile_rows = (int)(fit < 1 ? 1 : fit);

@@ -129,7 +129,7 @@ typedef struct WinogradPlan {
   int chunk;           /* input channel blocks whose weights are transformed at a time */
   int tile_rows;       /* rows of tiles treated at a time, ... */
   int group_images;    /* ... of up to so many images, see WinogradSizes */
-  bool fused;          /* on the fly in registers, for maps of few tiles */
+  bool fused, apart;   /* on the fly in registers, for maps of few tiles; each thread transforms the input that it reads */
   bool stored;         /* the weights are stored transformed; else they are transformed on the fly, in chunks */
   bool integer, bounded; /* of 8-bit integers: icg counts pairs of channels; requantizes_bounded */
 } WinogradPlan;
@@ -445,7 +445,7 @@ typedef struct WinogradSizes {
   int64_t group_images;             /* treated at a time: the most that divide the map's and are no more than the plan's */
   int64_t in_blocks, out_blocks;    /* channel blocks */
   int64_t group_tiles;              /* treated at a time */
-  bool one_group;                   /* the map is one: its transformed input is shared by all threads */
+  bool one_group;                   /* the map is one, whose transformed input all threads share */
   int cut_rows, cut_cols;           /* results of the last row and column of tiles that go without the last points; 0: all have them */
   int64_t v_frequency, m_frequency, v_parity; /* floats of V, the transformed input, and of M, the sums, to the next one */
   int64_t m_at;                     /* bytes of a thread's scratch before M; V is there unless the map is one group */

@@ -238,6 +238,23 @@ static void winograd_on_is_wherever_it_can(void **state) {
   }
 }
 
+/* Maps of whole tiles that are one group, of one image and few channels. */
+static void threads_stay_apart_on_small_maps(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const struct { Conv k; bool apart; } cases[] = {
+    {{1, 32, 16, 16, 32, 3, 3, 1, 1, 1, 1}, true},   {{1, 64, 8, 8, 64, 3, 3, 1, 1, 1, 1}, true},
+    {{1, 32, 16, 16, 64, 3, 3, 1, 2, 1, 1}, true},   {{1, 256, 20, 20, 32, 3, 3, 1, 1, 1, 1}, true},
+    {{1, 256, 16, 16, 256, 3, 3, 1, 1, 1, 1}, false}, {{1, 32, 14, 16, 32, 3, 3, 1, 1, 1, 1}, false},
+    {{2, 32, 16, 16, 32, 3, 3, 1, 1, 1, 1}, false},  {{1, 32, 16, 16, 32, 3, 3, 1, 1, 2, 2}, false},
+  };
+  options.winograd = WINOGRAD_4;
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    const Plan *p = plan_of(&cases[i].k, "skylake-avx512");
+    if (p->winograd.apart != cases[i].apart || (p->at.shared == 0) != cases[i].apart) fail_msg("case %d", (int)i);
+  }
+}
+
 static void strassen_on_is_wherever_it_can(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
@@ -478,6 +495,7 @@ int main(void) {
     TEST(random_layers_keep_to_the_rules),
     TEST(winograd_off_is_off),
     TEST(winograd_on_is_wherever_it_can),
+    TEST(threads_stay_apart_on_small_maps),
     TEST(strassen_on_is_wherever_it_can),
     TEST(layers_of_networks),
     TEST(panels_of_winograd),
