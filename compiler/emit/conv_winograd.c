@@ -1,8 +1,8 @@
 /* conv_winograd.c: convolution by Winograd's algorithm, whose forms and points are lower/conv_winograd.c's.
  *
  * A group of tiles is transformed to V; then for each panel of output channels one small matrix product a frequency gives M,
- * and M is transformed back with the epilogue. V is each worker's own, or, where the map is one group, shared and made in a
- * phase of its own. Tiles that the edge cuts have no products at the last points. */
+ * and M is transformed back with the epilogue. V is each worker's own, or, where the map is one group of many channels, shared and
+ * made in a phase of its own. Tiles that the edge cuts have no products at the last points. */
 #include "winograd.h"
 
 #include <llvm-c/Core.h>

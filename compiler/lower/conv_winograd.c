@@ -174,6 +174,13 @@ static int64_t place_of_sums(const WinogradForm *f, const WinogradSizes *s) {
   return size_add(size_round_up(v, WORK_ALIGN), WORK_ALIGN / 2);
 }
 
+/* May M lie where V does? A product's sums then take the place of what it has read, which nobody needs any more where one panel has all
+ * outputs and one chunk all inputs; and more of both stays in L1. */
+static bool sums_replace_input(const WinogradForm *f, const WinogradPlan *p, const WinogradSizes *s) {
+  bool once = s->out_blocks <= p->nb && (p->stored || s->in_blocks <= p->chunk);
+  return once && !s->one_group && !p->integer && f->stride == 1 && s->v_frequency == s->m_frequency;
+}
+
 /* A fused plan reads all parities of a row of frequencies at a time. Without room for another block between them
  * they would often be a multiple of 4 KB apart, so that all had to share the same few sets of L1. */
 WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const WinogradMap *map, int lanes) {
@@ -189,7 +196,7 @@ WinogradSizes winograd_sizes(const WinogradForm *f, const WinogradPlan *p, const
   s.v_parity = size_mul((s.in_blocks + (p->fused && f->stride > 1)) * lanes, s.group_tiles);
   s.v_frequency = size_add(size_mul(f->stride * f->stride, s.v_parity), lanes);
   s.m_frequency = size_add(size_mul(p->nb * lanes, s.group_tiles), lanes);
-  s.m_at = place_of_sums(f, &s);
+  s.m_at = sums_replace_input(f, p, &s) ? 0 : place_of_sums(f, &s);
   return s;
 }
 
@@ -274,8 +281,9 @@ static void choose_group(const ConvLayer *l, const WinogradForm *f, WinogradPlan
     p->group_images = (int)(ONE_GROUP_TILES / (rows * cols));
     return;
   }
-  int64_t fit = size_min(l->t->l2 / 2 / row_bytes(l, f), few);
-  p->tile_rows = (int)(fit < 1 ? 1 : fit);
+  int64_t fit = size_max(size_min(l->t->l2 / 2 / row_bytes(l, f), few), 1);
+  bool even = !p->integer && fit > 2 && rows % fit != 0 && rows % (fit - 1) == 0; /* single rows are dear */
+  p->tile_rows = (int)(even ? fit - 1 : fit);
 }
 
 static WinogradSizes sizes_of(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
@@ -309,14 +317,15 @@ static int wide_panel(const ConvLayer *l, const WinogradForm *f, const WinogradP
 
 /* Blocks of a panel. Of two parities the transformed input is twice as large for its tiles: wider panels read
  * it less often, where there are so many that a narrow last one does not count. Residues fill groups whose
- * transformed input L2 often does not hold. */
+ * transformed input L2 often does not hold. Two blocks of outputs of two of inputs let sums_replace_input. */
 static int panel_blocks(const ConvLayer *l, const WinogradForm *f, const WinogradPlan *p) {
   int64_t input = (int64_t)f->points * f->points * l->icg * group_tiles(l, f, p) * 4;
   if (l->t->by_lane) return (int)size_min(4, l->out_blocks);
   if (p->fused) return (int)size_min(f->stride == 1 ? 1 : FUSED_BLOCKS, l->out_blocks);
   if (takes_wide_panels(l, f)) return wide_panel(l, f, p);
   if (l->t->regs == 32 && f->dh * f->dw > 1) return (int)size_min(input > 2 * l->t->l2 ? 4 : 2, l->out_blocks);
-  if (l->t->regs == 32) return 1;
+  bool two = p->apart && !p->fused && f->stride == 1 && l->out_blocks == 2 && p->icg == 2 * l->t->lanes;
+  if (l->t->regs == 32) return two ? 2 : 1;
   return f->stride > 1 && group_tiles(l, f, p) <= 16 && l->out_blocks >= 16 ? 3 : 2;
 }
 

@@ -448,7 +448,7 @@ typedef struct WinogradSizes {
   bool one_group;                   /* the map is one, whose transformed input all threads share */
   int cut_rows, cut_cols;           /* results of the last row and column of tiles that go without the last points; 0: all have them */
   int64_t v_frequency, m_frequency, v_parity; /* floats of V, the transformed input, and of M, the sums, to the next one */
-  int64_t m_at;                     /* bytes of a thread's scratch before M; V is there unless the map is one group */
+  int64_t m_at;                     /* bytes of a thread's scratch before M; V begins it unless the map is one group */
 } WinogradSizes;
 
 /* Sizes of a plan whose icg, ocg, nb, tile_rows and group_images are set. */

@@ -148,6 +148,25 @@ static void parities_are_apart(void **state) {
   assert_int_equal(s.v_parity, 512 * 4);
 }
 
+/* Of one panel and one chunk, where both are of one size. */
+static void sums_replace_the_input(void **state) {
+  (void)state;
+  static const struct { int64_t icg, ocg; int nb, chunk, tile_rows, kernel, stride; bool stored, replace; } cases[] = {
+    {32, 32, 2, 2, 2, 3, 1, false, true},  {32, 32, 2, 1, 2, 3, 1, false, false}, {32, 32, 2, 1, 2, 3, 1, true, true},
+    {32, 32, 1, 2, 2, 3, 1, false, false}, {16, 32, 2, 2, 2, 3, 1, false, false}, {64, 32, 2, 4, 2, 3, 1, false, false},
+    {32, 32, 2, 2, 9, 3, 1, false, false}, {32, 32, 2, 2, 2, 3, 2, false, false}, {30, 17, 2, 2, 2, 2, 1, false, true},
+  };
+  const WinogradMap y = {.images = 1, .rows = 32, .cols = 32};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    const Window w = window(cases[i].kernel, cases[i].stride, 1);
+    WinogradPlan p = {.m = 4, .icg = (int)cases[i].icg, .ocg = (int)cases[i].ocg, .nb = cases[i].nb, .chunk = cases[i].chunk,
+                      .tile_rows = cases[i].tile_rows, .group_images = 1, .stored = cases[i].stored};
+    WinogradForm f;
+    assert_true(winograd_form(&w, 4, &f));
+    if ((winograd_sizes(&f, &p, &y, 16).m_at == 0) != cases[i].replace) fail_msg("case %d", (int)i);
+  }
+}
+
 static void check_map(const WinogradMap *m, int64_t images, int64_t rows, int64_t cols, int64_t first_row, int64_t first_col) {
   assert_true(m->images == images && m->rows == rows && m->cols == cols);
   assert_true(m->first_row == first_row && m->first_col == first_col);
@@ -189,6 +208,7 @@ int main(void) {
     cmocka_unit_test(factors_are_lagrange_s),
     cmocka_unit_test(edges_are_cut),
     cmocka_unit_test(parities_are_apart),
+    cmocka_unit_test(sums_replace_the_input),
     cmocka_unit_test(dilations_have_residues),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -238,6 +238,20 @@ static void winograd_on_is_wherever_it_can(void **state) {
   }
 }
 
+/* 8 rows of tiles are four groups of two, where three would fit. */
+static void groups_are_even(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const struct { Conv k; int tile_rows; } cases[] = {
+    {{1, 16, 32, 32, 16, 3, 3, 1, 1, 1, 1}, 2},  {{1, 16, 36, 36, 16, 3, 3, 1, 1, 1, 1}, 3},
+    {{1, 16, 44, 32, 16, 3, 3, 1, 1, 1, 1}, 3},  {{1, 16, 56, 56, 16, 3, 3, 1, 1, 1, 1}, 2},
+  };
+  options.winograd = WINOGRAD_4;
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    assert_int_equal(plan_of(&cases[i].k, "skylake-avx512")->winograd.tile_rows, cases[i].tile_rows);
+  }
+}
+
 /* Maps of whole tiles that are one group, of one image and few channels. */
 static void threads_stay_apart_on_small_maps(void **state) {
   (void)state;
@@ -495,6 +509,7 @@ int main(void) {
     TEST(random_layers_keep_to_the_rules),
     TEST(winograd_off_is_off),
     TEST(winograd_on_is_wherever_it_can),
+    TEST(groups_are_even),
     TEST(threads_stay_apart_on_small_maps),
     TEST(strassen_on_is_wherever_it_can),
     TEST(layers_of_networks),
