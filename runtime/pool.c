@@ -49,7 +49,7 @@ struct rcc_pool {
   _Atomic int32_t cpu; /* the caller's */
   int32_t count;
   void (*task)(void *arg, int32_t index, int32_t worker); /* NULL: the worker is to end */
-  void *arg;
+  _Atomic(void *) arg; /* which workers read before they have taken a share, to fetch what the caller has just written there */
 };
 
 static void pause_briefly(void) {
@@ -89,8 +89,9 @@ static bool take(Worker *w, uint32_t run) {
 }
 
 static void do_share(rcc_pool *p, int32_t share, int32_t worker) {
+  void *arg = atomic_load_explicit(&p->arg, memory_order_relaxed);
   int64_t shares = p->n_started + 1, end = p->count * (share + INT64_C(1)) / shares;
-  for (int64_t i = (int64_t)p->count * share / shares; i < end; i++) p->task(p->arg, (int32_t)i, worker);
+  for (int64_t i = (int64_t)p->count * share / shares; i < end; i++) p->task(arg, (int32_t)i, worker);
 }
 
 /* On a busy machine a worker may be on the caller's own CPU, where its spinning would hold up what it waits for. After a
@@ -106,6 +107,7 @@ static void *worker_main(void *arg) {
     keep_out_of_the_way(p);
     await(p, &p->run, run, &p->sleeping_workers, &p->go);
     run = atomic_load(&p->run);
+    __builtin_prefetch(atomic_load_explicit(&p->arg, memory_order_relaxed));
     if (!take(w, run)) continue;
     if (!p->task) return NULL;
     do_share(p, w->share, w->share);
@@ -117,7 +119,7 @@ static void *worker_main(void *arg) {
 static uint32_t release_workers(rcc_pool *p, void (*task)(void *arg, int32_t index, int32_t worker), void *arg,
                                 int32_t count) {
   p->task = task;
-  p->arg = arg;
+  atomic_store_explicit(&p->arg, arg, memory_order_relaxed);
   p->count = count;
   atomic_store_explicit(&p->cpu, sched_getcpu(), memory_order_relaxed);
   uint32_t run = atomic_fetch_add(&p->run, 1) + 1;
