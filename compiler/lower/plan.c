@@ -292,7 +292,7 @@ void pass_plan(Build *b) {
   place_outside(g);
   place_work(&p);
   place_aliases(&p);
-  place_images(g);
+  if (b->image_runs) place_images(g);
   size_scratch(b);
   check_memory(b);
 }
