@@ -12,16 +12,6 @@
 #include "resnetcc_rt.h"
 #include <string.h>
 
-Ref new_function(Entry *y, const char *name, LLVMTypeRef type, bool visible) {
-  Emit *e = y->e;
-  Ref fn = LLVMAddFunction(e->m, visible ? name : local_name(e, name), type);
-  if (!visible) LLVMSetLinkage(fn, LLVMInternalLinkage);
-  baseline_attributes(e, fn);
-  e->fn = fn;
-  LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, fn, ""));
-  return fn;
-}
-
 static void return_if(Emit *e, Ref cond, int code) {
   If s;
   if_begin(e, &s, cond);

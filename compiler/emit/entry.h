@@ -21,11 +21,9 @@ enum { RUN_INPUTS, RUN_OUTPUTS, RUN_BATCH, RUN_WORK, RUN_SIZE, RUN_PAR, RUN_N };
 
 enum { FEW = 16 }; /* more inputs, or outputs, go through loops */
 
-/* ==== entry.c ==== */
-/* A function of the interface to be built now. */
-Ref new_function(Entry *y, const char *name, LLVMTypeRef type, bool visible);
-
 /* ==== interface.c ==== */
+/* A function of the interface, to be built now. */
+Ref new_function(Entry *y, const char *name, LLVMTypeRef type, bool visible);
 /* int NAME_run([batch,] inputs..., outputs..., workspace, workspace_size, par); needs y->run. */
 Ref build_typed_run(Entry *y);
 void build_table(Entry *y);

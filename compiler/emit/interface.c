@@ -7,6 +7,16 @@
 #include "resnetcc_rt.h"
 #include <string.h>
 
+Ref new_function(Entry *y, const char *name, LLVMTypeRef type, bool visible) {
+  Emit *e = y->e;
+  Ref fn = LLVMAddFunction(e->m, visible ? name : local_name(e, name), type);
+  if (!visible) LLVMSetLinkage(fn, LLVMInternalLinkage);
+  baseline_attributes(e, fn);
+  e->fn = fn;
+  LLVMPositionBuilderAtEnd(e->b, LLVMAppendBasicBlockInContext(e->c, fn, ""));
+  return fn;
+}
+
 /* ==== int NAME_run([batch,] inputs..., outputs..., workspace, workspace_size, par) ==== */
 
 static Ref typed_function(Entry *y, LLVMTypeRef *types, int count) {
