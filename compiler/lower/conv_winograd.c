@@ -21,7 +21,6 @@
  * A dilation splits the image into residues, which do not meet: each is a convolution of its own, whose pixels lie apart. */
 #include "cost.h"
 
-#include <string.h>
 
 static const double point[WINOGRAD_POINTS] = {0 /* infinity */, 0, 1, -1, 0.5, -2};
 
@@ -298,7 +297,7 @@ static int64_t group_tiles(const ConvLayer *l, const WinogradForm *f, const Wino
 /* With one block a product loads about an input for each multiply-add. Where loads are no faster, and V comes from
  * beyond L1, wider panels win: on Zen 5, where this was measured, of all but dilated convolutions. */
 static bool takes_wide_panels(const ConvLayer *l, const WinogradForm *f) {
-  return l->t->like && strcmp(l->t->like, "znver5") == 0 && f->dh * f->dw == 1;
+  return l->t->wide_panels && f->dh * f->dw == 1;
 }
 
 /* Are there so few tiles that loading and storing what weights become takes much of the time? For wide panels that

@@ -16,7 +16,7 @@ typedef struct Target {
   int lanes;          /* fp32 lanes of the vector: 16, 8, 4; also the channel block V of activations */
   int regs;           /* vector registers: 32 or 16 */
   bool by_lane;       /* products take a lane of a register for a factor: tiles keep whole vectors of their inputs, too */
-  bool fma;
+  bool fma, wide_panels; /* wide: of Winograd's products, of several blocks */
   uint64_t cpu_bits;  /* what a machine must have: architecture and RCC_CPU_*, see resnetcc_rt.h */
   int64_t l1, l2;     /* data cache bytes of one core, assumed */
   int fetch_level;    /* the cache into which what the next turn reads is fetched: 1 or 2 */

@@ -33,8 +33,12 @@ const char *cpu_like(uint64_t bits) {
   return best->name;
 }
 
-/* Out of L2, into which weights are fetched for others, Zen 5 has them too late: 3x3 512->512 at 7x7 took half as long again. */
-static int fetch_level(const char *cpu) { return strcmp(cpu, "znver5") == 0 ? 1 : 2; }
+/* Out of L2, into which weights are fetched for others, Zen 5 has them too late: 3x3 512->512 at 7x7 took half as long again. Its
+ * loads are no faster than its multiply-adds, of which wide panels have more for each. */
+static void set_habits(Target *t) {
+  t->wide_panels = strcmp(t->like, "znver5") == 0;
+  t->fetch_level = t->wide_panels ? 1 : 2;
+}
 
 static const Feature *find_feature(const Architecture *a, const char *name, size_t length) {
   for (size_t i = 0; i < a->n_feature; i++) {
@@ -156,7 +160,7 @@ static void choose_cpu(Context *cx, const Options *opt, const Architecture *a, T
   t->like = cpu ? cpu->name : cpu_like(a->number << 56 | t->cpu_bits);
   t->l2 = (cpu ? cpu->l2_kib : 512) * 1024;
   t->l1 = 32 * 1024;
-  t->fetch_level = fetch_level(t->like);
+  set_habits(t);
 }
 
 Target *target_new(Context *cx, const Options *opt) {
