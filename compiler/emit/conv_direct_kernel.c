@@ -57,11 +57,8 @@ static Ref moved(const Conv *c, const Kernel *t, Ref x, int which, Ref by, int64
 
 static int64_t row_step(const Conv *c) { return (c->win->kh > 1 ? c->win->dh : 1) * place_row_bytes(c->in); }
 
-/* Products of floats and of fours: a loop around so many steps is no slower than all of a block's, and less code, which the caches of
- * instructions keep. Pairs spill around a loop. */
-enum { LOOP_STEPS = 4 };
-
-/* The same lines are fetched meanwhile, those ahead of other pixels in each turn. */
+/* Products of floats and of fours, for which that is no slower than all of a block's steps; pairs spill around a loop. The same lines
+ * are fetched meanwhile, those ahead of other pixels in each turn. */
 static void sum_looped(const Conv *c, Tile tile, Ref x, int steps, Ref *acc) {
   Emit *e = c->e;
   Loop turn;
@@ -69,7 +66,6 @@ static void sum_looped(const Conv *c, Tile tile, Ref x, int steps, Ref *acc) {
   tile.prefetch = (bytes + 63) / 64;
   loop_begin_some(e, &turn, const_i64(e, 0), const_i64(e, steps), LOOP_STEPS, n + 2, acc);
   Ref fetched = acc[n + 1];
-  if (tile.ahead && !tile.ahead_from) tile.ahead_from = gep_const(e, x, tile.ahead);
   if (tile.ahead) tile.ahead_from = gep(e, tile.ahead_from, turn.i, place_pixel_bytes(c->in));
   tile_sums(e, &tile, gep(e, x, turn.i, F32_BYTES), LOOP_STEPS, acc, &acc[n], &acc[n + 1]);
   acc[n + 1] = gep_const(e, fetched, bytes);
@@ -81,7 +77,7 @@ static void sum_steps(const Conv *c, const Kernel *t, Ref x, int steps, Ref *acc
   Emit *e = c->e;
   Tile tile = t->tile;
   int n = tile.uw * tile.nb;
-  if (c->dot && tile.ahead) tile.ahead_from = gep(e, x, own_arg(c, t, ARG_ROW_BYTES), 1);
+  if (tile.ahead) tile.ahead_from = c->dot ? gep(e, x, own_arg(c, t, ARG_ROW_BYTES), 1) : gep_const(e, x, tile.ahead);
   if ((c->dot == DOT_NONE || c->dot == DOT_FOURS) && steps > LOOP_STEPS && steps % LOOP_STEPS == 0) {
     sum_looped(c, tile, x, steps, acc);
     return;

@@ -232,11 +232,7 @@ static void prefetch_arguments(const StrassenKernel *k) {
   }
 }
 
-/* Steps between which a loop turns: the caches of instructions keep the products, which they could not with all of a block's steps.
- * Those of narrow vectors are short, so that turns count. */
-enum { LOOP_STEPS = 4 };
-
-/* One channel block. */
+/* One channel block. Those of narrow vectors are short, so that turns of a loop count. */
 static void sum_block(const StrassenKernel *k, Tile tile, Ref block, Ref *acc) {
   Emit *e = k->s->e;
   int n = tile.uw * tile.nb;

@@ -355,7 +355,7 @@ Factor dot_inputs(Emit *e, Dot d, Ref x, int64_t at), dot_spread(Emit *e, Dot d,
 void take_off_zeros(Emit *e, Ref zeros, int uw, int nb, Ref *acc);
 
 /* ==== tile.c: the register tile that all matrix-like kernels share ==== */
-enum { MAX_TILE = 32, MAX_ACC = 32 };
+enum { MAX_TILE = 32, MAX_ACC = 32, LOOP_STEPS = 4 /* between turns of a loop: caches of instructions keep such kernels */ };
 /* `uw` rows (pixels) by `nb` vectors of columns (blocks of output channels). */
 typedef struct Tile {
   int uw, nb;
