@@ -104,8 +104,10 @@ void find_strips(Build *b) {
   b->strips = alloc_n(g->cx, (size_t)g->n_node + 1, sizeof *b->strips);
   for (int first = 0; first < g->n_node; first++) {
     int last = strips_end(b, first);
-    const Strips s = {first, last, last > first ? strip_count(b, first, last) : 1};
-    if (last > first && has_depthwise(b, first, last) && strips_are_faster(b, &s)) b->strips[b->n_strips++] = s;
+    if (last > first && has_depthwise(b, first, last)) {
+      const Strips s = {first, last, strip_count(b, first, last)};
+      if (strips_are_faster(b, &s)) b->strips[b->n_strips++] = s;
+    }
     first = last;
   }
 }
