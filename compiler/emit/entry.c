@@ -38,7 +38,7 @@ static Ref image_count(Emit *e, Ref batch) {
   return e->g->symbolic ? batch : const_i64(e, b->image_runs ? b->image_runs : 1);
 }
 
-static bool has_images(const Emit *e) { return e->g->symbolic || e->build->image_runs; }
+static bool runs_often(const Emit *e) { return e->g->symbolic || e->build->image_runs; }
 
 /* How many images of the batch threads take as a whole. */
 static Ref images_apart(Emit *e, Ref batch, Ref threads) {
@@ -78,7 +78,7 @@ static void build_workspace_size(Entry *y) {
   Ref bad = LLVMBuildOr(e->b, compare(e, LLVMIntSLT, batch, least), compare(e, LLVMIntSLT, threads, 1), "");
   return_if(e, LLVMBuildOr(e->b, bad, too_many_threads(e, threads), ""), 0);
   Ref size = size_together(e, threads);
-  if (has_images(e)) {
+  if (runs_often(e)) {
     Ref apart = compare(e, LLVMIntSGT, images_apart(e, image_count(e, batch), threads), 0);
     size = LLVMBuildSelect(e->b, apart, size_apart(e, threads), size, "");
   }
@@ -225,7 +225,8 @@ static void fill_frame(Emit *e, Ref frame, Ref array, Value *const *v, int n, in
   }
   for (int i = 0; i < n; i++) {
     Ref p = array_item(e, array, i);
-    if (image_step(v[i])) p = gep(e, p, image, image_step(v[i]));
+    int64_t step = image_step(v[i]);
+    if (step) p = gep(e, p, image, step);
     store(e, p, frame, FRAME_IO + 8 * (first + i), 8);
   }
 }
@@ -468,7 +469,7 @@ static void build_run(Entry *y) {
   Ref tasks = LLVMBuildSelect(e->b, many, const_i32(e, MOST_TASKS), threads, "");
   Ref frame = new_frame(e, arg[RUN_INPUTS], once, work, gep_const(e, work, e->build->work_size), tasks);
   if (y->n_once) run_image(y, 0, y->n_once, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], zero, arg[RUN_PAR], tasks);
-  Ref first = has_images(e) ? run_apart(y, arg, threads) : zero;
+  Ref first = runs_often(e) ? run_apart(y, arg, threads) : zero;
   Loop image;
   loop_begin(e, &image, first, image_count(e, arg[RUN_BATCH]), 1, 0, NULL);
   run_image(y, y->n_once, y->n_image, frame, arg[RUN_INPUTS], arg[RUN_OUTPUTS], image.i, arg[RUN_PAR], tasks);
@@ -483,10 +484,10 @@ void emit_entry(Emit *e, const LayerCode *layer, int count) {
   if (count > 0) y.table = layer_table(&y), y.places = place_table(&y);
   if (e->build->n_strips > 0) build_steps(&y);
   build_workspace_size(&y);
-  if (has_images(e)) build_image_task(&y);
+  if (runs_often(e)) build_image_task(&y);
   build_run(&y);
   Ref made[] = {y.workspace_size, y.run, build_typed_run(&y), y.image_task};
-  for (int i = 0; i < (has_images(e) ? 4 : 3); i++) count_instructions(e, made[i]);
+  for (int i = 0; i < (runs_often(e) ? 4 : 3); i++) count_instructions(e, made[i]);
   build_table(&y);
   build_labels(&y);
 }

@@ -93,7 +93,7 @@ static Value **find_cuts(const Graph *g, int taking) {
  * core. Of weights, which kernels fetch ahead, all but a quarter hides. To begin a layer takes as long as so many bytes. */
 enum { L2_SIZES = 3, L3_SIZES = 16, HIDDEN = 4, BEGINNING = 16 << 10 };
 
-static double image_bytes(const Node *n, int64_t images) {
+static double bytes_an_image(const Node *n, int64_t images) {
   double sum = (double)value_bytes(n->out[0]);
   for (int k = 0; k < n->n_in; k++) {
     if (n->in[k] && !n->in[k]->data) sum += (double)value_bytes(n->in[k]);
@@ -109,7 +109,7 @@ static double weight_bytes(const Node *n) {
 /* Of one of the images, so many of which are computed at a time. */
 static double image_cost(const Target *t, const Node *n, int64_t images, int64_t together) {
   if (op_info[n->op].family == FAMILY_VIEW || !n->out[0]) return 0;
-  double bytes = image_bytes(n, images), all = bytes * (double)together;
+  double bytes = bytes_an_image(n, images), all = bytes * (double)together;
   double beyond_l2 = miss_share(all, L2_SIZES * t->l2), beyond_l3 = miss_share(all, L3_SIZES * t->l2);
   return bytes * (beyond_l2 + beyond_l3 / 2) + (weight_bytes(n) / HIDDEN + BEGINNING) / (double)together;
 }
