@@ -71,10 +71,13 @@ static char *target_line(Context *cx, const Target *target) {
   return format_text(cx, "target %s %" PRIx64 "\n", target->cpu, target->cpu_bits);
 }
 
+#define LEAST_MS 1e-5 /* that five digits can say: nothing takes no time, and none would be read */
+
 void tuning_print(Context *cx, const Tuning *t, const Target *target, Buffer *out) {
   buffer_printf(out, "%s%s", first_line, target_line(cx, target));
   for (int i = 0; i < t->n; i++) {
-    buffer_printf(out, "%s %s %.5f\n", t->item[i].shape, t->item[i].candidate, t->item[i].ms);
+    double ms = t->item[i].ms < LEAST_MS ? LEAST_MS : t->item[i].ms;
+    buffer_printf(out, "%s %s %.5f\n", t->item[i].shape, t->item[i].candidate, ms);
   }
 }
 

@@ -295,7 +295,7 @@ void timing_run(Timing *t);
 /* By layer: the least seconds of the runs so far, of this thread or, with more of them, by the clock; 0: none. */
 const double *timing_best(const Timing *t);
 bool *timing_skip(Timing *t); /* by layer: the next runs pass it over; false at first */
-/* The least seconds of so many runs that are lent nothing, of one thread. */
+/* The least seconds of so many runs that are lent nothing, of one thread; short ones are measured several at a time. */
 double timing_alone(Timing *t, int runs);
 /* GFLOP/s of multiply-adds in registers, measured now on as many threads. */
 double timing_peak(Timing *t);

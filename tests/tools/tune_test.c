@@ -138,6 +138,22 @@ static void what_is_printed_is_read(void **state) {
   buffer_free(&printed);
 }
 
+/* Also times of which five digits show nothing. */
+static void short_times_are_read(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  Tuning t = {0};
+  tuning_add(cx, &t, SHAPE, "winograd4", 1e-7);
+  tuning_add_runs(cx, &t, 2e-9, 1e-6);
+  Buffer printed = {0};
+  tuning_print(cx, &t, target("haswell"), &printed);
+  buffer_add(&printed, "", 1);
+  const Tuning *read = read_text(printed.data, "haswell");
+  assert_int_equal(read->n, 3);
+  for (int i = 0; i < read->n; i++) assert_true(read->item[i].ms > 0);
+  buffer_free(&printed);
+}
+
 /* On the CPU at hand, so that the object can run. */
 static void layers_are_measured(void **state) {
   (void)state;
@@ -202,6 +218,7 @@ int main(void) {
     cmocka_unit_test_setup_teardown(stored_weights_need_room, setup, teardown),
     cmocka_unit_test_setup_teardown(other_targets_and_layers_are_ignored, setup, teardown),
     cmocka_unit_test_setup_teardown(what_is_printed_is_read, setup, teardown),
+    cmocka_unit_test_setup_teardown(short_times_are_read, setup, teardown),
     cmocka_unit_test_setup_teardown(layers_are_measured, setup, teardown),
     cmocka_unit_test_setup_teardown(wrong_files_end_in_a_line, setup, teardown),
     cmocka_unit_test_setup_teardown(missing_files_are_not_read, setup, teardown),
