@@ -20,10 +20,9 @@ typedef struct Object {
 /* Sets up LLVM; to be called before several threads call object_emit. */
 void object_prepare(void);
 void object_targets(void);
-/* Generates code for the build after plan; the result is malloc'ed: ELF bytes, assembly (EMIT_ASM) or LLVM IR text
- * (EMIT_LLVM). Fails where that is more than LLVM is given. */
+/* Generates code for the build after plan: ELF bytes, assembly (EMIT_ASM) or LLVM IR text (EMIT_LLVM), in the arena of
+ * its context. Fails where that is more than LLVM is given. */
 void object_emit(Build *b, Object *out);
-void object_free(Object *o);
 /* The text of model.h, and the exact C names it uses. */
 void header_print(const Build *b, Buffer *out);
 /* `s` as a C identifier: other characters become _, a leading digit gets one before it, C and C++ keywords one behind. */
@@ -88,6 +87,7 @@ typedef struct Emit {
   Map kernels;           /* frame.c: the functions that they call, by their keys */
   Buffer key;            /* of the layer being made; here, so that a failure leaves nothing of it behind */
   struct LLVMOpaqueDIBuilder *lines; /* debug.c; NULL without -g */
+  struct LLVMOpaqueMemoryBuffer *output; /* LLVM's own of the finished module; here for the same reason */
   int phase;             /* of an operator that needs a barrier inside: a layer function each */
   int64_t instructions;  /* of the functions made so far */
   const Node *too_large; /* its code goes beyond what is allowed, see emit_layers; NULL: none does */

@@ -13,12 +13,19 @@ struct Jit {
   const rcc_model *model;
 };
 
+void jit_close(Jit *j) {
+  if (j->lljit) LLVMConsumeError(LLVMOrcDisposeLLJIT(j->lljit));
+  j->lljit = NULL;
+}
+
+static void end_jit(void *j) { jit_close(j); }
+
 static void check(Context *cx, Jit *j, LLVMErrorRef error) {
   if (!error) return;
   char *why = LLVMGetErrorMessage(error), text[300];
   snprintf(text, sizeof text, "%s", why);
   LLVMDisposeErrorMessage(why);
-  if (j->lljit) jit_close(j);
+  jit_close(j);
   fail(cx, "the object does not load: %s", text);
 }
 
@@ -54,6 +61,7 @@ static LLVMMemoryBufferRef joined(Context *cx, const Object *o) {
 Jit *jit_load(Context *cx, const Object *o) {
   Jit *j = alloc(cx, sizeof *j);
   object_targets();
+  arena_at_end(cx, end_jit, j);
   check(cx, j, LLVMOrcCreateLLJIT(&j->lljit, NULL));
   LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(j->lljit);
   check(cx, j, LLVMOrcJITDylibDefine(library, allowed_symbols(j->lljit)));
@@ -75,8 +83,4 @@ Jit *jit_open(Context *cx, const char *name, const Object *o) {
 
 const rcc_model *jit_model(const Jit *j) {
   return j->model;
-}
-
-void jit_close(Jit *j) {
-  LLVMConsumeError(LLVMOrcDisposeLLJIT(j->lljit));
 }

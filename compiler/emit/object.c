@@ -89,6 +89,7 @@ static void emit_open(Emit *e, Build *b, LLVMTargetMachineRef machine) {
 
 static void emit_close(Emit *e) {
   buffer_free(&e->key);
+  LLVMDisposeMemoryBuffer(e->output);
   debug_end(e);
   LLVMDisposeBuilder(e->b);
   LLVMDisposeModule(e->m);
@@ -198,41 +199,35 @@ static void define_note(Emit *e) {
 
 /* ==== output ==== */
 
-static void take(Object *o, const char *data, size_t size) {
-  *o = (Object){.data = malloc(size + LINE), .size = size};
-  if (!o->data) out_of_memory();
-  move_bytes(o->data, data, size);
-}
-
-static void write_code(Emit *e, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind, Object *out) {
-  LLVMMemoryBufferRef buffer;
+static void generate(Emit *e, LLVMTargetMachineRef machine, LLVMCodeGenFileType kind) {
   char *why;
-  if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->m, kind, &why, &buffer)) {
+  if (LLVMTargetMachineEmitToMemoryBuffer(machine, e->m, kind, &why, &e->output)) {
     internal_error("code generation: %s", why);
   }
-  if (!buffer) out_of_memory(); /* it had no room for a copy of the code, and calls that no error */
-  take(out, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer));
-  LLVMDisposeMemoryBuffer(buffer);
+  if (!e->output) out_of_memory(); /* it had no room for a copy of the code, and calls that no error */
 }
 
-static void write_ir(Emit *e, Object *out) {
+static void print_ir(Emit *e) {
   char *text = LLVMPrintModuleToString(e->m);
   if (!text) out_of_memory();
-  take(out, text, strlen(text));
+  e->output = LLVMCreateMemoryBufferWithMemoryRangeCopy(text, strlen(text), "ir");
   LLVMDisposeMessage(text);
 }
 
-static void write_module(Emit *e, LLVMTargetMachineRef machine, Object *out) {
+static void take_output(Emit *e, Object *out) {
+  size_t size = LLVMGetBufferSize(e->output);
+  *out = (Object){.data = alloc(e->g->cx, size + LINE), .size = size, .instructions = e->instructions};
+  move_bytes(out->data, LLVMGetBufferStart(e->output), size);
+}
+
+static bool is_text(const Build *b) { return b->options->emit == EMIT_ASM || b->options->emit == EMIT_LLVM; }
+
+static void generate_module(Emit *e, LLVMTargetMachineRef machine) {
   define_note(e);
-  if (e->build->options->emit != EMIT_ASM && e->build->options->emit != EMIT_LLVM) {
-    if (!weights_are_input(e->build)) define_weights_section(e);
-    write_code(e, machine, LLVMObjectFile, out);
-    if (!weights_are_input(e->build)) attach_weights(out, e->build);
-    return;
-  }
-  define_weights_bytes(e);
-  if (e->build->options->emit == EMIT_ASM) write_code(e, machine, LLVMAssemblyFile, out);
-  else write_ir(e, out);
+  if (is_text(e->build)) define_weights_bytes(e);
+  else if (!weights_are_input(e->build)) define_weights_section(e);
+  if (e->build->options->emit == EMIT_LLVM) print_ir(e);
+  else generate(e, machine, e->build->options->emit == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile);
 }
 
 static _Noreturn void fail_too_large(const Emit *e) {
@@ -246,53 +241,60 @@ static _Noreturn void fail_too_large(const Emit *e) {
           (long long)e->instructions, MAX_LAYER_CODE, MAX_CODE);
 }
 
-/* False: it failed, with the message in the context. */
-static bool make_object(Emit *e, LLVMTargetMachineRef machine, Object *out) {
-  if (setjmp(e->g->cx->unwind)) return false;
+static void make_model(Emit *e, LLVMTargetMachineRef machine, Object *out) {
   debug_begin(e);
   emit_module(e);
   debug_end(e);
   if (e->too_large) fail_too_large(e);
   memory_in_library(true);
   optimise(e, machine);
-  write_module(e, machine, out);
+  generate_module(e, machine);
   memory_in_library(false);
-  out->instructions = e->instructions;
+  take_output(e, out);
+  if (!is_text(e->build) && !weights_are_input(e->build)) attach_weights(out, e->build);
+}
+
+static void make_peak(Emit *e, LLVMTargetMachineRef machine, Object *out) {
+  emit_peak(e);
+  optimise(e, machine);
+  generate(e, machine, LLVMObjectFile);
+  take_output(e, out);
+}
+
+typedef void Make(Emit *e, LLVMTargetMachineRef machine, Object *out);
+
+/* False: it failed, with the message in the context. */
+static bool try_making(Make *make, Emit *e, LLVMTargetMachineRef machine, Object *out) {
+  if (setjmp(e->g->cx->unwind)) {
+    memory_in_library(false);
+    return false;
+  }
+  make(e, machine, out);
   return true;
 }
 
 /* LLVM's memory is given back before a failure goes on. */
-void object_emit(Build *b, Object *out) {
+static void make_object(Build *b, Make *make, Object *out) {
   Context *cx = b->graph->cx;
-  if (b->weights_size > max_weights && !weights_are_input(b)) {
-    fail(cx, "its weights take %.2f GiB, code can address %.2f GiB", (double)b->weights_size / (1 << 30),
-         (double)max_weights / (1 << 30));
-  }
-  if (weights_are_input(b)) weights_make_head(b);
   jmp_buf outer;
   LLVMTargetMachineRef machine = machine_new(b->target);
   Emit e;
   emit_open(&e, b, machine);
   memcpy(&outer, &cx->unwind, sizeof outer);
-  bool made = make_object(&e, machine, out);
+  bool made = try_making(make, &e, machine, out);
   memcpy(&cx->unwind, &outer, sizeof outer);
   emit_close(&e);
   LLVMDisposeTargetMachine(machine);
   if (!made) longjmp(outer, 1);
 }
 
-void object_emit_peak(Build *b, Object *out) {
-  LLVMTargetMachineRef machine = machine_new(b->target);
-  Emit e;
-  emit_open(&e, b, machine);
-  emit_peak(&e);
-  optimise(&e, machine);
-  write_code(&e, machine, LLVMObjectFile, out);
-  emit_close(&e);
-  LLVMDisposeTargetMachine(machine);
+void object_emit(Build *b, Object *out) {
+  if (b->weights_size > max_weights && !weights_are_input(b)) {
+    fail(b->graph->cx, "its weights take %.2f GiB, code can address %.2f GiB", (double)b->weights_size / (1 << 30),
+         (double)max_weights / (1 << 30));
+  }
+  if (weights_are_input(b)) weights_make_head(b);
+  make_object(b, make_model, out);
 }
 
-void object_free(Object *o) {
-  free(o->data);
-  *o = (Object){0};
-}
+void object_emit_peak(Build *b, Object *out) { make_object(b, make_peak, out); }

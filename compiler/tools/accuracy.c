@@ -85,7 +85,6 @@ static void run_layers(Accuracy *a) {
   Object object;
   object_emit(alone, &object);
   run_object(a, alone->graph, &object);
-  object_free(&object);
 }
 
 /* ==== errors ==== */

@@ -80,7 +80,6 @@ static void write_code(Build *b, const ToolOptions *opt, const Paths *paths, Rep
   r->object = (int64_t)(object.size + object.tail_size);
   if (opt->profile) report_times(r, b, &object, threads_of(opt));
   if (opt->report.n && b->options->emit == EMIT_OBJ) report_goldens(r, b, &object);
-  object_free(&object);
 }
 
 static void write_weights(const Build *b, Output *out) {

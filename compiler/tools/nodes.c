@@ -60,7 +60,6 @@ static const Tensor *run_layers(Build *b, const void *const *in) {
   const Tensor *out = instance_outputs(r);
   instance_close(r);
   jit_close(jit);
-  object_free(&object);
   if (error) fail(cx, "--per-node: %s", rcc_strerror(error));
   return out;
 }

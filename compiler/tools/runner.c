@@ -175,7 +175,6 @@ static int elf_type(const char *path) {
 
 void runner_close(Runner *r) {
   if (r->jit) jit_close(r->jit);
-  object_free(&r->object);
   rcc_weights_unmap(r->mapped, r->mapped_size);
   if (r->library) dlclose(r->library);
   r->jit = NULL;

@@ -192,7 +192,6 @@ double timing_peak(Timing *t) {
     if (i == 0 || taken < least) least = taken;
   }
   jit_close(jit);
-  object_free(&object);
   return flop * 1e-9 / least;
 }
 

@@ -136,10 +136,7 @@ static void generate_part(void *parts, int32_t index, int32_t worker) {
 }
 
 static void free_parts(Part *part, int n) {
-  for (int i = 0; i < n; i++) {
-    object_free(&part[i].object);
-    arena_free(part[i].own.arena);
-  }
+  for (int i = 0; i < n; i++) arena_free(part[i].own.arena);
 }
 
 static void generate_parts(Context *cx, Part *part, int n) {

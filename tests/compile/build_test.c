@@ -40,8 +40,6 @@ static void check_model(const char *model) {
     const Options opt = options_for(model, cpus[i]);
     Object copy = object_of(graph_copy(cx, g), &opt), own = object_of(imported(&opt), &opt);
     assert_same(&copy, &own, &opt);
-    object_free(&copy);
-    object_free(&own);
   }
   assert_string_equal(graph_text(g), before);
 }

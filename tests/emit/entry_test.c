@@ -346,7 +346,6 @@ static void check_same_bytes(const char *cpu) {
   assert_memory_equal(o[0].data, o[1].data, o[0].size);
   assert_int_equal(o[0].tail_size, o[1].tail_size);
   assert_memory_equal(o[0].tail, o[1].tail, o[0].tail_size);
-  for (int i = 0; i < 2; i++) object_free(&o[i]);
 }
 
 static void compiled_twice_are_the_same_bytes(void **state) {

@@ -158,7 +158,6 @@ static Functions functions_of(const char *text) {
     f.layers += *name >= '0' && *name <= '9';
     f.kernels += *name == 'k' && strncmp(strchr(name, '.'), ".conv_", 6) == 0;
   }
-  object_free(&o);
   return f;
 }
 

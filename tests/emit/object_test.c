@@ -51,8 +51,6 @@ static void same_bytes_every_time(void **state) {
   assert_int_equal(a.size, b.size);
   assert_int_equal(a.tail_size, b.tail_size);
   assert_memory_equal(file_of(&a), file_of(&b), a.size + a.tail_size);
-  object_free(&a);
-  object_free(&b);
 }
 
 static const Elf64_Shdr *section_at(const char *file, size_t offset) {
@@ -78,7 +76,6 @@ static void weights_are_a_read_only_section(void **state) {
   assert_int_equal(s->sh_addralign, 64);
   assert_int_equal(s->sh_offset % 64, 0);
   assert_int_equal(s->sh_flags, SHF_ALLOC);
-  object_free(&o);
 }
 
 static void text_is_whole(void **state) {
@@ -89,12 +86,10 @@ static void text_is_whole(void **state) {
   object_emit(planned(tiny), &o);
   assert_non_null(strstr(format_text(cx, "%.*s", (int)o.size, o.data), "\nnet_run:"));
   assert_int_equal(o.tail_size, 0);
-  object_free(&o);
   options.emit = EMIT_LLVM;
   object_emit(planned(tiny), &o);
   assert_non_null(strstr(format_text(cx, "%.*s", (int)o.size, o.data), "@net_run("));
   assert_int_equal(o.tail_size, 0);
-  object_free(&o);
 }
 
 static void text_without_weights(void **state) {
@@ -104,7 +99,6 @@ static void text_without_weights(void **state) {
   options.emit = EMIT_ASM;
   object_emit(planned("graph bare\ninput x f32 [1,5]\ny = Relu(x)\noutput y\n"), &o);
   assert_non_null(strstr(format_text(cx, "%.*s", (int)o.size, o.data), "\nnet_run:"));
-  object_free(&o);
 }
 
 /* Weights of the next turn, a stream. */
@@ -116,7 +110,6 @@ static const char *assembly_for(const char *cpu) {
   Object o;
   object_emit(build_of(unplanned(stream), target_new(cx, &of)), &o);
   const char *text = format_text(cx, "%.*s", (int)o.size, o.data);
-  object_free(&o);
   return text;
 }
 
@@ -291,7 +284,6 @@ static void objects_that_ask_for_more_do_not_load(void **state) {
     fail_msg("an unknown symbol was found");
   }
   assert_non_null(strstr(cx->error, "test: the object does not load: "));
-  object_free(&o);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, context_teardown)

@@ -42,7 +42,6 @@ static void check_peak(const char *cpu, int lanes, int regs) {
     check_task(values + task * floats, vectors, t->lanes, task == 1 ? PEAK_STEPS : 0);
   }
   jit_close(jit);
-  object_free(&object);
   context_free(cx);
 }
 
@@ -63,7 +62,6 @@ static void a_missing_name_is_told(void **state) {
   object_emit_peak(build_new(g, &opt, target_new(cx, &opt)), &object);
   EXPECT_FAIL(cx, jit_symbol(cx, jit_load(cx, &object), "valley"),
               "test: the object does not load: Symbols not found: [ valley ]");
-  object_free(&object);
   context_free(cx);
 }
 

@@ -32,7 +32,6 @@ static void *weights_of(const Model *l) { return weights_joined(l->build); }
 static void unload_it(Model *l) {
   rcc_workspace_free(l->work, l->size);
   jit_close(l->jit);
-  object_free(&l->object);
 }
 
 static void results_are_those_of_the_object(void **state) {

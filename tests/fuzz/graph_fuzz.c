@@ -269,7 +269,6 @@ static void build_and_compile(Context *cx, const uint8_t *data, size_t size) {
   build_run(build, NULL, NULL);
   Object object;
   object_emit(build, &object);
-  object_free(&object);
   header_print(build, &text);
   buffer_free(&text);
 }

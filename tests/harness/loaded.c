@@ -26,7 +26,6 @@ Loaded load_graph(Graph *g, const Target *t) {
 
 void unload(Loaded *l) {
   if (l->jit) jit_close(l->jit);
-  object_free(&l->object);
 }
 
 void run_graph_once(Graph *g, const void *const *in, void *const *out) {

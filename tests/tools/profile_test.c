@@ -27,7 +27,6 @@ static int setup(void **state) {
 static void free_printed(void) {
   if (file) fclose(file);
   free(printed);
-  object_free(&object);
   file = NULL, printed = NULL;
 }
 

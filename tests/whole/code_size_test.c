@@ -88,7 +88,6 @@ static int64_t instructions(const Template *t, const char *cpu, int scale) {
   Object o = {0};
   object_emit(build_of(g, NULL), &o);
   int64_t n = o.instructions;
-  object_free(&o);
   context_free(cx);
   return n;
 }

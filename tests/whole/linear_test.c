@@ -126,7 +126,6 @@ static const struct {
 static void write_code(Build *b) {
   Object o;
   object_emit(b, &o);
-  object_free(&o);
 }
 
 static void write_header(Build *b) {
