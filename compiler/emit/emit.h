@@ -2,7 +2,7 @@
 #ifndef EMIT_H
 #define EMIT_H
 
-#include "lower.h"
+#include "conv.h"
 
 /* ==== object.c, header.c: what is generated ==== */
 /* What LLVM is given at most: instructions, of a layer and of all; and about the bytes that it needs for one. */

@@ -5,7 +5,7 @@
  *   8 bits     [0 1 2 3] ...                      a lane each
  *   twice      [0 1 2 3] ...  [0' 1' 2' 3'] ...   two vectors: 0 + 0' is the weight
  *   16 bits    [0 2] ...      [1 3] ...           two vectors */
-#include "lower.h"
+#include "conv.h"
 
 
 static const Value *zero_point(const Node *n, int i) { return n->n_in > i ? n->in[i] : NULL; }

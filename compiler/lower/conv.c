@@ -1,5 +1,5 @@
 /* conv.c: what the algorithms of a convolution ask of a layer. */
-#include "lower.h"
+#include "conv.h"
 
 ConvLayer conv_layer(const Target *t, const Node *n) {
   const Shape *x = &n->in[0]->shape, *w = &n->in[1]->shape, *y = &n->out[0]->shape;

@@ -5,7 +5,7 @@
  *   3 x 3 taps   [row 0 tap 0] [row 1 tap 0] [row 2 tap 0] [row 3 tap 0] ... [row 3 tap 3]     four rows, one step
  *
  * Weights of what the window does not have are 0. */
-#include "lower.h"
+#include "conv.h"
 
 enum { STEP_PIXELS = 16, FEWEST_TAPS = 4, FEWEST_CHANNELS = 3, MOST_STEPS = 16, LINES_BYTES = 24 << 10 /* half of L1 */ };
 

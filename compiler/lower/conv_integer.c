@@ -7,7 +7,7 @@
  *
  * With zero points of the weights, of x (w - z) the part z x is the same for all outputs: behind its weights a panel has ones, for
  * the sum of the inputs. */
-#include "lower.h"
+#include "conv.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* conv_integer_depthwise.c: depthwise convolution of u8 activations and s8 weights; a vector of sums holds channels, and each
  * of its lanes takes in up to four taps of a column of the window at a time. */
-#include "lower.h"
+#include "conv.h"
 
 enum { MOST_TAPS = 7 /* in each dimension: all are code */, LONG_TILE = 14, SHORT_TILE = 7, FEW_TAPS = 9 };
 

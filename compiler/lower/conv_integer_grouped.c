@@ -4,7 +4,7 @@
  *                          sums  a0 a1 a2 a3 | b0 b1 b2 b3 | ...           V = 16: four, so a vector of four a, four b, four c, four d
  *
  * Groups of one, two or three channels are taken together until they have fours, with weights of 0 between them. */
-#include "lower.h"
+#include "conv.h"
 
 enum { MOST_TAPS = 8 /* of a row: each is code */ };
 

@@ -1,6 +1,6 @@
 /* conv_integer_narrow.c: convolution of u8 activations and s8 weights with a single output, of which the sums are wanted as they are;
  * a vector holds input channels, four to a lane. */
-#include "lower.h"
+#include "conv.h"
 
 /* A tile has no more sums than a vector has lanes. */
 void plans_integer_narrow(const Build *b, const Node *n, Plans *list) {

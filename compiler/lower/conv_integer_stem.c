@@ -8,7 +8,7 @@
  * fourth byte, and a lane takes two:
  *
  *   [c0 c1] [c2 c0] [c1 c2] [c0 c1] ... */
-#include "lower.h"
+#include "conv.h"
 
 enum { CHANNELS = 3 /* of a pixel in a row that is widened */, SLACK = 32, LINE = 64 };
 enum { MOST_CHANNELS = 4, MOST_FOURS = 16 /* of a row of taps: each is code */, LONGEST_TILE = 14 };

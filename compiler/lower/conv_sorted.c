@@ -11,7 +11,7 @@
  * number in the layer is above that of the step before in its class, the first one's above -1. Under the number a list that all
  * panels share has the place of its input. As any step may be multiplied as 16-bit numbers, the class of those that are in all vectors
  * takes steps so that none is more than 255 above the one before. */
-#include "lower.h"
+#include "conv.h"
 
 
 enum { LINE = 64, MOST_STEPS = 1 << 16, MOST_AHEAD = UINT8_MAX };

@@ -1,7 +1,7 @@
 /* cost.h: the words of costs, for cost.c and the algorithms' files. */
 #ifndef LOWER_COST_H
 #define LOWER_COST_H
-#include "lower.h"
+#include "conv.h"
 
 typedef struct Rates {
   const char *cpu;    /* NULL: of any other CPU */

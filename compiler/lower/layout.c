@@ -2,7 +2,7 @@
  * [N][H][C/V][W][V] (Build.planes: [N][C/V][H][W][V]), V being the format of the type (channel_block), everything else on
  * dense row-major tensors; a Reorder stands where the two meet. The halo of a blocked tensor is the border that its readers'
  * padding needs, so that no inner loop tests bounds; readers whose borders hold different elements have one each. */
-#include "lower.h"
+#include "conv.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  *   [a b c zero lo hi base integer] ...        see StepNumber
  *
  * What of them the code rests on stays in a step's form. */
-#include "lower.h"
+#include "conv.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* pack.c: the read-only data of the object: weights in the order in which the kernels read them, so that one stream can be
  * prefetched across layers, then every other constant. */
-#include "lower.h"
+#include "conv.h"
 
 #include <string.h>
 

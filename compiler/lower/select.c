@@ -1,7 +1,7 @@
 /* select.c: the algorithm, tile and loop order of every layer that kernels.def has rows for: all plans that
  * the layer can have, and of these the one that costs least, by estimate or by measurement. Weights that
  * grow, and code that is long, have limits for the whole model. */
-#include "lower.h"
+#include "conv.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

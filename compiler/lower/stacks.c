@@ -2,7 +2,7 @@
  * block counts as channels, whatever it holds: the weights that the convolution of integers has for these are zeros, or zero points.
  *
  *   frame 0 [c0 .. c63] [c64 c65 - ..]   frame 1 [c0 .. c63] [c64 c65 - ..]      66 channels as 128 */
-#include "lower.h"
+#include "conv.h"
 
 #include <string.h>
 

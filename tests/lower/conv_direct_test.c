@@ -1,5 +1,5 @@
 /* Direct convolution in numbers: pieces of a row by the taps that meet more than padding. */
-#include "lower.h"
+#include "conv.h"
 
 #include <cmocka.h>
 

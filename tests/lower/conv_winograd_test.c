@@ -1,5 +1,5 @@
 /* Winograd's forms and transformed weights, against polynomials at the points. */
-#include "lower.h"
+#include "conv.h"
 
 #include <math.h>
 #include <cmocka.h>

@@ -2,7 +2,7 @@
  * constants. */
 #include <string.h>
 
-#include "lower.h"
+#include "conv.h"
 #include "each_context.h"
 
 enum { V = 8 }; /* lanes */
