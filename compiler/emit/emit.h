@@ -164,8 +164,6 @@ Ref flush_denormals(Emit *e, Ref layer, Ref frame);
 int64_t flush_frame_bytes(const Build *b);
 /* Of a function that runs on every CPU of the architecture; the caller's code, which it calls, may throw. */
 void baseline_attributes(Emit *e, Ref fn);
-/* The functions and tables of the interface: NAME_run, NAME_model and what they need. */
-void emit_entry(Emit *e, const LayerCode *layer, int count);
 
 /* ==== debug.c: -g; the file is the model's, a line the number of a node in it ==== */
 void debug_begin(Emit *e);

@@ -1,10 +1,10 @@
 /* entry.c: the functions of the table NAME_model: they check every argument before a layer runs, and are compiled for the baseline
  * of the architecture, so that they can refuse a CPU that lacks what the layers need.
  *
- * Layers that do not depend on the image run first, once, on all threads. Of a batch with at least as many images as
- * threads each thread then takes whole images, in a workspace of its own: nobody waits for anyone between layers. What is
- * left over, and a smaller batch, goes image by image through all threads. Of a number of images the first layers run so for some at a
- * time, the last ones for all. */
+ * Layers that do not depend on the image run first, once, on all threads. Of a batch whole groups of images come then, on all
+ * threads, where there is code for groups (lower/group.c). Of at least as many images as threads each thread takes whole
+ * ones, in a workspace of its own: nobody waits for anyone between layers. What is left over, and a smaller batch, goes image by
+ * image through all threads. Of a fixed number of images the first layers run so for some at a time, the last ones for all. */
 #include "entry.h"
 
 #include <llvm-c/Core.h>
@@ -69,6 +69,14 @@ static Ref too_many_threads(Emit *e, Ref threads) {
   return most >= INT32_MAX ? LLVMConstInt(e->i1, 0, 0) : compare(e, LLVMIntSGT, threads, most);
 }
 
+static int64_t group_images(const Entry *y) { return y->e->build->group->graph->input[0]->shape.d[0]; }
+
+/* Of a run of a group; 0: there are too many threads. */
+static Ref group_size(const Entry *y, Ref threads) {
+  Emit *e = y->e;
+  return call(e, y->group->workspace_size, y->group->size_type, 2, (Ref[]){const_i64(e, 1), threads});
+}
+
 static void build_workspace_size(Entry *y) {
   Emit *e = y->e;
   y->size_type = LLVMFunctionType(e->i64, (LLVMTypeRef[]){e->i64, e->i32}, 2, 0);
@@ -81,6 +89,10 @@ static void build_workspace_size(Entry *y) {
   if (runs_often(e)) {
     Ref apart = compare(e, LLVMIntSGT, images_apart(e, image_count(e, batch), threads), 0);
     size = LLVMBuildSelect(e->b, apart, size_apart(e, threads), size, "");
+  }
+  if (y->group) {
+    Ref group = LLVMBuildSelect(e->b, compare(e, LLVMIntSGE, batch, group_images(y)), group_size(y, threads), const_i64(e, 0), "");
+    size = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntUGT, group, size, ""), group, size, "");
   }
   LLVMBuildRet(e->b, size);
 }
@@ -207,27 +219,28 @@ static int64_t image_step(const Value *v) {
   return 0;
 }
 
-static void fill_frame_of_many(Emit *e, Ref frame, Ref array, Value *const *v, int n, int first, Ref image) {
+static void place_image_of_many(Emit *e, Ref to, Ref array, Value *const *v, int n, Ref image) {
   Ref *bytes = alloc_n(e->g->cx, (size_t)n, sizeof *bytes);
   for (int i = 0; i < n; i++) bytes[i] = const_i64(e, image_step(v[i]));
   Ref table = constant_global(e, LLVMConstArray2(e->i64, bytes, (uint64_t)n), "steps");
   Loop item;
   loop_begin(e, &item, const_i64(e, 0), const_i64(e, n), 1, 0, NULL);
   Ref step = load(e, e->i64, gep(e, table, item.i, 8), 0, 8), p = load(e, e->ptr, gep(e, array, item.i, 8), 0, 8);
-  store(e, gep(e, p, LLVMBuildMul(e->b, image, step, ""), 1), gep(e, frame, item.i, 8), FRAME_IO + 8 * first, 8);
+  store(e, gep(e, p, LLVMBuildMul(e->b, image, step, ""), 1), gep(e, to, item.i, 8), 0, 8);
   loop_end(e, &item);
 }
 
-static void fill_frame(Emit *e, Ref frame, Ref array, Value *const *v, int n, int first, Ref image) {
+/* To `to` go pointers to an image of the tensors in the array. */
+static void place_image(Emit *e, Ref to, Ref array, Value *const *v, int n, Ref image) {
   if (n > FEW) {
-    fill_frame_of_many(e, frame, array, v, n, first, image);
+    place_image_of_many(e, to, array, v, n, image);
     return;
   }
   for (int i = 0; i < n; i++) {
     Ref p = array_item(e, array, i);
     int64_t step = image_step(v[i]);
     if (step) p = gep(e, p, image, step);
-    store(e, p, frame, FRAME_IO + 8 * (first + i), 8);
+    store(e, p, to, 8 * i, 8);
   }
 }
 
@@ -405,8 +418,8 @@ static int64_t joined_bytes(const Graph *g) {
 /* The layers from `from` to `to` on that image. */
 static void run_image(Entry *y, int from, int to, Ref frame, Ref inputs, Ref outputs, Ref image, Ref par, Ref threads) {
   const Graph *g = y->e->g;
-  fill_frame(y->e, frame, inputs, g->input, g->n_input, 0, image);
-  fill_frame(y->e, frame, outputs, g->output, g->n_output, g->n_input, image);
+  place_image(y->e, gep_const(y->e, frame, FRAME_IO), inputs, g->input, g->n_input, image);
+  place_image(y->e, gep_const(y->e, frame, FRAME_IO + 8 * g->n_input), outputs, g->output, g->n_output, image);
   if (y->e->build->image_runs) {
     Ref all = load(y->e, y->e->ptr, frame, frame_once(g), 8);
     store(y->e, gep(y->e, all, image, joined_bytes(g)), frame, frame_image(g), 8);
@@ -453,6 +466,32 @@ static Ref run_apart(Entry *y, const Ref *arg, Ref threads) {
   return apart;
 }
 
+/* Runs as many whole groups as there are, where the workspace is large enough; what is left over is the arguments' then. */
+static void run_groups(Entry *y, Ref *arg, Ref threads) {
+  Emit *e = y->e;
+  const Graph *g = e->g;
+  int64_t images = group_images(y);
+  Ref in = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)g->n_input + 1), "");
+  Ref out = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)g->n_output), "");
+  if (weights_are_input(e->build)) store(e, array_item(e, arg[RUN_INPUTS], g->n_input), in, 8 * g->n_input, 8);
+  Ref size = group_size(y, threads), fits = LLVMBuildICmp(e->b, LLVMIntUGE, arg[RUN_SIZE], size, "");
+  fits = LLVMBuildAnd(e->b, fits, compare(e, LLVMIntNE, size, 0), "");
+  Ref groups = LLVMBuildSDiv(e->b, arg[RUN_BATCH], const_i64(e, images), "");
+  Ref end = mul_i(e, LLVMBuildSelect(e->b, fits, groups, const_i64(e, 0), ""), images);
+  Loop first;
+  loop_begin(e, &first, const_i64(e, 0), end, images, 0, NULL);
+  place_image(e, in, arg[RUN_INPUTS], g->input, g->n_input, first.i);
+  place_image(e, out, arg[RUN_OUTPUTS], g->output, g->n_output, first.i);
+  Ref args[RUN_N] = {in, out, const_i64(e, 1), arg[RUN_WORK], arg[RUN_SIZE], arg[RUN_PAR]};
+  call(e, y->group->run, y->group->run_type, RUN_N, args); /* all that it checks has been */
+  loop_end(e, &first);
+  place_image(e, in, arg[RUN_INPUTS], g->input, g->n_input, end);
+  place_image(e, out, arg[RUN_OUTPUTS], g->output, g->n_output, end);
+  arg[RUN_INPUTS] = in;
+  arg[RUN_OUTPUTS] = out;
+  arg[RUN_BATCH] = LLVMBuildSub(e->b, arg[RUN_BATCH], end, "");
+}
+
 /* Into more tasks no layer is split, however many threads there are: then items times tasks do not overflow. */
 enum { MOST_TASKS = 1 << 16 };
 
@@ -464,6 +503,7 @@ static void build_run(Entry *y) {
   Ref arg[RUN_N];
   LLVMGetParams(y->run, arg);
   Ref threads = check_run(y, arg);
+  if (y->group) run_groups(y, arg, threads);
   Ref once = arg[RUN_WORK], work = gep_const(e, once, e->build->once_size), zero = const_i64(e, 0);
   Ref many = compare(e, LLVMIntSGT, threads, MOST_TASKS);
   Ref tasks = LLVMBuildSelect(e->b, many, const_i32(e, MOST_TASKS), threads, "");
@@ -478,16 +518,21 @@ static void build_run(Entry *y) {
   LLVMBuildRet(e->b, const_i32(e, RCC_OK));
 }
 
-void emit_entry(Emit *e, const LayerCode *layer, int count) {
-  Entry y = {.e = e, .layer = layer, .count = count, .n_once = layers_before(e->build, e->build->n_once),
-             .n_image = layers_before(e->build, e->build->n_image)};
-  if (count > 0) y.table = layer_table(&y), y.places = place_table(&y);
-  if (e->build->n_strips > 0) build_steps(&y);
-  build_workspace_size(&y);
-  if (runs_often(e)) build_image_task(&y);
-  build_run(&y);
-  Ref made[] = {y.workspace_size, y.run, build_typed_run(&y), y.image_task};
-  for (int i = 0; i < (runs_often(e) ? 4 : 3); i++) count_instructions(e, made[i]);
-  build_table(&y);
-  build_labels(&y);
+void emit_entry(Entry *y, const Entry *group) {
+  Emit *e = y->e;
+  y->n_once = layers_before(e->build, e->build->n_once);
+  y->n_image = layers_before(e->build, e->build->n_image);
+  y->group = group;
+  if (y->count > 0) y->table = layer_table(y), y->places = place_table(y);
+  if (e->build->n_strips > 0) build_steps(y);
+  build_workspace_size(y);
+  if (runs_often(e)) build_image_task(y);
+  build_run(y);
+  Ref made[] = {y->workspace_size, y->run, e->build->one ? NULL : build_typed_run(y), y->image_task};
+  for (size_t i = 0; i < COUNT(made); i++) {
+    if (made[i]) count_instructions(e, made[i]);
+  }
+  if (e->build->one) return;
+  build_table(y);
+  build_labels(y);
 }

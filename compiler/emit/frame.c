@@ -136,7 +136,7 @@ void call_kernel(Emit *e, const char *key, int n, Ref *args, void (*build)(const
 
 int64_t frame_once(const Graph *g) { return FRAME_IO + 8 * ((int64_t)g->n_input + g->n_output); }
 int64_t frame_image(const Graph *g) { return frame_once(g) + 8; }
-int64_t frame_rest(const Build *b) { return frame_once(b->graph) + (b->image_runs ? 16 : b->once_size ? 8 : 0); }
+int64_t frame_rest(const Build *b) { return frame_once(b->graph) + (b->image_runs || b->group || b->one ? 16 : b->once_size ? 8 : 0); }
 
 Ref load_invariant(Emit *e, LLVMTypeRef type, Ref p, int64_t bytes, int align) {
   Ref v = load(e, type, p, bytes, align);

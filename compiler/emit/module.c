@@ -1,5 +1,5 @@
 /* module.c: all of a graph's code. */
-#include "emit.h"
+#include "entry.h"
 
 #include <llvm-c/Core.h>
 
@@ -15,9 +15,30 @@ static void declare_weights(Emit *e) {
   LLVMSetAlignment(e->weights, 64);
 }
 
-void emit_module(Emit *e) {
-  declare_weights(e);
+/* The layers of e's build, and its entry; NULL: they are too large. */
+static Entry *emit_build(Emit *e) {
+  Entry *y = alloc(e->g->cx, sizeof *y);
   LayerCode *layer = alloc_n(e->g->cx, 2 * (size_t)e->g->n_node + 1, sizeof *layer);
   emit_layers(e, layer);
-  if (!e->too_large) emit_entry(e, layer, e->build->n_layer);
+  *y = (Entry){.e = e, .layer = layer, .count = e->build->n_layer};
+  return y;
+}
+
+static void use_build(Emit *e, Build *b) {
+  e->build = b;
+  e->g = b->graph;
+}
+
+/* A group shares the functions of one image, which come first. */
+void emit_module(Emit *e) {
+  Build *b = e->build;
+  declare_weights(e);
+  Entry *one = emit_build(e), *group = NULL;
+  if (b->group && !e->too_large) {
+    use_build(e, b->group);
+    group = emit_build(e);
+    if (!e->too_large) emit_entry(group, NULL);
+    use_build(e, b);
+  }
+  if (!e->too_large) emit_entry(one, group);
 }

@@ -29,7 +29,7 @@ const Algorithm *dense_algorithm(Op op) {
 
 uint64_t needed_features(const Build *b) {
   const uint64_t amx = RCC_CPU_AMX_TILE | RCC_CPU_AMX_INT8 | RCC_CPU_AMX_BF16;
-  uint64_t used = 0;
+  uint64_t used = b->group ? needed_features(b->group) & amx : 0;
   for (int i = 0; i < b->graph->n_node; i++) {
     const Plan *p = b->graph->node[i]->plan;
     if (p && p->how->features & amx) used |= p->how->features | RCC_CPU_AMX_TILE;

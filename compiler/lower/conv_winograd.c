@@ -374,6 +374,14 @@ static Plan *add_plan(const ConvLayer *l, const WinogradForm *f, bool fused, Pla
   return plan;
 }
 
+void winograd_follow(const Target *t, const Node *n, const Plan *other, Plan *p) {
+  const WinogradForm f = winograd_form_of(n, &p->winograd);
+  if (p->winograd.fused) return;
+  p->winograd.chunk = other->winograd.chunk;
+  choose_tile(t, &p->winograd, other->winograd.nb);
+  set_memory(&f, p, &n->out[0]->shape, t->lanes);
+}
+
 static int64_t stored_bytes(const WinogradForm *f, const WinogradPlan *p) {
   return (int64_t)f->points * f->points * p->icg * p->ocg * 4;
 }

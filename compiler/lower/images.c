@@ -24,8 +24,8 @@ static bool keeps_images(const Node *n) {
   }
 }
 
-static bool takes_images(const Node *n, int64_t images) {
-  if (n->n_out != 1 || n->out[0]->is_output || !keeps_images(n) || !has_images(n->out[0], images)) return false;
+bool takes_images(const Node *n, int64_t images) {
+  if (n->n_out != 1 || !keeps_images(n) || !has_images(n->out[0], images)) return false;
   if (!has_images(n->in[0], images)) return false;
   for (int k = 1; k < n->n_in; k++) {
     const Value *v = n->in[k];
@@ -47,7 +47,7 @@ static bool has_frames(const Graph *g) {
 /* So many nodes, the first ones, can be run for some images at a time. */
 static int count_taking(const Graph *g, int64_t images) {
   int n = 0;
-  while (n < g->n_node && takes_images(g->node[n], images)) n++;
+  while (n < g->n_node && takes_images(g->node[n], images) && !g->node[n]->out[0]->is_output) n++;
   return n;
 }
 

@@ -64,6 +64,8 @@ typedef struct Build {
   const Options *options;
   const Target *target;
   Tuning *times;         /* for select: measured ones; NULL: none */
+  struct Build *group;   /* that of several images, where the batch is symbolic; NULL: none */
+  const struct Build *one; /* of a group: that of one image, whose weights it has */
   bool alone;            /* layers outside their network: equal weights are not shared */
   bool planes;           /* layout: channel blocks are whole planes, [N][C/V][H][W][V] */
   bool many_shapes;      /* select: of convolutions, so that code for any number of channels is worth more than a few per cent of speed */
@@ -229,6 +231,7 @@ struct Algorithm {
   int (*pixel)(const Plan *p);          /* ... blocks of so few channels? Else blocks */
   int64_t (*rows)(const Node *n);       /* rows of results that it makes, so that a halo has what they read; else those of the result */
   bool (*in_rows)(const Plan *p);       /* do tasks share out the rows of the result, from the first to the last? */
+  void (*follow)(const Target *t, const Node *n, const Plan *other, Plan *p); /* p of n gets weights packed as the other's, if it can */
   bool (*grows)(const Target *t, const Plan *p); /* do the packed weights take more room than the weights, for being faster? */
   bool (*much_code)(const Plan *p, bool many_shapes); /* does every shape of a layer need a lot of code of its own? */
   bool plain;          /* is its result dense, not in blocks? */
@@ -256,11 +259,13 @@ uint64_t needed_features(const Build *b); /* the target's, but of AMX, for which
 #undef DENSE
 typedef double PlanCost(const ConvCost *c, const Plan *p);
 typedef const char *PlanText(Context *cx, const Plan *p);
+typedef void PlanFollows(const Target *t, const Node *n, const Plan *other, Plan *p);
 typedef bool PlanIs(const Plan *p), PlanNeeds(const Plan *p, bool many_shapes);
 PlanCost cost_integer_winograd, cost_depthwise, cost_grouped, cost_interleaved, cost_ragged, cost_winograd, cost_strassen, cost_direct, cost_amx, cost_narrow, cost_pixels;
 PlanText winograd_text, direct_text;
 PlanIs depthwise_in_rows, direct_in_rows, direct_planar, pixels_planar;
 PlanNeeds winograd_much_code, strassen_much_code, direct_much_code;
+PlanFollows winograd_follow, product_follow;
 int64_t winograd_rows(const Node *n);
 bool winograd_grows(const Target *t, const Plan *p);
 int integer_stem_pixel(const Plan *p), amx_stem_pixel(const Plan *p);
@@ -303,7 +308,15 @@ typedef struct Candidates {
  * Requires fuse. */
 void pass_select(Build *b);
 void pass_stacks(Build *b); /* stacks.c: before it, frames of bytes count as many channels as fill blocks, where they are stacked */
+bool takes_images(const Node *n, int64_t images); /* images.c: has it so many, and makes each of its results of one of them? */
 void pass_images(Build *b); /* images.c: before it, the first nodes come to be run for a few images of a batch at a time, see Image */
+
+/* ==== group.c: images of a symbolic batch by groups ==== */
+
+/* Before all passes: b's group; NULL: it is to have none. */
+Build *group_new(const Build *b);
+/* Each node of the group gets, of its plans, the least costly that reads weights as those of one image are packed. */
+void plans_as_one(const Build *group);
 
 /* ==== halves.c: weights that are stored in 16 bits ==== */
 
@@ -363,6 +376,7 @@ ArgClass step_arg_class(const Node *n, const Step *s);
  * constants; sets Value.place and .offset of constants and the offsets of plans. */
 void pass_pack(Build *b);
 int64_t packed_bytes(const Build *b, const Node *n); /* of a node's packed weights; 0: it has none */
+bool packed_alike(const Node *a, const Node *b); /* would these nodes read equal weights in the same order? */
 /* panel.c: what so many columns of weights (channels of results) take in a row: whole vectors, unless that is
  * more by a quarter than there are; then the last vector of a row has no padding, and reading it whole runs
  * on into the next row. */

@@ -38,8 +38,7 @@ int64_t packed_bytes(const Build *b, const Node *n) {
   return type_is_half(n->plan->weights) ? bytes / 2 : bytes;
 }
 
-/* Would these nodes read equal weights in the same order? */
-static bool packed_alike(const Node *a, const Node *b) {
+bool packed_alike(const Node *a, const Node *b) {
   if (a->plan->how != b->plan->how || a->plan->weights != b->plan->weights || !shape_equal(&a->in[1]->shape, &b->in[1]->shape)) return false;
   return a->plan->how->alike(a, b);
 }
@@ -122,13 +121,34 @@ static void fill(const Packer *p, const Item *i) {
   else move_bytes(to, i->data, i->bytes);
 }
 
+static void place_graph(Packer *p, Graph *g) {
+  for (int i = 0; i < g->n_node; i++) place_weights(p, g->node[i]);
+  for (int i = 0; i < g->n_node; i++) place_others(p, g->node[i]);
+}
+
+static size_t most_items(const Graph *g) { return (size_t)g->n_value + 2 * (size_t)g->n_node + 1; }
+
+/* There is none where it would need weights of its own: by more than one part of so many. */
+static void place_group(Packer *p, Build *b) {
+  enum { MOST_GROWTH = 64 };
+  int64_t size = p->size;
+  int n = p->n;
+  place_graph(p, b->group->graph);
+  if (p->size - size <= size / MOST_GROWTH || b->options->image_nodes) return;
+  p->size = size;
+  p->n = n;
+  b->group = NULL;
+}
+
 void pass_pack(Build *b) {
   Graph *g = b->graph;
   Packer p = {.build = b, .zeros = -1};
-  p.item = alloc_n(g->cx, (size_t)g->n_value + 2 * (size_t)g->n_node + 1, sizeof *p.item);
-  for (int i = 0; i < g->n_node; i++) place_weights(&p, g->node[i]);
-  for (int i = 0; i < g->n_node; i++) place_others(&p, g->node[i]);
+  if (b->one) return;
+  p.item = alloc_n(g->cx, most_items(g) + (b->group ? most_items(b->group->graph) : 0), sizeof *p.item);
+  place_graph(&p, g);
+  if (b->group) place_group(&p, b);
   b->weights_size = p.size;
   b->weights = p.data = alloc(g->cx, (size_t)p.size);
   for (int i = 0; i < p.n; i++) fill(&p, &p.item[i]);
+  if (b->group) b->group->weights_size = p.size, b->group->weights = p.data;
 }

@@ -41,6 +41,13 @@ void plans_product(const Build *build, const Node *n, Plans *list) {
   product_tile(build->target, rows, size_ceiling(m.n, build->target->lanes), &p->uw, &p->nb);
 }
 
+void product_follow(const Target *t, const Node *n, const Plan *other, Plan *p) {
+  (void)n;
+  int spare = t->fma ? 1 : 2, nb = other->product.nb, rows = (t->regs - spare - nb) / nb;
+  p->product.uw = p->product.uw < rows ? p->product.uw : (int)size_max(rows, 1);
+  p->product.nb = nb;
+}
+
 int64_t narrow_columns(const Target *t, const Node *n) {
   int64_t columns = matrix_of(n).n;
   return n->p.trans_a ? 0 : packed_columns(columns, t->lanes) % t->lanes;

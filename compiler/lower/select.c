@@ -253,7 +253,11 @@ void pass_select(Build *b) {
   for (int i = 0; i < g->n_node; i++) {
     if (has_rows(g->node[i]->op)) select_node(b, g->node[i]);
   }
-  b->many_shapes = b->options->many_shapes || has_many_shapes(g);
+  b->many_shapes = b->options->many_shapes || has_many_shapes(b->one ? b->one->graph : g);
+  if (b->one) {
+    plans_as_one(b);
+    return;
+  }
   limit_code(b);
   choose_larger(b);
 }

@@ -109,10 +109,9 @@ static void run_batch(const Model *m, int64_t batch, int32_t threads, size_t siz
   free_intact(&work);
 }
 
-static void check(const char *text) {
+static void check_batches(const char *text) {
   static const int32_t threads[] = {0, 1, 2, 3};
   static const int64_t batches[] = {0, 1, 2, 3, MOST};
-  EXPECT_NO_FAIL(cx);
   Model m = model_new(text);
   for (size_t t = 0; t < COUNT(threads); t++) {
     for (size_t b = 0; b < COUNT(batches); b++) {
@@ -124,7 +123,23 @@ static void check(const char *text) {
   unload(&m.loaded);
 }
 
+/* Image by image; then, where that can be, by groups of two. */
+static void check(const char *text) {
+  EXPECT_NO_FAIL(cx);
+  check_batches(text);
+  options.image_nodes = 2;
+  options.images_together = 1;
+  check_batches(text);
+}
+
 /* ==== the models ==== */
+
+/* What a group can be of: its last layers make a matrix. */
+static const char classifier[] =
+  "graph net\ninput x f32 [N,3,12,12]\nconst w f32 [16,3,3,3] = random 1 -0.4 0.4\nconst v f32 [16,16,3,3] = random 2 -0.2 0.2\n"
+  "const m f32 [16,10] = random 3 -0.3 0.3\nconst bias f32 [10] = random 4 -1 1\n"
+  "a = Conv(x, w) pads=[1,1,1,1]\nb = Relu(a)\nc = MaxPool(b) kernel_shape=[2,2] strides=[2,2]\nd = Conv(c, v) pads=[1,1,1,1]\n"
+  "e = Add(d, c)\nf = GlobalAveragePool(e)\nh = Flatten(f)\ni = Gemm(h, m, bias)\nj = Softmax(i)\noutput j\noutput f\n";
 
 static const char template_match[] =
   "graph net\ninput x f32 [N,3,9,9]\ninput template f32 [1,3,9,9]\n"
@@ -196,6 +211,7 @@ static const char multiples[] =
 
 #define CHECK(name) \
   static void name##_are_right(void **state) { (void)state, check(name); }
+CHECK(classifier)
 CHECK(template_match)
 CHECK(side_inputs)
 CHECK(gate)
@@ -266,6 +282,48 @@ static void pointers_may_be_missing_without_elements_alone(void **state) {
   assert_int_equal(m.m->run(in, out, 0, work, size, NULL), RCC_ERR_ARGUMENT);
   rcc_workspace_free(work, 4096);
   unload(&m.loaded);
+}
+
+/* ==== groups ==== */
+
+/* Which come once. */
+static void a_group_has_the_weights_of_one_image(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  const char *large = "graph net\ninput x f32 [N,512,7,7]\nconst w f32 [512,512,3,3] = splat 0.1\nconst m f32 [512,200] = splat 0.2\n"
+                      "a = Conv(x, w) pads=[1,1,1,1]\nb = Relu(a)\nc = GlobalAveragePool(b)\nd = Flatten(c)\ne = Gemm(d, m)\noutput e\n";
+  const Build *b = build_of(text_parse(cx, &options, large), NULL);
+  options.small = true;
+  const Build *one = build_of(text_parse(cx, &options, large), NULL);
+  assert_non_null(b->group);
+  assert_null(one->group);
+  assert_true(b->weights_size <= one->weights_size + one->weights_size / 50);
+}
+
+/* A workspace for one image serves any batch. */
+static void groups_need_a_workspace_for_the_batch(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  options.image_nodes = 2;
+  options.images_together = 1;
+  const Build *b = build_of(text_parse(cx, &options, classifier), NULL);
+  assert_non_null(b->group);
+  assert_int_equal(b->group->graph->input[0]->shape.d[0], 2);
+  Loaded l = load_graph(text_parse(cx, &options, classifier), NULL);
+  assert_int_equal(l.model->workspace_size(1, 1), workspace_bytes(b));
+  assert_true(l.model->workspace_size(2, 1) >= (size_t)workspace_bytes(b->group));
+  unload(&l);
+}
+
+/* Not where images are read by what is made once, or small weights are asked for. */
+static void others_have_no_group(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  assert_null(build_of(text_parse(cx, &options, classifier), NULL)->group); /* too small */
+  options.image_nodes = 2;
+  options.images_together = 1;
+  const char *const none[] = {template_match, side_inputs, gate, views, parts, only_once, run_time_weights, multiples};
+  for (size_t i = 0; i < COUNT(none); i++) assert_null(build_of(text_parse(cx, &options, none[i]), NULL)->group);
 }
 
 /* ==== a number of images ==== */
@@ -352,6 +410,7 @@ static void the_plan_keeps_what_images_read(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+    TEST(classifier_are_right),
     TEST(template_match_are_right),
     TEST(side_inputs_are_right),
     TEST(gate_are_right),
@@ -367,6 +426,9 @@ int main(void) {
     TEST(multiples_are_right),
     TEST(what_does_not_depend_on_the_image_runs_once),
     TEST(pointers_may_be_missing_without_elements_alone),
+    TEST(a_group_has_the_weights_of_one_image),
+    TEST(groups_need_a_workspace_for_the_batch),
+    TEST(others_have_no_group),
     TEST(a_number_of_images_is_as_each_alone),
     TEST(the_plan_keeps_what_images_read),
   };
