@@ -32,3 +32,10 @@ void build_run(Build *b, AfterPass *after, void *data) {
   b->group = group_new(b);
   run(b->graph, b, b->options, after, data);
 }
+
+Context *build_use(Build *b, Context *cx) {
+  Context *before = b->graph->cx;
+  b->graph->cx = cx;
+  if (b->group) b->group->graph->cx = cx;
+  return before;
+}

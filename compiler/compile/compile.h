@@ -28,4 +28,7 @@ void front_run(Graph *g, AfterPass *after, void *data);
 /* Of a graph after these, which is the build's from now on: for each of several targets a copy. */
 Build *build_new(Graph *g, const Options *opt, const Target *t);
 void build_run(Build *b, AfterPass *after, void *data); /* the passes of the back */
+/* Whatever the build still allocates is memory of that context, and a failure ends its work; returns the one so far. Threads
+ * emit builds at the same time in contexts of their own. */
+Context *build_use(Build *b, Context *cx);
 #endif

@@ -25,6 +25,7 @@ static Entry *emit_build(Emit *e) {
 }
 
 static void use_build(Emit *e, Build *b) {
+  assert(b->graph->cx == e->g->cx);
   e->build = b;
   e->g = b->graph;
 }

@@ -125,14 +125,13 @@ static void skip_slow(const Part *p, double limit) {
 
 static void generate_part(void *parts, int32_t index, int32_t worker) {
   Part *p = &((Part *)parts)[index];
-  Graph *g = p->build->graph;
-  Context *cx = g->cx;
+  Context *cx = p->build->graph->cx;
   (void)worker;
   p->own = (Context){.file = cx->file, .max_memory = cx->max_memory, .arena = arena_new(cx->max_memory)};
-  g->cx = &p->own;
+  build_use(p->build, &p->own);
   p->failed = setjmp(p->own.unwind);
   if (!p->failed) object_emit(p->build, &p->object);
-  g->cx = cx;
+  build_use(p->build, cx);
 }
 
 static void free_parts(Part *part, int n) {

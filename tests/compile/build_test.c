@@ -68,6 +68,29 @@ static void copies_may_be_in_other_memory(void **state) {
   assert_string_equal(graph_text(g), before);
 }
 
+/* Code for one image and for groups of them. */
+static void code_is_made_in_the_context_in_use(void **state) {
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  static const Options opt = {.name = "t", .max_memory = 1 << 30, .image_nodes = 2, .images_together = 1};
+  Graph *g = text_parse(cx, &opt, "graph g\ninput x f32 [N,16,8,8]\nconst w f32 [16,16,3,3] = random 1 -1 1\n"
+                        "a = Conv(x, w) pads=[1,1,1,1]\nb = Relu(a)\noutput b\n");
+  front_run(g, NULL, NULL);
+  Build *b = build_new(g, &opt, target_new(cx, &opt));
+  build_run(b, NULL, NULL);
+  assert_non_null(b->group);
+  int64_t used = arena_used(cx->arena);
+  Context own = {.file = cx->file, .max_memory = cx->max_memory, .arena = arena_new(cx->max_memory)};
+  if (setjmp(own.unwind)) fail_msg("%s", own.error);
+  assert_ptr_equal(build_use(b, &own), cx);
+  Object o;
+  object_emit(b, &o);
+  assert_int_equal(arena_used(cx->arena), used);
+  assert_true(arena_used(own.arena) > (int64_t)o.size);
+  assert_ptr_equal(build_use(b, cx), &own);
+  arena_free(own.arena);
+}
+
 /* Every part of a graph: epilogues, attributes, outputs that are inputs, a symbolic batch. */
 static void copies_have_everything(void **state) {
   (void)state;
@@ -90,6 +113,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(one_import_serves_several_targets, context_setup, context_teardown),
     cmocka_unit_test_setup_teardown(copies_may_be_in_other_memory, context_setup, context_teardown),
+    cmocka_unit_test_setup_teardown(code_is_made_in_the_context_in_use, context_setup, context_teardown),
     cmocka_unit_test_setup_teardown(copies_have_everything, context_setup, context_teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
