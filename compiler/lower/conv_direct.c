@@ -187,6 +187,10 @@ static double count_tiles(const ConvCost *c, const DirectPlan *p) {
   return (double)(c->l.images * c->l.rows * size_ceiling(c->l.cols, p->uw));
 }
 
+static double count_panels(const ConvCost *c, const DirectPlan *p) {
+  return (double)(size_ceiling(c->l.out_blocks, p->nb) * p->groups);
+}
+
 /* Each tile meets all weights. */
 static double row_tile_oc_cycles(const ConvCost *c, const DirectPlan *p, double arithmetic) {
   double rows_bytes = c->l.taps > 1 ? (double)c->l.n->win.kh * (double)(c->l.x[3] * c->l.x[1]) * 4 : 0;
@@ -198,15 +202,12 @@ static double row_tile_oc_cycles(const ConvCost *c, const DirectPlan *p, double 
 /* Each tile of a block of rows meets a panel, from L2 if L1 can't hold it; each panel meets the block's
  * input. */
 static double oc_row_tile_cycles(const ConvCost *c, const DirectPlan *p, double arithmetic) {
-  const Target *t = c->l.t;
-  double number = (double)size_ceiling(c->l.images * c->l.rows, p->block_rows);
-  double panels = (double)(size_ceiling(c->l.out_blocks, p->nb) * p->groups);
+  double number = (double)size_ceiling(c->l.images * c->l.rows, p->block_rows), panels = count_panels(c, p);
   double block_bytes = c->input_bytes / number;
-  double not_in_l1 = miss_share(c->weight_bytes / panels, 2 * t->l1);
-  double panel = c->weight_bytes * count_tiles(c, p) * not_in_l1 / c->r->weights_l2;
+  double panel = c->weight_bytes * count_tiles(c, p) * c->not_in_l1 / c->r->weights_l2;
   double input = reread_cycles(c, block_bytes, panels / p->groups, block_bytes, c->r->input_l2) * number;
   double work = arithmetic + panel + input + c->input_bytes / c->r->met + panels * number * TURN;
-  double weights = c->weight_bytes * (1 + miss_share(c->weight_bytes + block_bytes, t->l2) * (number - 1));
+  double weights = c->weight_bytes * (1 + miss_share(c->weight_bytes + block_bytes, c->l.t->l2) * (number - 1));
   return p->stream ? overlap(work, weights / c->r->fetched) : work + weights / c->r->met;
 }
 
@@ -233,6 +234,7 @@ double cost_direct(const ConvCost *cost, const Plan *plan) {
     double one = pixels_cycles(&c, l->rows * l->cols, p->uw, p->nb, steps / chunks, loops / chunks);
     return oc_flat_cycles(&c, p, maps * chunks * one, chunks);
   }
+  c.not_in_l1 = miss_share(c.weight_bytes / (p->order == OC_ROW_TILE ? count_panels(&c, p) : 1), 2 * l->t->l1);
   RowPiece piece[MAX_PIECES];
   double row = 0;
   for (int i = 0, count = direct_pieces(l->n, piece); i < count; i++) {

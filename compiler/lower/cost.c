@@ -16,19 +16,23 @@
  * vectors does is not known and taken for the same. Of these, what code costs is not told apart from the rest.
  *
  * Those of Zen 5 are what rates.c measured at best in several runs: loads beside multiply-adds cost nothing, and its L2 keeps up as
- * well; only the code of a shape is what small layers took longer than estimated, by Strassen's algorithm and as flat maps. Zen 4
- * was not at hand. Of it a peak of 117 GFLOP/s is known, and that 512 bits take two turns; these give the first columns. The others
- * are derived: memory from Zen 3, code from Zen 5. */
+ * well, but for narrow tiles of many blocks. The code of a shape is what small layers took longer than estimated, by Strassen's
+ * algorithm and as flat maps. The ends of a tile are what layers of few inputs took longer: those of 14 pixels by two blocks some 25
+ * cycles longer than those of 6 by four. Of other CPUs neither that nor a bound of L2 is known.
+ *
+ * Zen 4 was not at hand. Of it a peak of 117 GFLOP/s is known, and that 512 bits take two turns; these give the first columns. The
+ * others are derived: memory from Zen 3, code from what Zen 5 was first taken for. */
+enum { ANY = 1 << 20 };
 static const Rates rates[] = {
-  /* CPU     lanes fma    GHz  a multiply-add:         bytes a cycle from L2: from beyond it: fetched code of
-                               cycles, share of a load weights, input         input, weights  ahead   a shape */
-  {"znver5", 16,   true,  4.3, 0.5,    0.01,           400,     400,          270,   41,      11.5,   45e3},
-  {"znver4", 16,   true,  3.7, 1,      0.03,           400,     100,          80,    80,      6,      45e3},
-  {NULL,     16,   true,  3.4, 0.5,    0.27,           53,      100,          6,     3.9,     4.5,    0},
-  {NULL,     8,    true,  3.2, 0.5,    0.03,           400,     100,          80,    80,      6,      0},
-  {NULL,     8,    false, 3.2, 1,      0.03,           400,     100,          80,    80,      6,      0},
-  {NULL,     4,    true,  3.2, 0.5,    0.03,           400,     100,          80,    80,      6,      0},
-  {NULL,     4,    false, 3.2, 1,      0.03,           400,     100,          80,    80,      6,      0},
+  /* CPU     lanes fma    GHz  a multiply-add:         bytes a cycle from L2:   from beyond it: fetched code of a tile's
+                               cycles, share of a load weights, input, at most input, weights  ahead   a shape call, pixel */
+  {"znver5", 16,   true,  4.3, 0.5,    0.01,           1000,    400,   32,     270,   41,      11.5,   15e3,   2,    1.75},
+  {"znver4", 16,   true,  3.7, 1,      0.03,           400,     100,   ANY,    80,    80,      6,      45e3,   12,   0},
+  {NULL,     16,   true,  3.4, 0.5,    0.27,           53,      100,   ANY,    6,     3.9,     4.5,    0,      12,   0},
+  {NULL,     8,    true,  3.2, 0.5,    0.03,           400,     100,   ANY,    80,    80,      6,      0,      12,   0},
+  {NULL,     8,    false, 3.2, 1,      0.03,           400,     100,   ANY,    80,    80,      6,      0,      12,   0},
+  {NULL,     4,    true,  3.2, 0.5,    0.03,           400,     100,   ANY,    80,    80,      6,      0,      12,   0},
+  {NULL,     4,    false, 3.2, 1,      0.03,           400,     100,   ANY,    80,    80,      6,      0,      12,   0},
 };
 
 /* Of a multiply-add, in cycles; what all these machines load in a cycle. */
@@ -65,12 +69,15 @@ double step_cycles(const ConvCost *c, int64_t uw, int64_t nb) {
   if (c->pairs) return pairs_cycles(c, uw, nb);
   double products = (double)(uw * nb), loads = (double)(uw + nb);
   double busy = products * c->r->fma_cycles + loads * c->r->fma_cycles * c->r->load_share;
+  double from_l2 = (double)(nb * c->l.t->lanes * 4) / c->r->most_l2;
+  busy += c->not_in_l1 * larger(from_l2 - busy, 0);
   return larger(larger(busy, loads / LOADS_A_CYCLE), c->sets && products <= 4 ? 1 : LATENCY);
 }
 
 /* A call: `steps` steps in groups between which a loop turns; sums begin and end in memory. */
 static double tile_cycles(const ConvCost *c, int64_t uw, int64_t nb, double steps, double loops) {
-  return CALL_CYCLES + loops * LOOP_CYCLES + steps * step_cycles(c, uw, nb) + (double)(uw * nb);
+  double ends = c->r->call + (double)uw * c->r->pixel + (double)(uw * nb);
+  return ends + loops * LOOP_CYCLES + steps * step_cycles(c, uw, nb);
 }
 
 double pixels_cycles(const ConvCost *c, int64_t pixels, int uw, int nb, double steps, double loops) {

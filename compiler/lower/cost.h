@@ -11,20 +11,23 @@ typedef struct Rates {
   double fma_cycles;  /* of one multiply-add of a vector, when many go on at once */
   double load_share;  /* how much of it a load in the loop adds, by clock or by ports */
   double weights_l2, input_l2; /* bytes from L2 that cost a cycle more */
+  double most_l2;     /* bytes a cycle of weights from L2 at most */
   double met, met_weights;     /* the same from beyond L2; weights come in many short streams */
   double fetched;     /* bytes a cycle from beyond L2 while kernels prefetch them */
   double code;        /* cycles that code takes which is made for a layer's shape: tens of kilobytes, from beyond L2 */
+  double call, pixel; /* cycles of a tile beside its steps and sums: of itself, of each pixel, whose input it meets */
 } Rates;
 
 struct ConvCost {
   ConvLayer l;
   const Rates *r;
   double input_bytes, weight_bytes; /* as read, in blocks */
+  double not_in_l1;        /* the share of a tile's weights that come from L2 */
   bool sets;               /* small tiles sum in several sets, which hide the latency of each other */
   const DirectPlan *pairs; /* of integers, of which some are multiplied as 16-bit numbers in 16 registers; else NULL */
 };
 
-/* Of a kernel: to call it; for each turn of its loop. */
+/* Of a kernel: to call it, where a row's `call` is not counted; for each turn of its loop. */
 enum { CALL_CYCLES = 12, LOOP_CYCLES = 1 };
 
 double overlap(double a, double b); /* of two things that go on at once the shorter hides behind the longer, but for a fifth */

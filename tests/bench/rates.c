@@ -1,5 +1,5 @@
 /* rates: measures what a row of compiler/lower/cost.c needs to know of this CPU and prints it, under the name argv[1]. Its last
- * column, what code of a layer's shape costs, is not measured: times of layers (--tune) tell it.
+ * columns, what code of a layer's shape and the ends of a tile cost, are not measured: times of layers (--tune) tell them.
  *
  * The kernel is that of direct convolution: a tile of pixels by two blocks of channels in registers, whose every step loads two
  * vectors of weights and broadcasts a number of each pixel. What memory costs is what the kernel takes longer than out of L1 while
@@ -53,15 +53,26 @@ typedef void Kernel(const float *w, const float *x, float *y);
     *(Vector *)y = sum[0];                                                                                                   \
   }
 
+/* Loads the weights of DEPTH steps, and nothing else that takes as long. */
+#define STREAM(function, isa, Vector)                                                                                        \
+  __attribute__((target(isa), noinline)) static void function(const float *w, const float *x, float *y) {                    \
+    enum { LANES = sizeof(Vector) / sizeof(float), CHAINS = 8 };                                                             \
+    Vector sum[CHAINS] = {0};                                                                                                \
+    for (int k = 0; k < DEPTH * BLOCKS; k += CHAINS)                                                                         \
+      _Pragma("GCC unroll 8") for (int i = 0; i < CHAINS; i++) sum[i] += *(const Vector *)(w + (k + i) * LANES);             \
+    for (int i = 0; i < CHAINS; i++) *(Vector *)(y + i * LANES) = sum[i] + x[0];                                             \
+  }
+
 #define KERNELS(lanes, isa, Vector, PIXELS)                                                                                  \
   CHAINS(chains_##lanes, isa, Vector, PIXELS)                                                                                \
   KERNEL(tile_##lanes, isa, Vector, PIXELS, 0)                                                                               \
-  KERNEL(pixel_##lanes, isa, Vector, 1, 1)
+  KERNEL(pixel_##lanes, isa, Vector, 1, 1)                                                                                   \
+  STREAM(stream_##lanes, isa, Vector)
 KERNELS(16, "avx512f,avx512vl,fma,prefer-vector-width=512", Vector512, 14)
 KERNELS(8, "avx2,fma", Vector256, 6)
 
-static const struct Machine { int lanes, pixels; Kernel *chains, *tile, *pixel; } machines[] = {
-  {16, 14, chains_16, tile_16, pixel_16}, {8, 6, chains_8, tile_8, pixel_8}};
+static const struct Machine { int lanes, pixels; Kernel *chains, *tile, *pixel, *stream; } machines[] = {
+  {16, 14, chains_16, tile_16, pixel_16, stream_16}, {8, 6, chains_8, tile_8, pixel_8, stream_8}};
 
 /* Additions that wait for each other take a cycle each. */
 static double clock_ghz(void) {
@@ -97,8 +108,8 @@ static double step_ns(Kernel *run, Place w, size_t w_each, Place x, size_t x_eac
   return best;
 }
 
-/* Bytes that cost a cycle more; what is hardly more counts as 400. */
-static double rate(double bytes, double cycles) { return cycles * 400 < bytes ? 400 : bytes / cycles; }
+/* Bytes that cost a cycle more; what is hardly more counts as 1000. */
+static double rate(double bytes, double cycles) { return cycles * 1000 < bytes ? 1000 : bytes / cycles; }
 
 /* What a step of the kernel takes, out of L1, with weights or inputs from L2, and with them from beyond it. */
 static void print_row(const char *name, const struct Machine *m, const float *memory, size_t l2) {
@@ -113,8 +124,9 @@ static void print_row(const char *name, const struct Machine *m, const float *me
   double x3 = step_ns(m->tile, near_w, w, (Place){inputs, BEYOND_L2 * l2}, x) * ghz - tile;
   double w3 = step_ns(m->tile, all_w, w, near_x, x) * ghz - tile;
   double ahead = step_ns(m->pixel, all_w, w, near_x, x) * ghz;
-  printf("  {\"%s\", %d, true, %.1f, %.2f, %.2f, %.0f, %.0f, %.1f, %.1f, %.1f, 0},\n", name, m->lanes, ghz, fma,
-         load > 0 ? load : 0, rate(each_w, w2), rate(each_x, x2), rate(each_x, x3), rate(each_w, w3), each_w / ahead);
+  double most = step_ns(m->stream, (Place){memory, l2 / 2}, w, near_x, x) * ghz;
+  printf("  {\"%s\", %d, true, %.1f, %.2f, %.2f, %.0f, %.0f, %.0f, %.1f, %.1f, %.1f, 0, 12, 0},\n", name, m->lanes, ghz, fma,
+         load > 0 ? load : 0, rate(each_w, w2), rate(each_x, x2), each_w / most, rate(each_x, x3), rate(each_w, w3), each_w / ahead);
 }
 
 static const struct Machine *machine(void) {
