@@ -18,7 +18,8 @@ static void print_passes(void) {
 
 static void print_version(void) {
   Context cx = {.arena = arena_new(default_memory), .max_memory = default_memory};
-  printf("resnetcc %s\nLLVM %s\nABI %d\n", RESNETCC_VERSION, llvm_version(), RCC_ABI);
+  const Version llvm = llvm_version();
+  printf("resnetcc %s\nLLVM %u.%u.%u\nABI %d\n", RESNETCC_VERSION, llvm.major, llvm.minor, llvm.patch, RCC_ABI);
   printf("default target %s %s\ntargets", host_triple(&cx), host_cpu(&cx));
   for (int a = 0; architecture_name(a); a++)
     for (int i = 0; target_system(i); i++) printf(" %s-%s", architecture_name(a), target_system(i));

@@ -72,7 +72,7 @@ bool same_bytes(const void *a, const void *b, size_t n);
 _Noreturn void out_of_memory(void); /* ends the program with one line and status 1 */
 void memory_at_end(void (*clean_up)(void)); /* it calls that before */
 void memory_name_file(const char *file); /* in that line */
-/* Says that a library runs from now on, or no longer, which aborts where it gets no memory ... */
+/* Says that a library runs in this thread from now on, or no longer, which aborts where it gets no memory ... */
 void memory_in_library(bool inside);
 bool memory_is_in_library(void);
 /* ... and ends the program so after that, of which nobody can tell the reason. It may be called by a signal handler. */

@@ -9,7 +9,7 @@
 
 static char line[MESSAGE_LINE] = "resnetcc: error: out of memory\n";
 static char fault_line[MESSAGE_LINE] = "resnetcc: error: out of memory, or a fault of LLVM\n";
-static volatile sig_atomic_t in_library;
+static _Thread_local volatile sig_atomic_t in_library;
 
 static void (*at_end)(void);
 

@@ -13,12 +13,10 @@ static char *keep(Context *cx, char *message) {
   return copy;
 }
 
-const char *llvm_version(void) {
-  static char text[40];
-  unsigned major, minor, patch;
-  LLVMGetVersion(&major, &minor, &patch);
-  snprintf(text, sizeof text, "%u.%u.%u", major, minor, patch);
-  return text;
+Version llvm_version(void) {
+  Version v;
+  LLVMGetVersion(&v.major, &v.minor, &v.patch);
+  return v;
 }
 
 char *host_triple(Context *cx) { return keep(cx, LLVMGetDefaultTargetTriple()); }

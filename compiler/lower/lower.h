@@ -36,7 +36,8 @@ const char *cpu_name(int i), *architecture_name(int i), *target_system(int i);
 char *feature_string(Context *cx, uint64_t bits); /* +name or -name for each */
 
 /* host.c: this machine, as LLVM sees it. */
-const char *llvm_version(void);
+typedef struct Version { unsigned major, minor, patch; } Version;
+Version llvm_version(void);
 char *host_triple(Context *cx);
 char *host_cpu(Context *cx);
 char *host_features(Context *cx);

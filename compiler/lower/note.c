@@ -110,7 +110,8 @@ void note_print(const Build *b, Buffer *out) {
   const Graph *g = b->graph;
   buffer_printf(out, "{\"name\": ");
   add_name(out, g->name);
-  buffer_printf(out, ", \"resnetcc\": \"%s\", \"llvm\": \"%s\"", RESNETCC_VERSION, llvm_version());
+  const Version llvm = llvm_version();
+  buffer_printf(out, ", \"resnetcc\": \"%s\", \"llvm\": \"%u.%u.%u\"", RESNETCC_VERSION, llvm.major, llvm.minor, llvm.patch);
   add_hash(out, "sha256", g->sha256);
   add_hash(out, "external_sha256", g->external_sha256);
   buffer_printf(out, ", \"target\": ");

@@ -154,11 +154,13 @@ static void short_times_are_read(void **state) {
   buffer_free(&printed);
 }
 
-/* On the CPU at hand, so that the object can run. */
+/* On the CPU at hand, so that the object can run. Several threads emit, also what there is for groups of images. */
 static void layers_are_measured(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
   options.input = "cli/tiny.onnx";
+  options.image_nodes = 2;
+  options.images_together = 1;
   cx->file = options.input;
   Graph *g = import_model(cx, &options);
   front_run(g, NULL, NULL);
