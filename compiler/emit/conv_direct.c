@@ -42,8 +42,9 @@ static Kernel row_tile(const Conv *c, int uw, int width, int prefetch) {
 }
 
 /* Wide windows of dilated convolutions read much padding: whole rows of results, or tiles of a row, have taps for which there is
- * nothing else. Where u8 are made s8 for the products, padding of 0 is none. */
+ * nothing else. Where u8 are made s8 for the products, padding of 0 is none. An input without a border has no padding to read. */
 static bool skips_taps(const Conv *c) {
+  if (c->plan->inside) return has_padding(c->n);
   if (c->dot && adds_signed_fours(c->e->t)) return false;
   return c->taps > 1 && !c->plan->planar && c->win->fill == 0 && !c->e->build->many_shapes && (c->win->dh > 1 || c->win->dw > 1);
 }
@@ -58,6 +59,34 @@ static void skip_taps(const Conv *c, Kernel *t, Site *s) {
   Ref last = add_i(e, first, const_i64(e, (t->tile.uw - 1) * w->sw));
   taps_inside(e, row, row, w->top, x[2], w->dh, w->kh, &s->taps[KH_FROM], &s->taps[KH_TO]);
   taps_inside(e, first, last, w->left, x[3], w->dw, w->kw, &s->taps[KW_FROM], &s->taps[KW_TO]);
+}
+
+/* Do all taps meet the input? */
+static Ref meets_all(const Conv *c, const Site *s) {
+  Emit *e = c->e;
+  const int64_t all[TAP_ARGS] = {[KH_TO] = c->win->kh, [KW_TO] = c->win->kw};
+  Ref yes = LLVMConstInt(e->i1, 1, 0);
+  for (int i = 0; i < TAP_ARGS; i++) {
+    yes = LLVMBuildAnd(e->b, yes, LLVMBuildICmp(e->b, LLVMIntEQ, s->taps[i], const_i64(e, all[i]), ""), "");
+  }
+  return yes;
+}
+
+/* Where only edges skip taps all other tiles have the kernel that skips none. */
+static void call_tile(const Conv *c, Kernel *t, Site *s) {
+  Emit *e = c->e;
+  If some;
+  skip_taps(c, t, s);
+  Ref all = t->skips && c->plan->inside ? meets_all(c, s) : NULL;
+  if (all) {
+    if_begin(e, &some, LLVMBuildNot(e->b, all, ""));
+    call_direct_kernel(c, t, s);
+    if_end(e, &some);
+    if_begin(e, &some, all);
+    t->skips = false;
+  }
+  call_direct_kernel(c, t, s);
+  if (all) if_end(e, &some);
 }
 
 /* Pointers of a site from its image, row, x, group and panel. */
@@ -128,7 +157,7 @@ static void on_panel(const Conv *c, Ref number, Body *body, void *data) {
 /* Two sizes of tiles for each piece of a row. */
 static RowTiles tiles_in_row(const Conv *c) {
   RowPiece piece[MAX_PIECES] = {{.width = c->cols}};
-  return row_tiles_of_pieces(piece, skips_taps(c) ? direct_pieces(c->n, piece) : 1, c->plan->uw);
+  return row_tiles_of_pieces(piece, skips_taps(c) ? direct_pieces(c->n, c->plan->inside, piece) : 1, c->plan->uw);
 }
 
 static int64_t tiles_of_row(const Conv *c) { return tiles_in_row(c).count; }
@@ -161,8 +190,7 @@ static void tile_of_panel(const Conv *c, Site *s, int width, void *data) {
   locate(c, s);
   Kernel t = row_tile(c, *(int *)data, width, 0);
   if (c->plan->ahead) t.tile.ahead = place_row_bytes(c->in);
-  skip_taps(c, &t, s);
-  call_direct_kernel(c, &t, s);
+  call_tile(c, &t, s);
 }
 
 /* In scratch, for all panels: of each pixel the even channels, then the odd ones, as 16-bit numbers. */
@@ -229,8 +257,7 @@ static void streaming_tile(const Conv *c, Site *s, int uw, void *data) {
   Ref number = add_i(e, mul_i(e, row, tiles_of_row(c)), tile);
   if (!c->plan->sorted) s->prefetch = gep(e, gep_const(e, s->weights, c->panel * c->weight_size), number, w->bytes);
   Kernel t = row_tile(c, uw, w->width, w->lines);
-  skip_taps(c, &t, s);
-  call_direct_kernel(c, &t, s);
+  call_tile(c, &t, s);
 }
 
 /* Rows [lo, hi) of a block. */

@@ -77,10 +77,11 @@ int64_t integer_stem_line(const Node *n), integer_stem_words(const Node *n); /* 
 bool makes_pixels(Value *x); /* can x be made as the pixels that its reader wants, a stem? */
 int64_t integer_grouped_bytes(const Target *t, const Node *n, const Plan *p);
 /* conv_direct.c: pieces of the result's rows, for all results of which the same taps of a row meet more than padding; or the row,
- * where that is less work. A window that skips none has one piece with all taps. */
+ * where that is less work. A window that skips none has one piece with all taps. Of a plan that is `inside` pieces are as narrow as
+ * the edges are. */
 enum { MAX_PIECES = 9 };
 typedef struct RowPiece { int64_t first, width, taps; } RowPiece;
-int direct_pieces(const Node *n, RowPiece *piece);
+int direct_pieces(const Node *n, bool inside, RowPiece *piece);
 /* conv_direct.c: panels of nb blocks of output channels, group by group. */
 enum { AMX_TILE = 1024, AMX_SUMS = 8 * AMX_TILE }; /* bytes: of a tile; of scratch for tiles of sums, of two groups in turn */
 int64_t direct_columns(const Target *t, const DirectPlan *p); /* of a row of a group's panels, beside each other: vectors of ones, too */

@@ -15,6 +15,76 @@ static const DirectTile tiles[] = {
 #undef TILE
 };
 
+/* ==== taps that meet only padding ==== */
+
+/* Of one axis: places of results, of the input before them, between taps. */
+typedef struct Axis { int64_t results, size, pad, stride, dilation, taps; } Axis;
+
+/* From which result on does tap k read element `from` of the input or one behind it? */
+static int64_t first_result(const Axis *a, int64_t k, int64_t from) {
+  int64_t at = from + a->pad - k * a->dilation;
+  return at <= 0 ? 0 : size_min(size_ceiling(at, a->stride), a->results);
+}
+
+/* Taps that meet the input for some of the results [lo, hi). */
+static int64_t taps_of(const Axis *a, int64_t lo, int64_t hi) {
+  int64_t count = 0;
+  for (int64_t k = 0; k < a->taps; k++) count += first_result(a, k, 0) < hi && lo < first_result(a, k, a->size);
+  return count;
+}
+
+/* The least place behind `x` where the taps of results change. */
+static int64_t next_change(const Axis *a, int64_t x) {
+  int64_t next = a->results;
+  for (int64_t k = 0; k < a->taps; k++) {
+    int64_t in = first_result(a, k, 0), out = first_result(a, k, a->size);
+    if (in > x) next = size_min(next, in);
+    if (out > x) next = size_min(next, out);
+  }
+  return next;
+}
+
+/* Pieces of fewer pixels keep an FMA waiting for itself. */
+enum { LEAST_PIECE = 4 };
+
+static Axis columns_of(const Node *n) {
+  const Window *w = &n->win;
+  return (Axis){n->out[0]->shape.d[3], n->in[0]->shape.d[3], w->left, w->sw, w->dw, w->kw};
+}
+
+int direct_pieces(const Node *n, bool inside, RowPiece *piece) {
+  const Axis a = columns_of(n);
+  int count = 0;
+  int64_t least = inside ? 1 : LEAST_PIECE;
+  bool narrow = (n->win.dw == 1 && !inside) || n->win.fill || a.taps > MAX_PIECES / 2;
+  for (int64_t x = 0, end; x < a.results && !narrow; x = end) {
+    end = next_change(&a, x);
+    narrow = end - x < least || count == MAX_PIECES;
+    if (!narrow) piece[count++] = (RowPiece){x, end - x, taps_of(&a, x, end)};
+  }
+  if (!narrow && count > 0) return count;
+  piece[0] = (RowPiece){0, a.results, a.taps};
+  return 1;
+}
+
+/* A copy of the input with a border takes a cycle for so many bytes; at the edges of a row a tile may be a pixel, whose sums wait so
+ * long for each other. */
+enum { COPIED_A_CYCLE = 32, WAITS = 4 };
+
+/* Can a planar input be read where it lies, its edges by themselves, and is that less work than a copy? */
+static bool reads_inside(const ConvLayer *l) {
+  const Node *n = l->n;
+  const Axis a = columns_of(n);
+  RowPiece piece[MAX_PIECES];
+  if (!l->planar || n->win.fill || (l->taps == 1 && has_padding(n))) return false;
+  int count = direct_pieces(n, true, piece);
+  if (count == 1 && (next_change(&a, 0) < a.results || taps_of(&a, 0, a.results) < a.taps)) return false;
+  int64_t edges = l->cols;
+  for (int i = 0; i < count; i++) edges -= piece[i].taps == a.taps ? piece[i].width : 0;
+  int64_t waits = size_mul(size_mul(l->images * l->rows, edges), l->icg * l->taps * WAITS);
+  return waits <= size_mul(shape_count(&n->in[0]->shape), 4) / COPIED_A_CYCLE;
+}
+
 /* ==== plans ==== */
 
 /* Products summed for one result. */
@@ -93,6 +163,7 @@ static void add_plan(const ConvLayer *l, const DirectTile *k, double wide, Plans
   p->icg = l->icg;
   p->ocg = l->ocg;
   p->planar = l->planar;
+  p->inside = reads_inside(l);
   plan_sorted(l, wide, plan);
   p->bounded = requantizes_bounded(l->n);
   if (p->order == OC_FLAT && !p->sorted) choose_chunk(plan, l);
@@ -107,53 +178,6 @@ void plans_direct(const Build *b, const Node *n, Plans *list) {
   for (size_t i = 0; i < COUNT(tiles); i++) {
     if (tile_fits(&l, &tiles[i])) add_plan(&l, &tiles[i], wide, list);
   }
-}
-
-/* ==== taps that meet only padding ==== */
-
-/* Of one axis: places of results, of the input before them, between taps. */
-typedef struct Axis { int64_t results, size, pad, stride, dilation, taps; } Axis;
-
-/* From which result on does tap k read element `from` of the input or one behind it? */
-static int64_t first_result(const Axis *a, int64_t k, int64_t from) {
-  int64_t at = from + a->pad - k * a->dilation;
-  return at <= 0 ? 0 : size_min(size_ceiling(at, a->stride), a->results);
-}
-
-/* Taps that meet the input for some of the results [lo, hi). */
-static int64_t taps_of(const Axis *a, int64_t lo, int64_t hi) {
-  int64_t count = 0;
-  for (int64_t k = 0; k < a->taps; k++) count += first_result(a, k, 0) < hi && lo < first_result(a, k, a->size);
-  return count;
-}
-
-/* The least place behind `x` where the taps of results change. */
-static int64_t next_change(const Axis *a, int64_t x) {
-  int64_t next = a->results;
-  for (int64_t k = 0; k < a->taps; k++) {
-    int64_t in = first_result(a, k, 0), out = first_result(a, k, a->size);
-    if (in > x) next = size_min(next, in);
-    if (out > x) next = size_min(next, out);
-  }
-  return next;
-}
-
-/* Pieces of fewer pixels keep an FMA waiting for itself. */
-enum { LEAST_PIECE = 4 };
-
-int direct_pieces(const Node *n, RowPiece *piece) {
-  const Window *w = &n->win;
-  const Axis a = {n->out[0]->shape.d[3], n->in[0]->shape.d[3], w->left, w->sw, w->dw, w->kw};
-  int count = 0;
-  bool narrow = w->dw == 1 || w->fill || a.taps > MAX_PIECES / 2;
-  for (int64_t x = 0, end; x < a.results && !narrow; x = end) {
-    end = next_change(&a, x);
-    narrow = end - x < LEAST_PIECE || count == MAX_PIECES;
-    if (!narrow) piece[count++] = (RowPiece){x, end - x, taps_of(&a, x, end)};
-  }
-  if (!narrow && count > 0) return count;
-  piece[0] = (RowPiece){0, a.results, a.taps};
-  return 1;
 }
 
 /* Of the taps of a column, how many does a row of results have on average? */
@@ -174,6 +198,7 @@ const char *direct_text(Context *cx, const Plan *p) {
 
 bool direct_in_rows(const Plan *p) { return p->direct.order == ROW_TILE_OC; }
 bool direct_planar(const Plan *p) { return p->direct.planar; }
+bool direct_inside(const Plan *p) { return p->direct.inside; }
 
 /* The tiles of a flat map are made anew for each shape unless the layout lets layers of all numbers of
  * channels share them. */
@@ -237,7 +262,7 @@ double cost_direct(const ConvCost *cost, const Plan *plan) {
   c.not_in_l1 = miss_share(c.weight_bytes / (p->order == OC_ROW_TILE ? count_panels(&c, p) : 1), 2 * l->t->l1);
   RowPiece piece[MAX_PIECES];
   double row = 0;
-  for (int i = 0, count = direct_pieces(l->n, piece); i < count; i++) {
+  for (int i = 0, count = direct_pieces(l->n, p->inside, piece); i < count; i++) {
     double share = (double)piece[i].taps * row_taps(l) / (double)l->taps;
     row += pixels_cycles(&c, piece[i].width, p->uw, p->nb, steps * share, loops * share);
   }

@@ -1,7 +1,8 @@
 /* layout.c: where every tensor's elements lie. Convolutions and what hangs on them work on channel blocks
  * [N][H][C/V][W][V] (Build.planes: [N][C/V][H][W][V]), V being the format of the type (channel_block), everything else on
  * dense row-major tensors; a Reorder stands where the two meet. The halo of a blocked tensor is the border that its readers'
- * padding needs, so that no inner loop tests bounds; readers whose borders hold different elements have one each. */
+ * padding needs, so that no inner loop tests bounds; readers whose borders hold different elements have one each, and those that
+ * read inside none. */
 #include "conv.h"
 
 #include <string.h>
@@ -235,14 +236,16 @@ static void arguments_on_blocks(Layouter *w, Node *n) {
   }
 }
 
+static bool reads_in_place(const Node *n) { return n->plan && n->plan->how->inside && n->plan->how->inside(n->plan); }
+
 static void place_on_blocks(Layouter *w, Node *n) {
-  bool planar = n->plan && n->plan->how->planar && n->plan->how->planar(n->plan);
+  bool planar = n->plan && n->plan->how->planar && n->plan->how->planar(n->plan), in_place = reads_in_place(n);
   const Layout pixels = {.block = n->plan && n->plan->how->pixel ? n->plan->how->pixel(n->plan) : 0};
   Value *x = n->in[0];
   if (pixels.block && !makes_pixels(x)) x = reorder(w, x, "pixels", pixels);
   if (pixels.block) x->layout = layout_blocked(w->build, x, pixels);
-  node_set_input(w->g, n, 0, planar ? as_planar(w, x) : as_blocked(w, x));
-  if (op_info[n->op].family == FAMILY_CONV) need_halo(w, n, halo_of(n));
+  if (!in_place || x->layout.block) node_set_input(w->g, n, 0, planar ? as_planar(w, x) : as_blocked(w, x));
+  if (op_info[n->op].family == FAMILY_CONV && !in_place) need_halo(w, n, halo_of(n));
   if (n->op == OP_Normalize) plan_normalize(w->build->target, n);
   arguments_on_blocks(w, n);
   if (!n->plan || !n->plan->how->plain) n->out[0]->layout = layout_blocked(w->build, n->out[0], (Layout){0});
@@ -377,7 +380,7 @@ static bool steps_by_strides(Value *v) {
   Use *at = NULL;
   for (const Node *r; (r = next_reader(v, &at));) {
     bool is_view = r->out[0]->alias == v && (r->op == OP_Transpose || r->op == OP_Slice);
-    if (r->op != OP_Reorder && !makes_blocks(r) && !is_view) return false;
+    if (r->op != OP_Reorder && !makes_blocks(r) && !is_view && !reads_in_place(r)) return false;
   }
   return true;
 }

@@ -107,6 +107,7 @@ typedef struct DirectPlan {
   int chunk;           /* OC_FLAT: input channel blocks whose weights stay in L1; 0: all */
   int groups, icg, ocg;
   bool planar;         /* the input is not blocked (a stem's 1 to 4 channels) */
+  bool inside;         /* planar: taps that meet padding are skipped, so that the input is read where it lies, without a border */
   bool ahead;          /* ROW_TILE_OC: the next row's input is fetched into L2 while a row is computed */
   bool stream;         /* OC_ROW_TILE: the weights come from beyond L2, so the next panel is prefetched */
   bool bounded, small; /* requantizes_bounded; integer_is_small */
@@ -230,6 +231,7 @@ struct Algorithm {
   const char *(*text)(Context *cx, const Plan *p);
   bool (*planar)(const Plan *p);        /* does it read planes? ... */
   int (*pixel)(const Plan *p);          /* ... blocks of so few channels? Else blocks */
+  bool (*inside)(const Plan *p);        /* does it read planes without a border, by whatever strides? */
   int64_t (*rows)(const Node *n);       /* rows of results that it makes, so that a halo has what they read; else those of the result */
   bool (*in_rows)(const Plan *p);       /* do tasks share out the rows of the result, from the first to the last? */
   void (*follow)(const Target *t, const Node *n, const Plan *other, Plan *p); /* p of n gets weights packed as the other's, if it can */
@@ -264,7 +266,7 @@ typedef void PlanFollows(const Target *t, const Node *n, const Plan *other, Plan
 typedef bool PlanIs(const Plan *p), PlanNeeds(const Plan *p, bool many_shapes);
 PlanCost cost_integer_winograd, cost_depthwise, cost_grouped, cost_interleaved, cost_ragged, cost_winograd, cost_strassen, cost_direct, cost_amx, cost_narrow, cost_pixels;
 PlanText winograd_text, direct_text;
-PlanIs depthwise_in_rows, direct_in_rows, direct_planar, pixels_planar;
+PlanIs depthwise_in_rows, direct_in_rows, direct_planar, direct_inside, pixels_planar;
 PlanNeeds winograd_much_code, strassen_much_code, direct_much_code;
 PlanFollows winograd_follow, product_follow;
 int64_t winograd_rows(const Node *n);

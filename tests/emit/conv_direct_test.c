@@ -59,6 +59,20 @@ static void few_channels(void **state) {
   check_convs(check_kernel, cases, COUNT(cases), "output y\n", TOLERANCE);
 }
 
+/* Where they are read inside: edges at the left, at both sides, above, below, of rows without a tap; dilated; none. */
+static void few_channels_inside(void **state) {
+  (void)state;
+  static const ConvCase cases[] = {
+    {1, 3, 12, 160, 32, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1}, {2, 3, 11, 500, 20, 3, 3, 1, 2, 2, 1, 1, 1, 1, 1, 1},
+    {1, 4, 5, 700, 8, 2, 3, 1, 1, 1, 1, 1, 0, 1, 1, 1},   {1, 3, 20, 600, 16, 3, 3, 1, 1, 1, 4, 1, 4, 0, 4, 0},
+    {1, 3, 6, 40, 70, 3, 3, 1, 1, 1, 1, 1, 2, 0, 2, 0},   {1, 2, 4, 50, 16, 2, 2, 1, 1, 1, 1, 1, 3, 0, 0, 0},
+    {3, 1, 9, 20, 16, 3, 3, 1, 1, 2, 1, 1, 0, 0, 0, 0},   {1, 3, 30, 30, 300, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0},
+    {1, 3, 9, 900, 24, 3, 3, 1, 1, 1, 1, 5, 1, 5, 1, 5},  {1, 3, 5, 40, 16, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+  };
+  check_convs(check_kernel, cases, COUNT(cases), "output y\n", TOLERANCE);
+  check_convs(check_strict, cases, COUNT(cases), "r = Relu(y)\noutput y\noutput r\n", TOLERANCE);
+}
+
 static void groups(void **state) {
   (void)state;
   static const ConvCase cases[] = {
@@ -87,6 +101,7 @@ int main(void) {
     cmocka_unit_test(windows),
     cmocka_unit_test(dilated),
     cmocka_unit_test(few_channels),
+    cmocka_unit_test(few_channels_inside),
     cmocka_unit_test(groups),
     cmocka_unit_test(special_values),
   };

@@ -142,6 +142,25 @@ static void reorders_stand_where_layouts_meet(void **state) {
   }
 }
 
+/* Of a planar input with edges that are less work than a copy, and of one without; channels last are read as they lie. */
+static void stems_read_inside(void **state) {
+  static const struct { const char *text, *ops; } cases[] = {
+    {"input x f32 [1,3,16,160]\ny = Conv(x, w) pads=[1,1,1,1] strides=[2,2]\noutput y\n", "Conv Reorder"},
+    {"input x f32 [1,3,16,40]\ny = Conv(x, w) pads=[1,1,1,1] strides=[2,2]\noutput y\n", "Reorder Conv Reorder"},
+    {"input x f32 [1,3,16,160]\ny = Conv(x, w) pads=[1,1,1,1]\noutput y\n", "Reorder Conv Reorder"},
+    {"input x f32 [1,3,16,40]\ny = Conv(x, w) pads=[2,0,2,0]\noutput y\n", "Conv Reorder"},
+    {"input x f32 [1,16,40,3]\nt = Transpose(x) perm=[0,3,1,2]\ny = Conv(t, w)\noutput y\n", "Transpose Conv Reorder"},
+  };
+  (void)state;
+  EXPECT_NO_FAIL(cx);
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    Graph *g = laid_out(format_text(cx, "graph g\nconst w f32 [16,3,3,3] = splat 1\n%s", cases[i].text));
+    assert_string_equal(ops_text(g), cases[i].ops);
+    for (int k = 0; k < g->n_input; k++) assert_halo(g->input[k], 0, 0, 0, 0);
+    if (g->node[0]->op == OP_Transpose) assert_ptr_equal(g->node[0]->out[0]->alias, g->input[0]);
+  }
+}
+
 static void channels_last_costs_one_reorder(void **state) {
   (void)state;
   EXPECT_NO_FAIL(cx);
@@ -518,6 +537,7 @@ int main(void) {
     TEST(interleaved_parts_lie_in_the_whole),
     TEST(other_parts_are_copied),
     TEST(reorders_stand_where_layouts_meet),
+    TEST(stems_read_inside),
     TEST(channels_last_costs_one_reorder),
     TEST(outputs_are_dense_and_keep_their_names),
     TEST(few_channels_stay_planes),
