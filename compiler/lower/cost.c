@@ -21,13 +21,13 @@
  * cycles longer than those of 6 by four. Of other CPUs neither that nor a bound of L2 is known.
  *
  * Zen 4 was not at hand. Of it a peak of 117 GFLOP/s is known, and that 512 bits take two turns; these give the first columns. The
- * others are derived: memory from Zen 3, code from what Zen 5 was first taken for. */
+ * others are derived: memory from Zen 3, code from Zen 5. */
 enum { ANY = 1 << 20 };
 static const Rates rates[] = {
   /* CPU     lanes fma    GHz  a multiply-add:         bytes a cycle from L2:   from beyond it: fetched code of a tile's
                                cycles, share of a load weights, input, at most input, weights  ahead   a shape call, pixel */
   {"znver5", 16,   true,  4.3, 0.5,    0.01,           1000,    400,   32,     270,   41,      11.5,   15e3,   2,    1.75},
-  {"znver4", 16,   true,  3.7, 1,      0.03,           400,     100,   ANY,    80,    80,      6,      45e3,   12,   0},
+  {"znver4", 16,   true,  3.7, 1,      0.03,           400,     100,   ANY,    80,    80,      6,      15e3,   12,   0},
   {NULL,     16,   true,  3.4, 0.5,    0.27,           53,      100,   ANY,    6,     3.9,     4.5,    0,      12,   0},
   {NULL,     8,    true,  3.2, 0.5,    0.03,           400,     100,   ANY,    80,    80,      6,      0,      12,   0},
   {NULL,     8,    false, 3.2, 1,      0.03,           400,     100,   ANY,    80,    80,      6,      0,      12,   0},
