@@ -69,8 +69,6 @@ static Ref too_many_threads(Emit *e, Ref threads) {
   return most >= INT32_MAX ? LLVMConstInt(e->i1, 0, 0) : compare(e, LLVMIntSGT, threads, most);
 }
 
-static int64_t group_images(const Entry *y) { return y->e->build->group->graph->input[0]->shape.d[0]; }
-
 /* Of a run of a group; 0: there are too many threads. */
 static Ref group_size(const Entry *y, Ref threads) {
   Emit *e = y->e;
@@ -91,7 +89,7 @@ static void build_workspace_size(Entry *y) {
     size = LLVMBuildSelect(e->b, apart, size_apart(e, threads), size, "");
   }
   if (y->group) {
-    Ref group = LLVMBuildSelect(e->b, compare(e, LLVMIntSGE, batch, group_images(y)), group_size(y, threads), const_i64(e, 0), "");
+    Ref group = LLVMBuildSelect(e->b, compare(e, LLVMIntSGE, batch, group_images(y->e->build)), group_size(y, threads), const_i64(e, 0), "");
     size = LLVMBuildSelect(e->b, LLVMBuildICmp(e->b, LLVMIntUGT, group, size, ""), group, size, "");
   }
   LLVMBuildRet(e->b, size);
@@ -470,7 +468,7 @@ static Ref run_apart(Entry *y, const Ref *arg, Ref threads) {
 static void run_groups(Entry *y, Ref *arg, Ref threads) {
   Emit *e = y->e;
   const Graph *g = e->g;
-  int64_t images = group_images(y);
+  int64_t images = group_images(y->e->build);
   Ref in = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)g->n_input + 1), "");
   Ref out = LLVMBuildAlloca(e->b, LLVMArrayType2(e->i64, (uint64_t)g->n_output), "");
   if (weights_are_input(e->build)) store(e, array_item(e, arg[RUN_INPUTS], g->n_input), in, 8 * g->n_input, 8);

@@ -95,6 +95,8 @@ Build *group_new(const Build *b) {
   return group;
 }
 
+int64_t group_images(const Build *b) { return b->group->graph->input[0]->shape.d[0]; }
+
 /* ==== plans ==== */
 
 static const void *weights_data(const Node *n) { return is_packed(n) ? n->in[1]->data : NULL; }

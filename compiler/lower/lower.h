@@ -318,6 +318,7 @@ void pass_images(Build *b); /* images.c: before it, the first nodes come to be r
 
 /* Before all passes: b's group; NULL: it is to have none. */
 Build *group_new(const Build *b);
+int64_t group_images(const Build *b); /* of a group; b has one */
 /* Each node of the group gets, of its plans, the least costly that reads weights as those of one image are packed. */
 void plans_as_one(const Build *group);
 

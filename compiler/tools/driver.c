@@ -32,6 +32,8 @@ static void print_summary(const Build *b, const char *path) {
   if (t->native) fprintf(stderr, "compiled for this machine (%s); others: -mcpu=x86-64-v3\n", t->cpu);
   fprintf(stderr, "%s: %d layers, %.2f MiB of weights, %.2f MiB of workspace, %.2f MiB used to compile\n",
           path, g->n_node, mib(b->weights_size), mib(work), mib(used));
+  if (!b->group) return;
+  fprintf(stderr, "a batch: %lld images at a time, with %.2f MiB of workspace\n", (long long)group_images(b), mib(workspace_bytes(b->group)));
 }
 
 static bool is_standard(const char *path) { return path && strcmp(path, "-") == 0; }

@@ -308,7 +308,7 @@ static void groups_need_a_workspace_for_the_batch(void **state) {
   options.images_together = 1;
   const Build *b = build_of(text_parse(cx, &options, classifier), NULL);
   assert_non_null(b->group);
-  assert_int_equal(b->group->graph->input[0]->shape.d[0], 2);
+  assert_int_equal(group_images(b), 2);
   Loaded l = load_graph(text_parse(cx, &options, classifier), NULL);
   assert_int_equal(l.model->workspace_size(1, 1), workspace_bytes(b));
   assert_true(l.model->workspace_size(2, 1) >= (size_t)workspace_bytes(b->group));
