@@ -15,7 +15,7 @@ static void declare_weights(Emit *e) {
   LLVMSetAlignment(e->weights, 64);
 }
 
-/* The layers of e's build, and its entry; NULL: they are too large. */
+/* The layers of e's build, unless they are too large, for an entry to be made. */
 static Entry *emit_build(Emit *e) {
   Entry *y = alloc(e->g->cx, sizeof *y);
   LayerCode *layer = alloc_n(e->g->cx, 2 * (size_t)e->g->n_node + 1, sizeof *layer);
@@ -30,16 +30,21 @@ static void use_build(Emit *e, Build *b) {
   e->g = b->graph;
 }
 
+/* NULL: its code would be too much, and images go one by one. */
+static Entry *emit_group(Emit *e, Build *group) {
+  Build *b = e->build;
+  use_build(e, group);
+  Entry *y = emit_build(e);
+  if (!e->too_large) emit_entry(y, NULL);
+  use_build(e, b);
+  if (!e->too_large) return y;
+  e->too_large = NULL;
+  return NULL;
+}
+
 /* A group shares the functions of one image, which come first. */
 void emit_module(Emit *e) {
-  Build *b = e->build;
   declare_weights(e);
-  Entry *one = emit_build(e), *group = NULL;
-  if (b->group && !e->too_large) {
-    use_build(e, b->group);
-    group = emit_build(e);
-    if (!e->too_large) emit_entry(group, NULL);
-    use_build(e, b);
-  }
-  if (!e->too_large) emit_entry(one, group);
+  Entry *one = emit_build(e);
+  if (!e->too_large) emit_entry(one, e->build->group ? emit_group(e, e->build->group) : NULL);
 }

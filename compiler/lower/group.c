@@ -3,7 +3,9 @@
  * functions of the last ones. What is left over of a batch goes image by image. */
 #include "cost.h"
 
-enum { GROUP = 8, LEAST_WEIGHTS = 8 << 20 /* bytes: smaller networks would grow by more than it is worth */, LEAST_SHARE = 8 };
+enum { GROUP = 8, LEAST_WEIGHTS = 8 << 20 /* bytes: smaller networks would grow by more than it is worth */ };
+/* Of the memory limit a group's values, and what is compiled so far, take no more than one part of so many each. */
+enum { VALUES_SHARE = 8, COMPILED_SHARE = 2 };
 
 /* ==== which graphs ==== */
 
@@ -61,7 +63,8 @@ static bool can_grow(const Graph *g, int64_t images) {
   for (int i = 0; i < g->n_output; i++) {
     if (!g->output[i]->batched || !g->output[i]->def) return false;
   }
-  return size_mul(values_of(g), LEAST_SHARE * images) < g->cx->max_memory;
+  int64_t most = g->cx->max_memory;
+  return size_mul(values_of(g), VALUES_SHARE * images) < most && arena_used(g->cx->arena) < most / COMPILED_SHARE;
 }
 
 /* ==== the graph of a group ==== */

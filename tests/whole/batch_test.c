@@ -315,6 +315,35 @@ static void groups_need_a_workspace_for_the_batch(void **state) {
   unload(&l);
 }
 
+/* In memory of its own, of so many bytes. */
+static bool compiles_within(const char *text, int64_t limit) {
+  Options own = options;
+  Context c = {.file = "test", .max_memory = limit, .arena = arena_new(limit)};
+  bool failed = setjmp(c.unwind);
+  own.max_memory = limit;
+  if (!failed) {
+    Object o;
+    Graph *g = text_parse(&c, &own, text);
+    front_run(g, NULL, NULL);
+    Build *b = build_new(g, &own, target_new(&c, &own));
+    build_run(b, NULL, NULL);
+    object_emit(b, &o);
+  }
+  arena_free(c.arena);
+  return !failed;
+}
+
+/* Where there is memory for the code of one image, but not for a group's, there is none of a group. */
+static void groups_are_left_out_for_want_of_memory(void **state) {
+  enum { STEP = 1 << 18, PASSES = 1 << 20 /* what a group's take */, MORE = 8 << 20 };
+  (void)state;
+  int64_t least = STEP;
+  while (!compiles_within(classifier, least)) least += STEP;
+  options.image_nodes = 2;
+  options.images_together = 1;
+  for (int64_t limit = least + PASSES; limit < least + MORE; limit += STEP) assert_true(compiles_within(classifier, limit));
+}
+
 /* Not where images are read by what is made once, or small weights are asked for. */
 static void others_have_no_group(void **state) {
   (void)state;
@@ -428,6 +457,7 @@ int main(void) {
     TEST(pointers_may_be_missing_without_elements_alone),
     TEST(a_group_has_the_weights_of_one_image),
     TEST(groups_need_a_workspace_for_the_batch),
+    TEST(groups_are_left_out_for_want_of_memory),
     TEST(others_have_no_group),
     TEST(a_number_of_images_is_as_each_alone),
     TEST(the_plan_keeps_what_images_read),
