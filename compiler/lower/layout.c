@@ -380,7 +380,8 @@ static bool steps_by_strides(Value *v) {
   Use *at = NULL;
   for (const Node *r; (r = next_reader(v, &at));) {
     bool is_view = r->out[0]->alias == v && (r->op == OP_Transpose || r->op == OP_Slice);
-    if (r->op != OP_Reorder && !makes_blocks(r) && !is_view && !reads_in_place(r)) return false;
+    bool in_place = reads_in_place(r) && r->n_in <= op_info[r->op].max_in; /* v is no argument of a step */
+    if (r->op != OP_Reorder && !makes_blocks(r) && !is_view && !in_place) return false;
   }
   return true;
 }
